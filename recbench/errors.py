@@ -1,0 +1,31 @@
+"""Every step: the errors that are meant for people, with what to do next in their text."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RecbenchError(Exception):
+    """Work that failed: a broken file, a broken plugin, a download. The CLI exits with 1."""
+
+
+class UsageError(RecbenchError):
+    """Wrong use: an unknown name, option or path. The CLI exits with 2."""
+
+
+def near(wrong: str, known: Iterable[str]) -> str:
+    """A hint for a mistyped word: `did you mean 'x'?`, or the words there are."""
+    words = sorted(known)
+    close = difflib.get_close_matches(wrong, words, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"there is: {', '.join(words)}" if words else "there is none"
+
+
+def said(error: BaseException) -> str:
+    """An exception in one line: its text, or its type where the text says nothing by itself."""
+    text = " ".join(str(error).split())
+    if isinstance(error, RecbenchError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

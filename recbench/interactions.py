@@ -1,0 +1,209 @@
+"""Data in memory, for every step: who consumed what, in which order."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Interactions:
+    """Sequences of items, stored column by column; every array is read-only.
+
+    users: (rows,) int32, whose sequence each row is; a splitter that cuts windows may repeat
+        a user, and -1 is somebody who is not in the training data.
+    items: (events,) int32 in [0, n_items), oldest first inside a sequence.
+    offsets: (rows + 1,) int64; row r is items[offsets[r]:offsets[r + 1]].
+    n_users, n_items: sizes of the whole dataset's numbering, not of this part of it.
+    times: (events,) int64 in seconds, or None.
+    ratings: (events,) float32, or None.
+
+    Raises ValueError where the arrays do not fit together.
+    """
+
+    users: Array
+    items: Array
+    offsets: Array
+    n_users: int
+    n_items: int
+    times: Array | None = None
+    ratings: Array | None = None
+
+    def __post_init__(self) -> None:
+        for name, dtype in (
+            ("users", np.int32),
+            ("items", np.int32),
+            ("offsets", np.int64),
+            ("times", np.int64),
+            ("ratings", np.float32),
+        ):
+            given = getattr(self, name)
+            if given is not None:
+                array = np.asarray(given, dtype=dtype).view()
+                if array.ndim != 1:
+                    raise ValueError(f"{name} must have one dimension, not {array.ndim}")
+                array.flags.writeable = False
+                object.__setattr__(self, name, array)
+        events = len(self.items)
+        if len(self.offsets) != len(self.users) + 1:
+            raise ValueError(f"{len(self.users)} users need {len(self.users) + 1} offsets")
+        if self.offsets[0] != 0 or self.offsets[-1] != events or (np.diff(self.offsets) < 0).any():
+            raise ValueError(f"offsets must rise from 0 to the number of events, {events}")
+        for name in ("times", "ratings"):
+            column = getattr(self, name)
+            if column is not None and len(column) != events:
+                raise ValueError(f"{len(column)} {name} for {events} items")
+        _check_range("items", self.items, 0, self.n_items)
+        _check_range("users", self.users, -1, self.n_users)
+
+    def __len__(self) -> int:
+        """The number of sequences (rows)."""
+        return len(self.users)
+
+    def __repr__(self) -> str:
+        return (
+            f"Interactions({len(self)} sequences, {self.n_events} events, "
+            f"{self.n_users} users, {self.n_items} items)"
+        )
+
+    @property
+    def n_events(self) -> int:
+        """The number of events over all sequences."""
+        return len(self.items)
+
+    @property
+    def lengths(self) -> Array:
+        """(rows,) int64: how many events each sequence has."""
+        return np.diff(self.offsets)
+
+    def sequences(self) -> Iterator[Array]:
+        """Each row's items, oldest first, as a read-only view."""
+        for start, stop in zip(self.offsets[:-1], self.offsets[1:], strict=True):
+            yield self.items[start:stop]
+
+    def batches(self, rows: int) -> Iterator[Interactions]:
+        """Consecutive parts of at most `rows` sequences each, as views of the same memory."""
+        for start in range(0, len(self), rows):
+            stop = min(start + rows, len(self))
+            first, last = self.offsets[start], self.offsets[stop]
+            yield dataclasses.replace(
+                self,
+                users=self.users[start:stop],
+                items=self.items[first:last],
+                offsets=self.offsets[start : stop + 1] - first,
+                times=None if self.times is None else self.times[first:last],
+                ratings=None if self.ratings is None else self.ratings[first:last],
+            )
+
+    def take(self, rows: npt.ArrayLike) -> Interactions:
+        """The sequences of the given rows, in the given order, as a copy."""
+        rows = np.asarray(rows, dtype=np.int64)
+        lengths = self.lengths[rows]
+        picked = slices(self.offsets[rows], lengths)
+        return dataclasses.replace(
+            self,
+            users=self.users[rows],
+            items=self.items[picked],
+            offsets=offsets_of(lengths),
+            times=None if self.times is None else self.times[picked],
+            ratings=None if self.ratings is None else self.ratings[picked],
+        )
+
+    def keep(self, events: Array) -> Interactions:
+        """The events where a (events,) bool mask is true; every row stays, if only an empty one."""
+        before = np.concatenate([[0], np.cumsum(events, dtype=np.int64)])
+        return dataclasses.replace(
+            self,
+            items=self.items[events],
+            offsets=before[self.offsets],
+            times=None if self.times is None else self.times[events],
+            ratings=None if self.ratings is None else self.ratings[events],
+        )
+
+    def fingerprint(self) -> str:
+        """sha256 (hex) of the content: equal for equal sequences, wherever they came from."""
+        digest = hashlib.sha256(f"{self.n_users} {self.n_items}".encode())
+        for name in ("users", "items", "offsets", "times", "ratings"):
+            column = getattr(self, name)
+            digest.update(name.encode())
+            if column is not None:
+                digest.update(np.ascontiguousarray(column).data)
+        return digest.hexdigest()
+
+    @classmethod
+    def from_log(
+        cls,
+        users: npt.ArrayLike,
+        items: npt.ArrayLike,
+        times: npt.ArrayLike | None = None,
+        ratings: npt.ArrayLike | None = None,
+        *,
+        n_users: int | None = None,
+        n_items: int | None = None,
+    ) -> Interactions:
+        """Sequences out of a log with a line an event, by recbench's order rule.
+
+        The rule: a stable sort by (user, time); equal times keep the order of the log's lines.
+
+        users, items: (events,) integers from 0.
+        times: (events,) seconds, whole or fractional; without times the log's order stands.
+        ratings: (events,) numbers.
+        n_users, n_items: sizes of the numbering; by default the highest number plus one.
+        """
+        users, items = np.asarray(users), np.asarray(items)
+        if not len(users) == len(items):
+            raise ValueError(f"{len(users)} users for {len(items)} items")
+        n_users = int(users.max(initial=-1)) + 1 if n_users is None else n_users
+        n_items = int(items.max(initial=-1)) + 1 if n_items is None else n_items
+        _check_range("users", users, 0, n_users)
+        order = _order(users, None if times is None else np.asarray(times))
+        counts = np.bincount(users, minlength=n_users)
+        present = np.flatnonzero(counts)
+        seconds = None if times is None else np.asarray(times)[order]
+        if seconds is not None and seconds.dtype.kind == "f":
+            seconds = np.floor(seconds)
+        return cls(
+            users=present,
+            items=items[order],
+            offsets=offsets_of(counts[present]),
+            n_users=n_users,
+            n_items=n_items,
+            times=seconds,
+            ratings=None if ratings is None else np.asarray(ratings)[order],
+        )
+
+
+def offsets_of(lengths: Array) -> Array:
+    """(rows + 1,) int64 offsets of rows of the given lengths."""
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+
+def slices(starts: Array, lengths: Array) -> Array:
+    """The positions starts[0], starts[0]+1, ... of every slice, one slice after the other."""
+    shifts = np.repeat(starts - offsets_of(lengths)[:-1], lengths)
+    return shifts + np.arange(len(shifts), dtype=np.int64)
+
+
+def _order(users: Array, times: Array | None) -> Array:
+    """The stable order by (user, time), skipping the sorts that the log already satisfies."""
+    order = np.arange(len(users))
+    if times is not None and (times[1:] < times[:-1]).any():
+        order = np.argsort(times, kind="stable")
+    users = users[order]
+    if (users[1:] < users[:-1]).any():
+        order = order[np.argsort(users, kind="stable")]
+    return order
+
+
+def _check_range(name: str, values: Array, low: int, high: int) -> None:
+    if len(values) and (values.min() < low or values.max() >= high):
+        wrong = values[(values < low) | (values >= high)][0]
+        raise ValueError(f"{name} must be in [{low}, {high}), found {wrong}")

@@ -1,0 +1,55 @@
+"""Step 3, model: the only two things that a recommender must be able to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy.typing as npt
+
+from .interactions import Interactions
+
+
+class Model(Protocol):
+    """Learn from sequences. A model has besides `score`, or else `recommend`.
+
+    The factory's keyword parameters are the model's options. `seed` (int) and `device` (str)
+    are filled in where it has such parameters and the user did not give them.
+    """
+
+    def fit(self, train: Interactions) -> Any:
+        """Learn from `train`, whose arrays are read-only, and return self."""
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """A model that gives every item a score."""
+
+    def score(self, history: Interactions) -> npt.ArrayLike:
+        """(rows, n_items) numbers, higher is better, all finite; do not mask seen items.
+
+        `history` is a batch of any size. A row's scores must not depend on the rows beside it.
+        A user of -1 is somebody who was not in the training data.
+        """
+
+
+@runtime_checkable
+class Lister(Protocol):
+    """A model that can only give lists."""
+
+    def recommend(self, history: Interactions, k: int) -> npt.ArrayLike:
+        """(rows, k) item numbers, best first, without repeats; -1 pads the right.
+
+        Where repeats are merged (the default) the row's own items must be left out.
+        """
+
+
+@runtime_checkable
+class Storable(Protocol):
+    """A model that can be kept: `load` on a fresh one with the same options gives it back."""
+
+    def save(self, folder: Path) -> None:
+        """Write what `fit` learned into the folder, which exists and is empty."""
+
+    def load(self, folder: Path) -> Any:
+        """Read what `save` wrote and return the model."""

@@ -1,0 +1,179 @@
+"""Before step 1: find what is installed, and keep what is broken from breaking the rest."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pluggy
+
+from . import hookspecs
+from .errors import RecbenchError, UsageError, near, said
+from .spec import Spec, build, read_options
+
+GROUP = "recbench"
+KINDS = ("datasets", "splitters", "models", "metrics", "tables")
+_KNOWN_HOOKS = {name for name in vars(hookspecs) if name.startswith("recbench_")}
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One name that one plugin gives."""
+
+    kind: str
+    name: str
+    factory: Callable[..., Any]
+    plugin: str
+    version: str
+
+    @property
+    def what(self) -> str:
+        """How errors call it: `model transformer`."""
+        return f"{self.kind.removesuffix('s')} {self.name}"
+
+    @property
+    def summary(self) -> str:
+        """The first line of the factory's docstring."""
+        text = inspect.getdoc(self.factory) or ""
+        return text.partition("\n")[0]
+
+    def source_version(self) -> str:
+        """The version, and a digest of the Python files that the factory comes from.
+
+        So a result is not taken for current once the code of its plugin has been edited.
+        """
+        factory = self.factory
+        while isinstance(factory, functools.partial):
+            factory = factory.func
+        module = inspect.getmodule(factory) or inspect.getmodule(type(factory))
+        file = Path(getattr(module, "__file__", None) or "")
+        in_package = bool(getattr(module, "__package__", ""))
+        files = sorted(file.parent.glob("*.py")) if in_package else [file]
+        digest = hashlib.sha256()
+        for one in files:
+            if one.is_file():
+                digest.update(one.name.encode() + one.read_bytes())
+        return f"{self.version}+{digest.hexdigest()[:8]}"
+
+
+@dataclass
+class PluginInfo:
+    """One plugin as `recbench plugins` lists it."""
+
+    name: str
+    version: str
+    gives: dict[str, list[str]] = field(default_factory=dict)
+    broken: str = ""
+
+
+class Plugins:
+    """What is installed: built by `load_plugins`, handed to whoever needs it; there is no global."""
+
+    def __init__(self) -> None:
+        self.manager = pluggy.PluginManager(GROUP)
+        self.manager.add_hookspecs(hookspecs)
+        self.infos: dict[str, PluginInfo] = {}
+        self._offers: dict[str, dict[str, list[Offer]]] = {kind: {} for kind in KINDS}
+
+    def add(self, name: str, version: str, load: Callable[[], Any]) -> None:
+        """Load and register one plugin; whatever goes wrong is kept as its reason, not raised."""
+        info = self.infos[name] = PluginInfo(name, version)
+        plugin = None
+        try:
+            plugin = load()
+            _check_hooks(self.manager, plugin)
+            self.manager.register(plugin, name)
+            offers = list(self._ask(info, plugin))
+        except (Exception, SystemExit) as error:
+            info.broken = said(error)
+            if plugin is not None and self.manager.has_plugin(name):
+                self.manager.unregister(name=name)
+            return
+        for offer in offers:
+            info.gives.setdefault(offer.kind, []).append(offer.name)
+            self._offers[offer.kind].setdefault(offer.name, []).append(offer)
+
+    def _ask(self, info: PluginInfo, plugin: Any) -> Any:
+        """The plugin's offers, hook by hook, refused where they are no mapping of callables."""
+        for kind in KINDS:
+            hook = f"recbench_{kind}"
+            answers = [
+                one.function()
+                for one in getattr(self.manager.hook, hook).get_hookimpls()
+                if one.plugin is plugin
+            ]
+            for given in answers:
+                if not isinstance(given, Mapping):
+                    raise RecbenchError(
+                        f"{hook}() gave {type(given).__name__}, wanted a mapping of name to callable"
+                    )
+                for name, factory in given.items():
+                    if not isinstance(name, str) or not callable(factory):
+                        raise RecbenchError(f"{hook}() gave {name!r}: {factory!r}, no callable")
+                    yield Offer(kind, name, factory, info.name, info.version)
+
+    def names(self, kind: str) -> list[str]:
+        """All names of a kind, sorted."""
+        return sorted(self._offers[kind])
+
+    def offers(self, kind: str) -> list[Offer]:
+        """All offers of a kind, by name; a name that two plugins claim is there twice."""
+        return [offer for name in self.names(kind) for offer in self._offers[kind][name]]
+
+    def find(self, kind: str, name: str) -> Offer:
+        """The one offer of this name. Raises UsageError where there is none, or are several."""
+        offers = self._offers[kind].get(name, [])
+        if len(offers) == 1:
+            return offers[0]
+        what = kind.removesuffix("s")
+        if offers:
+            claims = " and ".join(offer.plugin for offer in offers)
+            raise UsageError(f"{what} {name!r} is claimed by {claims}; uninstall one of them")
+        broken = ", ".join(info.name for info in self.infos.values() if info.broken)
+        more = f" Broken, so perhaps there: {broken} (see: recbench plugins)." if broken else ""
+        raise UsageError(f"no {what} {name!r}; {near(name, self._offers[kind])}{more}")
+
+    def build(self, kind: str, spec: Spec, **filled: Any) -> Any:
+        """Make the thing that a spec names; `filled` are values for parameters such as seed."""
+        offer = self.find(kind, spec.name)
+        return build(offer.what, offer.factory, spec.options, filled)
+
+    def check(self, kind: str, spec: Spec) -> Offer:
+        """Raise UsageError now for a name or option that would not build later."""
+        offer = self.find(kind, spec.name)
+        read_options(offer.what, offer.factory, spec.options)
+        return offer
+
+
+def load_plugins(**extra: Any) -> Plugins:
+    """Everything installed under the entry-point group `recbench`, each loaded in its own try.
+
+    extra: plugins that are not installed, name=module or object, for notebooks and tests.
+    """
+    plugins = Plugins()
+    for point in sorted(metadata.entry_points(group=GROUP), key=lambda one: one.name):
+        package, version = (point.dist.name, point.dist.version) if point.dist else ("?", "?")
+        name = point.name if point.name not in plugins.infos else f"{point.name} ({package})"
+        plugins.add(name, version, point.load)
+    for name, plugin in extra.items():
+        plugins.add(name, getattr(plugin, "__version__", "0"), lambda plugin=plugin: plugin)
+    return plugins
+
+
+def _check_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:
+    """Refuse a misspelt hook, which pluggy would pass over in silence."""
+    found = [name for name in dir(plugin) if manager.parse_hookimpl_opts(plugin, name) is not None]
+    for name in found:
+        if name not in _KNOWN_HOOKS:
+            raise RecbenchError(f"there is no hook {name}; {near(name, _KNOWN_HOOKS)}")
+    unmarked = sorted(name for name in dir(plugin) if name in _KNOWN_HOOKS and name not in found)
+    if unmarked:
+        raise RecbenchError(f"{unmarked[0]} is not marked; write @recbench.hookimpl above it")
+    if not found:
+        raise RecbenchError("it implements no hook; mark one with @recbench.hookimpl")

@@ -1,0 +1,156 @@
+"""Every step: names with options, such as `transformer:dim=128,layers=2`, and how they are built."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import UsageError, near
+
+_OPTIONS = re.compile(r"(?P<name>.*?):(?P<options>[A-Za-z_]\w*=.*)", re.DOTALL)
+_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A name and the options that were typed with it, as text."""
+
+    name: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> Spec:
+        """Read `name` or `name:key=value,key=value`; a value may hold a comma or a colon."""
+        text = text.strip()
+        match = _OPTIONS.fullmatch(text)
+        if not match:
+            if not text or text.endswith(":"):
+                raise UsageError(f"{text!r} is no name; options are written name:key=value,key=value")
+            return cls(text)
+        options: dict[str, str] = {}
+        for part in re.split(r",(?=\s*[A-Za-z_]\w*=)", match["options"]):
+            key, _, value = part.strip().partition("=")
+            if key in options:
+                raise UsageError(f"{text!r} gives {key} twice")
+            options[key] = value
+        return cls(match["name"], options)
+
+    def __str__(self) -> str:
+        """The spec as tables show it: options in order of their names."""
+        options = ",".join(f"{key}={value}" for key, value in sorted(self.options.items()))
+        return f"{self.name}:{options}" if options else self.name
+
+
+def build(
+    what: str,
+    factory: Callable[..., Any],
+    options: Mapping[str, str],
+    filled: Mapping[str, Any] | None = None,
+) -> Any:
+    """Call the factory with its options, read from text by the parameters' types.
+
+    what: how errors call it, such as "model transformer".
+    filled: values for parameters such as `seed` that the user did not give, where it has them.
+
+    Raises UsageError for an option that it does not have or a value that does not fit.
+    """
+    return factory(**read_options(what, factory, options, filled))
+
+
+def read_options(
+    what: str,
+    factory: Callable[..., Any],
+    options: Mapping[str, str],
+    filled: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The keyword arguments that `build` calls the factory with."""
+    known, open_ended = parameters(factory)
+    values = {key: value for key, value in (filled or {}).items() if key in known}
+    for key, text in options.items():
+        if key in known:
+            values[key] = _read(f"{what}: {key}", text, known[key])
+        elif open_ended:
+            values[key] = _read(f"{what}: {key}", text, Any)
+        elif not known:
+            raise UsageError(f"{what} has no options, so {key}={text} means nothing; leave it out")
+        else:
+            raise UsageError(f"{what} has no option {key!r}; {near(key, known)}")
+    missing = [
+        key
+        for key, one in inspect.signature(factory).parameters.items()
+        if key in known and one.default is one.empty and key not in values
+    ]
+    if missing:
+        raise UsageError(f"{what} needs {missing[0]}=...; write it behind the name and a colon")
+    return values
+
+
+def parameters(factory: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
+    """The options of a factory with their types, and whether it takes any others too."""
+    signature = inspect.signature(factory)
+    source = factory if inspect.isfunction(factory) else getattr(factory, "__init__", factory)
+    if not inspect.isclass(factory) and not inspect.isfunction(factory):
+        source = getattr(factory, "__call__", factory)  # noqa: B004  an instance that is called
+    try:
+        hints = typing.get_type_hints(source)
+    except Exception:  # a plugin's annotations may name things that exist for type checkers only
+        hints = {}
+    known: dict[str, Any] = {}
+    for key, one in signature.parameters.items():
+        if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY):
+            known[key] = hints.get(key, _kind_of(one.default))
+    open_ended = any(one.kind is one.VAR_KEYWORD for one in signature.parameters.values())
+    return known, open_ended
+
+
+def _kind_of(default: Any) -> Any:
+    """The type that a default without an annotation suggests."""
+    kind = type(default)
+    if kind is int:
+        return int | float
+    return kind if kind in (bool, float, str) else Any
+
+
+def _read(what: str, text: str, kind: Any) -> Any:
+    """One value from its text."""
+    origin, choices = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Literal:
+        for choice in choices:
+            if str(choice) == text:
+                return choice
+        raise UsageError(f"{what}={text} is not a choice; {near(text, map(str, choices))}")
+    if origin in (typing.Union, types.UnionType):
+        if type(None) in choices and text.lower() == "none":
+            return None
+        for one in (choice for choice in choices if choice is not type(None)):
+            try:
+                return _read(what, text, one)
+            except UsageError as error:
+                wrong = error
+        raise wrong
+    if kind is bool:
+        if text.lower() not in _WORDS:
+            raise UsageError(f"{what}={text} must be true or false")
+        return _WORDS[text.lower()]
+    if kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            wanted = "a whole number" if kind is int else "a number"
+            raise UsageError(f"{what}={text} must be {wanted}") from None
+    return _literal(text) if kind is Any else text
+
+
+def _literal(text: str) -> Any:
+    """A value whose type nobody states: a number or a truth value if it reads as one."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return {"true": True, "false": False, "none": None}.get(text.lower(), text)
