@@ -3,16 +3,24 @@
     results = recbench.run(["transformer", "popular"], dataset="ml-100k", ks=(3, 5, 10))
     results.to_frame()
 
-A plugin needs nothing but the names below.
+A plugin needs nothing but the names below, and `recbench.testing` to test itself.
 """
 
 from .dataset import Dataset
 from .errors import RecbenchError, UsageError
 from .hookspecs import hookimpl
 from .interactions import Interactions
+from .load import load_dataset
 from .metric import Ranking
+from .plugins import load_plugins
 from .progress import Progress
+from .recommend import Recommendation, recommend
+from .referee import evaluate
+from .result import Result
+from .results import Results, Section
+from .run import run
 from .split import Split
+from .store import Store
 
 __all__ = [
     "Dataset",
@@ -20,7 +28,17 @@ __all__ = [
     "Progress",
     "Ranking",
     "RecbenchError",
+    "Recommendation",
+    "Result",
+    "Results",
+    "Section",
     "Split",
+    "Store",
     "UsageError",
+    "evaluate",
     "hookimpl",
+    "load_dataset",
+    "load_plugins",
+    "recommend",
+    "run",
 ]

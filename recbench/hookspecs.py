@@ -18,7 +18,8 @@ import pluggy
 if TYPE_CHECKING:
     from .interactions import Array
     from .metric import Ranking
-    from .results import Result, Results
+    from .result import Result
+    from .results import Results
 
 hookspec = pluggy.HookspecMarker("recbench")
 hookimpl = pluggy.HookimplMarker("recbench")

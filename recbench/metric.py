@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from .errors import RecbenchError
 from .interactions import Array
+
+Value = tuple[float, float]
+"""A mean over the judged rows and its standard error."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,3 +47,33 @@ class Ranking:
         last = np.minimum(self.above + self.tied, len(gains))
         alone = np.concatenate([gains, [0.0]])[first]
         return np.where(self.tied == 1, alone, (total[last] - total[first]) / self.tied)
+
+
+def measure(
+    ranking: Ranking, name: str, metric: Callable[[Ranking, int], Array], ks: Iterable[int]
+) -> dict[str, Array]:
+    """ "ndcg@10" -> (rows,) float64 values, for a metric at every k.
+
+    Raises RecbenchError where the metric does not give one finite number a row.
+    """
+    values = {}
+    for k in ks:
+        value = np.asarray(metric(ranking, k), dtype=np.float64)
+        if value.shape != (len(ranking),) or not np.isfinite(value).all():
+            raise RecbenchError(
+                f"it gave shape {value.shape} or numbers that are not finite at k={k}, "
+                f"wanted ({len(ranking)},) finite ones"
+            )
+        values[f"{name}@{k}"] = value
+    return values
+
+
+def summarise(values: Mapping[str, Array]) -> dict[str, Value]:
+    """Mean and standard error (sample standard deviation / sqrt(rows)) of each column."""
+    return {
+        key: (
+            float(value.mean()),
+            float(value.std(ddof=1) / math.sqrt(len(value))) if len(value) > 1 else math.nan,
+        )
+        for key, value in values.items()
+    }

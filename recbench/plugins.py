@@ -15,7 +15,8 @@ import pluggy
 
 from . import hookspecs
 from .errors import RecbenchError, UsageError, near, said
-from .spec import Spec, build, read_options
+from .progress import log
+from .spec import Spec, build, read_options, unwrapped
 
 GROUP = "recbench"
 KINDS = ("datasets", "splitters", "models", "metrics", "tables")
@@ -48,9 +49,7 @@ class Offer:
 
         So a result is not taken for current once the code of its plugin has been edited.
         """
-        factory = self.factory
-        while isinstance(factory, functools.partial):
-            factory = factory.func
+        factory = unwrapped(self.factory)
         module = inspect.getmodule(factory) or inspect.getmodule(type(factory))
         file = Path(getattr(module, "__file__", None) or "")
         in_package = bool(getattr(module, "__package__", ""))
@@ -118,6 +117,11 @@ class Plugins:
                         raise RecbenchError(f"{hook}() gave {name!r}: {factory!r}, no callable")
                     yield Offer(kind, name, factory, info.name, info.version)
 
+    @property
+    def broken(self) -> list[PluginInfo]:
+        """The plugins that could not be taken in."""
+        return [info for info in self.infos.values() if info.broken]
+
     def names(self, kind: str) -> list[str]:
         """All names of a kind, sorted."""
         return sorted(self._offers[kind])
@@ -135,8 +139,8 @@ class Plugins:
         if offers:
             claims = " and ".join(offer.plugin for offer in offers)
             raise UsageError(f"{what} {name!r} is claimed by {claims}; uninstall one of them")
-        broken = ", ".join(info.name for info in self.infos.values() if info.broken)
-        more = f" Broken, so perhaps there: {broken} (see: recbench plugins)." if broken else ""
+        broken = ", ".join(info.name for info in self.broken)
+        more = f". Broken, so perhaps there: {broken} (see: recbench plugins)" if broken else ""
         raise UsageError(f"no {what} {name!r}; {near(name, self._offers[kind])}{more}")
 
     def build(self, kind: str, spec: Spec, **filled: Any) -> Any:
@@ -150,6 +154,24 @@ class Plugins:
         read_options(offer.what, offer.factory, spec.options)
         return offer
 
+    def metrics(self) -> dict[str, Callable[..., Any]]:
+        """Every metric that exactly one plugin gives."""
+        return {
+            offer.name: offer.factory
+            for offer in self.offers("metrics")
+            if len(self._offers["metrics"][offer.name]) == 1
+        }
+
+    def tell(self, result: Any) -> None:
+        """Fire `recbench_run_finished`; a listener that fails is said and passed over."""
+        for listener in self.manager.hook.recbench_run_finished.get_hookimpls():
+            try:
+                listener.function(**dict.fromkeys(listener.argnames, result))
+            except Exception as error:
+                log.warning(
+                    "plugin %s: recbench_run_finished: %s", listener.plugin_name, said(error)
+                )
+
 
 def load_plugins(**extra: Any) -> Plugins:
     """Everything installed under the entry-point group `recbench`, each loaded in its own try.
@@ -162,8 +184,12 @@ def load_plugins(**extra: Any) -> Plugins:
         name = point.name if point.name not in plugins.infos else f"{point.name} ({package})"
         plugins.add(name, version, point.load)
     for name, plugin in extra.items():
-        plugins.add(name, getattr(plugin, "__version__", "0"), lambda plugin=plugin: plugin)
+        plugins.add(name, getattr(plugin, "__version__", "0"), functools.partial(_given, plugin))
     return plugins
+
+
+def _given(plugin: Any) -> Any:
+    return plugin
 
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:

@@ -135,7 +135,10 @@ def _judge_lists(
     lists = _array(answer, "recommend", "iu", (len(batch), depth), rules).astype(np.int64)
     listed = lists >= 0
     for rule, wrong in (
-        (f"recommend gave an id out of [0, {batch.n_items})", (lists >= batch.n_items) | (lists < -1)),
+        (
+            f"recommend gave an id out of [0, {batch.n_items})",
+            (lists >= batch.n_items) | (lists < -1),
+        ),
         ("recommend put an item behind the -1 that pads", listed[:, 1:] & ~listed[:, :-1]),
         ("recommend repeated an item", _repeated(lists) & listed),
     ):
@@ -150,15 +153,15 @@ def _judge_lists(
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
             rule = f"recommend gave item number {lists[row, column]}, which the history already has"
-            raise rules.broken(f"{rule}; repeats are merged here, so leave seen items out", int(row))
+            raise rules.broken(
+                f"{rule}; repeats are merged here, so leave seen items out", int(row)
+            )
     hits = lists == targets[:, None]
     above = np.where(hits.any(axis=1), hits.argmax(axis=1), batch.n_items)
     return above, np.ones(len(targets), dtype=np.int64)
 
 
-def _array(
-    answer: Any, method: str, kinds: str, shape: tuple[int, int], rules: _Rules
-) -> Array:
+def _array(answer: Any, method: str, kinds: str, shape: tuple[int, int], rules: _Rules) -> Array:
     try:
         array = np.asarray(answer)
     except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import types
@@ -30,7 +31,9 @@ class Spec:
         match = _OPTIONS.fullmatch(text)
         if not match:
             if not text or text.endswith(":"):
-                raise UsageError(f"{text!r} is no name; options are written name:key=value,key=value")
+                raise UsageError(
+                    f"{text!r} is no name; options are written name:key=value,key=value"
+                )
             return cls(text)
         options: dict[str, str] = {}
         for part in re.split(r",(?=\s*[A-Za-z_]\w*=)", match["options"]):
@@ -93,6 +96,7 @@ def read_options(
 def parameters(factory: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
     """The options of a factory with their types, and whether it takes any others too."""
     signature = inspect.signature(factory)
+    factory = unwrapped(factory)
     source = factory if inspect.isfunction(factory) else getattr(factory, "__init__", factory)
     if not inspect.isclass(factory) and not inspect.isfunction(factory):
         source = getattr(factory, "__call__", factory)  # noqa: B004  an instance that is called
@@ -106,6 +110,13 @@ def parameters(factory: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
             known[key] = hints.get(key, _kind_of(one.default))
     open_ended = any(one.kind is one.VAR_KEYWORD for one in signature.parameters.values())
     return known, open_ended
+
+
+def unwrapped(factory: Callable[..., Any]) -> Callable[..., Any]:
+    """What a `functools.partial` calls in the end."""
+    while isinstance(factory, functools.partial):
+        factory = factory.func
+    return factory
 
 
 def _kind_of(default: Any) -> Any:

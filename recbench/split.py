@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,6 +52,14 @@ class Split:
     def judged(self) -> Array:
         """The rows of history that have a target."""
         return np.flatnonzero(self.targets >= 0)
+
+    def fingerprint(self) -> str:
+        """sha256 (hex) of all that decides a judgement: train, history and targets."""
+        digest = hashlib.sha256(self.train.fingerprint().encode())
+        if self.history is not self.train:
+            digest.update(self.history.fingerprint().encode())
+        digest.update(self.targets.tobytes())
+        return digest.hexdigest()
 
 
 class Splitter(Protocol):

@@ -1,0 +1,110 @@
+"""Step 1, dataset: the forms of MovieLens's files, and how ratings and titles are read."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+import recbench
+
+Titles = Iterator[tuple[str, str]]
+"""Pairs of an item's outside id and its title."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One form of a dataset's files.
+
+    ratings, format, columns: the file of ratings, and how `recbench_files` is told to read it.
+    titles, read_titles: the file of titles, and the function that reads it.
+    sha256: of the file of ratings as published, where it is known.
+    """
+
+    ratings: str
+    format: str
+    titles: str
+    read_titles: Callable[[Path], Titles]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    sha256: str = ""
+
+    def read(self, folder: Path) -> tuple[recbench.Dataset, tuple[str, ...]]:
+        """The whole log with its titles, and notes about it."""
+        from recbench_files import read_file
+
+        dataset = read_file(str(folder / self.ratings), format=self.format, **self.columns)
+        file = folder / self.titles
+        if not file.is_file():
+            return dataset, (f"There are no titles, for there is no {self.titles}.",)
+        try:
+            known = dict(self.read_titles(file))
+        except (ValueError, IndexError, csv.Error) as error:
+            raise recbench.RecbenchError(
+                f"{self.titles} cannot be read as titles ({error}); put the publisher's file in "
+                "its place, or take it away to do without titles"
+            ) from error
+        titles = [known.get(str(one), "") for one in dataset.item_ids]
+        return dataclasses.replace(dataset, titles=np.array(titles, dtype=object)), ()
+
+
+def _u_item(file: Path) -> Titles:
+    """`id|title|date|...`."""
+    with file.open(encoding="latin-1") as lines:
+        for line in lines:
+            if line.strip():
+                item, title = line.split("|")[:2]
+                yield item, title.strip()
+
+
+def _movies_dat(file: Path) -> Titles:
+    """`id::title::genres`."""
+    with file.open(encoding="latin-1") as lines:
+        for line in lines:
+            if line.strip():
+                item, rest = line.split("::", 1)
+                yield item, rest.rpartition("::")[0].strip()
+
+
+def _movies_csv(file: Path) -> Titles:
+    """`movieId,title,genres` with a header; titles that hold a comma are quoted."""
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        for row in csv.DictReader(lines):
+            yield row["movieId"], row["title"].strip()
+
+
+def _ml_100k_item(file: Path) -> Titles:
+    """`id, title, year, genres` with a header and tabs: the title and its year are put together."""
+    with file.open(encoding="utf-8") as lines:
+        next(lines, None)
+        for line in lines:
+            item, title, year = line.rstrip("\n").split("\t")[:3]
+            # One film has neither; this file writes "unkonwn" where the publisher has "unknown".
+            yield item, f"{title} ({year})" if year.isdecimal() else "unknown"
+
+
+UDATA = Layout(
+    "u.data",
+    "udata",
+    "u.item",
+    _u_item,
+    sha256="06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490",
+)
+DAT = Layout("ratings.dat", "dat", "movies.dat", _movies_dat)
+CSV = Layout(
+    "ratings.csv",
+    "csv",
+    "movies.csv",
+    _movies_csv,
+    {"user": "userId", "item": "movieId", "time": "timestamp", "rating": "rating"},
+)
+INTER = Layout(
+    "ml-100k.inter",
+    "inter",
+    "ml-100k.item",
+    _ml_100k_item,
+    sha256="4edb74e2a81178c2ba9ff381495f754f996c4aea351b1272ca36b43da0935eff",
+)

@@ -1,0 +1,48 @@
+"""The floor: what chance gives."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+import recbench
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Random:
+    """Random scores, the floor that every model must clear.
+
+    A score is a hash of the seed, the row's user and history, and the item, so that it does not
+    depend on the batch that a row comes in.
+
+    seed: another seed, other scores.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def fit(self, train: recbench.Interactions) -> Self:
+        return self
+
+    def score(self, history: recbench.Interactions) -> npt.NDArray[np.float64]:
+        rows = _mix(np.full(len(history), self.seed).astype(np.uint64))
+        last = history.items[history.offsets[1:] - 1]
+        for part in (history.users, history.lengths, last):
+            rows = _mix(rows ^ part.astype(np.uint64))
+        items = np.arange(history.n_items, dtype=np.uint64) * _STEP
+        return (_mix(rows[:, None] + items) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The finaliser of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014); wraps around by design."""
+    x = x + _STEP
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@recbench.hookimpl
+def recbench_models() -> Mapping[str, Callable[..., Any]]:
+    return {"random": Random}

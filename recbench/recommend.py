@@ -1,0 +1,154 @@
+"""Beside the flow: what one person should consume next, by one model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .dataset import Dataset
+from .errors import RecbenchError, UsageError, said
+from .interactions import Array, Interactions
+from .model import Scorer
+from .plugins import Plugins, load_plugins
+from .progress import log
+from .result import Result
+from .run import Bench
+from .spec import Spec
+from .store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Recommendation:
+    """What `recommend` found.
+
+    history: item numbers that the model was shown, oldest first. items: recommended, best first.
+    scores: the scores of `items`, or None where the model gives lists. origin: which model it was.
+    """
+
+    dataset: Dataset
+    who: str
+    history: Array
+    items: Array
+    scores: Array | None
+    origin: str
+
+    def to_frame(self) -> pd.DataFrame:
+        """Columns rank, item (outside id), title and score, best first."""
+        return self._frame(self.items).assign(score=np.nan if self.scores is None else self.scores)
+
+    def history_frame(self) -> pd.DataFrame:
+        """Columns item (outside id) and title, oldest first."""
+        return self._frame(self.history).drop(columns="rank")
+
+    def _frame(self, items: Array) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "rank": np.arange(1, len(items) + 1),
+                "item": [self.dataset.item_ids[item] for item in items],
+                "title": [self.dataset.title(item) for item in items],
+            }
+        )
+
+
+def recommend(
+    model: str,
+    *,
+    user: str | int | None = None,
+    items: Sequence[str | int] | None = None,
+    k: int = 10,
+    dataset: str = "ml-100k",
+    split: str = "leave-last-out",
+    seed: int = 0,
+    device: str = "auto",
+    results: str | Path | None = "results",
+    data_dir: str | None = None,
+    plugins: Plugins | None = None,
+) -> Recommendation:
+    """The k best items for a user of the dataset, or for a history given by hand.
+
+    user: an outside id. items: outside ids, oldest first, instead of a user. Where repeats are
+    merged, items of the history are left out. The other arguments are those of `run`; the model
+    is the one that `run` stored for them, or else it is trained now (and stored, if it can be).
+
+    Raises UsageError for unknown names and ids, RecbenchError where the model fails.
+    """
+    if (user is None) == (items is None) or (items is not None and not len(items)):
+        raise UsageError('name a user (--user ID) or a history (--items "ID,ID,ID"), one of them')
+    if k < 1:
+        raise UsageError(f"k must be a whole number from 1, not {k}")
+    plugins = plugins or load_plugins()
+    plugins.check("models", Spec.parse(model))
+    bench = Bench.prepare(plugins, dataset, split, data_dir)
+    history = _history(bench.dataset, user, items)
+    cell = bench.cell(model, seed)
+    try:
+        fitted, origin = _fitted(bench, cell, device, None if results is None else Store(results))
+        best, scores = _best(fitted, history, k, bench.setting.repeats == "first", cell.model)
+    except RecbenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise RecbenchError(f"{cell.model} (plugin {cell.plugin}) failed: {said(error)}") from error
+    who = f"user {user}" if items is None else "a history typed by hand"
+    return Recommendation(bench.dataset, who, history.items, best, scores, origin)
+
+
+def _history(
+    dataset: Dataset, user: str | int | None, items: Sequence[str | int] | None
+) -> Interactions:
+    """One row: all that the user consumed, or the typed items of somebody unknown (-1)."""
+    log_ = dataset.interactions
+    if items is None:
+        rows = np.flatnonzero(log_.users == dataset.user(str(user)))
+        if not len(rows):
+            raise UsageError(f"user {user} has no events in {dataset.name}")
+        return log_.take(rows[:1])
+    typed = [dataset.item(str(one)) for one in items]
+    return Interactions(
+        users=np.array([-1]),
+        items=np.array(typed),
+        offsets=np.array([0, len(typed)]),
+        n_users=log_.n_users,
+        n_items=log_.n_items,
+    )
+
+
+def _fitted(bench: Bench, cell: Result, device: str, store: Store | None) -> tuple[Any, str]:
+    """The stored model of a cell, or one that is trained now, and which of the two it is."""
+    of = f"{cell.model} on {cell.setting.dataset}, {cell.setting.split}"
+    if store is not None and store.model_folder(cell).is_dir():
+        model = bench.build(cell, device)
+        try:
+            return model.load(store.model_folder(cell)), f"the stored model {of}"
+        except Exception as error:  # a damaged model costs time, not the answer
+            log.warning("the stored model cannot be read (%s); it is trained again", said(error))
+    log.info("no stored model: training %s", of)
+    model, seconds = bench.fit(cell, device, store)
+    return model, f"a model trained now ({seconds:.1f} s), {of}"
+
+
+def _best(
+    model: Any, history: Interactions, k: int, leave_out: bool, name: str
+) -> tuple[Array, Array | None]:
+    """The k best items and their scores; equal scores go by item number."""
+    if not isinstance(model, Scorer):
+        listed = np.asarray(model.recommend(history, k))[0]
+        return listed[listed >= 0], None
+    scores = np.array(model.score(history), dtype=np.float64)[0]
+    if scores.shape != (history.n_items,) or not np.isfinite(scores).all():
+        raise RecbenchError(
+            f"{name}: score gave shape {scores.shape} or numbers that are not finite"
+        )
+    if leave_out:
+        scores[history.items] = -np.inf
+    best = np.argsort(-scores, kind="stable")[:k]
+    best = best[scores[best] > -np.inf]
+    return best, scores[best]

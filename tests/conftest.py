@@ -1,0 +1,63 @@
+"""What several tests need: an in-memory plugin, tiny logs, real data where there is some."""
+
+import logging
+import os
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import recbench
+from recbench.progress import log
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test sees the results, caches or logging of another, or of the person who runs it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    level, handlers = log.level, list(log.handlers)
+    yield
+    log.setLevel(level or logging.NOTSET)
+    log.handlers[:] = handlers
+
+
+@pytest.fixture
+def real() -> Callable[[str], Path]:
+    """The path of a real data file, or a skip: RECBENCH_DATA names the folder."""
+
+    def path(name: str) -> Path:
+        file = Path(os.environ.get("RECBENCH_DATA", "/nowhere")) / name
+        if not file.is_file():
+            pytest.skip(f"set RECBENCH_DATA to a folder with {name}")
+        return file
+
+    return path
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> str:
+    """A CSV of 6 users with 4 events each, in time order; its path."""
+    path = tmp_path / "tiny.csv"
+    lines = [f"u{u},i{(u + t) % 7},{t + 10 * u},{1 + t % 5}" for t in range(4) for u in range(6)]
+    path.write_text("user_id,item_id,timestamp,rating\n" + "\n".join(lines) + "\n")
+    return str(path)
+
+
+def plugin(**hooks: Any) -> types.SimpleNamespace:
+    """A plugin object out of what its hooks return: `plugin(models={"mine": Mine})`."""
+    made = types.SimpleNamespace()
+    for kind, given in hooks.items():
+        setattr(made, f"recbench_{kind}", recbench.hookimpl(_no_arguments(given)))
+    return made
+
+
+def _no_arguments(given: Any) -> Callable[[], Any]:
+    def hook() -> Any:
+        if isinstance(given, BaseException):
+            raise given
+        return given
+
+    return hook

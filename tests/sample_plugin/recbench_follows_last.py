@@ -1,0 +1,23 @@
+"""Recommend what most often came straight after the user's last item."""
+
+import numpy as np
+
+import recbench
+
+
+class FollowsLast:
+    """First-order Markov chain over items."""
+
+    def fit(self, train):
+        self.counts_ = np.zeros((train.n_items, train.n_items), dtype=np.float32)
+        for items in train.sequences():
+            np.add.at(self.counts_, (items[:-1], items[1:]), 1)
+        return self
+
+    def score(self, history):
+        return self.counts_[[items[-1] for items in history.sequences()]]
+
+
+@recbench.hookimpl
+def recbench_models():
+    return {"follows-last": FollowsLast}

@@ -1,0 +1,248 @@
+"""The whole flow, with models that work and models that do not."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import plugin
+from recbench_popular import Popular
+
+import recbench
+from recbench import Interactions, RecbenchError, Results, Store, UsageError, load_plugins
+
+FITS: list[str] = []
+
+
+class Counting(Popular):
+    """Popularity that counts how often it is fitted."""
+
+    def __init__(self, seed: int = 0, name: str = "counting") -> None:
+        super().__init__()
+        self.seed, self.name = seed, name
+
+    def fit(self, train: Interactions) -> Any:
+        FITS.append(f"{self.name} {self.seed}")
+        print("a plugin that prints")
+        return super().fit(train)
+
+
+class TopList:
+    """A model that gives lists only."""
+
+    def fit(self, train: Interactions) -> "TopList":
+        self.order_ = np.argsort(-np.bincount(train.items, minlength=train.n_items), kind="stable")
+        return self
+
+    def recommend(self, history: Interactions, k: int) -> Any:
+        lists = np.full((len(history), k), -1)
+        for row, items in enumerate(history.sequences()):
+            best = self.order_[~np.isin(self.order_, items)][:k]
+            lists[row, : len(best)] = best
+        return lists
+
+
+class Raises:
+    """Fails while it learns."""
+
+    def fit(self, train: Interactions) -> None:
+        raise ZeroDivisionError("in fit")
+
+
+class RaisesInScore(Popular):
+    """Fails while it scores."""
+
+    def score(self, history: Interactions) -> Any:
+        raise SystemExit(7)
+
+
+class Nan(Popular):
+    """Breaks a rule."""
+
+    def score(self, history: Interactions) -> Any:
+        return np.full((len(history), history.n_items), np.nan)
+
+
+class Forgot:
+    """Has no score."""
+
+    def fit(self, train: Interactions) -> "Forgot":
+        return self
+
+
+class Writes(Popular):
+    """Tries to write into train."""
+
+    def fit(self, train: Interactions) -> Any:
+        train.items[0] = 0
+        return self
+
+
+MODELS = {
+    "counting": Counting,
+    "top-list": TopList,
+    "raises": Raises,
+    "raises-in-score": RaisesInScore,
+    "nan": Nan,
+    "forgot": Forgot,
+    "writes": Writes,
+}
+PLUGINS = load_plugins(mine=plugin(models=MODELS))
+
+
+def _run(models: list[str], dataset: str, **more: Any) -> Results:
+    FITS.clear()
+    return recbench.run(models, dataset, plugins=PLUGINS, **more)
+
+
+def test_results_become_a_tidy_frame(tiny: str) -> None:
+    frame = _run(["popular", "counting"], tiny, ks=(1, 3)).to_frame()
+    assert isinstance(frame, pd.DataFrame)
+    assert list(frame) == "model dataset split seed users metric k value stderr status".split()
+    assert len(frame) == 2 * 3 * 2
+    seeds = frame.groupby("model")["seed"].first()
+    assert pd.isna(seeds["popular"])
+    assert seeds["counting"] == 0
+    assert set(frame["users"]) == {6}
+    ours = frame[frame["model"] == "counting"]["value"].to_numpy()
+    assert np.array_equal(ours, frame[frame["model"] == "popular"]["value"].to_numpy())
+
+
+def test_lists_and_scores_of_the_same_order_agree(tiny: str) -> None:
+    listed, counted = _run(["top-list", "counting"], tiny, ks=(7,))
+    assert listed.ok
+    assert listed.depth == 7
+    assert 0 < listed.value("hit", 7)[0] == counted.value("hit", 7)[0] == 1
+
+
+def test_what_is_stored_is_not_run_again(tiny: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    first = _run(["counting"], tiny)
+    assert FITS == ["counting 0"]
+    assert list(_run(["counting"], tiny)) == list(first)
+    assert FITS == []
+    assert "stored already" in caplog.text
+    _run(["counting"], tiny, force=True)
+    assert FITS == ["counting 0"]
+    _run(["counting"], tiny, seed=1)
+    assert FITS == ["counting 1"]
+    _run(["counting:seed=1"], tiny)
+    assert FITS == ["counting 1"]
+    _run(["counting"], f"{tiny}:min_item=2")
+    assert FITS == ["counting 0"]
+
+
+def test_further_ks_come_from_the_stored_ranks(tiny: str) -> None:
+    _run(["counting"], tiny, ks=(1,))
+    more = _run(["counting"], tiny, ks=(1, 4))
+    assert FITS == []
+    fresh = _run(["counting"], tiny, ks=(1, 4), results=None)
+    assert FITS == ["counting 0"]
+    assert more[0].values == fresh[0].values
+    assert "ndcg@4" in Store("results").per_user(more[0])
+
+
+def test_lists_that_are_too_short_for_a_further_k_run_again(tiny: str) -> None:
+    assert _run(["top-list"], tiny, ks=(1,))[0].depth == 1
+    assert _run(["top-list"], tiny, ks=(3,))[0].depth == 3
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("raises", r"ZeroDivisionError: in fit \(in plugin mine; --debug shows where\)"),
+        ("raises-in-score", r"SystemExit: 7 \(in plugin mine"),
+        ("nan", r"nan: score nan for item number 0 \(first for user u0\)"),
+        ("forgot", r"forgot \(plugin mine\) needs fit\(train\) and score\(history\).*it has fit"),
+        ("writes", r"ValueError: assignment destination is read-only"),
+    ],
+)
+def test_a_failure_is_a_row_and_the_rest_still_run(tiny: str, model: str, reason: str) -> None:
+    results = _run(["popular", model, "counting"], tiny)
+    assert [one.ok for one in results] == [True, False, True]
+    failed = results.failed[0]
+    assert failed.status.startswith("failed: ")
+    assert re.search(reason, failed.status), failed.status
+    frame = results.to_frame()
+    assert frame[frame["model"] == model]["value"].isna().all()
+    assert len(frame[frame["model"] == model]) == 9
+
+
+def test_a_failed_cell_is_tried_again(tiny: str) -> None:
+    _run(["raises"], tiny)
+    assert _run(["raises"], tiny).failed
+    assert len(Store("results").all()) == 1
+
+
+def test_a_plugin_that_prints_does_not_reach_stdout(
+    tiny: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _run(["counting"], tiny)
+    assert capsys.readouterr().out == ""
+
+
+def test_no_store_writes_nothing(tiny: str) -> None:
+    _run(["popular"], tiny, results=None)
+    assert not Path("results").exists()
+
+
+@pytest.mark.parametrize(
+    ("models", "more", "match"),
+    [
+        ([], {}, "name at least one model"),
+        (["popula"], {}, "did you mean 'popular'"),
+        (["popular:rule=best"], {}, "rule=best is not a choice"),
+        (["popular"], {"split": "leave-last"}, "did you mean 'leave-last-out'"),
+        (["popular"], {"split": "windows:length=x"}, "must be a whole number"),
+        (["popular"], {"ks": (0,)}, "k must be whole numbers from 1"),
+        (["popular"], {"dataset": "none.csv"}, "no dataset and no file"),
+    ],
+)
+def test_wrong_use_is_said_before_anything_runs(
+    tiny: str, models: list[str], more: dict[str, Any], match: str
+) -> None:
+    with pytest.raises(UsageError, match=match):
+        _run(["counting", *models] if models else [], **{"dataset": tiny, **more})
+    assert FITS == []
+
+
+def test_a_broken_metric_costs_only_itself(tiny: str, caplog: pytest.LogCaptureFixture) -> None:
+    bad = plugin(metrics={"bad": lambda ranking, k: np.full(len(ranking), np.nan)})
+    result = recbench.run(["popular"], tiny, plugins=load_plugins(bad=bad))[0]
+    assert result.ok
+    assert "ndcg@10" in result.values
+    assert "bad@10" not in result.values
+    assert "metric bad is left out" in caplog.text
+
+
+def test_a_broken_splitter_is_named(tiny: str) -> None:
+    class Wrong:
+        def split(self, interactions: Interactions) -> Any:
+            return interactions.nothing  # type: ignore[attr-defined]
+
+    plugins = load_plugins(bad=plugin(splitters={"wrong": Wrong}))
+    with pytest.raises(RecbenchError, match="splitter wrong failed: AttributeError"):
+        recbench.run(["popular"], tiny, split="wrong", plugins=plugins)
+
+
+def test_repeats_kept_mask_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "again.csv"
+    path.write_text("user,item,time\na,x,1\na,y,2\na,x,3\nb,x,1\nb,y,2\nb,x,3\n")
+    result = _run(["counting"], f"{path}:repeats=keep", ks=(1,))[0]
+    assert result.value("hit", 1)[0] == pytest.approx(0.5)  # x and y are tied: two each in train
+    merged = _run(["counting"], str(path), ks=(1,))[0]
+    assert merged.value("hit", 1)[0] == 1  # y is the only item left to recommend
+    assert "2 repeated events merged into the user's first with the item" in merged.setting.notes
+
+
+def test_interrupting_leaves_what_was_finished(tiny: str) -> None:
+    class Stops(Popular):
+        def fit(self, train: Interactions) -> Any:
+            raise KeyboardInterrupt
+
+    plugins = load_plugins(mine=plugin(models={"stops": Stops}))
+    with pytest.raises(KeyboardInterrupt):
+        recbench.run(["popular", "stops"], tiny, plugins=plugins)
+    assert [one.model for one in Store("results").all()] == ["popular"]

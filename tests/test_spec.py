@@ -1,0 +1,125 @@
+"""Names with options: how they are read, and what is said where they are wrong."""
+
+from typing import Any, Literal
+
+import pytest
+
+from recbench import UsageError
+from recbench.spec import Spec, build
+
+
+def _make(
+    dim: int = 64,
+    lr: float = 0.1,
+    tied: bool = True,
+    rule: Literal["a", "bee"] = "a",
+    limit: int | None = None,
+    name: str = "x",
+    bare=1,  # type: ignore[no-untyped-def]  # noqa: ANN001  as many plugins are written
+) -> dict[str, Any]:
+    return {**locals()}
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "options"),
+    [
+        ("popular", "popular", {}),
+        ("t:dim=128,layers=2", "t", {"dim": "128", "layers": "2"}),
+        ("log.csv:user=Customer ID,time=a,b", "log.csv", {"user": "Customer ID", "time": "a,b"}),
+        (r"C:\data\log.csv:user=u", r"C:\data\log.csv", {"user": "u"}),
+        ("/a:b/log.csv", "/a:b/log.csv", {}),
+        ("x:a=1=2", "x", {"a": "1=2"}),
+        ("x:a=", "x", {"a": ""}),
+    ],
+)
+def test_parse(text: str, name: str, options: dict[str, str]) -> None:
+    assert Spec.parse(text) == Spec(name, options)
+
+
+def test_order_of_options_makes_no_difference() -> None:
+    assert str(Spec.parse("t:b=2,a=1")) == str(Spec.parse("t:a=1,b=2")) == "t:a=1,b=2"
+
+
+@pytest.mark.parametrize("text", ["", " ", "t:", "t:a=1,a=2"])
+def test_what_is_no_spec_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        Spec.parse(text)
+
+
+def test_values_follow_the_types() -> None:
+    made = build(
+        "it",
+        _make,
+        {
+            "dim": "8",
+            "lr": "1e-3",
+            "tied": "no",
+            "rule": "bee",
+            "limit": "none",
+            "name": "7",
+            "bare": "0.5",
+        },
+    )
+    assert made == {
+        "dim": 8,
+        "lr": 1e-3,
+        "tied": False,
+        "rule": "bee",
+        "limit": None,
+        "name": "7",
+        "bare": 0.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"dmi": "8"}, "it has no option 'dmi'; did you mean 'dim'?"),
+        ({"dim": "8.5"}, "dim=8.5 must be a whole number"),
+        ({"lr": "fast"}, "lr=fast must be a number"),
+        ({"tied": "maybe"}, "must be true or false"),
+        ({"rule": "be"}, "rule=be is not a choice; did you mean 'bee'?"),
+        ({"limit": "x"}, "limit=x must be a whole number"),
+    ],
+)
+def test_wrong_options_say_what_is_right(options: dict[str, str], match: str) -> None:
+    with pytest.raises(UsageError, match=match.replace("?", r"\?")):
+        build("it", _make, options)
+
+
+def test_a_needed_option_is_asked_for() -> None:
+    def needs(path: str) -> str:
+        return path
+
+    with pytest.raises(UsageError, match="needs path="):
+        build("it", needs, {})
+
+
+def test_a_factory_without_options_says_so() -> None:
+    with pytest.raises(UsageError, match="has no options"):
+        build("it", lambda: 1, {"a": "1"})
+
+
+def test_filled_values_yield_to_typed_ones_and_go_only_where_wanted() -> None:
+    assert build("it", _make, {"dim": "1"}, {"dim": 2, "seed": 3})["dim"] == 1
+    assert build("it", _make, {}, {"dim": 2, "seed": 3})["dim"] == 2
+
+
+def test_open_ended_factories_take_anything() -> None:
+    assert build("it", lambda **given: given, {"a": "1", "b": "true", "c": "x"}) == {
+        "a": 1,
+        "b": True,
+        "c": "x",
+    }
+
+
+def test_classes_and_instances_are_factories() -> None:
+    class Kind:
+        def __init__(self, dim: int = 1) -> None:
+            self.dim = dim
+
+        def __call__(self, width: int = 2) -> int:
+            return width
+
+    assert build("it", Kind, {"dim": "3"}).dim == 3
+    assert build("it", Kind(), {"width": "4"}) == 4
