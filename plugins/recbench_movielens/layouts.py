@@ -82,8 +82,9 @@ def _ml_100k_item(file: Path) -> Titles:
         next(lines, None)
         for line in lines:
             item, title, year = line.rstrip("\n").split("\t")[:3]
-            # One film has neither; this file writes "unkonwn" where the publisher has "unknown".
-            yield item, f"{title} ({year})" if year.isdecimal() else "unknown"
+            # The file cuts the last brackets off as the year, be it 1995 or V (for video). One film
+            # has neither title nor year, and is "unknown" at the publisher's.
+            yield item, "unknown" if title == "unkonwn" else f"{title} ({year})"
 
 
 UDATA = Layout(

@@ -1,0 +1,206 @@
+"""The command line from outside: exit codes, what goes where, what errors say."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recbench.cli import main
+
+
+def _recbench(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        main(args)
+    out, err = capsys.readouterr()
+    return int(stop.value.code or 0), out, err
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Any:
+    """recbench, called with these arguments: exit code, stdout, stderr."""
+    return lambda *args: _recbench(capsys, *args)
+
+
+def test_run_prints_a_table_and_keeps_results(call: Any, tiny: str) -> None:
+    code, out, err = call("run", "popular", "random", "--dataset", tiny, "--k", "1,3")
+    assert code == 0
+    assert "NDCG@1" in out
+    assert "popular: fitting on tiny.csv" in err
+    assert len(list(Path("results").rglob("*.json"))) == 2
+    code, again, err = call("run", "popular", "random", "--dataset", tiny, "--k", "1,3")
+    assert "stored already, not run again (--force runs it)" in err
+    assert again == out
+
+
+def test_table_shows_everything_stored(call: Any, tiny: str) -> None:
+    call("run", "popular", "--dataset", tiny)
+    call("run", "popular", "--dataset", tiny, "--split", "windows:length=3")
+    code, out, _ = call("table")
+    assert code == 0
+    assert out.count("NDCG@10") == 2
+
+
+def test_output_file_takes_its_format_from_its_name(call: Any, tiny: str) -> None:
+    code, out, _ = call("run", "popular", "--dataset", tiny, "-o", "table.md")
+    assert code == 0
+    assert Path("table.md").read_text() == out
+    assert out.startswith("### tiny.csv")
+    code, out, _ = call("table", "--format", "csv", "-o", "table.txt")
+    assert Path("table.txt").read_text() == out
+    assert out.startswith("model,dataset,split,seed,users,metric,k,value,stderr,status")
+
+
+def test_a_failed_model_gives_exit_code_1(call: Any, tiny: str) -> None:
+    bare = Path("bare.csv")
+    bare.write_text("user,item,time\na,x,1\na,y,2\nb,x,1\nb,y,2\n")
+    code, out, err = call("run", "popular:rule=rated", "popular", "--dataset", str(bare))
+    assert code == 1
+    assert "failed" in out
+    assert "needs ratings" in err
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["run"], 2, "Missing argument"),
+        (["run", "populr"], 2, "did you mean 'popular'?"),
+        (["run", "popular", "--k", "x"], 2, "must be whole numbers from 1"),
+        (["run", "popular", "--k", "0,3"], 2, "must be whole numbers from 1"),
+        (["run", "popular", "--dataset", "gone.csv"], 2, "no dataset and no file 'gone.csv'"),
+        (["run", "popular", "--format", "xml"], 2, "no table 'xml'"),
+        (["run", "popular", "-o", "no/folder/t.md"], 2, "cannot write -o no/folder/t.md"),
+        (["table", "--results", "empty"], 1, "nothing is stored under empty"),
+        (["recommend", "popular"], 2, "name a user"),
+        (["models", "zzz"], 2, "no model 'zzz'"),
+        (["nonsense"], 2, "No such command"),
+    ],
+)
+def test_errors_are_short_and_say_what_to_do(
+    call: Any, args: list[str], code: int, said: str
+) -> None:
+    got, out, err = call(*args)
+    assert got == code
+    assert out == ""
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_debug_shows_the_traceback(call: Any) -> None:
+    code, _, err = call("run", "popular", "--dataset", "gone.csv", "--debug")
+    assert code == 2
+    assert "Traceback" in err
+
+
+@pytest.mark.parametrize("kind", ["models", "datasets", "splitters", "metrics"])
+def test_listings(call: Any, kind: str) -> None:
+    code, out, _ = call(kind)
+    assert code == 0
+    known = {
+        "models": "popular",
+        "datasets": "ml-100k",
+        "splitters": "windows",
+        "metrics": "ndcg",
+    }
+    assert known[kind] in out
+    code, out, _ = call(kind, known[kind])
+    assert code == 0
+    assert len(out.splitlines()) > 2
+
+
+def test_one_name_shows_its_options(call: Any) -> None:
+    _, out, _ = call("splitters", "windows")
+    assert "length=4" in out
+    assert "test=0.15" in out
+
+
+def test_plugins_for_people_and_programs(call: Any) -> None:
+    code, out, _ = call("plugins")
+    assert code == 0
+    assert "models: popular" in out
+    code, out, _ = call("plugins", "--json")
+    told = {one["name"]: one for one in json.loads(out)}
+    assert told["popular"]["gives"] == {"models": ["popular"]}
+    assert told["popular"]["broken"] is None
+
+
+def test_a_broken_plugin_gives_exit_code_1_and_the_rest_goes_on(
+    call: Any, monkeypatch: pytest.MonkeyPatch, tiny: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "broken"
+    (folder / "broken-0.1.dist-info").mkdir(parents=True)
+    (folder / "broken-0.1.dist-info" / "METADATA").write_text("Name: broken\nVersion: 0.1\n")
+    (folder / "broken-0.1.dist-info" / "entry_points.txt").write_text(
+        "[recbench]\nbroken = broken_module\n"
+    )
+    (folder / "broken_module.py").write_text("raise RuntimeError('sorry')\n")
+    monkeypatch.syspath_prepend(folder)
+    code, out, _ = call("plugins")
+    assert code == 1
+    assert "BROKEN: RuntimeError: sorry" in out
+    code, _, err = call("models")
+    assert code == 0
+    assert "plugin broken is broken; see: recbench plugins" in err
+    code, _, _ = call("run", "popular", "--dataset", tiny)
+    assert code == 0
+
+
+def test_recommend_prints_history_and_recommendations(call: Any, tiny: str) -> None:
+    code, out, err = call("recommend", "popular", "--dataset", tiny, "--user", "u1", "--k", "2")
+    assert code == 0
+    assert "The items of user u1 in tiny.csv, oldest first" in out
+    assert "2 recommendations by a model trained now" in out
+    assert "no stored model: training" in err
+    code, out, _ = call("recommend", "popular", "--dataset", tiny, "--items", "i1, i2")
+    assert "The items of a history typed by hand" in out
+
+
+def test_python_m_recbench_works_without_torch() -> None:
+    for args in (["--help"], ["models"]):
+        code = (
+            "import sys, recbench.cli\n"
+            f"try: recbench.cli.main({args})\n"
+            "finally: print('torch' in sys.modules, file=sys.stderr)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.returncode == 0
+        assert done.stderr == "False\n"
+    done = subprocess.run([sys.executable, "-m", "recbench", "--version"], capture_output=True)
+    assert done.returncode == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX does")
+def test_ctrl_c_leaves_the_store_intact(tiny: str, tmp_path: Path) -> None:
+    folder = tmp_path / "slow"
+    (folder / "slow-0.1.dist-info").mkdir(parents=True)
+    (folder / "slow-0.1.dist-info" / "METADATA").write_text("Name: slow\nVersion: 0.1\n")
+    (folder / "slow-0.1.dist-info" / "entry_points.txt").write_text("[recbench]\nslow = slow_one\n")
+    (folder / "slow_one.py").write_text(
+        "import time, recbench\n"
+        "class Slow:\n"
+        "    def fit(self, train): open('started', 'w').close(); time.sleep(60)\n"
+        "    def score(self, history): pass\n"
+        "@recbench.hookimpl\n"
+        "def recbench_models(): return {'slow': Slow}\n"
+    )
+    command = [sys.executable, "-m", "recbench", "run", "popular", "slow", "--dataset", tiny]
+    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+    running = subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE, text=True
+    )
+    for _ in range(300):
+        if Path("started").exists():
+            break
+        time.sleep(0.1)
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "Interrupted. What was finished is stored" in err
+    assert "Traceback" not in err
+    (kept,) = Path("results").rglob("*.json")
+    assert json.loads(kept.read_text())["status"] == "ok"
