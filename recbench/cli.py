@@ -41,7 +41,7 @@ class _Ks(click.ParamType[tuple[int, ...]]):
         return ks
 
 
-def _start(ctx: click.Context, param: click.Parameter, debug: bool) -> None:
+def _start(ctx: click.Context, _: click.Parameter, debug: bool) -> None:
     """Let the core speak on stderr."""
     ctx.find_root().meta["recbench.debug"] = debug or ctx.find_root().meta.get("recbench.debug")
     log.setLevel(logging.DEBUG if ctx.find_root().meta["recbench.debug"] else logging.INFO)

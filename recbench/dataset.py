@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -56,8 +55,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """sha256 (hex) of the sequences and the outside ids: what results are keyed by."""
         digest = hashlib.sha256(self.interactions.fingerprint().encode())
-        for ids in (self.user_ids, self.item_ids):
-            ids = np.asarray(ids)
+        for ids in map(np.asarray, (self.user_ids, self.item_ids)):
             text = ids.tobytes() if ids.dtype.kind in "iu" else "\0".join(map(str, ids)).encode()
             digest.update(text + b"\1")
         return digest.hexdigest()
@@ -86,7 +84,7 @@ class DatasetFactory(Protocol):
     def __call__(self, **options: Any) -> Dataset: ...
 
 
-def factory_facts(factory: Any, data_dir: str | None) -> Mapping[str, str]:
+def factory_facts(factory: Any, data_dir: str | None) -> dict[str, str]:
     """What `recbench datasets` prints for a factory: size, licence, here."""
     is_here = getattr(factory, "is_here", None)
     return {

@@ -195,16 +195,14 @@ def slices(starts: Array, lengths: Array) -> Array:
 def _order(users: Array, times: Array | None) -> Array:
     """The stable order by (user, time), skipping the sorts that the log already satisfies."""
     order = np.arange(len(users))
-    if times is not None:
-        joined = _joined(users, times)
-        if joined is not None:
-            users = joined
-        elif (times[1:] < times[:-1]).any():
-            order = np.argsort(times, kind="stable")
-            users = users[order]
+    joined = None if times is None else _joined(users, times)
+    if joined is not None:
+        users = joined
+    elif times is not None and (times[1:] < times[:-1]).any():
+        order = np.argsort(times, kind="stable")
+        users = users[order]
     if (users[1:] < users[:-1]).any():
-        by_user = np.argsort(users, kind="stable")
-        order = by_user if times is None or joined is not None else order[by_user]
+        order = order[np.argsort(users, kind="stable")]
     return order
 
 

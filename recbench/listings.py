@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import shutil
+import sys
 from typing import Any
 
 from .dataset import factory_facts
@@ -15,16 +17,14 @@ LAST = 5
 
 
 def offers(plugins: Plugins, kind: str, data_dir: str | None = None) -> str:
-    """Name, summary and plugin of all offers of a kind; datasets with size, licence, here."""
+    """Name, summary and plugin of all offers of a kind; of datasets size, licence and presence."""
     rows = []
     for one in plugins.offers(kind):
-        facts = factory_facts(one.factory, data_dir) if kind == "datasets" else {}
-        rows.append(
-            {"name": one.name, **(facts or {}), "summary": one.summary, "plugin": one.plugin}
-        )
-    if kind == "datasets":
-        for row in rows:
-            row.pop("summary" if row["size"] else "licence")
+        row = {"name": one.name, "summary": one.summary}
+        if kind == "datasets":
+            facts = factory_facts(one.factory, data_dir)
+            row = {"name": one.name, "size": facts.pop("size") or one.summary, **facts}
+        rows.append({**row, "plugin": one.plugin})
     return _columns(rows)
 
 
@@ -36,7 +36,7 @@ def offer(one: Offer) -> str:
         "",
         inspect.getdoc(one.factory) or "",
     ]
-    if one.kind != "metrics" and one.kind != "tables" and known:
+    if one.kind in ("models", "datasets", "splitters") and known:
         signature = inspect.signature(one.factory).parameters
         lines += ["", "options:"]
         for key in known:
@@ -78,7 +78,7 @@ def recommendation(found: Recommendation) -> str:
     shown = history.tail(LAST).to_dict("records")
     of = f"the last {len(shown)} of {len(history)} items" if len(history) > LAST else "the items"
     best = found.to_frame()
-    best["score"] = ["" if score != score else f"{score:.3f}" for score in best["score"]]
+    best["score"] = best["score"].map("{:.3f}".format, na_action="ignore").fillna("")
     return (
         f"{of[:1].upper()}{of[1:]} of {found.who} in {found.dataset.name}, oldest first\n\n"
         f"{_columns(_without_empty(shown))}\n"
@@ -98,7 +98,16 @@ def _without_empty(rows: list[dict[Any, Any]]) -> list[dict[Any, Any]]:
 
 
 def _columns(rows: list[dict[Any, Any]]) -> str:
-    """Rows lined up under their keys; nothing at all for no rows."""
+    """Rows lined up under their keys; in a narrow terminal the widest column is broken."""
     from tabulate import tabulate
 
-    return f"{tabulate(rows, headers='keys', disable_numparse=True)}\n" if rows else ""
+    if not rows:
+        return ""
+    widths = [max(len(str(one)) for one in (key, *(row[key] for row in rows))) for key in rows[0]]
+    limits: list[int | None] = [None] * len(widths)
+    if sys.stdout.isatty():
+        room = shutil.get_terminal_size().columns - 2 * (len(widths) - 1)
+        limits[widths.index(max(widths))] = max(20, room - sum(widths) + max(widths))
+    cells = [list(map(str, row.values())) for row in rows]
+    text = tabulate(cells, list(rows[0]), disable_numparse=True, maxcolwidths=limits)
+    return f"{text}\n"

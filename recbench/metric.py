@@ -52,7 +52,7 @@ class Ranking:
 def measure(
     ranking: Ranking, name: str, metric: Callable[[Ranking, int], Array], ks: Iterable[int]
 ) -> dict[str, Array]:
-    """ "ndcg@10" -> (rows,) float64 values, for a metric at every k.
+    """The values of a metric at every k: `ndcg@10` -> (rows,) float64.
 
     Raises RecbenchError where the metric does not give one finite number a row.
     """

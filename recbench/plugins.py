@@ -72,7 +72,7 @@ class PluginInfo:
 
 
 class Plugins:
-    """What is installed: built by `load_plugins`, handed to whoever needs it; there is no global."""
+    """What is installed: built by `load_plugins` and handed on; there is no global."""
 
     def __init__(self) -> None:
         self.manager = pluggy.PluginManager(GROUP)
@@ -109,9 +109,7 @@ class Plugins:
             ]
             for given in answers:
                 if not isinstance(given, Mapping):
-                    raise RecbenchError(
-                        f"{hook}() gave {type(given).__name__}, wanted a mapping of name to callable"
-                    )
+                    raise RecbenchError(f"{hook}() gave {type(given).__name__}, wanted a mapping")
                 for name, factory in given.items():
                     if not isinstance(name, str) or not callable(factory):
                         raise RecbenchError(f"{hook}() gave {name!r}: {factory!r}, no callable")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .bench import Bench
 from .dataset import Dataset
 from .errors import RecbenchError, UsageError, said
 from .interactions import Array, Interactions
@@ -16,7 +17,6 @@ from .model import Scorer
 from .plugins import Plugins, load_plugins
 from .progress import log
 from .result import Result
-from .run import Bench
 from .spec import Spec
 from .store import Store
 

@@ -59,7 +59,6 @@ def evaluate(
     a wrong shape or type, scores that are not finite, and lists with ids that are out of range,
     repeated or, under mask_seen, already in the history.
     """
-    judge = _judge_scores if isinstance(model, Scorer) else _judge_lists
     rows = split.judged
     if not len(rows):
         raise RecbenchError("the split has no row to judge; the users' sequences are too short")
@@ -70,18 +69,20 @@ def evaluate(
     above = np.empty(len(rows), dtype=np.int64)
     tied = np.empty(len(rows), dtype=np.int64)
     seconds, start = 0.0, 0
+    scores = isinstance(model, Scorer)
     for batch in history.batches(size):
-        stop = start + len(batch)
+        part = slice(start, start + len(batch))
         began = time.perf_counter()
-        answer = model.score(batch) if isinstance(model, Scorer) else model.recommend(batch, depth)
+        answer = model.score(batch) if scores else model.recommend(batch, depth)
         seconds += time.perf_counter() - began
         rules = _Rules(name, batch, user_ids)
-        above[start:stop], tied[start:stop] = judge(
-            answer, batch, targets[start:stop], mask_seen, depth, rules
-        )
-        start = stop
-    known = split.train.n_items if isinstance(model, Scorer) else depth
-    return Verdict(Ranking(above, tied), known, seconds)
+        if scores:
+            found = _judge_scores(answer, targets[part], mask_seen, rules)
+        else:
+            found = _judge_lists(answer, depth, targets[part], mask_seen, rules)
+        above[part], tied[part] = found
+        start = part.stop
+    return Verdict(Ranking(above, tied), split.train.n_items if scores else depth, seconds)
 
 
 @dataclass(frozen=True)
@@ -93,18 +94,19 @@ class _Rules:
     user_ids: Array | None
 
     def broken(self, rule: str, row: int | None = None) -> RecbenchError:
+        """The error for a rule that does not hold, for a row or for the whole batch."""
         if row is None:
             return RecbenchError(f"{self.name}: {rule}")
         user = int(self.batch.users[row])
-        known = self.user_ids is not None and 0 <= user < len(self.user_ids)
-        outside = self.user_ids[user] if self.user_ids is not None and known else f"number {user}"
-        return RecbenchError(f"{self.name}: {rule} (first for user {outside})")
+        known = f"number {user}" if self.user_ids is None or user < 0 else self.user_ids[user]
+        return RecbenchError(f"{self.name}: {rule} (first for user {known})")
 
 
 def _judge_scores(
-    answer: Any, batch: Interactions, targets: Array, mask_seen: bool, depth: int, rules: _Rules
+    answer: Any, targets: Array, mask_seen: bool, rules: _Rules
 ) -> tuple[Array, Array]:
     """(rows,) items above, (rows,) items tied, target included."""
+    batch = rules.batch
     scores = _array(answer, "score", "fiu", (len(batch), batch.n_items), rules)
     if scores.dtype.kind == "f":
         with np.errstate(invalid="ignore", over="ignore"):
@@ -129,9 +131,10 @@ def _judge_scores(
 
 
 def _judge_lists(
-    answer: Any, batch: Interactions, targets: Array, mask_seen: bool, depth: int, rules: _Rules
+    answer: Any, depth: int, targets: Array, mask_seen: bool, rules: _Rules
 ) -> tuple[Array, Array]:
     """The same for lists: a target that is not in its list counts as below everything."""
+    batch = rules.batch
     lists = _array(answer, "recommend", "iu", (len(batch), depth), rules).astype(np.int64)
     listed = lists >= 0
     for rule, wrong in (

@@ -49,12 +49,12 @@ class Section:
             else "repeats are kept and nothing is masked"
         )
         seeds = ", ".join(map(str, self.seeds)) or "none needed"
+        size = f"{of.n_items:,} items in the catalogue, {of.n_events:,} events"
         return [
-            f"{of.dataset}: {judged}, {of.n_items:,} items in the catalogue, "
-            f"{of.n_events:,} events; {masked}.",
+            f"{of.dataset}: {judged}, {size}; {masked}.",
             f"Split {of.split}; order {of.order}; seeds: {seeds}.",
             "Full ranking, ties by exact expectation; ± is the standard error over judged rows.",
-            *(f"{note[:1].upper()}{note[1:]}." for note in of.notes),
+            *(f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in of.notes),
         ]
 
 
@@ -82,7 +82,7 @@ class Results(Sequence[Result]):
         return [one for one in self if not one.ok]
 
     def sections(self) -> list[Section]:
-        """One section a dataset, split and protocol, and best first in each: no table mixes them."""
+        """One section a dataset, split and protocol, best first in each: no table mixes them."""
         groups: dict[Any, list[Result]] = {}
         for one in self:
             groups.setdefault(one.setting.same, []).append(one)

@@ -1,4 +1,4 @@
-"""Every step: names with options, such as `transformer:dim=128,layers=2`, and how they are built."""
+"""Every step: names with options, such as `transformer:dim=128`, and how they are built."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ RTOL, ATOL = 1e-3, 1e-4
 
 
 def example(users: int = 40, items: int = 30, seed: int = 0) -> Interactions:
-    """A small log without repeats, one sequence of 3 to 12 events a user, with times and ratings."""
+    """A small log without repeats, 3 to 12 events a user, with times and ratings."""
     draw = np.random.default_rng(seed)
     lengths = draw.integers(3, 13, users)
     start = draw.integers(0, items, users)

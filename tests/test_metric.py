@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recbench_metrics import hit, mrr, ndcg
 from sklearn.metrics import ndcg_score
 
 from recbench import Ranking, RecbenchError
 from recbench.metric import measure, summarise
+from recbench_metrics import hit, mrr, ndcg
 
 
 def _sure(ranks: list[int]) -> Ranking:

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from recbench_popular import Popular
-from recbench_random import Random
 
 from recbench import Interactions, RecbenchError
 from recbench.testing import check_model, example
+from recbench_popular import Popular
+from recbench_random import Random
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import plugin
-from recbench_popular import Popular
 
 from recbench import RecbenchError, UsageError, load_plugins, recommend
+from recbench_popular import Popular
 
 FITS: list[int] = []
 

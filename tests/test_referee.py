@@ -1,4 +1,4 @@
-"""The referee against an oracle in plain Python, known answers, and answers that break the rules."""
+"""The referee against an oracle in plain Python, known answers, and broken rules."""
 
 import math
 from collections.abc import Callable
@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recbench_files import read_file
+
+from recbench import Interactions, RecbenchError, Split, evaluate
 from recbench_metrics import hit, mrr, ndcg
 from recbench_popular import Popular
 from recbench_splitters import LeaveLastOut
-
-from recbench import Interactions, RecbenchError, Split, evaluate
 
 
 class Fixed:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import plugin
-from recbench_popular import Popular
 
 import recbench
 from recbench import Interactions, RecbenchError, Results, Store, UsageError, load_plugins
+from recbench_popular import Popular
 
 FITS: list[str] = []
 
@@ -100,7 +100,18 @@ def _run(models: list[str], dataset: str, **more: Any) -> Results:
 def test_results_become_a_tidy_frame(tiny: str) -> None:
     frame = _run(["popular", "counting"], tiny, ks=(1, 3)).to_frame()
     assert isinstance(frame, pd.DataFrame)
-    assert list(frame) == "model dataset split seed users metric k value stderr status".split()
+    assert list(frame) == [
+        "model",
+        "dataset",
+        "split",
+        "seed",
+        "users",
+        "metric",
+        "k",
+        "value",
+        "stderr",
+        "status",
+    ]
     assert len(frame) == 2 * 3 * 2
     seeds = frame.groupby("model")["seed"].first()
     assert pd.isna(seeds["popular"])

@@ -50,8 +50,7 @@ def test_it_is_judged_like_any_other(installed: dict[str, str]) -> None:
 
 
 def test_it_recommends(installed: dict[str, str]) -> None:
-    done = _recbench(
-        installed, "recommend", "follows-last", "--dataset", "synthetic", "--items", "1,2", "--k", "3"
-    )
+    args = ["recommend", "follows-last", "--dataset", "synthetic", "--items", "1,2", "--k", "3"]
+    done = _recbench(installed, *args)
     assert done.returncode == 0, done.stderr
     assert "3 recommendations by a model trained now" in done.stdout

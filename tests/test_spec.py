@@ -15,7 +15,7 @@ def _make(
     rule: Literal["a", "bee"] = "a",
     limit: int | None = None,
     name: str = "x",
-    bare=1,  # type: ignore[no-untyped-def]  # noqa: ANN001  as many plugins are written
+    bare=1,  # type: ignore[no-untyped-def]
 ) -> dict[str, Any]:
     return {**locals()}
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from recbench_splitters import LeaveLastOut, Windows
 
 from recbench import Interactions, RecbenchError, UsageError
 from recbench.testing import check_splitter, example
+from recbench_splitters import LeaveLastOut, Windows
 
 
 def _log(*lengths: int) -> Interactions:

@@ -4,12 +4,12 @@ import time
 
 import numpy as np
 import pytest
-from recbench_synthetic import recbench_datasets, synthetic
 
 import recbench
 from recbench.dataset import factory_facts
 from recbench.referee import evaluate
 from recbench.spec import build
+from recbench_synthetic import recbench_datasets, synthetic
 
 
 def pairs(dataset):

@@ -69,7 +69,7 @@ def test_failed_models_stand_in_every_table(tiny: str) -> None:
         text = _table(name, results)
         assert "failed" in text
         assert "needs ratings" in text
-    lines = [one for one in csv.DictReader(io.StringIO(_table("csv", results)))]
+    lines = list(csv.DictReader(io.StringIO(_table("csv", results))))
     failed = [one for one in lines if one["model"] == "popular:rule=rated"]
     assert len(failed) == 9
     assert {one["value"] for one in failed} == {""}

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from recbench_metrics import hit, mrr, ndcg
-from recbench_popular import Popular
 
 from recbench import RecbenchError
 from recbench.testing import check_metric, check_model, check_splitter
+from recbench_metrics import hit, mrr, ndcg
+from recbench_popular import Popular
 
 
 class NoSelf(Popular):

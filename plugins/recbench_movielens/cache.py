@@ -24,7 +24,7 @@ def home(name: str) -> Path:
     return Path(pooch.os_cache("recbench")) / name
 
 
-def fill(name: str, fetch: Fetch, sound: Callable[[Path], bool]) -> Path:
+def fill(name: str, fetch: Fetch, sound: Callable[[Path], bool]) -> None:
     """Let `fetch` fill a temporary folder beside the dataset's own, then rename it into place.
 
     Where another process was faster, its folder stays and ours is thrown away.
@@ -46,7 +46,6 @@ def fill(name: str, fetch: Fetch, sound: Callable[[Path], bool]) -> Path:
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise recbench.RecbenchError(f"the cache cannot be written ({why})") from error
-    return final
 
 
 def _place(made: Path, final: Path, sound: Callable[[Path], bool]) -> None:

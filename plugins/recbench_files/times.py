@@ -1,0 +1,170 @@
+"""Times of any kind as numbers that order fully, and how many of them make a second."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Refuse = Callable[[int, str], Exception]
+
+# (at least this far from 0, as many in a second, name): seconds reach 1e11 in the year 5138, and
+# milliseconds from 1e11 on are later than 1973
+_UNITS = (
+    (1e17, 1_000_000_000, "nanoseconds"),
+    (1e14, 1_000_000, "microseconds"),
+    (1e11, 1_000, "milliseconds"),
+    (0.0, 1, "seconds"),
+)
+_DAY_FIRST = re.compile(r"\s*\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}\b.*")
+_ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d(:?\d\d(:?\d\d(\.\d+)?)?)?\s*(Z|[+-]\d\d(:?\d\d)?)?)?")
+
+
+def times_of(column: Any, refuse: Refuse) -> tuple[Array, int, list[str]]:
+    """(rows,) int64 or float64 times since 1970, how many of them make a second, and notes.
+
+    refuse: makes the error for (row, problem).
+    """
+    import pyarrow as pa
+
+    kind = column.type
+    if column.null_count:
+        raise refuse(
+            _first(column.is_null()), "is missing; fill it in, or write time= to do without"
+        )
+    if pa.types.is_timestamp(kind):
+        per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
+        return filled(column.cast(pa.int64()), np.int64), per_second, _zone(kind.tz)
+    if pa.types.is_date32(kind):
+        return filled(column.cast(pa.int32()), np.int64) * 86400, 1, []
+    if pa.types.is_date64(kind):
+        return filled(column.cast(pa.int64()), np.int64), 1000, []
+    if pa.types.is_dictionary(kind) or _is_text(kind):
+        return _from_text(column, refuse)
+    if pa.types.is_integer(kind) and kind != pa.uint64():
+        return _in_units(filled(column, np.int64), refuse)
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return _in_units(filled(column.cast(pa.float64()), np.float64), refuse)
+    raise refuse(0, f"is no time ({kind}); write seconds since 1970 or ISO dates")
+
+
+def filled(column: Any, dtype: Any) -> Array:
+    """A column without missing values as one array, chunk by chunk to spare memory."""
+    array = np.empty(len(column), dtype=dtype)
+    at = 0
+    for chunk in column.chunks:
+        array[at : at + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
+        at += len(chunk)
+    return array
+
+
+def _from_text(column: Any, refuse: Refuse) -> tuple[Array, int, list[str]]:
+    """ISO dates or numbers; each distinct text is read once."""
+    import pyarrow as pa
+
+    from .ids import codes_of
+
+    if pa.types.is_dictionary(column.type) and not _is_text(column.type.value_type):
+        return times_of(column.cast(column.type.value_type), refuse)
+    codes, texts = codes_of(column)
+    if (codes < 0).any():
+        raise refuse(
+            int(np.argmax(codes < 0)), "is missing; fill it in, or write time= to do without"
+        )
+    for numeric in (pa.int64(), pa.float64()):
+        try:
+            return _in_units(texts.cast(numeric).to_numpy()[codes], refuse)
+        except pa.ArrowInvalid:
+            pass
+    for zone in (None, "UTC"):
+        for unit, per_second in (("us", 10**6), ("ns", 10**9)):
+            try:
+                instants = texts.cast(pa.timestamp(unit, zone)).cast(pa.int64())
+            except pa.ArrowInvalid:
+                continue
+            return instants.to_numpy(zero_copy_only=False)[codes], per_second, _zone(zone)
+    raise _unreadable(codes, texts.to_pylist(), refuse)
+
+
+def _unreadable(codes: Array, texts: list[str], refuse: Refuse) -> Exception:
+    """The error for the first row whose text is no time like the others."""
+    zoned = [bool((match := _ISO.fullmatch(text)) and match[5]) for text in texts]
+    first = int(codes[0])
+    for row, code in enumerate(codes):
+        if _DAY_FIRST.fullmatch(texts[code]):
+            return refuse(
+                row, "could have the day or the month first; write it as 2010-12-31 08:26"
+            )
+        if not _ISO.fullmatch(texts[code]) or not _reads(texts[code], zoned[code]):
+            return refuse(
+                row, "is no time; write seconds since 1970 or ISO dates (2010-12-31 08:26)"
+            )
+        if zoned[code] != zoned[first]:
+            return refuse(
+                row,
+                "does not fit the times above it: some have a time zone and some have none; "
+                "write all of them alike",
+            )
+    return refuse(0, "is too far from 1970 for the fractions of a second; write fewer digits")
+
+
+def _reads(text: str, zoned: bool) -> bool:
+    import pyarrow as pa
+
+    for unit in ("us", "ns"):
+        try:
+            pa.array([text]).cast(pa.timestamp(unit, "UTC" if zoned else None))
+        except pa.ArrowInvalid:
+            continue
+        return True
+    return False
+
+
+def _in_units(values: Array, refuse: Refuse) -> tuple[Array, int, list[str]]:
+    """Numbers with the unit that their size tells."""
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise refuse(int(np.argmin(np.isfinite(values))), "is no time; write a finite number")
+    high, low = float(values.max()), float(values.min())
+    size = max(high, -low)
+    if size >= 9.2e18:
+        row = int(np.argmax(np.abs(values.astype(np.float64)) >= 9.2e18))
+        raise refuse(row, "is too large for a time in seconds, or even nanoseconds, since 1970")
+    _refuse_digits(values, low, high, refuse)
+    least, per_second, name = next(unit for unit in _UNITS if size >= unit[0])
+    if per_second == 1:
+        return values, 1, []
+    if low < least:
+        small = np.abs(values)
+        other = (small >= 1e8) & (small < least)
+        if other.any():
+            row = int(np.argmax(other))
+            raise refuse(row, f"does not fit the others, which are {name}; use one unit of time")
+    return values, per_second, [f"times read as {name}"]
+
+
+def _refuse_digits(values: Array, low: float, high: float, refuse: Refuse) -> None:
+    """20101231 and 20101231082600 are dates that would pass for numbers."""
+    for scale in (1, 10**4, 10**6):
+        if low >= 19000101 * scale and high < 21010101 * scale:
+            dates = values // scale
+            days, months = dates % 100, dates // 100 % 100
+            if ((days >= 1) & (days <= 31) & (months >= 1) & (months <= 12)).all():
+                raise refuse(0, "looks like a date in digits; write it as 2010-12-31 08:26:00")
+
+
+def _zone(zone: str | None) -> list[str]:
+    return [] if zone else ["times have no time zone and were read as UTC"]
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _first(mask: Any) -> int:
+    return int(np.argmax(mask.to_numpy()))

@@ -1,0 +1,1 @@
+class Transformer: pass
