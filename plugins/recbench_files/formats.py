@@ -153,8 +153,8 @@ def _table(layout: Layout, lines: list[str], skip: int, wanted: Mapping[str, str
         )
     if not known and any(is_number(name) for name in names):
         raise recbench.UsageError(
-            f"{layout.file}: no header was found, line {skip + 1} is {_short(lines[0])}; put a line "
-            "on top that names the columns, such as user,item,rating,time"
+            f"{layout.file}: no header was found, line {skip + 1} is {_short(lines[0])}; "
+            "put a line on top that names the columns, such as user,item,rating,time"
         )
     records = [one for one in records[1:] if len(one) == len(names)]
     return _with(layout, "csv", delimiter, names, records, header=True, skip=skip, quoted=True)

@@ -97,10 +97,8 @@ def _plain(known: Any) -> Any:
         real = values[~np.isnan(values)]
         if (np.abs(real) < 2**53).all() and (real == np.floor(real)).all():
             return pc.if_else(pc.is_nan(known), None, known).cast(pa.int64())
-        texts = [
-            None if value is None or value != value else repr(value) for value in known.to_pylist()
-        ]
-        return pa.array(texts, pa.large_string())
+        texts = pa.array([repr(value) for value in known.to_pylist()], pa.large_string())
+        return pc.if_else(pc.is_null(known, nan_is_null=True), None, texts)
     if (
         pa.types.is_binary(kind)
         or pa.types.is_large_binary(kind)
@@ -132,8 +130,8 @@ def _integers(known: Any) -> Array | None:
         numbers = known.cast(pa.int64())
     except pa.ArrowInvalid:
         return None
-    if pa.types.is_large_string(known.type):
-        if not pc.all(pc.equal(numbers.cast(pa.large_string()), known), min_count=0).as_py():
-            return None
+    same = pc.equal(numbers.cast(pa.large_string()), known.cast(pa.large_string()))
+    if not pc.all(same, min_count=0).as_py():
+        return None
     array: Array = numbers.to_numpy(zero_copy_only=False)
     return array

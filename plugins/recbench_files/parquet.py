@@ -27,28 +27,30 @@ def read_parquet(layout: Layout, chosen: Chosen) -> tuple[dict[str, Any], Any]:
     import pyarrow as pa
     from pyarrow import parquet
 
-    try:
+    def column(role: str) -> Any:
         with parquet.ParquetFile(layout.path) as file:
-            columns = {}
-            for role, name in chosen.name.items():
-                if pa.types.is_nested(file.schema_arrow.field(chosen.index[role]).type):
-                    raise recbench.UsageError(
-                        f"{layout.file}: column {name!r} holds lists or records; "
-                        "write one row an event"
-                    )
-                columns[role] = file.read(columns=[name]).column(0)
-    except (pa.ArrowException, OSError) as error:
-        raise _broken(layout.file, error) from error
-    if not len(columns["user"]):
-        raise recbench.RecbenchError(f"{layout.file} has no rows")
+            return file.read(columns=[chosen.name[role]]).column(0)
 
     def refuse(role: str, row: int, problem: str) -> recbench.RecbenchError:
-        value = columns[role][row].as_py()
+        value = column(role)[row].as_py()  # read once more: keeping it would keep its memory
         return recbench.RecbenchError(
             f"{layout.file} row {row + 1}: {role} {value!r} (column {chosen.name[role]}) {problem}"
         )
 
-    return dict(columns), refuse
+    try:
+        schema = parquet.read_schema(layout.path)
+        for role, name in chosen.name.items():
+            if pa.types.is_nested(schema.field(chosen.index[role]).type):
+                raise recbench.UsageError(
+                    f"{layout.file}: {role} column {name!r} holds lists or records; "
+                    "write one row an event"
+                )
+        columns = {role: column(role) for role in chosen.name}
+    except (pa.ArrowException, OSError) as error:
+        raise _broken(layout.file, error) from error
+    if not len(columns["user"]):
+        raise recbench.RecbenchError(f"{layout.file} has no rows")
+    return columns, refuse
 
 
 def _broken(file: str, error: Exception) -> recbench.RecbenchError:
