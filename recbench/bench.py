@@ -60,6 +60,11 @@ class Bench:
         if not isinstance(parts, Split):
             raise RecbenchError(f"splitter {spec} gave {type(parts).__name__}, wanted a Split")
         judged = parts.judged
+        if not len(judged):
+            raise RecbenchError(
+                f"{data.name}, {spec}: no row can be judged, the users' sequences are too short; "
+                "use more data or another --split"
+            )
         setting = Setting(
             dataset=data.name,
             dataset_sha256=data.fingerprint(),

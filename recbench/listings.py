@@ -78,7 +78,7 @@ def recommendation(found: Recommendation) -> str:
     shown = history.tail(LAST).to_dict("records")
     of = f"the last {len(shown)} of {len(history)} items" if len(history) > LAST else "the items"
     best = found.to_frame()
-    best["score"] = best["score"].map("{:.3f}".format, na_action="ignore").fillna("")
+    best["score"] = best["score"].map("{:.4g}".format, na_action="ignore").fillna("")
     return (
         f"{of[:1].upper()}{of[1:]} of {found.who} in {found.dataset.name}, oldest first\n\n"
         f"{_columns(_without_empty(shown))}\n"
