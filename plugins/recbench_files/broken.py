@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+import itertools
+from collections.abc import Collection, Iterator
 
 import recbench
 
@@ -14,22 +15,28 @@ from .names import Chosen
 Record = tuple[int, list[str]]  # the number of its first line, as an editor counts, and its fields
 
 
-def explain(layout: Layout, chosen: Chosen, cause: Exception) -> recbench.RecbenchError:
-    """The error for the first record that breaks a rule of its format."""
+def explain(
+    layout: Layout, chosen: Chosen, cause: Exception, numbers: Collection[str] = ()
+) -> recbench.RecbenchError:
+    """The error for the first record that breaks a rule of its format.
+
+    numbers: the roles whose fields must be numbers, where they are not empty.
+    """
     file = layout.file
-    line, found = layout.skip, False
+    found = False
     try:
         reading = _records(layout)
         for line, fields in reading:
             found = True
-            problem = _problem(layout, chosen, fields)
+            problem = _problem(layout, chosen, fields, numbers)
             if problem:
                 if len(fields) != _width(layout) and next(reading, None) is None:
                     problem += "; it is the last line, so the file may be cut short"
                 return recbench.RecbenchError(f"{file} line {line}: {problem}")
-    except csv.Error as error:
+    except _UnclosedError as error:
         return recbench.RecbenchError(
-            f"{file}, below line {line}: a quote is opened and never closed ({error})"
+            f"{file} line {error}: a quote is opened and never closed; close it, or double it "
+            "where it belongs to the text"
         )
     except OSError as error:
         return damaged(layout, error)
@@ -53,7 +60,7 @@ def place(
     return recbench.RecbenchError(f"{layout.file} row {row + 1}: {role} {problem}")
 
 
-def _problem(layout: Layout, chosen: Chosen, fields: list[str]) -> str:
+def _problem(layout: Layout, chosen: Chosen, fields: list[str], numbers: Collection[str]) -> str:
     """What is wrong with a record, or ""."""
     width = _width(layout)
     if width and len(fields) != width:
@@ -70,12 +77,10 @@ def _problem(layout: Layout, chosen: Chosen, fields: list[str]) -> str:
             )
         if "\0" in text:
             return f"{role} {_short(text)} holds a NUL byte; take it out"
-        if role in ("time", "rating") and not is_number(text):
-            return (
-                f"{role} {_short(text)} is no number; mend it, or write {role}= to do without"
-                if (layout.header)
-                else f"{role} {_short(text)} is no number: {_short(_joined(layout, fields))}"
-            )
+        if role in numbers and text and not is_number(text):
+            whole = _short(_joined(layout, fields))
+            without = f", or write {role}= to do without" if layout.header else ""
+            return f"{role} {_short(text)} is no number in {whole}; mend it{without}"
         if layout.format == "dat" and ":" in text:
             return f"{role} {_short(text)} holds a colon, which separates the fields"
     return ""
@@ -95,13 +100,25 @@ def _records(layout: Layout) -> Iterator[Record]:
             yield record
 
 
+class _UnclosedError(Exception):
+    """The number of the line in which a quote opens that nothing closes."""
+
+
 def _quoted(text: io.TextIOWrapper, layout: Layout) -> Iterator[Record]:
-    reader = csv.reader(text, delimiter=layout.delimiter)
+    end = "\x02end\x03"
+    reader = csv.reader(itertools.chain(text, ["\n", end]), delimiter=layout.delimiter)
     before = 0
-    for fields in reader:
-        if fields:
-            yield before + 1, fields
-        before = reader.line_num
+    try:
+        for fields in reader:
+            if fields == [end]:
+                return
+            if fields and fields[-1].endswith(end):
+                raise _UnclosedError(before + 1)
+            if fields:
+                yield before + 1, fields
+            before = reader.line_num
+    except csv.Error:  # a field of more than 131,072 letters
+        raise _UnclosedError(before + 1) from None
 
 
 def _unquoted(text: io.TextIOWrapper, layout: Layout) -> Iterator[Record]:

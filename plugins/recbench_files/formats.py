@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import itertools
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -105,6 +108,11 @@ def look(path: Path, format: str, wanted: Mapping[str, str | None]) -> Layout:  
 
 def _guess(file: str, lines: list[str], wanted: Mapping[str, str | None]) -> str:
     first = lines[0]
+    if first.lstrip()[0] in "{[<":
+        raise recbench.UsageError(
+            f"{file} begins with {_short(first)}, which is no log that can be read; "
+            "write it as CSV with a header, or as Parquet"
+        )
     if all(_TYPED.fullmatch(name) for name in first.split("\t")):
         return "inter"
     if len(first.split("::")) == 4:
@@ -115,7 +123,7 @@ def _guess(file: str, lines: list[str], wanted: Mapping[str, str | None]) -> str
     if delimiter not in ("\t", " ", ""):
         return "csv"
     numbers = [is_number(field) for field in first.split()]
-    if delimiter == "\t" and (any(wanted.values()) or not any(numbers)):
+    if delimiter == "\t" and not any(numbers):
         return "csv"
     counts = {len(line.split()) for line in lines}
     if delimiter == "\t" and counts == {4} and all(numbers):
@@ -124,11 +132,6 @@ def _guess(file: str, lines: list[str], wanted: Mapping[str, str | None]) -> str
         return "pairs"
     if len(counts) > 1 and 1 not in counts:
         return "sequences"
-    if first[:1] in "{[<":
-        raise recbench.UsageError(
-            f"{file} begins with {_short(first)}, which is no log that can be read; "
-            "write it as CSV with a header, or as Parquet"
-        )
     if len(counts) == 1 and counts != {1}:
         raise recbench.UsageError(
             f"{file}: every line has {counts.pop()} fields and the first is {_short(first)}; write "
@@ -144,8 +147,11 @@ def _guess(file: str, lines: list[str], wanted: Mapping[str, str | None]) -> str
 def _table(layout: Layout, lines: list[str], skip: int, wanted: Mapping[str, str | None]) -> Layout:
     """A table with a header, or an error that says that there is no header."""
     delimiter, known = _delimiter(lines[0], wanted)
-    records = [tuple(one) for one in csv.reader(lines, delimiter=delimiter or ",") if one]
-    names = records[0]
+    records: list[tuple[str, ...]] = []
+    with contextlib.suppress(csv.Error):  # a quote that never ends: the slow path will say where
+        reader = csv.reader(lines, delimiter=delimiter or ",")
+        records.extend(tuple(one) for one in itertools.islice(reader, 100))
+    names = records[0] if records else ()
     if len(names) < 2:
         raise recbench.UsageError(
             f"{layout.file} line {skip + 1}: {_short(lines[0])} is one column; "
@@ -210,7 +216,7 @@ def damaged(layout: Layout, error: Exception) -> recbench.RecbenchError:
 def is_number(text: str) -> bool:
     """Does Python read it as a number? `nan` and `inf` are words here."""
     try:
-        return float(text) - float(text) == 0
+        return "_" not in text and math.isfinite(float(text))
     except ValueError:
         return False
 

@@ -32,9 +32,10 @@ def read_parquet(layout: Layout, chosen: Chosen) -> tuple[dict[str, Any], Any]:
             return file.read(columns=[chosen.name[role]]).column(0)
 
     def refuse(role: str, row: int, problem: str) -> recbench.RecbenchError:
-        value = column(role)[row].as_py()  # read once more: keeping it would keep its memory
+        value = repr(column(role)[row].as_py())  # read again: keeping it would keep its memory
+        value = value if len(value) <= 60 else value[:57] + "..."
         return recbench.RecbenchError(
-            f"{layout.file} row {row + 1}: {role} {value!r} (column {chosen.name[role]}) {problem}"
+            f"{layout.file} row {row + 1}: {role} {value} (column {chosen.name[role]}) {problem}"
         )
 
     try:

@@ -75,6 +75,10 @@ def _from_text(column: Any, refuse: Refuse) -> tuple[Array, int, list[str]]:
         raise refuse(
             int(np.argmax(codes < 0)), "is missing; fill it in, or write time= to do without"
         )
+    used = np.flatnonzero(np.bincount(codes))  # rows that were dropped may hold anything
+    ranks = np.zeros(len(texts), dtype=np.int32)
+    ranks[used] = np.arange(len(used), dtype=np.int32)
+    codes, texts = ranks[codes], texts.take(pa.array(used))
     for numeric in (pa.int64(), pa.float64()):
         try:
             return _in_units(texts.cast(numeric).to_numpy()[codes], refuse)

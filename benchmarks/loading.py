@@ -1,0 +1,193 @@
+"""Time reading a log and splitting it: the notebook's reader beside recbench, and 32 million rows.
+
+    python benchmarks/loading.py -o benchmarks/loading.md
+
+Both logs are made up, from a seed, in a temporary folder. Run by hand; the second part wants
+1 GB of disk and takes about a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyarrow import csv
+
+from recbench_files import read_file
+from recbench_splitters import LeaveLastOut
+
+USERS, ITEMS = 200_948, 87_585  # of MovieLens 32M
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each reader (medians count)")
+    parser.add_argument("--million", type=float, default=32, help="rows of the large log")
+    parser.add_argument("--measure", help=argparse.SUPPRESS)  # the inner process of `large`
+    options = parser.parse_args()
+    if options.measure:
+        measure(options.measure)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        lines = [
+            "# Loading a log",
+            "",
+            f"    python {shlex.join(sys.argv)}",
+            "",
+            (
+                f"{os.cpu_count()} cores, {platform.machine()}, "
+                f"Python {platform.python_version()}, numpy {np.__version__}, "
+                f"pandas {pd.__version__}, pyarrow {pa.__version__}. "
+                "From the file to the split, the last item of each user held out; "
+                f"medians of {options.runs} runs."
+            ),
+            "",
+            *small(Path(folder) / "ratings.dat", options.runs),
+            "",
+            *large(Path(folder) / "ratings.csv", int(options.million * 1e6), options.runs),
+        ]
+    text = "\n".join(lines) + "\n"
+    print(text, end="")
+    if options.output:
+        options.output.write_text(text)
+
+
+def small(path: Path, runs: int) -> list[str]:
+    """A million rows of ratings.dat, read by the notebook and by recbench in turn."""
+    write_dat(path, rows=1_000_000, users=6_040, items=3_706)
+    seconds: dict[str, list[float]] = {"notebook": [], "recbench": []}
+    held_out: dict[str, Any] = {}
+    for _ in range(runs):
+        for name, load in (("notebook", notebook), ("recbench", ours)):
+            took, targets = timed(load, str(path))
+            seconds[name].append(took)
+            held_out[name] = targets
+        if not np.array_equal(held_out["notebook"], held_out["recbench"]):
+            raise SystemExit("the two readers hold out different items")
+    slow, fast = (statistics.median(seconds[name]) for name in ("notebook", "recbench"))
+    return [
+        "| 1,000,000 rows of `ratings.dat` | seconds | times as fast |",
+        "|---|---:|---:|",
+        f'| the notebook: `pd.read_csv(sep="::", engine="python")`, groupby | {slow:.2f} | 1 |',
+        f"| recbench | {fast:.3f} | {slow / fast:.0f} |",
+    ]
+
+
+def notebook(path: str) -> Any:
+    """What the notebook does: pandas, a list for each user, the last item out."""
+    names = ["user_id", "movie_id", "rating", "timestamp"]
+    frame = pd.read_csv(path, sep="::", engine="python", names=names)
+    frame = frame.sort_values("timestamp")
+    sequences = frame.groupby("user_id")["movie_id"].apply(list)
+    train, targets = [], []
+    for items in sequences:
+        train.append(items[:-1])
+        targets.append(items[-1])
+    return np.asarray(targets)
+
+
+def ours(path: str) -> Any:
+    dataset = read_file(path)
+    split = LeaveLastOut().split(dataset.interactions)
+    return dataset.item_ids[split.targets]
+
+
+def large(path: Path, rows: int, runs: int) -> list[str]:
+    """A log like MovieLens 32M, each run in a process of its own, for its peak of memory."""
+    write_csv(path, rows)
+    command = [sys.executable, __file__, "--measure", str(path)]
+    measured = [json.loads(subprocess.check_output(command)) for _ in range(runs)]  # noqa: S603
+    seconds = [one["seconds"] for one in measured]
+    size = path.stat().st_size / 1e6
+    peak = max(one["bytes"] for one in measured) / 1e9
+    middle, slowest = statistics.median(seconds), max(seconds)
+    return [
+        f"| {rows:,} rows of CSV ({size:,.0f} MB) | seconds | slowest | peak memory |",
+        "|---|---:|---:|---:|",
+        f"| recbench | {middle:.1f} | {slowest:.1f} | {peak:.2f} GB |",
+    ]
+
+
+def measure(path: str) -> None:
+    """Load and split once, and print what it took as JSON."""
+    took, targets = timed(ours, path)
+    if len(targets) != USERS:
+        raise SystemExit(f"{len(targets)} users were read where {USERS} were written")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"seconds": took, "bytes": peak * (1 if sys.platform == "darwin" else 1024)}))
+
+
+def timed(load: Callable[[str], Any], path: str) -> tuple[float, Any]:
+    began = time.perf_counter()
+    result = load(path)
+    return time.perf_counter() - began, result
+
+
+def write_dat(path: Path, rows: int, users: int, items: int) -> None:
+    """Rows sorted by user, in no order of time inside a user, and no two times of a user equal."""
+    random = np.random.default_rng(1)
+    user = np.sort(np.concatenate([np.arange(users), random.integers(0, users, rows - users)]))
+    item = popular_first(random, rows, items)
+    second = 950_000_000 + random.permutation(rows) * 60
+    rating = random.integers(1, 6, rows)
+    with path.open("w") as file:
+        columns = (one.tolist() for one in (user + 1, item + 1, rating, second))
+        file.writelines(f"{u}::{i}::{r}::{t}\n" for u, i, r, t in zip(*columns, strict=True))
+
+
+def write_csv(path: Path, rows: int, chunk: int = 4_000_000) -> None:
+    """Rows sorted by user, every user and item in it, times of a user within some months."""
+    random = np.random.default_rng(1)
+    weights = random.lognormal(0, 1.2, USERS)
+    counts = np.maximum(1, (weights / weights.sum() * (rows - USERS)).astype(np.int64))
+    counts[0] += rows - counts.sum()
+    user = np.repeat(np.arange(1, USERS + 1, dtype=np.int32), counts)
+    begin = random.integers(800_000_000, 1_690_000_000, USERS + 1)
+    schema = pa.schema(
+        [
+            ("userId", pa.int32()),
+            ("movieId", pa.int64()),
+            ("rating", pa.string()),
+            ("timestamp", pa.int64()),
+        ]
+    )
+    stars = pa.array([f"{n / 2:.1f}" for n in range(1, 11)])
+    header = csv.WriteOptions(quoting_style="none")
+    with csv.CSVWriter(path, schema, write_options=header) as writer:
+        for start in range(0, rows, chunk):
+            users = user[start : start + chunk]
+            item = popular_first(random, len(users), ITEMS)
+            if not start:
+                item[:ITEMS] = np.arange(ITEMS)
+            columns = [
+                pa.array(users),
+                pa.array(item + 1),
+                stars.take(pa.array(random.integers(0, 10, len(users)))),
+                pa.array(begin[users] + random.integers(0, 10_000_000, len(users))),
+            ]
+            writer.write_table(pa.table(columns, schema=schema))
+
+
+def popular_first(random: np.random.Generator, rows: int, items: int) -> Any:
+    """Item numbers of which the low ones are drawn far more often."""
+    return (items * random.random(rows) ** 3).astype(np.int64)
+
+
+if __name__ == "__main__":
+    main()
