@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import platform
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +46,7 @@ class Bench:
         """Load and split. Raises UsageError for wrong names and RecbenchError for broken data."""
         spec = Spec.parse(split)
         splitter = plugins.build("splitters", spec)
-        data = load_dataset(plugins, dataset, data_dir)
+        data = load_dataset(dataset, data_dir, plugins)
         for note in data.notes:
             log.info("%s: %s", data.name, note)
         try:
@@ -65,6 +63,7 @@ class Bench:
                 f"{data.name}, {spec}: no row can be judged, the users' sequences are too short; "
                 "use more data or another --split"
             )
+        users = parts.history.users[judged]
         setting = Setting(
             dataset=data.name,
             dataset_sha256=data.fingerprint(),
@@ -75,7 +74,7 @@ class Bench:
             n_users=data.interactions.n_users,
             n_items=data.interactions.n_items,
             n_events=data.interactions.n_events,
-            users=len(np.unique(parts.history.users[judged])),
+            users=len(np.unique(users[users >= 0])) + int(np.count_nonzero(users < 0)),
             rows=len(judged),
             order=ORDER_RULE,
             source=data.source,
@@ -130,18 +129,17 @@ class Bench:
         self, cell: Result, ks: Sequence[int], device: str, store: Store | None
     ) -> tuple[Result, dict[str, Array]]:
         """Fit and evaluate; a failure becomes the status of the result."""
-        columns = {"user": self.dataset.user_ids[self.split.history.users[self.split.judged]]}
+        columns = {"user": _outside(self.dataset, self.split.history.users[self.split.judged])}
         try:
-            with contextlib.redirect_stdout(sys.stderr):  # stdout is for the table alone
-                model, seconds = self.fit(cell, device, store)
-                verdict = evaluate(
-                    model,
-                    self.split,
-                    mask_seen=self.setting.repeats == "first",
-                    depth=min(max(ks), self.setting.n_items),
-                    name=cell.model,
-                    user_ids=self.dataset.user_ids,
-                )
+            model, seconds = self.fit(cell, device, store)
+            verdict = evaluate(
+                model,
+                self.split,
+                mask_seen=self.setting.repeats == "first",
+                depth=min(max(ks), self.setting.n_items),
+                name=cell.model,
+                user_ids=self.dataset.user_ids,
+            )
         except (Exception, SystemExit) as error:
             log.debug("%s failed", cell.model, exc_info=True)
             nothing = dict.fromkeys(value_keys(self.plugins, ks), (np.nan, np.nan))
@@ -160,6 +158,14 @@ class Bench:
             score_seconds=verdict.score_seconds,
         )
         return result, {**columns, "above": ranking.above, "tied": ranking.tied, **values}
+
+
+def _outside(dataset: Dataset, users: Array) -> Array:
+    """The outside ids of users, "" for somebody unknown; whole numbers or strings."""
+    ids = np.asarray(dataset.user_ids)
+    if ids.dtype.kind in "iu" and (users >= 0).all():
+        return np.asarray(ids[users])
+    return np.where(users >= 0, ids.astype(str)[users], "")
 
 
 def measured(plugins: Plugins, ranking: Ranking, ks: Sequence[int]) -> dict[str, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import logging
@@ -22,6 +23,10 @@ from .run import KS, run
 from .store import Store, atomic
 
 SUFFIXES = {".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json"}
+
+
+Answer = tuple[str, int]
+"""What a command gives: the text for stdout and the exit code."""
 
 
 class _Ks(click.ParamType[tuple[int, ...]]):
@@ -81,6 +86,16 @@ def _options(*names: str) -> Callable[[Any], Any]:
     )
 
 
+class _Command(click.Command):
+    """Prints the text that the command gives; what plugins print meanwhile goes to stderr."""
+
+    def invoke(self, ctx: click.Context) -> int:
+        with contextlib.redirect_stdout(sys.stderr):
+            text, code = super().invoke(ctx)
+        click.echo(text, nl=False)
+        return int(code)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="recbench")
 @_options()
@@ -88,29 +103,30 @@ def cli() -> None:
     """Compare recommenders under one referee that cannot be fooled."""
 
 
+cli.command_class = _Command
+
+
 @cli.command("run")
 @click.argument("models", nargs=-1, required=True)
 @click.option("--k", "ks", type=_Ks(), default=KS, help="Cut-offs.  [default: 3,5,10]")
 @_options("dataset", "split", "seed", "device", "results", "data_dir", "format", "output")
 @click.option("--force", is_flag=True, help="Run again what is stored already.")
-def run_command(form: str | None, output: str | None, **given: Any) -> int:
+def run_command(form: str | None, output: str | None, **given: Any) -> Answer:
     """Train and judge MODELS on one split, and print how they compare."""
     show = _table(form, output)
     results = run(**given)
-    show(results)
-    return 1 if results.failed else 0
+    return show(results), 1 if results.failed else 0
 
 
 @cli.command()
 @_options("results", "format", "output")
-def table(results: str, form: str | None, output: str | None) -> int:
+def table(results: str, form: str | None, output: str | None) -> Answer:
     """The leaderboard of everything stored, a section a dataset and split, best first."""
     show = _table(form, output)
     stored = Store(results).all()
     if not stored:
         raise RecbenchError(f"nothing is stored under {results}; start with: recbench run popular")
-    show(stored)
-    return 0
+    return show(stored), 0
 
 
 @cli.command("recommend")
@@ -119,26 +135,22 @@ def table(results: str, form: str | None, output: str | None) -> int:
 @click.option("--items", help='A history instead of a user: "ID,ID,ID", oldest first.')
 @click.option("--k", default=10, show_default=True, help="How many.")
 @_options("dataset", "split", "seed", "device", "results", "data_dir")
-def recommend_command(items: str | None, **given: Any) -> int:
+def recommend_command(**given: Any) -> Answer:
     """What MODEL recommends to one user, or after a history typed by hand."""
-    typed = None if items is None else [one.strip() for one in items.split(",") if one.strip()]
-    click.echo(listings.recommendation(recommend(items=typed, **given)), nl=False)
-    return 0
+    return listings.recommendation(recommend(**given)), 0
 
 
 def _listing(kind: str) -> None:
     @cli.command(kind, help=f"List the {kind} there are, or all about one NAME.")
     @click.argument("name", required=False)
     @_options(*(["data_dir"] if kind == "datasets" else []))
-    def command(name: str | None, data_dir: str | None = None) -> int:
+    def command(name: str | None, data_dir: str | None = None) -> Answer:
         plugins = load_plugins()
-        if name:
-            click.echo(listings.offer(plugins.find(kind, name)), nl=False)
-        else:
-            click.echo(listings.offers(plugins, kind, data_dir), nl=False)
         for info in plugins.broken:
             log.warning("plugin %s is broken; see: recbench plugins", info.name)
-        return 0
+        if name:
+            return listings.offer(plugins.find(kind, name)), 0
+        return listings.offers(plugins, kind, data_dir), 0
 
 
 for _kind in ("models", "datasets", "splitters", "metrics"):
@@ -148,27 +160,32 @@ for _kind in ("models", "datasets", "splitters", "metrics"):
 @cli.command("plugins")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @_options()
-def plugins_command(as_json: bool) -> int:
+def plugins_command(as_json: bool) -> Answer:
     """Every plugin: version and what it gives, or why it is broken (then the exit code is 1)."""
     plugins = load_plugins()
     told = listings.plugins_as_json(plugins)
-    click.echo(json.dumps(told, indent=2) if as_json else listings.plugins(plugins).rstrip())
-    return 1 if plugins.broken else 0
+    text = f"{json.dumps(told, indent=2)}\n" if as_json else listings.plugins(plugins)
+    return text, 1 if plugins.broken else 0
 
 
-def _table(form: str | None, output: str | None) -> Callable[[Any], None]:
-    """What prints results, checked before anything long is done for it."""
+def _table(form: str | None, output: str | None) -> Callable[[Any], str]:
+    """What makes text of results, and the file, checked before anything long is done for it."""
     form = form or SUFFIXES.get(Path(output or "").suffix.lower(), "plain")
     offer = load_plugins().find("tables", form)
-    if output and (Path(output).is_dir() or not os.access(Path(output).parent, os.W_OK)):
+    path = Path(output).resolve() if output else None
+    if path and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
         raise UsageError(f"cannot write -o {output}; name a file in a folder that can be written")
 
-    def show(results: Any) -> None:
-        text = offer.factory(results)
-        click.echo(text, nl=False)
-        if output:
-            with atomic(Path(output)) as file:
+    def show(results: Any) -> str:
+        text = offer.call(results)
+        if not isinstance(text, str):
+            raise RecbenchError(f"{offer.what} gave {type(text).__name__}, wanted text")
+        if path and path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")  # a pipe or a device keeps its place
+        elif path:
+            with atomic(path) as file:
                 file.write(text.encode())
+        return text
 
     return show
 
@@ -192,7 +209,7 @@ def main(args: Sequence[str] | None = None) -> None:
     except Exception as error:
         if log.isEnabledFor(logging.DEBUG):
             log.exception("Traceback:")
-        known = isinstance(error, RecbenchError)
+        known = isinstance(error, (RecbenchError, OSError))
         hint = "" if known else " (not meant to happen; --debug shows where)"
         click.echo(f"Error: {said(error)}{hint}", err=True)
         code = 2 if isinstance(error, UsageError) else 1

@@ -98,16 +98,16 @@ def _without_empty(rows: list[dict[Any, Any]]) -> list[dict[Any, Any]]:
 
 
 def _columns(rows: list[dict[Any, Any]]) -> str:
-    """Rows lined up under their keys; in a narrow terminal the widest column is broken."""
+    """Rows lined up under their keys; in a narrow terminal the widest columns are broken."""
     from tabulate import tabulate
 
     if not rows:
         return ""
     widths = [max(len(str(one)) for one in (key, *(row[key] for row in rows))) for key in rows[0]]
-    limits: list[int | None] = [None] * len(widths)
-    if sys.stdout.isatty():
+    if sys.__stdout__ is not None and sys.__stdout__.isatty():
         room = shutil.get_terminal_size().columns - 2 * (len(widths) - 1)
-        limits[widths.index(max(widths))] = max(20, room - sum(widths) + max(widths))
+        while sum(widths) > room and max(widths) > 12:
+            widths[widths.index(max(widths))] -= 1
     cells = [list(map(str, row.values())) for row in rows]
-    text = tabulate(cells, list(rows[0]), disable_numparse=True, maxcolwidths=limits)
+    text = tabulate(cells, list(rows[0]), disable_numparse=True, maxcolwidths=widths)
     return f"{text}\n"

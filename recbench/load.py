@@ -12,20 +12,23 @@ import numpy as np
 from .dataset import Dataset
 from .errors import RecbenchError, UsageError, near
 from .interactions import Array, Interactions, offsets_of
-from .plugins import Offer, Plugins
+from .plugins import Offer, Plugins, load_plugins
 from .spec import Spec, build, parameters, read_options
 
 ORDER_RULE = "by user and time, equal times in the order of the file's rows"
 
 
-def load_dataset(plugins: Plugins, text: str, data_dir: str | None = None) -> Dataset:
+def load_dataset(
+    text: str | Path, data_dir: str | None = None, plugins: Plugins | None = None
+) -> Dataset:
     """The dataset that `name:options` or `path:options` names, cleaned.
 
     Every dataset has the options of `clean` besides its own. data_dir is handed to datasets that
-    look for files there.
+    look for files there; plugins is what `load_plugins` gave, by default all that is installed.
     """
+    plugins, text = plugins or load_plugins(), str(text)
     offer, own, cleaning = find_dataset(plugins, text)
-    raw = build(offer.what, offer.factory, own, {"data_dir": data_dir})
+    raw = offer.build(own, {"data_dir": data_dir})
     if not isinstance(raw, Dataset):
         raise RecbenchError(f"{offer.what} gave {type(raw).__name__}, wanted a Dataset")
     if not raw.interactions.n_events:
@@ -43,13 +46,13 @@ def find_dataset(plugins: Plugins, text: str) -> tuple[Offer, dict[str, str], di
     spec = Spec.parse(text)
     name, own = spec.name, dict(spec.options)
     if name not in plugins.names("datasets"):
-        path = Path(name)
+        path = Path(name).expanduser()
         if path.is_dir():
             raise UsageError(f"{name} is a folder; name the file in it that holds the events")
         if not path.is_file() and (os.sep in name or "/" in name or path.suffix):
             raise UsageError(f"no dataset and no file {name!r}; see: recbench datasets")
         if path.is_file():
-            name, own = "file", {"path": name, **own}
+            name, own = "file", {"path": str(path), **own}
     offer = plugins.find("datasets", name)
     core = {key: kind for key, kind in parameters(clean)[0].items() if key != "dataset"}
     theirs, open_ended = parameters(offer.factory)
@@ -75,6 +78,8 @@ def clean(
     min_user, min_item: drop users, and items, with fewer events, again and again until all that
         is left have enough (the k-core where both are k). Repeats are merged first.
     """
+    if min_user < 0 or min_item < 0:
+        raise UsageError(f"min_user={min_user}, min_item={min_item} must not be below 0")
     interactions: Interactions = dataset.interactions
     notes = list(dataset.notes)
     again = _repeated(interactions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -16,7 +17,7 @@ import pluggy
 from . import hookspecs
 from .errors import RecbenchError, UsageError, near, said
 from .progress import log
-from .spec import Spec, build, read_options, unwrapped
+from .spec import Spec, read_options, unwrapped
 
 GROUP = "recbench"
 KINDS = ("datasets", "splitters", "models", "metrics", "tables")
@@ -44,6 +45,21 @@ class Offer:
         text = inspect.getdoc(self.factory) or ""
         return text.partition("\n")[0]
 
+    def build(self, options: Mapping[str, str], filled: Mapping[str, Any]) -> Any:
+        """Call the factory with options read from text, and what is filled in."""
+        return self.call(**read_options(self.what, self.factory, options, filled))
+
+    def call(self, *given: Any, **options: Any) -> Any:
+        """Call the factory. Raises RecbenchError, naming the plugin, for whatever it raises."""
+        try:
+            return self.factory(*given, **options)
+        except RecbenchError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise RecbenchError(
+                f"{self.what} (plugin {self.plugin}) failed: {said(error)}"
+            ) from error
+
     def source_version(self) -> str:
         """The version, and a digest of the Python files that the factory comes from.
 
@@ -51,9 +67,10 @@ class Offer:
         """
         factory = unwrapped(self.factory)
         module = inspect.getmodule(factory) or inspect.getmodule(type(factory))
-        file = Path(getattr(module, "__file__", None) or "")
-        in_package = bool(getattr(module, "__package__", ""))
-        files = sorted(file.parent.glob("*.py")) if in_package else [file]
+        package = getattr(module, "__package__", "") or ""
+        top = sys.modules.get(package.partition(".")[0], module)
+        file = Path(getattr(top, "__file__", None) or getattr(module, "__file__", None) or "")
+        files = sorted(file.parent.rglob("*.py")) if package else [file]
         digest = hashlib.sha256()
         for one in files:
             if one.is_file():
@@ -89,7 +106,9 @@ class Plugins:
             _check_hooks(self.manager, plugin)
             self.manager.register(plugin, name)
             offers = list(self._ask(info, plugin))
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             info.broken = said(error)
             if plugin is not None and self.manager.has_plugin(name):
                 self.manager.unregister(name=name)
@@ -144,7 +163,7 @@ class Plugins:
     def build(self, kind: str, spec: Spec, **filled: Any) -> Any:
         """Make the thing that a spec names; `filled` are values for parameters such as seed."""
         offer = self.find(kind, spec.name)
-        return build(offer.what, offer.factory, spec.options, filled)
+        return offer.build(spec.options, filled)
 
     def check(self, kind: str, spec: Spec) -> Offer:
         """Raise UsageError now for a name or option that would not build later."""
@@ -158,14 +177,14 @@ class Plugins:
             offer.name: offer.factory
             for offer in self.offers("metrics")
             if len(self._offers["metrics"][offer.name]) == 1
-        }
+        }  # a name that two plugins claim is refused by `find`, and measured by neither
 
     def tell(self, result: Any) -> None:
         """Fire `recbench_run_finished`; a listener that fails is said and passed over."""
         for listener in self.manager.hook.recbench_run_finished.get_hookimpls():
             try:
                 listener.function(**dict.fromkeys(listener.argnames, result))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 log.warning(
                     "plugin %s: recbench_run_finished: %s", listener.plugin_name, said(error)
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from .interactions import Array, Interactions
 from .model import Scorer
 from .plugins import Plugins, load_plugins
 from .progress import log
+from .referee import Rules, checked_lists, checked_scores
 from .result import Result
 from .spec import Spec
 from .store import Store
@@ -63,9 +65,9 @@ def recommend(
     model: str,
     *,
     user: str | int | None = None,
-    items: Sequence[str | int] | None = None,
+    items: str | Sequence[str | int] | None = None,
     k: int = 10,
-    dataset: str = "ml-100k",
+    dataset: str | Path = "ml-100k",
     split: str = "leave-last-out",
     seed: int = 0,
     device: str = "auto",
@@ -75,19 +77,22 @@ def recommend(
 ) -> Recommendation:
     """The k best items for a user of the dataset, or for a history given by hand.
 
-    user: an outside id. items: outside ids, oldest first, instead of a user. Where repeats are
+    user: an outside id. items: outside ids, oldest first, in a list or with commas between,
+        instead of a user. Where repeats are
     merged, items of the history are left out. The other arguments are those of `run`; the model
     is the one that `run` stored for them, or else it is trained now (and stored, if it can be).
 
     Raises UsageError for unknown names and ids, RecbenchError where the model fails.
     """
-    if (user is None) == (items is None) or (items is not None and not len(items)):
+    if isinstance(items, str):
+        items = [one.strip() for one in next(csv.reader([items])) if one.strip()]
+    if (user is None) == (items is None) or (items is not None and not items):
         raise UsageError('name a user (--user ID) or a history (--items "ID,ID,ID"), one of them')
     if k < 1:
         raise UsageError(f"k must be a whole number from 1, not {k}")
     plugins = plugins or load_plugins()
     plugins.check("models", Spec.parse(model))
-    bench = Bench.prepare(plugins, dataset, split, data_dir)
+    bench = Bench.prepare(plugins, str(dataset), split, data_dir)
     history = _history(bench.dataset, user, items)
     cell = bench.cell(model, seed)
     try:
@@ -139,14 +144,12 @@ def _best(
     model: Any, history: Interactions, k: int, leave_out: bool, name: str
 ) -> tuple[Array, Array | None]:
     """The k best items and their scores; equal scores go by item number."""
+    k = min(k, history.n_items)
+    rules = Rules(name, history, None)
     if not isinstance(model, Scorer):
-        listed = np.asarray(model.recommend(history, k))[0]
+        listed = checked_lists(model.recommend(history, k), k, leave_out, rules)[0]
         return listed[listed >= 0], None
-    scores = np.array(model.score(history), dtype=np.float64)[0]
-    if scores.shape != (history.n_items,) or not np.isfinite(scores).all():
-        raise RecbenchError(
-            f"{name}: score gave shape {scores.shape} or numbers that are not finite"
-        )
+    scores = checked_scores(model.score(history), rules)[0].astype(np.float64)
     if leave_out:
         scores[history.items] = -np.inf
     best = np.argsort(-scores, kind="stable")[:k]

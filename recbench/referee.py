@@ -75,7 +75,7 @@ def evaluate(
         began = time.perf_counter()
         answer = model.score(batch) if scores else model.recommend(batch, depth)
         seconds += time.perf_counter() - began
-        rules = _Rules(name, batch, user_ids)
+        rules = Rules(name, batch, user_ids)
         if scores:
             found = _judge_scores(answer, targets[part], mask_seen, rules)
         else:
@@ -86,7 +86,7 @@ def evaluate(
 
 
 @dataclass(frozen=True)
-class _Rules:
+class Rules:
     """The words of an error: which model, which rule, which user."""
 
     name: str
@@ -103,19 +103,11 @@ class _Rules:
 
 
 def _judge_scores(
-    answer: Any, targets: Array, mask_seen: bool, rules: _Rules
+    answer: Any, targets: Array, mask_seen: bool, rules: Rules
 ) -> tuple[Array, Array]:
     """(rows,) items above, (rows,) items tied, target included."""
+    scores = checked_scores(answer, rules)
     batch = rules.batch
-    scores = _array(answer, "score", "fiu", (len(batch), batch.n_items), rules)
-    if scores.dtype.kind == "f":
-        with np.errstate(invalid="ignore", over="ignore"):
-            sums = scores.sum(axis=1, dtype=np.float64)  # finite sums prove finite parts
-        if not np.isfinite(sums).all():
-            bad = np.argwhere(~np.isfinite(scores))
-            if len(bad):
-                row, item = bad[0]
-                raise rules.broken(f"score {scores[row, item]} for item number {item}", int(row))
     rows = np.arange(len(targets))
     wanted = scores[rows, targets][:, None]
     above = np.count_nonzero(scores > wanted, axis=1)
@@ -131,9 +123,31 @@ def _judge_scores(
 
 
 def _judge_lists(
-    answer: Any, depth: int, targets: Array, mask_seen: bool, rules: _Rules
+    answer: Any, depth: int, targets: Array, mask_seen: bool, rules: Rules
 ) -> tuple[Array, Array]:
     """The same for lists: a target that is not in its list counts as below everything."""
+    lists = checked_lists(answer, depth, mask_seen, rules)
+    hits = lists == targets[:, None]
+    above = np.where(hits.any(axis=1), hits.argmax(axis=1), rules.batch.n_items)
+    return above, np.ones(len(targets), dtype=np.int64)
+
+
+def checked_scores(answer: Any, rules: Rules) -> Array:
+    """(rows, n_items) finite numbers, or the RecbenchError that says which rule is broken."""
+    scores = _array(answer, "score", "fiu", (len(rules.batch), rules.batch.n_items), rules)
+    if scores.dtype.kind == "f":
+        with np.errstate(invalid="ignore", over="ignore"):
+            sums = scores.sum(axis=1, dtype=np.float64)  # finite sums prove finite parts
+        if not np.isfinite(sums).all():
+            bad = np.argwhere(~np.isfinite(scores))
+            if len(bad):
+                row, item = bad[0]
+                raise rules.broken(f"score {scores[row, item]} for item number {item}", int(row))
+    return scores
+
+
+def checked_lists(answer: Any, depth: int, mask_seen: bool, rules: Rules) -> Array:
+    """(rows, depth) item numbers without repeats, or the error that says which rule is broken."""
     batch = rules.batch
     lists = _array(answer, "recommend", "iu", (len(batch), depth), rules).astype(np.int64)
     listed = lists >= 0
@@ -159,12 +173,10 @@ def _judge_lists(
             raise rules.broken(
                 f"{rule}; repeats are merged here, so leave seen items out", int(row)
             )
-    hits = lists == targets[:, None]
-    above = np.where(hits.any(axis=1), hits.argmax(axis=1), batch.n_items)
-    return above, np.ones(len(targets), dtype=np.int64)
+    return lists
 
 
-def _array(answer: Any, method: str, kinds: str, shape: tuple[int, int], rules: _Rules) -> Array:
+def _array(answer: Any, method: str, kinds: str, shape: tuple[int, int], rules: Rules) -> Array:
     try:
         array = np.asarray(answer)
     except Exception as error:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +13,9 @@ from .result import Result, Setting
 
 if TYPE_CHECKING:
     import pandas as pd
+
+RANKED_BY = "ndcg"
+"""The metric that orders tables, best first."""
 
 COLUMNS = ("model", "dataset", "split", "seed", "users", "metric", "k", "value", "stderr", "status")
 
@@ -82,14 +88,24 @@ class Results(Sequence[Result]):
         return [one for one in self if not one.ok]
 
     def sections(self) -> list[Section]:
-        """One section a dataset, split and protocol, best first in each: no table mixes them."""
+        """One section a dataset, split and protocol, best first in each: no table mixes them.
+
+        Datasets of one name and other content get the start of their sha256 behind the name.
+        """
         groups: dict[Any, list[Result]] = {}
         for one in self:
             groups.setdefault(one.setting.same, []).append(one)
-        return [
-            Section(group[0].setting, tuple(sorted(group, key=_best_first)))
-            for _, group in sorted(groups.items())
-        ]
+        named = Counter(
+            (group[0].setting.dataset, group[0].setting.split) for group in groups.values()
+        )
+        sections = []
+        for _, group in sorted(groups.items()):
+            setting = group[0].setting
+            if named[setting.dataset, setting.split] > 1:
+                name = f"{setting.dataset} ({setting.dataset_sha256[:6]})"
+                setting = dataclasses.replace(setting, dataset=name)
+            sections.append(Section(setting, tuple(_best_first(group))))
+        return sections
 
     def to_frame(self) -> pd.DataFrame:
         """A line for each model, dataset, split, seed, metric and k; columns as in COLUMNS."""
@@ -100,13 +116,20 @@ class Results(Sequence[Result]):
             for one in section.results:
                 for key, (mean, stderr) in one.values.items():
                     metric, _, k = key.partition("@")
-                    of = one.setting
+                    of = section.setting
                     cell = (one.model, of.dataset, of.split, one.seed, of.users)
                     lines.append((*cell, metric, int(k), mean, stderr, one.status))
         frame = pd.DataFrame(lines, columns=COLUMNS)
         return frame.astype({"seed": "Int64", "k": "int64", "users": "int64"})
 
 
-def _best_first(result: Result) -> tuple[bool, float, str]:
-    at = max((int(key.partition("@")[2]) for key in result.values), default=0)
-    return (not result.ok, -result.value("ndcg", at)[0] if result.ok else 0.0, result.model)
+def _best_first(results: Iterable[Result]) -> list[Result]:
+    """Ordered by NDCG at the largest k that all have; failures last."""
+    shared = [{int(key.partition("@")[2]) for key in one.values} for one in results if one.ok]
+    k = max(set.intersection(*shared), default=0) if shared else 0
+
+    def place(one: Result) -> tuple[bool, float, str]:
+        value = one.value(RANKED_BY, k)[0]
+        return (not one.ok, math.inf if math.isnan(value) else -value, one.model)
+
+    return sorted(results, key=place)

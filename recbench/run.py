@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from .bench import Bench, measured, value_keys
-from .errors import UsageError
+from .errors import RecbenchError, UsageError, said
+from .interactions import Array
 from .load import find_dataset
 from .metric import summarise
 from .plugins import Plugins, load_plugins
 from .progress import log
 from .result import Result
-from .results import Results
+from .results import RANKED_BY, Results
 from .spec import Spec
 from .store import Store
 
@@ -22,10 +23,10 @@ KS = (3, 5, 10)
 
 def run(
     models: Iterable[str],
-    dataset: str = "ml-100k",
+    dataset: str | Path = "ml-100k",
     *,
     split: str = "leave-last-out",
-    ks: Sequence[int] = KS,
+    ks: int | Sequence[int] = KS,
     seed: int = 0,
     device: str = "auto",
     results: str | Path | None = "results",
@@ -47,9 +48,11 @@ def run(
     Raises UsageError for wrong names and options before anything is computed.
     """
     plugins = plugins or load_plugins()
+    ks = [ks] if isinstance(ks, int) else ks
+    dataset = str(dataset)
     specs = _check(plugins, models, dataset, split, ks)
+    store = None if results is None else Store(results).ready()
     bench = Bench.prepare(plugins, dataset, split, data_dir)
-    store = None if results is None else Store(results)
     found = []
     for spec in specs:
         cell = bench.cell(spec, seed)
@@ -57,10 +60,10 @@ def run(
         if kept is None:
             log.info("%s: fitting on %s", cell.model, bench.setting.dataset)
             kept, rows = bench.judge(cell, ks, device, store)
-            if store is not None:
-                kept = store.write(kept, rows)
             if not kept.ok:
                 log.error("%s %s", kept.model, kept.status)
+            if store is not None:
+                kept = _keep(store, kept, rows)
             plugins.tell(kept)
         else:
             log.info("%s: stored already, not run again (--force runs it)", cell.model)
@@ -82,18 +85,30 @@ def _check(
     for spec in specs:
         plugins.check("models", Spec.parse(spec))
     plugins.check("splitters", Spec.parse(split))
+    plugins.find("metrics", RANKED_BY)
     find_dataset(plugins, dataset)
     return specs
 
 
+def _keep(store: Store, result: Result, rows: Mapping[str, Array]) -> Result:
+    """Store a result; a disk that is full by now costs neither the numbers nor the other models."""
+    if not result.ok and store.find(result) is not None:
+        log.warning("%s: its earlier result stays stored", result.model)
+        return result
+    try:
+        return store.write(result, rows)
+    except RecbenchError as error:
+        log.error("%s: NOT STORED, %s", result.model, said(error))
+        return result
+
+
 def _kept(plugins: Plugins, store: Store, cell: Result, ks: Sequence[int]) -> Result | None:
-    """The stored result, completed with metrics and ks that it does not have yet."""
+    """The stored result, with every metric and k as it is computed today from its ranks."""
     kept = store.find(cell)
     if kept is None or (kept.depth < max(ks) and kept.depth < kept.setting.n_items):
         return None
-    if all(key in kept.values for key in value_keys(plugins, ks)):
-        return kept
-    rows = store.per_user(kept)
     values = measured(plugins, store.ranking(kept), ks)
-    kept = dataclasses.replace(kept, values={**kept.values, **summarise(values)})
-    return store.write(kept, {**rows, **values})
+    complete = {**kept.values, **summarise(values)}
+    if complete == kept.values:
+        return kept
+    return store.write(dataclasses.replace(kept, values=complete), store.per_user(kept) | values)

@@ -7,8 +7,9 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .errors import UsageError, near
@@ -124,7 +125,7 @@ def _kind_of(default: Any) -> Any:
     kind = type(default)
     if kind is int:
         return int | float
-    return kind if kind in (bool, float, str) else Any
+    return kind if kind in (bool, float, str, list, tuple) else Any
 
 
 def _read(what: str, text: str, kind: Any) -> Any:
@@ -144,6 +145,11 @@ def _read(what: str, text: str, kind: Any) -> Any:
             except UsageError as error:
                 wrong = error
         raise wrong
+    if (origin or kind) in (list, tuple, Sequence):
+        parts = [
+            _read(what, part.strip(), choices[0] if choices else Any) for part in text.split(",")
+        ]
+        return tuple(parts) if (origin or kind) is tuple else parts
     if kind is bool:
         if text.lower() not in _WORDS:
             raise UsageError(f"{what}={text} must be true or false")
@@ -154,7 +160,11 @@ def _read(what: str, text: str, kind: Any) -> Any:
         except ValueError:
             wanted = "a whole number" if kind is int else "a number"
             raise UsageError(f"{what}={text} must be {wanted}") from None
-    return _literal(text) if kind is Any else text
+    if kind in (str, Path):
+        return kind(text)
+    if kind is Any:
+        return _literal(text)
+    raise UsageError(f"{what} is a {kind}, which cannot be typed; it can be given from Python only")
 
 
 def _literal(text: str) -> Any:

@@ -35,6 +35,18 @@ class Store:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
+    def ready(self) -> Store:
+        """The store, once its folder is there and can be written; else RecbenchError."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                return self
+        except OSError as error:
+            raise RecbenchError(
+                f"cannot write into {self.folder}: {error.strerror or error}; choose another "
+                "folder with --results"
+            ) from error
+
     def path(self, result: Result) -> Path:
         """Where this cell's JSON is, or would be."""
         seed = "" if result.seed is None else f"-{result.seed}"

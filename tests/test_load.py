@@ -25,14 +25,14 @@ def _sequences(dataset: Dataset) -> list[list[str]]:
 
 
 def test_a_path_is_a_dataset(tiny: str) -> None:
-    made = load_dataset(load_plugins(), tiny)
+    made = load_dataset(tiny)
     assert made.name == "tiny.csv"
     assert made.interactions.n_users == 6
     assert made.item_ids.tolist() == [f"i{n}" for n in range(7)]
 
 
 def test_a_path_takes_options_of_the_file_and_of_the_core(tiny: str) -> None:
-    made = load_dataset(load_plugins(), f"{tiny}:item=user_id,user=item_id,min_user=4")
+    made = load_dataset(f"{tiny}:item=user_id,user=item_id,min_user=4")
     assert made.name == "tiny.csv:item=user_id,min_user=4,user=item_id"
     assert made.user_ids.tolist() == ["i3", "i4", "i5"]
 
@@ -51,18 +51,18 @@ def test_a_path_takes_options_of_the_file_and_of_the_core(tiny: str) -> None:
 )
 def test_wrong_names_and_options(text: str, match: str) -> None:
     with pytest.raises(UsageError, match=match):
-        load_dataset(load_plugins(), text)
+        load_dataset(text)
 
 
 def test_a_folder_is_no_dataset(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a folder"):
-        load_dataset(load_plugins(), str(tmp_path))
+        load_dataset(str(tmp_path))
 
 
 def test_a_plugin_that_gives_no_dataset_is_named() -> None:
     plugins = load_plugins(bad=plugin(datasets={"bad": lambda: 3}))
     with pytest.raises(RecbenchError, match="dataset bad gave int, wanted a Dataset"):
-        load_dataset(plugins, "bad")
+        load_dataset("bad", plugins=plugins)
 
 
 def test_repeats_keep_the_first_and_are_counted() -> None:

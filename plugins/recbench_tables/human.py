@@ -11,7 +11,8 @@ import recbench
 def plain(results: recbench.Results) -> str:
     """Columns lined up for a terminal."""
     parts = []
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    terminal = sys.__stdout__ is not None and sys.__stdout__.isatty()
+    width = shutil.get_terminal_size().columns if terminal else 0
     for section in results.sections():
         table = _tabulate(section, "simple", "±", width)
         footer = [textwrap.fill(line, max(width or 100, 40)) for line in section.footer]

@@ -1,56 +1,62 @@
-"""Cross-entropy over the catalogue without ever holding all scores at once."""
+"""Cross-entropy over the catalogue, without ever holding the scores of all positions at once."""
 
 import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 SCORES = 2**22
-"""How many scores are held at once: 16 MB of float32, which stay in a CPU's cache for a while."""
+"""How many scores are held at once: 16 MB in float32."""
 
 
-def backward(hidden: Tensor, targets: Tensor, weight: Tensor, bias: Tensor, negatives: int) -> float:
-    """The mean cross-entropy of the batch, after putting its gradients everywhere.
+def backward(
+    hidden: Tensor, targets: Tensor, output: tuple[Tensor, Tensor], negatives: int
+) -> float:
+    """The batch's mean cross-entropy, after putting its gradients everywhere.
 
     hidden: (events, width), what the network said at the real positions.
     targets: (events,), the items that followed.
-    weight, bias: (n_items, width) and (n_items,), the output layer.
+    output: weight (n_items, width) and bias (n_items,).
     negatives: 0 for the softmax over all items; otherwise over the target and so many items, drawn
         uniformly with replacement and shared by the whole batch.
 
-    Each chunk of events is scored, and its gradient taken, before the next is scored; only then
-    does the sum of gradients of `hidden` (events, width) go on into the network.
+    One chunk of events after the other is scored and its gradient taken; only then goes the
+    gradient of `hidden` (events, width) on, once, into the network.
     """
-    if negatives:
-        drawn = torch.randint(len(weight), (negatives,), device=weight.device)
-    top = hidden.detach().float().requires_grad_()
-    chunk = max(1, SCORES // (negatives + 1 if negatives else len(weight)))
+    weight, bias = output
+    drawn = torch.randint(len(weight), (negatives,), device=weight.device)
+    chunk = max(1, SCORES // (negatives or len(weight)))
+    top = hidden.detach().requires_grad_()
     total = 0.0
-    for part, wanted in zip(top.split(chunk), targets.split(chunk), strict=True):
+    for part, wanted in zip(torch.split(top, chunk), torch.split(targets, chunk), strict=True):
         with torch.autocast(weight.device.type, torch.bfloat16, enabled=weight.is_cuda):
             if negatives:
-                loss = sampled(part, wanted, weight, bias, drawn)
+                loss = sampled(part, wanted, output, drawn)
             else:
-                loss = F.cross_entropy(F.linear(part, weight, bias).float(), wanted, reduction="sum")
-        (loss / len(targets)).backward()
+                scores = functional.linear(part, weight, bias)  # (chunk, n_items)
+                loss = functional.cross_entropy(scores.float(), wanted, reduction="sum")
+        (loss / len(targets)).backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach())
-    hidden.backward(top.grad.to(hidden.dtype))
+    hidden.backward(top.grad)  # type: ignore[no-untyped-call]
     return total / len(targets)
 
 
-def sampled(hidden: Tensor, targets: Tensor, weight: Tensor, bias: Tensor, drawn: Tensor) -> Tensor:
-    """The sum of cross-entropies, estimated with the items `drawn` (negatives,) in all items' place.
+def sampled(
+    hidden: Tensor, targets: Tensor, output: tuple[Tensor, Tensor], drawn: Tensor
+) -> Tensor:
+    """The sum of cross-entropies, with the items `drawn` (negatives,) standing for all items.
 
-    The rule: an item that is drawn uniformly, n times out of a catalogue of V, is expected n / V
-    times, so exp(score) of each draw counts V / n times: log(V / n) is added to its score
-    (minus the log of its expected count, the logQ correction of Bengio & Senecal 2008). A draw
-    that is the target itself does not count, and the target, which is always there and never
-    drawn, is not corrected (Khrylchenko et al. 2025, arXiv 2507.09331). So the sum of exp that the
-    loss divides by is, on average, exactly that of the full softmax.
+    The rule: of n items drawn uniformly from a catalogue of V, each item is expected n / V times,
+    so every draw counts for V / n items, and log(V / n) is added to its score: minus the log of
+    its expected count, the logQ correction (Bengio & Senecal 2008). A draw that is the target does
+    not count. The target is there by itself and is not drawn, so its score is not corrected
+    (Khrylchenko et al. 2025, arXiv 2507.09331). The sum that the softmax divides by is then, on
+    average over the draws, that over all items.
     """
+    weight, bias = output
     right = (hidden * weight[targets]).sum(dim=1) + bias[targets]  # (events,)
-    others = F.linear(hidden, weight[drawn], bias[drawn]).float()  # (events, negatives)
+    others = functional.linear(hidden, weight[drawn], bias[drawn]).float()  # (events, negatives)
     others = others + math.log(len(weight) / len(drawn))
     others = others.masked_fill(targets[:, None] == drawn, -math.inf)
     scores = torch.cat([right.float()[:, None], others], dim=1)  # (events, 1 + negatives)
@@ -58,11 +64,12 @@ def sampled(hidden: Tensor, targets: Tensor, weight: Tensor, bias: Tensor, drawn
 
 
 @torch.no_grad()
-def mean(hidden: Tensor, targets: Tensor, weight: Tensor, bias: Tensor) -> float:
-    """The mean cross-entropy of the full softmax, for validation."""
+def mean(hidden: Tensor, targets: Tensor, output: tuple[Tensor, Tensor]) -> float:
+    """The mean cross-entropy of the full softmax, without gradients."""
+    weight, bias = output
     chunk = max(1, SCORES // len(weight))
-    parts = zip(hidden.split(chunk), targets.split(chunk), strict=True)
-    return sum(
-        float(F.cross_entropy(F.linear(part, weight, bias), wanted, reduction="sum"))
-        for part, wanted in parts
-    ) / len(targets)
+    total = 0.0
+    for part, wanted in zip(torch.split(hidden, chunk), torch.split(targets, chunk), strict=True):
+        scores = functional.linear(part, weight, bias)
+        total += float(functional.cross_entropy(scores, wanted, reduction="sum"))
+    return total / len(targets)

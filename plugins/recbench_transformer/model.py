@@ -1,9 +1,10 @@
-"""Step 3, model: the Transformer as recbench sees it: options, fit, score, save and load."""
+"""The model that recbench sees: options, fit, score, save and load."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -15,23 +16,25 @@ import recbench
 from .presets import PRESETS, Settings
 
 if TYPE_CHECKING:
-    import torch
-
     from .network import Causal, Notebook
 
-_FILES = ("weights.safetensors", "model.json")
+WEIGHTS, SIZES = "transformer.safetensors", "transformer.json"
+SHAPE = ("network", "dim", "layers", "heads", "feedforward", "length")
+"""The settings that a saved network's tensors depend on."""
 
 
 class Transformer:
-    """A causal Transformer over each user's sequence: what comes next?
+    """A causal Transformer over each user's sequence (SASRec's design, full softmax).
 
-    preset: "default" or "notebook"; the values that the other options have where they are not
-        given stand in `presets.py`, and what each means in `presets.Settings`.
-    seed: draws the first weights, the batches, the dropout and the rows to validate on.
-    device: "auto" is a GPU where there is one; else "cpu", "cuda", "mps" or "cuda:1".
-
-    Learns in `fit` to predict every event of every sequence from those before it, and stops when
-    the loss on events that it keeps from its own training no longer falls.
+    preset: which values the options below have where they are not given; both in `presets.py`.
+        "notebook" is the model of the notebook that recbench grew from, for `--split windows`.
+    dim, layers, heads, feedforward, dropout: the network's sizes.
+    length: how many of the latest items a recommendation looks at.
+    epochs, patience, batch, lr: training, which stops early on events held out of `train`.
+    negatives: 0 is the full softmax; otherwise so many items, drawn for each batch, stand for the
+        catalogue. Not given: 0 up to 50,000 items, 4096 above.
+    seed: the same seed, data, options and number of threads give the same weights.
+    device: "auto" (cuda, else mps if it works, else cpu), "cpu", "cuda", "cuda:1", "mps".
     """
 
     def __init__(
@@ -47,100 +50,135 @@ class Transformer:
         patience: int | None = None,
         batch: int | None = None,
         lr: float | None = None,
-        decay: float | None = None,
-        clip: float | None = None,
-        held_out: int | None = None,
         negatives: int | None = None,
         seed: int = 0,
         device: str = "auto",
     ) -> None:
-        given = {key: value for key, value in locals().items() if value is not None}
-        if preset not in PRESETS:
-            raise recbench.UsageError(f"transformer: preset={preset}; there is: default, notebook")
-        fields = {field.name for field in dataclasses.fields(Settings)}
-        chosen = {key: value for key, value in given.items() if key in fields}
-        self.settings = dataclasses.replace(PRESETS[preset], **chosen)
-        self.seed, self.device = seed, device
-        _check(self.settings)
+        self.preset = preset
+        self.dim, self.layers, self.heads, self.feedforward = dim, layers, heads, feedforward
+        self.dropout, self.length = dropout, length
+        self.epochs, self.patience, self.batch, self.lr = epochs, patience, batch, lr
+        self.negatives, self.seed, self.device = negatives, seed, device
+        self._check()
+
+    @property
+    def settings(self) -> Settings:
+        """The preset, with the given options in place of its values."""
+        preset = PRESETS[self.preset]
+        names = [one.name for one in dataclasses.fields(Settings)]
+        given = {name: getattr(self, name, None) for name in names}
+        return dataclasses.replace(
+            preset, **{name: value for name, value in given.items() if value is not None}
+        )
 
     def fit(self, train: recbench.Interactions) -> Self:
-        """Learn from the sequences; weights of the best epoch are kept."""
-        from .training import train as learn
+        """Learn from every event of every sequence but a row's first, and a few to validate on."""
+        from . import device, training
 
-        self.network_ = learn(train, self.settings, self.seed, _device(self.device))
-        self.sizes_ = {"n_items": train.n_items, "n_users": train.n_users}
+        self.network_ = training.train(
+            train,
+            self.settings,
+            negatives=self.negatives,
+            seed=self.seed,
+            device=device.choose(self.device),
+        )
+        self.n_items_, self.n_users_ = train.n_items, train.n_users
         return self
 
     def score(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
-        """(rows, n_items) scores: log-probabilities up to a constant of each row."""
+        """(rows, n_items) float32 logits; for a row without events, the items' biases."""
         import torch
-        from torch.nn import functional as F
 
-        from .training import latest
+        from .encoding import latest
 
+        network = self._network()
+        if history.n_items != self.n_items_:
+            raise recbench.RecbenchError(
+                f"this transformer knows {self.n_items_} items and the history {history.n_items}; "
+                "fit it on the same dataset"
+            )
         with torch.no_grad():
-            hidden = latest(self.network_, history, self.settings)
-            scores: npt.NDArray[np.float32] = F.linear(hidden, *self.network_.output()).cpu().numpy()
-        return scores
+            hidden = latest(network, history, self.settings.length)
+            scores = torch.nn.functional.linear(hidden, *network.output())
+        array: npt.NDArray[np.float32] = scores.float().cpu().numpy()
+        return array
 
     def save(self, folder: Path) -> None:
-        """Weights as safetensors, sizes and settings as JSON."""
+        """Write the weights, without pickle, and the sizes that they need."""
         from safetensors.torch import save_file
 
-        weights, about = (Path(folder) / name for name in _FILES)
-        save_file(self.network_.state_dict(), weights)
-        told = {"sizes": self.sizes_, "settings": dataclasses.asdict(self.settings)}
-        about.write_text(json.dumps(told, indent=1) + "\n")
+        network = self._network()
+        weights = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
+        save_file(weights, folder / WEIGHTS)
+        sizes: dict[str, Any] = {"n_items": self.n_items_, "n_users": self.n_users_}
+        sizes["remember"] = getattr(network, "users", None) is not None
+        sizes["settings"] = dataclasses.asdict(self.settings)
+        (folder / SIZES).write_text(json.dumps(sizes, indent=1) + "\n")
 
     def load(self, folder: Path) -> Self:
-        """Read what `save` wrote. Raises RecbenchError where it is damaged or of other options."""
+        """Read what `save` wrote under the same options."""
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        from .network import build
+        from . import device, network
 
-        weights, about = (Path(folder) / name for name in _FILES)
         try:
-            told = json.loads(about.read_text())
-            if told["settings"] != dataclasses.asdict(self.settings):
-                raise recbench.RecbenchError(f"{about.name} is of a transformer with other options")
-            self.sizes_ = {key: int(told["sizes"][key]) for key in ("n_items", "n_users")}
-            network = build(self.settings, **self.sizes_)
-            network.load_state_dict(load_file(weights))
+            sizes = json.loads((folder / SIZES).read_text())
+            s, saved = self.settings, sizes["settings"]
+            wrong = [name for name in SHAPE if saved[name] != getattr(s, name)]
+            if wrong:
+                raise recbench.RecbenchError(
+                    f"{folder / SIZES} was saved with {wrong[0]}={saved[wrong[0]]}, not "
+                    f"{getattr(s, wrong[0])}; load it with the options that it was fitted with"
+                )
+            n_items, n_users = int(sizes["n_items"]), int(sizes["n_users"])
+            made = network.build(s, n_items, n_users, remember=bool(sizes["remember"]))
+            made.load_state_dict(load_file(folder / WEIGHTS))
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise recbench.RecbenchError(
-                f"the stored transformer is damaged ({type(error).__name__}); train it again"
+                f"{folder} holds no whole saved transformer: {error}; fit it again"
             ) from error
-        self.network_ = network.to(_device(self.device)).eval()
+        self.network_ = made.to(device.choose(self.device)).eval()
+        self.n_items_, self.n_users_ = n_items, n_users
         return self
 
+    def _network(self) -> Causal | Notebook:
+        if not hasattr(self, "network_"):
+            raise recbench.RecbenchError("this transformer has learned nothing; call fit or load")
+        return self.network_
 
-def _check(s: Settings) -> None:
-    """Raise UsageError for values that no network can have."""
-    whole = ("dim", "layers", "heads", "feedforward", "length", "epochs", "patience", "batch")
-    for key in whole:
-        if getattr(s, key) < 1:
-            raise recbench.UsageError(f"transformer: {key}={getattr(s, key)} must be at least 1")
-    if s.dim % s.heads:
-        raise recbench.UsageError(f"transformer: dim={s.dim} must be divisible by heads={s.heads}")
-    if not 0 <= s.dropout < 1:
-        raise recbench.UsageError(f"transformer: dropout={s.dropout} must be in [0, 1)")
-    for key in ("lr", "clip"):
-        if not getattr(s, key) > 0:
-            raise recbench.UsageError(f"transformer: {key}={getattr(s, key)} must be above 0")
-
-
-def _device(name: str) -> torch.device:
-    """The device of this name; "auto" is a GPU where there is one."""
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise recbench.UsageError(
-            f"transformer: device={name} is not to be had here; leave it out, or say cpu"
-        ) from error
-    return device
+    def _check(self) -> None:
+        if self.preset not in PRESETS:
+            raise recbench.UsageError(
+                f"transformer: preset={self.preset} is unknown; use one of: {', '.join(PRESETS)}"
+            )
+        s = self.settings
+        for name in (
+            "dim",
+            "layers",
+            "heads",
+            "feedforward",
+            "length",
+            "epochs",
+            "patience",
+            "batch",
+        ):
+            if getattr(s, name) < 1:
+                raise recbench.UsageError(
+                    f"transformer: {name}={getattr(s, name)} must be 1 or more"
+                )
+        for name, value, rule, kept in (
+            ("dim", s.dim, f"must be a multiple of heads={s.heads}", s.dim % s.heads == 0),
+            ("dropout", s.dropout, "must be in [0, 1)", 0 <= s.dropout < 1),
+            ("lr", s.lr, "must be above 0 and finite", 0 < s.lr < float("inf")),
+            ("negatives", self.negatives, "must be 0 or more", (self.negatives or 0) >= 0),
+            ("seed", self.seed, "must be in [0, 2**63)", 0 <= self.seed < 2**63),
+            (
+                "device",
+                self.device,
+                "is unknown; use auto, cpu, cuda, cuda:N or mps",
+                re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", self.device) is not None,
+            ),
+        ):
+            if not kept:
+                raise recbench.UsageError(f"transformer: {name}={value} {rule}")

@@ -1,0 +1,41 @@
+"""Where to compute."""
+
+import torch
+from torch.nn import functional
+
+import recbench
+
+
+def choose(name: str) -> torch.device:
+    """The device of that name; "auto" is cuda, else mps if it works, else cpu.
+
+    Raises UsageError for one that this machine does not have.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if _mps_works() else "cpu")
+    device = torch.device(name)
+    there = {
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there.get(device.type, True):
+        raise recbench.UsageError(f"transformer: this machine has no device {name}; use device=cpu")
+    return device
+
+
+def _mps_works() -> bool:
+    """Whether what training needs runs there; some versions of torch lack an operation or two."""
+    if not torch.backends.mps.is_available():
+        return False
+    try:
+        x = torch.zeros(1, 1, 4, 8, device="mps", requires_grad=True)
+        said = functional.scaled_dot_product_attention(x, x, x, is_causal=True).flatten(0, 2)
+        real = torch.ones(4, dtype=torch.bool, device="mps")
+        functional.cross_entropy(
+            said[real], torch.zeros(4, dtype=torch.long, device="mps")
+        ).backward()  # type: ignore[no-untyped-call]
+    except (RuntimeError, NotImplementedError):
+        return False
+    return True
