@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -585,3 +586,22 @@ def test_online_retail(real):
     assert dataset.interactions.n_events == 541_909 - 135_080
     assert dataset.user_ids.dtype == np.int64
     assert dataset.item_ids.dtype == object
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("pairs.txt", "1 10\n1 11\n2 10 3\n2 11\n", "line 3: "),
+        ("pairs.txt", "1 10\n1\n2 10\n", "line 2: "),
+        ("u.data", "1\t10\t5\t100\n1\t11\t4\n2\t10\t3\t100\n", "line 2: "),
+        ("ratings.dat", "1::10::5::100\n1::11::4::\n", "line 2: time ''"),
+        ("ratings.dat", "1::10::5::100\n1::11::x::9\n", "line 2: rating 'x'"),
+    ],
+)
+def test_a_broken_line_is_the_one_that_is_named(
+    tmp_path: pathlib.Path, name: str, text: str, line: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(recbench.RecbenchError, match=line):
+        read_file(str(path))

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 import recbench
 
-from .formats import Layout
 from .ids import codes_of, doubts, number
+from .layout import Layout
 from .names import Chosen
 from .times import filled, times_of
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 
 import recbench
 
-from .formats import Layout, damaged, is_number
+from .layout import Layout, damaged, is_number
 from .names import Chosen
 
 Record = tuple[int, list[str]]  # the number of its first line, as an editor counts, and its fields
@@ -52,12 +52,17 @@ def place(
     """The error for one record, by its number from 0."""
     for n, (line, fields) in enumerate(_records(layout)):
         if n == row:
-            text = fields[chosen.index[role]] if fields else ""
+            text = fields[_at(layout, chosen.index[role])] if fields else ""
             column = f" (column {chosen.name[role]})" if layout.header else ""
             return recbench.RecbenchError(
                 f"{layout.file} line {line}: {role} {_short(text)}{column} {problem}"
             )
     return recbench.RecbenchError(f"{layout.file} row {row + 1}: {role} {problem}")
+
+
+def _at(layout: Layout, column: int) -> int:
+    """A column's place among a record's fields: `::` is read as `:` with an empty one between."""
+    return column // 2 if layout.format == "dat" else column
 
 
 def _problem(layout: Layout, chosen: Chosen, fields: list[str], numbers: Collection[str]) -> str:
@@ -69,7 +74,7 @@ def _problem(layout: Layout, chosen: Chosen, fields: list[str], numbers: Collect
         return f"{len(fields)} {what} where {wanted}: {_short(_joined(layout, fields))}"
     used = list(chosen.index.items()) if width else [("user", n) for n in range(len(fields))]
     for role, n in used:
-        text = fields[n // 2 if layout.format == "dat" else n]
+        text = fields[_at(layout, n)]
         if any("\udc80" <= letter <= "\udcff" for letter in text):
             return (
                 f"{role} {_short(text)} is not UTF-8; save the file as UTF-8, "

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import csv
 import itertools
-import math
 import re
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import recbench
 
+from .layout import Layout, damaged, is_number
 from .names import knows
 
 SAMPLE = 1 << 18
@@ -29,40 +29,6 @@ _OTHER = {
 _TYPED = re.compile(r"[^\t]+:(token|float|token_seq|float_seq)")
 _DAT = ("user", "", "item", "", "rating", "", "time")
 _UDATA = ("user", "item", "rating", "time")
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a file is to be read.
-
-    packed: gzip, bz2, zstd or "".
-    delimiter: one character; `::` is read as `:` with an empty column between.
-    names: the columns' names; of formats without a header, the names of their meaning.
-    header: does a line hold the names? Of a file that has one: `skip` empty lines stand above.
-    quoted: may fields stand in double quotes?
-    sample: the records after the header that were looked at.
-    """
-
-    path: Path
-    format: str
-    packed: str = ""
-    delimiter: str = ""
-    names: tuple[str, ...] = ()
-    header: bool = False
-    skip: int = 0
-    quoted: bool = False
-    sample: tuple[tuple[str, ...], ...] = ()
-
-    @property
-    def file(self) -> str:
-        """The file's name without its folder, as errors and tables show it."""
-        return self.path.name
-
-    def open(self) -> Any:
-        """The unpacked bytes, as a pyarrow stream."""
-        import pyarrow as pa
-
-        return pa.input_stream(str(self.path), compression=self.packed or None)
 
 
 def look(path: Path, format: str, wanted: Mapping[str, str | None]) -> Layout:  # noqa: A002
@@ -125,16 +91,19 @@ def _guess(file: str, lines: list[str], wanted: Mapping[str, str | None]) -> str
     numbers = [is_number(field) for field in first.split()]
     if delimiter == "\t" and not any(numbers):
         return "csv"
-    counts = {len(line.split()) for line in lines}
-    if delimiter == "\t" and counts == {4} and all(numbers):
+    counts = Counter(len(line.split()) for line in lines)
+    usual, often = counts.most_common(1)[0]
+    usual = usual if 2 * often > len(lines) else 0  # one broken line does not make another format
+    again = len({line.split()[0] for line in lines}) < len(lines)
+    if delimiter == "\t" and usual == 4 and (len(numbers) != 4 or all(numbers)):
         return "udata"
-    if counts == {2}:
+    if usual == len(first.split()) == 2 and (again or max(counts) == 2):
         return "pairs"
     if len(counts) > 1 and 1 not in counts:
         return "sequences"
-    if len(counts) == 1 and counts != {1}:
+    if len(counts) == 1 and usual != 1:
         raise recbench.UsageError(
-            f"{file}: every line has {counts.pop()} fields and the first is {_short(first)}; write "
+            f"{file}: every line has {usual} fields and the first is {_short(first)}; write "
             "format=sequences if a line is a user and the items, or put a header on top that names "
             "the columns"
         )
@@ -202,23 +171,6 @@ def _first_lines(layout: Layout) -> tuple[list[str], int]:
             "save the file as UTF-8"
         )
     return full, skip
-
-
-def damaged(layout: Layout, error: Exception) -> recbench.RecbenchError:
-    """The error for packed data that ends early or does not unpack."""
-    said = " ".join(str(error).split())
-    what = (
-        f"the {layout.packed} data ends early or is damaged" if layout.packed else "reading failed"
-    )
-    return recbench.RecbenchError(f"{layout.file}: {what} ({said}); fetch the file again")
-
-
-def is_number(text: str) -> bool:
-    """Does Python read it as a number? `nan` and `inf` are words here."""
-    try:
-        return "_" not in text and math.isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def _with(

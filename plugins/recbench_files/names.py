@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import recbench
 
 if TYPE_CHECKING:
-    from .formats import Layout
+    from .layout import Layout
 
 # Compared without case, `_`, `-`, `.` and spaces. Of ratings the first found is taken; two columns
 # that could be the user, the item or the time are an error.

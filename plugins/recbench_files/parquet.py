@@ -7,7 +7,7 @@ from typing import Any
 
 import recbench
 
-from .formats import Layout
+from .layout import Layout
 from .names import Chosen
 
 

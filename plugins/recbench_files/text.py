@@ -9,7 +9,7 @@ from typing import Any
 import recbench
 
 from .broken import explain, place
-from .formats import Layout, damaged, is_number
+from .layout import Layout, damaged, is_number
 from .names import Chosen
 
 Columns = dict[str, Any]  # role -> pyarrow.ChunkedArray
