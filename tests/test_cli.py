@@ -204,3 +204,34 @@ def test_ctrl_c_leaves_the_store_intact(tiny: str, tmp_path: Path) -> None:
     assert "Traceback" not in err
     (kept,) = Path("results").rglob("*.json")
     assert json.loads(kept.read_text())["status"] == "ok"
+
+
+def test_whatever_plugins_print_stdout_holds_the_table_alone(
+    call: Any, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "noisy"
+    (folder / "noisy-0.1.dist-info").mkdir(parents=True)
+    (folder / "noisy-0.1.dist-info" / "METADATA").write_text("Name: noisy\nVersion: 0.1\n")
+    (folder / "noisy-0.1.dist-info" / "entry_points.txt").write_text(
+        "[recbench]\nnoisy = noisy_one\n"
+    )
+    (folder / "noisy_one.py").write_text(
+        "import recbench\n"
+        "print('noise')\n"
+        "@recbench.hookimpl\n"
+        "def recbench_run_finished(result): print('noise'); raise SystemExit(9)\n"
+    )
+    monkeypatch.syspath_prepend(folder)
+    code, out, err = call("run", "popular", "--dataset", tiny, "--format", "json")
+    assert code == 0
+    assert len(json.loads(out)) == 9
+    assert "noise" in err
+
+
+def test_output_goes_through_links_and_leaves_pipes_alone(call: Any, tiny: str) -> None:
+    Path("real.md").write_text("old")
+    Path("link.md").symlink_to("real.md")
+    code, out, _ = call("run", "popular", "--dataset", tiny, "-o", "link.md")
+    assert code == 0
+    assert Path("link.md").is_symlink()
+    assert Path("real.md").read_text() == out

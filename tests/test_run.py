@@ -249,3 +249,74 @@ def test_interrupting_leaves_what_was_finished(tiny: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         recbench.run(["popular", "stops"], tiny, plugins=plugins)
     assert [one.model for one in Store("results").all()] == ["popular"]
+
+
+def test_an_edited_metric_is_measured_anew_without_a_fit(tiny: str) -> None:
+    for value in (1.0, 0.25):
+        mine = plugin(
+            models=MODELS, metrics={"mine": lambda ranking, k, v=value: np.full(len(ranking), v)}
+        )
+        FITS.clear()
+        result = recbench.run(["counting"], tiny, plugins=load_plugins(mine=mine))[0]
+        assert result.value("mine", 3)[0] == value
+    assert FITS == []
+
+
+def test_two_plugins_that_claim_ndcg_stop_the_run(tiny: str) -> None:
+    rival = plugin(metrics={"ndcg": lambda ranking, k: np.ones(len(ranking))})
+    with pytest.raises(UsageError, match="metric 'ndcg' is claimed by"):
+        recbench.run(["popular"], tiny, plugins=load_plugins(rival=rival))
+
+
+def test_unknown_users_are_stored_as_such(tiny: str) -> None:
+    class Cold:
+        def split(self, log: Interactions) -> recbench.Split:
+            history = Interactions(np.array([-1, 0, -1]), np.array([0, 1, 2]), range(4), 6, 7)  # type: ignore[arg-type]
+            return recbench.Split(log, history, np.array([3, 4, 5]))
+
+    plugins = load_plugins(cold=plugin(splitters={"cold": Cold}))
+    result = recbench.run(["popular"], tiny, split="cold", plugins=plugins)[0]
+    assert Store("results").per_user(result)["user"].tolist() == ["", "u0", ""]
+    assert (result.setting.users, result.setting.rows) == (3, 3)
+
+
+def test_a_failed_rerun_does_not_cost_the_good_result(tiny: str) -> None:
+    class Flaky(Popular):
+        broken = False
+
+        def fit(self, train: Interactions) -> Any:
+            if Flaky.broken:
+                raise MemoryError
+            return super().fit(train)
+
+    plugins = load_plugins(mine=plugin(models={"flaky": Flaky}))
+    assert recbench.run(["flaky"], tiny, plugins=plugins)[0].ok
+    Flaky.broken = True
+    assert not recbench.run(["flaky"], tiny, plugins=plugins, force=True)[0].ok
+    assert [one.status for one in Store("results").all()] == ["ok"]
+
+
+def test_a_store_that_cannot_be_written_is_said_before_anything_runs(tiny: str) -> None:
+    Path("file").write_text("")
+    with pytest.raises(RecbenchError, match="cannot write into file"):
+        _run(["counting"], tiny, results="file")
+    assert FITS == []
+
+
+def test_a_full_disk_costs_neither_the_numbers_nor_the_other_models(
+    tiny: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    assert all(one.ok for one in _run(["popular", "counting"], tiny))
+    assert caplog.text.count("NOT STORED") == 2
+
+
+def test_a_leaderboard_is_ordered_by_a_k_that_all_have(tiny: str) -> None:
+    few = _run(["popular"], tiny, ks=(1, 3))
+    many = _run(["random"], tiny, ks=(3, 7))
+    at_3 = {one.model: one.value("ndcg", 3)[0] for one in (*few, *many)}
+    order = [one.model for one in Results([*few, *many]).sections()[0].results]
+    assert order == sorted(at_3, key=lambda name: -at_3[name])

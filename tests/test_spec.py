@@ -123,3 +123,22 @@ def test_classes_and_instances_are_factories() -> None:
 
     assert build("it", Kind, {"dim": "3"}).dim == 3
     assert build("it", Kind(), {"width": "4"}) == 4
+
+
+def test_lists_are_written_with_commas() -> None:
+    def make(
+        hidden: tuple[int, ...] = (1,),
+        names: list[str] | None = None,
+        bare=(1, 2),  # type: ignore[no-untyped-def]
+    ) -> tuple[Any, ...]:
+        return hidden, names, bare
+
+    spec = Spec.parse("it:hidden=64,32,names=a,b,bare=3,x")
+    assert build("it", make, spec.options) == ((64, 32), ["a", "b"], (3, "x"))
+
+
+def test_a_type_that_cannot_be_typed_is_refused() -> None:
+    def make(inner: dict[str, int] | None = None) -> None: ...
+
+    with pytest.raises(UsageError, match="given from Python only"):
+        build("it", make, {"inner": "1"})
