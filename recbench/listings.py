@@ -41,8 +41,8 @@ def offer(one: Offer) -> str:
         lines += ["", "options:"]
         for key in known:
             default = signature[key].default
-            shown = "needed" if default is inspect.Parameter.empty else f"{key}={default}"
-            lines.append(f"  {key}: {shown}")
+            needed = default is inspect.Parameter.empty
+            lines.append(f"  {key}=... (needed)" if needed else f"  {key}={default}")
     return "\n".join(lines) + "\n"
 
 
