@@ -144,6 +144,7 @@ class Store:
             save(passing)
             if folder.exists():
                 folder.rename(passing.with_name(f"{passing.name}-old"))
+            passing.chmod(0o755)
             passing.rename(folder)
         finally:
             for rest in folder.parent.glob(f"{passing.name}*"):
