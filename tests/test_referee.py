@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recbench_files import read_file
 
 from recbench import Interactions, RecbenchError, Split, evaluate
+from recbench_files import read_file
 from recbench_metrics import hit, mrr, ndcg
 from recbench_popular import Popular
 from recbench_splitters import LeaveLastOut
