@@ -50,7 +50,7 @@ def run(
     plugins = plugins or load_plugins()
     ks = [ks] if isinstance(ks, int) else ks
     dataset = str(dataset)
-    specs = _check(plugins, models, dataset, split, ks)
+    specs = _check(plugins, models, dataset, split, ks, seed, device)
     store = None if results is None else Store(results).ready()
     bench = Bench.prepare(plugins, dataset, split, data_dir)
     found = []
@@ -73,7 +73,13 @@ def run(
 
 
 def _check(
-    plugins: Plugins, models: Iterable[str], dataset: str, split: str, ks: Sequence[int]
+    plugins: Plugins,
+    models: Iterable[str],
+    dataset: str,
+    split: str,
+    ks: Sequence[int],
+    seed: int,
+    device: str,
 ) -> list[str]:
     """The models without repeats, once every name and option is known to be right."""
     models = [models] if isinstance(models, str) else models
@@ -82,8 +88,13 @@ def _check(
         raise UsageError("name at least one model; see: recbench models")
     if not ks or min(ks) < 1:
         raise UsageError(f"k must be whole numbers from 1, not {list(ks)}")
-    for spec in specs:
-        plugins.check("models", Spec.parse(spec))
+    for spec in map(Spec.parse, specs):
+        try:
+            plugins.build("models", spec, seed=seed, device=device)
+        except UsageError:
+            raise
+        except RecbenchError as error:
+            log.debug("%s will fail: %s", spec, said(error))  # and be a row that says so
     plugins.check("splitters", Spec.parse(split))
     plugins.find("metrics", RANKED_BY)
     find_dataset(plugins, dataset)

@@ -27,6 +27,14 @@ def call(capsys: pytest.CaptureFixture[str]) -> Any:
     return lambda *args: _recbench(capsys, *args)
 
 
+def _distribution(folder: Path, name: str, module: str) -> None:
+    """What pip would leave in `folder` of a package `name` whose plugin is `module`."""
+    about = folder / f"{name}-0.1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Name: {name}\nVersion: 0.1\n")
+    (about / "entry_points.txt").write_text(f"[recbench]\n{name} = {module}\n")
+
+
 def test_run_prints_a_table_and_keeps_results(call: Any, tiny: str) -> None:
     code, out, err = call("run", "popular", "random", "--dataset", tiny, "--k", "1,3")
     assert code == 0
@@ -79,6 +87,8 @@ def test_a_failed_model_gives_exit_code_1(call: Any, tiny: str) -> None:
         (["recommend", "popular"], 2, "name a user"),
         (["models", "zzz"], 2, "no model 'zzz'"),
         (["nonsense"], 2, "No such command"),
+        (["run", "transformer:dim=9,heads=2"], 2, "dim=9 must be a multiple of heads=2"),
+        (["run", "transformer", "--device", "abacus"], 2, "device=abacus is unknown"),
     ],
 )
 def test_errors_are_short_and_say_what_to_do(
@@ -133,11 +143,7 @@ def test_a_broken_plugin_gives_exit_code_1_and_the_rest_goes_on(
     call: Any, monkeypatch: pytest.MonkeyPatch, tiny: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "broken"
-    (folder / "broken-0.1.dist-info").mkdir(parents=True)
-    (folder / "broken-0.1.dist-info" / "METADATA").write_text("Name: broken\nVersion: 0.1\n")
-    (folder / "broken-0.1.dist-info" / "entry_points.txt").write_text(
-        "[recbench]\nbroken = broken_module\n"
-    )
+    _distribution(folder, "broken", "broken_module")
     (folder / "broken_module.py").write_text("raise RuntimeError('sorry')\n")
     monkeypatch.syspath_prepend(folder)
     code, out, _ = call("plugins")
@@ -177,9 +183,7 @@ def test_python_m_recbench_works_without_torch() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX does")
 def test_ctrl_c_leaves_the_store_intact(tiny: str, tmp_path: Path) -> None:
     folder = tmp_path / "slow"
-    (folder / "slow-0.1.dist-info").mkdir(parents=True)
-    (folder / "slow-0.1.dist-info" / "METADATA").write_text("Name: slow\nVersion: 0.1\n")
-    (folder / "slow-0.1.dist-info" / "entry_points.txt").write_text("[recbench]\nslow = slow_one\n")
+    _distribution(folder, "slow", "slow_one")
     (folder / "slow_one.py").write_text(
         "import time, recbench\n"
         "class Slow:\n"
@@ -210,11 +214,7 @@ def test_whatever_plugins_print_stdout_holds_the_table_alone(
     call: Any, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "noisy"
-    (folder / "noisy-0.1.dist-info").mkdir(parents=True)
-    (folder / "noisy-0.1.dist-info" / "METADATA").write_text("Name: noisy\nVersion: 0.1\n")
-    (folder / "noisy-0.1.dist-info" / "entry_points.txt").write_text(
-        "[recbench]\nnoisy = noisy_one\n"
-    )
+    _distribution(folder, "noisy", "noisy_one")
     (folder / "noisy_one.py").write_text(
         "import recbench\n"
         "print('noise')\n"
