@@ -64,9 +64,8 @@ def _bar(label: str, total: int | None, unit: str) -> tuple[Any, Any]:
 
     bar = progress.Progress(
         progress.TextColumn("{task.description}"),
-        progress.BarColumn(bar_width=20),
+        progress.BarColumn(bar_width=10),
         progress.MofNCompleteColumn() if unit != "byte" else progress.DownloadColumn(),
-        progress.TimeElapsedColumn(),
         progress.TextColumn("{task.fields[message]}"),
         console=Console(stderr=True),
     )

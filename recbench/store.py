@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from .metric import Ranking
 from .progress import log
 from .result import Result, from_json, to_json
 from .results import Results
+
+DAY = 24 * 3600
 
 
 class Store:
@@ -40,12 +43,20 @@ class Store:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.folder):
+                self._sweep()
                 return self
         except OSError as error:
             raise RecbenchError(
                 f"cannot write into {self.folder}: {error.strerror or error}; choose another "
                 "folder with --results"
             ) from error
+
+    def _sweep(self) -> None:
+        """Remove what killed runs were writing, once no living one can be at it any more."""
+        for left in self.folder.glob("*/*/.writing-*"):
+            with contextlib.suppress(OSError):
+                if time.time() - left.stat().st_mtime > DAY:
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def path(self, result: Result) -> Path:
         """Where this cell's JSON is, or would be."""

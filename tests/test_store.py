@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -145,3 +146,14 @@ def test_a_model_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         store.write_model(CELL, lambda folder, text=text: (folder / "w").write_text(text) and None)
         assert (store.model_folder(CELL) / "w").read_text() == text
     assert len(list(store.model_folder(CELL).parent.iterdir())) == 1
+
+
+def test_what_killed_runs_left_is_swept_after_a_day(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "split"
+    for name in ("old", "new"):
+        (folder / f".writing-{name}").mkdir(parents=True)
+        (folder / f".writing-{name}-file").write_text("half")
+    for old in folder.glob("*old*"):
+        os.utime(old, (0, 0))
+    Store(tmp_path).ready()
+    assert sorted(one.name for one in folder.iterdir()) == [".writing-new", ".writing-new-file"]
