@@ -97,36 +97,37 @@ class Interactions:
             yield dataclasses.replace(
                 self,
                 users=self.users[start:stop],
-                items=self.items[first:last],
                 offsets=self.offsets[start : stop + 1] - first,
-                times=None if self.times is None else self.times[first:last],
-                ratings=None if self.ratings is None else self.ratings[first:last],
+                **self._events(slice(first, last)),
             )
 
     def take(self, rows: npt.ArrayLike) -> Interactions:
         """The sequences of the given rows, in the given order, as a copy."""
         rows = np.asarray(rows, dtype=np.int64)
-        lengths = self.lengths[rows]
-        picked = slices(self.offsets[rows], lengths)
+        return self.cut(rows, self.offsets[rows], self.lengths[rows])
+
+    def cut(self, rows: Array, starts: Array, lengths: Array) -> Interactions:
+        """A row for each stretch of events, as a copy: windows, say.
+
+        rows: (stretches,) which row each is of. starts: its first event's place in `items`.
+        lengths: how many events it has.
+        """
         return dataclasses.replace(
             self,
             users=self.users[rows],
-            items=self.items[picked],
             offsets=offsets_of(lengths),
-            times=None if self.times is None else self.times[picked],
-            ratings=None if self.ratings is None else self.ratings[picked],
+            **self._events(_slices(starts, lengths)),
         )
 
     def keep(self, events: Array) -> Interactions:
         """The events where a (events,) bool mask is true; every row stays, if only an empty one."""
         before = np.concatenate([[0], np.cumsum(events, dtype=np.int64)])
-        return dataclasses.replace(
-            self,
-            items=self.items[events],
-            offsets=before[self.offsets],
-            times=None if self.times is None else self.times[events],
-            ratings=None if self.ratings is None else self.ratings[events],
-        )
+        return dataclasses.replace(self, offsets=before[self.offsets], **self._events(events))
+
+    def _events(self, picked: Any) -> dict[str, Any]:
+        """The columns that have one entry an event, for the picked events."""
+        columns = {"items": self.items, "times": self.times, "ratings": self.ratings}
+        return {key: None if one is None else one[picked] for key, one in columns.items()}
 
     def fingerprint(self) -> str:
         """sha256 (hex) of the content: equal for equal sequences, wherever they came from."""
@@ -186,7 +187,7 @@ def offsets_of(lengths: Array) -> Array:
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
 
-def slices(starts: Array, lengths: Array) -> Array:
+def _slices(starts: Array, lengths: Array) -> Array:
     """The positions starts[0], starts[0]+1, ... of every slice, one slice after the other."""
     shifts = np.repeat(starts - offsets_of(lengths)[:-1], lengths)
     return shifts + np.arange(len(shifts), dtype=np.int64)

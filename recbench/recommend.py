@@ -78,9 +78,11 @@ def recommend(
     """The k best items for a user of the dataset, or for a history given by hand.
 
     user: an outside id. items: outside ids, oldest first, in a list or with commas between,
-        instead of a user. Where repeats are
-    merged, items of the history are left out. The other arguments are those of `run`; the model
-    is the one that `run` stored for them, or else it is trained now (and stored, if it can be).
+        instead of a user.
+
+    Where repeats are merged, items of the history are left out. The other arguments are those of
+    `run`; the model is the one that `run` stored for them, or else it is trained now (and stored,
+    if it can be).
 
     Raises UsageError for unknown names and ids, RecbenchError where the model fails.
     """

@@ -56,14 +56,14 @@ def run(
     found = []
     for spec in specs:
         cell = bench.cell(spec, seed)
-        kept = None if store is None or force else _kept(plugins, store, cell, ks)
+        kept = None if store is None or force else _find_stored(plugins, store, cell, ks)
         if kept is None:
             log.info("%s: fitting on %s", cell.model, bench.setting.dataset)
             kept, rows = bench.judge(cell, ks, device, store)
             if not kept.ok:
                 log.error("%s %s", kept.model, kept.status)
             if store is not None:
-                kept = _keep(store, kept, rows)
+                kept = _store_result(store, kept, rows)
             plugins.tell(kept)
         else:
             log.info("%s: stored already, not run again (--force runs it)", cell.model)
@@ -101,7 +101,7 @@ def _check(
     return specs
 
 
-def _keep(store: Store, result: Result, rows: Mapping[str, Array]) -> Result:
+def _store_result(store: Store, result: Result, rows: Mapping[str, Array]) -> Result:
     """Store a result; a disk that is full by now costs neither the numbers nor the other models."""
     if not result.ok and store.find(result) is not None:
         log.warning("%s: its earlier result stays stored", result.model)
@@ -113,7 +113,7 @@ def _keep(store: Store, result: Result, rows: Mapping[str, Array]) -> Result:
         return result
 
 
-def _kept(plugins: Plugins, store: Store, cell: Result, ks: Sequence[int]) -> Result | None:
+def _find_stored(plugins: Plugins, store: Store, cell: Result, ks: Sequence[int]) -> Result | None:
     """The stored result, with every metric and k as it is computed today from its ranks."""
     kept = store.find(cell)
     if kept is None or (kept.depth < max(ks) and kept.depth < kept.setting.n_items):

@@ -1,7 +1,5 @@
 """Windows: the protocol of the notebook that recbench grew from."""
 
-import dataclasses
-
 import numpy as np
 
 import recbench
@@ -56,12 +54,4 @@ class Windows:
         row = np.repeat(np.arange(len(interactions)), counts)
         nth = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
         starts = interactions.offsets[row] + np.minimum(nth * self.step, room[row])
-        events = (starts[:, None] + np.arange(self.length)).ravel()
-        return dataclasses.replace(
-            interactions,
-            users=interactions.users[row],
-            items=interactions.items[events],
-            offsets=np.arange(len(row) + 1) * self.length,
-            times=None if interactions.times is None else interactions.times[events],
-            ratings=None if interactions.ratings is None else interactions.ratings[events],
-        )
+        return interactions.cut(row, starts, np.full(len(row), self.length))
