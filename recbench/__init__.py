@@ -16,9 +16,10 @@ from .plugins import load_plugins
 from .progress import Progress
 from .recommend import Recommendation, recommend
 from .referee import evaluate
-from .result import Result
-from .results import Results, Section
+from .result import Result, Value
+from .results import Results
 from .run import run
+from .section import Row, Section
 from .split import Split
 from .store import Store
 
@@ -31,10 +32,12 @@ __all__ = [
     "Recommendation",
     "Result",
     "Results",
+    "Row",
     "Section",
     "Split",
     "Store",
     "UsageError",
+    "Value",
     "evaluate",
     "hookimpl",
     "load_dataset",

@@ -5,69 +5,89 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import platform
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .candidates import draw_candidates
+from .columns import Column
 from .dataset import Dataset
-from .errors import RecbenchError, said
+from .errors import RecbenchError, UsageError, said
 from .interactions import Array
-from .load import ORDER_RULE, load_dataset
-from .metric import Ranking, measure, summarise
-from .model import Lister, Scorer, Storable
+from .leakage import leakage, unjudged
+from .load import load_dataset
+from .measures import measured, nothing_measured
+from .metric import Ranking
 from .plugins import Offer, Plugins
 from .progress import log
+from .provenance import provenance
 from .referee import PROTOCOL, evaluate
 from .result import Result, Setting
+from .segments import popularity_of
 from .spec import Spec, parameters
 from .split import Split
-from .store import Store
 
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """A dataset, split and ready: what every model of a comparison is given."""
+    """A dataset, split and ready: what every model of a comparison is given.
+
+    pool: (judged rows, n) the candidates where targets are not ranked among all items.
+    typed: the text that the dataset was asked for by.
+    """
 
     plugins: Plugins
     dataset: Dataset
     split: Split
     setting: Setting
+    pool: Array | None = None
+    typed: str = ""
 
     @classmethod
     def prepare(
-        cls, plugins: Plugins, dataset: str, split: str, data_dir: str | None = None
+        cls,
+        plugins: Plugins,
+        dataset: str,
+        split: str,
+        data_dir: str | None = None,
+        candidates: str | None = None,
     ) -> Bench:
         """Load and split. Raises UsageError for wrong names and RecbenchError for broken data."""
-        spec = Spec.parse(split)
-        splitter = plugins.build("splitters", spec)
         data = load_dataset(dataset, data_dir, plugins)
         for note in data.notes:
             log.info("%s: %s", data.name, note)
-        try:
-            parts = splitter.split(data.interactions)
-        except RecbenchError:
-            raise
-        except Exception as error:
-            raise RecbenchError(f"splitter {spec} failed: {said(error)}") from error
-        if not isinstance(parts, Split):
-            raise RecbenchError(f"splitter {spec} gave {type(parts).__name__}, wanted a Split")
+        return cls.of(plugins, data, split, candidates, dataset)
+
+    @classmethod
+    def of(
+        cls,
+        plugins: Plugins,
+        data: Dataset,
+        split: str,
+        candidates: str | None = None,
+        typed: str = "",
+    ) -> Bench:
+        """The same for a dataset that is loaded already; typed is what it was asked for by."""
+        spec, parts = split_of(plugins, data, split)
         judged = parts.judged
         if not len(judged):
             raise RecbenchError(
                 f"{data.name}, {spec}: no row can be judged, the users' sequences are too short; "
                 "use more data or another --split"
             )
+        pool, how = None, ""
+        if candidates:
+            how, pool = draw_candidates(candidates, parts, data.repeats == "first")
         users = parts.history.users[judged]
+        leaks = leakage(data.interactions, parts)
         setting = Setting(
             dataset=data.name,
             dataset_sha256=data.fingerprint(),
-            split=str(spec),
+            split=spec,
             split_sha256=parts.fingerprint(),
             protocol=PROTOCOL,
             repeats=data.repeats,
@@ -76,123 +96,146 @@ class Bench:
             n_events=data.interactions.n_events,
             users=len(np.unique(users[users >= 0])) + int(np.count_nonzero(users < 0)),
             rows=len(judged),
-            order=ORDER_RULE,
+            order=data.order,
             source=data.source,
             licence=data.licence,
             citation=data.citation,
-            notes=data.notes,
+            notes=(*data.notes, *parts.notes),
+            candidates=how,
+            candidates_sha256="" if pool is None else hashlib.sha256(pool.tobytes()).hexdigest(),
+            unjudged=unjudged(data.interactions, parts),
+            targets=leaks.targets,
+            later=leaks.later,
+            tied=leaks.tied,
         )
-        return cls(plugins, data, parts, setting)
+        return cls(plugins, data, parts, setting, pool, typed)
+
+    @property
+    def users(self) -> Array:
+        """(judged rows,) the outside id of each row's user, "" for somebody unknown."""
+        numbers = self.split.history.users[self.split.judged]
+        ids = np.asarray(self.dataset.user_ids)
+        if ids.dtype.kind in "iu" and (numbers >= 0).all():
+            return np.asarray(ids[numbers])
+        return np.where(numbers >= 0, ids.astype(str)[numbers], "")
 
     def cell(self, model: str, seed: int) -> Result:
         """The identity of a cell, before anything is known of it."""
         spec = Spec.parse(model)
+        if self.plugins.lost(spec.name):
+            return self.blank(str(spec), "", "", None)
         offer = self.plugins.check("models", spec)
-        own = _seed_of(offer, spec, seed)
-        version = offer.source_version()
-        identity = (*map(str, self.setting.same), self.setting.repeats, str(spec), version, own)
+        own = seed_of(offer, spec, seed)
+        return self.blank(str(spec), offer.source_version(), offer.plugin, own)
+
+    def blank(self, model: str, version: str, plugin: str, seed: int | None) -> Result:
+        """A cell of this comparison without any number."""
+        identity = (*map(str, self.setting.same), self.setting.repeats, model, version, seed)
         return Result(
             key=hashlib.sha256(json.dumps(identity).encode()).hexdigest(),
-            model=str(spec),
+            model=model,
             model_version=version,
-            plugin=offer.plugin,
-            seed=own,
+            plugin=plugin,
+            seed=seed,
             setting=self.setting,
             status="failed: not run yet",
             values={},
         )
 
-    def build(self, cell: Result, device: str) -> Any:
-        """A fresh model of a cell."""
-        model = self.plugins.build("models", Spec.parse(cell.model), seed=cell.seed, device=device)
-        if not callable(getattr(model, "fit", None)) or not isinstance(model, (Scorer, Lister)):
-            raise RecbenchError(
-                f"{cell.model} (plugin {cell.plugin}) needs fit(train) and score(history), "
-                f"or recommend(history, k); it has {_methods(model)}"
-            )
-        return model
-
-    def fit(self, cell: Result, device: str, store: Store | None) -> tuple[Any, float]:
-        """A fitted model and the seconds it took; kept in the store if it knows how to save."""
-        model = self.build(cell, device)
-        began = time.perf_counter()
-        model.fit(self.split.train)
-        seconds = time.perf_counter() - began
-        if store is not None and isinstance(model, Storable):
-            try:
-                store.write_model(cell, model.save)
-            except Exception as error:  # its numbers are still worth having
-                log.warning("%s: could not be saved (%s)", cell.model, said(error))
-        return model, seconds
-
     def judge(
-        self, cell: Result, ks: Sequence[int], device: str, store: Store | None
-    ) -> tuple[Result, dict[str, Array]]:
-        """Fit and evaluate; a failure becomes the status of the result."""
-        columns = {"user": _outside(self.dataset, self.split.history.users[self.split.judged])}
+        self,
+        cell: Result,
+        ks: Sequence[int],
+        device: str,
+        home: Any,
+        keep: Callable[[Result, Callable[[Path], None]], object] | None = None,
+    ) -> tuple[Result, dict[str, Column]]:
+        """Fit and evaluate; a failure becomes the status of the result.
+
+        home: where models run, an `Isolation` or an `Inside`. keep: stores a fitted model that
+        can save itself.
+        """
+        name = f"{cell.model} (plugin {cell.plugin})"
+        costs: dict[str, Any] = {}
         try:
-            model, seconds = self.fit(cell, device, store)
-            verdict = evaluate(
-                model,
-                self.split,
-                mask_seen=self.setting.repeats == "first",
-                depth=min(max(ks), self.setting.n_items),
-                name=cell.model,
-                user_ids=self.dataset.user_ids,
-            )
+            with home.cell(cell.model, {"seed": cell.seed, "device": device}) as model:
+                costs = model.costs
+                model.fit(self.split.train)
+                verdict = evaluate(
+                    model,
+                    self.split,
+                    mask_seen=self.setting.repeats == "first",
+                    depth=min(max(ks), self.setting.n_items),
+                    pool=self.pool,
+                    name=name,
+                    user_ids=self.dataset.user_ids,
+                )
+                if keep is not None and model.keeps:
+                    _keep_model(cell, keep, model.save)
         except (Exception, SystemExit) as error:
             log.debug("%s failed", cell.model, exc_info=True)
-            nothing = dict.fromkeys(value_keys(self.plugins, ks), (np.nan, np.nan))
             reason = said(error)
-            if not isinstance(error, RecbenchError):
-                reason = f"{reason} (in plugin {cell.plugin}; --debug shows where)"
-            return _finish(cell, status=f"failed: {reason}", values=nothing), {}
-        ranking = verdict.ranking
-        values = measured(self.plugins, ranking, ks)
-        result = _finish(
-            cell,
-            status="ok",
-            values=summarise(values),
-            depth=verdict.depth,
-            fit_seconds=seconds,
-            score_seconds=verdict.score_seconds,
-        )
-        return result, {**columns, "above": ranking.above, "tied": ranking.tied, **values}
+            if not reason.startswith(name):
+                reason = f"{name}: {reason}"
+            nothing = nothing_measured(self.plugins, ks)
+            return self.finished(cell, status=f"failed: {reason}", values=nothing), {}
+        known = {"depth": verdict.depth, "score_seconds": verdict.score_seconds}
+        return self.measure(cell, verdict.ranking, ks, **known, **dataclasses.asdict(costs))
+
+    def measure(
+        self, cell: Result, ranking: Ranking, ks: Sequence[int], **known: Any
+    ) -> tuple[Result, dict[str, Column]]:
+        """The result that a ranking amounts to, and its columns for the store."""
+        values, columns = measured(self.plugins, ranking, ks, self.users, cell.values)
+        rows: dict[str, Column] = {"user": self.users, **self.facts, **ranking.columns(), **columns}
+        values = {**cell.values, **values}
+        return self.finished(cell, status="ok", values=values, **known), rows
+
+    def ranking(self, stored: Ranking) -> Ranking:
+        """A ranking out of the store with what metrics may ask for besides."""
+        train = self.split.train
+        counts = np.bincount(train.items, minlength=train.n_items)
+        return dataclasses.replace(stored, popularity=counts)
+
+    @property
+    def facts(self) -> dict[str, Column]:
+        """Columns for segments: how long each history is, how popular each target."""
+        targets, offsets = self.split.wanted
+        train = self.split.train
+        counts = np.bincount(train.items, minlength=train.n_items)
+        segment = popularity_of(counts, targets)
+        return {
+            "history": self.split.history.lengths[self.split.judged],
+            "segment": segment if self.split.offsets is None else (segment, offsets),
+        }
+
+    def finished(self, cell: Result, **known: Any) -> Result:
+        """The cell with what was found, and where and when."""
+        offers = self.plugins.offers("models")
+        named = Spec.parse(cell.model).name
+        of = [one for one in offers if (one.name, one.plugin) == (named, cell.plugin)]
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        made = {**provenance(of[0] if of else None), "dataset": self.typed or self.dataset.name}
+        return dataclasses.replace(cell, provenance=made, finished=now, **known)
 
 
-def _outside(dataset: Dataset, users: Array) -> Array:
-    """The outside ids of users, "" for somebody unknown; whole numbers or strings."""
-    ids = np.asarray(dataset.user_ids)
-    if ids.dtype.kind in "iu" and (users >= 0).all():
-        return np.asarray(ids[users])
-    return np.where(users >= 0, ids.astype(str)[users], "")
+def split_of(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]:
+    """How the splitter is called, with its options, and what it gives."""
+    spec = Spec.parse(split)
+    splitter = plugins.build("splitters", spec)
+    try:
+        parts = splitter.split(data.interactions)
+    except UsageError:
+        raise
+    except (Exception, SystemExit) as error:
+        plugin = plugins.find("splitters", spec.name).plugin
+        raise RecbenchError(f"splitter {spec} (plugin {plugin}) failed: {said(error)}") from error
+    if not isinstance(parts, Split):
+        raise RecbenchError(f"splitter {spec} gave {type(parts).__name__}, wanted a Split")
+    return str(spec), parts
 
 
-def measured(plugins: Plugins, ranking: Ranking, ks: Sequence[int]) -> dict[str, Array]:
-    """Every metric at every k; one that is broken is said and left out."""
-    values: dict[str, Array] = {}
-    for name, metric in plugins.metrics().items():
-        try:
-            values |= measure(ranking, name, metric, ks)
-        except Exception as error:
-            log.error("metric %s is left out: %s", name, said(error))
-    return values
-
-
-def value_keys(plugins: Plugins, ks: Sequence[int]) -> list[str]:
-    """`ndcg@10` and so on, for every metric at every k."""
-    return [f"{metric}@{k}" for metric in plugins.metrics() for k in ks]
-
-
-def _finish(cell: Result, **known: Any) -> Result:
-    versions = {"python": platform.python_version()}
-    for package in ("recbench", "numpy", "torch"):
-        versions[package] = metadata.version(package)
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    return dataclasses.replace(cell, versions=versions, finished=now, **known)
-
-
-def _seed_of(offer: Offer, spec: Spec, seed: int) -> int | None:
+def seed_of(offer: Offer, spec: Spec, seed: int) -> int | None:
     """The seed that a model will get: none, its own option's, or the run's."""
     if "seed" not in parameters(offer.factory)[0]:
         return None
@@ -200,6 +243,12 @@ def _seed_of(offer: Offer, spec: Spec, seed: int) -> int | None:
     return int(own) if own.removeprefix("-").isdigit() else seed
 
 
-def _methods(model: Any) -> str:
-    named = [one for one in ("fit", "score", "recommend") if callable(getattr(model, one, None))]
-    return ", ".join(named) or "none of these"
+def _keep_model(
+    cell: Result,
+    keep: Callable[[Result, Callable[[Path], None]], object],
+    save: Callable[[Path], None],
+) -> None:
+    try:
+        keep(cell, save)
+    except Exception as error:  # its numbers are still worth having
+        log.warning("%s: could not be saved (%s)", cell.model, said(error))

@@ -11,6 +11,8 @@ import numpy as np
 from .errors import UsageError
 from .interactions import Array, Interactions
 
+ORDER_RULE = "by user and time, equal times in the order of the file's rows"
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
@@ -24,6 +26,7 @@ class Dataset:
     licence, citation: what the publisher asks for.
     repeats: "first" (a repeated user-item pair counts once, and seen items are masked when
         ranking) or "keep" (repeats are real, and nothing is masked); set by the core.
+    order: the rule that the events of a sequence are ordered by, for people; set by the core.
     notes: what was read, dropped, merged or assumed, one sentence each, for people.
     """
 
@@ -37,6 +40,7 @@ class Dataset:
     licence: str = ""
     citation: str = ""
     repeats: str = "keep"
+    order: str = ORDER_RULE
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:

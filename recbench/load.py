@@ -14,8 +14,7 @@ from .errors import RecbenchError, UsageError, near
 from .interactions import Array, Interactions, offsets_of
 from .plugins import Offer, Plugins, load_plugins
 from .spec import Spec, build, parameters, read_options
-
-ORDER_RULE = "by user and time, equal times in the order of the file's rows"
+from .ties import by_hash
 
 
 def load_dataset(
@@ -41,6 +40,8 @@ def load_dataset(
 def find_dataset(plugins: Plugins, text: str) -> tuple[Offer, dict[str, str], dict[str, str]]:
     """Who gives this dataset, with its own options and the core's, before anything is read.
 
+    `seed` is the core's only beside ties=hash; a dataset that takes a seed itself is given it too.
+
     Raises UsageError for a dataset, path or option that would not load later.
     """
     spec = Spec.parse(text)
@@ -60,7 +61,15 @@ def find_dataset(plugins: Plugins, text: str) -> tuple[Offer, dict[str, str], di
         if key not in core and key not in theirs and not open_ended:
             raise UsageError(f"{offer.what} has no option {key!r}; {near(key, {**core, **theirs})}")
     cleaning = {key: own.pop(key) for key in list(own) if key in core}
+    hashed = cleaning.get("ties") == "hash"
+    if "seed" in cleaning and ("seed" in theirs or open_ended):
+        own["seed"] = cleaning["seed"] if hashed else cleaning.pop("seed")
     read_options(offer.what, clean, cleaning, {"dataset": None})
+    if "seed" in cleaning and not hashed:
+        raise UsageError(
+            f"{offer.what}: seed={cleaning['seed']} means nothing without ties=hash, whose order "
+            "it decides; write both or neither"
+        )
     read_options(offer.what, offer.factory, own)
     return offer, own, cleaning
 
@@ -70,6 +79,8 @@ def clean(
     min_user: int = 0,
     min_item: int = 0,
     repeats: Literal["first", "keep"] = "first",
+    ties: Literal["file", "hash"] = "file",
+    seed: int = 0,
 ) -> Dataset:
     """The dataset with repeats merged and rare users and items dropped, and all of it counted.
 
@@ -77,9 +88,14 @@ def clean(
         keeps them all.
     min_user, min_item: drop users, and items, with fewer events, again and again until all that
         is left have enough (the k-core where both are k). Repeats are merged first.
+    ties: how a user's events of one second are ordered, before all else: "file" leaves them in the
+        order of the file's rows; "hash" orders them by a hash of seed, user id and item id.
+    seed: which of the orders by hash it is.
     """
     if min_user < 0 or min_item < 0:
         raise UsageError(f"min_user={min_user}, min_item={min_item} must not be below 0")
+    if ties == "hash":
+        dataset = by_hash(dataset, seed)
     interactions: Interactions = dataset.interactions
     notes = list(dataset.notes)
     again = _repeated(interactions)

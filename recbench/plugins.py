@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import hashlib
 import inspect
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -65,17 +67,25 @@ class Offer:
 
         So a result is not taken for current once the code of its plugin has been edited.
         """
+        digest = hashlib.sha256()
+        for one in self._files():
+            if one.is_file():
+                digest.update(one.name.encode() + one.read_bytes())
+        return f"{self.version}+{digest.hexdigest()[:8]}"
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the Python files are that the factory comes from."""
+        files = [one for one in self._files() if one.is_file()]
+        return files[0].parent if files else None
+
+    def _files(self) -> list[Path]:
         factory = unwrapped(self.factory)
         module = inspect.getmodule(factory) or inspect.getmodule(type(factory))
         package = getattr(module, "__package__", "") or ""
         top = sys.modules.get(package.partition(".")[0], module)
         file = Path(getattr(top, "__file__", None) or getattr(module, "__file__", None) or "")
-        files = sorted(file.parent.rglob("*.py")) if package else [file]
-        digest = hashlib.sha256()
-        for one in files:
-            if one.is_file():
-                digest.update(one.name.encode() + one.read_bytes())
-        return f"{self.version}+{digest.hexdigest()[:8]}"
+        return sorted(file.parent.rglob("*.py")) if package else [file]
 
 
 @dataclass
@@ -89,7 +99,12 @@ class PluginInfo:
 
 
 class Plugins:
-    """What is installed: built by `load_plugins` and handed on; there is no global."""
+    """What is installed: built by `load_plugins` and handed on; there is no global.
+
+    installed: whether every plugin is, so that another process finds the same ones.
+    """
+
+    installed = False
 
     def __init__(self) -> None:
         self.manager = pluggy.PluginManager(GROUP)
@@ -160,6 +175,19 @@ class Plugins:
         more = f". Broken, so perhaps there: {broken} (see: recbench plugins)" if broken else ""
         raise UsageError(f"no {what} {name!r}; {near(name, self._offers[kind])}{more}")
 
+    def lost(self, model: str) -> str:
+        """Why there is no such model, where a broken plugin must have had it; "" otherwise.
+
+        That is one of a like name, or any, where the name is like that of no other model.
+        """
+        if model in self._offers["models"] or not self.broken:
+            return ""
+        like = [info for info in self.broken if _alike(info.name, model)]
+        if not like and difflib.get_close_matches(model, self._offers["models"], cutoff=0.5):
+            return ""
+        why = "; ".join(f"plugin {one.name} is broken: {one.broken}" for one in like or self.broken)
+        return f"{model}: {why}"
+
     def build(self, kind: str, spec: Spec, **filled: Any) -> Any:
         """Make the thing that a spec names; `filled` are values for parameters such as seed."""
         offer = self.find(kind, spec.name)
@@ -200,9 +228,15 @@ def load_plugins(**extra: Any) -> Plugins:
         package, version = (point.dist.name, point.dist.version) if point.dist else ("?", "?")
         name = point.name if point.name not in plugins.infos else f"{point.name} ({package})"
         plugins.add(name, version, point.load)
+    plugins.installed = not extra
     for name, plugin in extra.items():
         plugins.add(name, getattr(plugin, "__version__", "0"), functools.partial(_given, plugin))
     return plugins
+
+
+def _alike(plugin: str, model: str) -> bool:
+    one, other = (re.sub(r"^recbench|[^a-z0-9]", "", name.lower()) for name in (plugin, model))
+    return bool(one) and bool(other) and (one in other or other in one)
 
 
 def _given(plugin: Any) -> Any:

@@ -8,19 +8,27 @@ from typing import Any
 
 import numpy as np
 
-from .errors import RecbenchError
+from .errors import RecbenchError, said
 from .interactions import Array, Interactions
 from .metric import Ranking
 from .model import Scorer
+from .ranks import Found, first_not_finite, rank_pool, rank_scores
+from .rules import Rules, call
 from .split import Split
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised whenever the referee would judge the same scores differently."""
 
 MEMORY = 256 * 2**20
 """Bytes that one batch of scores, with what is needed to compare them, may take."""
 
-_BYTES_PER_SCORE = 10  # a double and two truth values
+LISTED = 10
+"""How many of the best items are kept for each row, if no more are asked for."""
+
+PROBES = 4
+"""How many rows a model is asked for again, in other company."""
+
+_BYTES_PER_SCORE = 10  # a double, and room for a block of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,114 +50,138 @@ def evaluate(
     split: Split,
     *,
     mask_seen: bool,
-    depth: int = 10,
+    depth: int = LISTED,
     memory: int = MEMORY,
+    pool: Array | None = None,
     name: str = "model",
     user_ids: Array | None = None,
 ) -> Verdict:
     """Rank every target against the whole catalogue.
 
     model: something fitted with `score`, or with `recommend` if it has no `score`.
-    mask_seen: leave the items of a row's history out of its ranking, but never its target.
-    depth: how long lists must be, for models that recommend.
-    memory: bytes that a batch may take; it changes nothing but speed.
+    mask_seen: leave the items of a row's history out of its ranking, but never its targets.
+    depth: how long lists must be, for models that recommend; of those that score at least LISTED
+        items a row are kept.
+    memory: bytes that a batch may take. Where a model's scores do not depend on the batch in the
+        last bit, it changes nothing but speed.
+    pool: (judged rows, size) items, none of them a target: rank among these only. The numbers
+        cannot be compared with those of full ranking.
     name, user_ids: how errors call the model and its users.
 
     Raises RecbenchError, naming the model, the rule and the first offending user, for answers of
-    a wrong shape or type, scores that are not finite, and lists with ids that are out of range,
-    repeated or, under mask_seen, already in the history.
+    a wrong shape or type, scores that are not finite, lists with ids that are out of range,
+    repeated or, under mask_seen, already in the history, and answers that depend on the batch
+    that a row comes in.
     """
     rows = split.judged
     if not len(rows):
         raise RecbenchError("the split has no row to judge; the users' sequences are too short")
-    size = max(1, memory // (_BYTES_PER_SCORE * max(1, split.train.n_items)))
+    n_items = split.train.n_items
     everything = len(rows) == len(split.history)
     history = split.history if everything else split.history.take(rows)
-    targets = split.targets[rows]
-    above = np.empty(len(rows), dtype=np.int64)
-    tied = np.empty(len(rows), dtype=np.int64)
-    seconds, start = 0.0, 0
+    targets, offsets = split.wanted
     scores = isinstance(model, Scorer)
-    for batch in history.batches(size):
-        part = slice(start, start + len(batch))
-        began = time.perf_counter()
-        answer = model.score(batch) if scores else model.recommend(batch, depth)
-        seconds += time.perf_counter() - began
-        rules = Rules(name, batch, user_ids)
-        if scores:
-            found = _judge_scores(answer, targets[part], mask_seen, rules)
+    if pool is not None and not scores:
+        raise RecbenchError(
+            f"{name}: it gives lists, and --candidates needs the scores of items that a list "
+            "may not hold; leave --candidates out"
+        )
+    asked = Asked(model, scores, depth, mask_seen, name, user_ids)
+    listed = min(max(depth, LISTED), n_items) if scores else depth
+    above = np.empty(len(targets), dtype=np.int64)
+    tied = np.empty(len(targets), dtype=np.int64)
+    lists = np.empty((len(rows), listed), dtype=np.int32)
+    probes = np.unique(np.linspace(0, len(rows) - 1, PROBES).astype(np.int64))
+    probed: list[Array] = []
+    start = 0
+    for batch in history.batches(max(1, memory // (_BYTES_PER_SCORE * max(1, n_items)))):
+        answer, rules = asked(batch)
+        stop = start + len(batch)
+        part = slice(offsets[start], offsets[stop])
+        here = offsets[start : stop + 1] - offsets[start]
+        if not scores:
+            found = _rank_lists(answer, targets[part], here)
+        elif pool is not None:
+            found = rank_pool(answer, targets[part], here, pool[start:stop], listed)
         else:
-            found = _judge_lists(answer, depth, targets[part], mask_seen, rules)
-        above[part], tied[part] = found
-        start = part.stop
-    return Verdict(Ranking(above, tied), split.train.n_items if scores else depth, seconds)
+            masked = batch if mask_seen else None
+            found = rank_scores(answer, targets[part], here, masked, listed)
+        above[part], tied[part], lists[start:stop] = found
+        probed += [answer[one - start].copy() for one in probes if start <= one < stop]
+        start = stop
+    seconds = asked.seconds
+    for again in (probes, probes[:1]):  # in the company of each other, and alone
+        answer, rules = asked(history.take(again))
+        _same(np.array(probed[: len(again)]), answer, scores, rules)
+    ranking = Ranking(
+        above,
+        tied,
+        None if split.offsets is None else offsets,
+        lists,
+        np.bincount(split.train.items, minlength=n_items),
+    )
+    return Verdict(ranking, n_items if scores else depth, seconds)
 
 
-@dataclass(frozen=True)
-class Rules:
-    """The words of an error: which model, which rule, which user."""
+class Asked:
+    """A model that is asked for one batch after the other, and whose answers are checked."""
 
-    name: str
-    batch: Interactions
-    user_ids: Array | None
+    def __init__(
+        self,
+        model: Any,
+        scores: bool,
+        depth: int,
+        mask_seen: bool,
+        name: str,
+        user_ids: Array | None,
+    ) -> None:
+        self.model, self.scores, self.depth, self.mask_seen = model, scores, depth, mask_seen
+        self.name, self.user_ids = name, user_ids
+        self.seconds = 0.0
 
-    def broken(self, rule: str, row: int | None = None) -> RecbenchError:
-        """The error for a rule that does not hold, for a row or for the whole batch."""
-        if row is None:
-            return RecbenchError(f"{self.name}: {rule}")
-        user = int(self.batch.users[row])
-        known = f"number {user}" if self.user_ids is None or user < 0 else self.user_ids[user]
-        return RecbenchError(f"{self.name}: {rule} (first for user {known})")
-
-
-def _judge_scores(
-    answer: Any, targets: Array, mask_seen: bool, rules: Rules
-) -> tuple[Array, Array]:
-    """(rows,) items above, (rows,) items tied, target included."""
-    scores = checked_scores(answer, rules)
-    batch = rules.batch
-    rows = np.arange(len(targets))
-    wanted = scores[rows, targets][:, None]
-    above = np.count_nonzero(scores > wanted, axis=1)
-    tied = np.count_nonzero(scores == wanted, axis=1)
-    if mask_seen:
-        row, item = _seen(batch)
-        not_target = item != targets[row]
-        row, item = row[not_target], item[not_target]
-        seen, mine = scores[row, item], wanted[row, 0]
-        above -= np.bincount(row[seen > mine], minlength=len(rows))
-        tied -= np.bincount(row[seen == mine], minlength=len(rows))
-    return above, tied
+    def __call__(self, batch: Interactions) -> tuple[Array, Rules]:
+        """Its (rows, n_items) scores or (rows, depth) lists, and the words for what is wrong."""
+        rules = Rules(self.name, batch, self.user_ids)
+        began = time.perf_counter()
+        try:
+            if self.scores:
+                answer = call("score", self.model.score, batch)
+            else:
+                answer = call("recommend", self.model.recommend, batch, self.depth)
+        except RecbenchError as error:
+            raise rules.broken(said(error)) from error
+        self.seconds += time.perf_counter() - began
+        if self.scores:
+            return checked_scores(answer, rules), rules
+        return checked_lists(answer, self.depth, self.mask_seen, rules), rules
 
 
-def _judge_lists(
-    answer: Any, depth: int, targets: Array, mask_seen: bool, rules: Rules
-) -> tuple[Array, Array]:
+def _rank_lists(lists: Array, targets: Array, offsets: Array) -> Found:
     """The same for lists: a target that is not in its list counts as below everything."""
-    lists = checked_lists(answer, depth, mask_seen, rules)
-    hits = lists == targets[:, None]
-    above = np.where(hits.any(axis=1), hits.argmax(axis=1), rules.batch.n_items)
-    return above, np.ones(len(targets), dtype=np.int64)
+    hits = lists[np.repeat(np.arange(len(lists)), np.diff(offsets))] == targets[:, None]
+    above = np.where(hits.any(axis=1), hits.argmax(axis=1), np.iinfo(np.int32).max)
+    return above, np.ones(len(targets), dtype=np.int64), lists
 
 
 def checked_scores(answer: Any, rules: Rules) -> Array:
     """(rows, n_items) finite numbers, or the RecbenchError that says which rule is broken."""
-    scores = _array(answer, "score", "fiu", (len(rules.batch), rules.batch.n_items), rules)
+    shape = (len(rules.batch), rules.batch.n_items)
+    scores = rules.array(answer, "score", "fiu", shape)
     if scores.dtype.kind == "f":
-        with np.errstate(invalid="ignore", over="ignore"):
-            sums = scores.sum(axis=1, dtype=np.float64)  # finite sums prove finite parts
-        if not np.isfinite(sums).all():
-            bad = np.argwhere(~np.isfinite(scores))
-            if len(bad):
-                row, item = bad[0]
-                raise rules.broken(f"score {scores[row, item]} for item number {item}", int(row))
-    return scores
+        bad = first_not_finite(scores)
+        if bad is not None:
+            raise rules.broken(f"score {scores[bad]} for item number {bad[1]}", bad[0])
+        return scores
+    exact = scores.astype(np.float64)
+    if scores.size and max(-exact.min(), exact.max()) >= 2**53:  # beyond what a double tells apart
+        exact = np.unique(scores, return_inverse=True)[1].reshape(shape).astype(np.float64)
+    return exact
 
 
 def checked_lists(answer: Any, depth: int, mask_seen: bool, rules: Rules) -> Array:
     """(rows, depth) item numbers without repeats, or the error that says which rule is broken."""
     batch = rules.batch
-    lists = _array(answer, "recommend", "iu", (len(batch), depth), rules).astype(np.int64)
+    lists = rules.array(answer, "recommend", "iu", (len(batch), depth)).astype(np.int64)
     listed = lists >= 0
     for rule, wrong in (
         (
@@ -163,8 +195,8 @@ def checked_lists(answer: Any, depth: int, mask_seen: bool, rules: Rules) -> Arr
             row, column = np.argwhere(wrong)[0]
             raise rules.broken(f"{rule}: {lists[row].tolist()}", int(row))
     if mask_seen:
-        row, item = _seen(batch)
-        pairs = np.unique(row * batch.n_items + item)
+        row = np.repeat(np.arange(len(batch), dtype=np.int64), batch.lengths)
+        pairs = row * batch.n_items + batch.items
         keys = np.where(listed, np.arange(len(batch))[:, None] * batch.n_items + lists, -1)
         wrong = np.isin(keys, pairs)
         if wrong.any():
@@ -176,24 +208,27 @@ def checked_lists(answer: Any, depth: int, mask_seen: bool, rules: Rules) -> Arr
     return lists
 
 
-def _array(answer: Any, method: str, kinds: str, shape: tuple[int, int], rules: Rules) -> Array:
-    try:
-        array = np.asarray(answer)
-    except Exception as error:
-        raise rules.broken(f"{method} gave {type(answer).__name__}, no array") from error
-    if array.dtype.kind not in kinds:
-        wanted = "numbers" if "f" in kinds else "whole numbers"
-        raise rules.broken(f"{method} gave an array of {array.dtype}, wanted {wanted}")
-    if array.shape != shape:
-        raise rules.broken(f"{method} gave shape {array.shape}, wanted {shape}")
-    return array
+def _same(before: Array, again: Array, scores: bool, rules: Rules) -> None:
+    """Raise if rows that were asked for again, in other company, are answered otherwise.
 
-
-def _seen(batch: Interactions) -> tuple[Array, Array]:
-    """Every (row, item) of the histories, once."""
-    row = np.repeat(np.arange(len(batch), dtype=np.int64), batch.lengths)
-    pairs = np.unique(row * batch.n_items + batch.items)
-    return pairs // batch.n_items, pairs % batch.n_items
+    Scores may differ by 1% of the row's spread, lists in a fifth of their items: sums in another
+    order, and near ties. `recbench.testing.check_model` is stricter.
+    """
+    before, again = before.astype(np.float64), again.astype(np.float64)
+    if scores:
+        spread = before.max(axis=1, keepdims=True) - before.min(axis=1, keepdims=True)
+        allowed = 1e-2 * spread + 1e-5 * np.abs(before).max(axis=1, keepdims=True)
+        wrong = (np.abs(before - again) > allowed).any(axis=1)
+    else:
+        shared = [np.isin(one, other).mean() for one, other in zip(before, again, strict=True)]
+        wrong = np.array(shared) < 0.8
+    if wrong.any():
+        what = "scores" if scores else "lists"
+        raise rules.broken(
+            f"{what} depend on the batch that a user comes in: asked again beside other rows, the "
+            "answer was another",
+            int(np.flatnonzero(wrong)[0]),
+        )
 
 
 def _repeated(lists: Array) -> Array:

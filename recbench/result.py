@@ -6,9 +6,16 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from .metric import Value
+
+class Value(NamedTuple):
+    """A mean over the judged rows, its standard error, and its 95% interval over users."""
+
+    mean: float = math.nan
+    stderr: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -16,8 +23,13 @@ class Setting:
     """What two results must share to stand in one table.
 
     dataset, split: as people call them; dataset_sha256, split_sha256: their content.
-    protocol: the version of the referee. notes: what was read, dropped, merged or assumed.
-    users, rows: how many users, and rows, are judged.
+    protocol: the version of the referee. notes: what was read, dropped, merged, not judged or
+        assumed.
+    users, rows: how many users, and rows, are judged; unjudged: users of the data who are not.
+    candidates: "" for full ranking, else which sample of items the targets were ranked among,
+        and its content.
+    later: the mean share of training events that are later than a target; tied: how many of
+        the targets depend on how equal times are ordered; None where there are no times.
     """
 
     dataset: str
@@ -36,15 +48,23 @@ class Setting:
     licence: str = ""
     citation: str = ""
     notes: tuple[str, ...] = ()
+    candidates: str = ""
+    candidates_sha256: str = ""
+    unjudged: int = 0
+    targets: int = 0
+    later: float | None = None
+    tied: int | None = None
 
     @property
-    def same(self) -> tuple[str, str, str, str, int]:
+    def same(self) -> tuple[str, str, str, str, str, str, int]:
         """Equal for results that may be compared."""
         return (
             self.dataset,
             self.split,
+            self.candidates,
             self.dataset_sha256,
             self.split_sha256,
+            self.candidates_sha256,
             self.protocol,
         )
 
@@ -56,9 +76,12 @@ class Result:
     key: sha256 (hex) of all that decides the numbers.
     seed: None where the model takes none.
     status: "ok", or "failed: reason".
-    values: "ndcg@10" -> (mean, standard error) over the judged rows; NaN where it failed.
+    values: "ndcg@10" -> Value over the judged rows; NaN where it failed.
     depth: the largest k that the model's answers allow.
     fit_seconds, score_seconds: time inside the model, for all of train and all judged rows.
+    peak_memory: bytes that the model's process had at most, None if not measured.
+    parameters: how many numbers the model learned, None if it does not say.
+    provenance: versions, commit, machine, threads, command: what it takes to run it again.
     per_user: name and sha256 of the file with one line a judged row, in the cell's folder.
     """
 
@@ -73,7 +96,9 @@ class Result:
     depth: int = 0
     fit_seconds: float = math.nan
     score_seconds: float = math.nan
-    versions: Mapping[str, str] = field(default_factory=dict)
+    peak_memory: int | None = None
+    parameters: int | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
     finished: str = ""
     per_user: tuple[str, str] = ("", "")
 
@@ -82,9 +107,14 @@ class Result:
         """Whether there are numbers."""
         return self.status == "ok"
 
+    @property
+    def ks(self) -> set[int]:
+        """Every k that it was measured at."""
+        return {int(key.partition("@")[2]) for key in self.values}
+
     def value(self, metric: str, k: int) -> Value:
-        """Mean and standard error, NaN where they were not computed."""
-        return self.values.get(f"{metric}@{k}", (math.nan, math.nan))
+        """What was found, NaN where nothing was."""
+        return self.values.get(f"{metric}@{k}", Value())
 
 
 def to_json(result: Result) -> dict[str, Any]:
@@ -98,7 +128,9 @@ def from_json(data: Mapping[str, Any]) -> Result:
     setting = dict(given["setting"])
     setting["notes"] = tuple(setting["notes"])
     given["setting"] = Setting(**setting)
-    given["values"] = {key: (_number(a), _number(b)) for key, (a, b) in given["values"].items()}
+    given["values"] = {
+        key: Value(*map(_number, numbers)) for key, numbers in given["values"].items()
+    }
     given["per_user"] = tuple(given["per_user"])
     for key in ("fit_seconds", "score_seconds"):
         given[key] = _number(given[key])

@@ -3,72 +3,57 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .result import Result, Setting
+from .columns import Column
+from .metric import Metric
+from .result import Result
+from .section import RANKED_BY, Columns, Section
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RANKED_BY = "ndcg"
-"""The metric that orders tables, best first."""
-
-COLUMNS = ("model", "dataset", "split", "seed", "users", "metric", "k", "value", "stderr", "status")
-
-
-@dataclass(frozen=True)
-class Section:
-    """The results that may stand in one table, best first."""
-
-    setting: Setting
-    results: tuple[Result, ...]
-
-    @property
-    def ks(self) -> list[int]:
-        """Every k that some result of the section has."""
-        return sorted({int(key.partition("@")[2]) for one in self.results for key in one.values})
-
-    @property
-    def seeds(self) -> list[int]:
-        """Every seed that was used."""
-        return sorted({one.seed for one in self.results if one.seed is not None})
-
-    @property
-    def title(self) -> str:
-        """`ml-100k, leave-last-out`."""
-        return f"{self.setting.dataset}, {self.setting.split}"
-
-    @property
-    def footer(self) -> list[str]:
-        """What a reader must know to trust the table, a sentence each."""
-        of = self.setting
-        judged = f"{of.users:,} users judged"
-        if of.rows != of.users:
-            judged = f"{of.rows:,} rows of {judged}"
-        masked = (
-            "a repeated item counts once per user and seen items are masked"
-            if of.repeats == "first"
-            else "repeats are kept and nothing is masked"
-        )
-        seeds = ", ".join(map(str, self.seeds)) or "none needed"
-        size = f"{of.n_items:,} items in the catalogue, {of.n_events:,} events"
-        return [
-            f"{of.dataset}: {judged}, {size}; {masked}.",
-            f"Split {of.split}; order {of.order}; seeds: {seeds}.",
-            "Full ranking, ties by exact expectation; ± is the standard error over judged rows.",
-            *(f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in of.notes),
-        ]
+COLUMNS = (
+    "model",
+    "dataset",
+    "split",
+    "seed",
+    "users",
+    "metric",
+    "k",
+    "value",
+    "stderr",
+    "low",
+    "high",
+    "p",
+    "status",
+    "remark",
+)
+"""Of `to_frame`: value is a mean over judged rows, stderr its standard error, low and high its
+95% interval over users, p that of the model's being as good as the best of its table (over all
+seeds), remark what a reader must be told."""
 
 
 class Results(Sequence[Result]):
-    """Results in a row; `to_frame()` makes a tidy table of them."""
+    """Results in a row; `to_frame()` makes a tidy table of them.
 
-    def __init__(self, results: Iterable[Result]) -> None:
+    columns: what gives the stored columns of a result, for comparisons.
+    metrics: those that tables for people show. segments: all metrics by name, where users and
+        items are to be shown apart, too.
+    """
+
+    def __init__(
+        self,
+        results: Iterable[Result],
+        columns: Columns | None = None,
+        metrics: Sequence[str] = (RANKED_BY,),
+        segments: Mapping[str, Metric] | None = None,
+    ) -> None:
         self._results = tuple(results)
+        self.columns = columns or _none
+        self.metrics, self.segments = tuple(metrics), segments or {}
 
     def __len__(self) -> int:
         return len(self._results)
@@ -88,23 +73,24 @@ class Results(Sequence[Result]):
         return [one for one in self if not one.ok]
 
     def sections(self) -> list[Section]:
-        """One section a dataset, split and protocol, best first in each: no table mixes them.
+        """One section a dataset, split, sample and protocol, best first: no table mixes them.
 
         Datasets of one name and other content get the start of their sha256 behind the name.
         """
         groups: dict[Any, list[Result]] = {}
         for one in self:
             groups.setdefault(one.setting.same, []).append(one)
-        named = Counter(
-            (group[0].setting.dataset, group[0].setting.split) for group in groups.values()
-        )
+        named = Counter(_name(group[0]) for group in groups.values())
         sections = []
         for _, group in sorted(groups.items()):
             setting = group[0].setting
-            if named[setting.dataset, setting.split] > 1:
+            if named[_name(group[0])] > 1:
                 name = f"{setting.dataset} ({setting.dataset_sha256[:6]})"
                 setting = dataclasses.replace(setting, dataset=name)
-            sections.append(Section(setting, tuple(_best_first(group))))
+            section = Section(setting, tuple(group), self.columns, self.metrics, self.segments)
+            place = {row.model: number for number, row in enumerate(section.rows)}
+            group.sort(key=lambda one, place=place: (place[one.model], one.seed or 0))
+            sections.append(dataclasses.replace(section, results=tuple(group)))
         return sections
 
     def to_frame(self) -> pd.DataFrame:
@@ -113,23 +99,32 @@ class Results(Sequence[Result]):
 
         lines = []
         for section in self.sections():
+            of, p = section.setting, {}
             for one in section.results:
-                for key, (mean, stderr) in one.values.items():
+                remark = _remark(section, one)
+                for key, value in one.values.items():
                     metric, _, k = key.partition("@")
-                    of = section.setting
-                    cell = (one.model, of.dataset, of.split, one.seed, of.users)
-                    lines.append((*cell, metric, int(k), mean, stderr, one.status))
+                    if key not in p:
+                        p[key] = section.p_of_best(metric, int(k))
+                    cell = (one.model, of.dataset, of.split, one.seed, of.users, metric, int(k))
+                    best = p[key].get(one.model)
+                    lines.append((*cell, *value, best, one.status, remark))
         frame = pd.DataFrame(lines, columns=COLUMNS)
-        return frame.astype({"seed": "Int64", "k": "int64", "users": "int64"})
+        return frame.astype({"seed": "Int64", "k": "int64", "users": "int64", "p": "float64"})
 
 
-def _best_first(results: Iterable[Result]) -> list[Result]:
-    """Ordered by NDCG at the largest k that all have; failures last."""
-    shared = [{int(key.partition("@")[2]) for key in one.values} for one in results if one.ok]
-    k = max(set.intersection(*shared), default=0) if shared else 0
+def _name(result: Result) -> tuple[str, str, str]:
+    return result.setting.dataset, result.setting.split, result.setting.candidates
 
-    def place(one: Result) -> tuple[bool, float, str]:
-        value = one.value(RANKED_BY, k)[0]
-        return (not one.ok, math.inf if math.isnan(value) else -value, one.model)
 
-    return sorted(results, key=place)
+def _remark(section: Section, result: Result) -> str:
+    remarks = []
+    if section.setting.candidates:
+        remarks.append(f"sampled: {section.setting.candidates} candidates")
+    if result.model in section.not_above_floor:
+        remarks.append("not above popular")
+    return "; ".join(remarks)
+
+
+def _none(_: Result) -> Mapping[str, Column]:
+    return {}

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from .bench import Bench, measured, value_keys
+from .bench import Bench
+from .columns import Column
 from .errors import RecbenchError, UsageError, said
-from .interactions import Array
-from .load import find_dataset
-from .metric import summarise
+from .inside import Inside
+from .isolation import AVAILABLE, Isolation, Limits
+from .load import find_dataset, load_dataset
 from .plugins import Plugins, load_plugins
 from .progress import log
 from .result import Result
-from .results import RANKED_BY, Results
+from .results import Results
+from .section import RANKED_BY
 from .spec import Spec
 from .store import Store
+from .work import Work
 
 KS = (3, 5, 10)
 
@@ -25,101 +29,139 @@ def run(
     models: Iterable[str],
     dataset: str | Path = "ml-100k",
     *,
-    split: str = "leave-last-out",
+    split: str | Sequence[str] = "leave-last-out",
     ks: int | Sequence[int] = KS,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
     device: str = "auto",
     results: str | Path | None = "results",
     data_dir: str | None = None,
+    candidates: str | int | None = None,
+    recs: Mapping[str, str | Path] | None = None,
+    metrics: Sequence[str] = (RANKED_BY,),
+    timeout: float | None = None,
+    memory: int | None = None,
+    in_process: bool = False,
     force: bool = False,
     plugins: Plugins | None = None,
 ) -> Results:
     """Judge every model on the same split and give the results, in the order of the models.
 
-    models, dataset, split: names with options, as on the command line.
+    models, dataset, split: names with options, as on the command line; several splits give a
+        table each.
     ks: every metric is computed at each of these.
-    seed, device: for models that take them and whose options do not say otherwise.
+    seed, device: for models that take them and whose options do not say otherwise; with several
+        seeds such a model runs once with each.
     results: the folder that keeps each cell; what it has already is not computed again unless
         `force` is set. None keeps nothing.
     data_dir: a folder with one folder a dataset, the publisher's files in it.
+    candidates: `100` or `100:by=popularity,seed=0`: rank among so many sampled items only, to
+        compare with older papers; such numbers cannot be compared with those of full ranking.
+    recs: name -> file with lists or scores made elsewhere, judged like a model.
+    metrics: those that tables for people show; all are computed.
+    timeout, memory: seconds and megabytes that one cell may take.
+    in_process: run models inside this process, for debuggers.
     plugins: what `load_plugins` gave; by default everything that is installed.
 
-    A model that fails is a result with a `status` that says why; the others still run.
+    Each model runs in a process of its own, which never has the targets. One that fails is a
+    result with a `status` that says why; the others still run.
     Raises UsageError for wrong names and options before anything is computed.
     """
     plugins = plugins or load_plugins()
-    ks = [ks] if isinstance(ks, int) else ks
+    ks = [ks] if isinstance(ks, int) else list(ks)
+    seeds = [seed] if isinstance(seed, int) else list(dict.fromkeys(seed))
+    splits = split_names(split) if isinstance(split, str) else list(split)
     dataset = str(dataset)
-    specs = _check(plugins, models, dataset, split, ks, seed, device)
+    specs = _names(models)
+    _check(plugins, specs, recs or {}, dataset, splits, ks, seeds, metrics)
     store = None if results is None else Store(results).ready()
-    bench = Bench.prepare(plugins, dataset, split, data_dir)
-    found = []
-    for spec in specs:
-        cell = bench.cell(spec, seed)
-        kept = None if store is None or force else _find_stored(plugins, store, cell, ks)
-        if kept is None:
-            log.info("%s: fitting on %s", cell.model, bench.setting.dataset)
-            kept, rows = bench.judge(cell, ks, device, store)
-            if not kept.ok:
-                log.error("%s %s", kept.model, kept.status)
-            if store is not None:
-                kept = _store_result(store, kept, rows)
-            plugins.tell(kept)
-        else:
-            log.info("%s: stored already, not run again (--force runs it)", cell.model)
-        asked = {key: kept.values[key] for key in value_keys(plugins, ks) if key in kept.values}
-        found.append(dataclasses.replace(kept, values=asked))
-    return Results(found)
+    home: Isolation | Inside
+    if in_process or not AVAILABLE:
+        home = Inside(plugins)
+    else:
+        home = Isolation(plugins, Limits(timeout, None if memory is None else memory * 2**20))
+    with home:
+        _check_options(home, plugins, specs, seeds[0], device)
+        data = load_dataset(dataset, data_dir, plugins)
+        for note in data.notes:
+            log.info("%s: %s", data.name, note)
+        found: list[Result] = []
+        columns: dict[str, Mapping[str, Column]] = {}
+        sample = None if candidates is None else str(candidates)
+        for one in splits:
+            bench = Bench.of(plugins, data, one, sample, dataset)
+            if store is not None and bench.pool is not None:
+                store.write_candidates(bench.setting, bench.pool)
+            work = Work(bench, store, home, ks, device, force)
+            for cell in _cells(bench, specs, seeds):
+                found.append(work.model(cell))
+            for name, path in (recs or {}).items():
+                found.append(work.recs(name, path))
+            columns |= work.columns
+    return Results(found, lambda one: columns.get(one.key, {}), metrics)
+
+
+def split_names(text: str) -> list[str]:
+    """`leave-last-out,temporal:share=0.8,targets=all` as the splits that it names."""
+    return [one.strip() for one in re.split(r",(?=\s*[A-Za-z_])(?!\s*\w+=)", text) if one.strip()]
+
+
+def _names(models: Iterable[str]) -> list[str]:
+    """The models without repeats, as tables call them."""
+    models = [models] if isinstance(models, str) else models
+    return list(dict.fromkeys(str(Spec.parse(model)) for model in models))
 
 
 def _check(
     plugins: Plugins,
-    models: Iterable[str],
+    specs: Sequence[str],
+    recs: Mapping[str, str | Path],
     dataset: str,
-    split: str,
+    splits: Sequence[str],
     ks: Sequence[int],
-    seed: int,
-    device: str,
-) -> list[str]:
-    """The models without repeats, once every name and option is known to be right."""
-    models = [models] if isinstance(models, str) else models
-    specs = list(dict.fromkeys(str(Spec.parse(model)) for model in models))
-    if not specs:
+    seeds: Sequence[int],
+    metrics: Sequence[str],
+) -> None:
+    """Raise UsageError for what cannot work, before anything is computed."""
+    if not specs and not recs:
         raise UsageError("name at least one model; see: recbench models")
     if not ks or min(ks) < 1:
         raise UsageError(f"k must be whole numbers from 1, not {list(ks)}")
+    if not splits or not seeds:
+        raise UsageError("name at least one split and one seed")
+    for name in recs:
+        if name in specs:
+            raise UsageError(f"--recs {name}=... has the name of a model; choose another")
     for spec in map(Spec.parse, specs):
+        if not plugins.lost(spec.name):
+            plugins.check("models", spec)
+    for split in splits:
+        plugins.check("splitters", Spec.parse(split))
+    for metric in {RANKED_BY, *metrics}:
+        plugins.find("metrics", metric)
+    find_dataset(plugins, dataset)
+
+
+def _check_options(
+    home: Any, plugins: Plugins, specs: Sequence[str], seed: int, device: str
+) -> None:
+    """Raise UsageError for options that a model's factory refuses; whatever else is a row later."""
+    for spec in specs:
+        if plugins.lost(Spec.parse(spec).name):
+            continue
         try:
-            plugins.build("models", spec, seed=seed, device=device)
+            with home.cell(spec, {"seed": seed, "device": device}):
+                pass
         except UsageError:
             raise
         except RecbenchError as error:
-            log.debug("%s will fail: %s", spec, said(error))  # and be a row that says so
-    plugins.check("splitters", Spec.parse(split))
-    plugins.find("metrics", RANKED_BY)
-    find_dataset(plugins, dataset)
-    return specs
+            log.debug("%s will fail: %s", spec, said(error))
 
 
-def _store_result(store: Store, result: Result, rows: Mapping[str, Array]) -> Result:
-    """Store a result; a disk that is full by now costs neither the numbers nor the other models."""
-    if not result.ok and store.find(result) is not None:
-        log.warning("%s: its earlier result stays stored", result.model)
-        return result
-    try:
-        return store.write(result, rows)
-    except RecbenchError as error:
-        log.error("%s: NOT STORED, %s", result.model, said(error))
-        return result
-
-
-def _find_stored(plugins: Plugins, store: Store, cell: Result, ks: Sequence[int]) -> Result | None:
-    """The stored result, with every metric and k as it is computed today from its ranks."""
-    kept = store.find(cell)
-    if kept is None or (kept.depth < max(ks) and kept.depth < kept.setting.n_items):
-        return None
-    values = measured(plugins, store.ranking(kept), ks)
-    complete = {**kept.values, **summarise(values)}
-    if complete == kept.values:
-        return kept
-    return store.write(dataclasses.replace(kept, values=complete), store.per_user(kept) | values)
+def _cells(bench: Bench, specs: Sequence[str], seeds: Sequence[int]) -> list[Result]:
+    """A cell for each model and seed; one only for a model that takes no seed."""
+    cells = {}
+    for spec in specs:
+        for seed in seeds:
+            cell = bench.cell(spec, seed)
+            cells[cell.key] = cell
+    return list(cells.values())

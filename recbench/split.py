@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
-from .interactions import Array, Interactions
+from .interactions import Array, Interactions, offsets_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,8 +18,12 @@ class Split:
 
     train: what `fit` gets.
     history: what `score` gets, one sequence a judged case, oldest first, never empty where judged.
-    targets: (rows of history,) int32, the held-out item of each row; -1 where it is not judged.
-    times: (rows,) int64 seconds, when each target happened, or None.
+    targets: the held-out items, int32. One a row: (rows of history,), -1 where a row is not
+        judged. Several a row: (targets,), row after row, with offsets.
+    times: seconds, when each target happened, shaped as targets, or None.
+    offsets: (rows + 1,) int64, where targets has several a row: row r must find
+        targets[offsets[r]:offsets[r + 1]], all different; without any it is not judged.
+    notes: who is not judged or left out and why, one sentence each, for people.
 
     Raises ValueError where these do not fit together.
     """
@@ -27,31 +32,64 @@ class Split:
     history: Interactions
     targets: Array
     times: Array | None = None
+    offsets: Array | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         rows = len(self.history)
-        for name, dtype in (("targets", np.int32), ("times", np.int64)):
+        for name, dtype in (("targets", np.int32), ("times", np.int64), ("offsets", np.int64)):
             given = getattr(self, name)
             if given is not None:
                 array = np.asarray(given, dtype=dtype).view()
-                if array.shape != (rows,):
-                    raise ValueError(f"{name} has shape {array.shape}, wanted ({rows},)")
                 array.flags.writeable = False
                 object.__setattr__(self, name, array)
+        n = rows
+        if self.offsets is not None:
+            shape, n = self.offsets.shape, len(self.targets)
+            rises = shape == (rows + 1,) and (np.diff(self.offsets) >= 0).all()
+            if not rises or self.offsets[0] != 0 or self.offsets[-1] != n:
+                raise ValueError(f"offsets must rise from 0 to {n}, the targets, in {rows} steps")
+        for name in ("targets", "times"):
+            column = getattr(self, name)
+            if column is not None and column.shape != (n,):
+                raise ValueError(f"{name} has shape {column.shape}, wanted ({n},)")
         if self.history.n_items != self.train.n_items:
             raise ValueError(
                 f"train knows {self.train.n_items} items and history {self.history.n_items}"
             )
-        if rows and not -1 <= self.targets.min() <= self.targets.max() < self.train.n_items:
-            raise ValueError(f"targets must be in [-1, {self.train.n_items})")
-        empty = np.flatnonzero((self.history.lengths == 0) & (self.targets >= 0))
+        lowest = -1 if self.offsets is None else 0
+        if n and not lowest <= self.targets.min() <= self.targets.max() < self.train.n_items:
+            raise ValueError(f"targets must be in [{lowest}, {self.train.n_items})")
+        empty = self.judged[self.history.lengths[self.judged] == 0]
         if len(empty):
             raise ValueError(f"row {empty[0]} is judged but has no history")
+        items, offsets = self.wanted
+        row = np.repeat(np.arange(len(offsets) - 1, dtype=np.int64), np.diff(offsets))
+        pairs = np.sort(row * self.train.n_items + items)
+        if self.offsets is not None and (pairs[1:] == pairs[:-1]).any():
+            again = pairs[1:][pairs[1:] == pairs[:-1]][0] // self.train.n_items
+            raise ValueError(f"row {self.judged[again]} has the same target twice")
 
-    @property
+    @cached_property
     def judged(self) -> Array:
         """The rows of history that have a target."""
-        return np.flatnonzero(self.targets >= 0)
+        if self.offsets is None:
+            return np.flatnonzero(self.targets >= 0)
+        return np.flatnonzero(np.diff(self.offsets))
+
+    @cached_property
+    def wanted(self) -> tuple[Array, Array]:
+        """The targets of the judged rows, (targets,), and where each row's begin, (judged + 1,)."""
+        if self.offsets is None:
+            return self.targets[self.judged], np.arange(len(self.judged) + 1, dtype=np.int64)
+        return self.targets, offsets_of(np.diff(self.offsets)[self.judged])
+
+    @property
+    def wanted_times(self) -> Array | None:
+        """When each of the `wanted` targets happened, (targets,) seconds, or None."""
+        if self.times is None or self.offsets is not None:
+            return self.times
+        return self.times[self.judged]
 
     def fingerprint(self) -> str:
         """sha256 (hex) of all that decides a judgement: train, history and targets."""
@@ -59,6 +97,8 @@ class Split:
         if self.history is not self.train:
             digest.update(self.history.fingerprint().encode())
         digest.update(self.targets.tobytes())
+        if self.offsets is not None:
+            digest.update(self.offsets.tobytes())
         return digest.hexdigest()
 
 

@@ -4,39 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import io
-import json
-import os
 import re
-import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from .atomic import aged, atomic_folder, locked, sweep, write
+from .columns import Column, Columns, decode, read_bytes, stem_of, write_columns
 from .errors import RecbenchError, said
 from .interactions import Array
+from .merge import merge
 from .metric import Ranking
 from .progress import log
-from .result import Result, from_json, to_json
+from .result import Result, Setting, to_json
 from .results import Results
-
-DAY = 24 * 3600
+from .seal import opened, sealed
 
 
 class Store:
     """A folder with `dataset/split/model-seed-key.json`, and beside each its rows in Parquet.
 
-    folder: made when something is written. Any number of runs may share it: files are written
-    under a passing name and then renamed.
+    folder: made when something is written. Any number of runs may share it, and be killed.
+
+    A JSON has a checksum of itself, and names its Parquet, which is named by its content. So what
+    was cut, edited or mixed up is noticed, and a cell is there from one renaming of its JSON on.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self._last = ("", b"")  # the digest and content of the rows that were read last
 
     def ready(self) -> Store:
         """The store, once its folder is there and can be written; else RecbenchError."""
@@ -51,13 +48,6 @@ class Store:
                 "folder with --results"
             ) from error
 
-    def _sweep(self) -> None:
-        """Remove what killed runs were writing, once no living one can be at it any more."""
-        for left in self.folder.glob("*/*/.writing-*"):
-            with contextlib.suppress(OSError):
-                if time.time() - left.stat().st_mtime > DAY:
-                    shutil.rmtree(left) if left.is_dir() else left.unlink()
-
     def path(self, result: Result) -> Path:
         """Where this cell's JSON is, or would be."""
         seed = "" if result.seed is None else f"-{result.seed}"
@@ -66,18 +56,8 @@ class Store:
 
     def find(self, cell: Result) -> Result | None:
         """The stored result of this cell if it is whole and succeeded."""
-        path = self.path(cell)
-        if not path.exists():
-            return None
-        result = self._read(path)
-        if result is None or result.key != cell.key or not result.ok:
-            return None
-        try:
-            self.ranking(result)
-        except RecbenchError as error:
-            log.warning("%s; it is computed again", error)
-            return None
-        return result
+        result = self._read(self.path(cell), "computed again")
+        return result if result and result.ok and result.key == cell.key else None
 
     def all(self) -> Results:
         """The newest whole result of each cell; what is damaged or outdated is said, and left out.
@@ -87,7 +67,7 @@ class Store:
         newest: dict[Any, Result] = {}
         outdated = 0
         for path in sorted(self.folder.glob("*/*/*.json")):
-            result = self._read(path)
+            result = self._read(path, "left out")
             if result is None:
                 continue
             of = (*result.setting.same, result.model, result.seed)
@@ -96,111 +76,164 @@ class Store:
                 newest[of] = result
         if outdated:
             log.info("%d results of earlier versions of a model are left out", outdated)
-        return Results(newest.values())
+        return Results(newest.values(), self.per_user)
 
-    def write(self, result: Result, rows: Mapping[str, Array]) -> Result:
-        """Keep a cell: first its rows, then the JSON that makes them valid.
+    def write(self, result: Result, rows: Columns) -> Result:
+        """Keep a cell, and give it as it is stored now.
 
-        rows: name -> (rows,) column: `user` (outside id), `above`, `tied`, and the metrics.
-        Raises RecbenchError where the folder cannot be written.
+        rows: the columns, one row a judged row: `user` (outside id), `above`, `tied`, perhaps
+            `lists`, and the metrics; none for a result that failed.
+
+        What the stored result of the same key has further (other k, other metrics) is kept where
+        both have the same ranks. A failed result never replaces one that is ok.
+
+        Raises RecbenchError where the folder cannot be written; then all is as it was.
         """
         path = self.path(result)
+        with _writing(path), locked(path.parent):
+            return self._write(path, result, rows)
+
+    def _write(self, path: Path, result: Result, rows: Columns) -> Result:
+        """`write`, under the lock: first the rows, then the JSON that makes them valid."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            old = self._load(path)
+        except (FileNotFoundError, RecbenchError):
+            old = None
+        if old and old.ok and old.key == result.key:
+            if not result.ok:
+                return old
+            result, rows = merge(old, self.per_user(old), result, rows)
+        result = dataclasses.replace(result, per_user=("", ""))
+        try:
             if rows:
-                data = _parquet(rows)
-                table = path.with_suffix(".parquet")
-                _write(table, data)
-                digest = hashlib.sha256(data).hexdigest()
-                result = dataclasses.replace(result, per_user=(table.name, digest))
-            text = json.dumps(to_json(result), indent=1, ensure_ascii=False, allow_nan=False)
-            _write(path, text.encode() + b"\n")
-        except OSError as error:
-            raise RecbenchError(
-                f"cannot write {path}: {error.strerror or error}; make room or choose another "
-                "folder with --results"
-            ) from error
+                name = write_columns(path.with_suffix(""), rows)
+                result = dataclasses.replace(result, per_user=name)
+            write(path, sealed(result))
+        finally:
+            for one in {result.per_user[0], old.per_user[0] if old else ""} - {""}:
+                _drop(path.with_name(one), path)
         return result
 
-    def per_user(self, result: Result) -> dict[str, Array]:
-        """The columns that `write` was given. Raises RecbenchError where they are damaged."""
-        import pyarrow.parquet
+    def write_candidates(self, setting: Setting, pool: Array) -> Path:
+        """Keep the (judged rows, n) items that targets were ranked among; gives the file.
 
-        name, digest = result.per_user
-        path = self.path(result).with_name(name or "?")
+        Raises RecbenchError where the folder cannot be written.
+        """
+        folder = self.folder / _slug(setting.dataset) / _slug(setting.split)
+        stem = folder / f"candidates={_slug(setting.candidates)}"
+        with _writing(stem):
+            return folder / write_columns(stem, {"candidates": pool})[0]
+
+    def per_user(self, result: Result) -> dict[str, Column]:
+        """The columns of a stored result. Raises RecbenchError where they are damaged.
+
+        Where another run has stored the same numbers and more since, its columns.
+        """
+        path = self.path(result)
+        if result.per_user[1] and result.per_user[1] == self._last[0]:
+            return decode(self._last[1])
         try:
-            data = path.read_bytes()
+            try:
+                return decode(self._rows(path, result))
+            except RecbenchError:
+                now = self._load(path)
+                if now.key != result.key or not _numbers(result) <= _numbers(now):
+                    raise
+                return decode(self._rows(path, now))
         except OSError as error:
-            raise RecbenchError(f"cannot read {path}: {error.strerror or error}") from error
-        if hashlib.sha256(data).hexdigest() != digest:
-            raise RecbenchError(f"{path} is not what was written with its JSON")
-        table = pyarrow.parquet.read_table(io.BytesIO(data))
-        return {key: table[key].to_numpy() for key in table.column_names}
+            what = f"{path} or its rows"
+            raise RecbenchError(f"cannot read {what}: {error.strerror or error}") from error
 
     def ranking(self, result: Result) -> Ranking:
-        """Where the targets of a stored result ended up."""
-        rows = self.per_user(result)
-        return Ranking(rows["above"].astype(np.int64), rows["tied"].astype(np.int64))
+        """Where the targets of a stored result ended up; without popularity, which is no row's."""
+        rows: dict[str, Any] = dict(self.per_user(result))
+        above, tied, offsets = rows["above"], rows["tied"], None
+        if isinstance(above, tuple):
+            (above, offsets), tied = above, tied[0]
+        return Ranking(above, tied, offsets, rows.get("lists"))
 
     def model_folder(self, result: Result) -> Path:
         """Where this cell's fitted model is, or would be."""
         return self.path(result).with_suffix(".model")
 
     def write_model(self, result: Result, save: Callable[[Path], None]) -> Path:
-        """Keep a fitted model: `save` fills a folder that only then gets its name."""
+        """Keep a fitted model: `save` fills a folder that only then gets its name.
+
+        If that fails, the model that was there stays. Raises RecbenchError where the folder cannot
+        be written, and whatever else `save` raises.
+        """
         folder = self.model_folder(result)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        passing = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
-        try:
+        with _writing(folder), atomic_folder(folder) as passing:
             save(passing)
-            if folder.exists():
-                folder.rename(passing.with_name(f"{passing.name}-old"))
-            passing.chmod(0o755)
-            passing.rename(folder)
-        finally:
-            for rest in folder.parent.glob(f"{passing.name}*"):
-                shutil.rmtree(rest, ignore_errors=True)
         return folder
 
-    def _read(self, path: Path) -> Result | None:
-        """A stored result, or None, said, where the file is damaged."""
+    def _read(self, path: Path, so: str) -> Result | None:
+        """A stored result; None where there is none or, said, where it is damaged."""
         try:
-            return from_json(json.loads(path.read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            log.warning("%s is damaged and left out (%s)", path, said(error))
+            return self._load(path)
+        except FileNotFoundError:
             return None
+        except (OSError, RecbenchError) as error:
+            log.warning("%s; it is %s", said(error), so)
+            return None
+
+    def _load(self, path: Path) -> Result:
+        """A stored result. Raises RecbenchError, naming the file, unless all of it is whole."""
+        text = None
+        while True:
+            before, text = text, path.read_bytes()
+            try:
+                result = opened(path, text)
+                if result.ok:
+                    self._rows(path, result)
+            except RecbenchError:
+                if text == before:  # else another run has replaced it, and its rows, meanwhile
+                    raise
+            else:
+                return result
+
+    def _rows(self, path: Path, result: Result) -> bytes:
+        """The Parquet of a result, read and checked."""
+        name, digest = result.per_user
+        self._last = digest, read_bytes(path.with_name(name or "rows"), digest)
+        return self._last[1]
+
+    def _sweep(self) -> None:
+        """Remove, or put back, what killed runs left."""
+        for folder in self.folder.glob("*/*/"):
+            sweep(folder)
+            for rows in folder.glob("*.parquet"):
+                with contextlib.suppress(OSError):
+                    stem = stem_of(rows) if aged(rows) else None
+                    if stem is not None and re.search("-[0-9a-f]{8}$", stem.name):
+                        with locked(folder):
+                            _drop(rows, stem.with_name(f"{stem.name}.json"))
+
+
+def _drop(rows: Path, path: Path) -> None:
+    """Remove rows that no result has: their JSON is whole and names others, or is not there."""
+    with contextlib.suppress(OSError, RecbenchError):
+        if not path.exists() or opened(path, path.read_bytes()).per_user[0] != rows.name:
+            rows.unlink()
+
+
+def _numbers(result: Result) -> ItemsView[str, Any]:
+    """What can be compared, NaN included."""
+    values: dict[str, Any] = to_json(result)["values"]
+    return values.items()
 
 
 @contextlib.contextmanager
-def atomic(path: Path) -> Iterator[io.BufferedWriter]:
-    """A file open for writing that takes its name when it is whole, and leaves nothing if not."""
-    handle, passing = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+def _writing(path: Path) -> Iterator[None]:
+    """Where files are written beside `path`: errors of the disk say what to do."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(passing, 0o644)
-        os.replace(passing, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(passing)
-        raise
-
-
-def _write(path: Path, data: bytes) -> None:
-    with atomic(path) as file:
-        file.write(data)
-
-
-def _parquet(rows: Mapping[str, Array]) -> bytes:
-    import pyarrow
-    import pyarrow.parquet
-
-    buffer = io.BytesIO()
-    table = pyarrow.table({key: pyarrow.array(column) for key, column in rows.items()})
-    pyarrow.parquet.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise RecbenchError(
+            f"cannot write {path}: {error.strerror or error}; make room or choose another folder "
+            "with --results"
+        ) from error
 
 
 def _slug(text: str) -> str:

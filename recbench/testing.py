@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from .contract import check_metric
 from .interactions import Array, Interactions, offsets_of
-from .metric import Ranking, measure
 from .model import Lister, Scorer, Storable
 from .referee import evaluate
 from .spec import parameters
@@ -82,21 +82,11 @@ def check_splitter(factory: Callable[..., Any], **options: Any) -> None:
     for name, part in (("train", split.train), ("history", split.history)):
         assert part.n_items == log.n_items, f"{name} must keep the numbering of items"
         assert part.n_users == log.n_users, f"{name} must keep the numbering of users"
-    for row, items in enumerate(split.history.sequences()):
-        assert split.targets[row] not in items, f"the target of row {row} is in its history"
-
-
-def check_metric(metric: Callable[[Ranking, int], Array]) -> None:
-    """A metric keeps the contract of `recbench_metrics`."""
-    ranks = np.arange(12)
-    sure = Ranking(ranks, np.ones(12, dtype=np.int64))
-    value = measure(sure, "it", metric, [5])["it@5"]
-    assert (np.diff(value) <= 1e-12).all(), "a better rank must never be worth less"
-    assert value[0] > value[5], "the first rank must be worth more than the one after k"
-    tied = metric(Ranking(np.array([0]), np.array([12])), 5)
-    assert np.allclose(tied, value.mean()), "a tie must be worth the mean over its ranks"
-    alone = np.concatenate([metric(Ranking(sure.above[[i]], sure.tied[[i]]), 5) for i in ranks])
-    assert np.array_equal(alone, value), "a row's value must not depend on the rows beside it"
+    wanted, offsets = split.wanted
+    histories = split.history.take(split.judged).sequences()
+    for nth, (row, items) in enumerate(zip(split.judged, histories, strict=True)):
+        targets = wanted[offsets[nth] : offsets[nth + 1]]
+        assert not np.isin(targets, items).any(), f"a target of row {row} is in its history"
 
 
 def _all_but_last(log: Interactions) -> Array:

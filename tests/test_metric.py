@@ -1,14 +1,11 @@
-"""Known values of the metrics, ties by expectation, and scikit-learn's opinion."""
+"""The ranking that metrics read: its expectation, its blocks, and rows or targets of it."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.metrics import ndcg_score
 
 from recbench import Ranking, RecbenchError
-from recbench.metric import measure, summarise
-from recbench_metrics import hit, mrr, ndcg
+from recbench.metric import measure
+from recbench_metrics.ranks import hit, mrr, ndcg
 
 
 def _sure(ranks: list[int]) -> Ranking:
@@ -33,30 +30,68 @@ def test_five_tied_at_the_top_are_worth_their_mean() -> None:
     assert hit(five, 2)[0] == pytest.approx(2 / 5)
 
 
-@given(
-    st.lists(st.integers(0, 4), min_size=2, max_size=25),
-    st.integers(1, 30),
-    st.data(),
-)
-def test_ndcg_is_that_of_scikit_learn(scores: list[int], k: int, data: st.DataObject) -> None:
-    target = data.draw(st.integers(0, len(scores) - 1))
-    values = np.array(scores)
-    ranking = Ranking(
-        np.array([(values > values[target]).sum()]), np.array([(values == values[target]).sum()])
-    )
-    truth = np.zeros((1, len(scores)))
-    truth[0, target] = 1
-    assert ndcg(ranking, k)[0] == pytest.approx(ndcg_score(truth, values[None, :], k=k))
-
-
-def test_summary_has_the_standard_error() -> None:
-    mean, stderr = summarise({"hit@1": np.array([1.0, 0.0, 0.0, 1.0])})["hit@1"]
-    assert mean == 0.5
-    assert stderr == pytest.approx(np.std([1, 0, 0, 1], ddof=1) / 2)
-
-
 def test_a_metric_that_gives_nan_or_a_wrong_shape_is_refused() -> None:
     with pytest.raises(RecbenchError, match="not finite at k=3"):
         measure(_sure([1, 2]), "bad", lambda ranking, k: np.full(2, np.nan), [3])
     with pytest.raises(RecbenchError, match=r"shape \(1,\)"):
         measure(_sure([1, 2]), "bad", lambda ranking, k: np.zeros(1), [3])
+
+
+def test_one_number_for_all_rows_is_a_value_too() -> None:
+    assert measure(_sure([1, 2]), "one", lambda ranking, k: 0.5, [3])["one@3"].shape == ()
+
+
+SEVERAL = Ranking(
+    np.array([4, 0, 4, 9, 0, 4]),
+    np.array([3, 1, 3, 2, 5, 1]),
+    np.array([0, 4, 5, 6]),
+    np.arange(12).reshape(3, 4),
+    np.arange(20),
+)
+
+
+def test_arrays_are_read_only() -> None:
+    for array in (SEVERAL.above, SEVERAL.tied, SEVERAL.offsets, SEVERAL.lists, SEVERAL.popularity):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+
+
+def test_rows_have_their_targets() -> None:
+    assert len(SEVERAL) == 3
+    assert SEVERAL.targets.tolist() == [4, 1, 1]
+    assert SEVERAL.rows.tolist() == [0, 0, 0, 0, 1, 2]
+    assert SEVERAL.sum(np.arange(6)).tolist() == [6, 4, 5]
+    assert _sure([3, 1]).targets.tolist() == [1, 1]
+
+
+def test_expectation_is_a_sum_over_targets() -> None:
+    assert SEVERAL.expectation(np.ones(5)) == pytest.approx([1 / 3 + 1 + 1 / 3, 1, 1])
+
+
+def test_blocks_are_targets_with_one_score_best_first() -> None:
+    blocks = SEVERAL.blocks
+    assert blocks.rows.tolist() == [0, 0, 0, 1, 2]
+    assert blocks.above.tolist() == [0, 4, 9, 0, 4]
+    assert blocks.tied.tolist() == [1, 3, 2, 5, 1]
+    assert blocks.size.tolist() == [1, 2, 1, 1, 1]
+    assert blocks.before.tolist() == [0, 1, 3, 0, 0]
+
+
+def test_take_gives_rows_in_that_order() -> None:
+    taken = SEVERAL.take(np.array([2, 0, 2]))
+    assert taken.above.tolist() == [4, 4, 0, 4, 9, 4]
+    assert taken.tied.tolist() == [1, 3, 1, 3, 2, 1]
+    assert taken.offsets.tolist() == [0, 1, 5, 6]
+    assert taken.lists[:, 0].tolist() == [8, 0, 8]
+    assert taken.popularity is not None
+    assert _sure([3, 1]).take(np.array([1])).above.tolist() == [0]
+
+
+def test_only_some_targets_and_the_rows_that_have_any() -> None:
+    kept, rows = SEVERAL.only(np.array([True, False, False, True, False, True]))
+    assert rows.tolist() == [0, 2]
+    assert kept.above.tolist() == [4, 9, 4]
+    assert kept.offsets.tolist() == [0, 2, 3]
+    assert kept.lists[:, 0].tolist() == [0, 8]
+    alone, rows = _sure([3, 1]).only(np.array([False, True]))
+    assert (alone.above.tolist(), alone.offsets, rows.tolist()) == ([0], None, [1])

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recbench import RecbenchError
+from recbench import Ranking, RecbenchError
 from recbench.testing import check_metric, check_model, check_splitter
-from recbench_metrics import hit, mrr, ndcg
+from recbench_metrics import recbench_metrics
+from recbench_metrics.ranks import hit, ndcg
 from recbench_popular import Popular
 
 
@@ -77,19 +78,53 @@ def test_a_model_that_breaks_the_contract_is_caught(
         check_model(model)
 
 
-@pytest.mark.parametrize("metric", [ndcg, hit, mrr])
+@pytest.mark.parametrize("metric", recbench_metrics().values(), ids=recbench_metrics())
 def test_shipped_metrics_pass(metric: Any) -> None:
     check_metric(metric)
 
 
-def test_a_metric_upside_down_is_caught() -> None:
-    with pytest.raises(AssertionError, match="better rank must never be worth less"):
-        check_metric(lambda ranking, k: 1 - ndcg(ranking, k))
+def _writes(ranking: Any, k: int) -> Any:
+    ranking.lists.flags.writeable = True
+    ranking.lists[:, 0] = 3
+    return ndcg(ranking, k)
 
 
-def test_a_metric_that_is_lucky_with_ties_is_caught() -> None:
-    with pytest.raises(AssertionError, match="mean over its ranks"):
-        check_metric(lambda ranking, k: (ranking.above < k).astype(float))
+def _first_named(ranking: Any, k: int) -> Any:
+    return hit(Ranking(ranking.above, ranking.tied), k)[np.cumsum(ranking.targets) - 1]
+
+
+def _lucky(ranking: Any, k: int) -> Any:
+    return ndcg(Ranking(ranking.above, np.ones_like(ranking.tied), ranking.offsets), k)
+
+
+@pytest.mark.parametrize(
+    ("metric", "rule"),
+    [
+        (lambda ranking, k: ranking.above < k, r"give numbers .* wanted \(8,\)"),
+        (lambda ranking, k: np.full(len(ranking), np.nan), "not finite"),
+        (_writes, "left as it was"),
+        (lambda ranking, k: np.random.default_rng().random(len(ranking)), "the same values"),
+        (lambda ranking, k: hit(ranking, k) - hit(ranking, k).mean(), "the rows beside it"),
+        (lambda ranking, k: np.arange(len(ranking)), "the rows beside it"),
+        (lambda ranking, k: ranking.above[0], "the order of rows"),
+        (lambda ranking, k: hit(ranking, k) + (ranking.offsets is None), "offsets of one target"),
+        (_first_named, "order of a row's targets"),
+        (lambda ranking, k: 1 - ndcg(ranking, k), "better rank must never be worth less"),
+        (lambda ranking, k: hit(ranking, k + 1), "more than the one after k"),
+        (_lucky, "the mean over its ranks"),
+        (lambda ranking, k: hit(ranking, k) + ranking.targets, "far below k must add nothing"),
+        (lambda ranking, k: np.minimum(ranking.expectation([1] * k), 1), "all their orders"),
+    ],
+)
+def test_a_metric_that_breaks_the_contract_is_caught(metric: Any, rule: str) -> None:
+    with pytest.raises(AssertionError, match=rule):
+        check_metric(metric)
+
+
+@pytest.mark.parametrize("value", [0.5, np.float32(3)])
+def test_a_metric_that_reads_no_ranks_passes(value: Any) -> None:
+    check_metric(lambda ranking, k: value)
+    check_metric(lambda ranking, k: np.full(len(ranking), value))
 
 
 def test_a_splitter_that_leaks_is_caught() -> None:

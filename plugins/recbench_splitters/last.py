@@ -4,6 +4,8 @@ import numpy as np
 
 import recbench
 
+from .held import note
+
 
 class LeaveLastOut:
     """Each user's last event is the target, all events before it are history and training.
@@ -23,4 +25,6 @@ class LeaveLastOut:
         if interactions.times is not None:
             times = np.full(len(interactions), -1, dtype=np.int64)
             times[judged] = interactions.times[last[judged]]
-        return recbench.Split(train, train, targets, times)
+        alone = interactions.lengths == 1
+        notes = note(alone, "with a single event", "trained on and not judged")
+        return recbench.Split(train, train, targets, times, notes=notes)

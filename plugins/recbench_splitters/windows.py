@@ -4,6 +4,8 @@ import numpy as np
 
 import recbench
 
+from .held import note
+
 
 class Windows:
     """Sliding windows of each user's sequence; in a random part of them the last item is hidden.
@@ -40,11 +42,13 @@ class Windows:
         last = test.offsets[1:] - 1
         known = np.ones(test.n_events, dtype=bool)
         known[last] = False
+        short = (interactions.lengths > 0) & (interactions.lengths < self.length)
         return recbench.Split(
             windows.take(train),
             test.keep(known),
             test.items[last],
             None if test.times is None else test.times[last],
+            notes=note(short, f"with fewer than {self.length} events", "left out"),
         )
 
     def _windows(self, interactions: recbench.Interactions) -> recbench.Interactions:

@@ -1,22 +1,27 @@
 """Tables to read: a section a dataset and split, best model first, a footer that explains."""
 
-import math
 import shutil
 import sys
 import textwrap
 
 import recbench
 
+from .cells import LEVEL, NOT_ABOVE, Table, costs, numbers, segments
+
 
 def plain(results: recbench.Results) -> str:
     """Columns lined up for a terminal."""
-    parts = []
     terminal = sys.__stdout__ is not None and sys.__stdout__.isatty()
     width = shutil.get_terminal_size().columns if terminal else 0
+    parts = []
     for section in results.sections():
-        table = _tabulate(section, "simple", "±", width)
-        footer = [textwrap.fill(line, max(width or 100, 40)) for line in section.footer]
-        parts.append("\n".join([section.title, "", table, "", *footer, *_reasons(section)]))
+        tables = [_fitted(section, width), *(_plain(one, width) for one in segments(section))]
+        footer = [
+            textwrap.fill(line, max(width or 100, 40), break_long_words=False)
+            for line in [*_legend(section), *section.footer]
+        ]
+        title = textwrap.fill(section.title, width or 100)
+        parts.append("\n\n".join([title, *tables, "\n".join([*footer, *_reasons(section)])]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -24,68 +29,80 @@ def markdown(results: recbench.Results) -> str:
     """A GitHub table with a heading."""
     parts = []
     for section in results.sections():
-        footer = [f"- {line}" for line in [*section.footer, *_reasons(section)]]
-        table = _tabulate(section, "github", "±")
-        parts.append("\n".join([f"### {section.title}", "", table, "", *footer]))
-    return "\n\n".join(parts) + "\n"
+        lines = [*_legend(section), *section.footer, *_reasons(section)]
+        tables = [_text(one, "github") for one in (_whole(section), *segments(section))]
+        footer = "\n".join(f"- {line}" for line in lines).replace("*", "\\*")
+        parts.append("\n\n".join([f"### {section.title}", *tables, footer]))
+    return "\n\n".join(parts).replace(f" {LEVEL} |", r" \* |") + "\n"
 
 
 def latex(results: recbench.Results) -> str:
     """A booktabs tabular, the footer as comments."""
     parts = []
     for section in results.sections():
-        lines = [section.title, *section.footer, *_reasons(section)]
+        lines = [section.title, *_legend(section), *section.footer, *_reasons(section)]
         comments = [f"% {line}" for line in lines]
+        tables = [_text(one, "latex_booktabs") for one in (_whole(section), *segments(section))]
         # tabulate escapes what it is given, so the sign goes in afterwards
-        table = _tabulate(section, "latex_booktabs", "±").replace("±", r"$\pm$ ")
-        parts.append("\n".join([*comments, table]))
+        tables = [one.replace("±", r"$\pm$ ") for one in tables]
+        parts.append("\n".join([*comments, *tables]))
     return "\n\n".join(parts) + "\n"
 
 
-def _tabulate(section: recbench.Section, form: str, sign: str, width: int = 0) -> str:
-    """The section's rows; in a narrow terminal the model's name is broken, never a number."""
+def _whole(section: recbench.Section) -> Table:
+    """Numbers and costs side by side."""
+    return numbers(section).beside(costs(section))
+
+
+def _fitted(section: recbench.Section, width: int) -> str:
+    """The same where there is room; else intervals below their numbers, and costs below all."""
+    for parts in (
+        [_whole(section)],
+        [numbers(section, stacked=True).beside(costs(section))],
+        [numbers(section, stacked=True), costs(section)],
+    ):
+        if not width or max(one.width for one in parts) <= width:
+            return "\n\n".join(_plain(one, width) for one in parts)
+    return "\n\n".join(_plain(one, width) for one in parts)
+
+
+def _plain(table: Table, width: int) -> str:
+    return _text(table, "simple", width)
+
+
+def _text(table: Table, form: str, width: int = 0) -> str:
+    """The table; in a narrow terminal the model's name is broken, never a number."""
     from tabulate import tabulate
 
-    with_seed = len(section.seeds) > 1
-    ks = section.ks
-    head = [
-        "model",
-        *(["seed"] if with_seed else []),
-        *(f"NDCG@{k}" for k in ks),
-        "fit s",
-        "score s",
-    ]
-    rows = []
-    for one in section.results:
-        seed = "" if one.seed is None else str(one.seed)
-        numbers = [_number(*one.value("ndcg", k), sign) for k in ks]
-        if not one.ok:
-            numbers = ["failed", *[""] * (len(ks) - 1)]
-        seconds = [_seconds(one.fit_seconds), _seconds(one.score_seconds)]
-        rows.append([one.model, *([seed] if with_seed else []), *numbers, *seconds])
-    others = [max(len(row[i]) for row in [head, *rows]) + 2 for i in range(1, len(head))]
-    room = max(width - sum(others), 12) if width else None
+    others = table.width - table.widths[0]
     return tabulate(
-        rows,
-        head,
+        table.rows,
+        table.head,
         tablefmt=form,
         disable_numparse=True,
-        colalign=["left", *["right"] * (len(head) - 1)],
-        maxcolwidths=[room, *[None] * (len(head) - 1)],
+        colalign=["left", *["right"] * (len(table.head) - 1)],
+        maxcolwidths=[max(width - others, 12) if width else None, *[None] * (len(table.head) - 1)],
     )
 
 
-def _number(mean: float, stderr: float, sign: str) -> str:
-    if math.isnan(mean):
-        return "-"
-    return f"{mean:.4f}" if math.isnan(stderr) else f"{mean:.4f} {sign}{stderr:.4f}"
-
-
-def _seconds(seconds: float) -> str:
-    if math.isnan(seconds):
-        return "-"
-    return f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}"
+def _legend(section: recbench.Section) -> list[str]:
+    """What the marks mean that this table has."""
+    lines = []
+    if len([row for row in section.rows if row.ok]) > 1:
+        lines.append(
+            f"{LEVEL} the best of its column, or not to be told from it (paired t-test over users, "
+            "Holm's correction, p >= 0.05)."
+        )
+    if any(len(row.results) > 1 for row in section.rows if row.ok):
+        lines.append("Means over seeds; ± is the standard deviation over seeds.")
+    if section.not_above_floor:
+        lines.append(f"{NOT_ABOVE} not above popular.")
+    return lines
 
 
 def _reasons(section: recbench.Section) -> list[str]:
-    return [f"{one.model}: {one.status}" for one in section.results if not one.ok]
+    return [
+        f"{one.model}{'' if one.seed is None else f', seed {one.seed}'}: {one.status}"
+        for one in section.results
+        if not one.ok
+    ]

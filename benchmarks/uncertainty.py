@@ -1,0 +1,110 @@
+"""Time the bootstrap over users: recbench beside scipy.stats.bootstrap.
+
+    python benchmarks/uncertainty.py -o benchmarks/uncertainty.md
+
+The values are made up, from a seed: one row a user, as many users as MovieLens 1M has. Run by
+hand; it takes about ten seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shlex
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy
+from scipy import stats
+
+from recbench.uncertainty import RESAMPLES, intervals
+
+USERS = 6_040  # of MovieLens 1M
+FEW, MANY = 10, 200  # columns: the metrics of one model, and of twenty
+BATCH = 64  # resamples that scipy holds at a time; of 16, 64, 256 and 1,000 the fastest
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each (medians count)")
+    options = parser.parse_args()
+    lines = [
+        "# Intervals",
+        "",
+        f"    python {shlex.join(sys.argv)}",
+        "",
+        (
+            f"{os.cpu_count()} cores, {platform.machine()}, "
+            f"Python {platform.python_version()}, numpy {np.__version__}, "
+            f"scipy {scipy.__version__}. "
+            f"{RESAMPLES:,} resamples of {USERS:,} users; medians of {options.runs} runs."
+        ),
+        "",
+        *table(options.runs),
+    ]
+    text = "\n".join(lines) + "\n"
+    print(text, end="")
+    if options.output:
+        options.output.write_text(text)
+
+
+def table(runs: int) -> list[str]:
+    """All three in turn, run after run, so that a slow minute hits all of them."""
+    values = np.random.default_rng(1).exponential(size=(USERS, MANY))
+    work: dict[str, tuple[int, Callable[[Any], Any]]] = {
+        f"`scipy.stats.bootstrap`, percentile, vectorized, batches of {BATCH}": (1, theirs),
+        f"recbench, {FEW} columns": (FEW, ours),
+        f"recbench, {MANY} columns": (MANY, ours),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in work}
+    found: dict[str, Any] = {}
+    for _ in range(runs):
+        for name, (columns, interval) in work.items():
+            given = values[:, :columns].copy()  # scipy is twice as slow where it has to stride
+            began = time.perf_counter()
+            found[name] = interval(given)
+            seconds[name].append(time.perf_counter() - began)
+    peer = next(iter(work))
+    first = {name: np.array([low[0], high[0]]) for name, (low, high) in found.items()}
+    for name in work:
+        if np.abs(first[name] - first[peer]).max() > np.ptp(first[peer]) / 20:
+            raise SystemExit(f"{name} gives another interval than scipy")
+    each = {name: statistics.median(seconds[name]) / columns for name, (columns, _) in work.items()}
+    return [
+        "| | seconds | a column | times as fast a column |",
+        "|---|---:|---:|---:|",
+        *(
+            f"| {name} | {each[name] * columns:.2f} | {each[name]:.4f} "
+            f"| {each[peer] / each[name]:.1f} |"
+            for name, (columns, _) in work.items()
+        ),
+    ]
+
+
+def ours(values: Any) -> Any:
+    return intervals(values, np.arange(USERS))
+
+
+def theirs(values: Any) -> Any:
+    """Of the first column, which is the only one."""
+    result = stats.bootstrap(
+        (values[:, 0],),
+        np.mean,
+        n_resamples=RESAMPLES,
+        batch=BATCH,
+        vectorized=True,
+        method="percentile",
+    )
+    low, high = result.confidence_interval
+    return np.array([low]), np.array([high])
+
+
+if __name__ == "__main__":
+    main()

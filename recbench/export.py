@@ -1,0 +1,103 @@
+"""Beside the flow: a split as files, so that any other library can work on the very same one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from .atomic import atomic
+from .bench import split_of
+from .dataset import Dataset
+from .errors import RecbenchError
+from .interactions import Array, Interactions
+from .load import load_dataset
+from .plugins import Plugins, load_plugins
+from .spec import Spec
+from .split import Split
+
+
+def export_split(
+    dataset: str | Path,
+    *,
+    split: str = "leave-last-out",
+    output: str | Path = "split",
+    data_dir: str | None = None,
+    plugins: Plugins | None = None,
+) -> list[Path]:
+    """Write train, history and targets as Parquet and CSV into a folder, and give the files.
+
+    Each has a line an event, oldest first, with the columns row (which sequence it belongs to; the
+    judged cases are the rows of history and targets), user, item (outside ids), and time (seconds)
+    and rating where there are any. Rows that are not judged are in train only. What comes back,
+    with a user (or row) and an item in outside ids and a rank or a score a line, is judged by
+    `recbench run --recs name=file`.
+    """
+    plugins = plugins or load_plugins()
+    plugins.check("splitters", Spec.parse(split))
+    data = load_dataset(dataset, data_dir, plugins)
+    _, parts = split_of(plugins, data, split)
+    judged = parts.judged
+    folder = Path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        history = parts.history.take(judged)
+        found = []
+        for name, columns in (
+            ("train", _columns(data, parts.train, np.arange(len(parts.train)))),
+            ("history", _columns(data, history, judged)),
+            ("targets", _targets(data, parts)),
+        ):
+            found += _write(folder / name, columns)
+    except OSError as error:
+        raise RecbenchError(f"cannot write into {folder}: {error.strerror or error}") from error
+    return found
+
+
+def _columns(data: Dataset, part: Interactions, rows: Array) -> dict[str, Array]:
+    """The columns of a line an event."""
+    columns = {
+        "row": np.repeat(rows, part.lengths),
+        "user": _outside(data.user_ids, np.repeat(part.users, part.lengths)),
+        "item": np.asarray(data.item_ids)[part.items],
+    }
+    if part.times is not None:
+        columns["time"] = part.times
+    if part.ratings is not None:
+        columns["rating"] = part.ratings
+    return columns
+
+
+def _targets(data: Dataset, split: Split) -> dict[str, Array]:
+    """The columns of a line a target."""
+    items, offsets = split.wanted
+    rows = np.repeat(split.judged, np.diff(offsets))
+    columns = {
+        "row": rows,
+        "user": _outside(data.user_ids, split.history.users[rows]),
+        "item": np.asarray(data.item_ids)[items],
+    }
+    if split.wanted_times is not None:
+        columns["time"] = split.wanted_times
+    return columns
+
+
+def _outside(ids: Array, numbers: Array) -> Array:
+    """Outside ids, "" for somebody unknown."""
+    known = np.asarray(ids)
+    if (numbers >= 0).all():
+        return np.asarray(known[numbers])
+    return np.where(numbers >= 0, known.astype(str)[numbers], "")
+
+
+def _write(path: Path, columns: dict[str, Array]) -> list[Path]:
+    import pyarrow
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    table = pyarrow.table(columns)
+    files = [path.with_suffix(".parquet"), path.with_suffix(".csv")]
+    for file, write in zip(files, (pyarrow.parquet.write_table, pyarrow.csv.write_csv), strict=True):
+        with atomic(file) as out:
+            write(table, out)
+    return files

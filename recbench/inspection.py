@@ -1,0 +1,94 @@
+"""Beside the flow: one user, what was held out, and what each stored model made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .bench import Bench
+from .dataset import Dataset
+from .errors import UsageError
+from .interactions import Array
+from .metric import Ranking
+from .plugins import Plugins, load_plugins
+from .result import Result
+from .store import Store
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a stored model made of one row.
+
+    above, tied: as in `Ranking`, for each target. best: its first items, best first.
+    """
+
+    result: Result
+    above: Array
+    tied: Array
+    best: Array
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """One judged row of a user: item numbers of its history, oldest first, and of its targets."""
+
+    dataset: Dataset
+    title: str
+    user: str
+    history: Array
+    targets: Array
+    opinions: list[Opinion]
+
+
+def inspect_user(
+    user: str | int,
+    *,
+    dataset: str | Path = "ml-100k",
+    split: str = "leave-last-out",
+    k: int = 10,
+    results: str | Path = "results",
+    data_dir: str | None = None,
+    plugins: Plugins | None = None,
+) -> list[Inspection]:
+    """Each judged row of a user, best models first; the models are those that are stored.
+
+    user: an outside id. k: how many items of each list, at most as many as were kept.
+
+    Raises UsageError for a user who is not there or not judged.
+    """
+    plugins = plugins or load_plugins()
+    bench = Bench.prepare(plugins, str(dataset), split, data_dir)
+    number = bench.dataset.user(str(user))
+    judged = bench.split.judged
+    rows = np.flatnonzero(bench.split.history.users[judged] == number)
+    if not len(rows):
+        raise UsageError(
+            f"user {user} is not judged under {bench.setting.split}: the sequence is too short, "
+            "or another part of it is held out"
+        )
+    store = Store(results)
+    section = next(
+        (one for one in store.all().sections() if one.setting.same == bench.setting.same), None
+    )
+    stored = [] if section is None else [one for one in section.results if one.ok]
+    rankings = [(one, store.ranking(one)) for one in stored]
+    targets, offsets = bench.split.wanted
+    return [
+        Inspection(
+            dataset=bench.dataset,
+            title=f"{bench.setting.dataset}, {bench.setting.split}",
+            user=str(user),
+            history=bench.split.history.take(judged[[row]]).items,
+            targets=targets[offsets[row] : offsets[row + 1]],
+            opinions=[_opinion(one, ranking.take(np.array([row])), k) for one, ranking in rankings],
+        )
+        for row in rows
+    ]
+
+
+def _opinion(result: Result, row: Ranking, k: int) -> Opinion:
+    lists = np.empty((1, 0), dtype=np.int32) if row.lists is None else row.lists
+    best = lists[0, :k]
+    return Opinion(result, row.above, row.tied, best[best >= 0])

@@ -1,0 +1,78 @@
+"""Steps 4 and 5: what a model must not do, and the words for it when it does."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import RecbenchError, said
+from .interactions import Array, Interactions
+from .progress import log
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is needed to say who broke a rule, and for whom.
+
+    name: the model, and its plugin where it is known. batch: what it was asked for.
+    user_ids: (n_users,) outside ids, or None.
+    """
+
+    name: str
+    batch: Interactions
+    user_ids: Array | None = None
+
+    def broken(self, rule: str, row: int = 0) -> RecbenchError:
+        """The error for a rule that does not hold for a row, or from the batch's first on."""
+        user = int(self.batch.users[row])
+        who = f"number {user}" if self.user_ids is None or user < 0 else self.user_ids[user]
+        return RecbenchError(f"{self.name}: {rule} (first for user {who})")
+
+    def array(self, answer: Any, method: str, kinds: str, shape: tuple[int, int]) -> Array:
+        """The answer as `fitting` makes it, or the error that names the user too."""
+        try:
+            return fitting(answer, method, kinds, shape)
+        except RecbenchError as error:
+            raise self.broken(said(error)) from error
+
+
+def fitting(answer: Any, method: str, kinds: str, shape: tuple[int, int]) -> Array:
+    """A model's answer as an array of one of the kinds (numpy's letters) and of the shape.
+
+    Raises RecbenchError, saying what it is instead.
+    """
+    try:
+        array = np.asarray(answer)
+    except Exception as error:
+        raise RecbenchError(f"{method} gave {type(answer).__name__}, no array") from error
+    if array.dtype.kind not in kinds:
+        wanted = "numbers" if "f" in kinds else "whole numbers"
+        raise RecbenchError(f"{method} gave an array of {array.dtype}, wanted {wanted}")
+    if array.shape != shape:
+        raise RecbenchError(f"{method} gave shape {array.shape}, wanted {shape}")
+    return array
+
+
+def call(method: str, function: Callable[..., Any], given: Interactions, *more: Any) -> Any:
+    """Call a model's method, and see that it leaves what it is given as it was.
+
+    Raises RecbenchError, saying what came out of the model, or what it changed.
+    """
+    names = [field.name for field in dataclasses.fields(given)]
+    before = [getattr(given, name) for name in names]
+    try:
+        answer = function(given, *more)
+    except RecbenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        log.debug("%s failed", method, exc_info=True)
+        written = any(word in str(error) for word in ("read-only", "WRITEABLE"))
+        hint = "; train and histories must not be written, so copy them first" if written else ""
+        raise RecbenchError(f"{method} raised {said(error)}{hint}") from error
+    if any(getattr(given, name) is not one for name, one in zip(names, before, strict=True)):
+        raise RecbenchError(f"{method} changed the interactions that it was given")
+    return answer

@@ -1,0 +1,97 @@
+"""Steps 4 to 6 for one cell after the other: stored already, run now, or made elsewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .bench import Bench
+from .columns import Column
+from .errors import RecbenchError, said
+from .progress import log
+from .recs import judge_file
+from .result import Result
+from .spec import Spec
+from .store import Store
+
+
+@dataclass(eq=False)
+class Work:
+    """What turns cells into results: from the store where they are there, else by running them."""
+
+    bench: Bench
+    store: Store | None
+    home: Any
+    ks: Sequence[int]
+    device: str
+    force: bool
+    columns: dict[str, Mapping[str, Column]] = field(default_factory=dict)
+
+    def model(self, cell: Result) -> Result:
+        """The result of a model's cell."""
+        kept = self._find_stored(cell)
+        if kept is not None:
+            log.info("%s: stored already, not run again (--force runs it)", _called(cell))
+            return self._asked(kept)
+        lost = self.bench.plugins.lost(Spec.parse(cell.model).name)
+        if lost:
+            return self._done(dataclasses.replace(cell, status=f"failed: {lost}"), {})
+        log.info("%s: fitting on %s", _called(cell), self.bench.setting.dataset)
+        keep = None if self.store is None else self.store.write_model
+        return self._done(*self.bench.judge(cell, self.ks, self.device, self.home, keep))
+
+    def recs(self, name: str, path: str | Path) -> Result:
+        """The result of lists or scores that were made elsewhere."""
+        return self._done(*judge_file(self.bench, name, Path(path), self.ks))
+
+    def _done(self, result: Result, rows: Mapping[str, Column]) -> Result:
+        if not result.ok:
+            log.error("%s %s", _called(result), result.status)
+        if self.store is not None:
+            result = self._store(self.store, result, rows)
+        self.columns[result.key] = rows
+        self.bench.plugins.tell(result)
+        return self._asked(result)
+
+    def _asked(self, result: Result) -> Result:
+        """The result with the values at the ks that were asked for."""
+        asked = {
+            key: value
+            for key, value in result.values.items()
+            if int(key.partition("@")[2]) in self.ks
+        }
+        return dataclasses.replace(result, values=asked)
+
+    def _store(self, store: Store, result: Result, rows: Mapping[str, Column]) -> Result:
+        """Store it; a disk that is full by now costs neither the numbers nor the other models."""
+        if not result.ok and store.find(result) is not None:
+            log.warning("%s: its earlier result stays stored", _called(result))
+            return result
+        try:
+            return store.write(result, rows)
+        except RecbenchError as error:
+            log.error("%s: NOT STORED, %s", _called(result), said(error))
+            return result
+
+    def _find_stored(self, cell: Result) -> Result | None:
+        """The stored result, with every metric and k as it is computed today from its ranks."""
+        kept = None if self.store is None or self.force else self.store.find(cell)
+        if kept is None or self.store is None:
+            return None
+        if kept.depth < max(self.ks) and kept.depth < kept.setting.n_items:
+            return None
+        ranking = self.bench.ranking(self.store.ranking(kept))
+        again, rows = self.bench.measure(kept, ranking, self.ks)
+        self.columns[kept.key] = {**self.store.per_user(kept), **rows}
+        if again.values == kept.values:
+            return kept
+        return self.store.write(
+            dataclasses.replace(kept, values=again.values), self.columns[kept.key]
+        )
+
+
+def _called(result: Result) -> str:
+    return result.model if result.seed is None else f"{result.model}, seed {result.seed}"

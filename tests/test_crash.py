@@ -1,0 +1,214 @@
+"""Real runs that are killed, crowded or out of room: what was finished stays, nothing is wrong."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from recbench import Store
+
+resource = pytest.importorskip("resource", reason="kills and limits are those of POSIX")
+
+MODELS = ("popular", "random:seed=1", "random:seed=2", "random:seed=3", "random:seed=4")
+DATASET = ("--dataset", "synthetic:users=200,items=200,events=4000")
+KILLS = 12
+TOKEN = "RECBENCH_TEST_CRASH"
+
+KILLER = f"""
+import os, signal, sys
+
+def deadly(real, calls=[int(os.environ.get("{TOKEN}_AT", 0)) if "run" in sys.orig_argv else 0]):
+    def call(*args, **more):
+        calls[0] -= 1
+        if not calls[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*args, **more)
+    return call
+
+for name in ("fsync", "replace", "unlink"):
+    setattr(os, name, deadly(getattr(os, name)))
+"""
+"""As sitecustomize: SIGKILL just before the nth call that changes what is on the disk for good."""
+
+Values = dict[tuple[str, str], Any]
+
+
+def _command(*args: str) -> list[str]:
+    return [sys.executable, "-m", "recbench", *args]
+
+
+def _start(folder: Path, *args: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        _command("run", *args, *DATASET, "--results", str(folder)),
+        env={**os.environ, TOKEN: str(folder), "PYTHONDONTWRITEBYTECODE": "1", **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _run(folder: Path, *args: str) -> None:
+    running = _start(folder, *args)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 0, err
+
+
+def _table(folder: Path) -> str:
+    done = subprocess.run(
+        _command("table", "--format", "csv", "--results", str(folder)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "left out" not in done.stderr
+    return done.stdout
+
+
+def _shown(folder: Path) -> Values:
+    """Every number that is shown."""
+    cells = Store(folder).all()
+    assert all(one.ok for one in cells)
+    return {(one.key, key): repr(value) for one in cells for key, value in one.values.items()}
+
+
+def _left_running(folder: Path) -> list[str]:
+    """Processes that a run into this folder has started, wherever they have gone since."""
+    mark, found = f"{TOKEN}={folder}".encode(), []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (process / "environ").read_bytes().split(b"\0"):
+                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found
+
+
+def _assert_nothing_is_left_running(folder: Path) -> None:
+    for _ in range(60):
+        if not _left_running(folder):
+            return
+        time.sleep(0.05)
+    raise AssertionError(_left_running(folder))
+
+
+class Undisturbed(NamedTuple):
+    """A run that nobody disturbed: every number, the table, and how long it took."""
+
+    values: Values
+    table: str
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    began = time.monotonic()
+    _run(folder, *MODELS, "--k", "1,3,5,10")
+    seconds = time.monotonic() - began
+    return Undisturbed(_shown(folder), _table(folder), seconds)
+
+
+@pytest.fixture(autouse=True)
+def _no_damage_is_told(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert "left out" not in caplog.text
+
+
+def test_a_run_that_is_killed_at_any_moment_is_completed_by_the_next(
+    tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    draw, folder = random.Random(7), tmp_path / "results"
+    whole: Values = {}
+    for kill in range(KILLS):
+        again = ["--force"] if kill % 3 == 2 else []
+        running = _start(folder, *MODELS, "--k", "1,3,5,10", *again)
+        time.sleep(draw.uniform(0, undisturbed.seconds))
+        if kill % 2:
+            os.killpg(running.pid, signal.SIGKILL)
+        else:  # the others must notice by themselves: this is about isolation, not the store
+            running.kill()
+        running.communicate(timeout=60)
+        _assert_nothing_is_left_running(folder)
+        shown = _shown(folder)
+        assert shown.items() <= undisturbed.values.items()
+        assert whole.keys() <= shown.keys()
+        whole = shown
+    _run(folder, *MODELS, "--k", "1,3,5,10")
+    assert _table(folder) == undisturbed.table
+
+
+def test_a_run_that_is_killed_between_any_two_writes_shows_the_old_or_the_new(
+    tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    folder, site = tmp_path / "results", tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(KILLER)
+    path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
+    _run(folder, "popular", "--k", "1,3")
+    whole = _shown(folder)
+    for call in range(1, 20):
+        ks = "5,10" if call % 2 else "1,3,5"  # the rows are others each time, and replaced
+        arguments = ("popular", "--k", ks, "--force")
+        running = _start(folder, *arguments, PYTHONPATH=path, **{f"{TOKEN}_AT": str(call)})
+        running.communicate(timeout=60)
+        shown = _shown(folder)
+        assert shown.items() <= undisturbed.values.items()
+        assert whole.keys() <= shown.keys()
+        whole = shown
+        if running.returncode == 0:
+            break
+        assert running.returncode == -signal.SIGKILL
+    assert call > 6
+    assert len(list(folder.rglob("popular*.parquet"))) > 1  # what the killed ones could not remove
+    for left in folder.rglob("*"):
+        os.utime(left, (0, 0))
+    _run(folder, *MODELS, "--k", "1,3,5,10")
+    assert len(list(folder.rglob("popular*.parquet"))) == 1
+    assert not list(folder.rglob(".writing-*"))
+    assert _table(folder) == undisturbed.table
+
+
+def test_four_runs_at_once_with_other_ks_are_as_good_as_one_with_all(
+    tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    folder = tmp_path / "results"
+    for runs in [_start(folder, *MODELS, "--k", k) for k in ("1", "3", "5", "10")]:
+        _, err = runs.communicate(timeout=60)
+        assert runs.returncode == 0, err
+        assert "left out" not in err
+        assert "computed again" not in err
+    assert _table(folder) == undisturbed.table
+
+
+@pytest.mark.parametrize("where", [[], ["--in-process"]])
+def test_a_run_without_room_says_so_and_another_one_completes_it(
+    tmp_path: Path, undisturbed: Undisturbed, where: list[str]
+) -> None:
+    folder = tmp_path / "results"
+    _run(folder, "popular", "--k", "1,3,5,10")
+    before = _shown(folder)
+    done = subprocess.run(
+        _command("run", *MODELS, *DATASET, "--results", str(folder), *where, "--force"),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)),
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode in (0, 1)
+    assert done.stderr.count("File too large") >= len(MODELS)
+    assert "not meant to happen" not in done.stderr
+    stored = [one for one in Store(folder).all() if one.ok]
+    assert {(one.key, key) for one in stored for key in one.values} == before.keys()
+    assert not list(folder.rglob(".writing-*"))
+    _run(folder, *MODELS, "--k", "1,3,5,10")
+    assert _shown(folder) == undisturbed.values

@@ -1,0 +1,185 @@
+"""The shipped metrics, against every order of tied items, scikit-learn, and sums by hand."""
+
+import itertools
+import math
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import ndcg_score
+
+from recbench import Ranking, RecbenchError
+from recbench_metrics import recbench_metrics
+from recbench_metrics.lists import coverage, gini, novelty, popularity
+from recbench_metrics.ranks import average_precision, hit, mrr, ndcg, recall
+
+RANKED = {"ndcg": ndcg, "recall": recall, "hit": hit, "mrr": mrr, "map": average_precision}
+
+Rows = list[tuple[list[int], list[int]]]
+
+
+def _ranking(rows: Rows) -> Ranking:
+    """The ranking of rows of (scores, targets)."""
+    above, tied = [], []
+    for scores, targets in rows:
+        above += [sum(one > scores[target] for one in scores) for target in targets]
+        tied += [sum(one == scores[target] for one in scores) for target in targets]
+    offsets = np.cumsum([0, *(len(targets) for _, targets in rows)])
+    return Ranking(np.array(above), np.array(tied), offsets)
+
+
+def _by_definition(order: list[bool], k: int) -> dict[str, float]:
+    """The textbook values for items without ties; order: is the item at each rank a target?"""
+    found = [rank for rank, wanted in enumerate(order, start=1) if wanted]
+    ranks, best = [rank for rank in found if rank <= k], min(len(found), k)
+    ideal = sum(1 / math.log2(rank + 1) for rank in range(1, best + 1))
+    return {
+        "ndcg": sum(1 / math.log2(rank + 1) for rank in ranks) / ideal,
+        "recall": len(ranks) / len(found),
+        "hit": float(bool(ranks)),
+        "mrr": 1 / ranks[0] if ranks else 0.0,
+        "map": sum(nth / rank for nth, rank in enumerate(ranks, start=1)) / best,
+    }
+
+
+def _over_all_orders(scores: list[int], targets: list[int], k: int) -> dict[str, float]:
+    """The mean over every order of the items in which no better score is behind a worse one."""
+    blocks = [
+        [item in targets for item, one in enumerate(scores) if one == score]
+        for score in sorted(set(scores), reverse=True)
+    ]
+    orders = itertools.product(*(itertools.permutations(block) for block in blocks))
+    values = [_by_definition(list(itertools.chain(*order)), k) for order in orders]
+    return {name: math.fsum(one[name] for one in values) / len(values) for name in RANKED}
+
+
+@st.composite
+def _row(draw: st.DrawFn) -> tuple[list[int], list[int]]:
+    scores = draw(st.lists(st.integers(0, 2), min_size=1, max_size=6))
+    places = st.integers(0, len(scores) - 1)
+    return scores, draw(st.lists(places, min_size=1, max_size=3, unique=True))
+
+
+@given(st.lists(_row(), min_size=1, max_size=3), st.integers(1, 8))
+def test_ties_are_the_mean_over_all_orders(rows: Rows, k: int) -> None:
+    ranking = _ranking(rows)
+    wanted = [_over_all_orders(scores, targets, k) for scores, targets in rows]
+    for name, metric in RANKED.items():
+        assert metric(ranking, k) == pytest.approx([one[name] for one in wanted], abs=1e-12), name
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_all_tied_is_the_mean_over_all_orders(size: int) -> None:
+    for k in range(1, 8):
+        row = [0] * 6, list(range(size))
+        for name, value in _over_all_orders(*row, k).items():
+            assert RANKED[name](_ranking([row]), k) == pytest.approx([value], abs=1e-12), name
+
+
+@given(st.integers(0, 2**32), st.integers(1, 5), st.sampled_from([1, 3, 5, 10, 50]))
+def test_ndcg_is_that_of_scikit_learn(seed: int, many: int, k: int) -> None:
+    draw = np.random.default_rng(seed)
+    scores = draw.integers(0, draw.integers(1, 25), (6, 20))
+    targets = [draw.permutation(20)[: draw.integers(1, many + 1)].tolist() for _ in scores]
+    truth = np.zeros(scores.shape)
+    for row, one in zip(truth, targets, strict=True):
+        row[one] = 1
+    value = ndcg(_ranking(list(zip(scores.tolist(), targets, strict=True))), k)
+    each = [ndcg_score(truth[[row]], scores[[row]], k=k) for row in range(6)]
+    assert value == pytest.approx(each, abs=1e-12)
+    assert value.mean() == pytest.approx(ndcg_score(truth, scores, k=k), abs=1e-12)
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), min_size=1), st.integers(1, 40))
+def test_one_target_is_exactly_the_expectation_of_gains(
+    places: list[tuple[int, int]], k: int
+) -> None:
+    above, tied = np.array(places).T
+    ranks = np.arange(1, k + 1)
+    for ranking in (Ranking(above, tied), Ranking(above, tied, np.arange(len(above) + 1))):
+        for metrics, gains in (
+            ([ndcg], 1 / np.log2(ranks + 1)),
+            ([hit, recall], np.ones(k)),
+            ([mrr, average_precision], 1 / ranks),
+        ):
+            for metric in metrics:
+                assert np.array_equal(metric(ranking, k), ranking.expectation(gains)), metric
+
+
+def test_all_targets_in_front_are_worth_one() -> None:
+    ranking = Ranking(np.arange(3), np.ones(3, dtype=int), np.array([0, 3]))
+    for name, metric in RANKED.items():
+        assert metric(ranking, 3) == [1.0], name
+        assert metric(ranking, 2) == ([2 / 3] if name == "recall" else [1.0]), name
+
+
+def test_targets_that_no_list_holds_are_worth_nothing() -> None:
+    far = np.iinfo(np.int32).max
+    ranking = Ranking(np.array([far, far, 0]), np.ones(3, dtype=int), np.array([0, 2, 3]))
+    for metric in RANKED.values():
+        assert metric(ranking, 10).tolist() == [0, 1]
+
+
+def test_large_blocks_keep_their_digits_and_take_little_memory() -> None:
+    t, m, k, rows = 1_000_000, 3, 2_000, 500
+    ranking = Ranking(np.full(rows * m, 7), np.full(rows * m, t), np.arange(rows + 1) * m)
+    tracemalloc.start()
+    values = {name: metric(ranking, k) for name, metric in RANKED.items()}
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+    places = math.comb(t, k - 7)
+    missed = (places - math.comb(t - m, k - 7)) / places  # whole numbers, divided at the end
+    assert values["hit"] == pytest.approx(np.full(rows, missed), rel=1e-12)
+    first = [math.comb(t - j, m - 1) / (7 + j) for j in range(1, k - 6)]
+    assert values["mrr"] == pytest.approx(np.full(rows, sum(first) / math.comb(t, m)), rel=1e-12)
+
+
+def test_a_k_as_large_as_the_catalogue() -> None:
+    t = 1_000_000
+    ranking = Ranking(np.zeros(2, dtype=int), np.full(2, t), np.array([0, 2]))
+    harmonic = math.fsum(1 / j for j in range(1, t + 1))
+    assert hit(ranking, t) == pytest.approx([1])
+    assert recall(ranking, t) == pytest.approx([1])
+    first = 2 / (t - 1) * (harmonic - 1)
+    assert mrr(ranking, t) == pytest.approx([first], rel=1e-10)
+    precision = (harmonic + (t - harmonic) / (t - 1)) / t
+    assert average_precision(ranking, t) == pytest.approx([precision], rel=1e-10)
+
+
+def _listed(lists: list[list[int]], counts: list[int]) -> Ranking:
+    nothing = np.ones(len(lists), dtype=int)
+    return Ranking(nothing, nothing, None, np.array(lists, dtype=np.int32), np.array(counts))
+
+
+def test_list_metrics_by_hand() -> None:
+    ranking = _listed([[0, 1, 2], [0, -1, -1], [-1, -1, -1]], [7, 0, 1, 0])
+    assert coverage(ranking, 1) == 1 / 4
+    assert coverage(ranking, 2) == 2 / 4
+    assert gini(ranking, 2) == pytest.approx((1 * 1 + 3 * 2) / (4 * 3))  # 0, 0, 1 and 2 times
+    assert popularity(ranking, 2).tolist() == [3.5, 7, 0]
+    bits = -np.log2(np.array([8, 1, 2]) / 12)
+    assert novelty(ranking, 2) == pytest.approx([(bits[0] + bits[1]) / 2, bits[0], 0])
+    assert novelty(ranking, 3) == pytest.approx([bits.mean(), bits[0], 0])
+
+
+def test_gini_at_its_ends() -> None:
+    assert gini(_listed([[0, 1], [2, 3]], [1] * 4), 2) == 0
+    assert gini(_listed([[0], [0], [0]], [1] * 4), 1) == 3 / 4
+    assert gini(_listed([[-1], [-1]], [1] * 4), 1) == 0
+
+
+@pytest.mark.parametrize("metric", [coverage, gini, novelty, popularity])
+def test_lists_that_are_too_short_are_said(metric) -> None:
+    with pytest.raises(RecbenchError, match=r"first 3 recommended items .* only 2 long"):
+        metric(_listed([[0, 1]], [1] * 4), 3)
+    with pytest.raises(RecbenchError, match="this ranking has none"):
+        metric(Ranking(np.array([0]), np.array([1])), 3)
+    whole = _listed([[0, 1]], [1, 2])
+    assert np.array_equal(metric(whole, 9), metric(whole, 2))
+
+
+def test_listings_say_what_each_is() -> None:
+    for name, metric in recbench_metrics().items():
+        assert (metric.__doc__ or "").splitlines()[0].endswith("."), name

@@ -1,0 +1,341 @@
+"""Intervals, comparisons and standard errors, against scipy, by hand, and by simulation."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from recbench import uncertainty
+from recbench.uncertainty import holm, intervals, jackknife, paired, pvalues
+
+RANDOM = np.random.default_rng(7)
+SKEWED = RANDOM.exponential(size=(40, 3))
+EACH = np.arange(40)
+
+
+def test_the_interval_is_that_of_scipy() -> None:
+    low, high = intervals(SKEWED, EACH, resamples=50_000)
+    for column in range(3):
+        theirs = stats.bootstrap(
+            (SKEWED[:, column],), np.mean, n_resamples=50_000, method="percentile", batch=1000
+        )
+        width = theirs.confidence_interval.high - theirs.confidence_interval.low
+        assert low[column] == pytest.approx(theirs.confidence_interval.low, abs=0.03 * width)
+        assert high[column] == pytest.approx(theirs.confidence_interval.high, abs=0.03 * width)
+
+
+def test_the_interval_is_that_of_a_loop_over_the_same_draws() -> None:
+    users = np.array(["eve", "bob", "bob", "ann", "eve", "bob", "dan"])
+    values = RANDOM.normal(size=(7, 2))
+    rows = [np.flatnonzero(users == name) for name in ("ann", "bob", "dan", "eve")]
+    random, means = np.random.default_rng(5), []
+    for _ in range(300):
+        drawn = np.concatenate([rows[user] for user in random.integers(0, 4, size=4)])
+        means.append(values[drawn].mean(axis=0))
+    low, high = intervals(values, users, resamples=300, level=0.8, seed=5)
+    assert low == pytest.approx(np.quantile(means, 0.1, axis=0))
+    assert high == pytest.approx(np.quantile(means, 0.9, axis=0))
+
+
+def test_the_size_of_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = intervals(SKEWED, EACH, resamples=501)
+    for cells in (1, 1_000):
+        monkeypatch.setattr(uncertainty, "CELLS", cells)
+        assert np.allclose(intervals(SKEWED, EACH, resamples=501), whole, rtol=1e-12)
+
+
+def test_the_interval_of_zeros_and_ones_is_that_of_the_binomial() -> None:
+    hits = np.repeat([1.0, 0.0], [300, 700])[:, None]
+    low, high = intervals(hits, np.arange(1000))
+    assert low[0] == pytest.approx(stats.binom.ppf(0.025, 1000, 0.3) / 1000, abs=0.0015)
+    assert high[0] == pytest.approx(stats.binom.ppf(0.975, 1000, 0.3) / 1000, abs=0.0015)
+
+
+@pytest.mark.parametrize(("level", "least", "most"), [(0.95, 0.915, 0.965), (0.8, 0.75, 0.84)])
+def test_the_interval_covers_the_truth_as_often_as_it_says(
+    level: float, least: float, most: float
+) -> None:
+    random = np.random.default_rng(11)
+    rows = np.repeat(np.arange(60), random.integers(1, 5, 60))
+    # 600 experiments are 600 columns: users of their own mean, rows around it, the truth is 0
+    values = random.normal(size=(60, 600))[rows] + random.normal(size=(len(rows), 600))
+    low, high = intervals(values, rows, resamples=2_000, level=level)
+    assert least <= ((low <= 0) & (high >= 0)).mean() <= most
+
+
+def test_rows_of_a_user_that_agree_are_no_further_evidence() -> None:
+    one = RANDOM.normal(size=(200, 1))
+    users = np.repeat(np.arange(200), 9)
+    nine = np.repeat(one, 9, axis=0)
+    alone = np.subtract(*intervals(one, np.arange(200)))
+    assert np.subtract(*intervals(nine, users)) == pytest.approx(alone)
+    assert np.subtract(*intervals(nine, np.arange(1800))) == pytest.approx(alone / 3, rel=0.05)
+
+
+def test_a_user_counts_by_rows() -> None:
+    values, users = np.array([[1.0], [1.0], [1.0], [0.0]]), np.array([1, 1, 1, 2])
+    low, high = intervals(values, users, level=0.4)
+    assert (low[0], high[0]) == (0.75, 0.75)
+
+
+def test_the_same_seed_gives_the_same_and_another_gives_another() -> None:
+    first, again, other = (np.array(intervals(SKEWED, EACH, seed=seed)) for seed in (1, 1, 2))
+    assert first.tobytes() == again.tobytes()
+    assert (first != other).all()
+    assert np.allclose(first, other, atol=0.02)
+
+
+def test_columns_share_their_draws_whatever_else_is_asked() -> None:
+    low, high = intervals(SKEWED, EACH)
+    doubled = intervals(np.column_stack([SKEWED[:, 1] * 2 + 1, SKEWED[:, 1]]), EACH)
+    assert doubled[0] == pytest.approx([low[1] * 2 + 1, low[1]], rel=1e-12)
+    assert doubled[1] == pytest.approx([high[1] * 2 + 1, high[1]], rel=1e-12)
+
+
+def test_neither_the_order_of_rows_nor_the_names_of_users_matter() -> None:
+    order = RANDOM.permutation(40)
+    named = np.array([f"user {user:03}" for user in EACH])
+    shuffled = intervals(SKEWED[order], named[order])
+    assert np.allclose(shuffled, intervals(SKEWED, EACH), rtol=1e-12)
+
+
+def test_more_users_than_the_cap_get_nearly_the_same_interval(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values, users = RANDOM.exponential(size=(7_000, 4)), np.repeat(np.arange(3_500), 2)
+    low, high = intervals(values, users)
+    monkeypatch.setattr(uncertainty, "MOST_UNITS", 1_500)
+    grouped = intervals(values, users)
+    assert not np.array_equal(grouped[0], low)
+    assert grouped[0] == pytest.approx(low, abs=0.08 * (high - low).max())
+    assert grouped[1] == pytest.approx(high, abs=0.08 * (high - low).max())
+
+
+def test_users_above_the_cap_cost_no_more_and_keep_the_width(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draws, shapes = uncertainty._draws, []
+
+    def watched(*given):
+        for times in draws(*given):
+            shapes.append(times.shape)
+            yield times
+
+    monkeypatch.setattr(uncertainty, "_draws", watched)
+    values = RANDOM.normal(size=(200_000, 1))
+    low, high = intervals(values, np.arange(200_000), resamples=2_000)
+    assert high - low == pytest.approx(2 * 1.96 / math.sqrt(200_000), rel=0.1)
+    assert {units for _, units in shapes} == {uncertainty.MOST_UNITS}
+    assert sum(some for some, _ in shapes) == 2_000
+    assert max(some * units for some, units in shapes) <= uncertainty.CELLS
+
+
+def test_what_is_not_finite_spoils_its_own_column_only() -> None:
+    spoilt = SKEWED.copy()
+    spoilt[3, 1], spoilt[5, 2] = np.nan, np.inf
+    low, high = intervals(spoilt, EACH)
+    assert np.isnan([low[1:], high[1:]]).all()
+    sound = intervals(SKEWED, EACH)
+    assert (low[0], high[0]) == pytest.approx((sound[0][0], sound[1][0]), rel=1e-12)
+
+
+def test_one_user_says_nothing_and_nobody_does_neither() -> None:
+    for rows in (0, 1, 5):
+        low, high = intervals(np.ones((rows, 2)), np.zeros(rows, dtype=np.int64))
+        assert low.shape == high.shape == (2,)
+        assert np.isnan([low, high]).all()
+
+
+def test_no_columns_have_no_intervals() -> None:
+    assert intervals(np.ones((4, 0)), np.arange(4))[0].shape == (0,)
+
+
+def test_a_constant_is_certain() -> None:
+    assert np.array(intervals(np.full((40, 1), 0.25), EACH)).tolist() == [[0.25], [0.25]]
+
+
+def test_users_must_fit_the_rows() -> None:
+    with pytest.raises(ValueError, match="same length"):
+        intervals(SKEWED, EACH[:-1])
+
+
+def test_a_pair_is_compared_as_scipy_does() -> None:
+    a, b = SKEWED[:, 0], SKEWED[:, 0] * 0.8 + SKEWED[:, 1] * 0.1
+    found = paired(a, b, EACH)
+    low, high = intervals((a - b)[:, None], EACH)
+    assert found.difference == pytest.approx(a.mean() - b.mean())
+    assert (found.low, found.high) == (low[0], high[0])
+    assert found.p == pytest.approx(stats.ttest_rel(a, b).pvalue, rel=1e-9)
+    assert 0 < found.p < 1
+    back = paired(b, a, EACH)
+    assert back.p == pytest.approx(found.p)
+    assert (back.difference, back.low, back.high) == pytest.approx(
+        (-found.difference, -found.high, -found.low)
+    )
+
+
+def test_a_pair_takes_the_options_of_intervals() -> None:
+    a, b = SKEWED[:, 0], SKEWED[:, 1]
+    found = paired(a, b, EACH, resamples=99, level=0.5, seed=3)
+    low, high = intervals((a - b)[:, None], EACH, resamples=99, level=0.5, seed=3)
+    assert (found.low, found.high) == (low[0], high[0])
+
+
+def test_a_pair_is_tested_on_the_means_of_users() -> None:
+    users = RANDOM.integers(0, 12, 80)
+    a, b = RANDOM.normal(0.2, size=80), RANDOM.normal(size=80)
+    means = [[column[users == user].mean() for user in np.unique(users)] for column in (a, b)]
+    found = paired(a, b, users)
+    assert found.p == pytest.approx(stats.ttest_rel(*means).pvalue, rel=1e-9)
+    assert found.difference == pytest.approx((a - b).mean())
+    assert found.first == np.sum(np.greater(*means))
+
+
+def test_users_who_do_better_are_counted_by_their_means() -> None:
+    users = np.array([1, 1, 2, 3, 4, 4, 5])
+    a = np.array([0.9, 0.0, 0.1 + 0.2, 0.0, 0.5, 0.5, 0.7])
+    b = np.array([0.1, 0.6, 0.3, 0.5, 0.6, 0.4, 0.2])
+    found = paired(a, b, users)
+    assert (found.first, found.second, found.neither) == (2, 1, 2)
+
+
+def test_no_difference_is_p_one_and_a_constant_one_is_p_zero() -> None:
+    a = SKEWED[:, 0]
+    same = paired(a, a.copy(), EACH)
+    assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
+    assert (same.first, same.second, same.neither) == (0, 0, 40)
+    rounded = paired(a, a + 1e-15 * RANDOM.normal(size=40), EACH)
+    assert (rounded.p, rounded.neither) == (1, 40)
+    for shift in (0.1, -0.5):  # a + 0.1 - a is 0.1 only up to rounding
+        moved = paired(a + shift, a, EACH)
+        assert moved.p == 0
+        assert (moved.difference, moved.low, moved.high) == pytest.approx((shift,) * 3)
+
+
+def test_a_pair_of_one_user_or_none_has_no_p() -> None:
+    one = paired(np.array([1.0, 0.5]), np.array([0.0, 0.0]), np.array([8, 8]))
+    assert (one.difference, one.first, one.second, one.neither) == (0.75, 1, 0, 0)
+    assert np.isnan([one.p, one.low, one.high]).all()
+    none = paired(*np.ones((2, 0)), np.zeros(0, dtype=np.int64))
+    assert np.isnan([none.difference, none.p, none.low, none.high]).all()
+    assert (none.first, none.second, none.neither) == (0, 0, 0)
+
+
+def test_a_pair_with_nan_is_unknown_and_counts_the_users_it_can() -> None:
+    found = paired(np.array([1.0, np.nan, 0.0]), np.array([0.0, 0.0, 0.0]), np.arange(3))
+    assert np.isnan([found.difference, found.low, found.high, found.p]).all()
+    assert (found.first, found.second, found.neither) == (1, 0, 1)
+
+
+def test_p_of_many_columns_is_that_of_each_pair() -> None:
+    users = np.repeat(np.arange(20), 2)
+    columns = np.column_stack([SKEWED, SKEWED[:, 1], SKEWED[:, 1] + 0.1, np.full(40, np.nan)])
+    p = pvalues(columns, 1, users)
+    for column in (0, 2):
+        pair = paired(columns[:, column], columns[:, 1], users, resamples=10)
+        assert p[column] == pytest.approx(pair.p, rel=1e-12)
+        assert 0 < p[column] < 1
+    assert p[[1, 3, 4]].tolist() == [1, 1, 0]
+    assert np.isnan(p[5])
+
+
+def test_p_of_one_user_is_unknown() -> None:
+    p = pvalues(SKEWED, 2, np.zeros(40))
+    assert np.isnan(p[:2]).all()
+    assert p[2] == 1
+
+
+def test_p_is_uniform_where_nothing_differs() -> None:
+    random = np.random.default_rng(2)
+    values = random.normal(size=(90, 400))[np.repeat(np.arange(30), 3)[:90]]
+    values = np.column_stack([np.zeros(90), values])
+    p = pvalues(values, 0, np.repeat(np.arange(30), 3))[1:]
+    assert stats.kstest(p, "uniform").pvalue > 0.01
+    wrong = pvalues(values, 0, np.arange(90))[1:]  # rows taken for users see what is not there
+    assert (wrong < 0.05).mean() > 0.15 > 0.08 > (p < 0.05).mean()
+
+
+def test_holm_by_hand() -> None:
+    assert holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm(np.array([0.5, 0.9, 0.6])).tolist() == [1, 1, 1]
+    assert holm(np.array([0.02])).tolist() == [0.02]
+    assert holm(np.zeros(0)).shape == (0,)
+
+
+def test_holm_leaves_nan_out_of_the_family_and_the_input_alone() -> None:
+    given = np.array([np.nan, 0.01, 0.04, np.nan])
+    assert holm(given) == pytest.approx([np.nan, 0.02, 0.04, np.nan], nan_ok=True)
+    assert given[1] == 0.01
+    assert np.isnan(holm(np.full(3, np.nan))).all()
+
+
+def test_holm_lies_between_none_and_bonferroni_and_keeps_the_order() -> None:
+    p = np.random.default_rng(3).random(50) ** 4
+    adjusted = holm(p)
+    assert (adjusted >= p).all()
+    assert (adjusted <= np.minimum(1, 50 * p)).all()
+    assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()
+    assert adjusted.min() == pytest.approx(50 * p.min())
+
+
+def test_the_jackknife_of_the_mean_is_its_standard_error() -> None:
+    values = SKEWED[:, 0]
+    stderr = values.std(ddof=1) / math.sqrt(40)
+    assert jackknife(lambda rows: values[rows].mean(), EACH, groups=40) == pytest.approx(stderr)
+    assert jackknife(lambda rows: values[rows].mean(), EACH, groups=99) == pytest.approx(stderr)
+
+
+@pytest.mark.parametrize("count", [2_000, 2_013])
+def test_the_jackknife_over_groups_is_nearly_that(count: int) -> None:
+    values = RANDOM.normal(size=count)
+    found = [
+        jackknife(lambda rows: values[rows].mean(), np.arange(count), seed=seed)
+        for seed in range(30)
+    ]
+    assert np.sqrt(np.mean(np.square(found))) == pytest.approx(1 / math.sqrt(count), rel=0.12)
+    assert found[0] != found[1]
+
+
+def test_the_jackknife_of_a_coverage_is_its_spread_over_samples() -> None:
+    def coverage(items: np.ndarray) -> float:
+        return len(np.unique(items)) / 500
+
+    random = np.random.default_rng(4)
+    samples = (500 * random.random((300, 400)) ** 3).astype(int)
+    spread = np.std([coverage(sample) for sample in samples], ddof=1)
+    found = [
+        jackknife(lambda rows, one=sample: coverage(one[rows]), np.arange(400))
+        for sample in samples[:60]
+    ]
+    assert 0.6 * spread < np.mean(found) < 1.6 * spread
+
+
+def test_the_jackknife_leaves_whole_users_out() -> None:
+    users = RANDOM.integers(0, 50, 300)
+    seen = []
+
+    def statistic(rows: np.ndarray) -> float:
+        seen.append(rows)
+        return float(len(rows))
+
+    jackknife(statistic, users, groups=7)
+    assert len(seen) == 7
+    left = [np.setdiff1d(np.arange(300), rows) for rows in seen]
+    assert np.sort(np.concatenate(left)).tolist() == list(range(300))
+    owners = [set(users[rows]) for rows in left]
+    assert {len(some) for some in owners} <= {7, 8}
+    assert sum(map(len, owners)) == len(np.unique(users))
+
+
+def test_the_jackknife_wants_two_users() -> None:
+    for users in (np.zeros(5), np.zeros(0)):
+        assert math.isnan(jackknife(lambda rows: 1.0, users))
+    assert jackknife(lambda rows: 1.0, EACH) == 0
+
+
+def test_scipy_is_imported_when_it_is_needed() -> None:
+    code = "import sys, recbench.uncertainty; sys.exit('scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
