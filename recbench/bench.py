@@ -167,6 +167,7 @@ class Bench:
                     mask_seen=self.setting.repeats == "first",
                     depth=min(max(ks), self.setting.n_items),
                     pool=self.pool,
+                    ask_again=True,
                     name=name,
                     user_ids=self.dataset.user_ids,
                 )

@@ -60,7 +60,7 @@ def run_command(form: str | None, output: str | None, recs: Sequence[str], **giv
     """Train and judge MODELS on one split, and print how they compare."""
     show = _table(form, output)
     results = run(recs=_named_files(recs), **_with_metrics(given))
-    return show(results), 1 if results.failed else 0
+    return show(results), 1 if results.failed or results.unstored else 0
 
 
 @cli.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,15 @@ from .bench import Bench
 from .dataset import Dataset
 from .errors import RecbenchError, UsageError, said
 from .interactions import Array, Interactions
-from .model import Scorer
+from .model import Scorer, Storable
 from .plugins import Plugins, load_plugins
 from .progress import log
-from .referee import Rules, checked_lists, checked_scores
+from .referee import checked_lists, checked_scores
 from .result import Result
+from .rules import Rules
 from .spec import Spec
 from .store import Store
+from .worker import build
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,14 +134,22 @@ def _history(
 def _fitted(bench: Bench, cell: Result, device: str, store: Store | None) -> tuple[Any, str]:
     """The stored model of a cell, or one that is trained now, and which of the two it is."""
     of = f"{cell.model} on {cell.setting.dataset}, {cell.setting.split}"
+    model = build(bench.plugins, cell.model, {"seed": cell.seed, "device": device})
     if store is not None and store.model_folder(cell).is_dir():
-        model = bench.build(cell, device)
         try:
             return model.load(store.model_folder(cell)), f"the stored model {of}"
         except Exception as error:  # a damaged model costs time, not the answer
             log.warning("the stored model cannot be read (%s); it is trained again", said(error))
+        model = build(bench.plugins, cell.model, {"seed": cell.seed, "device": device})
     log.info("no stored model: training %s", of)
-    model, seconds = bench.fit(cell, device, store)
+    began = time.perf_counter()
+    model.fit(bench.split.train)
+    seconds = time.perf_counter() - began
+    if store is not None and isinstance(model, Storable):
+        try:
+            store.write_model(cell, model.save)
+        except Exception as error:  # its answer is still worth having
+            log.warning("%s: could not be saved (%s)", cell.model, said(error))
     return model, f"a model trained now ({seconds:.1f} s), {of}"
 
 

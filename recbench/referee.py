@@ -53,6 +53,7 @@ def evaluate(
     depth: int = LISTED,
     memory: int = MEMORY,
     pool: Array | None = None,
+    ask_again: bool = False,
     name: str = "model",
     user_ids: Array | None = None,
 ) -> Verdict:
@@ -66,6 +67,8 @@ def evaluate(
         last bit, it changes nothing but speed.
     pool: (judged rows, size) items, none of them a target: rank among these only. The numbers
         cannot be compared with those of full ranking.
+    ask_again: ask for a few rows once more, in other company, and see that the answers are the
+        same, as `recbench run` does.
     name, user_ids: how errors call the model and its users.
 
     Raises RecbenchError, naming the model, the rule and the first offending user, for answers of
@@ -91,7 +94,7 @@ def evaluate(
     above = np.empty(len(targets), dtype=np.int64)
     tied = np.empty(len(targets), dtype=np.int64)
     lists = np.empty((len(rows), listed), dtype=np.int32)
-    probes = np.unique(np.linspace(0, len(rows) - 1, PROBES).astype(np.int64))
+    probes = np.unique(np.linspace(0, len(rows) - 1, PROBES if ask_again else 0).astype(np.int64))
     probed: list[Array] = []
     start = 0
     for batch in history.batches(max(1, memory // (_BYTES_PER_SCORE * max(1, n_items)))):
@@ -110,7 +113,7 @@ def evaluate(
         probed += [answer[one - start].copy() for one in probes if start <= one < stop]
         start = stop
     seconds = asked.seconds
-    for again in (probes, probes[:1]):  # in the company of each other, and alone
+    for again in (probes, probes[:1]) if ask_again else ():  # with each other, and alone
         answer, rules = asked(history.take(again))
         _same(np.array(probed[: len(again)]), answer, scores, rules)
     ranking = Ranking(

@@ -41,7 +41,7 @@ class Results(Sequence[Result]):
 
     columns: what gives the stored columns of a result, for comparisons.
     metrics: those that tables for people show. segments: all metrics by name, where users and
-        items are to be shown apart, too.
+        items are to be shown apart, too. unstored: those that the disk had no room for.
     """
 
     def __init__(
@@ -50,9 +50,11 @@ class Results(Sequence[Result]):
         columns: Columns | None = None,
         metrics: Sequence[str] = (RANKED_BY,),
         segments: Mapping[str, Metric] | None = None,
+        unstored: Sequence[Result] = (),
     ) -> None:
         self._results = tuple(results)
-        self.columns = columns or _none
+        self.columns = _remembered(columns) if columns else _none
+        self.unstored = tuple(unstored)
         self.metrics, self.segments = tuple(metrics), segments or {}
 
     def __len__(self) -> int:
@@ -124,6 +126,18 @@ def _remark(section: Section, result: Result) -> str:
     if result.model in section.not_above_floor:
         remarks.append("not above popular")
     return "; ".join(remarks)
+
+
+def _remembered(columns: Columns) -> Columns:
+    """The same, reading what it gives once."""
+    known: dict[str, Mapping[str, Column]] = {}
+
+    def remembered(result: Result) -> Mapping[str, Column]:
+        if result.key not in known:
+            known[result.key] = columns(result)
+        return known[result.key]
+
+    return remembered
 
 
 def _none(_: Result) -> Mapping[str, Column]:

@@ -86,18 +86,20 @@ def run(
             log.info("%s: %s", data.name, note)
         found: list[Result] = []
         columns: dict[str, Mapping[str, Column]] = {}
+        unstored: list[Result] = []
         sample = None if candidates is None else str(candidates)
         for one in splits:
             bench = Bench.of(plugins, data, one, sample, dataset)
             if store is not None and bench.pool is not None:
-                store.write_candidates(bench.setting, bench.pool)
+                _store_candidates(store, bench)
             work = Work(bench, store, home, ks, device, force)
             for cell in _cells(bench, specs, seeds):
                 found.append(work.model(cell))
             for name, path in (recs or {}).items():
                 found.append(work.recs(name, path))
             columns |= work.columns
-    return Results(found, lambda one: columns.get(one.key, {}), metrics)
+            unstored += work.unstored
+    return Results(found, lambda one: columns.get(one.key, {}), metrics, unstored=unstored)
 
 
 def split_names(text: str) -> list[str]:
@@ -155,6 +157,13 @@ def _check_options(
             raise
         except RecbenchError as error:
             log.debug("%s will fail: %s", spec, said(error))
+
+
+def _store_candidates(store: Store, bench: Bench) -> None:
+    try:
+        store.write_candidates(bench.setting, bench.pool)
+    except RecbenchError as error:  # they can be drawn again
+        log.error("candidates: NOT STORED, %s", said(error))
 
 
 def _cells(bench: Bench, specs: Sequence[str], seeds: Sequence[int]) -> list[Result]:

@@ -15,7 +15,7 @@ LEVEL = 0.95
 SEED = 0
 MOST_UNITS = 10_000
 """Above this many users, groups of users are resampled."""
-CELLS = 1 << 20  # draws held in memory at a time, 8 MB for each array of them
+CELLS = 1 << 21  # draws in memory at a time, 16 MB an array; smaller ones make BLAS threads wait
 TIE = 1e-12  # differences up to this are rounding
 
 

@@ -20,7 +20,10 @@ from .store import Store
 
 @dataclass(eq=False)
 class Work:
-    """What turns cells into results: from the store where they are there, else by running them."""
+    """What turns cells into results: from the store where they are there, else by running them.
+
+    columns: by key, what is known of each judged row. unstored: what could not be stored.
+    """
 
     bench: Bench
     store: Store | None
@@ -29,6 +32,7 @@ class Work:
     device: str
     force: bool
     columns: dict[str, Mapping[str, Column]] = field(default_factory=dict)
+    unstored: list[Result] = field(default_factory=list)
 
     def model(self, cell: Result) -> Result:
         """The result of a model's cell."""
@@ -74,6 +78,7 @@ class Work:
             return store.write(result, rows)
         except RecbenchError as error:
             log.error("%s: NOT STORED, %s", _called(result), said(error))
+            self.unstored.append(result)
             return result
 
     def _find_stored(self, cell: Result) -> Result | None:
@@ -86,10 +91,10 @@ class Work:
         ranking = self.bench.ranking(self.store.ranking(kept))
         again, rows = self.bench.measure(kept, ranking, self.ks)
         self.columns[kept.key] = {**self.store.per_user(kept), **rows}
-        if again.values == kept.values:
+        if repr(self._asked(again).values) == repr(self._asked(kept).values):
             return kept
-        return self.store.write(
-            dataclasses.replace(kept, values=again.values), self.columns[kept.key]
+        return self._store(
+            self.store, dataclasses.replace(kept, values=again.values), self.columns[kept.key]
         )
 
 
