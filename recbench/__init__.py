@@ -6,6 +6,7 @@
 A plugin needs nothing but the names below, and `recbench.testing` to test itself.
 """
 
+from .compare import Comparison, compare
 from .dataset import Dataset
 from .errors import RecbenchError, UsageError
 from .hookspecs import hookimpl
@@ -18,12 +19,14 @@ from .recommend import Recommendation, recommend
 from .referee import evaluate
 from .result import Result, Value
 from .results import Results
+from .row import Row
 from .run import run
-from .section import Row, Section
+from .section import Section
 from .split import Split
 from .store import Store
 
 __all__ = [
+    "Comparison",
     "Dataset",
     "Interactions",
     "Progress",
@@ -38,6 +41,7 @@ __all__ = [
     "Store",
     "UsageError",
     "Value",
+    "compare",
     "evaluate",
     "hookimpl",
     "load_dataset",

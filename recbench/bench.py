@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,18 @@ from .errors import RecbenchError, UsageError, said
 from .interactions import Array
 from .leakage import leakage, unjudged
 from .load import load_dataset
-from .measures import measured, nothing_measured
-from .metric import Ranking
-from .plugins import Offer, Plugins
+from .measures import measured, nothing_measured, trusted_metrics
+from .metric import Metric, Ranking
+from .plugins import Plugins
 from .progress import log
 from .provenance import provenance
 from .referee import PROTOCOL, evaluate
 from .result import Result, Setting
 from .segments import popularity_of
-from .spec import Spec, parameters
+from .spec import Spec, seed_of
 from .split import Split
+
+Keep = Callable[[Result, Callable[[Path], None]], object]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +113,11 @@ class Bench:
         )
         return cls(plugins, data, parts, setting, pool, typed)
 
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """Every metric that keeps the contract; what is left out is said once."""
+        return trusted_metrics(self.plugins)
+
     @property
     def users(self) -> Array:
         """(judged rows,) the outside id of each row's user, "" for somebody unknown."""
@@ -125,7 +133,7 @@ class Bench:
         if self.plugins.lost(spec.name):
             return self.blank(str(spec), "", "", None)
         offer = self.plugins.check("models", spec)
-        own = seed_of(offer, spec, seed)
+        own = seed_of(offer.factory, spec, seed)
         return self.blank(str(spec), offer.source_version(), offer.plugin, own)
 
     def blank(self, model: str, version: str, plugin: str, seed: int | None) -> Result:
@@ -148,7 +156,7 @@ class Bench:
         ks: Sequence[int],
         device: str,
         home: Any,
-        keep: Callable[[Result, Callable[[Path], None]], object] | None = None,
+        keep: Keep | None = None,
     ) -> tuple[Result, dict[str, Column]]:
         """Fit and evaluate; a failure becomes the status of the result.
 
@@ -156,7 +164,7 @@ class Bench:
         can save itself.
         """
         name = f"{cell.model} (plugin {cell.plugin})"
-        costs: dict[str, Any] = {}
+        costs: Any = None
         try:
             with home.cell(cell.model, {"seed": cell.seed, "device": device}) as model:
                 costs = model.costs
@@ -178,7 +186,7 @@ class Bench:
             reason = said(error)
             if not reason.startswith(name):
                 reason = f"{name}: {reason}"
-            nothing = nothing_measured(self.plugins, ks)
+            nothing = nothing_measured(self.metrics, ks)
             return self.finished(cell, status=f"failed: {reason}", values=nothing), {}
         known = {"depth": verdict.depth, "score_seconds": verdict.score_seconds}
         return self.measure(cell, verdict.ranking, ks, **known, **dataclasses.asdict(costs))
@@ -187,7 +195,7 @@ class Bench:
         self, cell: Result, ranking: Ranking, ks: Sequence[int], **known: Any
     ) -> tuple[Result, dict[str, Column]]:
         """The result that a ranking amounts to, and its columns for the store."""
-        values, columns = measured(self.plugins, ranking, ks, self.users, cell.values)
+        values, columns = measured(self.metrics, ranking, ks, self.users, cell.values)
         rows: dict[str, Column] = {"user": self.users, **self.facts, **ranking.columns(), **columns}
         values = {**cell.values, **values}
         return self.finished(cell, status="ok", values=values, **known), rows
@@ -203,8 +211,7 @@ class Bench:
         """Columns for segments: how long each history is, how popular each target."""
         targets, offsets = self.split.wanted
         train = self.split.train
-        counts = np.bincount(train.items, minlength=train.n_items)
-        segment = popularity_of(counts, targets)
+        segment = popularity_of(np.bincount(train.items, minlength=train.n_items), targets)
         return {
             "history": self.split.history.lengths[self.split.judged],
             "segment": segment if self.split.offsets is None else (segment, offsets),
@@ -236,19 +243,7 @@ def split_of(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]:
     return str(spec), parts
 
 
-def seed_of(offer: Offer, spec: Spec, seed: int) -> int | None:
-    """The seed that a model will get: none, its own option's, or the run's."""
-    if "seed" not in parameters(offer.factory)[0]:
-        return None
-    own = spec.options.get("seed", "")
-    return int(own) if own.removeprefix("-").isdigit() else seed
-
-
-def _keep_model(
-    cell: Result,
-    keep: Callable[[Result, Callable[[Path], None]], object],
-    save: Callable[[Path], None],
-) -> None:
+def _keep_model(cell: Result, keep: Keep, save: Callable[[Path], None]) -> None:
     try:
         keep(cell, save)
     except Exception as error:  # its numbers are still worth having

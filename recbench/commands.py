@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from . import listings
+from . import listings, reports
 from .atomic import atomic
 from .cli import Answer, Numbers, cli, options
 from .compare import compare
@@ -20,7 +20,7 @@ from .inspection import inspect_user
 from .plugins import load_plugins
 from .progress import log
 from .recommend import recommend
-from .results import Results
+from .referee import PROTOCOL
 from .run import KS, run
 from .selfcheck import selfcheck
 from .store import Store
@@ -73,11 +73,14 @@ def table(
     show = _table(form, output)
     plugins = load_plugins()
     shown = _with_metrics({"metrics": metrics})["metrics"]
-    stored = Store(results).all()
+    stored = Store(results).all().of_protocol(PROTOCOL)
     if not stored:
-        raise RecbenchError(f"nothing is stored under {results}; start with: recbench run popular")
+        left = "".join(f"; left out: {one}" for one in stored.left_out)
+        raise RecbenchError(
+            f"nothing is stored under {results}{left}; start with: recbench run popular"
+        )
     apart = {name: plugins.find("metrics", name).factory for name in shown} if segments else None
-    return show(Results(stored, stored.columns, shown, apart)), 0
+    return show(stored.showing(shown, apart)), 0
 
 
 @cli.command("compare")
@@ -89,7 +92,7 @@ def table(
 @options("metrics", "results")
 def compare_command(**given: Any) -> Answer:
     """Whether FIRST is better than SECOND, both stored already, and for how many users."""
-    return listings.comparison(compare(**_with_metrics(given))), 0
+    return reports.comparison(compare(**_with_metrics(given))), 0
 
 
 @cli.command("selfcheck")
@@ -98,7 +101,7 @@ def compare_command(**given: Any) -> Answer:
 def selfcheck_command(**given: Any) -> Answer:
     """Judge models whose numbers are known beforehand; the exit code is 1 if one is not met."""
     checks = selfcheck(**given)
-    return listings.checks(checks), 0 if all(one.holds for one in checks) else 1
+    return reports.checks(checks), 0 if all(one.holds for one in checks) else 1
 
 
 @cli.command("export-split")
@@ -116,18 +119,19 @@ def export_command(**given: Any) -> Answer:
 @options("dataset", "split", "results", "data_dir")
 def inspect_command(**given: Any) -> Answer:
     """One user: the history, what was held out, and what each stored model made of it."""
-    return listings.inspection(inspect_user(**given)), 0
+    return reports.inspection(inspect_user(**given)), 0
 
 
 @cli.command("verify")
 @click.argument("paths", nargs=-1, required=True)
 @click.option("--bound", type=float, help="How far a number may be off.  [default: by model]")
 @click.option("--dataset", help="Where the data are, if not under the name that they had.")
+@click.option("--all", "every", is_flag=True, help="Every number, not the furthest of each cell.")
 @options("device", "data_dir")
-def verify_command(**given: Any) -> Answer:
+def verify_command(every: bool, **given: Any) -> Answer:
     """Run the stored cells under PATHS again and compare number by number."""
     checks = verify(**given)
-    return listings.verification(checks), 0 if all(one.holds for one in checks) else 1
+    return reports.verification(checks, every), 0 if all(one.holds for one in checks) else 1
 
 
 @cli.command("recommend")

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from .errors import UsageError, near
+from .referee import PROTOCOL
 from .result import Value
-from .section import RANKED_BY, Row, Section
+from .row import Row
+from .section import RANKED_BY, Section
 from .spec import Spec
 from .store import Store
 from .uncertainty import Paired, paired
@@ -46,32 +46,48 @@ def compare(
     """Every comparison of the two models that the store allows.
 
     first, second: names with options, as on the command line. ks, metrics: by default all ks that
-    both have. dataset, split: as tables name them, by default all.
+    both have. dataset, split: as on the command line or as tables name them, by default all.
 
-    Raises UsageError where no section of the store holds both.
+    Raises UsageError where there is nothing to compare.
     """
     a, b = str(Spec.parse(first)), str(Spec.parse(second))
-    stored = Store(results).all()
+    if a == b:
+        raise UsageError(f"{first} and {second} are the same row; name two")
+    stored = Store(results).all().of_protocol(PROTOCOL)
     found = []
     for section in stored.sections():
-        of = section.setting
-        rows = {row.model: row for row in section.rows if row.ok}
-        if (dataset or of.dataset) != of.dataset or (split or of.split) != of.split:
+        if not _is(section, dataset, split):
             continue
+        rows = {row.model: row for row in section.rows if row.ok}
         if a in rows and b in rows:
             shared = set.intersection(*(one.ks for m in (a, b) for one in rows[m].results))
             for metric in metrics:
                 for k in sorted(shared if ks is None else shared & set(ks)):
                     found += _compared(section, metric, k, rows[a], rows[b])
     if not found:
-        names = {one.model for one in stored}
+        names = {one.model for one in stored if one.ok}
         lacking = next((one for one in (a, b) if one not in names), None)
-        hint = f"{lacking!r} is not: {near(lacking, names)}" if lacking else "but not side by side"
+        hint = "but there is none, with values of single users, for what was asked"
+        if lacking:
+            hint = f"{lacking!r} is not: {near(lacking, names)}"
+        left = "".join(f"; left out: {one}" for one in stored.left_out)
         raise UsageError(
-            f"nothing to compare: {first} and {second} must both be stored under {results} with "
-            f"one dataset, split, metric and k; {hint}. Run both: recbench run {first} {second}"
+            f"nothing to compare: {a} and {b} must both be stored under {results} with one "
+            f"dataset, split, metric and k, {hint}{left}. Run both: recbench run {a} {b}"
         )
     return found
+
+
+def _is(section: Section, dataset: str | None, split: str | None) -> bool:
+    """Whether a section is of this dataset and split, if one was named."""
+    of = section.results[0].setting
+    if split is not None and str(Spec.parse(split)) not in (of.split, section.setting.split):
+        return False
+    if dataset is None:
+        return True
+    spec = Spec.parse(dataset)
+    paths = {str(spec), str(Spec(Path(spec.name).name, spec.options))}
+    return bool({of.dataset, section.setting.dataset} & {dataset, *paths})
 
 
 def _compared(section: Section, metric: str, k: int, first: Row, second: Row) -> list[Comparison]:
@@ -79,6 +95,5 @@ def _compared(section: Section, metric: str, k: int, first: Row, second: Row) ->
     a, b = first.per_row(metric, k), second.per_row(metric, k)
     if a is None or b is None:
         return []
-    users = np.asarray(section.columns(first.results[0])["user"])
     values = first.value(metric, k), second.value(metric, k)
-    return [Comparison(section, metric, k, first, second, *values, paired(a, b, users))]
+    return [Comparison(section, metric, k, first, second, *values, paired(a, b, first.users))]

@@ -9,10 +9,11 @@ import numpy as np
 from .atomic import atomic
 from .bench import split_of
 from .dataset import Dataset
-from .errors import RecbenchError
+from .errors import RecbenchError, UsageError
 from .interactions import Array, Interactions
 from .load import load_dataset
 from .plugins import Plugins, load_plugins
+from .run import split_names
 from .spec import Spec
 from .split import Split
 
@@ -27,18 +28,32 @@ def export_split(
 ) -> list[Path]:
     """Write train, history and targets as Parquet and CSV into a folder, and give the files.
 
+    split: of several, each gets a folder of its own in that one.
+
     Each has a line an event, oldest first, with the columns row (which sequence it belongs to; the
-    judged cases are the rows of history and targets), user, item (outside ids), and time (seconds)
-    and rating where there are any. Rows that are not judged are in train only. What comes back,
-    with a user (or row) and an item in outside ids and a rank or a score a line, is judged by
-    `recbench run --recs name=file`.
+    judged cases are the rows of history and targets; train counts its own), user, item (outside
+    ids), and time (seconds) and rating where there are any. Rows that are not judged are in train
+    only. What comes back, with a user (or row) and an item in outside ids and a rank or a score a
+    line, is judged by `recbench run --recs name=file`.
     """
     plugins = plugins or load_plugins()
-    plugins.check("splitters", Spec.parse(split))
+    splits = split_names(split)
+    if not splits:
+        raise UsageError("name a split; see: recbench splitters")
+    for one in splits:
+        plugins.check("splitters", Spec.parse(one))
     data = load_dataset(dataset, data_dir, plugins)
-    _, parts = split_of(plugins, data, split)
+    found = []
+    for one in splits:
+        name, parts = split_of(plugins, data, one)
+        folder = Path(output) / name.replace("/", "_") if splits[1:] else Path(output)
+        found += _export(data, parts, folder)
+    return found
+
+
+def _export(data: Dataset, parts: Split, folder: Path) -> list[Path]:
+    """One split into one folder."""
     judged = parts.judged
-    folder = Path(output)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         history = parts.history.take(judged)
@@ -97,7 +112,9 @@ def _write(path: Path, columns: dict[str, Array]) -> list[Path]:
 
     table = pyarrow.table(columns)
     files = [path.with_suffix(".parquet"), path.with_suffix(".csv")]
-    for file, write in zip(files, (pyarrow.parquet.write_table, pyarrow.csv.write_csv), strict=True):
+    for file, write in zip(
+        files, (pyarrow.parquet.write_table, pyarrow.csv.write_csv), strict=True
+    ):
         with atomic(file) as out:
             write(table, out)
     return files

@@ -14,6 +14,8 @@ from .interactions import Array
 from .metric import Ranking
 from .plugins import Plugins, load_plugins
 from .result import Result
+from .results import Results
+from .spec import Spec
 from .store import Store
 
 
@@ -58,7 +60,10 @@ def inspect_user(
 
     Raises UsageError for a user who is not there or not judged.
     """
+    if k < 1:
+        raise UsageError(f"k must be a whole number from 1, not {k}")
     plugins = plugins or load_plugins()
+    plugins.check("splitters", Spec.parse(split))
     bench = Bench.prepare(plugins, str(dataset), split, data_dir)
     number = bench.dataset.user(str(user))
     judged = bench.split.judged
@@ -69,11 +74,9 @@ def inspect_user(
             "or another part of it is held out"
         )
     store = Store(results)
-    section = next(
-        (one for one in store.all().sections() if one.setting.same == bench.setting.same), None
-    )
-    stored = [] if section is None else [one for one in section.results if one.ok]
-    rankings = [(one, store.ranking(one)) for one in stored]
+    mine = [one for one in store.all() if one.ok and one.setting.same == bench.setting.same]
+    best = [one for section in Results(mine, store.per_user).sections() for one in section.results]
+    rankings = [(one, store.ranking(one)) for one in best]
     targets, offsets = bench.split.wanted
     return [
         Inspection(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from .metric import Metric, Ranking, measure
 from .plugins import Plugins
 from .progress import log
 from .result import Value
-from .uncertainty import intervals, jackknife
+from .uncertainty import jackknife, summarise
 
 
 def trusted_metrics(plugins: Plugins) -> dict[str, Metric]:
@@ -32,7 +32,7 @@ def trusted_metrics(plugins: Plugins) -> dict[str, Metric]:
 
 
 def measured(
-    plugins: Plugins,
+    metrics: Mapping[str, Metric],
     ranking: Ranking,
     ks: Sequence[int],
     users: Array,
@@ -40,44 +40,41 @@ def measured(
 ) -> tuple[dict[str, Value], dict[str, Array]]:
     """Every metric at every k: its value, and its column of one number a judged row.
 
-    A metric of all lists together has no column; its interval comes from a jackknife.
+    A metric of all lists together has no column; its interval comes from a jackknife. One that
+    fails is said and left out.
     known: values found before, whose intervals stand where their means do.
     """
     values: dict[str, Value] = {}
     columns: dict[str, Array] = {}
-    for name, metric in trusted_metrics(plugins).items():
+    for name, metric in metrics.items():
+        own = _copied(ranking)
+        sure: dict[str, Value] = {}
         try:
-            found = measure(ranking, name, metric, ks)
+            found = measure(own, name, metric, ks)
             for k, (key, value) in zip(ks, found.items(), strict=True):
                 if key in known and known[key].mean == float(value.mean()):
-                    values[key] = known[key]
+                    sure[key] = known[key]
                 elif value.shape == ():
-                    values[key] = _whole(ranking, metric, k, float(value), users)
+                    sure[key] = _whole(own, metric, k, float(value), users)
         except (Exception, SystemExit) as error:
             log.error("metric %s is left out: %s", name, said(error))
-            continue
-        columns |= {key: value for key, value in found.items() if value.shape != ()}
+        else:
+            values |= sure
+            columns |= {key: value for key, value in found.items() if value.shape != ()}
     new = {key: value for key, value in columns.items() if key not in values}
     return {**summarise(new, users), **values}, columns
 
 
-def summarise(columns: Mapping[str, Array], users: Array) -> dict[str, Value]:
-    """The mean of each column, its standard error over rows and its interval over users."""
-    if not columns:
-        return {}
-    table = np.column_stack(list(columns.values()))
-    low, high = intervals(table, users)
-    rows = len(table)
-    stderr = table.std(axis=0, ddof=1) / math.sqrt(rows) if rows > 1 else np.full(len(low), np.nan)
-    return {
-        key: Value(*map(float, numbers))
-        for key, *numbers in zip(columns, table.mean(axis=0), stderr, low, high, strict=True)
-    }
-
-
-def nothing_measured(plugins: Plugins, ks: Sequence[int]) -> dict[str, Value]:
+def nothing_measured(metrics: Iterable[str], ks: Sequence[int]) -> dict[str, Value]:
     """What a failed cell has."""
-    return {f"{name}@{k}": Value() for name in plugins.metrics() for k in ks}
+    return {f"{name}@{k}": Value() for name in metrics for k in ks}
+
+
+def _copied(ranking: Ranking) -> Ranking:
+    """The same in arrays of its own: what a metric writes into it, no other metric reads."""
+    fields = [(one.name, getattr(ranking, one.name)) for one in dataclasses.fields(ranking)]
+    copies: dict[str, Any] = {key: one if one is None else np.array(one) for key, one in fields}
+    return Ranking(**copies)
 
 
 def _whole(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shlex
@@ -14,6 +15,9 @@ from typing import Any
 
 from .plugins import Offer
 
+ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+"""What a git hook sets, and what would make git look into another repository."""
+
 
 def provenance(offer: Offer | None) -> dict[str, Any]:
     """Versions, commits, machine, threads and command, for a cell of this model, if it is one.
@@ -24,7 +28,8 @@ def provenance(offer: Offer | None) -> dict[str, Any]:
     """
     versions = {"python": platform.python_version()}
     for package in ("recbench", "numpy", "torch"):
-        versions[package] = metadata.version(package)
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
     folders = {"recbench": Path(__file__).parent}
     if offer is not None:
         versions[f"plugin {offer.plugin}"] = offer.source_version()
@@ -36,7 +41,7 @@ def provenance(offer: Offer | None) -> dict[str, Any]:
         "commits": {name: commit for name, commit in commits.items() if commit},
         "machine": _machine(),
         "threads": threads(),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join([*(Path(one).name for one in sys.argv[:1]), *sys.argv[1:]]),
     }
 
 
@@ -87,12 +92,17 @@ def _commit(folder: Path) -> str:
 
 def _said(*command: str) -> str:
     """What a command prints, "" where it cannot be run."""
+    mine = {key: value for key, value in os.environ.items() if key not in ELSEWHERE}
     try:
         done = subprocess.run(  # noqa: S603  fixed commands
-            command, capture_output=True, text=True, timeout=5, check=True
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=5,
+            check=True,
+            env=mine,
         )
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()
-
-

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from .interactions import Array, Interactions
 
-BLOCK = 2**18
+BLOCK = 2**19
 """Scores that are looked at together: what a processor's cache holds."""
+
+THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+"""Blocks that are looked at side by side."""
+
+LINE = 64
+"""Scores to a multiple of which rows are filled up."""
+
+SHORT = 2**15 - LINE
+"""True values that can be added up in 16 bits."""
 
 Found = tuple[Array, Array, Array]
 """(targets,) items above each, (targets,) items tied with it, (rows, depth) the best items."""
@@ -26,12 +39,16 @@ def rank_scores(
     above = np.empty(len(targets), dtype=np.int64)
     tied = np.empty(len(targets), dtype=np.int64)
     lists = np.full((rows, depth), -1, dtype=np.int32)
-    size = max(1, min(BLOCK // max(1, n), rows))
-    room = np.empty((size, n), dtype=np.promote_types(scores.dtype, np.float32))
-    flag_room = np.empty((size, n), dtype=bool)
-    for start in range(0, rows, size):
+    wide = -(-n // LINE) * LINE  # rows that begin at the border of a line compare twice as fast
+    size = max(1, min(BLOCK // wide, -(-rows // THREADS)))
+    own = threading.local()
+
+    def rank_block(start: int) -> None:
         stop = min(start + size, rows)
-        block, flags = room[: stop - start], flag_room[: stop - start]
+        if not hasattr(own, "room"):
+            own.room = np.empty((size, wide), dtype=np.promote_types(scores.dtype, np.float32))
+            own.flags = np.zeros((size, wide), dtype=bool)
+        block, flags = own.room[: stop - start, :n], own.flags[: stop - start]
         np.copyto(block, scores[start:stop])
         part = slice(offsets[start], offsets[stop])
         row = np.repeat(np.arange(stop - start), np.diff(offsets[start : stop + 1]))
@@ -43,7 +60,10 @@ def rank_scores(
             block[row, targets[part]] = wanted
         above[part], tied[part] = _count(block, row, wanted, flags)
         if depth:
-            _list_best(block, flags, lists[start:stop])
+            _list_best(block, own.room, lists[start:stop])
+
+    with ThreadPoolExecutor(THREADS) as threads:  # numpy lets go of the lock while it works
+        list(threads.map(rank_block, range(0, rows, size)))
     return above, tied, lists
 
 
@@ -83,53 +103,62 @@ def first_not_finite(scores: Array) -> tuple[int, int] | None:
 
 def _count(block: Array, row: Array, wanted: Array, flags: Array) -> tuple[Array, Array]:
     """How many scores of its row are above, and equal to, each wanted one."""
+    n = block.shape[1]
+    alone = len(row) == len(block) and (row[1:] > row[:-1]).all()  # one target a row
     counts = []
     for compare in (np.greater, np.equal):
-        if len(row) == len(block) and (np.diff(row) == 1).all():  # one target a row
-            compare(block, wanted[:, None], out=flags)
-            counts.append([np.count_nonzero(one) for one in flags])
+        if alone:
+            compare(block, wanted[:, None], out=flags[:, :n])
+            counts.append(_true(flags))
         else:
-            counts.append(
-                [
-                    np.count_nonzero(compare(block[r], w, out=flags[0]))
-                    for r, w in zip(row, wanted, strict=True)
-                ]
-            )
+            each = zip(row, wanted, strict=True)
+            few = flags[0, :n]
+            counts.append([np.count_nonzero(compare(block[r], w, out=few)) for r, w in each])
     return np.array(counts[0], dtype=np.int64), np.array(counts[1], dtype=np.int64)
 
 
-def _list_best(block: Array, flags: Array, lists: Array) -> None:
-    """Fill lists (rows, depth) with the best items of each row, leaving out what is -inf."""
-    rows, n = block.shape
-    depth = min(lists.shape[1], n)
-    least = _least(block, depth)
-    np.greater_equal(block, least[:, None], out=flags)
-    row, item = np.divmod(np.flatnonzero(flags), n)
-    many = np.flatnonzero(np.bincount(row, minlength=rows) > 8 * depth + 64)
-    if len(many):  # a long tie: of what is equal, the first by number are enough
-        few = ~np.isin(row, many)
-        rows_found, items_found = [row[few]], [item[few]]
-        for one in many:
-            equal = np.flatnonzero(block[one] == least[one])[:depth]
-            found = np.union1d(np.flatnonzero(block[one] > least[one]), equal)
-            rows_found.append(np.full(len(found), one))
-            items_found.append(found)
-        row, item = np.concatenate(rows_found), np.concatenate(items_found)
-    order = np.lexsort((item, -block[row, item], row))
-    row, item = row[order], item[order]
-    place = np.arange(len(row)) - np.searchsorted(row, np.arange(rows))[row]
-    kept = place < depth
-    lists[row[kept], place[kept]] = item[kept]
+def _true(flags: Array) -> Array:
+    """(rows,) how many are true; much faster than count_nonzero along an axis."""
+    rows, wide = flags.shape
+    parts = [
+        np.add.reduce(flags[:, start : start + SHORT].view(np.int8), axis=1, dtype=np.int16)
+        for start in range(0, wide, SHORT)
+    ]
+    return np.sum(parts, axis=0, dtype=np.int64)
 
 
-def _least(block: Array, depth: int) -> Array:
-    """(rows,) a score that at least `depth` items of the row reach, and not many more.
+def _list_best(block: Array, room: Array, lists: Array) -> None:
+    """Fill lists (rows, depth) with the best items of each row, leaving out what is -inf.
 
-    The depth-th best of the maxima of small groups of items; never -inf.
+    Items are put into groups, and only those groups are looked at whose best item reaches the
+    depth-th best of all groups: what is listed must be in these. room: where block lies.
     """
     rows, n = block.shape
-    height = int(np.clip(n // (20 * depth), 1, 64))
+    depth = min(lists.shape[1], n)
+    height = int(np.clip(n // (20 * depth), 1, 64))  # item i is in group i % width
     width = n // height
-    best = block[:, : width * height].reshape(rows, height, width).max(axis=1)
+    even = width * height
+    best = block[:, :even].reshape(rows, height, width).max(axis=1)
     least = np.partition(best, width - depth, axis=1)[:, width - depth]
-    return np.maximum(least, np.finfo(block.dtype).min)
+    least = np.maximum(least, np.finfo(block.dtype).min)[:, None]
+    reach = best >= least
+    many = np.flatnonzero(np.count_nonzero(reach, axis=1) > 4 * depth)
+    reach[many] = False
+    tail = block[:, even:] >= least
+    tail[many] = False
+    wide, flat = room.shape[1], room.reshape(-1)
+    row, group = np.nonzero(reach)
+    place = (row * wide + group)[:, None] + np.arange(0, even, width)
+    place = place[flat.take(place) >= least[row]]
+    row, item = np.nonzero(tail)
+    places = [place, row * wide + item + even]
+    for one in many:  # a long tie: of what is equal, the first by number are enough
+        places.append(one * wide + np.flatnonzero(block[one] > least[one]))
+        places.append(one * wide + np.flatnonzero(block[one] == least[one])[:depth])
+    place = np.concatenate(places)
+    row, score = place // wide, flat.take(place)
+    order = np.lexsort((place, -score, row))
+    place, row = place[order], row[order]
+    nth = np.arange(len(row)) - np.searchsorted(row, np.arange(rows))[row]
+    kept = nth < depth
+    lists[row[kept], nth[kept]] = place[kept] % wide

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .bench import Bench
 from .columns import Column
-from .errors import RecbenchError, said
+from .errors import RecbenchError, UsageError, said
 from .interactions import Array
 from .measures import nothing_measured
 from .metric import Ranking
+from .plugins import Plugins
 from .progress import log
+from .recfile import Lines, read_lines
 from .referee import LISTED
 from .result import Result
-from .rules import Rules
 
-if TYPE_CHECKING:
-    import pandas as pd
+ELSEWHERE = "--recs"
+"""What stands in place of a plugin's name in such results."""
 
-NAMES = {
-    "row": ("row",),
-    "user": ("user", "user_id", "userid", "uid"),
-    "item": ("item", "item_id", "itemid", "iid"),
-    "rank": ("rank",),
-    "score": ("score", "prediction", "weight"),
-}
-"""What columns may be called, in any case. A rank counts before a score."""
+NOT_FOUND = np.iinfo(np.int32).max
+"""Items above a target that is not listed."""
+
+
+def check_name(plugins: Plugins, name: str) -> None:
+    """Raise UsageError for what cannot be the name of a row."""
+    if not re.fullmatch(r"[^\s:=][^\n:=]{0,99}", name):
+        raise UsageError(
+            f"--recs {name}=...: a name has up to 100 characters, and neither ':' nor '='"
+        )
+    if name in plugins.names("models"):
+        raise UsageError(f"--recs {name}=... has the name of a model; choose another")
 
 
 def judge_file(
@@ -43,148 +49,130 @@ def judge_file(
     are masked by the referee, lists must leave seen items out. What is not in the file counts as
     below all that is, a judged user without any line as not served.
     """
-    cell = bench.blank(name, "", "file", None)
+    cell = bench.blank(name, "", ELSEWHERE, None)
+    rows: dict[str, Column] = {}
     try:
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise RecbenchError(f"cannot read {path}: {error.strerror or error}") from error
-        version = hashlib.sha256(data).hexdigest()[:16]
-        cell = bench.blank(name, version, "file", None)
-        if bench.pool is not None:
-            raise RecbenchError("--candidates needs a model that can be asked; leave it out")
-        row, item, value, ranked = _read(bench, path)
-        rules = Rules(name, bench.split.history.take(bench.split.judged), bench.dataset.user_ids)
-        ranking, depth = _rank(bench, rules, row, item, value, ranked=ranked, most=max(ks))
+        data = _content(path)
+        cell = bench.blank(name, version_of(data), ELSEWHERE, None)
+        ranking, depth = _rank(bench, name, read_lines(bench, path, data), max(ks))
     except Exception as error:
         log.debug("%s failed", name, exc_info=True)
-        reason = said(error)
-        reason = reason if reason.startswith(f"{name}:") else f"{name}: {reason}"
-        nothing = nothing_measured(bench.plugins, ks)
-        return bench.finished(cell, status=f"failed: {reason}", values=nothing), {}
-    return bench.measure(cell, ranking, ks, depth=depth)
+        nothing = nothing_measured(bench.metrics, ks)
+        done = bench.finished(cell, status=f"failed: {name}: {said(error)}", values=nothing)
+    else:
+        done, rows = bench.measure(cell, ranking, ks, depth=depth)
+    return dataclasses.replace(done, provenance={**done.provenance, "file": str(path)}), rows
 
 
-def _read(bench: Bench, path: Path) -> tuple[Array, Array, Array, bool]:
-    """(lines,) judged row, item number and value of each line that concerns a judged row."""
-    import pandas as pd
+def version_of(data: bytes) -> str:
+    """What tells a file from another of the same name."""
+    return hashlib.sha256(data).hexdigest()[:16]
 
-    frame: Any
+
+def _content(path: Path) -> bytes:
     try:
-        if path.suffix.lower() in (".parquet", ".pq"):
-            frame = pd.read_parquet(path)
-        else:
-            frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except Exception as error:
-        raise RecbenchError(f"{path} cannot be read as CSV or Parquet: {said(error)}") from error
-    named = {str(column).strip().lower(): column for column in frame}
-    of = {
-        kind: named[name] for kind, names in NAMES.items() for name in reversed(names)
-        if name in named
-    }
-    if "item" not in of or not {"user", "row"} & of.keys() or not {"rank", "score"} & of.keys():
-        raise RecbenchError(
-            f"{path} has the columns {', '.join(map(str, frame))}; wanted user (or row), item, and "
-            "rank or score"
-        )
-    rows = _rows(bench, path, frame, of)
-    concerns = rows >= 0
-    if not concerns.any():
-        raise RecbenchError(f"{path} has no line for any judged user of {bench.dataset.name}")
-    if not concerns.all():
-        log.info("%s: %d lines are of users who are not judged", path, np.sum(~concerns))
-    items = _numbers("item", frame[of["item"]], bench.dataset.item_ids, path)
-    kind = "rank" if "rank" in of else "score"
-    values = pd.to_numeric(frame[of[kind]], errors="coerce").to_numpy(dtype=np.float64)
-    values[~np.isfinite(values)] = np.nan
-    bad = np.flatnonzero(np.isnan(values) & concerns)
-    if len(bad):
-        said_there = frame[of[kind]].iloc[bad[0]]
-        raise RecbenchError(f"{path} line {bad[0] + 2}: {kind} {said_there!r} is no finite number")
-    return rows[concerns], items[concerns], values[concerns], kind == "rank"
+        return path.read_bytes()
+    except OSError as error:
+        raise RecbenchError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _rows(bench: Bench, path: Path, frame: pd.DataFrame, of: dict[str, Any]) -> Array:
-    """(lines,) which judged row each line is for, -1 where its user is not judged."""
-    import pandas as pd
-
-    judged = bench.split.judged
-    if "row" in of:
-        given = pd.to_numeric(frame[of["row"]], errors="coerce").to_numpy(dtype=np.float64)
-        bad = np.flatnonzero(~np.isin(given, np.arange(len(bench.split.history))))
-        if len(bad):
-            raise RecbenchError(f"{path} line {bad[0] + 2}: there is no row {given[bad[0]]:g}")
-        place = np.full(len(bench.split.history), -1)
-        place[judged] = np.arange(len(judged))
-        return np.asarray(place[given.astype(np.int64)])
-    users = bench.split.history.users[judged]
-    if len(np.unique(users)) < len(users):
-        raise RecbenchError(
-            f"{path}: under {bench.setting.split} a user has several rows; name the row of "
-            "recbench export-split in a column `row`"
-        )
-    place = np.full(bench.setting.n_users, -1)
-    place[users] = np.arange(len(users))
-    return np.asarray(place[_numbers("user", frame[of["user"]], bench.dataset.user_ids, path)])
-
-
-def _numbers(what: str, column: Any, ids: Array, path: Path) -> Array:
-    """The numbers of outside ids."""
-    import pandas as pd
-
-    numbers = pd.Index(np.asarray(ids).astype(str)).get_indexer(column.astype(str).str.strip())
-    bad = np.flatnonzero(numbers < 0)
-    if len(bad):
-        raise RecbenchError(f"{path} line {bad[0] + 2}: no {what} {column.iloc[bad[0]]!r}")
-    return np.asarray(numbers)
-
-
-def _rank(
-    bench: Bench, rules: Rules, row: Array, item: Array, value: Array, *, ranked: bool, most: int
-) -> tuple[Ranking, int]:
-    """Where the targets are among what is listed, and how long the longest list is."""
-    n_rows, n_items = len(rules.batch), bench.setting.n_items
-    order = np.lexsort((item, value if ranked else -value, row))
-    row, item, value = row[order], item[order], value[order] * (-1 if ranked else 1)
-    keys = row * np.int64(n_items) + item
-    _, first = np.unique(keys, return_index=True)
-    if len(first) < len(keys):
-        again = int(np.setdiff1d(np.arange(len(keys)), first)[0])
-        listed = bench.dataset.item_ids[item[again]]
-        raise rules.broken(f"item {listed} is listed twice", int(row[again]))
-    same = np.flatnonzero((row[1:] == row[:-1]) & (value[1:] == value[:-1]))
-    if ranked and len(same):
-        raise rules.broken(f"rank {-value[same[0]]:g} is there twice", int(row[same[0]]))
-    if bench.setting.repeats == "first":
-        history = rules.batch
-        of = np.repeat(np.arange(n_rows, dtype=np.int64), history.lengths)
-        seen = np.isin(keys, of * n_items + history.items)
-        if ranked and seen.any():
-            at = int(np.flatnonzero(seen)[0])
-            listed = bench.dataset.item_ids[item[at]]
-            raise rules.broken(f"item {listed} is listed, but was seen already", int(row[at]))
-        row, item, value = row[~seen], item[~seen], value[~seen]
+def _rank(bench: Bench, name: str, lines: Lines, most: int) -> tuple[Ranking, int]:
+    """Where the targets are among what is listed, and up to which k that is known."""
+    if bench.pool is not None:
+        raise RecbenchError("--candidates needs a model that can be asked; leave it out")
+    split, n_items, n_rows = bench.split, bench.setting.n_items, len(bench.split.judged)
+    targets, offsets = split.wanted
+    wanted = np.repeat(np.arange(n_rows), np.diff(offsets)) * np.int64(n_items) + targets
+    keys = lines.row * np.int64(n_items) + lines.item
+    order = np.arange(len(keys))
+    if (keys[1:] < keys[:-1]).any():
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+    twice = np.flatnonzero(keys[1:] == keys[:-1])
+    if len(twice):
+        first, second = order[twice[0]], order[twice[0] + 1]
+        raise _wrong(bench, lines, second, f"is listed twice, first at {lines.where(int(first))}")
+    seen = _seen(bench, wanted)
+    masked = np.zeros(len(keys), dtype=bool)
+    place, there = _find(keys, seen)
+    masked[place[there]] = True
+    if lines.ranked and masked.any():
+        raise _wrong(bench, lines, order[masked].min(), "is listed, but was seen already")
+    order, keys = order[~masked], keys[~masked]
+    row, value = lines.row[order], lines.value[order] * (1 if lines.ranked else -1)
+    best = np.lexsort((value, row))  # equal scores stay in order of item numbers
+    row, value = row[best], value[best]
+    new = np.ones(len(best) + 1, dtype=bool)
+    new[1:-1] = (row[1:] != row[:-1]) | (value[1:] != value[:-1])
+    if lines.ranked and not new.all():
+        same = np.flatnonzero(~new)[0]
+        first, second = sorted(order[best[same - 1 : same + 1]])
+        rank = f"has the rank {lines.value[second]:g}, as at {lines.where(int(first))}"
+        raise _wrong(bench, lines, second, rank)
     lengths = np.bincount(row, minlength=n_rows)
-    longest = int(lengths.max(initial=0))
-    if longest < min(most, n_items):
-        raise rules.broken(f"its lists are too short: {longest} items, and --k asks for {most}")
-    few = int(np.count_nonzero(lengths < most))
-    if few:
+    room = n_items - np.bincount(seen // n_items, minlength=n_rows)
+    _check_length(name, lengths, room, most)
+    start = np.cumsum(lengths) - lengths
+    nth = np.arange(len(row)) - start[row]
+    width = min(max(most, LISTED), n_items)
+    kept = nth < width
+    lists = np.full((n_rows, width), -1, dtype=np.int32)
+    lists[row[kept], nth[kept]] = lines.item[order[best[kept]]]
+    place, there = _find(keys, wanted)
+    back = np.empty(len(best), dtype=np.int64)
+    back[best] = np.arange(len(best))
+    groups = np.flatnonzero(new)
+    group = np.searchsorted(groups, back[place[there]], side="right") - 1
+    above, tied = np.full(len(wanted), NOT_FOUND), np.ones(len(wanted), dtype=np.int64)
+    above[there] = groups[group] - start[wanted[there] // n_items]
+    tied[there] = groups[group + 1] - groups[group]
+    ranking = Ranking(above, tied, None if split.offsets is None else offsets, lists)
+    return bench.ranking(ranking), n_items if (lengths >= room).all() else int(lengths.max())
+
+
+def _seen(bench: Bench, wanted: Array) -> Array:
+    """Every (judged row, item), as row * n_items + item, that may not be recommended, in order."""
+    if bench.setting.repeats != "first":
+        return np.empty(0, dtype=np.int64)
+    history = bench.split.history.take(bench.split.judged)
+    row = np.repeat(np.arange(len(history)), history.lengths)
+    seen = np.sort(row * np.int64(bench.setting.n_items) + history.items)
+    seen = seen[np.append(True, seen[1:] != seen[:-1])]
+    place, there = _find(seen, wanted)
+    return np.delete(seen, place[there])
+
+
+def _find(keys: Array, wanted: Array) -> tuple[Array, Array]:
+    """Where the wanted ones are among sorted keys, and whether they are there at all."""
+    place = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
+    there = keys[place] == wanted if len(keys) else np.zeros(len(wanted), dtype=bool)
+    return place, there
+
+
+def _check_length(name: str, lengths: Array, room: Array, most: int) -> None:
+    """Say how many rows have less than k, and raise if all have.
+
+    lengths, room: (rows,) how many items each has, and could have.
+    """
+    short = lengths < np.minimum(room, most)
+    if short[room > 0].all() and room.any():
+        raise RecbenchError(
+            f"its lists are too short: the longest has {lengths.max():,} items that may be "
+            f"recommended, and --k asks for {most:,}; list more, or ask for less"
+        )
+    if short.any():
         log.warning(
             "%s: %d judged rows have fewer than %d items, %d of them none; what is missing counts "
-            "as not found", rules.name, few, most, np.count_nonzero(lengths == 0),
+            "as not found",
+            name,
+            np.count_nonzero(short),
+            most,
+            np.count_nonzero(lengths == 0),
         )
-    place = np.arange(len(row)) - np.searchsorted(row, row)
-    lists = np.full((n_rows, longest), -1, dtype=np.int32)
-    values = np.full((n_rows, longest), -np.inf)
-    lists[row, place], values[row, place] = item, value
-    targets, offsets = bench.split.wanted
-    of = np.repeat(np.arange(n_rows), np.diff(offsets))
-    hits = lists[of] == targets[:, None]
-    found, at = hits.any(axis=1), hits.argmax(axis=1)
-    mine = values[of, at][:, None]
-    above = np.where(found, (values[of] > mine).sum(axis=1), np.iinfo(np.int32).max)
-    tied = np.where(found, (values[of] == mine).sum(axis=1), 1)
-    kept = lists[:, : max(most, LISTED)]
-    several = None if bench.split.offsets is None else offsets
-    return bench.ranking(Ranking(above, tied, several, kept)), longest
+
+
+def _wrong(bench: Bench, lines: Lines, line: int, what: str) -> RecbenchError:
+    item = bench.dataset.item_ids[lines.item[line]]
+    return RecbenchError(
+        f"{lines.where(int(line))}: item {item} of user {bench.users[lines.row[line]]} {what}"
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .bench import Bench
+from .candidates import read_candidates
 from .columns import Column
 from .errors import RecbenchError, UsageError, said
 from .inside import Inside
@@ -15,6 +16,7 @@ from .isolation import AVAILABLE, Isolation, Limits
 from .load import find_dataset, load_dataset
 from .plugins import Plugins, load_plugins
 from .progress import log
+from .recs import check_name
 from .result import Result
 from .results import Results
 from .section import RANKED_BY
@@ -69,10 +71,11 @@ def run(
     plugins = plugins or load_plugins()
     ks = [ks] if isinstance(ks, int) else list(ks)
     seeds = [seed] if isinstance(seed, int) else list(dict.fromkeys(seed))
-    splits = split_names(split) if isinstance(split, str) else list(split)
+    splits = list(dict.fromkeys(split_names(split) if isinstance(split, str) else split))
     dataset = str(dataset)
     specs = _names(models)
-    _check(plugins, specs, recs or {}, dataset, splits, ks, seeds, metrics)
+    sample = None if candidates is None else str(candidates)
+    _check(plugins, specs, recs or {}, dataset, splits, ks, seeds, metrics, sample)
     store = None if results is None else Store(results).ready()
     home: Isolation | Inside
     if in_process or not AVAILABLE:
@@ -87,9 +90,8 @@ def run(
         found: list[Result] = []
         columns: dict[str, Mapping[str, Column]] = {}
         unstored: list[Result] = []
-        sample = None if candidates is None else str(candidates)
-        for one in splits:
-            bench = Bench.of(plugins, data, one, sample, dataset)
+        benches = [Bench.of(plugins, data, one, sample, dataset) for one in splits]
+        for bench in benches:
             if store is not None and bench.pool is not None:
                 _store_candidates(store, bench)
             work = Work(bench, store, home, ks, device, force)
@@ -122,6 +124,7 @@ def _check(
     ks: Sequence[int],
     seeds: Sequence[int],
     metrics: Sequence[str],
+    candidates: str | None,
 ) -> None:
     """Raise UsageError for what cannot work, before anything is computed."""
     if not specs and not recs:
@@ -131,8 +134,9 @@ def _check(
     if not splits or not seeds:
         raise UsageError("name at least one split and one seed")
     for name in recs:
-        if name in specs:
-            raise UsageError(f"--recs {name}=... has the name of a model; choose another")
+        check_name(plugins, name)
+    if candidates is not None:
+        read_candidates(candidates)
     for spec in map(Spec.parse, specs):
         if not plugins.lost(spec.name):
             plugins.check("models", spec)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from .columns import Column
-from .interactions import Array
-from .leakage import Leakage
+from .errors import said
+from .footer import footer_of
 from .metric import Metric, Ranking
-from .result import Result, Setting, Value
+from .progress import log
+from .result import Result, Setting
+from .row import Columns, Row
 from .segments import by_segment
-from .uncertainty import holm, intervals, pvalues
+from .uncertainty import holm, pvalues
 
 RANKED_BY = "ndcg"
 """The metric that orders tables, best first."""
@@ -24,59 +27,6 @@ FLOOR = "popular"
 """The model that every other one must beat."""
 
 ALPHA = 0.05
-
-Columns = Callable[[Result], Mapping[str, Column]]
-"""The stored columns of a result; none where there are none."""
-
-
-@dataclass(frozen=True, eq=False)
-class Row:
-    """One line of a table: a model, over the seeds that gave numbers.
-
-    results: a cell a seed; where every seed failed, what is left of them.
-    """
-
-    model: str
-    results: tuple[Result, ...]
-    columns: Columns = field(repr=False)
-
-    @property
-    def ok(self) -> bool:
-        """Whether there are numbers."""
-        return self.results[0].ok
-
-    @property
-    def seeds(self) -> list[int]:
-        """The seeds it ran with."""
-        return sorted({one.seed for one in self.results if one.seed is not None})
-
-    def per_row(self, metric: str, k: int) -> Array | None:
-        """(judged rows,) the mean over seeds of each row's value; None if that is not known."""
-        found = [self.columns(one).get(f"{metric}@{k}") for one in self.results]
-        kept = [one for one in found if isinstance(one, np.ndarray)]
-        return np.mean(kept, axis=0) if len(kept) == len(found) else None
-
-    def value(self, metric: str, k: int) -> Value:
-        """The mean over seeds; its interval is over users, of what each user has on average."""
-        values = [one.value(metric, k) for one in self.results]
-        if len(values) == 1:
-            return values[0]
-        rows = self.per_row(metric, k)
-        if rows is None:
-            return Value(*np.mean(values, axis=0).tolist())
-        low, high = intervals(rows[:, None], np.asarray(self.columns(self.results[0])["user"]))
-        stderr = float(rows.std(ddof=1) / math.sqrt(len(rows))) if len(rows) > 1 else math.nan
-        return Value(float(rows.mean()), stderr, float(low[0]), float(high[0]))
-
-    def spread(self, metric: str, k: int) -> float:
-        """The standard deviation over seeds; NaN for one seed."""
-        means = [one.value(metric, k).mean for one in self.results]
-        return float(np.std(means, ddof=1)) if len(means) > 1 else math.nan
-
-    def cost(self, name: str) -> float:
-        """The mean over seeds of a result's cost, such as `fit_seconds`; NaN if not known."""
-        found = [getattr(one, name) for one in self.results]
-        return float(np.mean([math.nan if one is None else one for one in found]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,11 +53,11 @@ class Section:
             Row(model, tuple([one for one in group if one.ok] or group), self.columns)
             for model, group in groups.items()
         ]
-        shared = [set.intersection(*(one.ks for one in row.results)) for row in rows if row.ok]
+        shared = [row.ks for row in rows if row.ok]
         k = max(set.intersection(*shared), default=0) if shared else 0
 
         def place(row: Row) -> tuple[bool, float, str]:
-            mean = row.value(RANKED_BY, k).mean
+            mean = row.mean(RANKED_BY, k)
             return (not row.ok, math.inf if math.isnan(mean) else -mean, row.model)
 
         return sorted(rows, key=place)
@@ -137,32 +87,38 @@ class Section:
         """Model -> p of its being as good as the best of the column; 1 for the best itself.
 
         Paired t-tests over users (Smucker, Allan & Carterette, CIKM 2007), by Holm's correction
-        over all models of the column. Empty where there is nothing to compare.
+        over all models of the column. Empty where there is nothing to compare, or no best.
         """
-        found = {row.model: row.per_row(metric, k) for row in self.rows if row.ok}
-        known = {model: one for model, one in found.items() if one is not None}
-        if len(known) < 2:
+        given = [(row, row.per_row(metric, k)) for row in self.rows if row.ok]
+        known = [(row, values) for row, values in given if values is not None]
+        rows = [row for row, _ in known]
+        if len(rows) < 2 or not all(row.measures_hits(metric, k) for row in rows):
             return {}
-        table = np.column_stack(list(known.values()))
+        table = np.column_stack([values for _, values in known])
         best = int(table.mean(axis=0).argmax())
-        first = next(row for row in self.rows if row.model in known)
-        p = pvalues(table, best, np.asarray(self.columns(first.results[0])["user"]))
+        p = pvalues(table, best, rows[0].users)
         others = np.arange(len(p)) != best
         p[others] = holm(p[others])
-        return dict(zip(known, map(float, p), strict=True))
+        return {row.model: float(one) for row, one in zip(rows, p, strict=True)}
 
     def level_with_best(self, metric: str, k: int) -> set[str]:
         """The best model of a column, and those that cannot be told from it."""
         return {model for model, p in self.p_of_best(metric, k).items() if not p < ALPHA}
 
-    def by_segment(self, metric: str, k: int) -> dict[str, tuple[int, dict[str, float]]]:
-        """Segment -> (its judged rows, model -> mean over seeds), by popularity and by history."""
-        found: dict[str, tuple[int, dict[str, float]]] = {}
-        for row in (one for one in self.rows if one.ok):
-            cells = [_by_segment(self.columns(one), metric, self.segments, k) for one in row.results]
-            for name, (n, _) in cells[0].items():
-                values = [cell[name][1] for cell in cells]
-                found.setdefault(name, (n, {}))[1][row.model] = float(np.mean(values))
+    def by_segment(self, k: int) -> dict[str, dict[str, tuple[int, dict[str, float]]]]:
+        """Metric -> segment -> (its judged rows, model -> mean over seeds).
+
+        By popularity and by history, as in `segments.by_segment`; metrics that cannot be measured
+        from ranks alone are not there.
+        """
+        found: dict[str, dict[str, tuple[int, dict[str, float]]]] = {}
+        for row in (one for one in self.rows if one.ok and k in one.ks):
+            cells = [_by_segment(self.columns(one), self.segments, k) for one in row.results]
+            for metric, parts in cells[0].items():
+                for name, (n, _) in parts.items():
+                    values = [cell[metric][name][1] for cell in cells if metric in cell]
+                    models = found.setdefault(metric, {}).setdefault(name, (n, {}))[1]
+                    models[row.model] = float(np.sum(values) / len(values))
         return found
 
     @cached_property
@@ -173,49 +129,31 @@ class Section:
             return set()
         found = set()
         for row in self.rows:
-            shared = floor.results[0].ks.intersection(*(one.ks for one in row.results))
-            if row.ok and row is not floor and shared:
-                k = max(shared)
-                if not row.value(RANKED_BY, k).mean > floor.value(RANKED_BY, k).mean:
-                    found.add(row.model)
+            k = max(floor.ks & row.ks, default=0)
+            above = row.mean(RANKED_BY, k) > floor.mean(RANKED_BY, k)
+            if row.ok and row is not floor and k and not above:
+                found.add(row.model)
         return found
 
     @property
     def footer(self) -> list[str]:
         """What a reader must know to trust the table, a sentence each."""
-        of = self.setting
-        judged = f"{of.users:,} users judged"
-        if of.rows != of.users:
-            judged = f"{of.rows:,} rows of {judged}"
-        if of.targets != of.rows:
-            judged += f" on {of.targets:,} targets"
-        if of.unjudged:
-            judged += f", {of.unjudged:,} are not"
-        masked = (
-            "a repeated item counts once per user and seen items are masked"
-            if of.repeats == "first"
-            else "repeats are kept and nothing is masked"
-        )
-        seeds = ", ".join(map(str, self.seeds)) or "none needed"
-        size = f"{of.n_items:,} items in the catalogue, {of.n_events:,} events"
-        ranking = "Full ranking"
-        if of.candidates:
-            ranking = f"Ranked among {of.candidates} candidates, the same for every model"
-        return [
-            f"{of.dataset}: {judged}; {size}; {masked}.",
-            f"Split {of.split}; order {of.order}; seeds: {seeds}.",
-            f"{ranking}, ties by exact expectation; [] is the 95% bootstrap interval over users.",
-            *Leakage(of.later, of.tied, of.targets).sentences,
-            *(f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in of.notes),
-        ]
+        return footer_of(self.setting, self.seeds)
 
 
 def _by_segment(
-    columns: Mapping[str, Column], metric: str, metrics: Mapping[str, Metric], k: int
-) -> dict[str, tuple[int, float]]:
-    """Segment -> (its judged rows, mean) of one result."""
+    columns: Mapping[str, Column], metrics: Mapping[str, Metric], k: int
+) -> dict[str, dict[str, tuple[int, float]]]:
+    """Metric -> segment -> (its judged rows, mean) of one result."""
     if not {"segment", "history", "above"} <= columns.keys():
         return {}
     segment, history = columns["segment"], np.asarray(columns["history"])
     flat = segment[0] if isinstance(segment, tuple) else segment
-    return by_segment(Ranking.of_columns(columns), flat, history, metrics[metric], k)
+    ranking = dataclasses.replace(Ranking.of_columns(columns), lists=None)
+    found = {}
+    for name, metric in metrics.items():
+        try:
+            found[name] = by_segment(ranking, flat, history, metric, k)
+        except (Exception, SystemExit) as error:
+            log.debug("%s by segment: %s", name, said(error))
+    return found

@@ -18,14 +18,11 @@ def popularity_of(popularity: Array, items: Array) -> Array:
     popularity: (n_items,) training events; items of equal popularity are in one segment.
     """
     order = np.argsort(-popularity, kind="stable")
-    before = np.concatenate([[0], np.cumsum(popularity[order])[:-1]])
-    share = np.empty(len(popularity))
-    share[order] = before / max(1, popularity.sum())
+    before = np.concatenate([[0], np.cumsum(popularity[order])])
     first = np.searchsorted(-popularity[order], -popularity)  # ties share the place of their first
-    share = share[order][first]
-    segment = np.minimum(np.floor(share * 3), 2).astype(np.int8)
+    segment = np.minimum(before[first] * 3 // max(1, before[-1]), 2)
     segment[popularity == 0] = 2
-    return segment[items]
+    return np.asarray(segment.astype(np.int8)[items])
 
 
 def history_cuts(lengths: Array) -> Array:
@@ -48,7 +45,7 @@ def by_segment(
     low, high = history_cuts(lengths)
     for name, chosen in (
         (f"history <= {low:,}", lengths <= low),
-        (f"history {low + 1:,}-{high:,}", (lengths > low) & (lengths <= high)),
+        (f"history {_span(low + 1, high)}", (lengths > low) & (lengths <= high)),
         (f"history > {high:,}", lengths > high),
     ):
         parts[name] = ranking.take(np.flatnonzero(chosen))
@@ -57,3 +54,7 @@ def by_segment(
         for name, part in parts.items()
         if len(part)
     }
+
+
+def _span(first: int, last: int) -> str:
+    return f"{first:,}" if first == last else f"{first:,}-{last:,}"

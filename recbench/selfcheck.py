@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,13 +18,19 @@ from .hookspecs import hookimpl
 from .interactions import Array, Interactions
 from .load import load_dataset
 from .plugins import load_plugins
-from .result import Value
+from .result import Result
 from .run import run
 from .split import Split
 
 KS = (1, 5, 10)
-SURE = 3.29
-"""Standard errors that chance may be off: once in a thousand times by luck."""
+
+DRAWS = 20
+"""How often targets are drawn for each row, if that makes no more than MOST scores."""
+
+MOST = 3 * 10**8
+
+LUCK = 1e-4
+"""How likely it is that a right referee is found wrong by chance, for each number at most."""
 
 
 @dataclass(frozen=True)
@@ -44,43 +51,42 @@ def selfcheck(
 ) -> list[Check]:
     """Judge an oracle, a constant, a lover of seen items and shuffled targets on a dataset.
 
-    The oracle, who knows the targets, must get 1; the constant what random orders give on
-    average; liking what is masked must change nothing; and nobody may do better than chance at
-    finding targets that were drawn at random.
+    The oracle, who knows the targets, must get exactly 1; the constant what random orders give on
+    average; liking what is masked must change nothing; and nobody may find targets that are
+    shuffled over all items of the catalogue that may be recommended better or worse than chance.
     """
     plugins = load_plugins()
     data = load_dataset(dataset, data_dir, plugins)
     _, parts = split_of(plugins, data, split)
-    drawn = Shuffled(parts, data)
-    models = {
-        "oracle": lambda: Oracle(parts),
-        "constant": Constant,
-        "loves-seen": LovesSeen,
-    }
+    shuffled = Shuffled(parts, data)
     mine = SimpleNamespace(
-        recbench_models=hookimpl(_named("recbench_models", models)),
-        recbench_splitters=hookimpl(_named("recbench_splitters", {"shuffled": lambda: drawn})),
-        recbench_datasets=hookimpl(_named("recbench_datasets", {"checked": lambda: data})),
+        recbench_models=_hook(
+            "recbench_models",
+            {
+                "selfcheck-oracle": lambda: Oracle(parts),
+                "selfcheck-constant": Constant,
+                "selfcheck-loves-seen": LovesSeen,
+            },
+        ),
+        recbench_splitters=_hook("recbench_splitters", {"selfcheck-shuffled": lambda: shuffled}),
+        recbench_datasets=_hook("recbench_datasets", {"selfcheck-data": lambda: data}),
     )
-    how = {"plugins": load_plugins(selfcheck=mine), "ks": KS, "results": None, "metrics": ("ndcg",)}
-    text = f"checked:repeats={data.repeats}"
+    text = f"selfcheck-data:repeats={data.repeats}"
+    how: dict[str, Any] = {"plugins": load_plugins(selfcheck=mine), "ks": KS, "results": None}
+    names = ["selfcheck-oracle", "selfcheck-constant", "selfcheck-loves-seen"]
+    oracle, constant, loves = run(names, text, split=split, **how)
     checks = []
-    oracle, constant, loves = run([*models], text, split=split, **how)  # type: ignore[arg-type]
-    unmasked = data.repeats != "first"
     for k in KS:
         for metric in ("ndcg", "recall"):
-            ideal = 1.0 if metric == "ndcg" else _most(parts, k)
-            checks.append(_equal(f"oracle, {metric}@{k}", ideal, oracle.value(metric, k)))
-            expected = _chance(parts, data, metric, k)
-            checks.append(_equal(f"constant, {metric}@{k}", expected, constant.value(metric, k)))
-            if not unmasked:
-                got = loves.value(metric, k)
-                checks.append(_equal(f"loves seen items, {metric}@{k}", expected, got))
-    shuffled = run(["oracle", "popular"], text, split="shuffled", **how)  # type: ignore[arg-type]
-    for one in shuffled:
+            checks.append(_equal("oracle", oracle, metric, k, _most(parts, metric, k)))
+            chance = _chance(parts, data, metric, k)[0]
+            checks.append(_equal("constant", constant, metric, k, chance))
+            if data.repeats == "first" and not _any_seen(parts):
+                checks.append(_equal("loves seen items", loves, metric, k, chance))
+    for one in run(["selfcheck-oracle", "popular"], text, split="selfcheck-shuffled", **how):
         for k in KS:
-            chance = _chance(drawn.parts, data, "ndcg", k)
-            checks.append(_near(f"{one.model}, shuffled, ndcg@{k}", chance, one.value("ndcg", k)))
+            name = f"{one.model.removeprefix('selfcheck-')}, shuffled targets"
+            checks.append(_near(name, one, k, *_chance(shuffled.parts, data, "ndcg", k)))
     return checks
 
 
@@ -110,38 +116,43 @@ class Oracle(Constant):
     """Knows the targets of a split."""
 
     def __init__(self, split: Split) -> None:
-        targets, offsets = split.wanted
         history = split.history.take(split.judged)
         self.known = {
-            (int(user), items.tobytes()): targets[offsets[row] : offsets[row + 1]]
-            for row, (user, items) in enumerate(
-                zip(history.users, history.sequences(), strict=True)
+            (user, items.tobytes()): targets
+            for user, items, targets in zip(
+                history.users.tolist(), history.sequences(), _targets(split), strict=True
             )
         }
 
     def score(self, history: Interactions) -> Array:
         """The targets above everything else."""
         scores = np.zeros((len(history), history.n_items))
-        for row, (user, items) in enumerate(zip(history.users, history.sequences(), strict=True)):
-            targets = self.known.get((int(user), items.tobytes()), ())
+        rows = zip(history.users.tolist(), history.sequences(), strict=True)
+        for row, (user, items) in enumerate(rows):
+            targets = self.known.get((user, items.tobytes()), ())
             scores[row, targets] = np.arange(len(targets), 0, -1)
         return scores
 
 
 class Shuffled:
-    """The same rows with targets drawn at random among what each has not seen."""
+    """Splits into the same rows several times, with a target drawn among what each may be given."""
 
     def __init__(self, split: Split, data: Dataset) -> None:
-        draw = np.random.default_rng(0)
-        history = split.history.take(split.judged)
-        targets = np.array(
-            [
-                draw.choice(np.setdiff1d(np.arange(data.interactions.n_items), items))
-                if data.repeats == "first"
-                else draw.integers(data.interactions.n_items)
-                for items in history.sequences()
-            ]
-        )
+        n_items, rows = data.interactions.n_items, len(split.judged)
+        draws = int(np.clip(MOST // max(1, rows * n_items), 1, DRAWS))
+        # seeded by the content: whatever made the data does not use the same random numbers
+        draw = np.random.default_rng(int(split.fingerprint()[:16], 16))
+        history = split.history.take(np.tile(split.judged, draws))
+        row = np.repeat(np.arange(len(history), dtype=np.int64), history.lengths)
+        seen = np.unique(row * n_items + history.items)
+        row, item = np.divmod(seen if data.repeats == "first" else seen[:0], n_items)
+        first = np.searchsorted(row, np.arange(len(history) + 1))
+        nth = draw.integers(0, np.maximum(n_items - np.diff(first), 1))  # of what is not seen
+        before = item - (np.arange(len(row)) - first[row])  # how many are not, below each seen item
+        keys = row * (n_items + 1) + before
+        wanted = np.arange(len(history)) * (n_items + 1) + nth
+        targets = nth + np.searchsorted(keys, wanted, side="right") - first[:-1]
+        targets[targets >= n_items] = -1  # all is seen: not judged
         self.parts = Split(split.train, history, targets)
 
     def split(self, interactions: Interactions) -> Split:  # noqa: ARG002
@@ -149,40 +160,66 @@ class Shuffled:
         return self.parts
 
 
-def _named(hook: str, given: dict[str, Any]) -> Any:
+def _hook(name: str, given: dict[str, Any]) -> Any:
     def answer() -> dict[str, Any]:
         return given
 
-    answer.__name__ = hook
-    return answer
+    answer.__name__ = name
+    return hookimpl(answer)
 
 
-def _chance(split: Split, data: Dataset, metric: str, k: int) -> float:
-    """What a random order of the items that may be recommended gives on average."""
-    targets, offsets = split.wanted
+def _targets(split: Split) -> Iterator[Array]:
+    """The targets of each judged row."""
+    items, offsets = split.wanted
+    return (items[a:b] for a, b in itertools.pairwise(offsets))
+
+
+def _any_seen(split: Split) -> bool:
+    """Whether some row must find what it has had; it then is no ground for a check."""
     history = split.history.take(split.judged)
-    total = Fraction(0)
-    for row, items in enumerate(history.sequences()):
-        mine = targets[offsets[row] : offsets[row + 1]]
+    return any(
+        np.isin(mine, items).any()
+        for mine, items in zip(_targets(split), history.sequences(), strict=True)
+    )
+
+
+def _chance(split: Split, data: Dataset, metric: str, k: int) -> tuple[float, float]:
+    """The mean over rows of what a random order of what may be recommended gives on average.
+
+    And its variance, where each row has one target. Computed without the referee's code.
+    """
+    gains = [1.0 if metric == "recall" else 1 / math.log2(rank + 1) for rank in range(1, k + 1)]
+    means, variances = [], []
+    history = split.history.take(split.judged)
+    for mine, items in zip(_targets(split), history.sequences(), strict=True):
         masked = len(set(items.tolist()) - set(mine.tolist())) if data.repeats == "first" else 0
         among = data.interactions.n_items - masked
-        gains = [1.0 if metric == "recall" else 1 / math.log2(r + 1) for r in range(1, k + 1)]
-        ideal = len(mine) if metric == "recall" else sum(gains[: len(mine)])
-        total += Fraction(sum(gains[:among]) * len(mine) / among / ideal)
-    return float(total / len(history))
+        n = len(mine)
+        ideal = n if metric == "recall" else math.fsum(gains[:n])
+        means.append(math.fsum(gains[:among]) * n / among / ideal)
+        variances.append(math.fsum(gain**2 for gain in gains[:among]) / among - means[-1] ** 2)
+    return math.fsum(means) / len(means), math.fsum(variances) / len(means) ** 2
 
 
-def _most(split: Split, k: int) -> float:
-    """The recall that nobody can exceed, where a row has more targets than k."""
+def _most(split: Split, metric: str, k: int) -> float:
+    """What nobody can exceed: 1, but for recall where a row has more targets than k."""
     counts = np.diff(split.wanted[1])
-    return float((np.minimum(counts, k) / counts).mean())
+    return 1.0 if metric == "ndcg" else float((np.minimum(counts, k) / counts).mean())
 
 
-def _equal(name: str, wanted: float, got: Value) -> Check:
-    holds = abs(got.mean - wanted) < 1e-12
-    return Check(name, f"{wanted:.12f}", f"{got.mean:.12f}", holds)
+def _equal(name: str, got: Result, metric: str, k: int, wanted: float) -> Check:
+    """Exact: 1 to the last bit, all else but for how sums are rounded."""
+    value = got.value(metric, k).mean
+    holds = value == wanted if wanted == 1 else abs(value - wanted) < 1e-12
+    text = f"{value:.12f}" if got.ok else got.status
+    return Check(f"{name}, {metric}@{k}", f"{wanted:.12f}", text, holds)
 
 
-def _near(name: str, wanted: float, got: Value) -> Check:
-    holds = abs(got.mean - wanted) <= SURE * max(got.stderr, 1e-12)
-    return Check(name, f"{wanted:.4f} by chance", f"{got.mean:.4f} ±{got.stderr:.4f}", holds)
+def _near(name: str, got: Result, k: int, chance: float, variance: float) -> Check:
+    """By Bernstein's inequality: it needs no normal distribution, which a few hits do not have."""
+    value, rows = got.value("ndcg", k), got.setting.rows
+    luck = math.log(2 / LUCK)
+    bound = math.sqrt(2 * variance * luck) + luck / (3 * rows)
+    text = f"{value.mean:.4f} [{value.low:.4f}, {value.high:.4f}]" if got.ok else got.status
+    holds = abs(value.mean - chance) <= bound
+    return Check(f"{name}, ndcg@{k}", f"{chance:.4f} ±{bound:.4f}", text, holds)

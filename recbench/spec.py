@@ -50,6 +50,14 @@ class Spec:
         return f"{self.name}:{options}" if options else self.name
 
 
+def seed_of(factory: Callable[..., Any], spec: Spec, seed: int) -> int | None:
+    """The seed that a model will get: none, its own option's, or the run's."""
+    if "seed" not in parameters(factory)[0]:
+        return None
+    own = spec.options.get("seed", "")
+    return int(own) if own.removeprefix("-").isdigit() else seed
+
+
 def build(
     what: str,
     factory: Callable[..., Any],

@@ -16,6 +16,7 @@ from .errors import RecbenchError, said
 from .interactions import Array
 from .merge import merge
 from .metric import Ranking
+from .newest import newest
 from .progress import log
 from .result import Result, Setting, to_json
 from .results import Results
@@ -60,23 +61,23 @@ class Store:
         return result if result and result.ok and result.key == cell.key else None
 
     def all(self) -> Results:
-        """The newest whole result of each cell; what is damaged or outdated is said, and left out.
+        """The newest whole results, by dataset and split.
 
-        Outdated: a newer result has the same model, seed, dataset, split and protocol by name.
+        What is damaged, or outdated by newer code, is left out, which is said on the log and by
+        `Results.left_out`.
         """
-        newest: dict[Any, Result] = {}
-        outdated = 0
+        left: list[str] = []
+        found: dict[str, Result] = {}
         for path in sorted(self.folder.glob("*/*/*.json")):
-            result = self._read(path, "left out")
-            if result is None:
-                continue
-            of = (*result.setting.same, result.model, result.seed)
-            outdated += of in newest
-            if of not in newest or newest[of].finished < result.finished:
-                newest[of] = result
+            result = self._read(path, "left out", left)
+            if result and result.finished >= found.get(result.key, result).finished:
+                found[result.key] = result
+        kept, outdated = newest(found.values())
         if outdated:
-            log.info("%d results of earlier versions of a model are left out", outdated)
-        return Results(newest.values(), self.per_user)
+            of = ", ".join(sorted({one.model for one in outdated}))
+            left.append(f"{len(outdated)} results that newer code has outdated, of {of}")
+            log.info("%s: left out", left[-1])
+        return Results(kept, self.per_user, left_out=left)
 
     def write(self, result: Result, rows: Columns) -> Result:
         """Keep a cell, and give it as it is stored now.
@@ -167,14 +168,16 @@ class Store:
             save(passing)
         return folder
 
-    def _read(self, path: Path, so: str) -> Result | None:
-        """A stored result; None where there is none or, said, where it is damaged."""
+    def _read(self, path: Path, so: str, told: list[str] | None = None) -> Result | None:
+        """A stored result; None where there is none or, said and told, where it is damaged."""
         try:
             return self._load(path)
         except FileNotFoundError:
             return None
         except (OSError, RecbenchError) as error:
             log.warning("%s; it is %s", said(error), so)
+            if told is not None:
+                told.append(said(error))
             return None
 
     def _load(self, path: Path) -> Result:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from .interactions import Array
+from .result import Value
 
 RESAMPLES = 10_000
 LEVEL = 0.95
@@ -17,6 +18,7 @@ MOST_UNITS = 10_000
 """Above this many users, groups of users are resampled."""
 CELLS = 1 << 21  # draws in memory at a time, 16 MB an array; smaller ones make BLAS threads wait
 TIE = 1e-12  # differences up to this are rounding
+DIGITS = 12  # what is left of a sum, whatever the number of threads that added it up
 
 
 def intervals(
@@ -55,8 +57,26 @@ def intervals(
         addends = np.vstack([sums[known], np.bincount(units, minlength=count)])
         totals = np.hstack([addends @ times.T for times in _draws(count, resamples, random)])
         means = totals[:-1] / totals[-1]
-        bounds[:, known] = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=1)
+        found = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=1)
+        bounds[:, known] = np.round(found, DIGITS)
     return bounds[0], bounds[1]
+
+
+def summarise(columns: Mapping[str, Array], users: Array) -> dict[str, Value]:
+    """The mean of each column, its standard error over rows and its interval over users.
+
+    columns: (rows,) float64 each. users: (rows,), as in `intervals`.
+    """
+    if not columns:
+        return {}
+    table = np.column_stack(list(columns.values()))
+    low, high = intervals(table, users)
+    rows = len(table)
+    stderr = table.std(axis=0, ddof=1) / math.sqrt(rows) if rows > 1 else np.full(len(low), np.nan)
+    return {
+        key: Value(*map(float, numbers))
+        for key, *numbers in zip(columns, table.mean(axis=0), stderr, low, high, strict=True)
+    }
 
 
 @dataclass(frozen=True)

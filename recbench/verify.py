@@ -3,39 +3,76 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .bench import Bench
+from .columns import read_bytes
 from .errors import RecbenchError, UsageError, said
 from .inside import Inside
 from .isolation import AVAILABLE, Isolation, Limits
+from .newest import newest
 from .plugins import Plugins, load_plugins
 from .progress import log
-
-from .result import Result
-from .store import Store
+from .recs import ELSEWHERE, judge_file, version_of
+from .result import Result, Value
+from .seal import opened
 
 EXACT = 1e-9
-"""What a number may be off where the arithmetic is the same: sums in another order."""
+"""What a number may be off, in parts of itself if it is above 1, where the arithmetic is the same:
+sums in another order."""
+
+OURS = re.compile(r"-[0-9a-f]{8}\.json")
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of a cell as it was stored and as it came out now; `bound`: what it may be off."""
+
+    name: str
+    stored: float
+    now: float
+    bound: float
+
+    @property
+    def off(self) -> float:
+        """How far it is off; infinite where only one of the two is a number."""
+        if math.isnan(self.stored) or math.isnan(self.now):
+            return 0.0 if math.isnan(self.stored) and math.isnan(self.now) else math.inf
+        return abs(self.now - self.stored)
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is within its bound."""
+        return self.off <= self.bound
 
 
 @dataclass(frozen=True)
 class Verified:
     """A stored cell and its rerun.
 
-    worst: the value that is furthest off its bound, with what was stored and found, and that
-        bound; empty where it could not be run. compared: how many values. reason: why it does not
-        hold, or what to know.
+    path: its JSON. result: what that holds, None where it is damaged. numbers: all of them, none
+    where it could not be run. reason: why that is so, or what to know.
     """
 
-    result: Result
-    holds: bool
-    compared: int
-    worst: tuple[str, float, float, float] | None
-    reason: str
+    path: Path
+    result: Result | None
+    numbers: list[Number] = field(default_factory=list)
+    reason: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it was run, and every number is within its bound."""
+        return bool(self.numbers) and all(one.holds for one in self.numbers)
+
+    @property
+    def furthest(self) -> Number | None:
+        """The number that is furthest off, in parts of its bound."""
+        parts = {one: one.off / one.bound if one.bound else one.off for one in self.numbers}
+        return max(parts, key=lambda one: (not one.holds, parts[one])) if parts else None
 
 
 def verify(
@@ -50,44 +87,81 @@ def verify(
     """Run every cell again that is stored under the paths, files or folders.
 
     bound: how far each number may be off. By default EXACT for models that take no seed and where
-    machine, threads and versions are those of the stored cell; else, because training adds up in
-    another order, the standard error of the number.
+        machine, threads and versions are those of the stored cell; else, because training adds up
+        in another order, the standard error of the number.
     dataset: where the data are, if no longer under the name that they had.
+
+    Of the cells of one model, seed, data and split only the newest is run, and those that failed
+    have nothing to compare. Raises UsageError where there is nothing to run.
     """
+    if bound is not None and not bound >= 0:
+        raise UsageError(f"bound must be a number from 0, not {bound}")
     plugins = plugins or load_plugins()
-    cells = _stored(paths)
+    cells = _newest(paths)
     home: Any = Isolation(plugins, Limits()) if AVAILABLE else Inside(plugins)
+    benches: dict[Any, Bench | str] = {}
+    found = []
     with home:
-        benches: dict[Any, Bench | str] = {}
-        found = []
-        for cell in cells:
+        for path, cell in cells:
+            if isinstance(cell, str):
+                found.append(Verified(path, None, reason=cell))
+                continue
             if cell.setting.same not in benches:
                 benches[cell.setting.same] = _bench(plugins, cell, dataset, data_dir)
             bench = benches[cell.setting.same]
             if isinstance(bench, str):
-                found.append(Verified(cell, False, 0, None, bench))
+                found.append(Verified(path, cell, reason=bench))
                 continue
             log.info("%s on %s: again", cell.model, cell.setting.dataset)
-            found.append(_again(bench, cell, home, device, bound))
+            try:
+                again = _again(bench, cell, home, device)
+            except RecbenchError as error:
+                found.append(Verified(path, cell, reason=said(error)))
+                continue
+            found.append(_compared(path, cell, again, bound))
     return found
 
 
-def _stored(paths: Sequence[str | Path]) -> list[Result]:
-    """The cells under the paths. Raises UsageError where there are none."""
-    files: list[Path] = []
-    for path in map(Path, paths):
-        files += sorted(path.rglob("*.json")) if path.is_dir() else [path]
-    cells = {}
-    for file in files:
-        if len(file.resolve().parents) > 2 and not any(
-            part.endswith(".model") for part in file.parts
-        ):
-            for one in Store(file.resolve().parents[2]).all():
-                if Store(file.resolve().parents[2]).path(one) == file.resolve() and one.ok:
-                    cells[one.key] = one
-    if not cells:
-        raise UsageError(f"no stored cell under {', '.join(map(str, paths))}")
-    return list(cells.values())
+def _newest(paths: Sequence[str | Path]) -> list[tuple[Path, Result | str]]:
+    """The cells that have numbers and are not outdated, and those whose files are damaged."""
+    damaged: dict[Path, str] = {}
+    cells: dict[str, tuple[Path, Result]] = {}
+    failed = 0
+    for path, cell in _found(paths):
+        if isinstance(cell, str):
+            damaged[path] = cell
+        elif cell.ok:
+            cells[cell.key] = path, cell
+        else:
+            failed += 1
+    stands, outdated = newest(cell for _, cell in cells.values())
+    for number, why in ((failed, "failed when run"), (len(outdated), "outdated by newer code")):
+        if number:
+            log.info("left out: %d cells, %s", number, why)
+    if not damaged and not stands:
+        raise UsageError(f"no stored numbers under {', '.join(map(str, paths))}")
+    return [*(cells[one.key] for one in stands), *damaged.items()]
+
+
+def _found(paths: Sequence[str | Path]) -> Iterator[tuple[Path, Result | str]]:
+    """Every stored cell under the paths, or what is wrong with its files."""
+    for given in map(Path, paths):
+        if not given.exists():
+            raise UsageError(f"{given} is not there; name a folder of results or a cell's JSON")
+        for path in sorted(given.rglob("*.json")) if given.is_dir() else [given]:
+            if any(part.endswith(".model") for part in path.relative_to(given).parts[:-1]):
+                continue
+            try:
+                cell = opened(path, path.read_bytes())
+                if cell.ok:
+                    read_bytes(path.with_name(cell.per_user[0] or "rows"), cell.per_user[1])
+            except (RecbenchError, OSError) as error:
+                if given.is_dir() and not OURS.search(path.name):
+                    log.info("passed over, no result of recbench: %s", path)
+                else:
+                    yield path, said(error)
+            else:
+                yield path, cell
 
 
 def _bench(
@@ -99,48 +173,63 @@ def _bench(
     try:
         bench = Bench.prepare(plugins, text, of.split, data_dir, of.candidates or None)
     except RecbenchError as error:
-        return said(error)
-    for what in ("protocol", "dataset_sha256", "split_sha256", "candidates_sha256"):
-        if getattr(bench.setting, what) != getattr(of, what):
-            return f"{what.removesuffix('_sha256')} is another: {text} is not what was judged"
+        hint = "" if dataset else " (--dataset says where the data are now)"
+        return f"{said(error)}{hint}"
+    now = bench.setting
+    if now.protocol != of.protocol:
+        return f"judged by rules of version {of.protocol}, and they are at {now.protocol} now"
+    for what in ("dataset", "split", "candidates"):
+        if getattr(now, f"{what}_sha256") != getattr(of, f"{what}_sha256"):
+            name = {"dataset": f"the content of {text}", "candidates": "the sample"}.get(
+                what, f"what {of.split} makes of {text}"
+            )
+            return f"{name} is not what it was when this was judged"
     return bench
 
 
-def _again(
-    bench: Bench, cell: Result, home: Any, device: str, bound: float | None
-) -> Verified:
-    if cell.plugin == "file":
-        return Verified(cell, False, 0, None, "made elsewhere: judge its file again with --recs")
-    try:
-        fresh = bench.cell(cell.model, cell.seed or 0)
-        now, _ = bench.judge(fresh, sorted(cell.ks), device, home)
-    except RecbenchError as error:
-        return Verified(cell, False, 0, None, said(error))
+def _again(bench: Bench, cell: Result, home: Any, device: str) -> Result:
+    """The cell run again. Raises RecbenchError where it cannot be, or fails."""
+    ks = sorted(cell.ks)
+    if cell.plugin == ELSEWHERE:
+        path = Path(cell.provenance.get("file") or "")
+        if not path.is_file() or version_of(path.read_bytes()) != cell.model_version:
+            raise RecbenchError(
+                f"its file, {path}, is gone or another by now; judge what there is with "
+                f"recbench run --recs"
+            )
+        now, _ = judge_file(bench, cell.model, path, ks)
+    else:
+        now, _ = bench.judge(bench.cell(cell.model, cell.seed or 0), ks, device, home)
     if not now.ok:
-        return Verified(cell, False, 0, None, now.status)
+        raise RecbenchError(now.status)
+    return now
+
+
+def _compared(path: Path, cell: Result, now: Result, bound: float | None) -> Verified:
     alike = _alike(cell.provenance, now.provenance)
-    worst: tuple[str, float, float, float] | None = None
-    compared = 0
+    numbers = []
     for key, old in cell.values.items():
-        if key not in now.values or math.isnan(old.mean):
-            continue
-        allowed = bound
-        if allowed is None:
-            allowed = EXACT if cell.seed is None or alike else max(old.stderr, EXACT)
-        new = now.values[key].mean
-        compared += 1
-        if worst is None or abs(new - old.mean) / allowed > abs(worst[2] - worst[1]) / worst[3]:
-            worst = key, old.mean, new, allowed
-    holds = worst is not None and abs(worst[2] - worst[1]) <= worst[3]
-    notes = [] if fresh.key == cell.key else ["the plugin's code has changed since"]
+        new = now.values.get(key, Value())
+        for part, stored, again in zip(Value._fields, old, new, strict=True):
+            exact = EXACT * max(1.0, abs(stored)) if math.isfinite(stored) else EXACT
+            allowed = bound
+            if allowed is None:
+                other = 0.0 if cell.seed is None or alike or math.isnan(old.stderr) else old.stderr
+                allowed = max(other, exact)
+            name = key if part == "mean" else f"{key} {part}"
+            numbers.append(Number(name, stored, again, allowed))
+    notes = []
+    if now.model_version != cell.model_version:
+        notes.append("the plugin's code has changed since")
     if not alike:
         notes.append("other versions, machine or threads")
-    return Verified(cell, holds, compared, worst, "; ".join(notes))
+    gone = sorted({key.partition("@")[0] for key in cell.values.keys() - now.values.keys()})
+    if gone:
+        notes.append(f"not measured any more: {', '.join(gone)}")
+    return Verified(path, cell, numbers, "; ".join(notes))
 
 
-def _alike(one: Any, other: Any) -> bool:
+def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two cells were made by the same arithmetic."""
     keys = ("versions", "machine", "threads")
     return all(one.get(key) == other.get(key) for key in keys)
-
-

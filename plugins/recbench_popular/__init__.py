@@ -23,6 +23,7 @@ class Popular:
 
     def fit(self, train: recbench.Interactions) -> Self:
         counts = np.bincount(train.items, minlength=train.n_items)
+        self.n_parameters = train.n_items
         if self.rule == "consumed":
             self.scores_ = counts.astype(np.float64)
             return self

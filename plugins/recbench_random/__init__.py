@@ -20,6 +20,8 @@ class Random:
     seed: another seed, other scores.
     """
 
+    n_parameters = 0
+
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 

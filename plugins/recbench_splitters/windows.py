@@ -43,12 +43,16 @@ class Windows:
         known = np.ones(test.n_events, dtype=bool)
         known[last] = False
         short = (interactions.lengths > 0) & (interactions.lengths < self.length)
+        whole = (interactions.lengths >= self.length) & ~np.isin(interactions.users, test.users)
         return recbench.Split(
             windows.take(train),
             test.keep(known),
             test.items[last],
             None if test.times is None else test.times[last],
-            notes=note(short, f"with fewer than {self.length} events", "left out"),
+            notes=(
+                *note(short, f"with fewer than {self.length} events", "left out"),
+                *note(whole, "whose windows are all trained on", "not judged"),
+            ),
         )
 
     def _windows(self, interactions: recbench.Interactions) -> recbench.Interactions:

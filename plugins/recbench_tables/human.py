@@ -3,10 +3,19 @@
 import shutil
 import sys
 import textwrap
+from collections.abc import Iterator
 
 import recbench
 
-from .cells import LEVEL, NOT_ABOVE, Table, costs, numbers, segments
+from .cells import costs, names, numbers, seeds, segments, shown
+from .layout import Table, drawn, fits, packed
+from .words import below, left_out
+
+PIPE = 130
+"""Characters a line where there is no terminal."""
+
+MARK = "\0"
+"""Stands for a mark until LaTeX's own signs can stand in a table."""
 
 
 def plain(results: recbench.Results) -> str:
@@ -15,13 +24,13 @@ def plain(results: recbench.Results) -> str:
     width = shutil.get_terminal_size().columns if terminal else 0
     parts = []
     for section in results.sections():
-        tables = [_fitted(section, width), *(_plain(one, width) for one in segments(section))]
-        footer = [
-            textwrap.fill(line, max(width or 100, 40), break_long_words=False)
-            for line in [*_legend(section), *section.footer]
-        ]
-        title = textwrap.fill(section.title, width or 100)
-        parts.append("\n\n".join([title, *tables, "\n".join([*footer, *_reasons(section)])]))
+        tables, apart = _fitted(section, width or PIPE), segments(section)
+        lines = below(section, tables, apart)
+        blocks = [*tables, *_split(apart, width or PIPE)]
+        text = [drawn(one, width) for one in blocks]
+        parts.append("\n\n".join([_wrapped(section.title, width), *text, _filled(lines, width)]))
+    if results.left_out:
+        parts.append(_filled(left_out(results), width))
     return "\n\n".join(parts) + "\n"
 
 
@@ -29,80 +38,98 @@ def markdown(results: recbench.Results) -> str:
     """A GitHub table with a heading."""
     parts = []
     for section in results.sections():
-        lines = [*_legend(section), *section.footer, *_reasons(section)]
-        tables = [_text(one, "github") for one in (_whole(section), *segments(section))]
-        footer = "\n".join(f"- {line}" for line in lines).replace("*", "\\*")
-        parts.append("\n\n".join([f"### {section.title}", *tables, footer]))
-    return "\n\n".join(parts).replace(f" {LEVEL} |", r" \* |") + "\n"
+        apart = segments(section)
+        tables = [_whole(section), *(one for one in apart.values() if len(one) > 1)]
+        lines = below(section, tables, apart)
+        text = [_tabulated(one, "github", r" \*") for one in tables]
+        parts.append("\n\n".join([f"### {section.title}", *text, _bullets(lines)]))
+    if results.left_out:
+        parts.append(_bullets(left_out(results)))
+    return "\n\n".join(parts) + "\n"
 
 
 def latex(results: recbench.Results) -> str:
     """A booktabs tabular, the footer as comments."""
     parts = []
     for section in results.sections():
-        lines = [section.title, *_legend(section), *section.footer, *_reasons(section)]
-        comments = [f"% {line}" for line in lines]
-        tables = [_text(one, "latex_booktabs") for one in (_whole(section), *segments(section))]
-        # tabulate escapes what it is given, so the sign goes in afterwards
-        tables = [one.replace("±", r"$\pm$ ") for one in tables]
-        parts.append("\n".join([*comments, *tables]))
+        apart = segments(section)
+        tables = [_whole(section), *(one for one in apart.values() if len(one) > 1)]
+        lines = [section.title, *below(section, tables, apart)]
+        # tabulate escapes what it is given, so signs go in afterwards; a mark takes no room
+        text = [_tabulated(one, "latex_booktabs", MARK) for one in tables]
+        text = [one.replace("±", r"$\pm$ ").replace(MARK, r"\rlap{*}") for one in text]
+        parts.append("\n".join([*(f"% {line}" for line in lines), *text]))
+    parts += ["\n".join(f"% {line}" for line in left_out(results))] if results.left_out else []
     return "\n\n".join(parts) + "\n"
 
 
 def _whole(section: recbench.Section) -> Table:
-    """Numbers and costs side by side."""
-    return numbers(section).beside(costs(section))
+    """All numbers and the costs side by side."""
+    columns = [column.flat for metric in shown(section) for column in numbers(section, metric)]
+    return [names(section), *seeds(section), *columns, *costs(section)]
 
 
-def _fitted(section: recbench.Section, width: int) -> str:
-    """The same where there is room; else intervals below their numbers, and costs below all."""
-    for parts in (
-        [_whole(section)],
-        [numbers(section, stacked=True).beside(costs(section))],
-        [numbers(section, stacked=True), costs(section)],
-    ):
-        if not width or max(one.width for one in parts) <= width:
-            return "\n\n".join(_plain(one, width) for one in parts)
-    return "\n\n".join(_plain(one, width) for one in parts)
+def _fitted(section: recbench.Section, width: int) -> list[Table]:
+    """The same where there is room; else the costs below, a table for each metric, or more."""
+    layouts = list(_layouts(section, width))
+    return next((one for one in layouts if all(fits(part, width) for part in one)), layouts[-1])
 
 
-def _plain(table: Table, width: int) -> str:
-    return _text(table, "simple", width)
+def _layouts(section: recbench.Section, width: int) -> Iterator[list[Table]]:
+    """From the widest to the narrowest."""
+    name, took = names(section), costs(section)
+    lead = [name, *seeds(section)]
+    metrics = [numbers(section, metric) for metric in shown(section)]
+    flat = [[column.flat for column in one] for one in metrics]
+    every = [column for one in flat for column in one]
+    yield [[*lead, *every, *took]]
+    if every:
+        yield [[*lead, *every], [name, *took]]
+        for some in (flat, metrics):
+            yield [*([*lead, *one] for one in some), [name, *took]]
+        for some in (flat, metrics):
+            yield [*(part for one in some for part in packed(lead, one, width)), [name, *took]]
 
 
-def _text(table: Table, form: str, width: int = 0) -> str:
-    """The table; in a narrow terminal the model's name is broken, never a number."""
+def _split(apart: dict[str, Table], width: int) -> Iterator[Table]:
+    """The segments of each metric, where there is no room those by history below the others."""
+    for table in apart.values():
+        if len(table) > 1 and fits(table, width):
+            yield table
+        elif len(table) > 1:
+            for what in ("target", "history"):
+                columns = [one for one in table[1:] if one.head.startswith(what)]
+                yield from packed(table[:1], columns, width) if columns else ()
+
+
+def _tabulated(table: Table, form: str, mark: str) -> str:
+    """The table in a form that programs lay out."""
     from tabulate import tabulate
 
-    others = table.width - table.widths[0]
+    flat = [column.flat for column in table]
+    cells = [
+        [
+            f"{' '.join(text.split())}{mark if mark_ else ''}"
+            for text, mark_ in zip(*pair, strict=True)
+        ]
+        for pair in ((column.cells, column.marks) for column in flat)
+    ]
     return tabulate(
-        table.rows,
-        table.head,
+        [list(row) for row in zip(*cells, strict=True)],
+        [column.head.replace("\n", " ") for column in table],
         tablefmt=form,
         disable_numparse=True,
-        colalign=["left", *["right"] * (len(table.head) - 1)],
-        maxcolwidths=[max(width - others, 12) if width else None, *[None] * (len(table.head) - 1)],
+        colalign=["left", *["right"] * (len(table) - 1)],
     )
 
 
-def _legend(section: recbench.Section) -> list[str]:
-    """What the marks mean that this table has."""
-    lines = []
-    if len([row for row in section.rows if row.ok]) > 1:
-        lines.append(
-            f"{LEVEL} the best of its column, or not to be told from it (paired t-test over users, "
-            "Holm's correction, p >= 0.05)."
-        )
-    if any(len(row.results) > 1 for row in section.rows if row.ok):
-        lines.append("Means over seeds; ± is the standard deviation over seeds.")
-    if section.not_above_floor:
-        lines.append(f"{NOT_ABOVE} not above popular.")
-    return lines
+def _bullets(lines: list[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines).replace("*", "\\*")
 
 
-def _reasons(section: recbench.Section) -> list[str]:
-    return [
-        f"{one.model}{'' if one.seed is None else f', seed {one.seed}'}: {one.status}"
-        for one in section.results
-        if not one.ok
-    ]
+def _filled(lines: list[str], width: int) -> str:
+    return "\n".join(_wrapped(line, width) for line in lines)
+
+
+def _wrapped(text: str, width: int) -> str:
+    return textwrap.fill(text, max(width or 100, 40), break_long_words=False)

@@ -1,0 +1,235 @@
+"""Time judging the same scores with recbench, rectools, ranx and scikit-learn.
+
+    python -m venv peers
+    peers/bin/pip install -r benchmarks/judging-peers.txt .
+    peers/bin/python benchmarks/judging.py sasrec-ml-1m.txt -o benchmarks/judging.md
+
+The argument is the path of the file of that name, a `user item` pair a line. Run by hand; it takes
+a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shlex
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import recbench
+from recbench_metrics import recbench_metrics
+from recbench_splitters import LeaveLastOut
+
+PACKAGES = ("numpy", "pandas", "torch", "rectools", "ranx", "scikit-learn")
+METRICS = ("ndcg", "recall", "hit", "mrr", "map")
+WIDTH = 64
+NOTES = (
+    "- recbench: `evaluate` and then ndcg, recall, hit, mrr and map at k = 3, 5 and 10: every "
+    "score checked to be finite, exact ranks and ties of all targets, the ten best items of all.",
+    "- The others: NDCG@10 alone, of the ten best, without a check; scikit-learn sorts all. "
+    "Targets, seen items and names are in the form they want before the clock starts.",
+    "- rectools: `recommend_from_scores` is asked user by user. Its rankers take no scores but "
+    "factors, so they do the product (of width 65) too. `NDCG(divide_by_achievable=True)`.",
+    "- ranx selects nothing, it judges lists: these are made of the scores by `torch.topk`, in "
+    "blocks of 256 users, which is most of what is timed under `arrays`. Its guide has `Run` of a "
+    "dict; arrays are in the types that its `evaluate` names.",
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("path", help="MovieLens 1M as a `user item` pair a line")
+    parser.add_argument("-o", "--output", type=Path, help="write the tables to this file too")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each side (medians count)")
+    options = parser.parse_args()
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    lines = [
+        "# Judging",
+        "",
+        f"    peers/bin/python {shlex.join(sys.argv)}",
+        "",
+        (
+            f"{os.cpu_count()} cores, {platform.machine()}, "
+            f"Python {platform.python_version()}, {versions}."
+        ),
+        "",
+        *table(options.path, options.runs),
+    ]
+    text = "\n".join(lines) + "\n"
+    print(text, end="")
+    if options.output:
+        options.output.write_text(text)
+
+
+class Matrix:
+    """A model whose scores are there already."""
+
+    def __init__(self, scores: Any) -> None:
+        self.scores = scores
+
+    def fit(self, _: recbench.Interactions) -> Matrix:
+        return self
+
+    def score(self, history: recbench.Interactions) -> Any:
+        first = history.users[0]
+        return self.scores[first : first + len(history)]
+
+
+def table(path: str, runs: int) -> list[str]:
+    """All sides in turn, run after run, so that a slow minute hits all of them."""
+    split = LeaveLastOut().split(recbench.load_dataset(path).interactions)
+    users, items = factors(split)
+    scores = users @ items.T
+    sides = {"recbench": ours(scores, split), **theirs(users, items, scores, split)}
+    found = {name: side() for name, side in sides.items()}  # and numba compiles
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(runs):
+        for name, side in sides.items():
+            began = time.perf_counter()
+            side()
+            seconds[name].append(time.perf_counter() - began)
+    for name, value in found.items():
+        if abs(value - found["recbench"]) > 1e-6:
+            raise SystemExit(f"{name} gives NDCG@10 {value}, recbench {found['recbench']}")
+    middle = {name: statistics.median(took) for name, took in seconds.items()}
+    return [
+        (
+            f"The same {len(scores):,} x {scores.shape[1]:,} float32 scores, seen items left out, "
+            f"leave-last-out; medians of {runs} runs, all sides in turn."
+        ),
+        "",
+        *NOTES,
+        "",
+        "| | seconds | users a second | recbench is faster by | NDCG@10 |",
+        "|---|---:|---:|---:|---:|",
+        *(
+            f"| {name} | {took:.3f} | {len(scores) / took:,.0f} "
+            f"| {took / middle['recbench']:.1f} | {found[name]:.8f} |"
+            for name, took in middle.items()
+        ),
+    ]
+
+
+def factors(split: recbench.Split) -> tuple[Any, Any]:
+    """Factors of users and of items, whose products are popularity and noise, with no ties."""
+    random = np.random.default_rng(1)
+    counts = np.bincount(split.train.items, minlength=split.train.n_items)
+    users = random.standard_normal((len(split.history), WIDTH + 1), dtype=np.float32)
+    items = random.standard_normal((split.train.n_items, WIDTH + 1), dtype=np.float32) / 16
+    users[:, WIDTH], items[:, WIDTH] = 1, np.log1p(counts)
+    return users, items
+
+
+def ours(scores: Any, split: recbench.Split) -> Callable[[], float]:
+    """All checks, all ranks, the ten best of everybody, five metrics at three k."""
+    metrics = recbench_metrics()
+
+    def side() -> float:
+        verdict = recbench.evaluate(Matrix(scores), split, mask_seen=True)
+        values = {
+            (name, k): metrics[name](verdict.ranking, k) for name in METRICS for k in (3, 5, 10)
+        }
+        return float(values["ndcg", 10].mean())
+
+    return side
+
+
+def theirs(
+    users: Any, items: Any, scores: Any, split: recbench.Split
+) -> dict[str, Callable[[], float]]:
+    """The peers' routes to NDCG@10. What does not depend on scores is made before, uncounted."""
+    import pandas as pd
+    import ranx
+    import torch
+    from rectools import Columns
+    from rectools.metrics import NDCG
+    from rectools.models.rank import Distance, ImplicitRanker, TorchRanker
+    from rectools.models.utils import recommend_from_scores
+    from scipy import sparse
+    from sklearn.metrics import ndcg_score
+
+    rows, n = scores.shape
+    history, targets, everybody = split.history, split.targets, np.arange(rows)
+    row = np.repeat(everybody, history.lengths)
+    seen = [np.sort(sequence) for sequence in history.sequences()]
+    ones = np.ones(len(row), dtype=np.float32)
+    pairs = sparse.csr_matrix((ones, (row, history.items)), scores.shape)
+    wanted = pd.DataFrame({Columns.User: everybody, Columns.Item: targets})
+    ndcg = NDCG(k=10, divide_by_achievable=True)
+    names, people = [str(item) for item in range(n)], [str(user) for user in range(rows)]
+    relevant = {user: {names[item]: 1} for user, item in zip(people, targets, strict=True)}
+    qrels = ranx.Qrels(relevant)
+    truth = np.zeros(scores.shape, dtype=np.int8)
+    truth[everybody, targets] = 1
+
+    def rectools(best: Any) -> float:
+        ranks = np.tile(np.arange(1, 11), rows)
+        user = np.repeat(everybody, 10)
+        recs = pd.DataFrame({Columns.User: user, Columns.Item: best, Columns.Rank: ranks})
+        return float(ndcg.calc(recs, wanted))
+
+    def each() -> float:
+        best = [
+            recommend_from_scores(scores[user], 10, sorted_blacklist=seen[user])[0]
+            for user in range(rows)
+        ]
+        return rectools(np.concatenate(best))
+
+    def implicit() -> float:
+        ranker = ImplicitRanker(Distance.DOT, users, items)
+        return rectools(ranker.rank(everybody, k=10, filter_pairs_csr=pairs)[1])
+
+    def from_torch() -> float:  # of batches of 128 ... 6,040 rows the fastest
+        ranker = TorchRanker(Distance.DOT, "cpu", users, items, batch_size=1024)
+        return rectools(ranker.rank(everybody, k=10, filter_pairs_csr=pairs)[1])
+
+    def lists(size: int = 256) -> tuple[Any, Any]:  # torch.topk is faster than np.argpartition
+        values, best = np.empty((rows, 10)), np.empty((rows, 10), dtype=np.int64)
+        for start in range(0, rows, size):
+            block = scores[start : start + size].copy()
+            first, last = history.offsets[start], history.offsets[start + len(block)]
+            block[row[first:last] - start, history.items[first:last]] = -np.inf
+            value, item = torch.topk(torch.from_numpy(block), 10)
+            values[start : start + size], best[start : start + size] = value, item
+        return values, best
+
+    def run() -> ranx.Run:
+        best = {}
+        for user, value, item in zip(people, *(a.tolist() for a in lists()), strict=True):
+            best[user] = dict(zip([names[i] for i in item], value, strict=True))
+        return ranx.Run(best)
+
+    def arrays() -> float:
+        values, best = lists()
+        found = np.stack([best, values], axis=2)
+        right = np.stack([targets, np.ones(rows)], axis=1)[:, None]
+        return float(ranx.evaluate(right, found, "ndcg@10"))
+
+    def sklearn(**options: bool) -> float:
+        masked = scores.copy()
+        masked[row, history.items] = np.finfo(np.float32).min
+        return float(ndcg_score(truth, masked, k=10, **options))
+
+    ready = run()
+    return {
+        "rectools: `recommend_from_scores`": each,
+        "rectools: `ImplicitRanker`, from factors": implicit,
+        "rectools: `TorchRanker`, from factors": from_torch,
+        "ranx: `Run` of a dict of `torch.topk`": lambda: ranx.evaluate(qrels, run(), "ndcg@10"),
+        "ranx: arrays of `torch.topk`": arrays,
+        "ranx: `evaluate` alone, lists not counted": lambda: ranx.evaluate(qrels, ready, "ndcg@10"),
+        "scikit-learn: `ndcg_score`": sklearn,
+        "scikit-learn: `ndcg_score(ignore_ties=True)`": lambda: sklearn(ignore_ties=True),
+    }
+
+
+if __name__ == "__main__":
+    main()

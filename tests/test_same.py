@@ -1,0 +1,83 @@
+"""The same table from the same seed and data, whatever the threads and the batches."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import recbench
+from recbench import evaluate, load_dataset
+from recbench_metrics import ndcg
+from recbench_popular import Popular
+from recbench_splitters.last import LeaveLastOut
+from recbench_transformer.model import Transformer
+
+BOUND = 1e-4
+"""How far a mean NDCG may be off in batches of another size; the README says so."""
+
+DATA = "synthetic:users=150,items=80,events=3000"
+
+
+@pytest.mark.parametrize("models", [["popular", "random", "transformer:epochs=2,dim=16"]])
+def test_one_thread_or_two(models: list[str], tmp_path: Path) -> None:
+    tables = []
+    for threads in ("1", "2"):
+        env = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        command = [sys.executable, "-m", "recbench", "run", *models, "--dataset", DATA]
+        folder = str(tmp_path / threads)
+        done = subprocess.run(
+            [*command, "--results", folder, "--metrics", "all", "--format", "csv"],
+            env=env,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        tables.append(_numbers(done.stdout))
+    ours, theirs = tables
+    assert len(ours) > 30
+    assert ours == theirs
+
+
+def _numbers(text: str) -> list[list[str]]:
+    """The lines of a tidy table up to what was measured of time and memory."""
+    head, *lines = (line.split(",") for line in text.splitlines())
+    until = head.index("p") + 1
+    return [line[:until] for line in lines]
+
+
+@pytest.mark.parametrize("rows", [1, 7, 64, 10_000])
+@pytest.mark.parametrize("kind", ["popular", "transformer"])
+def test_batches_of_any_size(kind: str, rows: int, fitted: dict[str, Any]) -> None:
+    model, split, whole = fitted[kind]
+    memory = rows * split.train.n_items * 10
+    ranking = evaluate(model, split, mask_seen=True, memory=memory).ranking
+    for k in (3, 5, 10):
+        assert abs(ndcg(ranking, k).mean() - ndcg(whole, k).mean()) <= BOUND
+    if kind == "popular":
+        assert np.array_equal(ranking.above, whole.above)
+        assert np.array_equal(ranking.lists, whole.lists)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> dict[str, Any]:
+    split = LeaveLastOut().split(load_dataset(DATA).interactions)
+    models = {
+        "popular": Popular().fit(split.train),
+        "transformer": Transformer(epochs=2, dim=16, device="cpu").fit(split.train),
+    }
+    return {
+        name: (model, split, evaluate(model, split, mask_seen=True).ranking)
+        for name, model in models.items()
+    }
+
+
+def test_a_rerun_is_the_same(tmp_path: Path) -> None:
+    runs = [
+        recbench.run(["popular", "random"], DATA, results=tmp_path / name, seed=(0, 1))
+        for name in "ab"
+    ]
+    assert [one.values for one in runs[0]] == [one.values for one in runs[1]]
