@@ -186,8 +186,7 @@ class Bench:
             reason = said(error)
             if not reason.startswith(name):
                 reason = f"{name}: {reason}"
-            nothing = nothing_measured(self.metrics, ks)
-            return self.finished(cell, status=f"failed: {reason}", values=nothing), {}
+            return self.failed(cell, ks, reason), {}
         known = {"depth": verdict.depth, "score_seconds": verdict.score_seconds}
         return self.measure(cell, verdict.ranking, ks, **known, **dataclasses.asdict(costs))
 
@@ -216,6 +215,11 @@ class Bench:
             "history": self.split.history.lengths[self.split.judged],
             "segment": segment if self.split.offsets is None else (segment, offsets),
         }
+
+    def failed(self, cell: Result, ks: Sequence[int], reason: str) -> Result:
+        """The cell without any number, and why."""
+        nothing = nothing_measured(self.metrics, ks)
+        return self.finished(cell, status=f"failed: {reason}", values=nothing)
 
     def finished(self, cell: Result, **known: Any) -> Result:
         """The cell with what was found, and where and when."""

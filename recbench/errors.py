@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LONGEST = 1000
+"""Characters that are kept of what others say in their exceptions."""
+
 
 class RecbenchError(Exception):
     """Work that failed: a broken file, a broken plugin, a download. The CLI exits with 1."""
@@ -25,7 +28,13 @@ def near(wrong: str, known: Iterable[str]) -> str:
 
 def said(error: BaseException) -> str:
     """An exception in one line: its text, or its type where the text says nothing by itself."""
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # a plugin's own type, that cannot even say what it is
+        text = ""
     if isinstance(error, RecbenchError) and text:
         return text
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]} ..."
+    text = text.encode(errors="replace").decode()
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

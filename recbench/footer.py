@@ -25,18 +25,22 @@ def footer_of(setting: Setting, seeds: Sequence[int]) -> list[str]:
 
 
 def _judged(of: Setting) -> str:
-    judged = f"{of.users:,} users judged"
+    judged = f"{_many(of.users, 'user')} judged"
     if of.rows != of.users:
-        judged = f"{of.rows:,} rows of {judged}"
+        judged = f"{_many(of.rows, 'row')} of {judged}"
     if of.targets != of.rows:
-        judged += f" on {of.targets:,} targets"
+        judged += f" on {_many(of.targets, 'target')}"
     if of.unjudged:
         judged += f", {of.unjudged:,} {'is' if of.unjudged == 1 else 'are'} not"
     return judged
 
 
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def _size(of: Setting) -> str:
-    return f"{of.n_items:,} items in the catalogue, {of.n_events:,} events"
+    return f"{_many(of.n_items, 'item')} in the catalogue, {_many(of.n_events, 'event')}"
 
 
 def _masked(of: Setting) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from .interactions import Interactions
-from .isolation import Costs
 from .model import Scorer, Storable
 from .plugins import Plugins
+from .remote import Costs
 from .rules import call
 from .worker import build, n_parameters
 

@@ -18,12 +18,12 @@ import pluggy
 
 from . import hookspecs
 from .errors import RecbenchError, UsageError, near, said
+from .importing import check_hooks, outliving
 from .progress import log
 from .spec import Spec, read_options, unwrapped
 
 GROUP = "recbench"
 KINDS = ("datasets", "splitters", "models", "metrics", "tables")
-_KNOWN_HOOKS = {name for name in vars(hookspecs) if name.startswith("recbench_")}
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class Offer:
         """Call the factory. Raises RecbenchError, naming the plugin, for whatever it raises."""
         try:
             return self.factory(*given, **options)
-        except RecbenchError:
+        except (RecbenchError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise RecbenchError(
                 f"{self.what} (plugin {self.plugin}) failed: {said(error)}"
             ) from error
@@ -117,10 +117,11 @@ class Plugins:
         info = self.infos[name] = PluginInfo(name, version)
         plugin = None
         try:
-            plugin = load()
-            _check_hooks(self.manager, plugin)
-            self.manager.register(plugin, name)
-            offers = list(self._ask(info, plugin))
+            with outliving():
+                plugin = load()
+                check_hooks(self.manager, plugin)
+                self.manager.register(plugin, name)
+                offers = list(self._ask(info, plugin))
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -241,16 +242,3 @@ def _alike(plugin: str, model: str) -> bool:
 
 def _given(plugin: Any) -> Any:
     return plugin
-
-
-def _check_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:
-    """Refuse a misspelt hook, which pluggy would pass over in silence."""
-    found = [name for name in dir(plugin) if manager.parse_hookimpl_opts(plugin, name) is not None]
-    for name in found:
-        if name not in _KNOWN_HOOKS:
-            raise RecbenchError(f"there is no hook {name}; {near(name, _KNOWN_HOOKS)}")
-    unmarked = sorted(name for name in dir(plugin) if name in _KNOWN_HOOKS and name not in found)
-    if unmarked:
-        raise RecbenchError(f"{unmarked[0]} is not marked; write @recbench.hookimpl above it")
-    if not found:
-        raise RecbenchError("it implements no hook; mark one with @recbench.hookimpl")

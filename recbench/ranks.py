@@ -52,15 +52,16 @@ def rank_scores(
         np.copyto(block, scores[start:stop])
         part = slice(offsets[start], offsets[stop])
         row = np.repeat(np.arange(stop - start), np.diff(offsets[start : stop + 1]))
-        wanted = block[row, targets[part]]
+        flat, place = own.room.reshape(-1), row * wide + targets[part]
+        wanted = flat[place]
         if masked is not None:
             first, last = masked.offsets[start], masked.offsets[stop]
-            length = masked.lengths[start:stop]
-            block[np.repeat(np.arange(stop - start), length), masked.items[first:last]] = -np.inf
-            block[row, targets[part]] = wanted
+            begins = np.repeat(np.arange(stop - start) * wide, masked.lengths[start:stop])
+            flat[begins + masked.items[first:last]] = -np.inf
+            flat[place] = wanted
         above[part], tied[part] = _count(block, row, wanted, flags)
         if depth:
-            _list_best(block, own.room, lists[start:stop])
+            _list_best(block, flags, lists[start:stop])
 
     with ThreadPoolExecutor(THREADS) as threads:  # numpy lets go of the lock while it works
         list(threads.map(rank_block, range(0, rows, size)))
@@ -127,38 +128,41 @@ def _true(flags: Array) -> Array:
     return np.sum(parts, axis=0, dtype=np.int64)
 
 
-def _list_best(block: Array, room: Array, lists: Array) -> None:
-    """Fill lists (rows, depth) with the best items of each row, leaving out what is -inf.
+def _list_best(block: Array, flags: Array, lists: Array) -> None:
+    """Fill lists (rows, depth) with the best items of each row, leaving out what is -inf."""
+    (rows, n), wide = block.shape, flags.shape[1]
+    depth = min(lists.shape[1], n)
+    least = _least(block, depth)
+    np.greater_equal(block, least[:, None], out=flags[:, :n])
+    place = np.flatnonzero(flags)
+    row = place // wide
+    counts = np.bincount(row, minlength=rows)
+    many = np.flatnonzero(counts > 4 * depth)
+    if len(many):  # a long tie: of what is equal, the first by number are enough
+        places = [place[counts[row] <= 4 * depth]]
+        for one in many:
+            places.append(one * wide + np.flatnonzero(block[one] > least[one]))
+            places.append(one * wide + np.flatnonzero(block[one] == least[one])[:depth])
+        place = np.sort(np.concatenate(places))
+        row = place // wide
+        counts = np.bincount(row, minlength=rows)
+    nth = np.arange(len(row)) - (np.cumsum(counts) - counts)[row]
+    items = np.full((rows, int(counts.max())), -1)
+    items[row, nth] = place - row * wide
+    below = np.full(items.shape, np.inf, dtype=block.dtype)
+    below[row, nth] = -block[row, items[row, nth]]
+    order = np.argsort(below, axis=1, kind="stable")[:, :depth]
+    lists[:, : order.shape[1]] = np.take_along_axis(items, order, axis=1)
 
-    Items are put into groups, and only those groups are looked at whose best item reaches the
-    depth-th best of all groups: what is listed must be in these. room: where block lies.
+
+def _least(block: Array, depth: int) -> Array:
+    """(rows,) a score that at least `depth` items of the row reach, and not many more.
+
+    The depth-th best of the best items of small groups; never -inf.
     """
     rows, n = block.shape
-    depth = min(lists.shape[1], n)
-    height = int(np.clip(n // (20 * depth), 1, 64))  # item i is in group i % width
+    height = int(np.clip(n // (20 * depth), 1, 64))
     width = n // height
-    even = width * height
-    best = block[:, :even].reshape(rows, height, width).max(axis=1)
+    best = block[:, : width * height].reshape(rows, height, width).max(axis=1)
     least = np.partition(best, width - depth, axis=1)[:, width - depth]
-    least = np.maximum(least, np.finfo(block.dtype).min)[:, None]
-    reach = best >= least
-    many = np.flatnonzero(np.count_nonzero(reach, axis=1) > 4 * depth)
-    reach[many] = False
-    tail = block[:, even:] >= least
-    tail[many] = False
-    wide, flat = room.shape[1], room.reshape(-1)
-    row, group = np.nonzero(reach)
-    place = (row * wide + group)[:, None] + np.arange(0, even, width)
-    place = place[flat.take(place) >= least[row]]
-    row, item = np.nonzero(tail)
-    places = [place, row * wide + item + even]
-    for one in many:  # a long tie: of what is equal, the first by number are enough
-        places.append(one * wide + np.flatnonzero(block[one] > least[one]))
-        places.append(one * wide + np.flatnonzero(block[one] == least[one])[:depth])
-    place = np.concatenate(places)
-    row, score = place // wide, flat.take(place)
-    order = np.lexsort((place, -score, row))
-    place, row = place[order], row[order]
-    nth = np.arange(len(row)) - np.searchsorted(row, np.arange(rows))[row]
-    kept = nth < depth
-    lists[row[kept], nth[kept]] = place[kept] % wide
+    return np.maximum(least, np.finfo(block.dtype).min)

@@ -70,15 +70,10 @@ def read_lines(bench: Bench, path: Path, data: bytes) -> Lines:
     if len(bad):
         first = int(concerns[bad[0]])
         raise file.wrong(first, f"{kind} {file.text(kind, first)!r} is no finite number")
+    columns = rows.astype(np.int32), items.astype(np.int32), values
     if len(concerns) < len(rows):
-        rows, items, values = rows[concerns], items[concerns], values[concerns]
-    return Lines(
-        rows.astype(np.int32),
-        items.astype(np.int32),
-        values,
-        kind == "rank",
-        lambda line: file.where(int(concerns[line])),
-    )
+        columns = rows[concerns], items[concerns], values[concerns]
+    return Lines(*columns, kind == "rank", lambda line: file.where(int(concerns[line])))
 
 
 def _rows(bench: Bench, file: File) -> Array:

@@ -113,9 +113,10 @@ def evaluate(
         probed += [answer[one - start].copy() for one in probes if start <= one < stop]
         start = stop
     seconds = asked.seconds
-    for again in (probes, probes[:1]) if ask_again else ():  # with each other, and alone
-        answer, rules = asked(history.take(again))
-        _same(np.array(probed[: len(again)]), answer, scores, rules)
+    others = np.arange(len(probes))[::-1]
+    for again in (others, others[:1]) if ask_again else ():  # the last one first, and alone
+        answer, rules = asked(history.take(probes[again]))
+        _same(np.array(probed)[again], answer, scores, rules)
     ranking = Ranking(
         above,
         tied,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,14 @@ def fitting(answer: Any, method: str, kinds: str, shape: tuple[int, int]) -> Arr
     return array
 
 
+READ_ONLY = "train and histories must not be written, so copy them first"
+
+
+def is_writing(error: BaseException | None) -> bool:
+    """Whether an error is numpy's for writing into an array that is read-only."""
+    return isinstance(error, ValueError) and bool(re.search("read-only|WRITEABLE", str(error)))
+
+
 def call(method: str, function: Callable[..., Any], given: Interactions, *more: Any) -> Any:
     """Call a model's method, and see that it leaves what it is given as it was.
 
@@ -66,12 +75,11 @@ def call(method: str, function: Callable[..., Any], given: Interactions, *more: 
     before = [getattr(given, name) for name in names]
     try:
         answer = function(given, *more)
-    except RecbenchError:
+    except (RecbenchError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # also those that are meant to end the process
         log.debug("%s failed", method, exc_info=True)
-        written = any(word in str(error) for word in ("read-only", "WRITEABLE"))
-        hint = "; train and histories must not be written, so copy them first" if written else ""
+        hint = f"; {READ_ONLY}" if is_writing(error) else ""
         raise RecbenchError(f"{method} raised {said(error)}{hint}") from error
     if any(getattr(given, name) is not one for name, one in zip(names, before, strict=True)):
         raise RecbenchError(f"{method} changed the interactions that it was given")

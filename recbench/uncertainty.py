@@ -69,14 +69,14 @@ def summarise(columns: Mapping[str, Array], users: Array) -> dict[str, Value]:
     """
     if not columns:
         return {}
-    table = np.column_stack(list(columns.values()))
-    low, high = intervals(table, users)
-    rows = len(table)
-    stderr = table.std(axis=0, ddof=1) / math.sqrt(rows) if rows > 1 else np.full(len(low), np.nan)
-    return {
-        key: Value(*map(float, numbers))
-        for key, *numbers in zip(columns, table.mean(axis=0), stderr, low, high, strict=True)
-    }
+    low, high = intervals(np.column_stack(list(columns.values())), users)
+    found = {}
+    for number, (key, column) in enumerate(columns.items()):
+        # one by one, for sums over an axis depend, in the last bit, on what else is in the table
+        rows = len(column)
+        stderr = float(column.std(ddof=1)) / math.sqrt(rows) if rows > 1 else math.nan
+        found[key] = Value(float(column.mean()), stderr, float(low[number]), float(high[number]))
+    return found
 
 
 @dataclass(frozen=True)

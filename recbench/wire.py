@@ -10,8 +10,8 @@ import json
 import math
 import mmap
 import os
+import re
 import socket
-import tempfile
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,8 @@ from .interactions import Array, Interactions
 _HEAD = 1 << 20
 """Bytes that the JSON of a message may have."""
 
-COLUMNS = ("users", "items", "offsets", "times", "ratings")
+_NUMBERS = re.compile(r"[<>|][fiu]\d{1,2}")
+"""The types that an array may have, as numpy writes them."""
 
 Message = tuple[dict[str, Any], dict[str, Array]]
 
@@ -32,22 +33,33 @@ class Broken(Exception):  # noqa: N818  it is what the other end is
     """The other end is gone, or what it says makes no sense."""
 
 
-def send(to: socket.socket, head: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-    """Send a message. Raises Broken where nobody listens any more."""
-    plain = {name: np.ascontiguousarray(one) for name, one in arrays.items()}
+class Gone(Broken):
+    """The other end has closed the connection, as processes do that end."""
+
+
+def send(
+    to: socket.socket,
+    head: Mapping[str, Any],
+    arrays: Mapping[str, Array] | None = None,
+    fd: int | None = None,
+) -> None:
+    """Send a message, and a file's number behind it. Raises Broken where nobody listens."""
+    plain = {name: np.ascontiguousarray(one) for name, one in (arrays or {}).items()}
     shapes = {name: (one.dtype.str, one.shape) for name, one in plain.items()}
     text = json.dumps({**head, "arrays": shapes}).encode()
     try:
         to.sendall(len(text).to_bytes(8, "little") + text)
         for one in plain.values():
             if one.size:
-                to.sendall(memoryview(one).cast("B"))
+                to.sendall(one.data.cast("B"))
+        if fd is not None:
+            socket.send_fds(to, [b"."], [fd])
     except OSError as error:
-        raise Broken(str(error)) from error
+        raise Gone(str(error)) from error
 
 
 def receive(sender: socket.socket, most: int, deadline: float | None = None) -> Message:
-    """The next message; arrays are read-only for good.
+    """The next message.
 
     most: bytes that its arrays may have. deadline: by time.monotonic(), None waits for ever.
     Raises Broken where the other end is gone or talks nonsense, TimeoutError at the deadline.
@@ -55,30 +67,29 @@ def receive(sender: socket.socket, most: int, deadline: float | None = None) -> 
     size = int.from_bytes(_read(sender, 8, deadline), "little")
     if size > _HEAD:
         raise Broken(f"a message of {size} bytes")
+    text = bytes(_read(sender, size, deadline))
     try:
-        head = json.loads(bytes(_read(sender, size, deadline)))
-        shapes = {
-            str(name): (_dtype(kind), tuple(int(one) for one in shape))
-            for name, (kind, shape) in head.pop("arrays").items()
-        }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Broken("a message that is no message") from error
-    sizes = {name: math.prod(shape) * kind.itemsize for name, (kind, shape) in shapes.items()}
-    if min(sizes.values(), default=0) < 0 or sum(sizes.values()) > most:
+        head = json.loads(text)
+        kinds = {name: _number(kind) for name, (kind, _) in head["arrays"].items()}
+        shapes = {name: [int(one) for one in shape] for name, (_, shape) in head["arrays"].items()}
+        del head["arrays"]
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as e:
+        raise Broken("a message that is no message") from e
+    sizes = {name: math.prod(shape) * kinds[name].itemsize for name, shape in shapes.items()}
+    if min((one for shape in shapes.values() for one in shape), default=0) < 0 or (
+        sum(sizes.values()) > most
+    ):
         raise Broken(f"arrays of {sum(sizes.values())} bytes, where {most} are enough")
-    arrays = {}
-    for name, (kind, shape) in shapes.items():
-        data = np.frombuffer(_read(sender, sizes[name], deadline), dtype=kind).reshape(shape)
-        data.flags.writeable = False
-        arrays[name] = data
-    return head, arrays
+    return head, {
+        name: np.frombuffer(_read(sender, sizes[name], deadline), kinds[name]).reshape(shape)
+        for name, shape in shapes.items()
+    }
 
 
-def _dtype(text: Any) -> np.dtype[Any]:
-    kind = np.dtype(str(text))
-    if kind.kind not in "fiu":
-        raise ValueError(kind)
-    return kind
+def _number(text: Any) -> np.dtype[Any]:
+    if not _NUMBERS.fullmatch(str(text)):
+        raise ValueError(text)
+    return np.dtype(str(text))
 
 
 def _read(sender: socket.socket, size: int, deadline: float | None) -> memoryview:
@@ -94,22 +105,11 @@ def _read(sender: socket.socket, size: int, deadline: float | None) -> memoryvie
         except TimeoutError:
             raise
         except OSError as error:
-            raise Broken(str(error)) from error
+            raise Gone(str(error)) from error
         if not got:
-            raise Broken("gone")
+            raise Gone("gone")
         done += got
     return data
-
-
-def columns(interactions: Interactions) -> dict[str, Array]:
-    """The arrays of interactions, for a message; `sizes` goes into its head."""
-    given = {name: getattr(interactions, name) for name in COLUMNS}
-    return {name: one for name, one in given.items() if one is not None}
-
-
-def sizes(interactions: Interactions) -> dict[str, int]:
-    """What interactions are besides their arrays."""
-    return {"n_users": interactions.n_users, "n_items": interactions.n_items}
 
 
 class Shared:
@@ -119,38 +119,36 @@ class Shared:
     """
 
     def __init__(self, interactions: Interactions) -> None:
+        import fcntl
+
         places: dict[str, tuple[int, int, str]] = {}
-        if hasattr(os, "memfd_create"):
-            self.fd = os.memfd_create("recbench", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        else:
-            with tempfile.TemporaryFile() as file:
-                self.fd = os.dup(file.fileno())
+        self.fd = os.memfd_create("recbench", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         with open(self.fd, "wb", closefd=False) as out:
-            for name, array in columns(interactions).items():
-                places[name] = (out.tell(), len(array), array.dtype.str)
-                out.write(np.ascontiguousarray(array).data)
-                out.write(bytes(-out.tell() % 8))
+            for name in ("users", "items", "offsets", "times", "ratings"):
+                array = getattr(interactions, name)
+                if array is not None:
+                    places[name] = (out.tell(), len(array), array.dtype.str)
+                    out.write(np.ascontiguousarray(array).data)
+                    out.write(bytes(-out.tell() % 8))
             out.write(bytes(8))  # memory of no bytes cannot be mapped
-        self.head = {"places": places, **sizes(interactions)}
-        self._seal()
-
-    def _seal(self) -> None:
-        try:
-            import fcntl
-
-            all_ = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, all_)
-        except (ImportError, AttributeError, OSError):
-            pass  # other systems know no seals; the mapping is read-only there too
+        self.head = {
+            "places": places,
+            "n_users": interactions.n_users,
+            "n_items": interactions.n_items,
+        }
+        for_good = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, for_good)
 
     def close(self) -> None:
         """Let go of the memory."""
         os.close(self.fd)
 
 
-def mapped(fd: int, head: Mapping[str, Any]) -> Interactions:
-    """The interactions of a `Shared`: read-only pages, which no flag can make writeable."""
+def mapped(sender: socket.socket, head: Mapping[str, Any]) -> Interactions:
+    """The `Shared` behind a message: read-only pages, which no flag can make writeable."""
+    _, (fd, *_), _, _ = socket.recv_fds(sender, 1, 1)
     pages = mmap.mmap(fd, 0, prot=mmap.PROT_READ)
+    os.close(fd)
     arrays = {
         name: np.frombuffer(pages, dtype=kind, count=count, offset=offset)
         for name, (offset, count, kind) in head["places"].items()

@@ -42,7 +42,7 @@ class Work:
             return self._asked(kept)
         lost = self.bench.plugins.lost(Spec.parse(cell.model).name)
         if lost:
-            return self._done(dataclasses.replace(cell, status=f"failed: {lost}"), {})
+            return self._done(self.bench.failed(cell, self.ks, lost), {})
         log.info("%s: fitting on %s", _called(cell), self.bench.setting.dataset)
         keep = None if self.store is None else self.store.write_model
         return self._done(*self.bench.judge(cell, self.ks, self.device, self.home, keep))

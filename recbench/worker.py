@@ -5,27 +5,31 @@ Neither the targets nor the results are ever in this process.
 
 from __future__ import annotations
 
-import logging
+import _thread
+import contextlib
+import gc
 import os
 import socket
 import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .errors import RecbenchError, UsageError, said
-from .interactions import Array, Interactions
+from .interactions import Array
 from .model import Lister, Scorer, Storable
 from .plugins import Plugins
+from .processes import SHOWN
 from .progress import log
-from .rules import call, fitting
+from .rules import call, fitting, is_writing
 from .spec import Spec
-from .wire import Broken, mapped, receive, send
+from .wire import Gone, mapped, receive, send
 
 PATIENCE = 1.0
-"""Seconds that threads are given to end once the last row is scored."""
+"""Seconds that threads and processes are given to end once the last row is scored."""
 
 
 def build(plugins: Plugins, text: str, filled: dict[str, Any]) -> Any:
@@ -43,90 +47,108 @@ def build(plugins: Plugins, text: str, filled: dict[str, Any]) -> Any:
 
 def n_parameters(model: Any) -> int | None:
     """How many numbers a model has learned, where it says so or holds torch modules."""
-    own = getattr(model, "n_parameters", None)
-    if own is not None:
-        return int(own() if callable(own) else own)
-    torch = sys.modules.get("torch")
-    if torch is None:
+    try:
+        own = getattr(model, "n_parameters", None)
+        if own is not None:
+            return int(own() if callable(own) else own)
+        torch = sys.modules.get("torch")
+        if torch is None:
+            return None
+        parts = [model, *vars(model).values()]
+        modules = [one for one in parts if isinstance(one, torch.nn.Module)]
+        found = {id(one): one.numel() for module in modules for one in module.parameters()}
+        return sum(found.values()) if modules else None
+    except Exception:  # a model that answers to every name, say; it is only asked out of interest
         return None
-    parts = getattr(model, "__dict__", {}).values()
-    modules = [one for one in parts if isinstance(one, torch.nn.Module)]
-    if isinstance(model, torch.nn.Module):
-        modules = [model]
-    found = {id(one): one.numel() for module in modules for one in module.parameters()}
-    return sum(found.values()) if modules else None
 
 
 def serve(parent: socket.socket, plugins: Plugins) -> None:
     """Do what the referee asks for, until it hangs up."""
-    me = os.getpid()
-    threads = set(sys._current_frames())  # noqa: SLF001  it knows those that threading does not
-    model: Any = None
-    while True:
-        try:
-            head, arrays = receive(parent, sys.maxsize)
-        except Broken:
-            return
-        log.setLevel(head.get("level", logging.INFO))
-        reply: dict[str, Any] = {}
-        answer: dict[str, Array] = {}
-        try:
-            if head["do"] == "build":
-                model = build(plugins, head["model"], head["filled"])
-                reply = {"scores": isinstance(model, Scorer), "keeps": isinstance(model, Storable)}
-            elif head["do"] == "fit":
-                _, fds, _, _ = socket.recv_fds(parent, 1, 1)
-                train = mapped(fds[0], head["train"])
-                began = time.perf_counter()
-                call("fit", model.fit, train)
-                reply = {"seconds": time.perf_counter() - began, "parameters": n_parameters(model)}
-            elif head["do"] == "save":
-                model.save(Path(head["folder"]))
-            elif head["do"] == "finish":
-                reply = {"threads": _left(threads)}
-                sys.stdout.flush()
-                sys.stderr.flush()
-            else:
-                answer["answer"] = _answer(model, head, arrays)
-        except (Exception, SystemExit) as error:
-            log.debug("%s", traceback.format_exc())
-            known = isinstance(error, RecbenchError)
-            doing = "" if known else f"{head['do']} raised "
-            reply = {"error": f"{doing}{said(error)}", "usage": isinstance(error, UsageError)}
-        if os.getpid() != me:
-            os._exit(0)  # the model forked, and this is the copy
-        try:
-            send(parent, {**reply, "imported": [one for one in HEAVY if one in sys.modules]}, answer)
-        except Broken:
-            return
+    me, served = os.getpid(), Served(plugins)
+    with contextlib.suppress(Gone):
+        send(parent, {})
+        while True:
+            head, _ = receive(parent, 0)
+            given = mapped(parent, head["given"]) if "given" in head else None
+            log.setLevel(head["level"])
+            answer = None
+            try:
+                reply, answer = served.do(head, given)
+            except BaseException as error:  # also the KeyboardInterrupt that a model raises
+                log.debug("%s", traceback.format_exc())
+                known = isinstance(error, RecbenchError)
+                doing = "" if known else f"{head['do']} raised "
+                reply = {"error": doing + said(error), "usage": isinstance(error, UsageError)}
+            if os.getpid() != me:
+                os._exit(0)  # the model forked, and this is the copy
+            reply["imported"] = [one for one in HEAVY if one in sys.modules]
+            send(parent, reply, {} if answer is None else {"answer": answer})
 
 
 HEAVY = ("torch", "scipy", "sklearn", "pandas")
 """Packages that take long to import; once a cell has needed one, the next ones find it there."""
 
-
-def _answer(model: Any, head: dict[str, Any], arrays: dict[str, Array]) -> Array:
-    """The model's scores or lists for one batch, as the array that they must be."""
-    batch = Interactions(n_users=head["n_users"], n_items=head["n_items"], **arrays)
-    if head["do"] == "score":
-        answer = call("score", model.score, batch)
-        return fitting(answer, "score", "fiu", (len(batch), batch.n_items))
-    answer = call("recommend", model.recommend, batch, head["k"])
-    return fitting(answer, "recommend", "iu", (len(batch), head["k"]))
+Reply = tuple[dict[str, Any], Array | None]
 
 
-def _left(before: set[int]) -> list[str]:
-    """The names of threads that the model started and that do not end."""
-    until = time.monotonic() + PATIENCE
-    while True:
-        names = {one.ident: one for one in threading.enumerate()}
-        more = set(sys._current_frames()) - before  # noqa: SLF001
-        left = [
-            names[one].name if one in names else "one without a name"
-            for one in more
+class Served:
+    """The model, and what it does that nobody else would see."""
+
+    def __init__(self, plugins: Plugins) -> None:
+        self.plugins = plugins
+        self.model: Any = None
+        self.threads = set(threading.enumerate()), _thread._count()  # noqa: SLF001
+        self.wrote: list[str] = []
+        threading.excepthook = self._heard(threading.__excepthook__)
+        sys.unraisablehook = self._heard(sys.__unraisablehook__)
+
+    def do(self, head: dict[str, Any], given: Any) -> Reply:
+        """One thing that the referee asks for. given: the train or history that it is about."""
+        if head["do"] == "build":
+            self.model = build(self.plugins, head["model"], head["filled"])
+            scores, keeps = isinstance(self.model, Scorer), isinstance(self.model, Storable)
+            return {"scores": scores, "keeps": keeps}, None
+        if head["do"] == "fit":
+            began = time.perf_counter()
+            call("fit", self.model.fit, given)
+            seconds = time.perf_counter() - began
+            return {"seconds": seconds, "parameters": n_parameters(self.model)}, None
+        if head["do"] == "score":
+            answer = call("score", self.model.score, given)
+            return {}, fitting(answer, "score", "fiu", tuple(head["shape"]))
+        if head["do"] == "recommend":
+            answer = call("recommend", self.model.recommend, given, head["shape"][1])
+            return {}, fitting(answer, "recommend", "iu", tuple(head["shape"]))
+        if head["do"] == "save":
+            self.model.save(Path(head["folder"]))
+            return {}, None
+        self.model = None
+        return {"threads": self._left(), "wrote": self.wrote}, None
+
+    def _left(self) -> list[str]:
+        """The names of threads that the model started and that do not end."""
+        joblib = sys.modules.get("joblib.externals.loky.reusable_executor")
+        if getattr(joblib, "_executor", None) is not None:  # kept for a next call that never comes
+            joblib._executor.shutdown(kill_workers=True)  # type: ignore[union-attr]  # noqa: SLF001
+        until = time.monotonic() + PATIENCE
+        before, count = self.threads
+        while True:
+            known = set(threading.enumerate()) - before
             # tqdm keeps a thread that redraws its bars; it does no harm
-            if not (one in names and type(names[one]).__module__.startswith("tqdm"))
-        ]
-        if not left or time.monotonic() > until:
-            return left
-        time.sleep(0.02)
+            left = [one.name for one in known if not type(one).__module__.startswith("tqdm")]
+            others = _thread._count() - count - len(known)  # noqa: SLF001  also what hides
+            left += ["one without a name"] * others
+            if not left or time.monotonic() > until:
+                return left[:SHOWN]
+            gc.collect()  # pools end with the last that refers to them
+            time.sleep(0.02)
+
+    def _heard(self, tell: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """A hook for errors in threads, and where Python cannot raise them, around its own."""
+
+        def hook(told: Any) -> None:
+            if is_writing(told.exc_value):
+                self.wrote = [said(told.exc_value)]
+            tell(told)
+
+        return hook

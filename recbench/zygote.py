@@ -1,13 +1,15 @@
-"""Steps 3 and 4, the process that models' processes are forked from, and that cleans up after them.
+"""Steps 3 and 4, the process that models' processes are forked from.
 
-It has every plugin loaded, torch once a model has needed it, and never sees a dataset. It outlives
-neither the run that started it nor any cell's leftovers.
+It has every plugin loaded, torch once a model has needed it, and never sees a dataset. Between it
+and each cell stands a keeper, which watches the cell and cleans up after it; a model that kills
+its parent kills only that.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import faulthandler
+import gc
 import importlib
 import json
 import logging
@@ -17,87 +19,128 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from .plugins import Plugins, load_plugins
+from .processes import adopt_orphans, blank_files, descendants, die_with_parent, fork, memory, sweep
 from .progress import log
 from .worker import PATIENCE, serve
 
 POLL = 0.05
 """Seconds between two looks at the memory of a cell."""
 
-_SUBREAPER, _DEATH_SIGNAL = 36, 1  # prctl(2)
+LOST = 70
+"""Exit code of a cell that has nobody to talk to any more."""
+
+KILL, END = b"k", b"e"
+"""Words to a keeper: the cell is to be killed; or it should be ending by itself now."""
+
+
+def main(fd: int) -> None:
+    """Serve the other end of a socket, in a fresh interpreter, with what is installed."""
+    blank_files(but=fd)
+    sys.argv[:] = ["recbench"]
+    run(socket.socket(fileno=fd), load_plugins())
 
 
 def run(commands: socket.socket, plugins: Plugins) -> None:
-    """Fork a cell whenever asked to, one at a time, until the other end hangs up."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _prctl(_SUBREAPER, 1)  # what a cell leaves behind becomes a child of this process
-    while True:
-        try:
+    """Fork a cell whenever asked to, one at a time, until the other end hangs up; then exit."""
+    with _to_the_end():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.set_wakeup_fd(-1)
+        adopt_orphans()
+        while True:
             text, fds, _, _ = socket.recv_fds(commands, 1 << 16, 2)
-        except OSError:
-            return
-        if not text:
-            return
-        if text == b"k":  # for a cell that has ended already
-            continue
-        asked = json.loads(text)
-        if asked["do"] == "import":
-            for name in asked["names"]:
-                importlib.import_module(name)
-        elif asked["do"] == "cell":
-            report = _cell(commands, plugins, fds, asked["memory"])
-            if report is None:
-                return
-            with contextlib.suppress(OSError):
-                commands.sendall(json.dumps(report).encode())
+            if not text:
+                break
+            if text in (KILL, END):  # for a cell that has ended already
+                continue
+            asked = json.loads(text)
+            for name in asked.get("import", ()):
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name)
+            if fds:
+                _cell(commands, plugins, fds, asked["memory"])
 
 
-def _cell(
-    commands: socket.socket, plugins: Plugins, fds: list[int], memory: int | None
-) -> dict[str, Any] | None:
-    """Run one cell to its end and say how that was; None where nobody is left to be told."""
-    wire, output = fds
-    child = os.fork()
-    if child == 0:
-        _become_cell(commands, plugins, wire, output)
-    os.close(wire)
-    os.close(output)
+def _cell(commands: socket.socket, plugins: Plugins, fds: list[int], bound: int) -> None:
+    """Run one cell, below its keeper, to its end, and see that the end is reported."""
+    gc.freeze()  # what is here stays, and no cell needs to look through it
+    keeper = fork()
+    if keeper == 0:
+        _keep(commands, plugins, fds, bound)
+    for fd in fds:
+        os.close(fd)
+    _, status = os.waitpid(keeper, 0)
+    sweep(patience=0)
+    if status:
+        commands.sendall(json.dumps(report(reason="keeper")).encode())
+
+
+def report(
+    status: int = -signal.SIGKILL,
+    reason: str = "",
+    peak: int | None = None,
+    left: Sequence[str] = (),
+) -> dict[str, Any]:
+    """How a cell ended.
+
+    status: its exit code, or minus a signal. reason: why it was killed: `asked`, `memory` or, if
+    nobody is left who watched it, `keeper`. peak: bytes. left: processes that it left behind.
+    """
+    return {"status": status, "reason": reason, "peak": peak, "left": list(left)}
+
+
+def _keep(commands: socket.socket, plugins: Plugins, fds: list[int], bound: int) -> None:
+    """The keeper: fork the cell, watch it, say how it ended, and exit."""
+    with _to_the_end():
+        die_with_parent()
+        adopt_orphans()
+        child = fork()
+        if child == 0:
+            _become_cell(commands, plugins, *fds)
+        for fd in fds:
+            os.close(fd)
+        reason, peak = _watch(commands, child, bound)
+        _, status, usage = os.wait4(child, 0)
+        left = sweep(patience=0 if reason else PATIENCE)
+        peak = max(peak, usage.ru_maxrss * 1024)
+        told = report(os.waitstatus_to_exitcode(status), reason, peak, left)
+        commands.sendall(json.dumps(told).encode())
+
+
+def _watch(commands: socket.socket, child: int, bound: int) -> tuple[str, int]:
+    """Wait for the cell's end, or bring it about. Why, if so, and the most memory it had."""
     ending = os.pidfd_open(child)
-    peak, reason, listening = 0, "", True
-    while listening:
-        readable, _, _ = select.select([commands, ending], [], [], POLL)
-        if ending in readable:
-            break
-        used = sum(map(_memory, [child, *_descendants(child)]))
+    poll = select.poll()
+    poll.register(ending, select.POLLIN)
+    poll.register(commands, select.POLLIN)
+    peak, until = 0, float("inf")
+    while True:
+        ready = dict(poll.poll(POLL * 1000))
+        if ending in ready:
+            return "", peak
+        used = memory([child, *descendants(child)], bound)
         peak = max(peak, used)
-        if commands in readable:
-            listening = bool(commands.recv(1))
-            reason = reason or "asked"
-        elif memory and used > memory:
-            reason = reason or "memory"
-        if reason:
-            os.kill(child, signal.SIGKILL)
-    os.close(ending)
-    _, status, usage = os.wait4(child, 0)
-    left = _sweep(kill_at_once=bool(reason))
-    if not listening:
-        return None
-    return {
-        "status": os.waitstatus_to_exitcode(status),
-        "reason": reason,
-        "peak": max(peak, usage.ru_maxrss * 1024),
-        "left": left,
-    }
+        word = b""
+        if commands.fileno() in ready:
+            with contextlib.suppress(OSError):
+                word = commands.recv(16)
+            if word == END:
+                until = time.monotonic() + PATIENCE
+                continue
+        elif used <= bound and time.monotonic() < until:
+            continue
+        os.kill(child, signal.SIGKILL)
+        return "memory" if used > bound else "asked", peak
 
 
 def _become_cell(commands: socket.socket, plugins: Plugins, wire: int, output: int) -> None:
-    """The forked process: never returns."""
-    code = 0
-    try:
-        _prctl(_DEATH_SIGNAL, signal.SIGKILL)
+    """The cell: put everything in its place, serve, and exit."""
+    with _to_the_end():
+        die_with_parent()
         commands.close()
         os.setsid()
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -106,80 +149,34 @@ def _become_cell(commands: socket.socket, plugins: Plugins, wire: int, output: i
         nothing = os.open(os.devnull, os.O_RDONLY)
         for fd, place in ((nothing, 0), (output, 1), (output, 2)):
             os.dup2(fd, place)
-        sys.stdout = open(1, "w", buffering=1, closefd=False, encoding="utf-8", errors="replace")  # noqa: SIM115
-        sys.stderr = open(2, "w", buffering=1, closefd=False, encoding="utf-8", errors="replace")  # noqa: SIM115
-        sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
-        log.handlers[:] = [logging.StreamHandler(sys.stderr)]
+        os.close(nothing)
+        os.close(output)
+        out, err = (
+            open(fd, "w", buffering=1, closefd=False, encoding="utf-8", errors="replace")  # noqa: SIM115
+            for fd in (1, 2)
+        )
+        sys.stdout, sys.stderr = out, err
+        if faulthandler.is_enabled():
+            faulthandler.enable(err)
+        log.handlers[:] = [logging.StreamHandler(err)]
         log.propagate = False
         with socket.socket(fileno=wire) as parent:
             serve(parent, plugins)
+        for stream in (out, err):
+            with contextlib.suppress(Exception):
+                stream.flush()
+
+
+@contextlib.contextmanager
+def _to_the_end() -> Iterator[None]:
+    """What a process does until it exits, without a look back at what it was forked from."""
+    code = LOST
+    try:
+        yield
+        code = 0
+    except OSError:  # nobody is left at the other end
+        log.debug("nobody listens any more", exc_info=True)
     except BaseException:
-        log.exception("the cell's own process failed")
-        code = 70
+        log.exception("a process of recbench's own failed")
     finally:
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
         os._exit(code)
-
-
-def _sweep(*, kill_at_once: bool) -> list[str]:
-    """Kill what the cell left behind, and say what did not end by itself."""
-    left: list[str] = []
-    patient_until = time.monotonic() + (0 if kill_at_once else PATIENCE)
-    until = time.monotonic() + 5
-    while time.monotonic() < until:
-        for pid in _descendants(os.getpid()):
-            command = _command(pid)
-            if command and time.monotonic() > patient_until:
-                left.append(f"{command} (process {pid})")
-                with contextlib.suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            break
-        time.sleep(0.005)
-    return list(dict.fromkeys(left))
-
-
-def _descendants(of: int) -> list[int]:
-    """Every process below this one."""
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for task in os.listdir(f"/proc/{of}/task"):
-            text = Path(f"/proc/{of}/task/{task}/children").read_text(encoding="ascii")
-            for child in map(int, text.split()):
-                found += [child, *_descendants(child)]
-    return found
-
-
-def _command(pid: int) -> str:
-    """What a process is called, or "" where it has ended already."""
-    with contextlib.suppress(OSError, IndexError):
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-        if state not in "ZX":
-            text = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
-            return text.decode(errors="replace").strip()[:60] or "a process"
-    return ""
-
-
-def _memory(pid: int) -> int:
-    """Bytes that a process has for itself."""
-    with contextlib.suppress(OSError, ValueError):
-        for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) * 1024
-    return 0
-
-
-def _prctl(option: int, value: int) -> None:
-    """Ask the kernel for something that only Linux has."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
-
-
-def main() -> None:
-    """Serve the other end of the socket whose number is the argument, with what is installed."""
-    run(socket.socket(fileno=int(sys.argv[1])), load_plugins())

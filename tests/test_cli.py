@@ -237,3 +237,70 @@ def test_output_goes_through_links_and_leaves_pipes_alone(call: Any, tiny: str) 
     assert code == 0
     assert Path("link.md").is_symlink()
     assert Path("real.md").read_text() == out
+
+
+def test_table_says_what_it_leaves_out_and_why(
+    call: Any, tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("run", "popular", "random", "--dataset", tiny, "--seeds", "0,1")
+    with monkeypatch.context() as patch:
+        patch.setattr("recbench.plugins.Offer.source_version", lambda _: "edited")
+        call("run", "random", "--dataset", tiny)
+    (path,) = Path("results").glob("*/*/popular*.json")
+    path.write_text(path.read_text().replace('"ok"', '"so"'))
+    for form in ("plain", "markdown", "latex"):
+        code, out, _ = call("table", "--format", form)
+        assert code == 0
+        said = " ".join(out.split())
+        assert f"Left out: {path} was edited by hand" in said
+        assert "Left out: 2 results that newer code has outdated, of random." in said
+        assert "popular " not in out.partition("Left out")[0]
+    code, out, err = call("table", "--format", "csv")
+    assert len(out.splitlines()) == 1 + 3 * len(load_plugins().metrics())
+    assert "it is left out" in err
+    assert "of random: left out" in err
+
+
+def test_table_leaves_other_protocols_out_and_says_so(
+    call: Any, tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("recbench.bench.PROTOCOL", 1)
+        call("run", "random", "popular", "--dataset", tiny)
+    code, out, err = call("table")
+    assert (code, out) == (1, "")
+    assert "left out: 2 results by version 1 of the referee's rules" in err
+    call("run", "popular", "--dataset", tiny)
+    code, out, _ = call("table")
+    assert code == 0
+    assert out.count("NDCG@3") == 1
+    assert "random" not in out.partition("Left out")[0]
+    assert "Left out: 2 results by version 1 of the referee's rules" in " ".join(out.split())
+
+
+def test_run_takes_seeds_and_splits(call: Any, tiny: str) -> None:
+    code, out, _ = call(
+        *("run", "random", "popular", "--dataset", tiny, "--seeds", "0,1,2"),
+        *("--split", "windows:length=3,leave-last-out"),
+    )
+    assert code == 0
+    titles = [line for line in out.splitlines() if line.startswith("tiny.csv, ")]
+    assert titles == ["tiny.csv, windows:length=3", "tiny.csv, leave-last-out"]
+    assert "±" in out
+    assert "seeds: 0, 1, 2" in " ".join(out.split())
+    assert len(list(Path("results").glob("*/*/*.json"))) == 8
+
+
+def test_metrics_and_segments_are_shown(call: Any, tiny: str) -> None:
+    call("run", "random", "popular", "--dataset", tiny)
+    code, out, _ = call("table", "--metrics", "all", "--segments")
+    assert code == 0
+    for name in load_plugins().metrics():
+        assert f"{name}@3" in out.lower()
+    assert max(map(len, out.splitlines())) <= 130
+    code, out, _ = call("table", "--metrics", "hit")
+    assert "hit@3" in out
+    assert "NDCG@3" not in out
+    code, _, err = call("table", "--metrics", "hits")
+    assert code == 2
+    assert "did you mean 'hit'" in err

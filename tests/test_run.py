@@ -11,6 +11,7 @@ from conftest import plugin
 import recbench
 from recbench import Interactions, RecbenchError, Results, Store, UsageError, load_plugins
 from recbench.results import COLUMNS
+from recbench.run import split_names
 from recbench_popular import Popular
 
 FITS: list[str] = []
@@ -106,7 +107,7 @@ def test_results_become_a_tidy_frame(tiny: str) -> None:
     frame = _run(["popular", "counting"], tiny, ks=(1, 3)).to_frame()
     assert isinstance(frame, pd.DataFrame)
     assert tuple(frame) == COLUMNS
-    first = "model dataset split seed users metric k value stderr".split()
+    first = ["model", "dataset", "split", "seed", "users", "metric", "k", "value", "stderr"]
     assert list(frame)[: len(first)] == first
     assert list(frame)[-2:] == ["status", "remark"]
     assert len(frame) == 2 * len(PLUGINS.metrics()) * 2
@@ -215,13 +216,59 @@ def test_wrong_use_is_said_before_anything_runs(
     assert FITS == []
 
 
-def test_a_broken_metric_costs_only_itself(tiny: str, caplog: pytest.LogCaptureFixture) -> None:
-    bad = plugin(metrics={"bad": lambda ranking, k: np.full(len(ranking), np.nan)})
-    result = recbench.run(["popular"], tiny, plugins=load_plugins(bad=bad))[0]
-    assert result.ok
-    assert "ndcg@10" in result.values
-    assert "bad@10" not in result.values
-    assert "metric bad is left out" in caplog.text
+def _nan(ranking: recbench.Ranking, k: int) -> Any:
+    return np.full(len(ranking), np.nan)
+
+
+def _exits(ranking: recbench.Ranking, k: int) -> Any:
+    raise SystemExit(3)
+
+
+def _writes_and_prints(ranking: recbench.Ranking, k: int) -> Any:
+    print("garbage")
+    ranking.above.base.flags.writeable = True  # type: ignore[union-attr]
+    ranking.above.base[:] = 0  # type: ignore[index]
+    return np.ones(len(ranking))
+
+
+def _falls(ranking: recbench.Ranking, k: int) -> Any:
+    return -ranking.expectation(np.ones(k))
+
+
+def _fails_late(ranking: recbench.Ranking, k: int) -> Any:
+    if len(ranking) == 6:  # as many as tiny has, and no ranking of the contract
+        raise KeyError("late")
+    return ranking.expectation(np.ones(k))
+
+
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [
+        (_nan, "not finite"),
+        (_exits, "SystemExit: 3"),
+        (_writes_and_prints, "the ranking must be left as it was"),
+        (_falls, "a better rank must never be worth less"),
+        (_fails_late, "KeyError: 'late'"),
+    ],
+)
+def test_a_broken_metric_costs_only_itself(
+    tiny: str, caplog: pytest.LogCaptureFixture, metric: Any, reason: str
+) -> None:
+    plugins = load_plugins(bad=plugin(metrics={"a-bad": metric}, models=MODELS))
+    results = recbench.run(["popular", "random"], tiny, plugins=plugins)
+    sound = _run(["popular", "random"], tiny, results=None)
+    assert [one.values for one in results] == [one.values for one in sound]
+    assert set(results.to_frame()["metric"]) == set(load_plugins().metrics())
+    assert "metric a-bad is left out: " in caplog.text
+    assert reason in caplog.text
+
+
+def test_a_metric_that_breaks_the_contract_is_said_once(
+    tiny: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    plugins = load_plugins(bad=plugin(metrics={"bad": _falls}, models=MODELS))
+    recbench.run(["popular", "random", "raises"], tiny, plugins=plugins)
+    assert caplog.text.count("metric bad is left out") == 1
 
 
 def test_a_broken_splitter_is_named(tiny: str) -> None:
@@ -264,7 +311,7 @@ def test_an_edited_metric_is_measured_anew_without_a_fit(tiny: str) -> None:
         plugins = load_plugins(mine=mine)
         result = recbench.run(["counting"], tiny, plugins=plugins, in_process=True)[0]
         assert result.value("mine", 3).mean == value
-        assert FITS == (["counting 0"] if value == 1 else [])
+        assert (["counting 0"] if value == 1 else []) == FITS
 
 
 def test_two_plugins_that_claim_ndcg_stop_the_run(tiny: str) -> None:
@@ -325,3 +372,72 @@ def test_a_leaderboard_is_ordered_by_a_k_that_all_have(tiny: str) -> None:
     at_3 = {one.model: one.value("ndcg", 3)[0] for one in (*few, *many)}
     order = [one.model for one in Results([*few, *many]).sections()[0].results]
     assert order == sorted(at_3, key=lambda name: -at_3[name])
+
+
+def test_a_model_has_a_process_of_its_own_and_the_same_numbers(tiny: str) -> None:
+    apart = _run(["counting", "random"], tiny, results=None)
+    assert FITS == []
+    here = _run_here(["counting", "random"], tiny, results=None)
+    assert FITS == ["counting 0"]
+    assert [one.values for one in apart] == [one.values for one in here]
+    assert all(one.peak_memory for one in apart)
+
+
+def test_models_that_take_a_seed_run_once_with_each(tiny: str) -> None:
+    models = ["counting", "popular", "counting:seed=7"]
+    results = _run_here(models, tiny, seed=(0, 1, 0, 2))
+    assert FITS == ["counting 0", "counting 1", "counting 2", "counting 7"]
+    cells = [(one.model, one.seed) for one in results]
+    assert cells == [
+        *(("counting", seed) for seed in (0, 1, 2)),
+        ("popular", None),
+        ("counting:seed=7", 7),
+    ]
+    rows = {row.model: row for row in results.sections()[0].rows}
+    assert rows["counting"].seeds == [0, 1, 2]
+    assert rows["counting"].spread("ndcg", 3) == 0, "it does not depend on the seed"
+    assert np.isnan(rows["popular"].spread("ndcg", 3))
+    _run_here(["counting"], tiny, seed=(1, 3))
+    assert FITS == ["counting 3"]
+
+
+def test_seeds_have_their_mean_and_spread(tiny: str) -> None:
+    results = _run(["random"], tiny, seed=(0, 1, 2, 3), ks=(1, 3))
+    (row,) = results.sections()[0].rows
+    means = [one.value("ndcg", 3).mean for one in results]
+    assert len(set(means)) > 1
+    assert row.value("ndcg", 3).mean == pytest.approx(np.mean(means))
+    assert row.spread("ndcg", 3) == pytest.approx(np.std(means, ddof=1))
+    stored = Store("results").all().sections()[0].rows[0]
+    assert stored.value("ndcg", 3) == row.value("ndcg", 3)
+    assert stored.spread("ndcg", 3) == row.spread("ndcg", 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("leave-last-out", ["leave-last-out"]),
+        ("temporal, leave-last-out", ["temporal", "leave-last-out"]),
+        ("windows:length=3,test=0.5,temporal", ["windows:length=3,test=0.5", "temporal"]),
+        ("temporal:at=2001-01-01,targets=all", ["temporal:at=2001-01-01,targets=all"]),
+    ],
+)
+def test_several_splits_are_told_from_options(text: str, names: list[str]) -> None:
+    assert split_names(text) == names
+
+
+@pytest.mark.parametrize("order", [["temporal", "leave-last-out"], ["leave-last-out", "temporal"]])
+def test_splits_come_in_the_order_that_was_asked_for(tiny: str, order: list[str]) -> None:
+    results = _run(["popular", "counting"], tiny, split=",".join([*order, order[0]]))
+    assert [one.setting.split for one in results.sections()] == order
+    assert [(one.setting.split, one.model) for one in results] == [
+        (split, model) for split in order for model in ("popular", "counting")
+    ]
+    stored = [one.setting.split for one in Store("results").all().sections()]
+    assert stored == ["leave-last-out", "temporal"]
+
+
+def test_a_split_that_cannot_be_made_is_said_before_anything_runs(tiny: str) -> None:
+    with pytest.raises(RecbenchError, match="windows of 99 events"):
+        _run_here(["counting"], tiny, split="leave-last-out,windows:length=99")
+    assert FITS == []

@@ -119,7 +119,10 @@ def test_windows_slide_and_the_last_one_ends_with_the_sequence() -> None:
     assert Windows(test=0.5).split(_log(7, 4, 3, 6, 2)).notes == (
         "2 users with fewer than 4 events are left out",
     )
-    assert Windows(test=0.5).split(_log(7, 4)).notes == ()
+    assert Windows(test=0.5).split(_log(7, 4)).notes == (
+        "1 user whose windows are all trained on is not judged",
+    )
+    assert Windows(test=0.5).split(_log(7, 7)).notes == ()
 
 
 def test_windows_hold_a_seeded_share_out() -> None:

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from recbench import uncertainty
-from recbench.uncertainty import holm, intervals, jackknife, paired, pvalues
+from recbench.uncertainty import holm, intervals, jackknife, paired, pvalues, summarise
 
 RANDOM = np.random.default_rng(7)
 SKEWED = RANDOM.exponential(size=(40, 3))
@@ -160,6 +160,27 @@ def test_a_constant_is_certain() -> None:
 def test_users_must_fit_the_rows() -> None:
     with pytest.raises(ValueError, match="same length"):
         intervals(SKEWED, EACH[:-1])
+
+
+def test_a_summary_is_of_each_column_by_itself() -> None:
+    columns = {f"{number}": SKEWED[:, number] for number in range(3)}
+    users = EACH // 2
+    found = summarise(columns, users)
+    low, high = intervals(SKEWED, users)
+    for number, (key, column) in enumerate(columns.items()):
+        assert found[key].mean == column.mean(), "to the last bit, as it is compared"
+        assert found[key].stderr == pytest.approx(stats.sem(column))
+        assert found[key][2:] == (low[number], high[number])
+        alone = summarise({key: column}, users)[key]
+        assert alone[:2] == found[key][:2]
+        assert alone == pytest.approx(found[key], rel=1e-12)
+
+
+def test_a_summary_of_one_row_is_its_value_and_of_no_column_nothing() -> None:
+    one = summarise({"it": np.array([0.5])}, np.array([7]))["it"]
+    assert one.mean == 0.5
+    assert np.isnan(one[1:]).all()
+    assert summarise({}, EACH) == {}
 
 
 def test_a_pair_is_compared_as_scipy_does() -> None:

@@ -132,4 +132,6 @@ def _filled(lines: list[str], width: int) -> str:
 
 
 def _wrapped(text: str, width: int) -> str:
-    return textwrap.fill(text, max(width or 100, 40), break_long_words=False)
+    """Lines that a word may be too long for, but that break no word, name or path."""
+    most = max(width or 100, 40)
+    return textwrap.fill(text, most, break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,157 @@
+"""One user through the eyes of the stored models."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import recbench
+from recbench import Store, UsageError
+from recbench.cli import main
+from recbench.inspection import inspect_user
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    def called(*args: str, width: int = 0) -> tuple[int, str, str]:
+        monkeypatch.setattr(recbench.grid, "terminal", lambda: width)
+        with pytest.raises(SystemExit) as stop:
+            main(["inspect", *args])
+        return int(stop.value.code or 0), *capsys.readouterr()
+
+    return called
+
+
+def test_history_target_ranks_and_lists_are_those_of_the_referee(tiny: str) -> None:
+    results = recbench.run(["popular", "random"], tiny, seed=(0, 1))
+    (one,) = inspect_user("u1", dataset=tiny, k=2)
+    ids = one.dataset.item_ids
+    assert [ids[item] for item in one.history] == ["i1", "i2", "i3"]
+    assert [ids[item] for item in one.targets] == ["i4"]
+    assert [(o.result.model, o.result.seed) for o in one.opinions] == [
+        (o.model, o.seed) for o in Store("results").all().sections()[0].results
+    ]
+    assert len(one.opinions) == len(results) == 3
+    for opinion in one.opinions:
+        rows = Store("results").per_user(opinion.result)
+        row = list(rows["user"]).index("u1")
+        assert opinion.above.tolist() == [rows["above"][row]]
+        assert opinion.tied.tolist() == [rows["tied"][row]]
+        assert opinion.best.tolist() == rows["lists"][row][:2].tolist()
+        assert not set(opinion.best) & set(one.history)
+    popular = next(o for o in one.opinions if o.result.model == "popular")
+    counts = {"i0": 1, "i4": 3, "i5": 3, "i6": 2}  # what u1 has not seen, in training
+    assert popular.above.tolist() == [0]
+    assert popular.tied.tolist() == [sum(n == counts["i4"] for n in counts.values())]
+
+
+def test_the_text_has_titles_and_marks_what_was_held_out(real: Any, call: Any) -> None:
+    folder = str(real("ml-100k/u.item").parent.parent)
+    recbench.run(["popular", "random"], "ml-100k", seed=(0, 1), data_dir=folder)
+    for width in (0, 80):
+        code, out, _ = call("--user", "42", "--data-dir", folder, width=width)
+        assert code == 0
+        assert "History of user 42 in ml-100k, leave-last-out, oldest first, the last 20" in out
+        assert "845     That Thing You Do! (1996)" in out
+        assert "Held out\n\nitem    title\n" in out
+        assert "834     Halloween: The Curse of Michael Myers (1995)" in out
+        assert "popular          693 to 704" in out
+        assert "random   0       1" in out
+        assert "\npopular\n\nrank    item    title\n" in out
+        assert "\nrandom, seed 1\n\n" in out
+        assert "1       100     Fargo (1996)" in out
+        assert max(map(len, out.splitlines())) <= 80
+    recbench.run(["popular"], "ml-100k", data_dir=folder, split="temporal:targets=all")
+    split = ("--split", "temporal:targets=all", "--data-dir", folder)
+    code, out, _ = call("--user", "112", *split, width=80)
+    assert "Held out, and its rank by model" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_several_rows_and_several_targets(call: Any) -> None:
+    dataset = "synthetic:users=60,items=40,events=1500"
+    for split in ("windows", "temporal:share=0.5,targets=all"):
+        recbench.run(["popular", "random"], dataset, split=split)
+    found = inspect_user(7, dataset=dataset, split="windows")
+    assert len(found) > 1
+    assert all(len(one.targets) == 1 and len(one.history) == 3 for one in found)
+    code, out, _ = call("--user", "7", "--dataset", dataset, "--split", "windows")
+    assert code == 0
+    for number in range(1, len(found) + 1):
+        assert f", row {number} of {len(found)}, oldest first, all" in out
+    split = "temporal:share=0.5,targets=all"
+    users = Store("results").per_user(Store("results").all()[0])
+    for user in range(1, 61):
+        try:
+            (one,) = inspect_user(user, dataset=dataset, split=split)
+        except UsageError:
+            continue
+        if len(one.targets) > 3:
+            break
+    assert len(one.targets) > 3
+    for opinion in one.opinions:
+        assert opinion.above.shape == opinion.tied.shape == one.targets.shape
+        for above, item in zip(opinion.above, one.targets, strict=True):
+            if opinion.result.model == "random" and above < 10:
+                assert opinion.best[above] == item
+    code, out, _ = call("--user", str(user), "--dataset", dataset, "--split", split)
+    assert "Held out, and its rank by model" in out
+    assert "popular" in out.partition("rank by model")[2].partition("---")[0]
+    assert users
+
+
+def test_a_target_that_a_list_lacks_is_not_listed(call: Any, tiny: str) -> None:
+    with open("mine.csv", "w") as file:
+        file.write("user,item,rank\nu1,i5,1\nu1,i6,2\n")
+    recbench.run([], tiny, ks=[2], recs={"mine": "mine.csv"})
+    code, out, _ = call("--user", "u1", "--dataset", tiny)
+    assert code == 0
+    assert "mine     not listed" in out
+    code, out, _ = call("--user", "u2", "--dataset", tiny)
+    assert "(no list was kept)" in out
+
+
+def test_without_stored_models_it_says_what_to_do(call: Any, tiny: str) -> None:
+    code, out, _ = call("--user", "u1", "--dataset", tiny)
+    assert code == 0
+    assert "History of user u1" in out
+    assert "No model is stored for this dataset and split; recbench run" in out
+    recbench.run(["popular"], tiny, split="windows:length=3")
+    assert "No model is stored" in call("--user", "u1", "--dataset", tiny)[1]
+
+
+def test_models_of_other_data_with_the_same_name_are_not_shown(call: Any, tiny: str) -> None:
+    recbench.run(["popular"], tiny)
+    with open(tiny, "a") as file:
+        file.write("u0,i6,99,1\n")
+    assert "No model is stored" in call("--user", "u1", "--dataset", tiny)[1]
+    recbench.run(["random"], tiny)
+    out = call("--user", "u1", "--dataset", tiny)[1]
+    assert "random, seed 0" in out
+    assert "popular" not in out
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--user", "zzz"], "no user 'zzz' in log.csv; its user ids look like: a, b, c"),
+        (["--user", "c"], "user c is not judged under leave-last-out: the sequence is too short"),
+        (["--user", "a", "--split", "window"], "did you mean 'windows'"),
+        (["--user", "a", "--k", "0"], "k must be a whole number from 1"),
+        ([], "Missing option '--user'"),
+    ],
+)
+def test_wrong_use_is_said(call: Any, args: list[str], said: str) -> None:
+    with open("log.csv", "w") as file:
+        file.write("user,item,time\na,x,1\na,y,2\nb,x,1\nb,y,2\nc,x,1\n")
+    code, out, err = call(*args, "--dataset", "log.csv")
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+def test_k_is_how_many_are_shown(call: Any) -> None:
+    recbench.run(["popular"], "synthetic")
+    for k, shown in ((3, 3), (10, 10), (50, 10)):
+        (one,) = inspect_user(1, dataset="synthetic", k=k)
+        assert len(one.opinions[0].best) == shown
+        assert len(np.unique(one.opinions[0].best)) == shown

@@ -1,0 +1,374 @@
+"""Work done elsewhere: a round trip through files, and what is wrong with broken ones."""
+
+import gzip
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import plugin
+
+import recbench
+from recbench import Interactions, Result, Store, UsageError, load_plugins
+from recbench.cli import main
+from recbench.export import export_split
+
+
+class TopList:
+    """Popularity as lists: by training events, then by item number."""
+
+    def fit(self, train: Interactions) -> "TopList":
+        self.order_ = np.argsort(-np.bincount(train.items, minlength=train.n_items), kind="stable")
+        return self
+
+    def recommend(self, history: Interactions, k: int) -> Any:
+        lists = np.full((len(history), k), -1)
+        for row, items in enumerate(history.sequences()):
+            best = self.order_[~np.isin(self.order_, items)][:k]
+            lists[row, : len(best)] = best
+        return lists
+
+
+def _popular(folder: Path, form: str = "parquet") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Each judged row with its user, and each item with its training events; pandas alone."""
+    read = pd.read_parquet if form == "parquet" else pd.read_csv
+    train, history = read(folder / f"train.{form}"), read(folder / f"history.{form}")
+    targets = read(folder / f"targets.{form}")
+    items = sorted({*train["item"], *history["item"], *targets["item"]})
+    counts = train["item"].value_counts().reindex(items, fill_value=0)
+    return targets[["row", "user"]].drop_duplicates(), counts.rename("score").reset_index()
+
+
+def _scores(folder: Path, form: str = "parquet") -> pd.DataFrame:
+    rows, counts = _popular(folder, form)
+    return rows.merge(counts, how="cross")
+
+
+def _lists(folder: Path, k: int) -> pd.DataFrame:
+    rows, counts = _popular(folder)
+    history = pd.read_parquet(folder / "history.parquet").groupby("row")["item"].agg(set)
+    order = counts.sort_values("score", ascending=False, kind="stable")["item"]
+    found = [
+        (row, user, item, rank)
+        for row, user in rows.itertuples(index=False)
+        for rank, item in enumerate([i for i in order if i not in history[row]][:k], 1)
+    ]
+    return pd.DataFrame(found, columns=["row", "user", "item", "rank"])
+
+
+def _judged(path: Path | str, dataset: str = "synthetic", **more: Any) -> Result:
+    result: Result = recbench.run([], dataset, recs={"mine": path}, **more)[0]
+    return result
+
+
+@pytest.mark.parametrize(
+    "split", ["leave-last-out", "temporal:targets=all,share=0.5", "leave-last-basket", "windows:length=5"]
+)
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_scores_come_back_as_the_numbers_of_the_model(split: str, form: str) -> None:
+    dataset = "synthetic:users=150,items=60,events=3000"
+    export_split(dataset, split=split, output="split")
+    scores = _scores(Path("split"), form).sample(frac=1, random_state=0)
+    scores = scores.drop(columns="user" if split.startswith("windows") else "row")
+    getattr(scores, f"to_{form}")(f"mine.{form}", index=False)
+    model, mine = recbench.run(
+        ["popular"], dataset, split=split, ks=(1, 3, 10, 50), recs={"mine": f"mine.{form}"}
+    )
+    assert mine.ok, mine.status
+    assert mine.setting.rows > 10
+    assert repr(mine.values) == repr(model.values)
+    store = Store("results")
+    for name in ("above", "tied", "lists", "segment", "history"):
+        assert repr(store.per_user(mine)[name]) == repr(store.per_user(model)[name])
+
+
+@pytest.mark.parametrize("split", ["leave-last-out", "temporal:targets=all,share=0.5", "windows:length=5"])
+def test_lists_come_back_as_the_numbers_of_a_lister(split: str) -> None:
+    dataset = "synthetic:users=150,items=60,events=3000"
+    export_split(dataset, split=split, output="split")
+    _lists(Path("split"), 20).to_csv("mine.csv", index=False)
+    plugins = load_plugins(top=plugin(models={"top-list": TopList}))
+    model, mine = recbench.run(
+        ["top-list"], dataset, split=split, ks=(5, 20), recs={"mine": "mine.csv"}, plugins=plugins
+    )
+    assert mine.ok, mine.status
+    assert mine.setting.rows > 10
+    assert repr(mine.values) == repr(model.values)
+    assert (mine.depth, mine.model_version != model.model_version) == (20, True)
+
+
+def test_repeats_that_are_kept_may_be_listed(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text(
+        "user,item,time\n" + "".join(f"u{u},i{t % 3},{t}\n" for u in "ab" for t in range(4))
+    )
+    recs = tmp_path / "recs.csv"
+    recs.write_text(
+        "user,item,rank\n" + "".join(f"u{u},i{t},{t}\n" for u in "ab" for t in range(3))
+    )
+    kept = _judged(recs, f"{log}:repeats=keep", ks=[3])
+    assert kept.value("hit", 3).mean == 1
+    assert kept.value("mrr", 3).mean == 1
+    assert "was seen already" in _judged(recs, str(log), ks=[1]).status
+
+
+@pytest.fixture
+def split(tiny: str) -> pd.DataFrame:
+    """Lists of all three items that each of the six users of `tiny` has not seen."""
+    export_split(tiny, output="split")
+    return _lists(Path("split"), 7).drop(columns="row")
+
+
+@pytest.mark.parametrize(
+    ("separator", "names"),
+    [
+        (",", ("user", "item", "rank")),
+        ("\t", ("user_id", "item_id", "rank")),
+        (";", ("User", "ITEM", "Rank")),
+        ("|", ("userId", "itemId", "rank")),
+    ],
+)
+def test_other_separators_and_names(
+    tiny: str, split: pd.DataFrame, separator: str, names: tuple[str, ...]
+) -> None:
+    split.to_csv("plain.csv", index=False)
+    split.set_axis(names, axis=1).to_csv("other.txt", sep=separator, index=False)
+    wanted = _judged("plain.csv", tiny)
+    assert wanted.ok
+    assert _judged("other.txt", tiny).values == wanted.values
+    Path("other.csv.gz").write_bytes(gzip.compress(Path("plain.csv").read_bytes()))
+    assert _judged("other.csv.gz", tiny).values == wanted.values
+    text = Path("plain.csv").read_text().replace("\n", "\r\n\r\n")
+    Path("windows.csv").write_bytes(f"\ufeff{text}".encode())
+    assert _judged("windows.csv", tiny).values == wanted.values
+
+
+def test_ids_of_any_type(split: pd.DataFrame) -> None:
+    """Whole numbers, what pandas makes of them, and text, in Parquet and in CSV."""
+    dataset = "synthetic:users=60,items=30,events=600"
+    export_split(dataset, output="ints")
+    lists = _lists(Path("ints"), 10)[["user", "item", "rank"]]
+    lists.to_csv("a.csv", index=False)
+    wanted = _judged("a.csv", dataset)
+    assert wanted.ok
+    for number, types in enumerate(
+        (
+            {"user": "int64", "item": "int32"},
+            {"user": "float64", "item": "float64", "rank": "float32"},
+            {"user": "str", "item": "str", "rank": "str"},
+            {"user": "category", "item": "category"},
+            {"user": "string", "item": "Int64", "rank": "Int64"},
+        )
+    ):
+        lists.astype(types).to_parquet(f"{number}.parquet")
+        got = _judged(f"{number}.parquet", dataset)
+        assert got.values == wanted.values, (types, got.status)
+
+
+def _broken(frame: pd.DataFrame, how: str) -> pd.DataFrame | bytes:
+    """The lists, broken."""
+    if how == "scores":
+        return frame.assign(score=-frame["rank"]).drop(columns="rank")
+    changed = frame.astype({"rank": object})
+    if how == "item":
+        changed.loc[4, "item"] = "i99"
+    elif how == "user":
+        changed.loc[4, "user"] = "nobody"
+    elif how == "twice":
+        changed.loc[5, "item"] = changed.loc[4, "item"]
+    elif how == "rank twice":
+        changed.loc[5, "rank"] = changed.loc[4, "rank"]
+    elif how == "seen":
+        changed.loc[4, "item"] = "i1"  # u1 begins with it
+    elif how == "text":
+        changed.loc[4, "rank"] = "first"
+    elif how == "nan":
+        changed.loc[4, "rank"] = float("nan")
+    elif how == "infinite":
+        changed.loc[4, "rank"] = float("inf")
+    elif how == "short":
+        changed = changed[changed["rank"] == 1]
+    elif how == "nobody":
+        changed = changed.assign(user="u9")
+    elif how == "headless":
+        return changed.to_csv(index=False, header=False).encode()
+    elif how == "no item":
+        changed = changed.drop(columns="item")
+    elif how == "no rank":
+        changed = changed.drop(columns="rank")
+    elif how == "no line":
+        changed = changed[:0]
+    elif how == "ragged":
+        return changed.to_csv(index=False).replace("u1,i0,3", "u1,i0").encode()
+    return changed
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    ("how", "line", "said"),
+    [
+        ("item", 4, r"no item 'i99' in tiny\.csv; its item ids look like: i0"),
+        ("user", 4, r"no user 'nobody' in tiny\.csv; its user ids look like: u0"),
+        ("twice", 5, "is listed twice, first at"),
+        ("rank twice", 5, "has the rank 1, as at"),
+        ("seen", 4, "item i1 of user u1 is listed, but was seen already"),
+        ("text", 4, "rank 'first' is no finite number"),
+        ("nan", 4, "is no finite number"),
+        ("infinite", 4, "is no finite number"),
+        ("short", None, "lists are too short: the longest has 1 items .* --k asks for 3"),
+        ("no item", None, "has the columns 'user, rank'; wanted user .or row., item, and rank"),
+        ("no rank", None, "has the columns 'user, item'; wanted"),
+        ("headless", None, "has the columns 'u0, .*; wanted"),
+        ("no line", None, "has no line for any judged user of tiny.csv"),
+        ("ragged", None, "cannot be read as CSV or Parquet .*Expected 3 columns, got 2"),
+    ],
+)
+def test_a_broken_file_is_a_failed_row_and_the_others_stand(
+    tiny: str, split: pd.DataFrame, form: str, how: str, line: int | None, said: str
+) -> None:
+    broken = _broken(split, how)
+    path = Path(f"mine.{form}")
+    if isinstance(broken, bytes):
+        path.write_bytes(broken)
+    elif form == "csv":
+        broken.to_csv(path, index=False)
+    else:
+        if how in ("text", "item", "user"):
+            broken = broken.astype(str)
+        elif "rank" in broken:
+            broken = broken.astype({"rank": float})
+        broken.to_parquet(path)
+    other, mine = recbench.run(["popular"], tiny, ks=[1, 3], recs={"mine": path})
+    assert other.ok
+    place = "" if line is None else rf"line {line + 2}: " if form == "csv" else rf"row {line + 1}: "
+    assert mine.status.startswith("failed: mine: ")
+    assert re.search(place, mine.status), mine.status
+    assert re.search(said, mine.status), mine.status
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "is empty"),
+        (b"\n\n", "is empty"),
+        (b"\x00\xff\xfe\x01" * 500, "cannot be read as CSV or Parquet|has the columns"),
+        (b"PAR1 and then nothing", "cannot be read as CSV or Parquet"),
+        (b"\x1f\x8b and then nothing", "cannot be read as CSV or Parquet"),
+        (b"user,item,item,rank\nu1,i5,i5,1\n", "has the column 'item' twice"),
+        (b"user,item,rank\nu1,i5,1\n\nu1,i\xff,2\n", "cannot be read as CSV or Parquet"),
+    ],
+)
+def test_rubbish_is_said_in_one_line(tiny: str, data: bytes, said: str) -> None:
+    Path("mine.csv").write_bytes(data)
+    status = _judged("mine.csv", tiny, ks=[1]).status
+    assert status.startswith("failed: mine: mine.csv")
+    assert re.search(said, status), status
+    assert "\n" not in status
+    assert len(status) < 500
+    assert status.isprintable()
+
+
+def test_lines_are_counted_as_an_editor_does(tiny: str) -> None:
+    Path("mine.csv").write_text("\nuser,item,rank\n\nu1,i5,1\n\n\nu1,i66,2\n")
+    assert "mine.csv line 7: no item 'i66'" in _judged("mine.csv", tiny, ks=[1]).status
+
+
+def test_rows_and_users_must_fit(tiny: str, split: pd.DataFrame) -> None:
+    lists = _lists(Path("split"), 7)
+    lists.to_csv("both.csv", index=False)
+    lists.drop(columns="user").to_csv("rows.csv", index=False)
+    split.to_csv("users.csv", index=False)
+    wanted = _judged("users.csv", tiny)
+    assert wanted.ok
+    for name in ("both", "rows"):
+        assert _judged(f"{name}.csv", tiny).values == wanted.values
+    lists.loc[4, "user"] = "u0"
+    lists.to_csv("both.csv", index=False)
+    assert "both.csv line 6: row 1 is not of user 'u0'" in _judged("both.csv", tiny).status
+    lists = lists.drop(columns="user").astype({"row": object})
+    for wrong in (6, -1, 0.5, "x"):
+        lists.loc[4, "row"] = wrong
+        lists.to_csv("rows.csv", index=False)
+        assert f"line 6: there is no row '{wrong}'" in _judged("rows.csv", tiny).status
+
+
+def test_a_user_with_several_rows_needs_them_named(tiny: str, split: pd.DataFrame) -> None:
+    split.to_csv("mine.csv", index=False)
+    status = _judged("mine.csv", tiny, split="windows:length=2,step=1,test=0.9").status
+    assert "a user has several rows; add a column `row`" in status
+
+
+def test_what_is_not_listed_counts_as_below_everything(
+    tiny: str, split: pd.DataFrame, caplog: pytest.LogCaptureFixture
+) -> None:
+    targets = pd.read_csv("split/targets.csv").set_index("user")["item"]
+    mine = split[split["user"].isin(["u0", "u1"])]
+    mine = mine[(mine["user"] == "u0") | (mine["item"] != targets["u1"])]
+    mine.to_csv("mine.csv", index=False)
+    result = _judged("mine.csv", tiny, ks=[7])
+    assert result.ok
+    rank = split.set_index(["user", "item"])["rank"]["u0", targets["u0"]]
+    assert result.value("mrr", 7).mean == pytest.approx(1 / rank / 6)
+    assert "5 judged rows have fewer than 7 items, 4 of them none" in caplog.text
+
+
+def test_equal_scores_count_as_ties(tiny: str, split: pd.DataFrame) -> None:
+    split.assign(score=1).drop(columns="rank").to_csv("mine.csv", index=False)
+    result = _judged("mine.csv", tiny, ks=[1, 3, 7])
+    room = split.groupby("user").size()
+    assert result.value("hit", 1).mean == pytest.approx((1 / room).mean())
+    assert result.value("hit", 7).mean == 1
+
+
+def test_it_is_stored_shown_and_compared_like_any_other(
+    tiny: str, split: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    split.to_csv("mine.csv", index=False)
+
+    def call(*args: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            main(args)
+        return int(stop.value.code or 0), *capsys.readouterr()
+
+    code, out, _ = call("run", "popular", "--recs", "mine=mine.csv", "--dataset", tiny)
+    assert code == 0
+    assert call("table")[1] == out
+    assert "mine" in out
+    assert "mine" in call("compare", "mine", "popular")[1]
+    assert "\nmine\n" in call("inspect", "--user", "u1", "--dataset", tiny)[1]
+    assert call("verify", "results")[0] == 0
+    before = Store("results").all()
+    split[::-1].to_csv("mine.csv", index=False)
+    assert call("verify", "results")[0] == 1
+    call("run", "--recs", "mine=mine.csv", "--dataset", tiny)
+    keys = {one.key for one in Store("results").all()}
+    assert len(keys - {one.key for one in before}) == 1
+    assert len(keys) == 2
+    Path("mine.csv").write_text("user,item,rank\nu1,i99,1\n")
+    code, out, _ = call("run", "popular", "--recs", "mine=mine.csv", "--dataset", tiny)
+    assert code == 1
+    assert "mine.csv line 2: no item 'i99'" in " ".join(out.split())
+    assert "popular" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("popular", "has the name of a model"),
+        ("random", "has the name of a model"),
+        ("a:b", "neither ':' nor '='"),
+        ("", "neither"),
+    ],
+)
+def test_names_that_cannot_be_a_row(tiny: str, name: str, said: str) -> None:
+    Path("mine.csv").write_text("")
+    with pytest.raises(UsageError, match=said):
+        recbench.run(["popular"], tiny, recs={name: "mine.csv"})
+
+
+def test_a_file_that_is_gone_or_a_sample_is_a_failed_row(tiny: str, split: pd.DataFrame) -> None:
+    assert "cannot read gone.csv: No such file" in _judged("gone.csv", tiny).status
+    split.to_csv("mine.csv", index=False)
+    assert "leave it out" in _judged("mine.csv", tiny, candidates=2).status
