@@ -17,7 +17,7 @@ import numpy as np
 from .candidates import draw_candidates
 from .columns import Column
 from .dataset import Dataset
-from .errors import RecbenchError, UsageError, said
+from .errors import RecbenchError, said
 from .interactions import Array
 from .leakage import leakage, unjudged
 from .load import load_dataset
@@ -31,6 +31,7 @@ from .result import Result, Setting
 from .segments import popularity_of
 from .spec import Spec, seed_of
 from .split import Split
+from .splitting import split_of
 
 Keep = Callable[[Result, Callable[[Path], None]], object]
 
@@ -186,7 +187,8 @@ class Bench:
             reason = said(error)
             if not reason.startswith(name):
                 reason = f"{name}: {reason}"
-            return self.failed(cell, ks, reason), {}
+            nothing = nothing_measured(self.metrics, ks)
+            return self.finished(cell, status=f"failed: {reason}", values=nothing), {}
         known = {"depth": verdict.depth, "score_seconds": verdict.score_seconds}
         return self.measure(cell, verdict.ranking, ks, **known, **dataclasses.asdict(costs))
 
@@ -216,11 +218,6 @@ class Bench:
             "segment": segment if self.split.offsets is None else (segment, offsets),
         }
 
-    def failed(self, cell: Result, ks: Sequence[int], reason: str) -> Result:
-        """The cell without any number, and why."""
-        nothing = nothing_measured(self.metrics, ks)
-        return self.finished(cell, status=f"failed: {reason}", values=nothing)
-
     def finished(self, cell: Result, **known: Any) -> Result:
         """The cell with what was found, and where and when."""
         offers = self.plugins.offers("models")
@@ -229,22 +226,6 @@ class Bench:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         made = {**provenance(of[0] if of else None), "dataset": self.typed or self.dataset.name}
         return dataclasses.replace(cell, provenance=made, finished=now, **known)
-
-
-def split_of(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]:
-    """How the splitter is called, with its options, and what it gives."""
-    spec = Spec.parse(split)
-    splitter = plugins.build("splitters", spec)
-    try:
-        parts = splitter.split(data.interactions)
-    except UsageError:
-        raise
-    except (Exception, SystemExit) as error:
-        plugin = plugins.find("splitters", spec.name).plugin
-        raise RecbenchError(f"splitter {spec} (plugin {plugin}) failed: {said(error)}") from error
-    if not isinstance(parts, Split):
-        raise RecbenchError(f"splitter {spec} gave {type(parts).__name__}, wanted a Split")
-    return str(spec), parts
 
 
 def _keep_model(cell: Result, keep: Keep, save: Callable[[Path], None]) -> None:

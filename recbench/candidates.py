@@ -120,11 +120,9 @@ def _draw(
 def _left_out(split: Split, mask_seen: bool) -> tuple[Array, Array]:
     """Every (judged row, item) that is no candidate, once, in order."""
     targets, offsets = split.wanted
-    row, item = [np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))], [targets]
+    row = np.repeat(np.arange(len(offsets) - 1, dtype=np.int64), np.diff(offsets))
+    pairs = row * split.train.n_items + targets
     if mask_seen:
-        history = split.history.take(split.judged)
-        row.append(np.repeat(np.arange(len(history)), history.lengths))
-        item.append(history.items)
-    pairs = np.sort(np.concatenate(row) * np.int64(split.train.n_items) + np.concatenate(item))
-    pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])]
-    return pairs // split.train.n_items, pairs % split.train.n_items
+        pairs = np.append(pairs, split.history.take(split.judged).pairs())
+    pairs = np.sort(pairs)
+    return np.divmod(pairs[np.append(True, pairs[1:] != pairs[:-1])], split.train.n_items)

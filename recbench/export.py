@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from .atomic import atomic
-from .bench import split_of
 from .dataset import Dataset
 from .errors import RecbenchError, UsageError
 from .interactions import Array, Interactions
@@ -16,6 +15,7 @@ from .plugins import Plugins, load_plugins
 from .run import split_names
 from .spec import Spec
 from .split import Split
+from .splitting import split_of
 
 
 def export_split(

@@ -84,6 +84,12 @@ class Interactions:
         """(rows,) int64: how many events each sequence has."""
         return np.diff(self.offsets)
 
+    def pairs(self) -> Array:
+        """Every (row, item) there is, as row * n_items + item: (pairs,) int64, ascending."""
+        row = np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
+        pairs = np.sort(row * self.n_items + self.items)
+        return np.asarray(pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]])
+
     def sequences(self) -> Iterator[Array]:
         """Each row's items, oldest first, as a read-only view."""
         for start, stop in zip(self.offsets[:-1], self.offsets[1:], strict=True):

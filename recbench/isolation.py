@@ -22,7 +22,9 @@ from .interactions import Interactions
 from .plugins import Plugins
 from .processes import blank_files, fork, free_memory
 from .remote import Remote
+from .spec import Spec
 from .wire import Shared
+from .worker import heavy
 
 AVAILABLE = hasattr(os, "pidfd_open") and hasattr(os, "memfd_create")
 """Whether this system has what isolation is made of: Linux does."""
@@ -115,6 +117,7 @@ class Isolation:
         Raises UsageError for wrong options and RecbenchError for everything that goes wrong in
         there, also for what is only found out at the end: threads and processes left behind.
         """
+        self.have_imported(heavy(self.plugins.find("models", Spec.parse(model).name)))
         remote = Remote(self)
         try:
             remote.build(model, filled)
@@ -160,7 +163,7 @@ class Isolation:
         return zygote.report(reason="keeper")
 
     def have_imported(self, names: list[str]) -> None:
-        """Have what a cell needed in memory for the next one."""
+        """Have in memory, for cells from the next one on, what takes long to import."""
         new = sorted(set(names) - self._imported)
         if new:
             self._imported.update(new)

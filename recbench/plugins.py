@@ -68,24 +68,25 @@ class Offer:
         So a result is not taken for current once the code of its plugin has been edited.
         """
         digest = hashlib.sha256()
-        for one in self._files():
-            if one.is_file():
-                digest.update(one.name.encode() + one.read_bytes())
+        for one in self.files:
+            digest.update(one.name.encode() + one.read_bytes())
         return f"{self.version}+{digest.hexdigest()[:8]}"
 
     @property
     def folder(self) -> Path | None:
         """Where the Python files are that the factory comes from."""
-        files = [one for one in self._files() if one.is_file()]
-        return files[0].parent if files else None
+        return self.files[0].parent if self.files else None
 
-    def _files(self) -> list[Path]:
+    @property
+    def files(self) -> list[Path]:
+        """Those Python files."""
         factory = unwrapped(self.factory)
         module = inspect.getmodule(factory) or inspect.getmodule(type(factory))
         package = getattr(module, "__package__", "") or ""
         top = sys.modules.get(package.partition(".")[0], module)
         file = Path(getattr(top, "__file__", None) or getattr(module, "__file__", None) or "")
-        return sorted(file.parent.rglob("*.py")) if package else [file]
+        files = sorted(file.parent.rglob("*.py")) if package else [file]
+        return [one for one in files if one.is_file()]
 
 
 @dataclass

@@ -134,10 +134,7 @@ def _seen(bench: Bench, wanted: Array) -> Array:
     """Every (judged row, item), as row * n_items + item, that may not be recommended, in order."""
     if bench.setting.repeats != "first":
         return np.empty(0, dtype=np.int64)
-    history = bench.split.history.take(bench.split.judged)
-    row = np.repeat(np.arange(len(history)), history.lengths)
-    seen = np.sort(row * np.int64(bench.setting.n_items) + history.items)
-    seen = seen[np.append(True, seen[1:] != seen[:-1])]
+    seen = bench.split.history.take(bench.split.judged).pairs()
     place, there = _find(seen, wanted)
     return np.delete(seen, place[there])
 

@@ -12,12 +12,13 @@ from .candidates import read_candidates
 from .columns import Column
 from .errors import RecbenchError, UsageError, said
 from .inside import Inside
+from .interactions import Array
 from .isolation import AVAILABLE, Isolation, Limits
 from .load import find_dataset, load_dataset
 from .plugins import Plugins, load_plugins
 from .progress import log
 from .recs import check_name
-from .result import Result
+from .result import Result, Setting
 from .results import Results
 from .section import RANKED_BY
 from .spec import Spec
@@ -93,12 +94,10 @@ def run(
         benches = [Bench.of(plugins, data, one, sample, dataset) for one in splits]
         for bench in benches:
             if store is not None and bench.pool is not None:
-                _store_candidates(store, bench)
+                _store_candidates(store, bench.setting, bench.pool)
             work = Work(bench, store, home, ks, device, force)
-            for cell in _cells(bench, specs, seeds):
-                found.append(work.model(cell))
-            for name, path in (recs or {}).items():
-                found.append(work.recs(name, path))
+            found += [work.model(cell) for cell in _cells(bench, specs, seeds)]
+            found += [work.recs(name, path) for name, path in (recs or {}).items()]
             columns |= work.columns
             unstored += work.unstored
     return Results(found, lambda one: columns.get(one.key, {}), metrics, unstored=unstored)
@@ -163,9 +162,9 @@ def _check_options(
             log.debug("%s will fail: %s", spec, said(error))
 
 
-def _store_candidates(store: Store, bench: Bench) -> None:
+def _store_candidates(store: Store, setting: Setting, pool: Array) -> None:
     try:
-        store.write_candidates(bench.setting, bench.pool)
+        store.write_candidates(setting, pool)
     except RecbenchError as error:  # they can be drawn again
         log.error("candidates: NOT STORED, %s", said(error))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from .bench import split_of
 from .dataset import Dataset
 from .hookspecs import hookimpl
 from .interactions import Array, Interactions
@@ -21,6 +21,7 @@ from .plugins import load_plugins
 from .result import Result
 from .run import run
 from .split import Split
+from .splitting import split_of
 
 KS = (1, 5, 10)
 
@@ -75,18 +76,19 @@ def selfcheck(
     how: dict[str, Any] = {"plugins": load_plugins(selfcheck=mine), "ks": KS, "results": None}
     names = ["selfcheck-oracle", "selfcheck-constant", "selfcheck-loves-seen"]
     oracle, constant, loves = run(names, text, split=split, **how)
-    checks = []
+    checks, rooms, drawn = [], _rooms(parts, data), _rooms(shuffled.parts, data)
+    seen = _any_seen(parts)
     for k in KS:
         for metric in ("ndcg", "recall"):
             checks.append(_equal("oracle", oracle, metric, k, _most(parts, metric, k)))
-            chance = _chance(parts, data, metric, k)[0]
+            chance = _chance(rooms, metric, k)[0]
             checks.append(_equal("constant", constant, metric, k, chance))
-            if data.repeats == "first" and not _any_seen(parts):
+            if data.repeats == "first" and not seen:
                 checks.append(_equal("loves seen items", loves, metric, k, chance))
     for one in run(["selfcheck-oracle", "popular"], text, split="selfcheck-shuffled", **how):
         for k in KS:
             name = f"{one.model.removeprefix('selfcheck-')}, shuffled targets"
-            checks.append(_near(name, one, k, *_chance(shuffled.parts, data, "ndcg", k)))
+            checks.append(_near(name, one, k, *_chance(drawn, "ndcg", k)))
     return checks
 
 
@@ -143,9 +145,8 @@ class Shuffled:
         # seeded by the content: whatever made the data does not use the same random numbers
         draw = np.random.default_rng(int(split.fingerprint()[:16], 16))
         history = split.history.take(np.tile(split.judged, draws))
-        row = np.repeat(np.arange(len(history), dtype=np.int64), history.lengths)
-        seen = np.unique(row * n_items + history.items)
-        row, item = np.divmod(seen if data.repeats == "first" else seen[:0], n_items)
+        seen = history.pairs() if data.repeats == "first" else np.empty(0, dtype=np.int64)
+        row, item = np.divmod(seen, n_items)
         first = np.searchsorted(row, np.arange(len(history) + 1))
         nth = draw.integers(0, np.maximum(n_items - np.diff(first), 1))  # of what is not seen
         before = item - (np.arange(len(row)) - first[row])  # how many are not, below each seen item
@@ -176,29 +177,35 @@ def _targets(split: Split) -> Iterator[Array]:
 
 def _any_seen(split: Split) -> bool:
     """Whether some row must find what it has had; it then is no ground for a check."""
+    row = np.repeat(np.arange(len(split.judged)), np.diff(split.wanted[1]))
+    wanted = row * split.train.n_items + split.wanted[0]
+    return bool(np.isin(wanted, split.history.take(split.judged).pairs()).any())
+
+
+def _rooms(split: Split, data: Dataset) -> Counter[tuple[int, int]]:
+    """How many rows have so many targets among so many items that may be recommended."""
+    rooms: Counter[tuple[int, int]] = Counter()
     history = split.history.take(split.judged)
-    return any(
-        np.isin(mine, items).any()
-        for mine, items in zip(_targets(split), history.sequences(), strict=True)
-    )
+    for mine, items in zip(_targets(split), history.sequences(), strict=True):
+        masked = set(items.tolist()) - set(mine.tolist()) if data.repeats == "first" else ()
+        rooms[len(mine), data.interactions.n_items - len(masked)] += 1
+    return rooms
 
 
-def _chance(split: Split, data: Dataset, metric: str, k: int) -> tuple[float, float]:
+def _chance(rooms: Counter[tuple[int, int]], metric: str, k: int) -> tuple[float, float]:
     """The mean over rows of what a random order of what may be recommended gives on average.
 
     And its variance, where each row has one target. Computed without the referee's code.
     """
     gains = [1.0 if metric == "recall" else 1 / math.log2(rank + 1) for rank in range(1, k + 1)]
     means, variances = [], []
-    history = split.history.take(split.judged)
-    for mine, items in zip(_targets(split), history.sequences(), strict=True):
-        masked = len(set(items.tolist()) - set(mine.tolist())) if data.repeats == "first" else 0
-        among = data.interactions.n_items - masked
-        n = len(mine)
+    for (n, among), rows in rooms.items():
         ideal = n if metric == "recall" else math.fsum(gains[:n])
-        means.append(math.fsum(gains[:among]) * n / among / ideal)
-        variances.append(math.fsum(gain**2 for gain in gains[:among]) / among - means[-1] ** 2)
-    return math.fsum(means) / len(means), math.fsum(variances) / len(means) ** 2
+        mean = math.fsum(gains[:among]) * n / among / ideal
+        means.append(rows * mean)
+        squares = math.fsum(gain**2 for gain in gains[:among]) / among
+        variances.append(rows * (squares - mean**2))
+    return math.fsum(means) / rooms.total(), math.fsum(variances) / rooms.total() ** 2
 
 
 def _most(split: Split, metric: str, k: int) -> float:

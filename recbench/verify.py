@@ -221,7 +221,7 @@ def _compared(path: Path, cell: Result, now: Result, bound: float | None) -> Ver
     notes = []
     if now.model_version != cell.model_version:
         notes.append("the plugin's code has changed since")
-    if not alike:
+    elif not alike:
         notes.append("other versions, machine or threads")
     gone = sorted({key.partition("@")[0] for key in cell.values.keys() - now.values.keys()})
     if gone:

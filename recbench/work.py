@@ -11,6 +11,7 @@ from typing import Any
 from .bench import Bench
 from .columns import Column
 from .errors import RecbenchError, said
+from .measures import nothing_measured
 from .progress import log
 from .recs import judge_file
 from .result import Result
@@ -42,7 +43,9 @@ class Work:
             return self._asked(kept)
         lost = self.bench.plugins.lost(Spec.parse(cell.model).name)
         if lost:
-            return self._done(self.bench.failed(cell, self.ks, lost), {})
+            nothing = nothing_measured(self.bench.metrics, self.ks)
+            failed = self.bench.finished(cell, status=f"failed: {lost}", values=nothing)
+            return self._done(failed, {})
         log.info("%s: fitting on %s", _called(cell), self.bench.setting.dataset)
         keep = None if self.store is None else self.store.write_model
         return self._done(*self.bench.judge(cell, self.ks, self.device, self.home, keep))

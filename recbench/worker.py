@@ -9,6 +9,7 @@ import _thread
 import contextlib
 import gc
 import os
+import re
 import socket
 import sys
 import threading
@@ -21,7 +22,7 @@ from typing import Any
 from .errors import RecbenchError, UsageError, said
 from .interactions import Array
 from .model import Lister, Scorer, Storable
-from .plugins import Plugins
+from .plugins import Offer, Plugins
 from .processes import SHOWN
 from .progress import log
 from .rules import call, fitting, is_writing
@@ -86,7 +87,15 @@ def serve(parent: socket.socket, plugins: Plugins) -> None:
 
 
 HEAVY = ("torch", "scipy", "sklearn", "pandas")
-"""Packages that take long to import; once a cell has needed one, the next ones find it there."""
+"""Packages that take long to import: where a model's source names one, or a cell has needed it,
+the cells to come find it there."""
+
+
+def heavy(offer: Offer) -> list[str]:
+    """The heavy packages that a model's source imports."""
+    source = "\n".join(file.read_text(errors="replace") for file in offer.files)
+    return [one for one in HEAVY if re.search(rf"^\s*(import|from) {one}\b", source, re.MULTILINE)]
+
 
 Reply = tuple[dict[str, Any], Array | None]
 

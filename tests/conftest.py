@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import recbench
@@ -43,6 +44,24 @@ def tiny(tmp_path: Path) -> str:
     path = tmp_path / "tiny.csv"
     lines = [f"u{u},i{(u + t) % 7},{t + 10 * u},{1 + t % 5}" for t in range(4) for u in range(6)]
     path.write_text("user_id,item_id,timestamp,rating\n" + "\n".join(lines) + "\n")
+    return str(path)
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> str:
+    """A CSV of 60 users with 25 different ones of 40 items each, all at the same times; its path.
+
+    Popular items come more often, and many events of a user share their time.
+    """
+    draw = np.random.default_rng(3)
+    weights = 1 / np.arange(1, 41)
+    lines = [
+        f"{user + 100},{item},{draw.integers(0, 60)},{draw.integers(1, 6)}"
+        for user in range(60)
+        for item in draw.choice(40, 25, replace=False, p=weights / weights.sum())
+    ]
+    path = tmp_path / "busy.csv"
+    path.write_text("user,item,time,rating\n" + "\n".join(lines) + "\n")
     return str(path)
 
 

@@ -137,23 +137,23 @@ def test_seeds_differ_and_repeat() -> None:
     assert (draw_candidates("10:seed=1", split, True)[1] != first).any()
 
 
-@pytest.mark.parametrize("split", ["leave-last-out", "temporal:targets=all"])
-def test_a_constant_gets_chance_among_them_and_the_targets(split: str) -> None:
+@pytest.mark.parametrize("split", ["leave-last-out", "temporal:targets=all", "leave-last-basket"])
+def test_a_constant_gets_chance_among_them_and_the_targets(busy: str, split: str) -> None:
     plugins = load_plugins(mine=plugin(models={"constant": Constant}))
     (one,) = recbench.run(
-        ["constant"], "synthetic", split=split, candidates="100", plugins=plugins, results=None
+        ["constant"], busy, split=split, candidates=8, plugins=plugins, results=None
     )
     gains = [1 / math.log2(rank + 1) for rank in range(1, 11)]
     parts = plugins.build("splitters", recbench.spec.Spec.parse(split)).split(
-        recbench.load_dataset("synthetic").interactions
+        recbench.load_dataset(busy).interactions
     )
     counts = np.diff(parts.wanted[1])
-    expected = [n * sum(gains) / (100 + n) / sum(gains[: min(n, 10)]) for n in counts]
+    expected = [n * sum(gains[: 8 + n]) / (8 + n) / sum(gains[: min(n, 10)]) for n in counts]
     assert one.value("ndcg", 10).mean == pytest.approx(np.mean(expected), abs=1e-12)
 
 
 def test_one_set_for_all_models_and_seeds_is_used_and_stored(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, busy: str
 ) -> None:
     used = []
 
@@ -164,7 +164,7 @@ def test_one_set_for_all_models_and_seeds_is_used_and_stored(
     evaluate = recbench.bench.evaluate
     monkeypatch.setattr(recbench.bench, "evaluate", spy)
     results = recbench.run(
-        ["popular", "random"], "synthetic", candidates="50:by=popularity", seed=[0, 1]
+        ["popular", "random"], busy, candidates="10:by=popularity", seed=[0, 1], ks=[3]
     )
     assert len(used) == 3
     assert all((one == used[0]).all() for one in used)
@@ -172,14 +172,14 @@ def test_one_set_for_all_models_and_seeds_is_used_and_stored(
     (file,) = Path("results").rglob("candidates=*.parquet")
     stored = np.array(pyarrow.parquet.read_table(file)["candidates"].to_pylist())
     assert (stored == used[0]).all()
-    recbench.run(["popular"], "synthetic", candidates="50:by=popularity", seed=2, force=True)
+    recbench.run(["popular"], busy, candidates="10:by=popularity", seed=2, force=True, ks=[3])
     assert (used[-1] == used[0]).all()
     assert len(list(Path("results").rglob("candidates=*.parquet"))) == 1
 
 
-def test_tables_say_so_in_the_title_and_never_mix() -> None:
-    for sample in (None, 100, "100:by=popularity", "100:seed=1", 50):
-        recbench.run(["popular", "random"], "synthetic", candidates=sample)
+def test_tables_say_so_in_the_title_and_never_mix(busy: str) -> None:
+    for sample in (None, 10, "10:by=popularity", "10:seed=1", 5):
+        recbench.run(["popular", "random"], busy, candidates=sample, ks=[3])
     stored = Store("results").all()
     assert len(stored) == 10
     sections = stored.sections()

@@ -30,8 +30,8 @@ def _call(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str
     return int(stop.value.code or 0), *capsys.readouterr()
 
 
-def test_it_says_what_the_rows_say() -> None:
-    recbench.run(["popular", "random"], "synthetic", ks=(5, 10))
+def test_it_says_what_the_rows_say(busy: str) -> None:
+    recbench.run(["popular", "random"], busy, ks=(5, 10))
     found = compare("popular", "random")
     assert [(one.metric, one.k) for one in found] == [("ndcg", 5), ("ndcg", 10)]
     store = Store("results")
@@ -48,8 +48,8 @@ def test_it_says_what_the_rows_say() -> None:
     assert one.paired.first == (a > b).sum()
     assert one.paired.second == (a < b).sum()
     error = (a - b).std(ddof=1) / np.sqrt(len(a))
-    assert one.paired.low == pytest.approx(one.paired.difference - 1.96 * error, rel=0.05)
-    assert one.paired.high == pytest.approx(one.paired.difference + 1.96 * error, rel=0.05)
+    assert one.paired.low == pytest.approx(one.paired.difference - 1.96 * error, rel=0.15)
+    assert one.paired.high == pytest.approx(one.paired.difference + 1.96 * error, rel=0.15)
     back = compare("random", "popular", ks=[10])[0].paired
     assert back.difference == -one.paired.difference
     assert (back.low, back.high) == (
@@ -59,10 +59,10 @@ def test_it_says_what_the_rows_say() -> None:
     assert (back.first, back.second, back.p) == (one.paired.second, one.paired.first, one.paired.p)
 
 
-def test_seeds_are_means_and_users_count_once() -> None:
+def test_seeds_are_means_and_users_count_once(busy: str) -> None:
     recbench.run(
         ["popular", "random"],
-        "synthetic:users=80,events=2000",
+        busy,
         split="windows",
         ks=[10],
         seed=(0, 1, 2),
@@ -77,13 +77,13 @@ def test_seeds_are_means_and_users_count_once() -> None:
     assert users < len(np.asarray(rows[0]["user"]))
 
 
-def test_every_section_that_has_both(tiny: str) -> None:
+def test_every_section_that_has_both(tiny: str, busy: str) -> None:
     recbench.run(["popular", "random"], tiny, split=["leave-last-out", "windows:length=2,test=0.5"])
     recbench.run(["popular"], tiny, split="windows:length=3")
-    recbench.run(["popular", "random"], "synthetic", candidates=20, ks=[10])
+    recbench.run(["popular", "random"], busy, candidates=8, ks=[10])
     found = compare("popular", "random", ks=[10])
     assert [one.section.title.partition(", SAMPLED")[0] for one in found] == [
-        "synthetic, leave-last-out",
+        "busy.csv, leave-last-out",
         "tiny.csv, leave-last-out",
         "tiny.csv, windows:length=2,test=0.5",
     ]
@@ -151,10 +151,10 @@ def test_a_small_example_to_the_last_number(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_long_names_stay_readable_in_a_narrow_terminal(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, busy: str
 ) -> None:
     monkeypatch.setattr(recbench.grid, "terminal", lambda: 80)
-    recbench.run(["popular:rule=rated", "popular:rule=consumed"], "synthetic")
+    recbench.run(["popular:rule=rated", "popular:rule=consumed"], busy)
     code, out, _ = _call(capsys, "compare", "popular:rule=rated", "popular:rule=consumed")
     assert code == 0
     assert max(map(len, out.splitlines())) <= 80

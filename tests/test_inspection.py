@@ -68,22 +68,24 @@ def test_the_text_has_titles_and_marks_what_was_held_out(real: Any, call: Any) -
     assert max(map(len, out.splitlines())) <= 80
 
 
-def test_several_rows_and_several_targets(call: Any) -> None:
-    dataset = "synthetic:users=60,items=40,events=1500"
-    for split in ("windows", "temporal:share=0.5,targets=all"):
-        recbench.run(["popular", "random"], dataset, split=split)
-    found = inspect_user(7, dataset=dataset, split="windows")
-    assert len(found) > 1
+def test_several_rows_and_several_targets(call: Any, busy: str) -> None:
+    for split in ("windows", "temporal:targets=all"):
+        recbench.run(["popular", "random"], busy, split=split, ks=[10])
+    stored = Store("results").all()
+    rows = stored.columns(next(one for one in stored if one.setting.split == "windows"))["user"]
+    users, counts = np.unique(np.asarray(rows), return_counts=True)
+    several = users[counts.argmax()]
+    found = inspect_user(several, dataset=busy, split="windows")
+    assert len(found) == counts.max() > 1
     assert all(len(one.targets) == 1 and len(one.history) == 3 for one in found)
-    code, out, _ = call("--user", "7", "--dataset", dataset, "--split", "windows")
+    code, out, _ = call("--user", str(several), "--dataset", busy, "--split", "windows")
     assert code == 0
     for number in range(1, len(found) + 1):
         assert f", row {number} of {len(found)}, oldest first, all" in out
-    split = "temporal:share=0.5,targets=all"
-    users = Store("results").per_user(Store("results").all()[0])
-    for user in range(1, 61):
+    split = "temporal:targets=all"
+    for user in range(100, 160):
         try:
-            (one,) = inspect_user(user, dataset=dataset, split=split)
+            (one,) = inspect_user(user, dataset=busy, split=split)
         except UsageError:
             continue
         if len(one.targets) > 3:
@@ -94,10 +96,9 @@ def test_several_rows_and_several_targets(call: Any) -> None:
         for above, item in zip(opinion.above, one.targets, strict=True):
             if opinion.result.model == "random" and above < 10:
                 assert opinion.best[above] == item
-    code, out, _ = call("--user", str(user), "--dataset", dataset, "--split", split)
+    code, out, _ = call("--user", str(user), "--dataset", busy, "--split", split)
     assert "Held out, and its rank by model" in out
     assert "popular" in out.partition("rank by model")[2].partition("---")[0]
-    assert users
 
 
 def test_a_target_that_a_list_lacks_is_not_listed(call: Any, tiny: str) -> None:
@@ -149,9 +150,9 @@ def test_wrong_use_is_said(call: Any, args: list[str], said: str) -> None:
     assert said in err
 
 
-def test_k_is_how_many_are_shown(call: Any) -> None:
-    recbench.run(["popular"], "synthetic")
+def test_k_is_how_many_are_shown(busy: str) -> None:
+    recbench.run(["popular"], busy, ks=[3])
     for k, shown in ((3, 3), (10, 10), (50, 10)):
-        (one,) = inspect_user(1, dataset="synthetic", k=k)
+        (one,) = inspect_user(101, dataset=busy, k=k)
         assert len(one.opinions[0].best) == shown
         assert len(np.unique(one.opinions[0].best)) == shown

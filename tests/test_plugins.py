@@ -28,8 +28,12 @@ def test_everything_shipped_is_found_and_whole() -> None:
     assert not plugins.broken
     assert {"popular", "random", "transformer"} <= set(plugins.names("models"))
     assert {"ml-100k", "ml-1m", "ml-32m", "synthetic", "file"} <= set(plugins.names("datasets"))
-    assert {"leave-last-out", "leave-last-basket", "temporal", "windows"} <= set(plugins.names("splitters"))
-    assert {"ndcg", "hit", "mrr", "recall", "map", "coverage", "gini", "novelty"} <= set(plugins.names("metrics"))
+    assert {"leave-last-out", "leave-last-basket", "temporal", "windows"} <= set(
+        plugins.names("splitters")
+    )
+    assert {"ndcg", "hit", "mrr", "recall", "map", "coverage", "gini", "novelty"} <= set(
+        plugins.names("metrics")
+    )
     assert {"plain", "markdown", "latex", "csv", "json"} <= set(plugins.names("tables"))
 
 
@@ -79,7 +83,9 @@ def test_unknown_names_say_what_is_near_or_what_there_is() -> None:
     plugins = load_plugins()
     with pytest.raises(UsageError, match="did you mean 'transformer'"):
         plugins.find("models", "transfomer")
-    with pytest.raises(UsageError, match="there is: leave-last-basket, leave-last-out, temporal, w"):
+    with pytest.raises(
+        UsageError, match="there is: leave-last-basket, leave-last-out, temporal, w"
+    ):
         plugins.find("splitters", "zzz")
 
 

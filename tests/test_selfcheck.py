@@ -9,14 +9,16 @@ import pytest
 import recbench
 from recbench import Interactions, Split, load_dataset, ranks, referee
 from recbench.cli import main
-from recbench.selfcheck import Check, Oracle, Shuffled, _chance, selfcheck
+from recbench.selfcheck import Check, Oracle, Shuffled, _chance, _rooms, selfcheck
 
 SMALL = "synthetic:users=150,items=60,events=3000"
+"""Few enough for many runs."""
+
 SPLITS = [
     "leave-last-out",
     "leave-last-basket",
-    "temporal:share=0.6",
-    "temporal:targets=all,share=0.6",
+    "temporal",
+    "temporal:targets=all",
     "windows",
     "windows:length=5,step=1",
 ]
@@ -27,8 +29,8 @@ def _wrong(checks: list[Check]) -> set[str]:
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_all_holds_under_every_split(split: str) -> None:
-    checks = selfcheck(SMALL, split=split)
+def test_all_holds_under_every_split(busy: str, split: str) -> None:
+    checks = selfcheck(busy, split=split)
     assert len(checks) == 24
     assert not _wrong(checks)
     assert [one.got for one in checks if one.name == "oracle, ndcg@1"] == ["1.000000000000"]
@@ -37,13 +39,17 @@ def test_all_holds_under_every_split(split: str) -> None:
 def test_all_holds_on_repeats_that_are_kept(tmp_path: Path) -> None:
     draw = np.random.default_rng(5)
     path = tmp_path / "log.csv"
-    events = [f"u{u},i{i},{t}" for t, (u, i) in enumerate(draw.integers(0, (30, 20), (900, 2)))]
+    events = [f"u{u},i{i},{t}" for t, (u, i) in enumerate(draw.integers(0, (30, 20), (600, 2)))]
     path.write_text("user,item,time\n" + "\n".join(events) + "\n")
     for split in ("leave-last-out", "temporal:targets=all"):
         checks = selfcheck(f"{path}:repeats=keep", split=split)
         assert len(checks) == 18  # nothing is masked, so nothing can be gained or lost by it
         assert not _wrong(checks)
         assert not _wrong(selfcheck(path, split=split))
+
+
+def test_all_holds_on_the_default() -> None:
+    assert not _wrong(selfcheck())
 
 
 def test_all_holds_where_the_catalogue_is_smaller_than_k(tiny: str) -> None:
@@ -128,7 +134,7 @@ def test_a_bug_in_the_referee_is_found_and_the_exit_code_is_1(
     for name in found - {"oracle, shuffled", "oracle"}:
         assert any(line.startswith(name) for line in wrong), (name, out)
     if "oracle, shuffled" in found:
-        assert sum("shuffled" in line for line in wrong) >= 3
+        assert sum("shuffled" in line for line in wrong) >= 2
 
 
 def test_a_splitter_that_draws_anew_each_time_is_found() -> None:
@@ -186,18 +192,17 @@ def test_its_bound_is_kept_over_many_draws() -> None:
     history = split.history.take(split.judged)
     scores = np.tile(counts.astype(float), (len(history), 1))
     gains = 1 / np.log2(np.arange(2, 12))
-    chance, variance = _chance(split, data, "ndcg", 10)
+    chance, variance = _chance(_rooms(split, data), "ndcg", 10)
+    free = [np.setdiff1d(np.arange(60), one) for one in history.sequences()]
     found = []
-    for seed in range(300):
+    for seed in range(200):
         draw = np.random.default_rng([seed, 7])
-        targets = np.array(
-            [draw.choice(np.setdiff1d(np.arange(60), one)) for one in history.sequences()]
-        )
+        targets = np.array([draw.choice(one) for one in free])
         offsets = np.arange(len(targets) + 1)
         above, tied, _ = ranks.rank_scores(scores, targets, offsets, history, 1)
         found.append(recbench.Ranking(above, tied).expectation(gains).mean())
     off = np.array(found) - chance
-    assert abs(off.mean()) < 4 * np.sqrt(variance / 300)
+    assert abs(off.mean()) < 4 * np.sqrt(variance / 200)
     assert off.std() < 1.15 * np.sqrt(variance)  # ties only make it less
     luck = np.log(2 / recbench.selfcheck.LUCK)
     assert np.abs(off).max() < np.sqrt(2 * variance * luck) + luck / (3 * len(targets))

@@ -42,11 +42,11 @@ class Restless:
         return np.tile(self.scores_, (len(history), 1))
 
 
-def test_all_numbers_of_all_cells_are_compared(call: Any, tiny: str) -> None:
+def test_all_numbers_of_all_cells_are_compared(call: Any, tiny: str, busy: str) -> None:
     results = recbench.run(
         ["popular", "random"], tiny, seed=(0, 1), split=["leave-last-out", "windows:length=3"]
     )
-    recbench.run(["popular"], "synthetic", candidates=20)
+    recbench.run(["popular"], busy, candidates=8)
     found = verify(["results"])
     assert len(found) == 7
     for one in found:
@@ -61,7 +61,7 @@ def test_all_numbers_of_all_cells_are_compared(call: Any, tiny: str) -> None:
     assert {one.result.key for one in found if one.result} >= {one.key for one in results}
     code, out, _ = call("results")
     assert code == 0
-    for text in ("tiny.csv, leave-last-out", "synthetic, leave-last-out, candidates 20"):
+    for text in ("tiny.csv, leave-last-out", "busy.csv, leave-last-out, candidates 8"):
         assert text in out
     assert "random, seed 1" in out
     total = sum(len(one.numbers) for one in found)
@@ -73,12 +73,12 @@ def test_all_numbers_of_all_cells_are_compared(call: Any, tiny: str) -> None:
     assert "ndcg@10 stderr" in every
 
 
-def test_a_cell_a_dataset_and_a_folder_may_be_named(call: Any, tiny: str) -> None:
+def test_a_cell_a_dataset_and_a_folder_may_be_named(call: Any, tiny: str, busy: str) -> None:
     recbench.run(["popular", "random"], tiny)
-    recbench.run(["popular"], "synthetic")
+    recbench.run(["popular"], busy)
     assert len(verify(["results/tiny.csv"])) == 2
     assert len(verify(["results/tiny.csv/leave-last-out"])) == 2
-    (cell,) = Path("results/synthetic").rglob("popular*.json")
+    (cell,) = Path("results/busy.csv").rglob("popular*.json")
     assert len(verify([cell])) == 1
     assert len(verify([cell, cell.parent, "results/tiny.csv", "."])) == 3
     shutil.copytree("results", "elsewhere/deep/down")
@@ -122,9 +122,9 @@ def test_a_tampered_store_is_not_the_same(call: Any, tiny: str) -> None:
     assert call(str(path))[0] == 1
 
 
-def test_a_model_that_gives_other_numbers_differs(tiny: str) -> None:
+def test_a_model_that_gives_other_numbers_differs(busy: str) -> None:
     plugins = load_plugins(mine=plugin(models={"restless": Restless}))
-    recbench.run(["restless"], "synthetic", plugins=plugins)
+    recbench.run(["restless"], busy, plugins=plugins)
     (one,) = verify(["results"], plugins=plugins)
     assert not one.holds
     assert one.furthest is not None
@@ -137,9 +137,9 @@ def test_a_model_that_gives_other_numbers_differs(tiny: str) -> None:
 
 
 def test_on_another_machine_a_seeded_model_may_be_off_by_its_standard_error(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, busy: str
 ) -> None:
-    recbench.run(["popular", "random"], "synthetic")
+    recbench.run(["popular", "random"], busy)
     monkeypatch.setattr(recbench.bench, "provenance", lambda offer: {"versions": {}})
     popular, random = verify(["results"])
     for one in (popular, random):
@@ -224,9 +224,9 @@ def test_only_the_newest_of_changed_code_is_run(
     call: Any, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recbench.run(["popular"], tiny)
-    monkeypatch.setattr(recbench.plugins.Offer, "source_version", lambda self: "other")
-    recbench.run(["popular"], tiny)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(recbench.plugins.Offer, "source_version", lambda self: "other")
+        recbench.run(["popular"], tiny)
     assert len(list(Path("results").rglob("popular*.json"))) == 2
     code, out, err = call("results")
     assert code == 0

@@ -572,7 +572,7 @@ class Refuses(Counts):
     """Has none, and says so in its own way."""
 
     def __getattr__(self, name: str) -> Any:
-        if name == "save":
+        if name in ("save", "load"):
             raise AttributeError(name)
         raise KeyError(name)
 

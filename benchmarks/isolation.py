@@ -1,0 +1,130 @@
+"""Time what it costs to run each cell in a process of its own, beside running it inside.
+
+    python benchmarks/isolation.py -o benchmarks/isolation.md
+
+The models are installed, for as long as this runs, in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shlex
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import recbench
+
+DATASET = "synthetic:users=1000,items=1000,events=20000"
+
+PLUGIN = """
+import time
+
+import recbench
+from recbench_popular import Popular
+
+ENDS = []
+
+
+class Trivial(Popular):
+    def __init__(self, seed=0):
+        super().__init__()
+
+
+class Torch(Trivial):
+    def fit(self, train):
+        import torch
+
+        self.weight_ = torch.ones(200, 200) @ torch.ones(200, 200)
+        return super().fit(train)
+
+
+@recbench.hookimpl
+def recbench_models():
+    return {"trivial": Trivial, "with-torch": Torch}
+
+
+@recbench.hookimpl
+def recbench_run_finished(result):
+    ENDS.append(time.perf_counter())
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each kind (medians count)")
+    parser.add_argument("--cells", type=int, default=5, help="cells of a run")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        install(Path(folder))
+        rows = [row(model, options.runs, options.cells) for model in ("trivial", "with-torch")]
+    lines = [
+        "# Isolation",
+        "",
+        f"    python {shlex.join(sys.argv)}",
+        "",
+        (
+            f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}, "
+            f"Python {platform.python_version()}, numpy {np.__version__}. Seconds for a cell after "
+            "the first, and for a whole run, in which torch is imported; on a log of 1,000 users, "
+            f"made up. Medians of {options.runs} runs of {options.cells} cells each, isolated and "
+            "inside in turn."
+        ),
+        "",
+        "| model | a cell, isolated | inside | more | the run, isolated | inside |",
+        "|---|---:|---:|---:|---:|---:|",
+        *rows,
+    ]
+    text = "\n".join(lines) + "\n"
+    print(text, end="")
+    if options.output:
+        options.output.write_text(text)
+
+
+def install(folder: Path) -> None:
+    """Let the entry point of the models be found from this folder."""
+    (folder / "recbench_timed.py").write_text(PLUGIN)
+    info = folder / "recbench_timed-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: recbench-timed\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[recbench]\ntimed = recbench_timed\n")
+    sys.path.insert(0, str(folder))
+
+
+def row(model: str, runs: int, cells: int) -> str:
+    """The line of the table for one model."""
+    found = {inside: ([], []) for inside in (False, True)}
+    for _ in range(runs):
+        for inside, (later, whole) in found.items():
+            each, run = timed(model, cells, inside)
+            later.extend(each)
+            whole.append(run)
+    (cell, all_), (cell_inside, all_inside) = (
+        map(statistics.median, found[inside]) for inside in (False, True)
+    )
+    numbers = (cell, cell_inside, cell - cell_inside, all_, all_inside)
+    return f"| {model} | {' | '.join(f'{one:.3f}' for one in numbers)} |"
+
+
+def timed(model: str, cells: int, inside: bool) -> tuple[list[float], float]:
+    """Seconds of every cell but the first, and of the whole run."""
+    import recbench_timed
+
+    recbench_timed.ENDS.clear()
+    began = time.perf_counter()
+    results = recbench.run([model], DATASET, seed=range(cells), results=None, in_process=inside)
+    took = time.perf_counter() - began
+    if results.failed:
+        raise SystemExit(results.failed[0].status)
+    return np.diff(recbench_timed.ENDS).tolist(), took
+
+
+if __name__ == "__main__":
+    main()
