@@ -90,15 +90,16 @@ def rank_pool(scores: Array, targets: Array, offsets: Array, pool: Array, depth:
 def first_not_finite(scores: Array) -> tuple[int, int] | None:
     """The (row, item) of the first score that is NaN or infinite."""
     size = max(1, BLOCK // max(1, scores.shape[1]))
-    ones = np.ones(scores.shape[1], dtype=scores.dtype)
-    for start in range(0, len(scores), size):
-        block = scores[start : start + size]
-        with np.errstate(invalid="ignore", over="ignore"):
-            sums = block @ ones  # finite sums prove finite parts
-        if not np.isfinite(sums).all():
-            bad = np.argwhere(~np.isfinite(block))
-            if len(bad):
-                return start + int(bad[0, 0]), int(bad[0, 1])
+
+    def look(start: int) -> bool:
+        return bool(np.isfinite(scores[start : start + size]).all())
+
+    starts = range(0, len(scores), size)
+    with ThreadPoolExecutor(THREADS) as threads:
+        for start, fine in zip(starts, threads.map(look, starts), strict=True):
+            if not fine:
+                row, item = np.argwhere(~np.isfinite(scores[start : start + size]))[0]
+                return start + int(row), int(item)
     return None
 
 
