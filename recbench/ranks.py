@@ -107,7 +107,7 @@ def _count(block: Array, row: Array, wanted: Array, flags: Array) -> tuple[Array
     """How many scores of its row are above, and equal to, each wanted one."""
     n = block.shape[1]
     alone = len(row) == len(block) and (row[1:] > row[:-1]).all()  # one target a row
-    counts = []
+    counts: list[Array] = []
     for compare in (np.greater, np.equal):
         if alone:
             compare(block, wanted[:, None], out=flags[:, :n])
@@ -115,18 +115,19 @@ def _count(block: Array, row: Array, wanted: Array, flags: Array) -> tuple[Array
         else:
             each = zip(row, wanted, strict=True)
             few = flags[0, :n]
-            counts.append([np.count_nonzero(compare(block[r], w, out=few)) for r, w in each])
-    return np.array(counts[0], dtype=np.int64), np.array(counts[1], dtype=np.int64)
+            found = [np.count_nonzero(compare(block[r], w, out=few)) for r, w in each]
+            counts.append(np.array(found, dtype=np.int64))
+    return counts[0], counts[1]
 
 
 def _true(flags: Array) -> Array:
     """(rows,) how many are true; much faster than count_nonzero along an axis."""
-    rows, wide = flags.shape
+    wide = flags.shape[1]
     parts = [
         np.add.reduce(flags[:, start : start + SHORT].view(np.int8), axis=1, dtype=np.int16)
         for start in range(0, wide, SHORT)
     ]
-    return np.sum(parts, axis=0, dtype=np.int64)
+    return np.asarray(np.sum(parts, axis=0, dtype=np.int64))
 
 
 def _list_best(block: Array, flags: Array, lists: Array) -> None:
@@ -166,4 +167,4 @@ def _least(block: Array, depth: int) -> Array:
     width = n // height
     best = block[:, : width * height].reshape(rows, height, width).max(axis=1)
     least = np.partition(best, width - depth, axis=1)[:, width - depth]
-    return np.maximum(least, np.finfo(block.dtype).min)
+    return np.asarray(np.maximum(least, np.finfo(block.dtype).min))

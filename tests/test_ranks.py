@@ -76,10 +76,13 @@ def test_a_pool_ranks_among_its_items_alone(case: Any) -> None:
         np.setdiff1d(np.arange(n), targets[offsets[row] : offsets[row + 1]])
         for row in range(len(scores))
     ]
-    size = min(7, min(map(len, free)))
-    pool = np.array([rng.choice(one, size, replace=False) for one in free]).reshape(len(scores), size)
+    size = min(7, *map(len, free))
+    drawn = [rng.choice(one, size, replace=False) for one in free]
+    pool = np.array(drawn).reshape(len(scores), size)
     above, tied, lists = rank_pool(scores, targets, offsets, pool.astype(np.int32), depth)
-    out = [sorted(set(one.tolist()) - set(mine.tolist())) for one, mine in zip(free, pool)]
+    out = [
+        sorted(set(one.tolist()) - set(mine.tolist())) for one, mine in zip(free, pool, strict=True)
+    ]
     wanted = _plain(scores, targets, offsets, out, depth)
     assert (above.tolist(), tied.tolist(), lists.tolist()) == wanted
 
