@@ -12,7 +12,7 @@ import numpy as np
 from .columns import Column
 from .interactions import Array
 from .result import Result, Value
-from .uncertainty import summarise
+from .uncertainty import numbered, summarise
 
 Columns = Callable[[Result], Mapping[str, Column]]
 """The stored columns of a result; none where there are none."""
@@ -101,7 +101,7 @@ class Row:
             else:
                 values, best = mine, own
                 if "user" in columns:
-                    users = np.unique(np.asarray(columns["user"]), return_inverse=True)[1]
+                    users = numbered(np.asarray(columns["user"]))[0]
         return _Known(users, best, {key: one / len(self.results) for key, one in values.items()})
 
     @cached_property

@@ -80,6 +80,8 @@ def run(
     store = None if results is None else Store(results).ready()
     home: Isolation | Inside
     if in_process or not AVAILABLE:
+        if not in_process or timeout is not None or memory is not None:
+            log.warning("models run inside this process: nothing bounds their time and memory")
         home = Inside(plugins)
     else:
         home = Isolation(plugins, Limits(timeout, None if memory is None else memory * 2**20))

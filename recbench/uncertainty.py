@@ -47,7 +47,7 @@ def intervals(
     "Evaluating Evaluation Metrics based on the Bootstrap", SIGIR 2006.
     """
     random = np.random.default_rng(seed)
-    units, count = _numbered(users)
+    units, count = numbered(users)
     if count > MOST_UNITS:
         units, count = (random.permutation(count) % MOST_UNITS)[units], MOST_UNITS
     sums = _sums(values, units, count)
@@ -164,7 +164,7 @@ def jackknife(
     Delete-a-group: Efron, "The Jackknife, the Bootstrap and Other Resampling Plans", 1982; Shao &
     Wu, "A General Theory for Jackknife Variance Estimation", Annals of Statistics 17, 1989.
     """
-    units, count = _numbered(users)
+    units, count = numbered(users)
     groups = min(groups, count)
     if groups < 2:
         return math.nan
@@ -173,10 +173,15 @@ def jackknife(
     return float(np.sqrt((groups - 1) * without.var()))
 
 
-def _numbered(users: Array) -> tuple[Array, int]:
-    """Whose each row is, (rows,) int64 in [0, count), and count."""
+def numbered(users: Array) -> tuple[Array, int]:
+    """Whose each row is, (rows,) int64 in [0, count), and count; each "" is somebody else."""
     names, units = np.unique(users, return_inverse=True)
-    return units, len(names)
+    count = len(names)
+    if names.dtype.kind in "OU" and "" in names:  # unknown, as `Bench.users` has them
+        more = np.flatnonzero(units == np.flatnonzero(names == "")[0])[1:]
+        units[more] = count + np.arange(len(more))
+        count += len(more)
+    return units, count
 
 
 def _sums(values: Array, units: Array, count: int) -> Array:
@@ -187,7 +192,7 @@ def _sums(values: Array, units: Array, count: int) -> Array:
 
 def _means(values: Array, users: Array) -> Array:
     """(columns, users) float64: the mean of each user's rows."""
-    units, count = _numbered(users)
+    units, count = numbered(users)
     return _sums(values, units, count) / np.bincount(units, minlength=count)
 
 

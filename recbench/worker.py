@@ -6,7 +6,6 @@ Neither the targets nor the results are ever in this process.
 from __future__ import annotations
 
 import _thread
-import contextlib
 import gc
 import os
 import re
@@ -27,7 +26,7 @@ from .processes import SHOWN
 from .progress import log
 from .rules import call, fitting, is_writing
 from .spec import Spec
-from .wire import Gone, mapped, receive, send
+from .wire import mapped, receive, send
 
 PATIENCE = 1.0
 """Seconds that threads and processes are given to end once the last row is scored."""
@@ -64,26 +63,25 @@ def n_parameters(model: Any) -> int | None:
 
 
 def serve(parent: socket.socket, plugins: Plugins) -> None:
-    """Do what the referee asks for, until it hangs up."""
+    """Do what the referee asks for, until it says that this is all. Raises Gone if it hangs up."""
     me, served = os.getpid(), Served(plugins)
-    with contextlib.suppress(Gone):
-        send(parent, {})
-        while True:
-            head, _ = receive(parent, 0)
-            given = mapped(parent, head["given"]) if "given" in head else None
-            log.setLevel(head["level"])
-            answer = None
-            try:
-                reply, answer = served.do(head, given)
-            except BaseException as error:  # also the KeyboardInterrupt that a model raises
-                log.debug("%s", traceback.format_exc())
-                known = isinstance(error, RecbenchError)
-                doing = "" if known else f"{head['do']} raised "
-                reply = {"error": doing + said(error), "usage": isinstance(error, UsageError)}
-            if os.getpid() != me:
-                os._exit(0)  # the model forked, and this is the copy
-            reply["imported"] = [one for one in HEAVY if one in sys.modules]
-            send(parent, reply, {} if answer is None else {"answer": answer})
+    send(parent, {})
+    doing = ""
+    while doing != "finish":
+        head, _ = receive(parent, 0)
+        given = mapped(parent, head["given"]) if "given" in head else None
+        log.setLevel(head["level"])
+        doing, answer = head["do"], None
+        try:
+            reply, answer = served.do(head, given)
+        except BaseException as error:  # also the KeyboardInterrupt that a model raises
+            log.debug("%s", traceback.format_exc())
+            raised = "" if isinstance(error, RecbenchError) else f"{doing} raised "
+            reply = {"error": raised + said(error), "usage": isinstance(error, UsageError)}
+        if os.getpid() != me:
+            os._exit(0)  # the model forked, and this is the copy
+        reply["imported"] = [one for one in HEAVY if one in sys.modules]
+        send(parent, reply, {} if answer is None else {"answer": answer})
 
 
 HEAVY = ("torch", "scipy", "sklearn", "pandas")

@@ -26,6 +26,7 @@ from typing import Any
 from .plugins import Plugins, load_plugins
 from .processes import adopt_orphans, blank_files, descendants, die_with_parent, fork, memory, sweep
 from .progress import log
+from .wire import Broken
 from .worker import PATIENCE, serve
 
 POLL = 0.05
@@ -174,7 +175,7 @@ def _to_the_end() -> Iterator[None]:
     try:
         yield
         code = 0
-    except OSError:  # nobody is left at the other end
+    except (OSError, Broken):  # nobody is left at the other end
         log.debug("nobody listens any more", exc_info=True)
     except BaseException:
         log.exception("a process of recbench's own failed")

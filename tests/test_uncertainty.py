@@ -360,3 +360,12 @@ def test_the_jackknife_wants_two_users() -> None:
 def test_scipy_is_imported_when_it_is_needed() -> None:
     code = "import sys, recbench.uncertainty; sys.exit('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_unknown_users_are_somebody_else_each() -> None:
+    users = np.array(["", "a", "", "a", ""], dtype=object)
+    units, count = uncertainty.numbered(users)
+    assert count == 4
+    assert len(set(units[[0, 2, 4]])) == 3
+    assert units[1] == units[3]
+    assert set(units) == set(range(4))
