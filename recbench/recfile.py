@@ -147,7 +147,7 @@ class File:
         return _text(self._columns[kind][line].as_py())
 
     def numbers(self, kind: str, ids: Array, dataset: str) -> Array:
-        """(lines,) the numbers of outside ids."""
+        """(lines,) the numbers of outside ids; 7.0, which pandas makes of 7 beside a gap, is 7."""
         column = self._columns[kind]
         if column.null_count:
             first = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
@@ -155,7 +155,8 @@ class File:
         coded = column if hasattr(column, "dictionary") else column.dictionary_encode()
         place = {str(one): number for number, one in enumerate(np.asarray(ids).tolist())}
         words = [_text(one) for one in coded.dictionary.to_pylist()]
-        of_word = np.array([place.get(word, -1) for word in words], dtype=np.int64)
+        found = [place.get(word, place.get(word.removesuffix(".0"), -1)) for word in words]
+        of_word = np.array(found, dtype=np.int64)
         numbers = of_word[coded.indices.to_numpy()] if words else np.empty(0, np.int64)
         bad = np.flatnonzero(numbers < 0)
         if len(bad):
@@ -241,7 +242,4 @@ def _named(path: Path, columns: list[str]) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    """An id as text: 7.0, which pandas makes of 7 beside a gap, is 7."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value).strip()
