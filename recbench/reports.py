@@ -75,7 +75,11 @@ def checks(found: Sequence[Check]) -> str:
         for one in found
     ]
     wrong = sum(not one.holds for one in found)
-    return f"{grid(rows)}\n{len(found)} checks, {wrong or 'none'} wrong\n"
+    legend = paragraph(
+        "Shuffled targets: ± is how far chance alone goes in all but one of 10,000 cases, by "
+        "Bernstein's inequality; all else is exact."
+    )
+    return f"{grid(rows)}\n{legend}\n\n{len(found)} checks, {wrong or 'none'} wrong\n"
 
 
 def verification(found: Sequence[Verified], every: bool = False) -> str:

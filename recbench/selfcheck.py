@@ -227,6 +227,6 @@ def _near(name: str, got: Result, k: int, chance: float, variance: float) -> Che
     value, rows = got.value("ndcg", k), got.setting.rows
     luck = math.log(2 / LUCK)
     bound = math.sqrt(2 * variance * luck) + luck / (3 * rows)
-    text = f"{value.mean:.4f} [{value.low:.4f}, {value.high:.4f}]" if got.ok else got.status
+    text = f"{value.mean:.4f}" if got.ok else got.status
     holds = abs(value.mean - chance) <= bound
     return Check(f"{name}, ndcg@{k}", f"{chance:.4f} ±{bound:.4f}", text, holds)
