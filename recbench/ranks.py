@@ -10,7 +10,7 @@ import numpy as np
 
 from .interactions import Array, Interactions
 
-BLOCK = 2**19
+BLOCK = 2**20
 """Scores that are looked at together: what a processor's cache holds."""
 
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -26,14 +26,31 @@ Found = tuple[Array, Array, Array]
 """(targets,) items above each, (targets,) items tied with it, (rows, depth) the best items."""
 
 
+class NotFinite(Exception):  # noqa: N818  it says what a score is
+    """The (row, item) of the first score of a block that is NaN or infinite."""
+
+    def __init__(self, row: int, item: int) -> None:
+        super().__init__(row, item)
+        self.row, self.item = row, item
+
+
 def rank_scores(
-    scores: Array, targets: Array, offsets: Array, masked: Interactions | None, depth: int
+    scores: Array,
+    targets: Array,
+    offsets: Array,
+    masked: Interactions | None,
+    depth: int,
+    *,
+    looked_at: bool = False,
 ) -> Found:
     """Where the targets of each row are among all items, and the `depth` best items.
 
-    scores: (rows, n_items) finite numbers. targets: (targets,) items, row r's being
+    scores: (rows, n_items) numbers. targets: (targets,) items, row r's being
     targets[offsets[r]:offsets[r + 1]]. masked: sequences whose items are left out of their row,
     but never a target; None masks nothing. Equal scores are listed by item number; -1 fills up.
+
+    Raises NotFinite for a score that is NaN or infinite, unless they were looked at before; then
+    -inf is for what is not there.
     """
     rows, n = scores.shape
     above = np.empty(len(targets), dtype=np.int64)
@@ -50,6 +67,9 @@ def rank_scores(
             own.flags = np.zeros((size, wide), dtype=bool)
         block, flags = own.room[: stop - start, :n], own.flags[: stop - start]
         np.copyto(block, scores[start:stop])
+        if not looked_at and not np.isfinite(block, out=flags[:, :n]).all():
+            row, item = np.argwhere(~flags[:, :n])[0]
+            raise NotFinite(start + int(row), int(item))
         part = slice(offsets[start], offsets[stop])
         row = np.repeat(np.arange(stop - start), np.diff(offsets[start : stop + 1]))
         flat, place = own.room.reshape(-1), row * wide + targets[part]
@@ -71,8 +91,10 @@ def rank_scores(
 def rank_pool(scores: Array, targets: Array, offsets: Array, pool: Array, depth: int) -> Found:
     """The same among a few items of each row only, and its targets.
 
-    pool: (rows, size) items, all different and none of them a target.
+    pool: (rows, size) items, all different and none of them a target. All scores must be finite.
     """
+    if not np.isfinite(scores).all():
+        raise NotFinite(*map(int, np.argwhere(~np.isfinite(scores))[0]))
     rows, size = pool.shape
     most = int(np.diff(offsets).max(initial=0))
     items = np.concatenate([pool, np.full((rows, most), -1)], axis=1)
@@ -83,24 +105,8 @@ def rank_pool(scores: Array, targets: Array, offsets: Array, pool: Array, depth:
     values = values.astype(np.promote_types(values.dtype, np.float32))
     values[items < 0] = -np.inf
     place = (items[row] == targets[:, None]).argmax(axis=1)
-    above, tied, best = rank_scores(values, place, offsets, None, depth)
+    above, tied, best = rank_scores(values, place, offsets, None, depth, looked_at=True)
     return above, tied, np.where(best < 0, -1, np.take_along_axis(items, best, axis=1))
-
-
-def first_not_finite(scores: Array) -> tuple[int, int] | None:
-    """The (row, item) of the first score that is NaN or infinite."""
-    size = max(1, BLOCK // max(1, scores.shape[1]))
-
-    def look(start: int) -> bool:
-        return bool(np.isfinite(scores[start : start + size]).all())
-
-    starts = range(0, len(scores), size)
-    with ThreadPoolExecutor(THREADS) as threads:
-        for start, fine in zip(starts, threads.map(look, starts), strict=True):
-            if not fine:
-                row, item = np.argwhere(~np.isfinite(scores[start : start + size]))[0]
-                return start + int(row), int(item)
-    return None
 
 
 def _count(block: Array, row: Array, wanted: Array, flags: Array) -> tuple[Array, Array]:

@@ -163,6 +163,9 @@ def _best(
         listed = checked_lists(model.recommend(history, k), k, leave_out, rules)[0]
         return listed[listed >= 0], None
     scores = checked_scores(model.score(history), rules)[0].astype(np.float64)
+    bad = np.flatnonzero(~np.isfinite(scores))
+    if len(bad):
+        raise rules.broken(f"score {scores[bad[0]]} for item number {bad[0]}")
     if leave_out:
         scores[history.items] = -np.inf
     best = np.argsort(-scores, kind="stable")[:k]

@@ -12,7 +12,7 @@ from .errors import RecbenchError, said
 from .interactions import Array, Interactions
 from .metric import Ranking
 from .model import Scorer
-from .ranks import Found, first_not_finite, rank_pool, rank_scores
+from .ranks import Found, NotFinite, rank_pool, rank_scores
 from .rules import Rules, call
 from .split import Split
 
@@ -102,13 +102,17 @@ def evaluate(
         stop = start + len(batch)
         part = slice(offsets[start], offsets[stop])
         here = offsets[start : stop + 1] - offsets[start]
-        if not scores:
-            found = _rank_lists(answer, targets[part], here)
-        elif pool is not None:
-            found = rank_pool(answer, targets[part], here, pool[start:stop], listed)
-        else:
-            masked = batch if mask_seen else None
-            found = rank_scores(answer, targets[part], here, masked, listed)
+        try:
+            if not scores:
+                found = _rank_lists(answer, targets[part], here)
+            elif pool is not None:
+                found = rank_pool(answer, targets[part], here, pool[start:stop], listed)
+            else:
+                masked = batch if mask_seen else None
+                found = rank_scores(answer, targets[part], here, masked, listed)
+        except NotFinite as bad:
+            value = answer[bad.row, bad.item]
+            raise rules.broken(f"score {value} for item number {bad.item}", bad.row) from None
         above[part], tied[part], lists[start:stop] = found
         probed += [answer[one - start].copy() for one in probes if start <= one < stop]
         start = stop
@@ -168,13 +172,13 @@ def _rank_lists(lists: Array, targets: Array, offsets: Array) -> Found:
 
 
 def checked_scores(answer: Any, rules: Rules) -> Array:
-    """(rows, n_items) finite numbers, or the RecbenchError that says which rule is broken."""
+    """(rows, n_items) numbers, or the RecbenchError that says which rule is broken.
+
+    Whether they are finite is seen when they are ranked.
+    """
     shape = (len(rules.batch), rules.batch.n_items)
     scores = rules.array(answer, "score", "fiu", shape)
     if scores.dtype.kind == "f":
-        bad = first_not_finite(scores)
-        if bad is not None:
-            raise rules.broken(f"score {scores[bad]} for item number {bad[1]}", bad[0])
         return scores
     exact = scores.astype(np.float64)
     if scores.size and max(-exact.min(), exact.max()) >= 2**53:  # beyond what a double tells apart
@@ -222,7 +226,7 @@ def _same(before: Array, again: Array, scores: bool, rules: Rules) -> None:
     if scores:
         spread = before.max(axis=1, keepdims=True) - before.min(axis=1, keepdims=True)
         allowed = 1e-2 * spread + 1e-5 * np.abs(before).max(axis=1, keepdims=True)
-        wrong = (np.abs(before - again) > allowed).any(axis=1)
+        wrong = ~(np.abs(before - again) <= allowed).all(axis=1)  # NaN is wrong
     else:
         shared = [np.isin(one, other).mean() for one, other in zip(before, again, strict=True)]
         wrong = np.array(shared) < 0.8

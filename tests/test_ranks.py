@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recbench import Interactions, ranks
-from recbench.ranks import first_not_finite, rank_pool, rank_scores
+from recbench.ranks import NotFinite, rank_pool, rank_scores
 
 
 def _sequences(rows: list[list[int]], n_items: int) -> Interactions:
@@ -99,17 +99,24 @@ def test_scores_that_are_read_only_views_stay_as_they_are() -> None:
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_found(kind: Any, value: float) -> None:
+def test_what_is_not_finite_is_found(
+    kind: Any, value: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranks, "BLOCK", 10_000)
     scores = np.ones((700, 900), dtype=kind)
-    assert first_not_finite(scores) is None
+    rows = np.arange(701)
+    rank_scores(scores, np.zeros(700, dtype=int), rows, None, 3)
     scores[613, 17] = value
     scores[650, 1] = np.nan
-    assert first_not_finite(scores) == (613, 17)
+    with pytest.raises(NotFinite) as bad:
+        rank_scores(scores, np.zeros(700, dtype=int), rows, None, 3)
+    assert (bad.value.row, bad.value.item) == (613, 17)
+    pool = np.tile(np.array([16, 17], dtype=np.int32), (700, 1))
+    with pytest.raises(NotFinite) as bad:
+        rank_pool(scores, np.zeros(700, dtype=int), rows, pool, 3)
+    assert (bad.value.row, bad.value.item) == (613, 17)
 
 
 def test_large_finite_scores_are_finite() -> None:
-    assert first_not_finite(np.full((3, 1000), np.finfo(np.float32).max, dtype=np.float32)) is None
-
-
-def test_infinities_that_cancel_are_found() -> None:
-    assert first_not_finite(np.array([[1.0, np.inf, -np.inf]])) == (0, 1)
+    scores = np.full((3, 1000), np.finfo(np.float32).max, dtype=np.float32)
+    rank_scores(scores, np.zeros(3, dtype=int), np.arange(4), None, 3)

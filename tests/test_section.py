@@ -90,6 +90,22 @@ def test_a_model_is_tested_against_the_best_by_scipy_and_holm() -> None:
     assert {best, *alike} == {"good", "alike"}
 
 
+def test_a_mark_is_by_the_corrected_p() -> None:
+    """Of 0.03 and 0.04, which would be differences were there not two tests."""
+    columns, raw = {"best": GOOD}, [0.03, 0.04]
+    for name, p in zip(("a", "b"), raw, strict=True):
+        noise = np.random.default_rng(len(columns)).normal(size=40)
+        noise = (noise - noise.mean()) / noise.std(ddof=1)
+        columns[name] = GOOD + 0.01 * (noise + stats.t.ppf(p / 2, 39) / math.sqrt(40))
+        assert stats.ttest_rel(columns[name], GOOD).pvalue == pytest.approx(p)
+    section = _section(*(of(name, {"ndcg@3": one}) for name, one in columns.items()))
+    p_of_best = section.p_of_best("ndcg", 3)
+    assert p_of_best == pytest.approx({"best": 1, "a": 0.06, "b": 0.06})
+    assert section.level_with_best("ndcg", 3) == {"best", "a", "b"}
+    pair = _section(*(of(name, {"ndcg@3": columns[name]}) for name in ("best", "a")))
+    assert pair.level_with_best("ndcg", 3) == {"best"}
+
+
 def test_rows_of_one_user_count_once() -> None:
     users = np.repeat(np.arange(8), 5)
     a, b = of("a", {"ndcg@3": GOOD}, users=users), of("b", {"ndcg@3": ALIKE}, users=users)
@@ -128,6 +144,15 @@ def test_targets_of_a_row_count_by_their_best() -> None:
     assert _section(of("a", rows), of("b", rows)).level_with_best("ndcg", 3) == {"a", "b"}
     rows = {**rows, "above": (above + 3, np.arange(41) * 2)}
     assert _section(of("a", rows), of("b", rows)).level_with_best("ndcg", 3) == set()
+
+
+def test_a_hit_of_any_seed_is_a_hit() -> None:
+    hit = {"above": np.zeros(40, dtype=np.int64), "ndcg@3": GOOD}
+    missed = {"above": np.full(40, 9), "ndcg@3": np.zeros(40)}
+    for order in ([hit, missed], [missed, hit]):
+        seeds = [of("a", rows, seed) for seed, rows in enumerate(order)]
+        section = _section(*seeds, of("b", missed))
+        assert section.level_with_best("ndcg", 3) == {"a"}
 
 
 def test_seeds_are_one_row_with_their_mean_and_spread() -> None:
