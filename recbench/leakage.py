@@ -35,11 +35,12 @@ class Leakage:
     def _of_later(self) -> str:
         if self.later is None:
             return ""
+        if not self.later:
+            return "No training event is later than the target that it helps to predict."
         share = "less than 0.1%" if 0 < self.later < 0.0005 else f"{self.later:.1%}"
-        hint = " (0% under --split temporal)" if self.later else ""
         return (
             f"On average {share} of the training events are later than the target "
-            f"they help to predict{hint}."
+            "they help to predict (0% under --split temporal)."
         )
 
     def _of_ties(self) -> str:
