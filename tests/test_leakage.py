@@ -145,7 +145,7 @@ TIED = (
         (
             Leakage(0.0, 0, 1234),
             (
-                f"On average 0.0% {LATER}.",
+                "No training event is later than the target that it helps to predict.",
                 "No target depends on how equal times are ordered.",
             ),
         ),
