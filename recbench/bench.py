@@ -61,9 +61,7 @@ class Bench:
         candidates: str | None = None,
     ) -> Bench:
         """Load and split. Raises UsageError for wrong names and RecbenchError for broken data."""
-        data = load_dataset(dataset, data_dir, plugins)
-        for note in data.notes:
-            log.info("%s: %s", data.name, note)
+        data = load_aloud(dataset, data_dir, plugins)
         return cls.of(plugins, data, split, candidates, dataset)
 
     @classmethod
@@ -181,7 +179,7 @@ class Bench:
                     user_ids=self.dataset.user_ids,
                 )
                 if keep is not None and model.keeps:
-                    _keep_model(cell, keep, model.save)
+                    keep_model(cell, keep, model.save)
         except (Exception, SystemExit) as error:
             log.debug("%s failed", cell.model, exc_info=True)
             reason = said(error)
@@ -203,16 +201,13 @@ class Bench:
 
     def ranking(self, stored: Ranking) -> Ranking:
         """A ranking out of the store with what metrics may ask for besides."""
-        train = self.split.train
-        counts = np.bincount(train.items, minlength=train.n_items)
-        return dataclasses.replace(stored, popularity=counts)
+        return dataclasses.replace(stored, popularity=self.split.train.popularity)
 
     @property
     def facts(self) -> dict[str, Column]:
         """Columns for segments: how long each history is, how popular each target."""
         targets, offsets = self.split.wanted
-        train = self.split.train
-        segment = popularity_of(np.bincount(train.items, minlength=train.n_items), targets)
+        segment = popularity_of(self.split.train.popularity, targets)
         return {
             "history": self.split.history.lengths[self.split.judged],
             "segment": segment if self.split.offsets is None else (segment, offsets),
@@ -228,7 +223,16 @@ class Bench:
         return dataclasses.replace(cell, provenance=made, finished=now, **known)
 
 
-def _keep_model(cell: Result, keep: Keep, save: Callable[[Path], None]) -> None:
+def load_aloud(dataset: str, data_dir: str | None, plugins: Plugins) -> Dataset:
+    """The dataset, once its notes are said."""
+    data = load_dataset(dataset, data_dir, plugins)
+    for note in data.notes:
+        log.info("%s: %s", data.name, note)
+    return data
+
+
+def keep_model(cell: Result, keep: Keep, save: Callable[[Path], None]) -> None:
+    """Store a fitted model, if that can be done."""
     try:
         keep(cell, save)
     except Exception as error:  # its numbers are still worth having

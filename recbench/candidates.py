@@ -62,7 +62,7 @@ def draw_candidates(text: str, split: Split, mask_seen: bool) -> tuple[str, Arra
     """
     name, asked = read_candidates(text)
     n, rows, n_items = asked["n"], len(split.judged), split.train.n_items
-    weights = np.bincount(split.train.items, minlength=n_items)
+    weights = split.train.popularity
     if asked["by"] == "uniform":
         weights = np.ones(n_items, dtype=np.int64)
     out_row, out_item = _left_out(split, mask_seen)

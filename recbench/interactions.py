@@ -122,7 +122,7 @@ class Interactions:
             self,
             users=self.users[rows],
             offsets=offsets_of(lengths),
-            **self._events(_slices(starts, lengths)),
+            **self._events(slices(starts, lengths)),
         )
 
     def keep(self, events: Array) -> Interactions:
@@ -134,6 +134,11 @@ class Interactions:
         """The columns that have one entry an event, for the picked events."""
         columns = {"items": self.items, "times": self.times, "ratings": self.ratings}
         return {key: None if one is None else one[picked] for key, one in columns.items()}
+
+    @property
+    def popularity(self) -> Array:
+        """(n_items,) int64: how many events each item has."""
+        return np.bincount(self.items, minlength=self.n_items)
 
     def fingerprint(self) -> str:
         """sha256 (hex) of the content: equal for equal sequences, wherever they came from."""
@@ -193,7 +198,7 @@ def offsets_of(lengths: Array) -> Array:
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
 
-def _slices(starts: Array, lengths: Array) -> Array:
+def slices(starts: Array, lengths: Array) -> Array:
     """The positions starts[0], starts[0]+1, ... of every slice, one slice after the other."""
     shifts = np.repeat(starts - offsets_of(lengths)[:-1], lengths)
     return shifts + np.arange(len(shifts), dtype=np.int64)

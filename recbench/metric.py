@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .columns import Column
 from .errors import RecbenchError
-from .interactions import Array
+from .interactions import Array, offsets_of, slices
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +115,8 @@ class Ranking:
         targets, lists = self.targets, None if self.lists is None else self.lists[rows]
         if self.offsets is None:
             return Ranking(self.above[rows], self.tied[rows], None, lists, self.popularity)
-        offsets = np.concatenate([[0], np.cumsum(targets[rows])])
-        shift = np.repeat(self.offsets[:-1][rows] - offsets[:-1], targets[rows])
-        which = shift + np.arange(offsets[-1])
+        offsets = offsets_of(targets[rows])
+        which = slices(self.offsets[rows], targets[rows])
         return Ranking(self.above[which], self.tied[which], offsets, lists, self.popularity)
 
     def only(self, targets: Array) -> tuple[Ranking, Array]:
@@ -127,9 +126,7 @@ class Ranking:
         """
         counts = np.bincount(self.rows[targets], minlength=len(self))
         rows = np.flatnonzero(counts)
-        offsets = None
-        if self.offsets is not None:
-            offsets = np.concatenate([[0], np.cumsum(counts[rows])])
+        offsets = None if self.offsets is None else offsets_of(counts[rows])
         lists = None if self.lists is None else self.lists[rows]
         above, tied = self.above[targets], self.tied[targets]
         return Ranking(above, tied, offsets, lists, self.popularity), rows

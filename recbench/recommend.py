@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .bench import Bench
+from .bench import Bench, keep_model
 from .dataset import Dataset
 from .errors import RecbenchError, UsageError, said
 from .interactions import Array, Interactions
@@ -146,10 +146,7 @@ def _fitted(bench: Bench, cell: Result, device: str, store: Store | None) -> tup
     model.fit(bench.split.train)
     seconds = time.perf_counter() - began
     if store is not None and isinstance(model, Storable):
-        try:
-            store.write_model(cell, model.save)
-        except Exception as error:  # its answer is still worth having
-            log.warning("%s: could not be saved (%s)", cell.model, said(error))
+        keep_model(cell, store.write_model, model.save)
     return model, f"a model trained now ({seconds:.1f} s), {of}"
 
 

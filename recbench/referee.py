@@ -126,7 +126,7 @@ def evaluate(
         tied,
         None if split.offsets is None else offsets,
         lists,
-        np.bincount(split.train.items, minlength=n_items),
+        split.train.popularity,
     )
     return Verdict(ranking, n_items if scores else depth, seconds)
 
@@ -203,10 +203,8 @@ def checked_lists(answer: Any, depth: int, mask_seen: bool, rules: Rules) -> Arr
             row, column = np.argwhere(wrong)[0]
             raise rules.broken(f"{rule}: {lists[row].tolist()}", int(row))
     if mask_seen:
-        row = np.repeat(np.arange(len(batch), dtype=np.int64), batch.lengths)
-        pairs = row * batch.n_items + batch.items
         keys = np.where(listed, np.arange(len(batch))[:, None] * batch.n_items + lists, -1)
-        wrong = np.isin(keys, pairs)
+        wrong = np.isin(keys, batch.pairs())
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
             rule = f"recommend gave item number {lists[row, column]}, which the history already has"

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .bench import Bench
+from .bench import Bench, load_aloud
 from .candidates import read_candidates
 from .columns import Column
 from .errors import RecbenchError, UsageError, said
 from .inside import Inside
 from .interactions import Array
 from .isolation import AVAILABLE, Isolation, Limits
-from .load import find_dataset, load_dataset
+from .load import find_dataset
 from .plugins import Plugins, load_plugins
 from .progress import log
 from .recs import check_name
@@ -87,9 +87,7 @@ def run(
         home = Isolation(plugins, Limits(timeout, None if memory is None else memory * 2**20))
     with home:
         _check_options(home, plugins, specs, seeds[0], device)
-        data = load_dataset(dataset, data_dir, plugins)
-        for note in data.notes:
-            log.info("%s: %s", data.name, note)
+        data = load_aloud(dataset, data_dir, plugins)
         found: list[Result] = []
         columns: dict[str, Mapping[str, Column]] = {}
         unstored: list[Result] = []

@@ -147,11 +147,7 @@ class Store:
 
     def ranking(self, result: Result) -> Ranking:
         """Where the targets of a stored result ended up; without popularity, which is no row's."""
-        rows: dict[str, Any] = dict(self.per_user(result))
-        above, tied, offsets = rows["above"], rows["tied"], None
-        if isinstance(above, tuple):
-            (above, offsets), tied = above, tied[0]
-        return Ranking(above, tied, offsets, rows.get("lists"))
+        return Ranking.of_columns(self.per_user(result))
 
     def model_folder(self, result: Result) -> Path:
         """Where this cell's fitted model is, or would be."""
