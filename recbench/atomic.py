@@ -102,21 +102,28 @@ def aged(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, patience: float | None = None) -> Iterator[bool]:
     """Alone among the writers of a folder; where it cannot be locked, or after PATIENCE, not alone.
 
-    A process that is killed lets go. Threads exclude each other as well; a nested lock waits.
+    patience: other seconds than PATIENCE. Gives whether it is alone. A process that is killed lets
+    go. Threads exclude each other as well; a nested lock waits.
     """
+    alone = False
     with contextlib.ExitStack() as held:
         with contextlib.suppress(OSError, ImportError):  # no room, no locks or no fcntl there
             import fcntl
 
-            file = held.enter_context(open(folder / ".lock", "ab"))
-            until = time.monotonic() + PATIENCE
-            while time.monotonic() < until:
+            path = folder / ".lock"
+            until = time.monotonic() + (PATIENCE if patience is None else patience)
+            file = held.enter_context(open(path, "ab"))
+            while not alone:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
+                    if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                        break  # it was removed meanwhile, and made anew by somebody else
+                    alone = True
                 except BlockingIOError:
+                    if time.monotonic() > until:
+                        break
                     time.sleep(0.01)
-        yield
+        yield alone

@@ -156,18 +156,19 @@ class Bench:
         device: str,
         home: Any,
         keep: Keep | None = None,
+        checkpoint: Path | None = None,
     ) -> tuple[Result, dict[str, Column]]:
         """Fit and evaluate; a failure becomes the status of the result.
 
         home: where models run, an `Isolation` or an `Inside`. keep: stores a fitted model that
-        can save itself.
+        can save itself. checkpoint: where one may be kept for the next try.
         """
         name = f"{cell.model} (plugin {cell.plugin})"
         costs: Any = None
         try:
             with home.cell(cell.model, {"seed": cell.seed, "device": device}) as model:
                 costs = model.costs
-                model.fit(self.split.train)
+                model.fit(self.split.train, checkpoint)
                 verdict = evaluate(
                     model,
                     self.split,

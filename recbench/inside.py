@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
+from .checkpoint import fit
 from .interactions import Interactions
 from .model import Scorer, Storable
 from .plugins import Plugins
 from .remote import Costs
-from .rules import call
 from .worker import build, n_parameters
 
 
@@ -46,11 +45,9 @@ class Local:
         else:
             self.recommend = model.recommend
 
-    def fit(self, train: Interactions) -> Self:
-        """Train."""
-        began = time.perf_counter()
-        call("fit", self._model.fit, train)
-        self.costs.fit_seconds = time.perf_counter() - began
+    def fit(self, train: Interactions, checkpoint: Path | None = None) -> Self:
+        """Train. checkpoint: where one may be kept."""
+        self.costs.fit_seconds = fit(self._model, train, checkpoint)
         self.costs.parameters = n_parameters(self._model)
         return self
 

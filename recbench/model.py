@@ -44,6 +44,23 @@ class Lister(Protocol):
         """
 
 
+class Resumable(Protocol):
+    """A model whose training goes on after an interruption: its `fit` takes `checkpoint`."""
+
+    def fit(self, train: Interactions, checkpoint: Path | None = None) -> Any:
+        """Learn, and leave in the folder `checkpoint` what a later try can go on from.
+
+        The folder is there and belongs to this cell alone: the same data, split, options, source
+        and seed, and one try at a time. It is empty at the first try, holds what the model wrote
+        there at the next one after a kill, a crash, Ctrl-C or a limit, and is removed once the
+        result is stored. None means that nothing can be kept.
+
+        A try may end at any moment: write beside and rename. What is cut short must be left aside,
+        and what cannot be written (a full disk) must not end the training. An interrupted training
+        should end where one in one go does, random states included. Say on the log that it goes on.
+        """
+
+
 @runtime_checkable
 class Storable(Protocol):
     """A model that can be kept: `load` on a fresh one with the same options gives it back."""

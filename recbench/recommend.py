@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .bench import Bench, keep_model
+from .checkpoint import fit, forget
 from .dataset import Dataset
 from .errors import RecbenchError, UsageError, said
 from .interactions import Array, Interactions
@@ -142,11 +143,17 @@ def _fitted(bench: Bench, cell: Result, device: str, store: Store | None) -> tup
             log.warning("the stored model cannot be read (%s); it is trained again", said(error))
         model = build(bench.plugins, cell.model, {"seed": cell.seed, "device": device})
     log.info("no stored model: training %s", of)
+    place = None if store is None else store.checkpoint(cell)
     began = time.perf_counter()
-    model.fit(bench.split.train)
+    try:
+        fit(model, bench.split.train, place)
+    except RecbenchError as error:
+        raise RecbenchError(f"{cell.model} (plugin {cell.plugin}) failed: {said(error)}") from error
     seconds = time.perf_counter() - began
     if store is not None and isinstance(model, Storable):
         keep_model(cell, store.write_model, model.save)
+    if place is not None:
+        forget(place)
     return model, f"a model trained now ({seconds:.1f} s), {of}"
 
 

@@ -82,14 +82,18 @@ class Remote:
         else:
             self.recommend = self._recommend
 
-    def fit(self, train: Interactions) -> Self:
-        """Train, on memory that both processes see and neither can write."""
+    def fit(self, train: Interactions, checkpoint: Path | None = None) -> Self:
+        """Train, on memory that both processes see and neither can write.
+
+        checkpoint: where one may be kept, as `recbench.checkpoint` says.
+        """
 
         def read(head: dict[str, Any], _: Any) -> tuple[float, int | None]:
             parameters = head["parameters"]
             return float(head["seconds"]), None if parameters is None else int(parameters)
 
-        answer = self._ask("fit", {"do": "fit"}, read, self.home.shared(train))
+        head = {"do": "fit", "checkpoint": None if checkpoint is None else str(checkpoint)}
+        answer = self._ask("fit", head, read, self.home.shared(train))
         self.costs.fit_seconds, self.costs.parameters = answer
         return self
 

@@ -66,7 +66,9 @@ def is_writing(error: BaseException | None) -> bool:
     return isinstance(error, ValueError) and bool(re.search("read-only|WRITEABLE", str(error)))
 
 
-def call(method: str, function: Callable[..., Any], given: Interactions, *more: Any) -> Any:
+def call(
+    method: str, function: Callable[..., Any], given: Interactions, *more: Any, **named: Any
+) -> Any:
     """Call a model's method, and see that it leaves what it is given as it was.
 
     Raises RecbenchError, saying what came out of the model, or what it changed.
@@ -74,7 +76,7 @@ def call(method: str, function: Callable[..., Any], given: Interactions, *more: 
     names = [field.name for field in dataclasses.fields(given)]
     before = [getattr(given, name) for name in names]
     try:
-        answer = function(given, *more)
+        answer = function(given, *more, **named)
     except (RecbenchError, KeyboardInterrupt):
         raise
     except BaseException as error:  # also those that are meant to end the process

@@ -10,6 +10,7 @@ from collections.abc import Callable, ItemsView, Iterator
 from pathlib import Path
 from typing import Any
 
+from . import checkpoint
 from .atomic import aged, atomic_folder, locked, sweep, write
 from .columns import Column, Columns, decode, read_bytes, stem_of, write_columns
 from .errors import RecbenchError, said
@@ -92,7 +93,10 @@ class Store:
         """
         path = self.path(result)
         with _writing(path), locked(path.parent):
-            return self._write(path, result, rows)
+            written = self._write(path, result, rows)
+        if result.ok:
+            checkpoint.forget(self.checkpoint(result))
+        return written
 
     def _write(self, path: Path, result: Result, rows: Columns) -> Result:
         """`write`, under the lock: first the rows, then the JSON that makes them valid."""
@@ -164,6 +168,11 @@ class Store:
             save(passing)
         return folder
 
+    def checkpoint(self, result: Result) -> Path:
+        """Where an interrupted training of this cell is, or would be, kept until `write`."""
+        path = self.path(result).absolute()
+        return path.with_name(f"{path.stem}{result.key[8:]}{checkpoint.SUFFIX}")
+
     def _read(self, path: Path, so: str, told: list[str] | None = None) -> Result | None:
         """A stored result; None where there is none or, said and told, where it is damaged."""
         try:
@@ -201,6 +210,7 @@ class Store:
         """Remove, or put back, what killed runs left."""
         for folder in self.folder.glob("*/*/"):
             sweep(folder)
+            checkpoint.sweep(folder)
             for rows in folder.glob("*.parquet"):
                 with contextlib.suppress(OSError):
                     stem = stem_of(rows) if aged(rows) else None

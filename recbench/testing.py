@@ -11,6 +11,7 @@ Everything that recbench ships passes them.
 
 from __future__ import annotations
 
+import inspect
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from .checkpoint import takes_checkpoint
 from .contract import check_metric
+from .errors import said
 from .interactions import Array, Interactions, offsets_of
 from .model import Lister, Scorer, Storable
 from .referee import evaluate
@@ -66,6 +69,8 @@ def check_model(factory: Callable[..., Any], **options: Any) -> None:
     _check_answers(_fitted(factory, options, windows), windows)  # users on several rows
     if isinstance(model, Storable):
         _check_storing(model, factory, options, train)
+    if takes_checkpoint(model):
+        _check_checkpoint(model, factory, options, train)
 
 
 def check_splitter(factory: Callable[..., Any], **options: Any) -> None:
@@ -95,12 +100,14 @@ def _all_but_last(log: Interactions) -> Array:
     return kept
 
 
-def _fitted(factory: Callable[..., Any], options: dict[str, Any], train: Interactions) -> Any:
+def _fitted(
+    factory: Callable[..., Any], options: dict[str, Any], train: Interactions, **given: Path
+) -> Any:
     known, _ = parameters(factory)
     filled = {key: value for key, value in {"seed": 0, "device": "cpu"}.items() if key in known}
     model = factory(**{**filled, **options})
     before = train.fingerprint()
-    assert model.fit(train) is model, "fit must return the model itself"
+    assert model.fit(train, **given) is model, "fit must return the model itself"
     assert train.fingerprint() == before, "fit must leave train as it was"
     assert isinstance(model, (Scorer, Lister)), (
         "a model needs score(history) or recommend(history, k)"
@@ -147,3 +154,24 @@ def _check_storing(
         model.save(Path(folder))
         loaded = factory(**options).load(Path(folder))
     assert _same(model, loaded, history), "load must give back what save wrote"
+
+
+def _check_checkpoint(
+    model: Any, factory: Callable[..., Any], options: dict[str, Any], train: Interactions
+) -> None:
+    default = inspect.signature(model.fit).parameters["checkpoint"].default
+    assert default is None, "fit's checkpoint must be None where it is not given: checkpoint=None"
+    with tempfile.TemporaryDirectory() as parent:
+        folder, blocked = Path(parent, "folder"), Path(parent, "blocked")
+        folder.mkdir()
+        blocked.touch()  # a file: nothing can be written in it, as on a disk that is full
+        for where, rule in (
+            (folder, "a fit that is given an empty checkpoint must give the same model"),
+            (folder, "a fit that goes on from what the last one left must give the same model"),
+            (blocked, "a fit that cannot write its checkpoint must give the same model"),
+        ):
+            try:
+                again = _fitted(factory, options, train, checkpoint=where)
+            except Exception as error:
+                raise AssertionError(f"{rule}; it raised {said(error)}") from error
+            assert _same(model, again, train), rule

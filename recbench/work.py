@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .bench import Bench
+from .checkpoint import forget, holds_something
 from .columns import Column
 from .errors import RecbenchError, said
 from .measures import nothing_measured
@@ -48,7 +49,20 @@ class Work:
             return self._done(failed, {})
         log.info("%s: fitting on %s", _called(cell), self.bench.setting.dataset)
         keep = None if self.store is None else self.store.write_model
-        return self._done(*self.bench.judge(cell, self.ks, self.device, self.home, keep))
+        place = None if self.store is None else self.store.checkpoint(cell)
+        if self.force and place is not None and not forget(place):
+            place = None  # another run is training with it
+        result, rows = self.bench.judge(cell, self.ks, self.device, self.home, keep, place)
+        result = self._done(result, rows)
+        if not result.ok and holds_something(place):
+            log.warning(
+                "%s: what it wrote while training is kept; the same command goes on from there, "
+                "--force begins anew",
+                _called(cell),
+            )
+        elif place is not None:
+            forget(place)
+        return result
 
     def recs(self, name: str, path: str | Path) -> Result:
         """The result of lists or scores that were made elsewhere."""

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .checkpoint import fit
 from .errors import RecbenchError, UsageError, said
 from .interactions import Array
 from .model import Lister, Scorer, Storable
@@ -116,9 +117,8 @@ class Served:
             scores, keeps = isinstance(self.model, Scorer), isinstance(self.model, Storable)
             return {"scores": scores, "keeps": keeps}, None
         if head["do"] == "fit":
-            began = time.perf_counter()
-            call("fit", self.model.fit, given)
-            seconds = time.perf_counter() - began
+            place = head["checkpoint"]
+            seconds = fit(self.model, given, None if place is None else Path(place))
             return {"seconds": seconds, "parameters": n_parameters(self.model)}, None
         if head["do"] == "score":
             answer = call("score", self.model.score, given)
