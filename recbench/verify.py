@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from .bench import Bench
-from .columns import read_bytes
 from .checkpoint import SUFFIX
+from .columns import read_bytes
 from .errors import RecbenchError, UsageError, said
 from .inside import Inside
 from .isolation import AVAILABLE, Isolation, Limits
@@ -150,7 +150,7 @@ def _found(paths: Sequence[str | Path]) -> Iterator[tuple[Path, Result | str]]:
         if not given.exists():
             raise UsageError(f"{given} is not there; name a folder of results or a cell's JSON")
         for path in sorted(given.rglob("*.json")) if given.is_dir() else [given]:
-            if any(part.endswith((".model", SUFFIX)) for part in path.relative_to(given).parts[:-1]):
+            if any(one.suffix in (".model", SUFFIX) for one in path.relative_to(given).parents):
                 continue
             try:
                 cell = opened(path, path.read_bytes())

@@ -56,8 +56,7 @@ class Work:
         result = self._done(result, rows)
         if not result.ok and holds_something(place):
             log.warning(
-                "%s: what it wrote while training is kept; the same command goes on from there, "
-                "--force begins anew",
+                "%s: its checkpoint is kept; run again, it goes on from there (--force begins anew)",
                 _called(cell),
             )
         elif place is not None:

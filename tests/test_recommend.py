@@ -39,7 +39,19 @@ class Fails(Popular):
         raise ZeroDivisionError("here")
 
 
-PLUGINS = load_plugins(mine=plugin(models={"kept": Kept, "fails": Fails}))
+class Resumes(Popular):
+    """Fails at the first try, and leaves something to go on from."""
+
+    def fit(self, train: Any, checkpoint: Path | None = None) -> Any:
+        assert checkpoint is not None
+        FITS.append(len(list(checkpoint.iterdir())))
+        (checkpoint / "epoch").touch()
+        if FITS == [0]:
+            raise ZeroDivisionError("here")
+        return super().fit(train)
+
+
+PLUGINS = load_plugins(mine=plugin(models={"kept": Kept, "fails": Fails, "resumes": Resumes}))
 
 
 def _recommend(model: str, dataset: str, **more: Any) -> Any:
@@ -107,3 +119,13 @@ def test_wrong_use(tiny: str, more: dict[str, Any], match: str) -> None:
 def test_a_model_that_fails_is_named(tiny: str) -> None:
     with pytest.raises(RecbenchError, match=r"fails \(plugin mine\) failed: ZeroDivisionError"):
         _recommend("fails", tiny, user="u0")
+
+
+def test_training_goes_on_where_it_failed(tiny: str) -> None:
+    with pytest.raises(RecbenchError, match=r"resumes \(plugin mine\) failed: fit raised ZeroDiv"):
+        _recommend("resumes", tiny, user="u0")
+    assert len(list(Path("results").rglob("epoch"))) == 1
+    found = recommend("resumes", dataset=tiny, user="u0", plugins=PLUGINS)
+    assert "trained now" in found.origin
+    assert FITS == [0, 1]
+    assert not list(Path("results").rglob("*.checkpoint"))

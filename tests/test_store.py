@@ -475,6 +475,46 @@ def test_what_killed_runs_left_is_swept_after_a_day(tmp_path: Path) -> None:
     assert store.find(CELL) == written
 
 
+def test_checkpoints_are_swept_when_nobody_will_come_back_for_them(tmp_path: Path) -> None:
+    store, month = Store(tmp_path), time.time() - 31 * 24 * 3600
+    cells = [dataclasses.replace(CELL, key=str(nth) * 64) for nth in range(4)]
+    old, young, touched, used = (store.checkpoint(cell) for cell in cells)
+    for place in (old, young, touched, used):
+        (place / "kept" / "epoch").mkdir(parents=True)
+        (place / "kept" / ".writing-weights").write_text("half")
+        (place / "kept" / "rows-01234567-89abcdef.parquet").touch()
+        (place / ".lock").touch()
+        for one in (*place.rglob("*"), place):
+            os.utime(one, (month, 0 if place == old else month))
+    os.utime(young / "kept" / "epoch", (0, time.time() - 29 * 24 * 3600))
+    (touched / "kept" / "epoch" / "1").touch()
+    with atomic.locked(used) as alone:
+        assert alone
+        Store(tmp_path).ready()
+        assert set(old.parent.iterdir()) == {young, touched, used}
+    for place in (young, touched, used):
+        assert len(list(place.rglob("*"))) == 5 + (place == touched)
+    Store(tmp_path).ready()
+    assert set(old.parent.iterdir()) == {young, touched}
+
+
+def test_a_lock_that_was_removed_meanwhile_keeps_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = fcntl.flock
+
+    def replaced(file: Any, how: int) -> None:
+        (tmp_path / ".lock").unlink()
+        (tmp_path / ".lock").touch()
+        real(file, how)
+
+    with atomic.locked(tmp_path) as alone, atomic.locked(tmp_path, patience=0) as other:
+        assert (alone, other) == (True, False)
+    monkeypatch.setattr(fcntl, "flock", replaced)
+    with atomic.locked(tmp_path) as alone:
+        assert not alone
+
+
 def test_a_lock_that_is_not_let_go_or_not_there_holds_nobody_up_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """The contract checks catch what they are for."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,46 @@ class Forgets(Popular):
         return self
 
 
+class Resumes(Popular):
+    """Keeps its scores, and leaves aside what it cannot read or write."""
+
+    def fit(self, train: Any, checkpoint: Path | None = None) -> Any:
+        super().fit(train)
+        if checkpoint is not None:
+            with contextlib.suppress(OSError):
+                self.go_on(checkpoint / "scores.npy")
+        return self
+
+    def go_on(self, file: Path) -> None:
+        if file.exists():
+            self.scores_ = np.load(file)
+        np.save(file, self.scores_)
+
+
+class NeedsCheckpoint(Resumes):
+    def fit(self, train: Any, checkpoint: Any = "") -> Any:
+        return super().fit(train, checkpoint or None)
+
+
+class SpoiltByCheckpoint(Resumes):
+    def go_on(self, file: Path) -> None:
+        self.scores_ = -self.scores_
+
+
+class GoesOnWrong(Resumes):
+    def go_on(self, file: Path) -> None:
+        super().go_on(file)
+        np.save(file, self.scores_ + 1)
+
+
+class EndsWithTheDisk(Resumes):
+    def go_on(self, file: Path) -> None:
+        try:
+            super().go_on(file)
+        except OSError as error:
+            raise ValueError(file.name) from error
+
+
 class SeenLists:
     def fit(self, train: Any) -> Any:
         return self
@@ -68,6 +109,14 @@ class SeenLists:
         (Drifting, AssertionError, "the same seed and data"),
         (Masks, RecbenchError, "score -inf"),
         (Forgets, AssertionError, "load must give back"),
+        (NeedsCheckpoint, AssertionError, "must be None where it is not given"),
+        (SpoiltByCheckpoint, AssertionError, "an empty checkpoint must give the same model"),
+        (GoesOnWrong, AssertionError, "goes on from what the last one left must give the same"),
+        (
+            EndsWithTheDisk,
+            AssertionError,
+            "cannot write its checkpoint .* raised ValueError: scores",
+        ),
         (SeenLists, RecbenchError, "which the history already has"),
     ],
 )
@@ -76,6 +125,10 @@ def test_a_model_that_breaks_the_contract_is_caught(
 ) -> None:
     with pytest.raises(error, match=match):
         check_model(model)
+
+
+def test_a_model_that_resumes_passes() -> None:
+    check_model(Resumes)
 
 
 @pytest.mark.parametrize("metric", recbench_metrics().values(), ids=recbench_metrics())
