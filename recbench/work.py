@@ -54,13 +54,13 @@ class Work:
             place = None  # another run is training with it
         result, rows = self.bench.judge(cell, self.ks, self.device, self.home, keep, place)
         result = self._done(result, rows)
-        if not result.ok and holds_something(place):
+        if place is not None and not holds_something(place):
+            forget(place)
+        elif place is not None and not result.ok:
             log.warning(
-                "%s: its checkpoint is kept; run again, it goes on from there (--force begins anew)",
+                "%s: its checkpoint is kept; run again, it goes on from there (--force: anew)",
                 _called(cell),
             )
-        elif place is not None:
-            forget(place)
         return result
 
     def recs(self, name: str, path: str | Path) -> Result:

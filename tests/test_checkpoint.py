@@ -16,13 +16,13 @@ import pytest
 from conftest import plugin
 
 import recbench
-from recbench import Results, Store, load_plugins
+from recbench import RecbenchError, Results, Store, load_plugins
 from recbench.atomic import locked
 from recbench.checkpoint import takes_checkpoint
 from recbench.isolation import AVAILABLE
 from recbench.verify import verify
 
-resource = pytest.importorskip("resource", reason="kills and locks are those of POSIX")
+pytest.importorskip("fcntl", reason="kills and locks are those of POSIX")
 
 TRIES = Path("tries")
 """A line for each fit: the epoch that it began at, or `none` without a checkpoint."""
@@ -75,17 +75,16 @@ def _run(dataset: str, in_process: bool = False, model: str = "epochs", **more: 
     )
 
 
-def _start(*given: Any, limit: Callable[[], None] | None = None) -> subprocess.Popen[str]:
+def _start(*given: Any, before: str = "") -> subprocess.Popen[str]:
     """The same in another process, which may be killed; it prints whether all went well."""
-    code = f"import test_checkpoint; print([one.ok for one in test_checkpoint._run(*{given!r})])"
+    run = f"print([one.ok for one in test_checkpoint._run(*{given!r})])"
     path = os.pathsep.join(filter(None, [os.path.dirname(__file__), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", f"import test_checkpoint; {before or 0}; {run}"],
         env={**os.environ, "PYTHONPATH": path},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=limit,
     )
 
 
@@ -141,7 +140,7 @@ def test_a_failure_keeps_it_and_says_so(
     (result,) = _run(tiny, model=model, **more)
     assert not result.ok
     assert _epoch() == "2"
-    assert "run again, it goes on from there (--force begins anew)" in caplog.text
+    assert "run again, it goes on from there (--force: anew)" in caplog.text
     caplog.clear()
     (result,) = _run(tiny, model=model, **more)
     assert result.ok
@@ -154,6 +153,32 @@ def test_force_begins_anew(tiny: str) -> None:
     _run(tiny, in_process=True, model="epochs:ends=raise")
     _run(tiny, in_process=True, model="epochs:ends=raise", force=True)
     assert _tries() == ["0", "0"]
+    assert not _places()
+
+
+def test_it_is_kept_until_the_result_is_stored(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RecbenchError("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "write", fails)
+        (result,) = _run(tiny, in_process=True, model="epochs:ends=not")
+    assert result.ok
+    assert _epoch() == "4"
+    (again,) = _run(tiny, in_process=True, model="epochs:ends=not")
+    assert again.values == result.values
+    assert _tries() == ["0", "4"]
+    assert not _places()
+
+
+def test_a_failure_that_left_nothing_leaves_no_folder(tiny: str) -> None:
+    class Fails(Epochs):
+        def fit(self, train: Any, checkpoint: Path | None = None) -> Any:
+            raise ZeroDivisionError(checkpoint)
+
+    plugins = load_plugins(mine=plugin(models={"fails": Fails}))
+    (result,) = recbench.run(["fails"], tiny, results="r", plugins=plugins, in_process=True)
+    assert "kept" in result.status
     assert not _places()
 
 
@@ -212,11 +237,8 @@ def test_a_folder_that_cannot_be_made_does_not_stop_training(tiny: str) -> None:
 @pytest.mark.parametrize("in_process", [ISOLATED, True])
 def test_a_disk_that_is_full_does_not_stop_training(tiny: str, in_process: bool) -> None:
     TRIES.write_text("earlier\n")
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
-
-    running = _start(tiny, in_process, "epochs:padding=5000", limit=limit)
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))"
+    running = _start(tiny, in_process, "epochs:padding=5000", before=f"import resource; {limit}")
     out, err = running.communicate(timeout=60)
     assert "[True]" in out, err
     assert "NOT STORED" in err
@@ -234,7 +256,9 @@ def test_it_is_never_taken_for_a_result(tiny: str) -> None:
     assert [one.model for one in Store("r").all()] == ["epochs:ends=raise", "popular"]
     assert [one.model for one in recbench.run(["popular"], tiny, ks=3, results="r")] == ["popular"]
     assert _epoch() == "2"
-    assert [one.cell.model for one in verify(["r"])] == ["popular"]
+    (cut,) = (place / "kept").glob("popular*.json")
+    cut.write_bytes(cut.read_bytes()[:-9])
+    assert [one.path for one in verify(["r"])] == [Store("r").path(stored)]
 
 
 class Strange:
