@@ -103,6 +103,10 @@ def _wait(until: Callable[[], Any]) -> None:
         time.sleep(0.02)
 
 
+def _reached(epoch: str) -> bool:
+    return any(one.read_text() == epoch for one in Path("r").rglob("epoch.json"))
+
+
 def _epoch() -> str:
     (place,) = _places()
     return (place / "kept" / "epoch.json").read_text().strip()
@@ -195,7 +199,7 @@ def test_another_cell_has_its_own(tiny: str, busy: str) -> None:
 def test_of_two_at_once_one_trains_without(tiny: str, in_process: bool, force: bool) -> None:
     model = "epochs:ends=wait"
     running = _start(tiny, in_process, model)
-    _wait(lambda: _places() and _tries() and (_places()[0] / "kept" / "epoch.json").exists())
+    _wait(lambda: _tries() and _reached("2"))
     (second,) = _run(tiny, in_process, model, force=force)
     assert _places()  # it is the other's
     Path("go").touch()
@@ -209,8 +213,7 @@ def test_of_two_at_once_one_trains_without(tiny: str, in_process: bool, force: b
 @pytest.mark.skipif(not AVAILABLE, reason="needs a process for each model")
 def test_a_model_that_outlives_its_killed_run_still_has_it_alone(tiny: str) -> None:
     running = _start(tiny, False, "epochs:ends=wait")
-    _wait(lambda: _places() and (_places()[0] / "kept" / "epoch.json").exists())
-    time.sleep(0.1)  # the second epoch
+    _wait(lambda: _reached("2"))
     running.kill()
     running.communicate(timeout=60)
 
