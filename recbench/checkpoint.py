@@ -61,6 +61,8 @@ def _alone_in(place: Path) -> Iterator[Path | None]:
                 kept = place / "kept"
                 kept.mkdir(exist_ok=True)
                 folder = kept
+            else:
+                place.rmdir()  # where there are no locks; it is not empty if another run has it
         yield folder
 
 

@@ -227,6 +227,16 @@ def test_a_model_that_outlives_its_killed_run_still_has_it_alone(tiny: str) -> N
     assert _tries() == ["0", "2"]
 
 
+def test_where_there_are_no_locks_training_goes_without(
+    tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    (result,) = _run(tiny, in_process=True, model="epochs:ends=not")
+    assert result.ok
+    assert _tries() == ["none"]
+    assert not _places()
+
+
 def test_a_folder_that_cannot_be_made_does_not_stop_training(tiny: str) -> None:
     _run(tiny, in_process=True, model="epochs:ends=raise")
     (place,) = _places()
