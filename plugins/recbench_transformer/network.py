@@ -19,7 +19,7 @@ from .presets import Settings
 
 
 class Causal(nn.Module):
-    """The default: causal pre-norm Transformer with tied item embeddings (SASRec's design).
+    """The default: causal pre-norm Transformer with tied item embeddings and rotary positions.
 
     Where `remember`, as for windows, each user has an embedding too, added to what the positions
     say: a row then shows a part of a person only. It is left out of every fifth row in training,
@@ -29,23 +29,24 @@ class Causal(nn.Module):
     def __init__(self, s: Settings, n_items: int, n_users: int, *, remember: bool) -> None:
         super().__init__()
         self.items = nn.Embedding(n_items, s.dim)
-        self.positions = nn.Embedding(s.length, s.dim)
         self.users = nn.Embedding(n_users + 1, s.dim) if remember else None
         self.blocks = nn.ModuleList(Block(s) for _ in range(s.layers))
         self.norm = nn.LayerNorm(s.dim)
-        self.dropout = nn.Dropout(s.dropout)
+        self.dropout = Dropout(s.dropout)
         self.bias = nn.Parameter(torch.zeros(n_items))
-        for table in (self.items, self.positions):
-            nn.init.normal_(table.weight, std=s.dim**-0.5)
+        self.turn = s.dim // s.heads if s.rotary else 0
+        nn.init.normal_(self.items.weight, std=s.dim**-0.5)
         if self.users is not None:
             nn.init.zeros_(self.users.weight)
 
-    def forward(self, items: Tensor, users: Tensor) -> Tensor:
-        time = torch.arange(items.shape[1], device=items.device)  # (time,)
-        x: Tensor = self.items(items) + self.positions(time)  # (rows, time, dim)
+    def forward(self, items: Tensor, users: Tensor, shown: Tensor | None = None) -> Tensor:
+        x: Tensor = self.items(items)  # (rows, time, dim)
+        if shown is not None:  # (rows, time): how much of each item is there, to explain by
+            x = x * shown[..., None]
         x = self.dropout(x)
+        turns = rotations(items.shape[1], self.turn, items.device) if self.turn else None
         for block in self.blocks:
-            x = block(x)  # (rows, time, dim)
+            x = block(x, turns)  # (rows, time, dim)
         x = self.norm(x)
         if self.users is not None:
             if self.training:
@@ -58,9 +59,14 @@ class Causal(nn.Module):
         return self.items.weight, self.bias
 
     @torch.no_grad()
-    def meet(self, counts: Tensor) -> None:
-        """Before training: begin with each item's popularity, from counts (n_items,)."""
+    def meet(self, counts: Tensor, embeddings: Tensor | None) -> None:
+        """Before training: begin with each item's popularity, from counts (n_items,).
+
+        embeddings: (n_items, dim) to begin with as well, or None to keep those drawn at random.
+        """
         self.bias.copy_(torch.log((counts + 1) / (counts + 1).sum()))
+        if embeddings is not None:
+            self.items.weight.copy_(embeddings)
 
     def part(self, users: Tensor) -> None:
         """After training: who is not among `users`, those trained on, is as somebody unknown."""
@@ -80,20 +86,49 @@ class Block(nn.Module):
         self.feedforward = nn.Sequential(
             nn.Linear(s.dim, s.feedforward), nn.GELU(), nn.Linear(s.feedforward, s.dim)
         )
-        self.dropout = nn.Dropout(s.dropout)
+        self.dropout = Dropout(s.dropout)
+        with torch.no_grad():  # what a block adds is small at first
+            self.merge.weight.mul_(0.5)
+            self.feedforward[2].weight.mul_(0.5)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.dropout(self.attend(self.norm1(x)))  # (rows, time, dim)
+    def forward(self, x: Tensor, turns: Tensor | None) -> Tensor:
+        x = x + self.dropout(self.attend(self.norm1(x), turns))  # (rows, time, dim)
         thought: Tensor = self.dropout(self.feedforward(self.norm2(x)))
         return x + thought  # (rows, time, dim)
 
-    def attend(self, x: Tensor) -> Tensor:
+    def attend(self, x: Tensor, turns: Tensor | None) -> Tensor:
         rows, time, dim = x.shape
         qkv = self.query_key_value(x).view(rows, time, 3, self.heads, dim // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (rows, heads, time, dim / heads)
-        x = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        if turns is not None:
+            q, k = turned(q, turns), turned(k, turns)
+        if not x.is_cuda:  # processors are slower at attention in bfloat16
+            q, k, v = q.float(), k.float(), v.float()
+        with torch.autocast(x.device.type, enabled=False):
+            x = functional.scaled_dot_product_attention(q, k, v.to(q.dtype), is_causal=True)
         merged: Tensor = self.merge(x.transpose(1, 2).reshape(rows, time, dim))
         return merged  # (rows, time, dim)
+
+
+class Dropout(nn.Module):
+    """Dropout (Srivastava et al. 2014) that draws a byte a number: `share` is rounded to n / 256.
+
+    On a processor the library's own draws one number after the other, and took an eighth of all.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or not self.share:
+            return x
+        if x.device.type != "cpu":
+            return functional.dropout(x, self.share)
+        dropped = min(255, round(self.share * 256))
+        noise = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
+        kept = noise.view(torch.uint8)[: x.numel()].view(x.shape) >= dropped
+        return x * (kept * (256 / (256 - dropped))).to(x.dtype)
 
 
 class Notebook(nn.Module):
@@ -113,9 +148,11 @@ class Notebook(nn.Module):
             nn.init.uniform_(weight, -0.1, 0.1)
         nn.init.zeros_(self.linear.bias)
 
-    def forward(self, items: Tensor, users: Tensor) -> Tensor:
+    def forward(self, items: Tensor, users: Tensor, shown: Tensor | None = None) -> Tensor:
         time, dim = items.shape[1], self.items.embedding_dim
         x = self.items(items) * math.sqrt(dim)  # (rows, time, dim)
+        if shown is not None:
+            x = x * shown[..., None]
         x = self.dropout(x + waves(time, dim, items.device))
         ahead = torch.ones(time, time, dtype=torch.bool, device=items.device).triu(1)
         x = self.encoder(x, mask=ahead, is_causal=True)  # (rows, time, dim)
@@ -126,7 +163,7 @@ class Notebook(nn.Module):
         """Weight (n_items, 2 dim) and bias (n_items,)."""
         return self.linear.weight, self.linear.bias
 
-    def meet(self, counts: Tensor) -> None:
+    def meet(self, counts: Tensor, embeddings: Tensor | None) -> None:
         """Before training: nothing, as in the notebook."""
 
     def part(self, users: Tensor) -> None:
@@ -147,6 +184,24 @@ def fill_strangers(table: nn.Embedding, users: Tensor, vector: Tensor) -> None:
     strangers = torch.ones(table.num_embeddings, dtype=torch.bool, device=users.device)
     strangers[users] = False
     table.weight[strangers] = vector.clone()
+
+
+def rotations(time: int, dim: int, device: torch.device) -> Tensor:
+    """(2, time, dim / 2): cosine and sine of the angle that each position turns each pair by."""
+    rate = 10_000 ** (-torch.arange(dim // 2, device=device) / max(1, dim // 2))  # (dim / 2,)
+    angle = torch.arange(time, device=device)[:, None] * rate  # (time, dim / 2)
+    return torch.stack([angle.cos(), angle.sin()])
+
+
+def turned(x: Tensor, turns: Tensor) -> Tensor:
+    """Rotary positions (Su et al. 2021, arXiv 2104.09864): x (rows, heads, time, dim / heads).
+
+    Each pair of numbers is turned by its position's angle, so that the product of a query and a key
+    depends on how far apart they stand, and on nothing else about where.
+    """
+    one, other = x.chunk(2, dim=-1)  # each (rows, heads, time, dim / heads / 2)
+    cosine, sine = turns.to(x.dtype)
+    return torch.cat([one * cosine - other * sine, one * sine + other * cosine], dim=-1)
 
 
 def waves(time: int, dim: int, device: torch.device) -> Tensor:

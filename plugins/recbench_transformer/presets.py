@@ -1,5 +1,6 @@
 """The two sets of values that the options stand for where they are not given."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,11 +12,17 @@ class Settings:
     network: "causal" or "notebook", both in `network.py`.
     dim: size of an item's embedding, a multiple of `heads`.
     layers, heads, feedforward: blocks, attention heads, width inside a block's feed-forward part.
-    dropout: share of activations that are zeroed in training, in [0, 1).
+    dropout: share of activations that are zeroed in training, in [0, 1); None goes by the data.
+    rotary: whether attention knows how far apart two positions stand.
     length: how many of the latest items a recommendation looks at.
+    warm: whether item embeddings begin as `warm.py` finds them, or at random.
+    rules: what the log of the co-occurrence rules' scores weighs beside the network's; 0 is not.
     epochs: passes over the training data, at most; the learning rate's schedule spans them.
     patience: epochs without a better validation loss after which training stops.
-    batch: positions (rows x time, padding included) in a batch, at most.
+    finish: share of the epochs, the last ones, that are trained on everything, held out or not.
+    batch: positions (rows x time, padding included) in a batch, at most; None goes by the
+        data.
+    bfloat16: whether products are computed in bfloat16, where the device has it in hardware.
     lr: the highest learning rate.
     optimiser: "adamw" warms up and decays to zero along a cosine; "sgd" loses 5% an epoch.
     decay: AdamW's weight decay, on the blocks' matrices alone.
@@ -29,11 +36,16 @@ class Settings:
     layers: int
     heads: int
     feedforward: int
-    dropout: float
+    dropout: float | None
+    rotary: bool
     length: int
+    warm: bool
+    rules: float
     epochs: int
     patience: int
-    batch: int
+    finish: float
+    batch: int | None
+    bfloat16: bool
     lr: float
     optimiser: Literal["adamw", "sgd"]
     decay: float
@@ -42,26 +54,44 @@ class Settings:
     held_out: int
 
 
+def sized(s: Settings, n_events: int) -> Settings:
+    """The settings with what goes by the data's size: small data are told apart by heart.
+
+    dropout: 0.2 up to 300,000 events, 0.1 above.
+    batch: as many positions as make 64 batches an epoch, but at least 2,048 and at most 8,192.
+    """
+    dropout = (0.2 if n_events <= 300_000 else 0.1) if s.dropout is None else s.dropout
+    batch = min(8192, max(2048, n_events // 64)) if s.batch is None else s.batch
+    return dataclasses.replace(s, dropout=dropout, batch=batch)
+
+
 DEFAULT = Settings(
     network="causal",
     dim=64,
-    layers=1,
+    layers=2,
     heads=2,
-    feedforward=128,
-    dropout=0.1,
-    length=50,
-    epochs=14,
+    feedforward=256,
+    dropout=None,
+    rotary=True,
+    length=100,
+    warm=True,
+    rules=0.8,
+    epochs=16,
     patience=3,
-    batch=1024,
-    lr=1e-2,
+    finish=0.25,
+    batch=None,
+    bfloat16=True,
+    lr=8e-3,
     optimiser="adamw",
     decay=0.01,
     clip=1.0,
     held="last",
-    held_out=512,
+    held_out=1024,
 )
-"""SASRec (Kang & McAuley 2018, arXiv 1808.09781) with pre-norm blocks and the full softmax that
-made it strong (Klenitskiy & Vasilev 2023, arXiv 2309.07602)."""
+"""SASRec (Kang & McAuley 2018, arXiv 1808.09781) with pre-norm blocks, rotary positions and the full
+softmax that made it strong (Klenitskiy & Vasilev 2023, arXiv 2309.07602), which begins with what
+co-occurrences say of items and is multiplied with what rules say comes next. Chosen on validation
+by `benchmarks/tune.py`."""
 
 NOTEBOOK = Settings(
     network="notebook",
@@ -70,10 +100,15 @@ NOTEBOOK = Settings(
     heads=2,
     feedforward=128,
     dropout=0.2,
+    rotary=False,
     length=3,
+    warm=False,
+    rules=0.0,
     epochs=11,
     patience=11,
+    finish=0.0,
     batch=768,
+    bfloat16=False,
     lr=1.0,
     optimiser="sgd",
     decay=0.0,

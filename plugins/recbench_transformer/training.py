@@ -1,8 +1,14 @@
-"""The training loop: batches, gradients, a schedule, and early stopping on held-out events."""
+"""The training loop: batches, gradients, a schedule, early stopping, and a last part on all."""
 
+from __future__ import annotations
+
+import importlib.util
 import math
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +16,8 @@ from torch import Tensor, nn
 
 import recbench
 
-from . import loss
+from . import device as devices
+from . import kept, loss, warm
 from .encoding import latest
 from .network import Causal, Notebook, build
 from .presets import Settings
@@ -23,20 +30,32 @@ NEGATIVES = 4096
 """How many negatives a larger one has then."""
 
 
-def train(
+@dataclass(frozen=True)
+class Epoch:
+    """What `epochs` gives after each: the network as it is then, and the events it took in."""
+
+    network: Causal | Notebook
+    events: int
+
+
+def epochs(
     data: recbench.Interactions,
     s: Settings,
     *,
     negatives: int | None,
     seed: int,
     device: torch.device,
-) -> Causal | Notebook:
-    """A network that has learned from `data`, as it was when its validation loss was lowest.
+    checkpoint: Path | None = None,
+) -> Iterator[Epoch]:
+    """Learn from `data`; the last epoch's network is the result.
 
     negatives: as for `loss.backward`; None decides by the size of the catalogue.
+    checkpoint: a folder to keep the state in after each epoch, and to go on from.
 
-    Torch's global generators are left as they were. Where nothing can be held out, because no row
-    has 3 events, the network is that of the last epoch.
+    Some rows' ends are held out and guessed after each epoch. The last part of the epochs goes on
+    from the best of those before it, with nothing held out, while the learning rate falls to zero.
+    Torch's global generators are left as they were, once all epochs are over. Where nothing can be
+    held out, because no row has 3 events, there is no best epoch and no early stop.
     """
     if not (data.lengths >= 2).any():
         raise recbench.RecbenchError(
@@ -47,16 +66,25 @@ def train(
         negatives = 0 if data.n_items <= FULL else NEGATIVES
     draw = np.random.default_rng(seed)
     rest, held = hold_out(data, s, draw)
-    users = np.unique(rest.users[(rest.lengths >= 2) & (rest.users >= 0)]).astype(np.int64)
-    remember = len(users) < int((rest.lengths >= 2).sum())
+    users = np.unique(data.users[(data.lengths >= 2) & (data.users >= 0)]).astype(np.int64)
+    remember = len(users) < int((data.lengths >= 2).sum())
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         network = build(s, data.n_items, data.n_users, remember=remember).to(device)
-        counts = np.bincount(rest.items, minlength=rest.n_items)
-        network.meet(torch.from_numpy(counts).to(device))
-        _epochs(network, rest, held, s, negatives, draw)
-    network.part(torch.from_numpy(users).to(device))
-    return network.eval()
+        training = Training(network, s, negatives, draw)
+        if not training.restore(kept.read(checkpoint)):
+            counts = np.bincount(rest.items, minlength=rest.n_items)
+            first = warm.embeddings(rest, s.dim, seed) if s.warm else None
+            network.meet(torch.from_numpy(counts).to(device), first)
+        with recbench.Progress("transformer", total=s.epochs, unit="epoch") as progress:
+            while training.epoch < s.epochs:
+                last = training.epoch >= training.validated
+                events, message = training.run(data if last else rest, None if last else held)
+                progress.step(message=message)
+                kept.write(checkpoint, training.state())
+                yield Epoch(network.eval(), events)
+        network.part(torch.from_numpy(users).to(device))
+        yield Epoch(network.eval(), 0)
 
 
 def hold_out(
@@ -70,80 +98,117 @@ def hold_out(
     able = np.flatnonzero(data.lengths >= 3)
     most = len(able) // (2 if s.held == "last" else 10)
     rows = np.sort(draw.choice(able, min(s.held_out, most), replace=False))
-    kept = np.ones(data.n_events, dtype=bool)
+    known = np.ones(data.n_events, dtype=bool)
     for row in rows:
         stop = data.offsets[row + 1]
-        kept[stop - 1 if s.held == "last" else data.offsets[row] : stop] = False
-    return data.keep(kept), data.take(rows)
+        known[stop - 1 if s.held == "last" else data.offsets[row] : stop] = False
+    return data.keep(known), data.take(rows)
 
 
-def _epochs(
-    network: Causal | Notebook,
-    data: recbench.Interactions,
-    held: recbench.Interactions,
-    s: Settings,
-    negatives: int,
-    draw: np.random.Generator,
-) -> None:
-    """Train in place until the epochs or the patience are over, and go back to the best epoch."""
-    optimiser, best = _optimiser(network, s), Best()
-    with recbench.Progress("transformer", total=s.epochs, unit="epoch") as progress:
-        for epoch in range(s.epochs):
-            began, total, events = time.perf_counter(), 0.0, 0
-            network.train()
-            todo = batches(data, s.length, s.batch, draw)
-            for nth, batch in enumerate(todo):
-                for group in optimiser.param_groups:
-                    group["lr"] = s.lr * rate(s, epoch + (nth + 0.5) / len(todo))
-                total += _step(network, optimiser, batch, s, negatives)
-                events += int(batch.lengths.sum())
-            mean, speed = total / events, events / (time.perf_counter() - began)
-            message = f"loss {mean:.3f}, perplexity {math.exp(min(mean, 99)):,.0f}"
-            last = validate(network, held, s) if len(held) else None
-            if not math.isfinite(mean + (last or 0)):
-                raise recbench.RecbenchError(
-                    f"training diverged in epoch {epoch + 1}: the loss is {mean} and in validation "
-                    f"{last}; lower lr={s.lr}"
-                )
-            if last is not None:
-                best.look(last, network)
-                message += f", validation loss {last:.3f}"
-            progress.step(message=f"{message}, {speed:,.0f} events/s")
-            if best.ago >= s.patience:
-                break
-    if best.weights:
-        network.load_state_dict(best.weights)
+class Training:
+    """One network on its way: all that changes from epoch to epoch."""
+
+    def __init__(
+        self, network: Causal | Notebook, s: Settings, negatives: int, draw: np.random.Generator
+    ) -> None:
+        self.network, self.s, self.negatives, self.draw = network, s, negatives, draw
+        self.optimiser, self.best, self.epoch = _optimiser(network, s), Best(), 0
+        self.validated = s.epochs - round(s.epochs * s.finish)
+        self.device = network.output()[0].device
+        self.dtype = devices.product_type(self.device) if s.bfloat16 else torch.float32
+        self.forward: Callable[..., Tensor] = network
+        if self.device.type == "cuda" and importlib.util.find_spec("triton"):
+            self.forward = torch.compile(network, dynamic=True)
+
+    def run(
+        self, data: recbench.Interactions, held: recbench.Interactions | None
+    ) -> tuple[int, str]:
+        """Train for an epoch, and validate where there are rows held out.
+
+        Gives the events that were learned from, and what to say of it.
+        """
+        began, total, events = time.perf_counter(), 0.0, 0
+        self.network.train()
+        assert self.s.batch is not None  # noqa: S101  `sized` has seen to it
+        todo = batches(data, self.s.length, self.s.batch, self.draw)
+        for nth, batch in enumerate(todo):
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.s.lr * rate(self.s, self.epoch + (nth + 0.5) / len(todo))
+            total += self.step(batch)
+            events += int(batch.lengths.sum())
+        mean, speed = total / events, events / (time.perf_counter() - began)
+        message = f"loss {mean:.3f}, perplexity {math.exp(min(mean, 99)):,.0f}"
+        last = validate(self.network, held, self.s) if held is not None and len(held) else None
+        self.epoch += 1
+        if not math.isfinite(mean + (last or 0)):
+            raise recbench.RecbenchError(
+                f"training diverged in epoch {self.epoch}: the loss is {mean} and in validation "
+                f"{last}; lower lr={self.s.lr}"
+            )
+        if last is not None:
+            self.best.look(last, self.network)
+            message += f", validation loss {last:.3f}"
+            if self.best.ago >= self.s.patience:
+                self.epoch = max(self.epoch, self.validated)
+            if self.epoch == self.validated:
+                self.network.load_state_dict(self.best.weights)
+        return events, f"{message}, {speed:,.0f} events/s"
+
+    def step(self, batch: Batch) -> float:
+        """One step on one batch; its cross-entropy, summed over its events."""
+        items, targets, users, lengths = (
+            torch.from_numpy(array).to(self.device)
+            for array in (batch.items, batch.targets, batch.users, batch.lengths)
+        )
+        real = torch.arange(items.shape[1], device=self.device) < lengths[:, None]  # (rows, time)
+        self.optimiser.zero_grad()
+        half = self.dtype == torch.bfloat16
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            hidden = self.forward(items, users)[real]  # (events, width)
+        output = self.network.output()
+        mean = loss.backward(hidden, targets[real], output, self.negatives, self.dtype)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.s.clip)
+        self.optimiser.step()
+        return mean * len(hidden)
+
+    def state(self) -> dict[str, Any]:
+        """All that a later process needs to go on in the same way."""
+        drawn = self.draw.bit_generator.state
+        return {
+            "epoch": self.epoch,
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "losses": self.best.losses,
+            "ago": self.best.ago,
+            "best": self.best.weights,
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all(),
+            "numpy": {**drawn, "state": {name: str(n) for name, n in drawn["state"].items()}},
+        }
+
+    def restore(self, state: dict[str, Any] | None) -> bool:
+        """Go on from a state; False where there is none."""
+        if state is None:
+            return False
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.best = Best(state["losses"], state["best"], state["ago"])
+        self.epoch = state["epoch"]
+        torch.set_rng_state(state["torch"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state_all(state["cuda"])
+        numbers = {name: int(n) for name, n in state["numpy"]["state"].items()}
+        self.draw.bit_generator.state = {**state["numpy"], "state": numbers}
+        kept.LOG.info("transformer: going on after epoch %s of an earlier try", self.epoch)
+        return True
 
 
-def _step(
-    network: Causal | Notebook,
-    optimiser: torch.optim.Optimizer,
-    batch: Batch,
-    s: Settings,
-    negatives: int,
-) -> float:
-    """One step on one batch; its cross-entropy, summed over its events."""
-    device = network.output()[0].device
-    items, targets, users, lengths = (
-        torch.from_numpy(array).to(device)
-        for array in (batch.items, batch.targets, batch.users, batch.lengths)
-    )
-    real = torch.arange(items.shape[1], device=device) < lengths[:, None]  # (rows, time)
-    optimiser.zero_grad()
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        hidden = network(items, users)[real]  # (events, width)
-    mean = loss.backward(hidden, targets[real], network.output(), negatives)
-    nn.utils.clip_grad_norm_(network.parameters(), s.clip)
-    optimiser.step()
-    return mean * len(hidden)
-
-
-def rate(s: Settings, epochs: float) -> float:
+def rate(s: Settings, done: float) -> float:
     """What the learning rate is multiplied by after so many epochs."""
     if s.optimiser == "sgd":
-        return 0.95 ** int(epochs)
-    done = epochs / s.epochs
-    return min(1.0, 10 * done) * (1 + math.cos(math.pi * done)) / 2
+        return 0.95 ** int(done)
+    share = done / s.epochs
+    return min(1.0, 20 * share) * (1 + math.cos(math.pi * share)) / 2
 
 
 def _optimiser(network: nn.Module, s: Settings) -> torch.optim.Optimizer:
@@ -154,7 +219,8 @@ def _optimiser(network: nn.Module, s: Settings) -> torch.optim.Optimizer:
     for name, weight in network.named_parameters():
         (inside if name.startswith("blocks") and weight.ndim == 2 else others).append(weight)
     groups = [{"params": inside, "weight_decay": s.decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=s.lr, betas=(0.9, 0.98))
+    fused = others[0].device.type in ("cpu", "cuda")
+    return torch.optim.AdamW(groups, lr=s.lr, betas=(0.9, 0.98), fused=fused)
 
 
 def validate(network: Causal | Notebook, held: recbench.Interactions, s: Settings) -> float:
