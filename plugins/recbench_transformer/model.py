@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 import recbench
+from recbench_rules import Rules
 
 from .presets import PRESETS, Settings
 
@@ -41,7 +42,7 @@ class Transformer:
         "notebook" is the model of the notebook that recbench grew from, for `--split windows`.
     dim, layers, heads, feedforward, dropout, rotary: the network. Dropout not given: 0.2 up to
         300,000 training events, 0.1 above.
-    length: how many of the latest items a recommendation looks at.
+    length: how many of the latest items a recommendation looks at, the rules at most 30.
     warm, rules: see above.
     epochs, patience, finish, batch, lr: training, which stops early on events held out of `train`
         and is finished, for that share of the epochs, on all. Batch (positions) not given: 1/64 of
@@ -107,15 +108,12 @@ class Transformer:
         self, train: recbench.Interactions, checkpoint: Path | None = None
     ) -> Iterator[Epoch]:
         """The same, epoch by epoch; after each the model can score as it is then."""
-        from recbench_rules import Rules
-
         from . import device, training, warm
         from .presets import sized
 
         self.n_items_, self.n_users_, self.rules_ = train.n_items, train.n_users, None
         if self.settings.rules:
-            counted = Rules(warm.window_of(train), RULES_LENGTH, RULES_DECAY)
-            self.rules_ = counted.fit(train)
+            self.rules_ = self._rules(warm.window_of(train)).fit(train)
         for epoch in training.epochs(
             train,
             sized(self.settings, train.n_events),
@@ -204,8 +202,6 @@ class Transformer:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        from recbench_rules import Rules
-
         from . import device, network
 
         try:
@@ -224,12 +220,13 @@ class Transformer:
             raise recbench.RecbenchError(
                 f"{folder} holds no whole saved transformer: {error}; fit it again"
             ) from error
-        self.rules_ = None
-        if s.rules:
-            self.rules_ = Rules(length=RULES_LENGTH, decay=RULES_DECAY).load(folder)
+        self.rules_ = self._rules(1).load(folder) if s.rules else None
         self.network_ = made.to(device.choose(self.device)).eval()
         self.n_items_, self.n_users_ = n_items, n_users
         return self
+
+    def _rules(self, window: int) -> Rules:
+        return Rules(window, min(RULES_LENGTH, self.settings.length), RULES_DECAY)
 
     def _network(self) -> Causal | Notebook:
         if not hasattr(self, "network_"):
