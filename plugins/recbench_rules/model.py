@@ -72,8 +72,11 @@ class Rules:
 
         self._check(None)
         rules = self.rules_
-        save_file({name: getattr(rules, name) for name in ("data", "indices", "indptr")}
-                  | {"shape": np.array(rules.shape)}, folder / FILE)
+        save_file(
+            {name: getattr(rules, name) for name in ("data", "indices", "indptr")}
+            | {"shape": np.array(rules.shape)},
+            folder / FILE,
+        )
 
     def load(self, folder: Path) -> Self:
         """Read what `save` wrote."""

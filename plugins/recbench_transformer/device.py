@@ -1,5 +1,8 @@
 """Where to compute."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch.nn import functional
 
@@ -45,6 +48,7 @@ def product_type(device: torch.device) -> torch.dtype:
     """What matrix products are fastest in there: bfloat16 where the hardware has it."""
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    told = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
+    ask: Callable[[], dict[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)
+    told = ask() if device.type == "cpu" else {}
     known = told.get("avx512_bf16") or told.get("amx_bf16") or told.get("bf16")
     return torch.bfloat16 if known else torch.float32

@@ -17,7 +17,11 @@ SCORES = 2**21
 
 @torch.no_grad()
 def backward(
-    hidden: Tensor, targets: Tensor, output: tuple[Tensor, Tensor], negatives: int, dtype: torch.dtype
+    hidden: Tensor,
+    targets: Tensor,
+    output: tuple[Tensor, Tensor],
+    negatives: int,
+    dtype: torch.dtype,
 ) -> float:
     """The batch's mean cross-entropy, after putting its gradients everywhere.
 
@@ -94,15 +98,3 @@ def sampled(
     slope = torch.softmax(scores, dim=1)
     losses = torch.logsumexp(scores, dim=1) - right
     return losses, slope[:, 1:].to(hidden.dtype), slope[:, 0] - 1
-
-
-@torch.no_grad()
-def mean(hidden: Tensor, targets: Tensor, output: tuple[Tensor, Tensor]) -> float:
-    """The mean cross-entropy of the full softmax, without gradients."""
-    weight, bias = output
-    chunk = max(1, SCORES // len(weight))
-    total = 0.0
-    for part, wanted in zip(torch.split(hidden, chunk), torch.split(targets, chunk), strict=True):
-        scores = functional.linear(part, weight, bias)
-        total += float(functional.cross_entropy(scores, wanted, reduction="sum"))
-    return total / len(targets)

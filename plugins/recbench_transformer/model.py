@@ -15,7 +15,7 @@ import numpy.typing as npt
 import recbench
 from recbench_rules import Rules
 
-from .presets import PRESETS, Settings
+from .presets import PRESETS, Settings, check, refuse, sized
 
 if TYPE_CHECKING:
     from .network import Causal, Notebook
@@ -83,7 +83,19 @@ class Transformer:
         self.epochs, self.patience, self.finish = epochs, patience, finish
         self.batch, self.lr, self.negatives, self.bfloat16 = batch, lr, negatives, bfloat16
         self.seed, self.device = seed, device
-        self._check()
+        refuse("preset", preset, f"is unknown; use one of: {', '.join(PRESETS)}", preset in PRESETS)
+        check(self.settings)
+        for name, value, rule, holds in (
+            ("negatives", negatives, "must be 0 or more", (negatives or 0) >= 0),
+            ("seed", seed, "must be in [0, 2**63)", 0 <= seed < 2**63),
+            (
+                "device",
+                device,
+                "is unknown; use auto, cpu, cuda, cuda:N or mps",
+                re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", device) is not None,
+            ),
+        ):
+            refuse(name, value, rule, holds)
 
     @property
     def settings(self) -> Settings:
@@ -109,7 +121,6 @@ class Transformer:
     ) -> Iterator[Epoch]:
         """The same, epoch by epoch; after each the model can score as it is then."""
         from . import device, training, warm
-        from .presets import sized
 
         self.n_items_, self.n_users_, self.rules_ = train.n_items, train.n_users, None
         if self.settings.rules:
@@ -162,22 +173,9 @@ class Transformer:
         by that number is the event's weight: the gradient times the embedding (Simonyan et al.
         2014, arXiv 1312.6034). Events before the latest `length` weigh 0 in the network.
         """
-        import torch
+        from .encoding import slopes
 
-        network, length = self._network(), self.settings.length
-        weights = np.zeros((len(items), history.n_events), dtype=np.float32)
-        latest = history.items[-length:].astype(np.int64)
-        if not len(latest):
-            return weights
-        table, bias = network.output()
-        shown = torch.ones(1, len(latest), device=table.device, requires_grad=True)
-        row = torch.from_numpy(latest)[None].to(table.device)
-        user = torch.from_numpy(history.users.astype(np.int64)).to(table.device)
-        said = network(row, user, shown)[0, -1]  # (width,)
-        chosen = torch.from_numpy(np.asarray(items, dtype=np.int64)).to(table.device)
-        for nth, score in enumerate(table[chosen] @ said + bias[chosen]):
-            slope = torch.autograd.grad(score, shown, retain_graph=True)[0]
-            weights[nth, -len(latest) :] = slope[0].cpu().numpy()
+        weights = slopes(self._network(), history, items, self.settings.length)
         if self.rules_ is not None:
             parts = self.rules_.explain(history, items)
             weights += self.settings.rules * parts / (parts.sum(axis=1, keepdims=True) + FLOOR)
@@ -232,48 +230,3 @@ class Transformer:
         if not hasattr(self, "network_"):
             raise recbench.RecbenchError("this transformer has learned nothing; call fit or load")
         return self.network_
-
-    def _check(self) -> None:
-        if self.preset not in PRESETS:
-            raise recbench.UsageError(
-                f"transformer: preset={self.preset} is unknown; use one of: {', '.join(PRESETS)}"
-            )
-        s = self.settings
-        for name in (
-            "dim",
-            "layers",
-            "heads",
-            "feedforward",
-            "length",
-            "epochs",
-            "patience",
-            "batch",
-        ):
-            value = getattr(s, name)
-            if value is not None and value < 1:
-                raise recbench.UsageError(
-                    f"transformer: {name}={value} must be 1 or more"
-                )
-        for name, value, rule, kept in (
-            ("dim", s.dim, f"must be a multiple of heads={s.heads}", s.dim % s.heads == 0),
-            ("dropout", s.dropout, "must be in [0, 1)", 0 <= (s.dropout or 0) < 1),
-            ("rules", s.rules, "must be 0 or more and finite", 0 <= s.rules < float("inf")),
-            ("finish", s.finish, "must be in [0, 1)", 0 <= s.finish < 1),
-            (
-                "dim",
-                s.dim,
-                f"must be a multiple of 2 x heads={s.heads} for rotary positions",
-                not s.rotary or s.dim % (2 * s.heads) == 0,
-            ),
-            ("lr", s.lr, "must be above 0 and finite", 0 < s.lr < float("inf")),
-            ("negatives", self.negatives, "must be 0 or more", (self.negatives or 0) >= 0),
-            ("seed", self.seed, "must be in [0, 2**63)", 0 <= self.seed < 2**63),
-            (
-                "device",
-                self.device,
-                "is unknown; use auto, cpu, cuda, cuda:N or mps",
-                re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", self.device) is not None,
-            ),
-        ):
-            if not kept:
-                raise recbench.UsageError(f"transformer: {name}={value} {rule}")

@@ -32,7 +32,7 @@ class Causal(nn.Module):
         self.users = nn.Embedding(n_users + 1, s.dim) if remember else None
         self.blocks = nn.ModuleList(Block(s) for _ in range(s.layers))
         self.norm = nn.LayerNorm(s.dim)
-        self.dropout = Dropout(s.dropout)
+        self.dropout = Dropout(s.dropped)
         self.bias = nn.Parameter(torch.zeros(n_items))
         self.turn = s.dim // s.heads if s.rotary else 0
         nn.init.normal_(self.items.weight, std=s.dim**-0.5)
@@ -83,17 +83,15 @@ class Block(nn.Module):
         self.norm1, self.norm2 = nn.LayerNorm(s.dim), nn.LayerNorm(s.dim)
         self.query_key_value = nn.Linear(s.dim, 3 * s.dim)
         self.merge = nn.Linear(s.dim, s.dim)
-        self.feedforward = nn.Sequential(
-            nn.Linear(s.dim, s.feedforward), nn.GELU(), nn.Linear(s.feedforward, s.dim)
-        )
-        self.dropout = Dropout(s.dropout)
+        self.widen, self.narrow = nn.Linear(s.dim, s.feedforward), nn.Linear(s.feedforward, s.dim)
+        self.dropout = Dropout(s.dropped)
         with torch.no_grad():  # what a block adds is small at first
             self.merge.weight.mul_(0.5)
-            self.feedforward[2].weight.mul_(0.5)
+            self.narrow.weight.mul_(0.5)
 
     def forward(self, x: Tensor, turns: Tensor | None) -> Tensor:
         x = x + self.dropout(self.attend(self.norm1(x), turns))  # (rows, time, dim)
-        thought: Tensor = self.dropout(self.feedforward(self.norm2(x)))
+        thought: Tensor = self.dropout(self.narrow(functional.gelu(self.widen(self.norm2(x)))))
         return x + thought  # (rows, time, dim)
 
     def attend(self, x: Tensor, turns: Tensor | None) -> Tensor:
@@ -139,10 +137,10 @@ class Notebook(nn.Module):
         self.items = nn.Embedding(n_items, s.dim)
         self.users = nn.Embedding(n_users + 1, s.dim)
         layer = nn.TransformerEncoderLayer(
-            s.dim, s.heads, s.feedforward, s.dropout, batch_first=True
+            s.dim, s.heads, s.feedforward, s.dropped, batch_first=True
         )
         self.encoder = nn.TransformerEncoder(layer, s.layers, enable_nested_tensor=False)
-        self.dropout = nn.Dropout(s.dropout)
+        self.dropout = nn.Dropout(s.dropped)
         self.linear = nn.Linear(2 * s.dim, n_items)
         for weight in (self.items.weight, self.users.weight, self.linear.weight):
             nn.init.uniform_(weight, -0.1, 0.1)

@@ -1,8 +1,11 @@
 """The two sets of values that the options stand for where they are not given."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Literal
+
+import recbench
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class Settings:
     warm: whether item embeddings begin as `warm.py` finds them, or at random.
     rules: what the log of the co-occurrence rules' scores weighs beside the network's; 0 is not.
     epochs: passes over the training data, at most; the learning rate's schedule spans them.
-    patience: epochs without a better validation loss after which training stops.
+    patience: epochs without a better validation NDCG@10 after which the last part begins.
     finish: share of the epochs, the last ones, that are trained on everything, held out or not.
     batch: positions (rows x time, padding included) in a batch, at most; None goes by the
         data.
@@ -53,6 +56,11 @@ class Settings:
     held: Literal["last", "rows"]
     held_out: int
 
+    @property
+    def dropped(self) -> float:
+        """The dropout; 0 for a network that is read to be used, where `sized` was not needed."""
+        return self.dropout or 0.0
+
 
 def sized(s: Settings, n_events: int) -> Settings:
     """The settings with what goes by the data's size: small data are told apart by heart.
@@ -76,8 +84,8 @@ DEFAULT = Settings(
     length=100,
     warm=True,
     rules=0.8,
-    epochs=16,
-    patience=3,
+    epochs=12,
+    patience=4,
     finish=0.25,
     batch=None,
     bfloat16=True,
@@ -88,10 +96,10 @@ DEFAULT = Settings(
     held="last",
     held_out=1024,
 )
-"""SASRec (Kang & McAuley 2018, arXiv 1808.09781) with pre-norm blocks, rotary positions and the full
-softmax that made it strong (Klenitskiy & Vasilev 2023, arXiv 2309.07602), which begins with what
-co-occurrences say of items and is multiplied with what rules say comes next. Chosen on validation
-by `benchmarks/tune.py`."""
+"""SASRec (Kang & McAuley 2018, arXiv 1808.09781) with pre-norm blocks, rotary positions and the
+full softmax that made it strong (Klenitskiy & Vasilev 2023, arXiv 2309.07602), which begins with
+what co-occurrences say of items and is multiplied with what rules say comes next. Chosen on
+validation, by `benchmarks/tune.py`."""
 
 NOTEBOOK = Settings(
     network="notebook",
@@ -129,3 +137,27 @@ Two slips of the notebook are not repeated:
 """
 
 PRESETS = {"default": DEFAULT, "notebook": NOTEBOOK}
+
+
+def check(s: Settings) -> None:
+    """Raise UsageError for the first value that nothing can be made of."""
+    for name in ["dim", "layers", "heads", "feedforward", "length", "epochs", "patience", "batch"]:
+        value = getattr(s, name)
+        refuse(name, value, "must be 1 or more", value is None or value >= 1)
+    pairs = 2 * s.heads if s.rotary else s.heads
+    turning = " for rotary positions" if s.rotary else ""
+    for name, rule, holds in (
+        ("dim", f"must be a multiple of heads={s.heads}", s.dim % s.heads == 0),
+        ("dim", f"must be a multiple of 2 x heads={s.heads}{turning}", s.dim % pairs == 0),
+        ("dropout", "must be in [0, 1)", 0 <= s.dropped < 1),
+        ("rules", "must be 0 or more and finite", 0 <= s.rules < math.inf),
+        ("finish", "must be in [0, 1)", 0 <= s.finish < 1),
+        ("lr", "must be above 0 and finite", 0 < s.lr < math.inf),
+    ):
+        refuse(name, getattr(s, name), rule, holds)
+
+
+def refuse(name: str, value: object, rule: str, holds: bool) -> None:
+    """Raise UsageError for an option whose rule does not hold."""
+    if not holds:
+        raise recbench.UsageError(f"transformer: {name}={value} {rule}")

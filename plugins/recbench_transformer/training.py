@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ import recbench
 
 from . import device as devices
 from . import kept, loss, warm
-from .encoding import latest
 from .network import Causal, Notebook, build
 from .presets import Settings
+from .validation import Best, hold_out, validate
 from .windows import Batch, batches
 
 FULL = 50_000
@@ -71,7 +72,8 @@ def epochs(
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         network = build(s, data.n_items, data.n_users, remember=remember).to(device)
-        training = Training(network, s, negatives, draw)
+        masked = len(data.pairs()) == data.n_events  # nothing is consumed twice
+        training = Training(network, s, negatives, draw, masked=masked)
         if not training.restore(kept.read(checkpoint)):
             counts = np.bincount(rest.items, minlength=rest.n_items)
             first = warm.embeddings(rest, s.dim, seed) if s.warm else None
@@ -87,31 +89,20 @@ def epochs(
         yield Epoch(network.eval(), 0)
 
 
-def hold_out(
-    data: recbench.Interactions, s: Settings, draw: np.random.Generator
-) -> tuple[recbench.Interactions, recbench.Interactions]:
-    """What is trained on, and the rows whose last events are to be guessed for validation.
-
-    Rows of 3 events or more, chosen at random: `s.held_out` of them, but at most half where only
-    their last event is missing from training, and at most a tenth where the whole row is.
-    """
-    able = np.flatnonzero(data.lengths >= 3)
-    most = len(able) // (2 if s.held == "last" else 10)
-    rows = np.sort(draw.choice(able, min(s.held_out, most), replace=False))
-    known = np.ones(data.n_events, dtype=bool)
-    for row in rows:
-        stop = data.offsets[row + 1]
-        known[stop - 1 if s.held == "last" else data.offsets[row] : stop] = False
-    return data.keep(known), data.take(rows)
-
-
 class Training:
     """One network on its way: all that changes from epoch to epoch."""
 
     def __init__(
-        self, network: Causal | Notebook, s: Settings, negatives: int, draw: np.random.Generator
+        self,
+        network: Causal | Notebook,
+        s: Settings,
+        negatives: int,
+        draw: np.random.Generator,
+        *,
+        masked: bool,
     ) -> None:
         self.network, self.s, self.negatives, self.draw = network, s, negatives, draw
+        self.masked = masked
         self.optimiser, self.best, self.epoch = _optimiser(network, s), Best(), 0
         self.validated = s.epochs - round(s.epochs * s.finish)
         self.device = network.output()[0].device
@@ -138,16 +129,17 @@ class Training:
             events += int(batch.lengths.sum())
         mean, speed = total / events, events / (time.perf_counter() - began)
         message = f"loss {mean:.3f}, perplexity {math.exp(min(mean, 99)):,.0f}"
-        last = validate(self.network, held, self.s) if held is not None and len(held) else None
+        found = None
+        if held is not None and len(held):
+            found = validate(self.network, held, self.s, masked=self.masked)
         self.epoch += 1
-        if not math.isfinite(mean + (last or 0)):
+        if not math.isfinite(mean + sum(found or ())):
             raise recbench.RecbenchError(
-                f"training diverged in epoch {self.epoch}: the loss is {mean} and in validation "
-                f"{last}; lower lr={self.s.lr}"
+                f"training diverged in epoch {self.epoch}: the loss is {mean}; lower lr={self.s.lr}"
             )
-        if last is not None:
-            self.best.look(last, self.network)
-            message += f", validation loss {last:.3f}"
+        if found is not None:
+            self.best.look(found, self.network)
+            message += f", validation NDCG@10 {found[0]:.4f} and loss {found[1]:.3f}"
             if self.best.ago >= self.s.patience:
                 self.epoch = max(self.epoch, self.validated)
             if self.epoch == self.validated:
@@ -178,9 +170,7 @@ class Training:
             "epoch": self.epoch,
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "losses": self.best.losses,
-            "ago": self.best.ago,
-            "best": self.best.weights,
+            "best": dataclasses.asdict(self.best),
             "torch": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all(),
             "numpy": {**drawn, "state": {name: str(n) for name, n in drawn["state"].items()}},
@@ -192,7 +182,7 @@ class Training:
             return False
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.best = Best(state["losses"], state["best"], state["ago"])
+        self.best = Best(**state["best"])
         self.epoch = state["epoch"]
         torch.set_rng_state(state["torch"])
         if self.device.type == "cuda":
@@ -221,28 +211,3 @@ def _optimiser(network: nn.Module, s: Settings) -> torch.optim.Optimizer:
     groups = [{"params": inside, "weight_decay": s.decay}, {"params": others, "weight_decay": 0.0}]
     fused = others[0].device.type in ("cpu", "cuda")
     return torch.optim.AdamW(groups, lr=s.lr, betas=(0.9, 0.98), fused=fused)
-
-
-def validate(network: Causal | Notebook, held: recbench.Interactions, s: Settings) -> float:
-    """The mean cross-entropy of each row's last event, given those before it."""
-    known = np.ones(held.n_events, dtype=bool)
-    known[held.offsets[1:] - 1] = False
-    hidden = latest(network, held.keep(known), s.length)
-    targets = torch.from_numpy(held.items[held.offsets[1:] - 1].astype(np.int64))
-    return loss.mean(hidden, targets.to(hidden.device), network.output())
-
-
-@dataclass
-class Best:
-    """The validation losses so far, the weights of the lowest, and how many epochs ago it was."""
-
-    losses: list[float] = field(default_factory=list)
-    weights: dict[str, Tensor] = field(default_factory=dict)
-    ago: int = 0
-
-    def look(self, loss: float, network: nn.Module) -> None:
-        """Take an epoch's loss, and keep its weights if none was better."""
-        self.ago = self.ago + 1 if self.losses and loss >= min(self.losses) else 0
-        self.losses.append(loss)
-        if not self.ago:
-            self.weights = {name: value.clone() for name, value in network.state_dict().items()}
