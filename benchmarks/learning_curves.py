@@ -63,9 +63,10 @@ def draw(curves: dict[str, list[list[float]]]) -> Figure:
 def label(axes: Any) -> None:
     """Each line's name to the right of the axes, at the height of its end, none over another."""
     low, high = axes.get_ylim()
-    ends = sorted(((line.get_ydata()[-1] - low) / (high - low), line) for line in axes.get_lines())
+    lines = sorted(axes.get_lines(), key=lambda line: line.get_ydata()[-1])
     below = -APART
-    for height, line in ends:
+    for line in lines:
+        height = (line.get_ydata()[-1] - low) / (high - low)
         below = max(height, below + APART)
         axes.annotate(
             line.get_label(),

@@ -32,7 +32,7 @@ import recbench
 HERE = Path(__file__).parent
 OURS = "recbench"
 SIDES = {
-    OURS: ("ours", None, ()),
+    OURS: ("ours", None, ("recbench", "torch")),
     "RecTools SASRec": ("rectools_sasrec", "rectools", ("rectools", "pytorch-lightning", "torch")),
     "RecBole SASRec": ("recbole_sasrec", "recbole", ("recbole", "torch")),
     "the notebook's loop": ("notebook_loop", "rectools", ("torch",)),
@@ -78,8 +78,9 @@ def main() -> None:
     if options.curves:
         curves = {name: middle(tried).curve for name, tried in runs.items() if any_look(tried)}
         options.curves.write_text(json.dumps(curves) + "\n")
-    # where the file lies is the reader's own
-    command = [Path(one).name if one == options.data else one for one in sys.argv]
+    # where the data and the peers lie is the reader's own
+    own = (options.data, str(options.peers))
+    command = [Path(one).name if one in own else one for one in sys.argv]
     lines = [
         "# Time to quality",
         "",
@@ -159,11 +160,11 @@ def train(
 
 
 def named(python: str, packages: tuple[str, ...]) -> str:
-    code = "import sys, importlib.metadata as m; print(*(f'{p} {m.version(p)}' for p in sys.argv[1:]), sep=', ')"
-    done = subprocess.run(
-        [python, "-c", code, *packages], capture_output=True, text=True, check=True
-    )  # noqa: S603
-    return done.stdout.strip()
+    code = "import sys, importlib.metadata as m; print(*map(m.version, sys.argv[1:]))"
+    command = [python, "-c", code, *packages]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    found = zip(packages, done.stdout.split(), strict=True)
+    return ", ".join(f"{package} {version}" for package, version in found)
 
 
 def lines(command: list[str], run: Run) -> Iterator[dict[str, Any]]:
@@ -195,7 +196,8 @@ def middle(runs: list[Run]) -> Run:
 
 
 def median(runs: list[Run], level: float) -> float:
-    return statistics.median_high([run.to(level) for run in runs])  # inf and a number have no mean
+    """The later one in the middle of an even number: a number and inf have no mean."""
+    return statistics.median_high([run.to(level) for run in runs])
 
 
 def table(runs: dict[str, list[Run]], versions: dict[str, str], wanted: list[float]) -> list[str]:
@@ -232,7 +234,7 @@ def table(runs: dict[str, list[Run]], versions: dict[str, str], wanted: list[flo
         "Seconds of training, the library's own preparation included and our judging not, until "
         f"a look found NDCG@10 of that level or more (full ranking, seen items masked, {told} "
         "users); a look follows every epoch and, in longer ones, every minute. Medians over runs. "
-        "Events are the real targets trained on; a window or a row that repeats one counts it again."
+        "Events are the real targets trained on, as often as windows overlap in them."
     )
     return [about, "", *made, "", *notes]
 

@@ -64,7 +64,7 @@ class Side:
         self._trained_from = self._last = self._now()
 
     def step(self, epochs: float, score: Callable[[Array], Array]) -> None:
-        """After a batch: judge if the last time is long ago. epochs: how many are done, and parts."""
+        """After a batch: judge if the last time is long ago. epochs: done, as a fraction."""
         if self._now() - self._last >= min(self._every, self._limit - self._last):
             self.judge(epochs, score)
 
