@@ -156,7 +156,9 @@ def train(
                 run.curve.append((line["seconds"], line["ndcg"]))
                 run.speed = line["events_per_second"]
                 run.users = line.get("users", 0)
-        print(f"{name}, run {seed + 1}: {run.end}", flush=True)
+        if run.end not in ("reached", "limit"):
+            print(f"{name}, run {seed + 1}: {run.end}", flush=True)
+            return
 
 
 def named(python: str, packages: tuple[str, ...]) -> str:
