@@ -1,8 +1,8 @@
 """Time judging the same scores with recbench, rectools, ranx and scikit-learn.
 
-    python -m venv peers
-    peers/bin/pip install --no-deps -r benchmarks/judging-peers.txt .
-    peers/bin/python benchmarks/judging.py sasrec-ml-1m.txt -o benchmarks/judging.md
+    sh benchmarks/peers.sh
+    peers/rectools/bin/pip install --no-deps .
+    peers/rectools/bin/python benchmarks/judging.py sasrec-ml-1m.txt -o benchmarks/judging.md
 
 The argument is the path of the file of that name, a `user item` pair a line. Run by hand; it takes
 a minute.
@@ -71,7 +71,7 @@ def main() -> None:
     lines = [
         "# Judging",
         "",
-        f"    peers/bin/python {shlex.join(command)}",
+        f"    peers/rectools/bin/python {shlex.join(command)}",
         "",
         (
             f"{os.cpu_count()} cores, {platform.machine()}, "

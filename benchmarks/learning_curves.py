@@ -1,0 +1,84 @@
+"""Draw validation NDCG@10 against seconds of training, from what time_to_quality.py wrote.
+
+peers/rectools/bin/python benchmarks/learning_curves.py curves.json -o curves.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's, which colour-blind people can tell apart; markers tell the lines apart too."""
+MARKERS = "osD^vPX"
+APART = 0.055  # between labels, as a share of the axis' height
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("curves", type=Path, help="JSON: side -> [[seconds, ndcg], ...]")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the PNG to write")
+    options = parser.parse_args()
+    curves = {
+        name: curve for name, curve in json.loads(options.curves.read_text()).items() if curve
+    }
+    if not curves:
+        raise SystemExit(f"{options.curves} holds no curve")
+    draw(curves).savefig(options.output, dpi=150)
+
+
+def draw(curves: dict[str, list[list[float]]]) -> Figure:
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set_xscale("log")
+    for nth, (name, curve) in enumerate(curves.items()):
+        seconds, ndcg = zip(*curve, strict=True)
+        axes.plot(
+            seconds,
+            ndcg,
+            color=COLOURS[nth % len(COLOURS)],
+            marker=MARKERS[nth % len(MARKERS)],
+            markersize=3.5,
+            linewidth=1.8 if nth == 0 else 1.2,
+            label=name,
+        )
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("seconds of training (log scale)")
+    axes.set_ylabel("NDCG@10 on validation targets")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    label(axes)
+    return figure
+
+
+def label(axes: Any) -> None:
+    """Each line's name to the right of the axes, at the height of its end, none over another."""
+    low, high = axes.get_ylim()
+    lines = sorted(axes.get_lines(), key=lambda line: line.get_ydata()[-1])
+    below = -APART
+    for line in lines:
+        height = (line.get_ydata()[-1] - low) / (high - low)
+        below = max(height, below + APART)
+        axes.annotate(
+            line.get_label(),
+            xy=(line.get_xdata()[-1], line.get_ydata()[-1]),
+            xytext=(1.02, below),
+            textcoords="axes fraction",
+            color=line.get_color(),
+            verticalalignment="center",
+            arrowprops={"arrowstyle": "-", "color": line.get_color(), "alpha": 0.4, "lw": 0.7},
+        )
+
+
+if __name__ == "__main__":
+    main()

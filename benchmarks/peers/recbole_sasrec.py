@@ -1,0 +1,128 @@
+"""Train RecBole's SASRec with its own trainer, judged as time_to_quality.py wants it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from recbole.config import Config
+from recbole.data import create_dataset
+from recbole.data.interaction import Interaction
+from recbole.data.utils import get_dataloader
+from recbole.model.sequential_recommender import SASRec
+from recbole.trainer import Trainer
+from recbole.utils import init_seed
+from side import Array, Side, latest
+
+DEFAULT_LENGTH, LENGTH = 50, 200
+LARGE = 500_000
+"""From so many events on (MovieLens 1M) histories have LENGTH items, else RecBole's default."""
+
+
+def main() -> None:
+    side = Side(str(__doc__))
+    sys.argv[1:] = []  # or RecBole would take these for its own
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)  # it writes its logs to where it stands
+        write(side, Path(folder, "log", "log.inter"))
+        train(side, folder)
+
+
+def write(side: Side, path: Path) -> None:
+    """The file as RecBole reads it, validation targets included: it holds them out itself.
+
+    Times are places in a user's row, because it keeps them in 32 bits.
+    """
+    path.parent.mkdir()
+    with path.open("w") as file:
+        file.write("user_id:token\titem_id:token\ttimestamp:float\n")
+        for user, history in enumerate(side.histories):
+            for time, item in enumerate([*history, side.targets[user]]):
+                file.write(f"{user}\t{item}\t{time}\n")
+
+
+def settings(side: Side, folder: str) -> dict[str, Any]:
+    events = sum(len(history) for history in side.histories)
+    return {
+        "data_path": folder,
+        "checkpoint_dir": folder,
+        "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
+        "MAX_ITEM_LIST_LENGTH": LENGTH if events >= LARGE else DEFAULT_LENGTH,
+        "loss_type": "CE",
+        "train_neg_sample_args": None,  # as CE has it
+        "eval_args": {
+            "split": {"LS": "valid_only"},
+            "order": "TO",
+            "group_by": "user",
+            "mode": "full",
+        },
+        "epochs": 1_000_000,
+        "show_progress": False,
+        "use_gpu": False,
+        "seed": side.seed,
+    }
+
+
+def train(side: Side, folder: str) -> None:
+    side.begin()
+    config = Config(model="SASRec", dataset="log", config_dict=settings(side, folder))
+    init_seed(config["seed"], config["reproducibility"])
+    dataset = create_dataset(config)
+    part = dataset.build()[0]
+    wanted = sum(max(0, len(history) - 1) for history in side.histories)
+    if len(part) != wanted:
+        raise ValueError(f"RecBole trains on {len(part)} targets, there are {wanted}")
+    loader = get_dataloader(config, "train")(config, part, None, shuffle=config["shuffle"])
+    model = SASRec(config, part).to(config["device"])
+
+    def score(users: Array) -> Array:
+        return scored(model, dataset, [side.histories[user] for user in users], side.n_items)
+
+    class Judged(Trainer):  # type: ignore[misc]
+        """Its own trainer, judged after each epoch and, where that takes long, within it."""
+
+        def _train_epoch(self, train_data: Any, epoch_idx: int, *args: Any, **named: Any) -> Any:
+            done = 0
+
+            def step(*_: Any) -> None:
+                nonlocal done
+                done += 1
+                if done < len(train_data):
+                    side.step(epoch_idx + done / len(train_data), score)
+
+            hook = self.optimizer.register_step_post_hook(step)
+            loss = super()._train_epoch(train_data, epoch_idx, *args, **named)
+            hook.remove()
+            side.judge(epoch_idx + 1, score)
+            return loss
+
+    trainer = Judged(config, model)
+    side.trains(wanted)
+    trainer.fit(loader, saved=False, verbose=False)
+
+
+@torch.no_grad()
+def scored(model: Any, dataset: Any, histories: list[Array], n_items: int) -> Array:
+    """(rows, n_items) its own scores, each at the place of the item's number in the file."""
+    tokens = dataset.field2id_token["item_id"][1:].astype(np.int64)  # behind [PAD]
+    number = np.zeros(n_items, dtype=np.int64)
+    number[tokens] = np.arange(len(tokens)) + 1
+    length = model.max_seq_length
+    rows = latest([number[history] for history in histories], length)
+    lengths = [min(len(history), length) for history in histories]
+    model.eval()
+    shown = {"item_id_list": torch.from_numpy(rows), "item_length": torch.tensor(lengths)}
+    given = model.full_sort_predict(Interaction(shown).to(model.device)).cpu().numpy()
+    model.train()
+    scores = np.full((len(histories), n_items), -np.inf, dtype=np.float32)
+    scores[:, tokens] = given[:, 1:]
+    return scores
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""What every side of time_to_quality.py shares: its command line, the problem, clock and judge."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+MOST = 10_000
+"""Up to so many users all are judged; of more, DRAWN are, the same for every side."""
+DRAWN = 2_000
+ROWS = 256
+K = 10
+
+
+class Side:
+    """One side's training, timed and judged.
+
+    histories: of each user of the file, all items but the last, oldest first, as numbers from 0.
+    targets: (users,), the last items, not to be trained on. n_items: the catalogue.
+    judged: the users whose target is looked for; who has no history is not among them.
+    """
+
+    def __init__(self, description: str) -> None:
+        parser = argparse.ArgumentParser(description=description.splitlines()[0])
+        parser.add_argument("data", help="a `user item` pair a line, ids from 1, oldest first")
+        parser.add_argument("--levels", required=True, help="NDCG@10, such as 0.15,0.17,0.18")
+        parser.add_argument("--limit", type=float, required=True, help="seconds of training")
+        parser.add_argument("--every", type=float, default=60, help="judge after so many, at least")
+        parser.add_argument("--seed", type=int, default=0)
+        options = parser.parse_args()
+        self.seed: int = options.seed
+        self._highest = max(float(level) for level in options.levels.split(","))
+        self._limit, self._every = options.limit, options.every
+        # what libraries print goes to stderr, also from below Python
+        self._out = os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)
+        rows, self.n_items = read(options.data)
+        self.histories = [row[:-1] for row in rows]
+        self.targets = np.array([row[-1] for row in rows])
+        self.judged = np.flatnonzero([len(row) > 0 for row in self.histories])
+        if len(self.judged) > MOST:
+            draw = np.random.default_rng(0)
+            self.judged = np.sort(draw.choice(self.judged, DRAWN, replace=False))
+        self._seconds = self._trained_from = self._last = self._begun = 0.0
+        self._events = 0
+
+    def begin(self) -> None:
+        """Start the clock: from here on, all that a library does for its training counts."""
+        self._begun = time.perf_counter()
+
+    def trains(self, events: int) -> None:
+        """Say that the first epoch begins, with so many targets in each."""
+        self._events = events
+        self._trained_from = self._last = self._now()
+
+    def step(self, epochs: float, score: Callable[[Array], Array]) -> None:
+        """After a batch: judge if the last time is long ago. epochs: done, as a fraction."""
+        if self._now() - self._last >= min(self._every, self._limit - self._last):
+            self.judge(epochs, score)
+
+    def judge(self, epochs: float, score: Callable[[Array], Array]) -> None:
+        """Stop the clock, judge, print; leave the process where that was the last time.
+
+        score: gives (rows, n_items) for an array of users; -inf for items that it does not know.
+        """
+        self._seconds = self._last = self._now()
+        ndcg = self._ndcg(score)
+        speed = epochs * self._events / (self._seconds - self._trained_from)
+        self._print(
+            epoch=round(epochs, 3),
+            seconds=round(self._seconds, 3),
+            ndcg=ndcg,
+            events_per_second=round(speed, 1),
+            users=len(self.judged),
+        )
+        if ndcg >= self._highest:
+            self._leave("reached")
+        if self._seconds >= self._limit:
+            self._leave("limit")
+        self._begun = time.perf_counter()
+
+    def _now(self) -> float:
+        return self._seconds + time.perf_counter() - self._begun
+
+    def _ndcg(self, score: Callable[[Array], Array]) -> float:
+        gains = []
+        for start in range(0, len(self.judged), ROWS):
+            users = self.judged[start : start + ROWS]
+            scores = np.array(score(users), dtype=np.float32)
+            if scores.shape != (len(users), self.n_items) or np.isnan(scores).any():
+                raise ValueError(f"scores of shape {scores.shape}, or some are no numbers")
+            for row, user in enumerate(users):
+                scores[row, self.histories[user]] = -np.inf
+            gains.append(gain(scores, self.targets[users]))
+        return float(np.concatenate(gains).mean())
+
+    def _leave(self, done: str) -> NoReturn:
+        self._print(done=done)
+        sys.exit()
+
+    def _print(self, **line: Any) -> None:
+        print(json.dumps(line), file=self._out, flush=True)
+
+
+def read(path: str) -> tuple[list[Array], int]:
+    """Each user's items as numbers from 0, in the file's order, and the size of the catalogue."""
+    users, items = np.loadtxt(path, dtype=np.int64, ndmin=2).T
+    order = np.argsort(users, kind="stable")
+    _, starts = np.unique(users[order], return_index=True)
+    return np.split(items[order] - 1, starts[1:]), int(items.max())
+
+
+def gain(scores: Array, targets: Array) -> Array:
+    """(rows,) NDCG@10 of one target a row, ties by exact expectation, as recbench's referee has it.
+
+    A target of -inf, which its side does not know, is worth nothing.
+    """
+    own = scores[np.arange(len(targets)), targets][:, None]
+    above, tied = (scores > own).sum(axis=1), (scores == own).sum(axis=1)
+    discounts = 1 / np.log2(np.arange(K) + 2)
+    total = np.array([0.0, *itertools.accumulate(discounts)])
+    worth = (total[np.minimum(above + tied, K)] - total[np.minimum(above, K)]) / tied
+    return np.where(np.isneginf(own[:, 0]), 0, worth)
+
+
+def latest(histories: list[Array], length: int, *, shift: int = 0, left: bool = False) -> Array:
+    """(rows, length) the last items of each history plus `shift`, padded with 0 at one side."""
+    made = np.zeros((len(histories), length), dtype=np.int64)
+    for row, history in zip(made, histories, strict=True):
+        items = history[-length:] + shift
+        row[length - len(items) if left else 0 : None if left else len(items)] = items
+    return made
