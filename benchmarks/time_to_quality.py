@@ -1,7 +1,7 @@
 """Time training until NDCG@10 on validation targets reaches given levels: recbench and its peers.
 
     sh benchmarks/peers.sh
-    python benchmarks/time_to_quality.py sasrec-ml-1m.txt --levels 0.15,0.17,0.18 \
+    python benchmarks/time_to_quality.py sasrec-ml-1m.txt --sides ours,rectools_sasrec \
         -o benchmarks/time_to_quality.md --curves curves.json
 
 The first argument is what `recbench run --dataset` takes, a path or a name. Each user's last item,
@@ -71,7 +71,7 @@ def main() -> None:
         about = write(options.data, data)
         print(about, flush=True)
         try:
-            for name in SIDES:
+            for name in options.sides:
                 train(name, data, options, runs.setdefault(name, []), versions)
         except KeyboardInterrupt:
             print("broken off: what follows is what there is", flush=True)
@@ -102,6 +102,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", help="what `recbench run --dataset` takes, a path or a name")
     parser.add_argument("--peers", type=Path, default=Path("peers"), help="what peers.sh made")
+    parser.add_argument("--sides", type=sides, default=list(SIDES), help="scripts in peers/")
     parser.add_argument("--levels", type=levels, default="0.15,0.17,0.18", help="of NDCG@10")
     parser.add_argument("--limit", type=float, default=3600, help="seconds of training a run")
     parser.add_argument("--runs", type=int, default=3, help="of recbench, a seed each")
@@ -109,6 +110,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
     parser.add_argument("--curves", type=Path, help="write side -> [[seconds, ndcg], ...] here")
     return parser.parse_args()
+
+
+def sides(text: str) -> list[str]:
+    """The names of the sides whose scripts are named, with commas between."""
+    scripts = {script: name for name, (script, _, _) in SIDES.items()}
+    return [scripts[one] for one in text.split(",")]
 
 
 def levels(text: str) -> list[float]:
@@ -213,8 +220,7 @@ def table(runs: dict[str, list[Run]], versions: dict[str, str], wanted: list[flo
         f"|---|{'---:|' * (len(head) + 3)}",
     ]
     notes = []
-    for name in SIDES:
-        tried = runs.get(name, [])
+    for name, tried in runs.items():
         seen = any_look(tried)
         notes += [f"- {name}: {run.end}." for run in tried if run.end not in ("reached", "limit")]
         if not seen:

@@ -75,7 +75,8 @@ class Side:
         """
         self._seconds = self._last = self._now()
         ndcg = self._ndcg(score)
-        speed = epochs * self._events / (self._seconds - self._trained_from)
+        spent = self._seconds - self._trained_from
+        speed = epochs * self._events / spent if spent > 0 else 0.0
         self._print(
             epoch=round(epochs, 3),
             seconds=round(self._seconds, 3),

@@ -10,7 +10,7 @@ from recbench_rules.counts import follows
 WINDOW = 10
 """Steps within which two items co-occur, at most."""
 
-PAIRS = 100_000_000
+PAIRS = 60_000_000
 """Pairs of items that may be counted: what bounds the memory."""
 
 

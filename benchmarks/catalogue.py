@@ -1,0 +1,86 @@
+"""Train an epoch on a large catalogue, and say what memory it took.
+
+    python benchmarks/catalogue.py -o benchmarks/catalogue.md
+
+10 million synthetic events of 200,000 users over 1 million items; Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from recbench import Interactions
+from recbench_transformer import Transformer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--events", type=int, default=10_000_000)
+    parser.add_argument("--items", type=int, default=1_000_000)
+    parser.add_argument("--users", type=int, default=200_000)
+    parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
+    options = parser.parse_args()
+    data = synthetic(options.users, options.items, options.events)
+    before = peak()
+    began = time.perf_counter()
+    Transformer(epochs=1, device="cpu").fit(data)
+    seconds = time.perf_counter() - began
+    lines = [
+        "# An epoch on a large catalogue",
+        "",
+        f"    python {shlex.join(sys.argv)}",
+        "",
+        (
+            f"{os.cpu_count()} cores. {data.n_events:,} events, {len(data):,} users, "
+            f"{data.n_items:,} items; the transformer's defaults, one epoch."
+        ),
+        "",
+        "| what | |",
+        "|---|---:|",
+        f"| seconds of fit | {seconds:,.0f} |",
+        f"| peak memory of the process | {peak():.2f} GB |",
+        f"| of it before fit | {before:.2f} GB |",
+    ]
+    text = "\n".join(lines) + "\n"
+    print(text, end="")
+    if options.output:
+        options.output.write_text(text)
+
+
+def synthetic(users: int, items: int, events: int) -> Interactions:
+    """Popularity falls with the item's number, and neighbours in number follow each other."""
+    draw = np.random.default_rng(0)
+    lengths = np.full(users, events // users)
+    start = (items * draw.random(users) ** 3).astype(np.int64)
+    steps = draw.integers(-50, 51, lengths.sum())
+    walk = (
+        np.repeat(start, lengths)
+        + np.cumsum(steps)
+        - np.repeat(np.concatenate([[0], np.cumsum(steps)[np.cumsum(lengths)[:-1] - 1]]), lengths)
+    )
+    jump = draw.random(len(walk)) < 0.2
+    walk[jump] = (items * draw.random(int(jump.sum())) ** 3).astype(np.int64)
+    return Interactions(
+        users=np.arange(users),
+        items=np.abs(walk) % items,
+        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        n_users=users,
+        n_items=items,
+    )
+
+
+def peak() -> float:
+    """Gigabytes that this process has held at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+if __name__ == "__main__":
+    main()

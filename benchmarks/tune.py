@@ -1,0 +1,73 @@
+"""Compare settings of the transformer on validation targets alone: what chose its defaults.
+
+    python benchmarks/tune.py ml-100k transformer transformer:dropout=0.1 transformer:lr=4e-3         --seeds 0,1 -o benchmarks/tune-ml-100k.md
+
+Each user's last event, the test target, is cut off before anything else and never looked at; the
+one before it is the validation target, which recbench's referee judges as it would a test target.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+import recbench
+from recbench.spec import Spec
+from recbench_splitters import LeaveLastOut
+
+GAINS = 1 / np.log2(np.arange(10) + 2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("data", help="what `recbench run --dataset` takes, a path or a name")
+    parser.add_argument("models", nargs="+", help="what `recbench run` takes")
+    parser.add_argument("--seeds", default="0", help="with commas between")
+    parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
+    options = parser.parse_args()
+    seeds = [int(one) for one in options.seeds.split(",")]
+    data = recbench.load_dataset(options.data)
+    rest = LeaveLastOut().split(data.interactions).train  # the test targets are gone
+    split = LeaveLastOut().split(rest)
+    plugins = recbench.load_plugins()
+    lines = [
+        f"# Validation on {data.name}",
+        "",
+        f"    python {shlex.join(sys.argv)}",
+        "",
+        (
+            f"{os.cpu_count()} cores; {len(split.judged):,} users; seeds {options.seeds}. NDCG@10 of "
+            "each user's last event but one, the last being cut off unseen."
+        ),
+        "",
+        "| model | NDCG@10, mean over seeds | of each seed | s to fit |",
+        "|---|---:|---:|---:|",
+    ]
+    for text in options.models:
+        found, seconds = [], []
+        for seed in seeds:
+            model = plugins.build("models", Spec.parse(text), seed=seed, device="auto")
+            began = time.perf_counter()
+            model.fit(split.train)
+            seconds.append(time.perf_counter() - began)
+            ranking = recbench.evaluate(model, split, mask_seen=data.repeats == "first").ranking
+            found.append(float(ranking.expectation(GAINS).mean()))
+        each = ", ".join(f"{one:.4f}" for one in found)
+        mean, middle = statistics.mean(found), statistics.median(seconds)
+        lines.append(f"| {text} | {mean:.4f} | {each} | {middle:,.1f} |")
+        print(lines[-1], flush=True)
+    text = "\n".join(lines) + "\n"
+    print(text, end="")
+    if options.output:
+        options.output.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
