@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 
-from . import listings, reports
+from . import heatmap, listings, reports
 from .atomic import atomic
 from .cli import Answer, Numbers, cli, options
 from .compare import compare
 from .errors import RecbenchError, UsageError
+from .explanation import explain
 from .export import export_split
 from .inspection import inspect_user
 from .plugins import load_plugins
@@ -145,6 +146,24 @@ def recommend_command(**given: Any) -> Answer:
     return listings.recommendation(recommend(**given)), 0
 
 
+@cli.command("explain")
+@click.argument("model")
+@click.option("--user", help="The user's id in the dataset.")
+@click.option("--items", help='A history instead of a user: "ID,ID,ID", oldest first.')
+@click.option("--k", default=10, show_default=True, help="How many.")
+@click.option("-o", "--output", help="Draw it too: a file such as explain.png, .svg or .pdf.")
+@options("dataset", "split", "seed", "device", "results", "data_dir")
+def explain_command(output: str | None, **given: Any) -> Answer:
+    """Which items of a history each recommendation of MODEL leaned on."""
+    path = _writable(output)
+    if path:
+        heatmap.kind_of(path)
+    told = explain(**given)
+    if path:
+        heatmap.draw(told, path)
+    return listings.explanation(told), 0
+
+
 def _listing(kind: str) -> None:
     @cli.command(kind, help=f"List the {kind} there are, or all about one NAME.")
     @click.argument("name", required=False)
@@ -199,9 +218,7 @@ def _table(form: str | None, output: str | None) -> Callable[[Any], str]:
     """What makes text of results, and the file, checked before anything long is done for it."""
     form = form or SUFFIXES.get(Path(output or "").suffix.lower(), "plain")
     offer = load_plugins().find("tables", form)
-    path = Path(output).resolve() if output else None
-    if path and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
-        raise UsageError(f"cannot write -o {output}; name a file in a folder that can be written")
+    path = _writable(output)
 
     def show(results: Any) -> str:
         text = offer.call(results)
@@ -215,3 +232,11 @@ def _table(form: str | None, output: str | None) -> Callable[[Any], str]:
         return text
 
     return show
+
+
+def _writable(output: str | None) -> Path | None:
+    """The file to write into, checked before anything long is done for it."""
+    path = Path(output).resolve() if output else None
+    if path and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
+        raise UsageError(f"cannot write -o {output}; name a file in a folder that can be written")
+    return path

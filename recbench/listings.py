@@ -6,13 +6,17 @@ import inspect
 from typing import Any
 
 from .dataset import factory_facts
-from .grid import grid, without_empty
+from .explanation import Explanation
+from .grid import grid, paragraph, without_empty
 from .plugins import Offer, Plugins
 from .recommend import Recommendation
 from .spec import parameters
 
 LAST = 5
 """How many of the user's last items `recommendation` shows."""
+
+BECAUSE = 3
+"""How many items of the history `explanation` shows for each recommendation."""
 
 
 def offers(plugins: Plugins, kind: str, data_dir: str | None = None) -> str:
@@ -83,6 +87,29 @@ def recommendation(found: Recommendation) -> str:
         f"{grid(without_empty(shown))}\n"
         f"{len(best)} recommendations by {found.origin}\n\n"
         f"{grid(without_empty(best.to_dict('records')))}"
+    )
+
+
+def explanation(told: Explanation) -> str:
+    """The recommendations, and beside each the items of the history that counted most for it."""
+    lines: dict[int, dict[str, Any]] = {}
+    for row in told.to_frame().to_dict("records"):
+        recommended = {"rank": row["rank"], "recommended": row["title"] or row["item"]}
+        line = lines.setdefault(row["rank"], {**recommended, "because of": [], "weight": []})
+        if len(line["weight"]) < BECAUSE:
+            line["because of"].append(row["because_title"] or row["because_item"])
+            line["weight"].append(f"{row['weight']:+.2g}")
+    rows = []
+    for line in lines.values():
+        for nth, (name, weight) in enumerate(zip(line["because of"], line["weight"], strict=True)):
+            first = {key: "" if nth else line[key] for key in ("rank", "recommended")}
+            rows.append({**first, "because of": name, "weight": weight})
+    found = told.found
+    return (
+        f"{len(found.items)} recommendations for {found.who} in {found.dataset.name} by "
+        f"{found.origin}, and the {BECAUSE} items of the history that counted most for each\n\n"
+        f"{grid(rows)}\n"
+        f"{paragraph(told.method)}\n"
     )
 
 

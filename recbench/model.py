@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
-from .interactions import Interactions
+from .interactions import Array, Interactions
 
 
 class Model(Protocol):
@@ -70,3 +70,15 @@ class Storable(Protocol):
 
     def load(self, folder: Path) -> Any:
         """Read what `save` wrote and return the model."""
+
+
+@runtime_checkable
+class Explainer(Protocol):
+    """A model that can say what in a history its scores leaned on."""
+
+    def explain(self, history: Interactions, items: Array) -> npt.ArrayLike:
+        """(len(items), history.n_events) finite numbers, for a history of one row.
+
+        How much each event, oldest first, counted for the score of each of `items`; what counted
+        against it is negative. The docstring's first line names the method, and is shown.
+        """

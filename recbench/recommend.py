@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,6 +90,26 @@ def recommend(
 
     Raises UsageError for unknown names and ids, RecbenchError where the model fails.
     """
+    return answered(
+        model, user, items, k, str(dataset), split, seed, device, results, data_dir, plugins
+    )[0]
+
+
+def answered(
+    model: str,
+    user: str | int | None,
+    items: str | Sequence[str | int] | None,
+    k: int,
+    dataset: str,
+    split: str,
+    seed: int,
+    device: str,
+    results: str | Path | None,
+    data_dir: str | None,
+    plugins: Plugins | None,
+    more: Callable[[Any, Interactions, Array], Array] | None = None,
+) -> tuple[Recommendation, Array | None]:
+    """What `recommend` gives, and what `more` says of the model, its history and its items."""
     if isinstance(items, str):
         items = [one.strip() for one in next(csv.reader([items])) if one.strip()]
     if (user is None) == (items is None) or (items is not None and not items):
@@ -98,18 +118,19 @@ def recommend(
         raise UsageError(f"k must be a whole number from 1, not {k}")
     plugins = plugins or load_plugins()
     plugins.check("models", Spec.parse(model))
-    bench = Bench.prepare(plugins, str(dataset), split, data_dir)
+    bench = Bench.prepare(plugins, dataset, split, data_dir)
     history = _history(bench.dataset, user, items)
     cell = bench.cell(model, seed)
     try:
         fitted, origin = _fitted(bench, cell, device, None if results is None else Store(results))
         best, scores = _best(fitted, history, k, bench.setting.repeats == "first", cell.model)
-    except RecbenchError:
+        told = None if more is None else more(fitted, history, best)
+    except RecbenchError:  # a UsageError is one
         raise
     except (Exception, SystemExit) as error:
         raise RecbenchError(f"{cell.model} (plugin {cell.plugin}) failed: {said(error)}") from error
     who = f"user {user}" if items is None else "a history typed by hand"
-    return Recommendation(bench.dataset, who, history.items, best, scores, origin)
+    return Recommendation(bench.dataset, who, history.items, best, scores, origin), told
 
 
 def _history(
