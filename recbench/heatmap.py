@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .atomic import atomic
-from .errors import UsageError
+from .errors import RecbenchError, UsageError
 from .explanation import Explanation
 
 COLUMNS = 24
@@ -41,6 +41,8 @@ def draw(told: Explanation, path: Path) -> None:
 
     kind = kind_of(path)
     found, weights = told.found, told.weights
+    if not weights.size:
+        raise RecbenchError("there is nothing to draw: no history, or nothing to recommend")
     best, history = found.to_frame(), found.history_frame()
     strength = np.abs(weights).max(axis=0, initial=0)
     most = np.sort(np.argsort(-strength, kind="stable")[:COLUMNS])
