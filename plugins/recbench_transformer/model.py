@@ -139,8 +139,8 @@ class Transformer:
     @property
     def n_parameters(self) -> int:
         """Numbers learned: the network's weights, and the rules that were counted."""
-        rules = 0 if self.rules_ is None else self.rules_.n_parameters
-        return sum(one.numel() for one in self._network().parameters()) + rules
+        weights = sum(one.numel() for one in self._network().parameters())
+        return weights + (0 if self.rules_ is None else self.rules_.n_parameters)
 
     def score(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
         """(rows, n_items) float32 logits; for a row without events, the items' biases."""

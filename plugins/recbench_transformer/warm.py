@@ -37,7 +37,7 @@ def embeddings(data: recbench.Interactions, dim: int, seed: int) -> Tensor:
     counts = follows(data, window_of(data))
     counts = csr_matrix(counts + counts.T)
     each = np.bincount(counts.indices, weights=counts.data, minlength=data.n_items)
-    expected = np.log(each, where=each > 0, out=np.zeros_like(each)).astype(np.float32)
+    expected = np.log(each, where=each > 0, out=np.zeros(len(each))).astype(np.float32)
     information = np.log(counts.data) + np.float32(np.log(max(each.sum(), 1)))
     information -= expected[counts.indices]
     information -= np.repeat(expected, np.diff(counts.indptr))
