@@ -74,8 +74,8 @@ def main() -> None:
         "",
         (
             f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, products in "
-            f"{training.dtype}, attention in torch.float32; {len(todo)} batches with {events:,} events "
-            f"of {data.n_items:,} items, median of {options.repeats} for each."
+            f"{training.dtype}, attention in torch.float32; {len(todo)} batches with {events:,} "
+            f"events of {data.n_items:,} items, median of {options.repeats} for each."
         ),
         "",
         "| | microseconds an event |",

@@ -1,6 +1,6 @@
 """Compare settings of the transformer on validation targets alone: what chose its defaults.
 
-    python benchmarks/tune.py ml-100k transformer transformer:dropout=0.1 transformer:lr=4e-3         --seeds 0,1 -o benchmarks/tune-ml-100k.md
+    python benchmarks/tune.py ml-100k transformer transformer:lr=4e-3 -o benchmarks/tune.md
 
 Each user's last event, the test target, is cut off before anything else and never looked at; the
 one before it is the validation target, which recbench's referee judges as it would a test target.
@@ -43,8 +43,8 @@ def main() -> None:
         f"    python {shlex.join(sys.argv)}",
         "",
         (
-            f"{os.cpu_count()} cores; {len(split.judged):,} users; seeds {options.seeds}. NDCG@10 of "
-            "each user's last event but one, the last being cut off unseen."
+            f"{os.cpu_count()} cores; {len(split.judged):,} users; seeds {options.seeds}. NDCG@10 "
+            "of each user's last event but one, the last being cut off unseen."
         ),
         "",
         "| model | NDCG@10, mean over seeds | of each seed | s to fit |",
