@@ -102,8 +102,8 @@ def _method(model: str, fitted: Any) -> str:
     """The first paragraph of what the model says of its method."""
     if not isinstance(fitted, Explainer):
         raise UsageError(
-            f"{model} cannot explain itself: it has no method explain(history, items); name a model "
-            "that has one"
+            f"{model} cannot explain itself: it has no method explain(history, items); name "
+            "another model"
         )
     told = (inspect.getdoc(fitted.explain) or "").partition("\n\n")[0]
     return " ".join(told.split()) or f"{model} does not say how its weights are found."
