@@ -39,6 +39,7 @@ def backward(
     weight.grad, bias.grad = torch.zeros_like(weight), torch.zeros_like(bias)
     total = hidden.new_zeros((), dtype=torch.float32)
     low = weight.to(dtype) if drawn is None else weight[drawn].to(dtype)
+    ones = torch.ones(1, chunk, dtype=dtype, device=weight.device)  # a sum is a product with them
     for start in range(0, len(hidden), chunk):
         part, wanted = hidden[start : start + chunk].to(dtype), targets[start : start + chunk]
         if drawn is None:
@@ -47,14 +48,14 @@ def backward(
             losses, slope, right = sampled(part, wanted, (weight, bias), drawn)
         total += losses.sum()
         above[start : start + chunk] = slope @ low  # (chunk, width)
-        of_weight, of_bias = (slope.t() @ part).float(), slope.sum(dim=0, dtype=torch.float32)
+        of_weight, of_bias = slope.t() @ part, (ones[:, : len(part)] @ slope)[0]
         if drawn is None:
             weight.grad += of_weight
             bias.grad += of_bias
         else:
             above[start : start + chunk] += right[:, None] * weight[wanted]
-            weight.grad.index_add_(0, drawn, of_weight)
-            bias.grad.index_add_(0, drawn, of_bias)
+            weight.grad.index_add_(0, drawn, of_weight.float())
+            bias.grad.index_add_(0, drawn, of_bias.float())
             weight.grad.index_add_(0, wanted, right[:, None] * part.float())
             bias.grad.index_add_(0, wanted, right)
     weight.grad /= len(targets)
@@ -66,7 +67,9 @@ def backward(
 
 def full(hidden: Tensor, targets: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """(events,) cross-entropies over all items, and their slope by each score (events, n_items)."""
-    scores = torch.addmm(bias.to(hidden.dtype), hidden, weight.t())  # (events, n_items)
+    one = hidden.new_ones(len(hidden), 1)
+    table = torch.cat([weight, bias.to(weight.dtype)[:, None]], dim=1)
+    scores = torch.cat([hidden, one], dim=1) @ table.t()  # (events, n_items), faster than addmm
     slope = torch.softmax(scores, dim=1)
     event = torch.arange(len(targets), device=hidden.device)
     losses = -slope[event, targets].float().clamp(min=1e-38).log()

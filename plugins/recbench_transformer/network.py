@@ -126,7 +126,7 @@ class Dropout(nn.Module):
         dropped = min(255, round(self.share * 256))
         noise = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
         kept = noise.view(torch.uint8)[: x.numel()].view(x.shape) >= dropped
-        return x * (kept * (256 / (256 - dropped))).to(x.dtype)
+        return x * kept.to(x.dtype).mul_(256 / (256 - dropped))
 
 
 class Notebook(nn.Module):
