@@ -10,7 +10,9 @@ pass. Then a profile says where the time of the steps goes.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
+import itertools
 import os
 import shlex
 import statistics
@@ -31,12 +33,20 @@ from recbench_transformer.presets import Settings, sized
 from recbench_transformer.training import Training
 from recbench_transformer.windows import Batch, batches
 
+ROWS = (
+    "a step of training",
+    "its matrix products alone",
+    "a step with bfloat16=false",
+    "its matrix products alone, in float32",
+)
+
 PARTS = {
     "matrix products": ("mm", "addmm", "bmm", "linear", "baddbmm", "_addmm_activation"),
-    "attention": ("scaled_dot_product",),
-    "softmax": ("_softmax", "log"),
-    "casts and copies": ("copy_", "_to_copy", "cat", "index", "clone", "contiguous"),
-    "layer norms and GELU": ("layer_norm", "gelu"),
+    "attention": ("_scaled_dot_product",),
+    "softmax": ("_softmax",),
+    "rotary positions and dropout": ("mul", "random_", "ge", "cat", "neg"),
+    "casts, copies and gathering": ("copy_", "_to_copy", "index", "_index", "embedding"),
+    "layer norms and GELU": ("native_layer_norm", "gelu"),
     "optimiser": ("_fused_adamw", "_foreach", "linalg_vector_norm", "zero"),
 }
 
@@ -58,11 +68,19 @@ def main() -> None:
     todo = batches(data, s.length, s.batch or 0, draw)[: options.batches]
     for batch in todo[:3]:
         training.step(batch)
-    ours, bare = [], []
-    for batch in todo:  # in turn, so that a busy moment hits both
-        step = functools.partial(training.step, batch)
-        ours.append(statistics.median(timed(step, options.repeats)))
-        bare.append(products(batch, s, data.n_items, training.dtype, options.repeats))
+    full = Training(network, dataclasses.replace(s, bfloat16=False), 0, draw, masked=True)
+    full.step(todo[0])
+    spent: dict[str, list[float]] = {name: [] for name in ROWS}
+    for batch in todo:  # in turn, so that a busy moment hits all
+        for name, (run, bare) in zip(
+            ROWS, itertools.product((training, full), (False, True)), strict=True
+        ):
+            step = functools.partial(run.step, batch)
+            spent[name].append(
+                products(batch, s, data.n_items, run.dtype, options.repeats)
+                if bare
+                else statistics.median(timed(step, options.repeats))
+            )
     events = sum(int(batch.lengths.sum()) for batch in todo)
     with profile(activities=[ProfilerActivity.CPU]) as seen:
         for batch in todo[:10]:
@@ -73,16 +91,15 @@ def main() -> None:
         f"    python {shlex.join(sys.argv)}",
         "",
         (
-            f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, products in "
-            f"{training.dtype}, attention in torch.float32; {len(todo)} batches with {events:,} "
-            f"events of {data.n_items:,} items, median of {options.repeats} for each."
+            f"{os.cpu_count()} cores, {torch.get_num_threads()} threads; {len(todo)} batches with "
+            f"{events:,} events of {data.n_items:,} items, median of {options.repeats} for each. "
+            f"The default computes products in {training.dtype}, attention in torch.float32; "
+            "`bfloat16=false` computes all in torch.float32."
         ),
         "",
-        "| | microseconds an event |",
-        "|---|---:|",
-        f"| a step of training | {sum(ours) / events * 1e6:.2f} |",
-        f"| its matrix products alone | {sum(bare) / events * 1e6:.2f} |",
-        f"| **fraction** | **{sum(bare) / sum(ours):.0%}** |",
+        "| | microseconds an event | of its products alone |",
+        "|---|---:|---:|",
+        *rows(spent, events),
         "",
         "Where the time of a step goes, by torch's profiler:",
         "",
@@ -94,6 +111,21 @@ def main() -> None:
     print(text, end="")
     if options.output:
         options.output.write_text(text)
+
+
+def rows(spent: dict[str, list[float]], events: int) -> list[str]:
+    """A line a row; steps are compared with the products in their type, and in float32."""
+    cost = {name: sum(seconds) / events * 1e6 for name, seconds in spent.items()}
+    step, products_, full, full_products = cost.values()
+    shares = (
+        f"{products_ / step:.0%} (in float32 {full_products / step:.0%})",
+        "",
+        f"{full_products / full:.0%}",
+        "",
+    )
+    return [
+        f"| {name} | {cost[name]:.2f} | {share} |" for name, share in zip(ROWS, shares, strict=True)
+    ]
 
 
 def timed(run: Callable[[], object], repeats: int) -> list[float]:

@@ -148,12 +148,7 @@ class Transformer:
 
         from .encoding import latest
 
-        network = self._network()
-        if history.n_items != self.n_items_:
-            raise recbench.RecbenchError(
-                f"this transformer knows {self.n_items_} items and the history {history.n_items}; "
-                "fit it on the same dataset"
-            )
+        network = self._network(history)
         with torch.no_grad():
             hidden = latest(network, history, self.settings.length)
             scores = torch.nn.functional.linear(hidden, *network.output())
@@ -175,7 +170,7 @@ class Transformer:
         """
         from .encoding import slopes
 
-        weights = slopes(self._network(), history, items, self.settings.length)
+        weights = slopes(self._network(history), history, items, self.settings.length)
         if self.rules_ is not None:
             parts = self.rules_.explain(history, items)
             weights += self.settings.rules * parts / (parts.sum(axis=1, keepdims=True) + FLOOR)
@@ -226,7 +221,12 @@ class Transformer:
     def _rules(self, window: int) -> Rules:
         return Rules(window, min(RULES_LENGTH, self.settings.length), RULES_DECAY)
 
-    def _network(self) -> Causal | Notebook:
+    def _network(self, history: recbench.Interactions | None = None) -> Causal | Notebook:
         if not hasattr(self, "network_"):
             raise recbench.RecbenchError("this transformer has learned nothing; call fit or load")
+        if history is not None and history.n_items != self.n_items_:
+            raise recbench.RecbenchError(
+                f"this transformer knows {self.n_items_} items and the history {history.n_items}; "
+                "fit it on the same dataset"
+            )
         return self.network_

@@ -180,6 +180,9 @@ class Training:
         """Go on from a state; False where there is none."""
         if state is None:
             return False
+        if state.keys() != self.state().keys():
+            kept.LOG.warning("transformer: its checkpoint is of another version; it begins anew")
+            return False
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.best = Best(**state["best"])
