@@ -9,6 +9,7 @@ A plugin needs nothing but the names below, and `recbench.testing` to test itsel
 from .compare import Comparison, compare
 from .dataset import Dataset
 from .errors import RecbenchError, UsageError
+from .explanation import Explanation, explain
 from .hookspecs import hookimpl
 from .interactions import Interactions
 from .load import load_dataset
@@ -28,6 +29,7 @@ from .store import Store
 __all__ = [
     "Comparison",
     "Dataset",
+    "Explanation",
     "Interactions",
     "Progress",
     "Ranking",
@@ -43,6 +45,7 @@ __all__ = [
     "Value",
     "compare",
     "evaluate",
+    "explain",
     "hookimpl",
     "load_dataset",
     "load_plugins",

@@ -11,11 +11,13 @@ from typing import Any
 import click
 
 from . import listings, reports
-from .atomic import atomic
+from .atomic import write
 from .cli import Answer, Numbers, cli, options
 from .compare import compare
 from .errors import RecbenchError, UsageError
+from .explanation import explain
 from .export import export_split
+from .heatmap import picture_form
 from .inspection import inspect_user
 from .plugins import load_plugins
 from .progress import log
@@ -145,6 +147,23 @@ def recommend_command(**given: Any) -> Answer:
     return listings.recommendation(recommend(**given)), 0
 
 
+@cli.command("explain")
+@click.argument("model")
+@click.option("--user", help="The user's id in the dataset.")
+@click.option("--items", help='A history instead of a user: "ID,ID,ID", oldest first.')
+@click.option("--k", default=10, show_default=True, help="How many.")
+@options("dataset", "split", "seed", "device", "results", "data_dir")
+@click.option("-o", "--output", help="Draw it into this file too: .png, .svg, .pdf.")
+def explain_command(output: str | None, **given: Any) -> Answer:
+    """What in the history each recommendation of MODEL leaned on, as a table and a picture."""
+    path = _file(output)
+    form = picture_form(path) if path else ""
+    found = explain(**given)
+    if path:
+        _put(path, found.picture(form))
+    return listings.explanation(found), 0
+
+
 def _listing(kind: str) -> None:
     @cli.command(kind, help=f"List the {kind} there are, or all about one NAME.")
     @click.argument("name", required=False)
@@ -199,19 +218,34 @@ def _table(form: str | None, output: str | None) -> Callable[[Any], str]:
     """What makes text of results, and the file, checked before anything long is done for it."""
     form = form or SUFFIXES.get(Path(output or "").suffix.lower(), "plain")
     offer = load_plugins().find("tables", form)
-    path = Path(output).resolve() if output else None
-    if path and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
-        raise UsageError(f"cannot write -o {output}; name a file in a folder that can be written")
+    path = _file(output)
 
     def show(results: Any) -> str:
         text = offer.call(results)
         if not isinstance(text, str):
             raise RecbenchError(f"{offer.what} gave {type(text).__name__}, wanted text")
-        if path and path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8")  # a pipe or a device keeps its place
-        elif path:
-            with atomic(path) as file:
-                file.write(text.encode())
+        if path:
+            _put(path, text.encode())
         return text
 
     return show
+
+
+def _file(output: str | None) -> Path | None:
+    """The file that -o names, seen to be writable before anything long is done for it."""
+    if not output:
+        return None
+    path = Path(output)
+    end = path.resolve()
+    if end.is_dir() or not os.access(end if end.exists() else end.parent, os.W_OK):
+        raise UsageError(f"cannot write -o {output}; name a file in a folder that can be written")
+    return path
+
+
+def _put(path: Path, data: bytes) -> None:
+    """Write the file in one go, behind links; a pipe or a device keeps its place."""
+    end = path.resolve()
+    if end.exists() and not end.is_file():
+        end.write_bytes(data)
+    else:
+        write(end, data)

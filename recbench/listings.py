@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
+from itertools import zip_longest
 from typing import Any
 
+import numpy as np
+
 from .dataset import factory_facts
-from .grid import grid, without_empty
+from .explanation import Explanation
+from .grid import grid, paragraph, terminal, without_empty
+from .heatmap import shortened
+from .interactions import Array
 from .plugins import Offer, Plugins
 from .recommend import Recommendation
 from .spec import parameters
 
 LAST = 5
 """How many of the user's last items `recommendation` shows."""
+
+MOST = 3
+"""How many events `explanation` shows for each recommendation."""
 
 
 def offers(plugins: Plugins, kind: str, data_dir: str | None = None) -> str:
@@ -84,6 +94,49 @@ def recommendation(found: Recommendation) -> str:
         f"{len(best)} recommendations by {found.origin}\n\n"
         f"{grid(without_empty(best.to_dict('records')))}"
     )
+
+
+def explanation(found: Explanation) -> str:
+    """The recommendations, the events that each leaned on most, and how that was found."""
+    of = found.recommendation
+    scores = [""] * len(of.items) if of.scores is None else [f"{one:.4g}" for one in of.scores]
+    leading = [found.leading(row, MOST) for row in range(len(of.items))]
+    weights = _signed(found.weights)
+    taken = 6 + max([7, *map(len, scores)]) + max([8, *(len(one) for one in weights.flat)]) + 8
+    width = max((terminal() - taken) // 2, 16) if terminal() else 0
+    rows = []
+    for row, (item, events) in enumerate(zip(of.items, leading, strict=True)):
+        name = found.name(item)
+        names = textwrap.wrap(name, width) if width else [name]
+        leaned = [(weights[row, one], found.name(of.history[one])) for one in events]
+        lines = zip_longest(names, leaned or [("", "(nothing in the history)")])
+        for nth, (part, by) in enumerate(lines):
+            weight, title = by or ("", "")
+            rows.append(
+                {
+                    "rank": "" if nth else str(row + 1),
+                    "recommended": part or "",
+                    "score": "" if nth else scores[row],
+                    "weight": weight,
+                    "leaned on": shortened(title, width or len(title)),
+                }
+            )
+    count, events = len(of.items), len(of.history)
+    what = f"{count} recommendation{'s' * (count != 1)} for {of.who} in {of.dataset.name}"
+    told = f"{found.method.rstrip('.')}. Each recommendation with the {MOST} events of the history "
+    told += f"({events:,} in all) that moved its score most; below 0 they lowered it."
+    head = f"{paragraph(f'{what} by {of.origin}, and what they leaned on')}\n\n"
+    return f"{head}{grid(without_empty(rows))}\n{paragraph(told)}\n" if rows else head
+
+
+def _signed(weights: Array) -> Array:
+    """Numbers with their signs as text, all with as many decimals, three digits of the largest."""
+    most = float(np.abs(weights).max(initial=0))
+    if most and not 1e-4 <= most < 1e6:
+        form = "{:+.2e}"
+    else:
+        form = f"{{:+.{max(0, 2 - int(np.floor(np.log10(most or 1))))}f}}"
+    return np.array([[form.format(one) for one in row] for row in weights], dtype=object)
 
 
 def _gives(gives: dict[str, list[str]]) -> str:

@@ -1,4 +1,4 @@
-"""Step 3, model: the only two things that a recommender must be able to do."""
+"""Step 3, model: the two things that a recommender must be able to do, and those it may."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
-from .interactions import Interactions
+from .interactions import Array, Interactions
 
 
 class Model(Protocol):
@@ -53,3 +53,17 @@ class Storable(Protocol):
 
     def load(self, folder: Path) -> Any:
         """Read what `save` wrote and return the model."""
+
+
+@runtime_checkable
+class Explainer(Protocol):
+    """A model that can say which events of a history its scores leaned on; it scores or lists."""
+
+    def explain(self, history: Interactions, items: Array) -> npt.ArrayLike:
+        """The method used, in one line: people read it under every table and picture.
+
+        `history` is one row with one event at least. `items` is read-only: (n,) item numbers,
+        each once. Gives (n, history.n_events) numbers, all finite: how much each event, oldest
+        first, moved the score of each item; below 0 it lowered it. An item's numbers must not
+        depend on the items beside it, and the same question must have the same answer.
+        """
