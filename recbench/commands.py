@@ -14,7 +14,7 @@ from . import listings, reports
 from .atomic import write
 from .cli import Answer, Numbers, cli, options
 from .compare import compare
-from .errors import RecbenchError, UsageError
+from .errors import RecbenchError, UsageError, said
 from .explanation import explain
 from .export import export_split
 from .heatmap import picture_form
@@ -159,9 +159,14 @@ def explain_command(output: str | None, **given: Any) -> Answer:
     path = _file(output)
     form = picture_form(path) if path else ""
     found = explain(**given)
-    if path:
-        _put(path, found.picture(form))
-    return listings.explanation(found), 0
+    text = listings.explanation(found)
+    try:
+        if path:
+            _put(path, found.picture(form))
+    except Exception as error:  # the table is still worth having
+        log.error("%s was not drawn: %s", output, said(error))  # noqa: TRY400
+        return text, 1
+    return text, 0
 
 
 def _listing(kind: str) -> None:

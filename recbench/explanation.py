@@ -43,8 +43,10 @@ class Explanation:
     model: str
 
     def to_frame(self) -> pd.DataFrame:
-        """A line a recommendation and event: rank, item, title, event (1 is the oldest),
-        event_item, event_title and weight."""
+        """A line a recommendation and event of the history, oldest first.
+
+        Columns rank, item (outside id), title, event (from 1), event_item, event_title, weight.
+        """
         items = self.recommendation.to_frame().drop(columns="score")
         events = self.recommendation.history_frame()
         events.insert(0, "event", np.arange(1, len(events) + 1))
@@ -78,7 +80,9 @@ class Explanation:
         order = np.argsort(-np.abs(weights).sum(axis=0), kind="stable")[:COLUMNS]
         events = np.sort(order)
         total = len(of.history)
-        some = f"the {len(events)} of {total:,} events that count most" if total > COLUMNS else "all"
+        some = (
+            f"the {len(events)} of {total:,} events that count most" if total > COLUMNS else "all"
+        )
         first = f", the first {ROWS} of {len(of.items):,}" if len(of.items) > ROWS else ""
         return heatmap(
             weights[:, events],

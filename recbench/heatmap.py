@@ -60,7 +60,10 @@ def heatmap(
 
     width = 5.5 + 0.36 * max(len(columns), 4)
     title = "\n".join(textwrap.fill(line, int(width * 10)) for line in title.split("\n"))
-    rows, columns = [shortened(one, LABEL) for one in rows], [shortened(one, LABEL) for one in columns]
+    rows, columns = (
+        [shortened(one, LABEL) for one in rows],
+        [shortened(one, LABEL) for one in columns],
+    )
     fonts, lacking = _fonts([*rows, *columns, *title.split("\n"), below, legend])
     plain = str.maketrans(dict.fromkeys(lacking, LACKING))
     with matplotlib.rc_context():
@@ -90,7 +93,7 @@ def heatmap(
         figure.suptitle(title.translate(plain), parse_math=False, fontsize=11)
         bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02)
         bar.set_label(legend.translate(plain), parse_math=False)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         file = io.BytesIO()
         undated = {"svg": {"Date": None}, "svgz": {"Date": None}, "pdf": {"CreationDate": None}}
         figure.savefig(file, format=form, dpi=130, metadata=undated.get(form))

@@ -103,12 +103,13 @@ def explanation(found: Explanation) -> str:
     leading = [found.leading(row, MOST) for row in range(len(of.items))]
     weights = _signed(found.weights)
     taken = 6 + max([7, *map(len, scores)]) + max([8, *(len(one) for one in weights.flat)]) + 8
-    width = max((terminal() - taken) // 2, 16) if terminal() else 0
+    room = max(terminal() - taken, 40) if terminal() else 0
+    narrow, wide = room * 2 // 5, room * 3 // 5  # a recommendation has lines to be broken into
     rows = []
-    for row, (item, events) in enumerate(zip(of.items, leading, strict=True)):
+    for row, (item, its) in enumerate(zip(of.items, leading, strict=True)):
         name = found.name(item)
-        names = textwrap.wrap(name, width) if width else [name]
-        leaned = [(weights[row, one], found.name(of.history[one])) for one in events]
+        names = textwrap.wrap(name, narrow) if room else [name]
+        leaned = [(weights[row, one], found.name(of.history[one])) for one in its]
         lines = zip_longest(names, leaned or [("", "(nothing in the history)")])
         for nth, (part, by) in enumerate(lines):
             weight, title = by or ("", "")
@@ -118,7 +119,7 @@ def explanation(found: Explanation) -> str:
                     "recommended": part or "",
                     "score": "" if nth else scores[row],
                     "weight": weight,
-                    "leaned on": shortened(title, width or len(title)),
+                    "leaned on": shortened(title, wide or len(title)),
                 }
             )
     count, events = len(of.items), len(of.history)
