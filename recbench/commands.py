@@ -164,7 +164,7 @@ def explain_command(output: str | None, **given: Any) -> Answer:
         if path:
             _put(path, found.picture(form))
     except Exception as error:  # the table is still worth having
-        log.error("%s was not drawn: %s", output, said(error))  # noqa: TRY400
+        log.error("%s was not drawn: %s", output, said(error))
         return text, 1
     return text, 0
 

@@ -83,7 +83,7 @@ class ExplainsItems(Popular):
 class ExplainsNoRepeats(Explains):
     def explain(self, history: Any, items: Any) -> Any:
         _, counts = np.unique(history.items, return_counts=True)
-        return super().explain(history, items) / (counts.max() == 1)
+        return np.where(counts.max() == 1, super().explain(history, items), np.nan)
 
 
 class ForgetsWhy(Explains):
@@ -106,14 +106,13 @@ def test_a_model_that_explains_itself_passes() -> None:
     check_model(Explains)
 
 
-@pytest.mark.filterwarnings("ignore:divide by zero")
 @pytest.mark.parametrize(
     ("model", "error", "match"),
     [
         (ExplainsAcross, AssertionError, "must not depend on the items beside it"),
         (ExplainsByChance, AssertionError, "the same question in the same way"),
         (ExplainsItems, RecbenchError, r"explain gave shape \(32, \d+\), wanted \(32, 300\)"),
-        (ExplainsNoRepeats, RecbenchError, "explain gave (inf|nan) for item number"),
+        (ExplainsNoRepeats, RecbenchError, "explain gave nan for item number"),
         (ForgetsWhy, AssertionError, "load must give back"),
         (NoSelf, AssertionError, "fit must return the model itself"),
         (BatchDependent, AssertionError, "must not depend on the batch"),
