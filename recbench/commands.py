@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import click
 
 from . import listings, reports
-from .atomic import write
 from .cli import Answer, Numbers, cli, options
 from .compare import compare
 from .errors import RecbenchError, UsageError, said
@@ -19,6 +17,7 @@ from .explanation import explain
 from .export import export_split
 from .heatmap import picture_form
 from .inspection import inspect_user
+from .output import output_file, put
 from .plugins import load_plugins
 from .progress import log
 from .recommend import recommend
@@ -156,13 +155,13 @@ def recommend_command(**given: Any) -> Answer:
 @click.option("-o", "--output", help="Draw it into this file too: .png, .svg, .pdf.")
 def explain_command(output: str | None, **given: Any) -> Answer:
     """What in the history each recommendation of MODEL leaned on, as a table and a picture."""
-    path = _file(output)
+    path = output_file(output)
     form = picture_form(path) if path else ""
     found = explain(**given)
     text = listings.explanation(found)
     try:
         if path:
-            _put(path, found.picture(form))
+            put(path, found.picture(form))
     except Exception as error:  # the table is still worth having
         log.error("%s was not drawn: %s", output, said(error))
         return text, 1
@@ -223,34 +222,14 @@ def _table(form: str | None, output: str | None) -> Callable[[Any], str]:
     """What makes text of results, and the file, checked before anything long is done for it."""
     form = form or SUFFIXES.get(Path(output or "").suffix.lower(), "plain")
     offer = load_plugins().find("tables", form)
-    path = _file(output)
+    path = output_file(output)
 
     def show(results: Any) -> str:
         text = offer.call(results)
         if not isinstance(text, str):
             raise RecbenchError(f"{offer.what} gave {type(text).__name__}, wanted text")
         if path:
-            _put(path, text.encode())
+            put(path, text.encode())
         return text
 
     return show
-
-
-def _file(output: str | None) -> Path | None:
-    """The file that -o names, seen to be writable before anything long is done for it."""
-    if not output:
-        return None
-    path = Path(output)
-    end = path.resolve()
-    if end.is_dir() or not os.access(end if end.exists() else end.parent, os.W_OK):
-        raise UsageError(f"cannot write -o {output}; name a file in a folder that can be written")
-    return path
-
-
-def _put(path: Path, data: bytes) -> None:
-    """Write the file in one go, behind links; a pipe or a device keeps its place."""
-    end = path.resolve()
-    if end.exists() and not end.is_file():
-        end.write_bytes(data)
-    else:
-        write(end, data)

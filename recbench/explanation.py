@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .atomic import write
 from .errors import RecbenchError, UsageError, said
 from .heatmap import heatmap, picture_form
 from .interactions import Array, Interactions
 from .model import Explainer
+from .output import put
 from .plugins import Plugins
 from .recommend import Query, Recommendation
 from .rules import Rules, call
@@ -100,7 +100,7 @@ class Explanation:
 
         Raises UsageError for another suffix, OSError where it cannot be written.
         """
-        write(Path(path).resolve(), self.picture(picture_form(path)))
+        put(Path(path), self.picture(picture_form(path)))
 
 
 def explain(
@@ -175,5 +175,5 @@ def asked_why(
 
 
 def _method(model: Explainer) -> str:
-    """The first line of what `explain` says of itself."""
-    return (inspect.getdoc(model.explain) or UNNAMED).strip().split("\n")[0]
+    """The first line of what `explain` says of itself; what it overrides may work otherwise."""
+    return inspect.cleandoc(model.explain.__doc__ or "").strip().split("\n")[0] or UNNAMED

@@ -19,6 +19,9 @@ LABEL = 34
 FONT = "DejaVu Sans"
 """The font that matplotlib brings itself; others of the machine stand in for what it lacks."""
 
+PLAIN = ("normal", 400)
+"""The style and weight that a font must have to stand in, as matplotlib calls them."""
+
 LACKING = "\N{WHITE SQUARE}"
 """What is drawn for a character that no font has."""
 
@@ -101,9 +104,12 @@ def heatmap(
 
 
 def shortened(text: str, width: int) -> str:
-    """The text in one line of at most so many characters, its end cut where it is longer."""
-    text = " ".join(text.split())
-    return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
+    """The text in one line of at most so many characters (4 or more), cut before its end.
+
+    Titles end in what tells them apart: a year, a part, an edition.
+    """
+    text, end = " ".join(text.split()), width // 4
+    return text if len(text) <= width else f"{text[: width - 1 - end].rstrip()}…{text[-end:]}"
 
 
 def _fonts(texts: Iterable[str]) -> tuple[list[str], set[int]]:
@@ -112,7 +118,8 @@ def _fonts(texts: Iterable[str]) -> tuple[list[str], set[int]]:
 
     lacking = {ord(one) for text in texts for one in text} - _characters(FONT)
     fonts = [FONT]
-    for name in sorted({one.name for one in fontManager.ttflist}) if lacking else ():
+    upright = {one.name for one in fontManager.ttflist if (one.style, one.weight) == PLAIN}
+    for name in sorted(upright) if lacking else ():
         found = lacking & _characters(name)
         if found:
             fonts.append(name)

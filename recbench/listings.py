@@ -124,8 +124,10 @@ def explanation(found: Explanation) -> str:
             )
     count, events = len(of.items), len(of.history)
     what = f"{count} recommendation{'s' * (count != 1)} for {of.who} in {of.dataset.name}"
-    told = f"{found.method.rstrip('.')}. Each recommendation with the {MOST} events of the history "
-    told += f"({events:,} in all) that moved its score most; below 0 they lowered it."
+    told = f"{found.method.rstrip('.')}. Each recommendation with the events of the history "
+    told += (
+        f"({events:,} in all) that moved its score most, {MOST} at most; below 0 they lowered it."
+    )
     head = f"{paragraph(f'{what} by {of.origin}, and what they leaned on')}\n\n"
     return f"{head}{grid(without_empty(rows))}\n{paragraph(told)}\n" if rows else head
 
