@@ -106,9 +106,9 @@ def heatmap(
 def shortened(text: str, width: int) -> str:
     """The text in one line of at most so many characters (4 or more), cut before its end.
 
-    Titles end in what tells them apart: a year, a part, an edition.
+    Titles end in what tells them apart: a year in brackets, a part, an edition.
     """
-    text, end = " ".join(text.split()), width // 4
+    text, end = " ".join(text.split()), min(width // 4, 7)
     return text if len(text) <= width else f"{text[: width - 1 - end].rstrip()}…{text[-end:]}"
 
 

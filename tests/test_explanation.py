@@ -21,6 +21,7 @@ from recbench import (
     load_plugins,
     recommend,
 )
+from recbench.heatmap import shortened
 from recbench.listings import explanation
 
 FITS: list[str] = []
@@ -220,6 +221,12 @@ def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: i
     assert f"{weight:+.2f}" in line
     if columns == 200:
         assert found.name(found.recommendation.history[found.leading(0, 1)[0]]) in line
+
+
+def test_titles_are_cut_before_what_tells_them_apart() -> None:
+    title = "Willy Wonka and the Chocolate Factory (1971)"
+    assert shortened(title, 30) == "Willy Wonka and the Ch… (1971)"
+    assert shortened("as\n it  is", 8) == "as it is"
 
 
 def test_lists_have_no_score_and_no_weight_is_said(tiny: str) -> None:
