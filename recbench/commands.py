@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from . import heatmap, listings, reports
-from .atomic import atomic
+from . import listings, reports
 from .cli import Answer, Numbers, cli, options
 from .compare import compare
-from .errors import RecbenchError, UsageError
+from .errors import RecbenchError, UsageError, said
 from .explanation import explain
 from .export import export_split
+from .heatmap import picture_form
 from .inspection import inspect_user
+from .output import output_file, put
 from .plugins import load_plugins
 from .progress import log
 from .recommend import recommend
@@ -151,17 +151,21 @@ def recommend_command(**given: Any) -> Answer:
 @click.option("--user", help="The user's id in the dataset.")
 @click.option("--items", help='A history instead of a user: "ID,ID,ID", oldest first.')
 @click.option("--k", default=10, show_default=True, help="How many.")
-@click.option("-o", "--output", help="Draw it too: a file such as explain.png, .svg or .pdf.")
 @options("dataset", "split", "seed", "device", "results", "data_dir")
+@click.option("-o", "--output", help="Draw it into this file too: .png, .svg, .pdf.")
 def explain_command(output: str | None, **given: Any) -> Answer:
-    """Which items of a history each recommendation of MODEL leaned on."""
-    path = _writable(output)
-    if path:
-        heatmap.kind_of(path)
-    told = explain(**given)
-    if path:
-        heatmap.draw(told, path)
-    return listings.explanation(told), 0
+    """What in the history each recommendation of MODEL leaned on, as a table and a picture."""
+    path = output_file(output)
+    form = picture_form(path) if path else ""
+    found = explain(**given)
+    text = listings.explanation(found)
+    try:
+        if path:
+            put(path, found.picture(form))
+    except Exception as error:  # the table is still worth having
+        log.error("%s was not drawn: %s", output, said(error))
+        return text, 1
+    return text, 0
 
 
 def _listing(kind: str) -> None:
@@ -218,25 +222,14 @@ def _table(form: str | None, output: str | None) -> Callable[[Any], str]:
     """What makes text of results, and the file, checked before anything long is done for it."""
     form = form or SUFFIXES.get(Path(output or "").suffix.lower(), "plain")
     offer = load_plugins().find("tables", form)
-    path = _writable(output)
+    path = output_file(output)
 
     def show(results: Any) -> str:
         text = offer.call(results)
         if not isinstance(text, str):
             raise RecbenchError(f"{offer.what} gave {type(text).__name__}, wanted text")
-        if path and path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8")  # a pipe or a device keeps its place
-        elif path:
-            with atomic(path) as file:
-                file.write(text.encode())
+        if path:
+            put(path, text.encode())
         return text
 
     return show
-
-
-def _writable(output: str | None) -> Path | None:
-    """The file to write into, checked before anything long is done for it."""
-    path = Path(output).resolve() if output else None
-    if path and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
-        raise UsageError(f"cannot write -o {output}; name a file in a folder that can be written")
-    return path

@@ -1,4 +1,4 @@
-"""Beside the flow: which items of a history each recommendation leaned on, as the model says."""
+"""Beside the flow: which events of a history each recommendation of a model leaned on."""
 
 from __future__ import annotations
 
@@ -10,41 +10,97 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import RecbenchError, UsageError
+from .errors import RecbenchError, UsageError, said
+from .heatmap import heatmap, picture_form
 from .interactions import Array, Interactions
 from .model import Explainer
+from .output import put
 from .plugins import Plugins
-from .recommend import Recommendation, answered
-from .rules import fitting
+from .recommend import Query, Recommendation
+from .rules import Rules, call
 
 if TYPE_CHECKING:
     import pandas as pd
+
+ROWS, COLUMNS = 40, 25
+"""How many recommendations and events a picture has room for."""
+
+UNNAMED = "The model does not name its method (the first line of explain's docstring)."
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """What `explain` found.
 
-    found: the recommendations. weights: (recommendations, events of the history), how much each
-    event, oldest first, counted for each recommendation. method: what the weights are.
+    recommendation: as `recommend` gives it. weights: (items, events) float64, how much each event
+    of its history, oldest first, moved the score of each of its items; below 0 it lowered it.
+    method: how the model found that, in its own words. model: as it was asked for.
     """
 
-    found: Recommendation
+    recommendation: Recommendation
     weights: Array
     method: str
+    model: str
 
     def to_frame(self) -> pd.DataFrame:
-        """A line a recommendation and event, best first and what counted most first.
+        """A line a recommendation and event of the history, oldest first.
 
-        Columns rank, item, title and score of the recommendation, and event (its place in the
-        history, the latest 1), because_item, because_title and weight.
+        Columns rank, item (outside id), title, event (from 1), event_item, event_title, weight.
         """
-        best = self.found.to_frame()
-        history = self.found.history_frame().add_prefix("because_")
-        history.insert(0, "event", np.arange(len(history), 0, -1))
-        crossed = best.merge(history, how="cross").assign(weight=self.weights.ravel())
-        order = np.lexsort((-crossed["weight"].abs(), crossed["rank"]))
-        return crossed.iloc[order].reset_index(drop=True)
+        items = self.recommendation.to_frame().drop(columns="score")
+        events = self.recommendation.history_frame()
+        events.insert(0, "event", np.arange(1, len(events) + 1))
+        events = events.rename(columns={"item": "event_item", "title": "event_title"})
+        return items.merge(events, how="cross").assign(weight=self.weights.ravel())
+
+    def leading(self, row: int, most: int) -> Array:
+        """The places in the history of the events that counted most, either way, for an item.
+
+        The largest first; at most so many, and none that did not count.
+        """
+        sizes = np.abs(self.weights[row])
+        order = np.argsort(-sizes, kind="stable")[:most]
+        return np.asarray(order[sizes[order] > 0])
+
+    def name(self, item: int) -> str:
+        """An item's title, or its outside id where it has none."""
+        data = self.recommendation.dataset
+        return data.title(item) or str(data.item_ids[item])
+
+    def picture(self, form: str = "png") -> bytes:
+        """A heat map: a row a recommendation, a column an event, of those that count most.
+
+        form: png, svg, pdf or what else matplotlib writes. Raises RecbenchError where there is
+        no recommendation.
+        """
+        of = self.recommendation
+        if not len(of.items):
+            raise RecbenchError(f"{self.model} recommends nothing, so there is nothing to draw")
+        weights = self.weights[:ROWS]
+        order = np.argsort(-np.abs(weights).sum(axis=0), kind="stable")[:COLUMNS]
+        events = np.sort(order)
+        total = len(of.history)
+        some = (
+            f"the {len(events)} of {total:,} events that count most" if total > COLUMNS else "all"
+        )
+        first = f", the first {ROWS} of {len(of.items):,}" if len(of.items) > ROWS else ""
+        return heatmap(
+            weights[:, events],
+            [f"{rank}  {self.name(item)}" for rank, item in enumerate(of.items[:ROWS], 1)],
+            [self.name(item) for item in of.history[events]],
+            title=f"{self.model} on {of.dataset.name}: what the recommendations for {of.who} "
+            f"leaned on{first}\n{self.method}",
+            below=f"history, oldest to newest ({some})",
+            legend="weight: below 0 it lowered the score",
+            form=form,
+        )
+
+    def draw(self, path: str | Path) -> None:
+        """Write the picture to a file, whose suffix says the form: .png, .svg, .pdf.
+
+        Raises UsageError for another suffix, OSError where it cannot be written.
+        """
+        put(Path(path), self.picture(picture_form(path)))
 
 
 def explain(
@@ -61,49 +117,63 @@ def explain(
     data_dir: str | None = None,
     plugins: Plugins | None = None,
 ) -> Explanation:
-    """What `recommend` recommends, and what of the history each recommendation leaned on.
+    """The k best items, as `recommend` finds them, and which events of the history they leaned on.
 
-    The arguments are those of `recommend`. Raises UsageError also where the model has no method
-    `explain`.
+    The arguments are those of `recommend`.
+
+    Raises UsageError for unknown names and ids and for a model without `explain(history, items)`,
+    RecbenchError where the model fails or its answer breaks a rule.
     """
-    method = ""
+    query = Query.of(model, user, items, k, str(dataset), split, seed, data_dir, plugins)
 
-    def because(fitted: Any, history: Interactions, best: Array) -> Array:
-        nonlocal method
-        method = _method(model, fitted)
-        shape = len(best), history.n_events
-        given = fitting(fitted.explain(history, best), "explain", "fiu", shape)
-        if not np.isfinite(given).all():
-            row, event = np.argwhere(~np.isfinite(given))[0]
-            raise RecbenchError(
-                f"{model}: explain must give finite numbers; it gave {given[row, event]} for item "
-                f"number {best[row]} and event {event} of the history"
+    def able(built: Any) -> None:
+        if not isinstance(built, Explainer):
+            raise UsageError(
+                f"{query.name} cannot explain itself: it has no method explain(history, items); "
+                "name a model that has one, or see what it recommends: "
+                f"recbench recommend {query.cell.model}"
             )
-        return np.asarray(given, dtype=np.float64)
 
-    found, weights = answered(
-        model,
-        user,
-        items,
-        k,
-        str(dataset),
-        split,
-        seed,
-        device,
-        results,
-        data_dir,
-        plugins,
-        because,
-    )
-    return Explanation(found, np.asarray(weights), method)
+    with query.named():
+        fitted, origin = query.fitted(device, results, able)
+        found = query.recommendation(fitted, origin)
+        user_ids = found.dataset.user_ids
+        weights = asked_why(fitted, query.history, found.items, query.name, user_ids)
+        return Explanation(found, weights, _method(fitted), query.cell.model)
 
 
-def _method(model: str, fitted: Any) -> str:
-    """The first paragraph of what the model says of its method."""
-    if not isinstance(fitted, Explainer):
-        raise UsageError(
-            f"{model} cannot explain itself: it has no method explain(history, items); name "
-            "another model"
+def asked_why(
+    model: Explainer,
+    history: Interactions,
+    items: Array,
+    name: str = "model",
+    user_ids: Array | None = None,
+) -> Array:
+    """(items, events) float64: a model's `explain` for one row, checked.
+
+    Raises RecbenchError that names the model and the rule that its answer breaks.
+    """
+    rules = Rules(name, history, user_ids)
+    shape = len(items), history.n_events
+    if not len(items):
+        return np.zeros(shape)
+    given = items.copy()
+    given.flags.writeable = False
+    try:
+        answer = call("explain", model.explain, history, given)
+    except RecbenchError as error:
+        raise rules.broken(said(error)) from error
+    weights = rules.array(answer, "explain", "fiu", shape).astype(np.float64)
+    bad = np.argwhere(~np.isfinite(weights))
+    if len(bad):
+        item, event = bad[0]
+        raise rules.broken(
+            f"explain gave {weights[item, event]} for item number {items[item]} and event "
+            f"{event + 1} of {history.n_events}"
         )
-    told = (inspect.getdoc(fitted.explain) or "").partition("\n\n")[0]
-    return " ".join(told.split()) or f"{model} does not say how its weights are found."
+    return weights
+
+
+def _method(model: Explainer) -> str:
+    """The first line of what `explain` says of itself; what it overrides may work otherwise."""
+    return inspect.cleandoc(model.explain.__doc__ or "").strip().split("\n")[0] or UNNAMED

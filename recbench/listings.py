@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
+from itertools import zip_longest
 from typing import Any
+
+import numpy as np
 
 from .dataset import factory_facts
 from .explanation import Explanation
-from .grid import grid, paragraph, without_empty
+from .grid import grid, paragraph, terminal, without_empty
+from .heatmap import shortened
+from .interactions import Array
 from .plugins import Offer, Plugins
 from .recommend import Recommendation
 from .spec import parameters
@@ -15,8 +21,8 @@ from .spec import parameters
 LAST = 5
 """How many of the user's last items `recommendation` shows."""
 
-BECAUSE = 3
-"""How many items of the history `explanation` shows for each recommendation."""
+MOST = 3
+"""How many events `explanation` shows for each recommendation."""
 
 
 def offers(plugins: Plugins, kind: str, data_dir: str | None = None) -> str:
@@ -90,27 +96,50 @@ def recommendation(found: Recommendation) -> str:
     )
 
 
-def explanation(told: Explanation) -> str:
-    """The recommendations, and beside each the items of the history that counted most for it."""
-    lines: dict[int, dict[str, Any]] = {}
-    for row in told.to_frame().to_dict("records"):
-        recommended = {"rank": row["rank"], "recommended": row["title"] or row["item"]}
-        line = lines.setdefault(row["rank"], {**recommended, "because of": [], "weight": []})
-        if len(line["weight"]) < BECAUSE:
-            line["because of"].append(row["because_title"] or row["because_item"])
-            line["weight"].append(f"{row['weight']:+.2g}")
+def explanation(found: Explanation) -> str:
+    """The recommendations, the events that each leaned on most, and how that was found."""
+    of = found.recommendation
+    scores = [""] * len(of.items) if of.scores is None else [f"{one:.4g}" for one in of.scores]
+    leading = [found.leading(row, MOST) for row in range(len(of.items))]
+    weights = _signed(found.weights)
+    taken = 6 + max([7, *map(len, scores)]) + max([8, *(len(one) for one in weights.flat)]) + 8
+    room = max(terminal() - taken, 40) if terminal() else 0
+    narrow, wide = room * 2 // 5, room * 3 // 5  # a recommendation has lines to be broken into
     rows = []
-    for line in lines.values():
-        for nth, (name, weight) in enumerate(zip(line["because of"], line["weight"], strict=True)):
-            first = {key: "" if nth else line[key] for key in ("rank", "recommended")}
-            rows.append({**first, "because of": name, "weight": weight})
-    found = told.found
-    return (
-        f"{len(found.items)} recommendations for {found.who} in {found.dataset.name} by "
-        f"{found.origin}, and the {BECAUSE} items of the history that counted most for each\n\n"
-        f"{grid(rows)}\n"
-        f"{paragraph(told.method)}\n"
+    for row, (item, its) in enumerate(zip(of.items, leading, strict=True)):
+        name = found.name(item)
+        names = textwrap.wrap(name, narrow) if room else [name]
+        leaned = [(weights[row, one], found.name(of.history[one])) for one in its]
+        lines = zip_longest(names, leaned or [("", "(nothing in the history)")])
+        for nth, (part, by) in enumerate(lines):
+            weight, title = by or ("", "")
+            rows.append(
+                {
+                    "rank": "" if nth else str(row + 1),
+                    "recommended": part or "",
+                    "score": "" if nth else scores[row],
+                    "weight": weight,
+                    "leaned on": shortened(title, wide or len(title)),
+                }
+            )
+    count, events = len(of.items), len(of.history)
+    what = f"{count} recommendation{'s' * (count != 1)} for {of.who} in {of.dataset.name}"
+    told = f"{found.method.rstrip('.')}. Each recommendation with the events of the history "
+    told += (
+        f"({events:,} in all) that moved its score most, {MOST} at most; below 0 they lowered it."
     )
+    head = f"{paragraph(f'{what} by {of.origin}, and what they leaned on')}\n\n"
+    return f"{head}{grid(without_empty(rows))}\n{paragraph(told)}\n" if rows else head
+
+
+def _signed(weights: Array) -> Array:
+    """Numbers with their signs as text, all with as many decimals, three digits of the largest."""
+    most = float(np.abs(weights).max(initial=0))
+    if most and not 1e-4 <= most < 1e6:
+        form = "{:+.2e}"
+    else:
+        form = f"{{:+.{max(0, 2 - int(np.floor(np.log10(most or 1))))}f}}"
+    return np.array([[form.format(one) for one in row] for row in weights], dtype=object)
 
 
 def _gives(gives: dict[str, list[str]]) -> str:

@@ -1,4 +1,4 @@
-"""Step 3, model: the only two things that a recommender must be able to do."""
+"""Step 3, model: the two things that a recommender must be able to do, and those it may."""
 
 from __future__ import annotations
 
@@ -74,11 +74,13 @@ class Storable(Protocol):
 
 @runtime_checkable
 class Explainer(Protocol):
-    """A model that can say what in a history its scores leaned on."""
+    """A model that can say which events of a history its scores leaned on; it scores or lists."""
 
     def explain(self, history: Interactions, items: Array) -> npt.ArrayLike:
-        """(len(items), history.n_events) finite numbers, for a history of one row.
+        """The method used, in one line: people read it under every table and picture.
 
-        How much each event, oldest first, counted for the score of each of `items`; what counted
-        against it is negative. The docstring's first line names the method, and is shown.
+        `history` is one row with one event at least. `items` is read-only: (n,) item numbers,
+        each once. Gives (n, history.n_events) numbers, all finite: how much each event, oldest
+        first, moved the score of each item; below 0 it lowered it. An item's numbers must not
+        depend on the items beside it, and the same question must have the same answer.
         """

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,47 +91,89 @@ def recommend(
 
     Raises UsageError for unknown names and ids, RecbenchError where the model fails.
     """
-    return answered(
-        model, user, items, k, str(dataset), split, seed, device, results, data_dir, plugins
-    )[0]
+    query = Query.of(model, user, items, k, str(dataset), split, seed, data_dir, plugins)
+    with query.named():
+        fitted, origin = query.fitted(device, results)
+        return query.recommendation(fitted, origin)
 
 
-def answered(
-    model: str,
-    user: str | int | None,
-    items: str | Sequence[str | int] | None,
-    k: int,
-    dataset: str,
-    split: str,
-    seed: int,
-    device: str,
-    results: str | Path | None,
-    data_dir: str | None,
-    plugins: Plugins | None,
-    more: Callable[[Any, Interactions, Array], Array] | None = None,
-) -> tuple[Recommendation, Array | None]:
-    """What `recommend` gives, and what `more` says of the model, its history and its items."""
-    if isinstance(items, str):
-        items = [one.strip() for one in next(csv.reader([items])) if one.strip()]
-    if (user is None) == (items is None) or (items is not None and not items):
-        raise UsageError('name a user (--user ID) or a history (--items "ID,ID,ID"), one of them')
-    if k < 1:
-        raise UsageError(f"k must be a whole number from 1, not {k}")
-    plugins = plugins or load_plugins()
-    plugins.check("models", Spec.parse(model))
-    bench = Bench.prepare(plugins, dataset, split, data_dir)
-    history = _history(bench.dataset, user, items)
-    cell = bench.cell(model, seed)
-    try:
-        fitted, origin = _fitted(bench, cell, device, None if results is None else Store(results))
-        best, scores = _best(fitted, history, k, bench.setting.repeats == "first", cell.model)
-        told = None if more is None else more(fitted, history, best)
-    except RecbenchError:  # a UsageError is one
-        raise
-    except (Exception, SystemExit) as error:
-        raise RecbenchError(f"{cell.model} (plugin {cell.plugin}) failed: {said(error)}") from error
-    who = f"user {user}" if items is None else "a history typed by hand"
-    return Recommendation(bench.dataset, who, history.items, best, scores, origin), told
+@dataclass(frozen=True, eq=False)
+class Query:
+    """What is asked of which model about whom, with the data that it takes.
+
+    who: the person, for people to read. history: one row, never empty. k: how many items.
+    """
+
+    bench: Bench
+    cell: Result
+    who: str
+    history: Interactions
+    k: int
+
+    @classmethod
+    def of(
+        cls,
+        model: str,
+        user: str | int | None,
+        items: str | Sequence[str | int] | None,
+        k: int,
+        dataset: str,
+        split: str,
+        seed: int,
+        data_dir: str | None,
+        plugins: Plugins | None,
+    ) -> Query:
+        """The arguments of `recommend`, read and checked; the data are loaded and split here."""
+        if isinstance(items, str):
+            items = [one.strip() for one in next(csv.reader([items])) if one.strip()]
+        if (user is None) == (items is None) or (items is not None and not items):
+            raise UsageError(
+                'name a user (--user ID) or a history (--items "ID,ID,ID"), one of them'
+            )
+        if k < 1:
+            raise UsageError(f"k must be a whole number from 1, not {k}")
+        plugins = plugins or load_plugins()
+        plugins.check("models", Spec.parse(model))
+        bench = Bench.prepare(plugins, dataset, split, data_dir)
+        history = _history(bench.dataset, user, items)
+        who = f"user {user}" if items is None else "a history typed by hand"
+        return cls(bench, bench.cell(model, seed), who, history, k)
+
+    @property
+    def name(self) -> str:
+        """The model and its plugin, for errors."""
+        return f"{self.cell.model} (plugin {self.cell.plugin})"
+
+    @contextlib.contextmanager
+    def named(self) -> Iterator[None]:
+        """Whatever the model raises in here becomes a RecbenchError that names it."""
+        try:
+            yield
+        except RecbenchError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise RecbenchError(f"{self.name} failed: {said(error)}") from error
+
+    def fitted(
+        self,
+        device: str,
+        results: str | Path | None,
+        able: Callable[[Any], None] = lambda _: None,
+    ) -> tuple[Any, str]:
+        """The stored model, or one that is trained now, and which of the two it is.
+
+        able: is shown the model before anything long is done, and raises if it is of no use.
+        """
+        store = None if results is None else Store(results)
+        return _fitted(self.bench, self.cell, device, store, able)
+
+    def recommendation(self, model: Any, origin: str) -> Recommendation:
+        """What a fitted model recommends."""
+        leave_out = self.bench.setting.repeats == "first"
+        best, scores = _best(model, self.history, self.k, leave_out, self.cell.model)
+        return Recommendation(
+            self.bench.dataset, self.who, self.history.items, best, scores, origin
+        )
 
 
 def _history(
@@ -153,10 +196,13 @@ def _history(
     )
 
 
-def _fitted(bench: Bench, cell: Result, device: str, store: Store | None) -> tuple[Any, str]:
+def _fitted(
+    bench: Bench, cell: Result, device: str, store: Store | None, able: Callable[[Any], None]
+) -> tuple[Any, str]:
     """The stored model of a cell, or one that is trained now, and which of the two it is."""
     of = f"{cell.model} on {cell.setting.dataset}, {cell.setting.split}"
     model = build(bench.plugins, cell.model, {"seed": cell.seed, "device": device})
+    able(model)
     if store is not None and store.model_folder(cell).is_dir():
         try:
             return model.load(store.model_folder(cell)), f"the stored model {of}"

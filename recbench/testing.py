@@ -22,8 +22,9 @@ import numpy as np
 from .checkpoint import takes_checkpoint
 from .contract import check_metric
 from .errors import said
+from .explanation import asked_why
 from .interactions import Array, Interactions, offsets_of
-from .model import Lister, Scorer, Storable
+from .model import Explainer, Lister, Scorer, Storable
 from .referee import evaluate
 from .spec import parameters
 from .split import Split
@@ -63,6 +64,8 @@ def check_model(factory: Callable[..., Any], **options: Any) -> None:
     _check_answers(model, train)
     if isinstance(model, Scorer):
         _check_rows_alone(model, train)
+    if isinstance(model, Explainer):
+        _check_explaining(model, train)
     again = _fitted(factory, options, train)
     assert _same(model, again, train), "the same seed and data must give the same model"
     windows = log.take(np.repeat(np.arange(len(log)), 2))
@@ -117,18 +120,42 @@ def _fitted(
 
 def _check_answers(model: Any, train: Interactions) -> None:
     """What the referee asks of every answer, for ordinary and for odd histories."""
-    one = Interactions(
+    for history in (train, train.take(np.arange(len(train))[::-1]), _odd(train)):
+        before = history.fingerprint()
+        targets = np.full(len(history), train.n_items - 1)
+        evaluate(model, Split(train, history, targets), mask_seen=True, depth=5)
+        assert history.fingerprint() == before, "history must be left as it was"
+
+
+def _odd(train: Interactions) -> Interactions:
+    """One item only; and somebody unknown, with a longer history than any in train."""
+    return Interactions(
         users=np.array([0, -1]),
         items=np.array([1, *np.arange(300) % (train.n_items - 3)]),
         offsets=np.array([0, 1, 301]),
         n_users=train.n_users,
         n_items=train.n_items,
-    )  # one item only; and somebody unknown, with a longer history than any in train
-    for history in (train, train.take(np.arange(len(train))[::-1]), one):
+    )
+
+
+def _check_explaining(model: Explainer, train: Interactions) -> None:
+    """Finite numbers an item and event, for ordinary and odd histories, each item by itself."""
+    items = np.arange(train.n_items)[::-1]  # also those of the history, and what nobody consumed
+    for history in (*train.take([0, 1]).batches(1), *_odd(train).batches(1)):
         before = history.fingerprint()
-        targets = np.full(len(history), train.n_items - 1)
-        evaluate(model, Split(train, history, targets), mask_seen=True, depth=5)
-        assert history.fingerprint() == before, "history must be left as it was"
+        together = asked_why(model, history, items)
+        assert history.fingerprint() == before, "explain must leave the history as it was"
+        assert _near(together, asked_why(model, history, items)), (
+            "explain must answer the same question in the same way"
+        )
+        alone = [asked_why(model, history, items[[nth]])[0] for nth in range(0, len(items), 7)]
+        assert _near(together[::7], np.array(alone)), (
+            "what explain says of an item must not depend on the items beside it"
+        )
+
+
+def _near(one: Array, other: Array) -> bool:
+    return np.allclose(one, other, rtol=RTOL, atol=ATOL * max(1e-9, float(np.abs(one).max())))
 
 
 def _check_rows_alone(model: Scorer, history: Interactions) -> None:
@@ -141,6 +168,10 @@ def _check_rows_alone(model: Scorer, history: Interactions) -> None:
 
 
 def _same(one: Any, other: Any, history: Interactions) -> bool:
+    if isinstance(one, Explainer):
+        asked = history.take([0]), np.arange(5)
+        if not _near(asked_why(one, *asked), asked_why(other, *asked)):
+            return False
     if isinstance(one, Scorer):
         scores = np.asarray(one.score(history)), np.asarray(other.score(history))
         return np.allclose(*scores, rtol=RTOL, atol=ATOL)

@@ -87,6 +87,9 @@ def test_a_failed_model_gives_exit_code_1(call: Any, tiny: str) -> None:
         (["run", "popular", "-o", "no/folder/t.md"], 2, "cannot write -o no/folder/t.md"),
         (["table", "--results", "empty"], 1, "nothing is stored under empty"),
         (["recommend", "popular"], 2, "name a user"),
+        (["explain", "popular"], 2, "name a user"),
+        (["explain", "popular", "-o", "no/folder/p.png"], 2, "cannot write -o no/folder/p.png"),
+        (["explain", "popular", "-o", "picture.doc"], 2, "picture.doc ends in .doc; a picture's"),
         (["models", "zzz"], 2, "no model 'zzz'"),
         (["nonsense"], 2, "No such command"),
         (["run", "transformer:dim=9,heads=2"], 2, "dim=9 must be a multiple of heads=2"),
@@ -166,6 +169,51 @@ def test_recommend_prints_history_and_recommendations(call: Any, tiny: str) -> N
     assert "no stored model: training" in err
     code, out, _ = call("recommend", "popular", "--dataset", tiny, "--items", "i1, i2")
     assert "The items of a history typed by hand" in out
+
+
+def test_explain_prints_what_counted_and_draws_it(
+    call: Any, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "last"
+    _distribution(folder, "last", "last_one")
+    (folder / "last_one.py").write_text(
+        "import numpy as np, recbench\n"
+        "class Last:\n"
+        "    def fit(self, train): return self\n"
+        "    def score(self, history):\n"
+        "        last = history.items[history.offsets[1:] - 1]\n"
+        "        return -np.abs(np.arange(history.n_items) - last[:, None]).astype(float)\n"
+        "    def explain(self, history, items):\n"
+        "        'The last event alone.'\n"
+        "        weights = np.zeros((len(items), history.n_events))\n"
+        "        weights[:, -1] = self.score(history)[0, items]\n"
+        "        return weights\n"
+        "@recbench.hookimpl\n"
+        "def recbench_models(): return {'last': Last}\n"
+    )
+    monkeypatch.syspath_prepend(folder)
+    asked = ("explain", "last", "--dataset", tiny, "--k", "2")
+    code, out, _ = call(*asked, "--user", "u1", "-o", "picture.svg")
+    assert code == 0
+    assert "2 recommendations for user u1 in tiny.csv by a model trained now" in out
+    assert "The last event alone." in out
+    assert [line.split()[-1] for line in out.splitlines() if line[:1] in {"1", "2"}][1:] == [
+        "i4"
+    ] * 2
+    assert Path("picture.svg").read_text().startswith("<?xml")
+    monkeypatch.setattr("recbench.explanation.heatmap", lambda *_, **__: 1 // 0)
+    code, drawn, err = call(*asked, "--items", "i1, i4", "-o", "other.png")
+    assert code == 1
+    assert "a history typed by hand" in drawn
+    assert "other.png was not drawn: ZeroDivisionError" in err
+    assert not Path("other.png").exists()
+
+
+def test_explain_needs_a_model_that_can(call: Any, tiny: str) -> None:
+    code, out, err = call("explain", "popular", "--dataset", tiny, "--user", "u1")
+    assert (code, out) == (2, "")
+    assert "popular (plugin popular) cannot explain itself" in err
+    assert "recbench recommend popular" in err
 
 
 def test_python_m_recbench_works_without_torch() -> None:

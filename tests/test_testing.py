@@ -100,9 +100,61 @@ class SeenLists:
         return np.tile(np.arange(k), (len(history), 1))
 
 
+class Explains(Popular):
+    def explain(self, history: Any, items: Any) -> Any:
+        return self.scores_[items][:, None] / np.arange(1, history.n_events + 1)
+
+
+class ExplainsAcross(Explains):
+    def explain(self, history: Any, items: Any) -> Any:
+        weights = super().explain(history, items)
+        return weights - weights.mean(axis=0)
+
+
+class ExplainsByChance(Popular):
+    def explain(self, history: Any, items: Any) -> Any:
+        return np.random.default_rng().random((len(items), history.n_events))
+
+
+class ExplainsItems(Popular):
+    def explain(self, history: Any, items: Any) -> Any:
+        return np.ones((len(items), len(np.unique(history.items))))
+
+
+class ExplainsNoRepeats(Explains):
+    def explain(self, history: Any, items: Any) -> Any:
+        _, counts = np.unique(history.items, return_counts=True)
+        return np.where(counts.max() == 1, super().explain(history, items), np.nan)
+
+
+class ForgetsWhy(Explains):
+    def __init__(self) -> None:
+        super().__init__()
+        self.sign = 1
+
+    def explain(self, history: Any, items: Any) -> Any:
+        return super().explain(history, items) * self.sign
+
+    def save(self, folder: Path) -> None:
+        np.save(folder / "scores.npy", self.scores_)
+
+    def load(self, folder: Path) -> Any:
+        self.scores_, self.sign = np.load(folder / "scores.npy"), -1
+        return self
+
+
+def test_a_model_that_explains_itself_passes() -> None:
+    check_model(Explains)
+
+
 @pytest.mark.parametrize(
     ("model", "error", "match"),
     [
+        (ExplainsAcross, AssertionError, "must not depend on the items beside it"),
+        (ExplainsByChance, AssertionError, "the same question in the same way"),
+        (ExplainsItems, RecbenchError, r"explain gave shape \(32, \d+\), wanted \(32, 300\)"),
+        (ExplainsNoRepeats, RecbenchError, "explain gave nan for item number"),
+        (ForgetsWhy, AssertionError, "load must give back"),
         (NoSelf, AssertionError, "fit must return the model itself"),
         (BatchDependent, AssertionError, "must not depend on the batch"),
         (Unseeded, AssertionError, "must not depend on the batch"),
