@@ -157,10 +157,8 @@ def asked_why(
     shape = len(items), history.n_events
     if not len(items):
         return np.zeros(shape)
-    given = items.copy()
-    given.flags.writeable = False
     try:
-        answer = call("explain", model.explain, history, given)
+        answer = call("explain", model.explain, history, items.copy())
     except RecbenchError as error:
         raise rules.broken(said(error)) from error
     weights = rules.array(answer, "explain", "fiu", shape).astype(np.float64)

@@ -79,8 +79,8 @@ class Explainer(Protocol):
     def explain(self, history: Interactions, items: Array) -> npt.ArrayLike:
         """The method used, in one line: people read it under every table and picture.
 
-        `history` is one row with one event at least. `items` is read-only: (n,) item numbers,
-        each once. Gives (n, history.n_events) numbers, all finite: how much each event, oldest
-        first, moved the score of each item; below 0 it lowered it. An item's numbers must not
-        depend on the items beside it, and the same question must have the same answer.
+        `history` is one row with one event at least, `items` (n,) item numbers, each once. Gives
+        (n, history.n_events) numbers, all finite: how much each event, oldest first, moved the
+        score of each item; below 0 it lowered it. An item's numbers must not depend on the items
+        beside it, and the same question must have the same answer.
         """

@@ -86,7 +86,7 @@ class Raises(Sums):
 
 class Writes(Sums):
     def explain(self, history: Any, items: Any) -> Any:
-        items[:] = 0
+        history.items[:] = 0
         return super().explain(history, items)
 
 
