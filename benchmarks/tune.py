@@ -1,4 +1,4 @@
-"""Compare settings of the transformer on validation targets alone: what chose its defaults.
+"""Compare settings of the transformer on validation targets alone, as its defaults were chosen.
 
     python benchmarks/tune.py ml-100k transformer transformer:lr=4e-3 -o benchmarks/tune.md
 
