@@ -164,8 +164,32 @@ class Query:
 
         able: is shown the model before anything long is done, and raises if it is of no use.
         """
+        bench, cell = self.bench, self.cell
         store = None if results is None else Store(results)
-        return _fitted(self.bench, self.cell, device, store, able)
+        of = f"{cell.model} on {cell.setting.dataset}, {cell.setting.split}"
+        filled = {"seed": cell.seed, "device": device}
+        model = build(bench.plugins, cell.model, filled)
+        able(model)
+        if store is not None and store.model_folder(cell).is_dir():
+            try:
+                return model.load(store.model_folder(cell)), f"the stored model {of}"
+            except Exception as error:  # a damaged model costs time, not the answer
+                why = said(error)
+                log.warning("the stored model cannot be read (%s); it is trained again", why)
+            model = build(bench.plugins, cell.model, filled)
+        log.info("no stored model: training %s", of)
+        place = None if store is None else store.checkpoint(cell)
+        began = time.perf_counter()
+        try:
+            fit(model, bench.split.train, place)
+        except RecbenchError as error:
+            raise RecbenchError(f"{self.name} failed: {said(error)}") from error
+        seconds = time.perf_counter() - began
+        if store is not None and isinstance(model, Storable):
+            keep_model(cell, store.write_model, model.save)
+        if place is not None:
+            forget(place)
+        return model, f"a model trained now ({seconds:.1f} s), {of}"
 
     def recommendation(self, model: Any, origin: str) -> Recommendation:
         """What a fitted model recommends."""
@@ -194,34 +218,6 @@ def _history(
         n_users=log_.n_users,
         n_items=log_.n_items,
     )
-
-
-def _fitted(
-    bench: Bench, cell: Result, device: str, store: Store | None, able: Callable[[Any], None]
-) -> tuple[Any, str]:
-    """The stored model of a cell, or one that is trained now, and which of the two it is."""
-    of = f"{cell.model} on {cell.setting.dataset}, {cell.setting.split}"
-    model = build(bench.plugins, cell.model, {"seed": cell.seed, "device": device})
-    able(model)
-    if store is not None and store.model_folder(cell).is_dir():
-        try:
-            return model.load(store.model_folder(cell)), f"the stored model {of}"
-        except Exception as error:  # a damaged model costs time, not the answer
-            log.warning("the stored model cannot be read (%s); it is trained again", said(error))
-        model = build(bench.plugins, cell.model, {"seed": cell.seed, "device": device})
-    log.info("no stored model: training %s", of)
-    place = None if store is None else store.checkpoint(cell)
-    began = time.perf_counter()
-    try:
-        fit(model, bench.split.train, place)
-    except RecbenchError as error:
-        raise RecbenchError(f"{cell.model} (plugin {cell.plugin}) failed: {said(error)}") from error
-    seconds = time.perf_counter() - began
-    if store is not None and isinstance(model, Storable):
-        keep_model(cell, store.write_model, model.save)
-    if place is not None:
-        forget(place)
-    return model, f"a model trained now ({seconds:.1f} s), {of}"
 
 
 def _best(
