@@ -23,7 +23,7 @@ import numpy as np
 import scipy
 from scipy import stats
 
-from recbench.uncertainty import RESAMPLES, intervals
+from recbench.evaluation.uncertainty import RESAMPLES, intervals
 
 USERS = 6_040  # of MovieLens 1M
 FEW, MANY = 10, 200  # columns: the metrics of one model, and of twenty

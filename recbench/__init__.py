@@ -6,25 +6,25 @@
 A plugin needs nothing but the names below, and `recbench.testing` to test itself.
 """
 
-from .compare import Comparison, compare
-from .dataset import Dataset
-from .errors import RecbenchError, UsageError
-from .explanation import Explanation, explain
-from .hookspecs import hookimpl
-from .interactions import Interactions
-from .load import load_dataset
-from .metric import Ranking
-from .plugins import load_plugins
-from .progress import Progress
-from .recommend import Recommendation, recommend
-from .referee import evaluate
-from .result import Result, Value
-from .results import Results
-from .row import Row
-from .run import run
-from .section import Section
-from .split import Split
-from .store import Store
+from recbench.compare import Comparison, compare
+from recbench.data.dataset import Dataset
+from recbench.data.interactions import Interactions
+from recbench.data.load import load_dataset
+from recbench.data.split import Split
+from recbench.errors import RecbenchError, UsageError
+from recbench.evaluation.ranking import Ranking
+from recbench.evaluation.referee import evaluate
+from recbench.evaluation.uncertainty import Value
+from recbench.explain import Explanation, explain
+from recbench.hookspecs import hookimpl
+from recbench.plugins import load_plugins
+from recbench.progress import Progress
+from recbench.recommend import Recommendation, recommend
+from recbench.results.result import Result
+from recbench.results.results import Results
+from recbench.results.section import Row, Section
+from recbench.run import run
+from recbench.store.store import Store
 
 __all__ = [
     "Comparison",

@@ -1,6 +1,6 @@
 """`python -m recbench`, the same as `recbench`."""
 
-from .cli import main
+from recbench.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import UsageError, near
-from .referee import PROTOCOL
-from .result import Value
-from .row import Row
-from .section import RANKED_BY, Section
-from .spec import Spec
-from .store import Store
-from .uncertainty import Paired, paired
+from recbench.errors import UsageError, near
+from recbench.evaluation.referee import PROTOCOL
+from recbench.evaluation.uncertainty import Paired, Value, paired
+from recbench.results.section import RANKED_BY, Row, Section
+from recbench.spec import Spec
+from recbench.store.store import Store
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from .atomic import atomic
-from .dataset import Dataset
-from .errors import RecbenchError, UsageError
-from .interactions import Array, Interactions
-from .load import load_dataset
-from .plugins import Plugins, load_plugins
-from .run import split_names
-from .spec import Spec
-from .split import Split
-from .splitting import split_of
+from recbench.data.dataset import Dataset
+from recbench.data.interactions import Array, Interactions
+from recbench.data.load import load_dataset
+from recbench.data.split import Split, split_names, split_of
+from recbench.errors import RecbenchError, UsageError
+from recbench.files import atomic
+from recbench.plugins import Plugins, load_plugins
+from recbench.spec import Spec
 
 
 def export_split(

@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from .interactions import Array
-    from .metric import Ranking
-    from .result import Result
-    from .results import Results
+    from recbench.data.interactions import Array
+    from recbench.evaluation.ranking import Ranking
+    from recbench.results.result import Result
+    from recbench.results.results import Results
+
 
 hookspec = pluggy.HookspecMarker("recbench")
+
+
 hookimpl = pluggy.HookimplMarker("recbench")
 
 

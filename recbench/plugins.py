@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import hashlib
 import inspect
+import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -16,13 +18,54 @@ from typing import Any
 
 import pluggy
 
-from . import hookspecs
-from .errors import RecbenchError, UsageError, near, said
-from .importing import check_hooks, outliving
-from .progress import log
-from .spec import Spec, read_options, unwrapped
+from recbench import hookspecs
+from recbench.errors import RecbenchError, UsageError, near, said
+from recbench.progress import log
+from recbench.spec import Spec, read_options, unwrapped
+
+_KNOWN = {name for name in vars(hookspecs) if name.startswith("recbench_")}
+
+
+@contextlib.contextmanager
+def outliving() -> Iterator[None]:
+    """Meanwhile os._exit and os.abort, which nothing can catch, raise RecbenchError instead."""
+    real: dict[str, Callable[..., Any]] = {"_exit": os._exit, "abort": os.abort}
+    importing = True
+
+    def refusing(name: str) -> Callable[..., Any]:
+        def call(*given: Any) -> Any:
+            if importing:
+                raise RecbenchError(f"it calls os.{name} while it is imported")
+            return real[name](*given)  # by a plugin that took it with `from os import ...`
+
+        return call
+
+    try:
+        for name in real:
+            setattr(os, name, refusing(name))
+        yield
+    finally:
+        importing = False
+        for name, function in real.items():
+            setattr(os, name, function)
+
+
+def check_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:
+    """Raise RecbenchError for a misspelt hook, which pluggy would pass over in silence."""
+    found = [name for name in dir(plugin) if manager.parse_hookimpl_opts(plugin, name) is not None]
+    for name in found:
+        if name not in _KNOWN:
+            raise RecbenchError(f"there is no hook {name}; {near(name, _KNOWN)}")
+    unmarked = sorted(name for name in dir(plugin) if name in _KNOWN and name not in found)
+    if unmarked:
+        raise RecbenchError(f"{unmarked[0]} is not marked; write @recbench.hookimpl above it")
+    if not found:
+        raise RecbenchError("it implements no hook; mark one with @recbench.hookimpl")
+
 
 GROUP = "recbench"
+
+
 KINDS = ("datasets", "splitters", "models", "metrics", "tables")
 
 

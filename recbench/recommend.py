@@ -12,20 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .bench import Bench, keep_model
-from .checkpoint import fit, forget
-from .dataset import Dataset
-from .errors import RecbenchError, UsageError, said
-from .interactions import Array, Interactions
-from .model import Scorer, Storable
-from .plugins import Plugins, load_plugins
-from .progress import log
-from .referee import checked_lists, checked_scores
-from .result import Result
-from .rules import Rules
-from .spec import Spec
-from .store import Store
-from .worker import build
+from recbench.data.dataset import Dataset
+from recbench.data.interactions import Array, Interactions
+from recbench.errors import RecbenchError, UsageError, said
+from recbench.experiment import Bench, keep_model
+from recbench.models.answers import Rules, checked_lists, checked_scores
+from recbench.models.checkpoint import fit, forget
+from recbench.models.in_process import build
+from recbench.models.protocols import Scorer, Storable
+from recbench.plugins import Plugins, load_plugins
+from recbench.progress import log
+from recbench.results.result import Result
+from recbench.spec import Spec
+from recbench.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd

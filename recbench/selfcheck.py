@@ -13,22 +13,24 @@ from typing import Any
 
 import numpy as np
 
-from .dataset import Dataset
-from .hookspecs import hookimpl
-from .interactions import Array, Interactions
-from .load import load_dataset
-from .plugins import load_plugins
-from .result import Result
-from .run import run
-from .split import Split
-from .splitting import split_of
+from recbench.data.dataset import Dataset
+from recbench.data.interactions import Array, Interactions
+from recbench.data.load import load_dataset
+from recbench.data.split import Split, split_of
+from recbench.hookspecs import hookimpl
+from recbench.plugins import load_plugins
+from recbench.results.result import Result
+from recbench.run import run
 
 KS = (1, 5, 10)
+
 
 DRAWS = 20
 """How often targets are drawn for each row, if that makes no more than MOST scores."""
 
+
 MOST = 3 * 10**8
+
 
 LUCK = 1e-4
 """How likely it is that a right referee is found wrong by chance, for each number at most."""

@@ -19,17 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from .checkpoint import takes_checkpoint
-from .contract import check_metric
-from .errors import said
-from .explanation import asked_why
-from .interactions import Array, Interactions, offsets_of
-from .model import Explainer, Lister, Scorer, Storable
-from .referee import evaluate
-from .spec import parameters
-from .split import Split
+from recbench.data.interactions import Array, Interactions, offsets_of
+from recbench.data.split import Split
+from recbench.errors import said
+from recbench.evaluation.metrics import check_metric
+from recbench.evaluation.referee import evaluate
+from recbench.explain import asked_why
+from recbench.models.checkpoint import takes_checkpoint
+from recbench.models.protocols import Explainer, Lister, Scorer, Storable
+from recbench.spec import parameters
 
 __all__ = ["check_metric", "check_model", "check_splitter", "example"]
+
 
 RTOL, ATOL = 1e-3, 1e-4
 """How far two computations of the same score may differ: float32 sums in another order."""

@@ -9,22 +9,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .bench import Bench
-from .checkpoint import SUFFIX
-from .columns import read_bytes
-from .errors import RecbenchError, UsageError, said
-from .inside import Inside
-from .isolation import AVAILABLE, Isolation, Limits
-from .newest import newest
-from .plugins import Plugins, load_plugins
-from .progress import log
-from .recs import ELSEWHERE, judge_file, version_of
-from .result import Result, Value
-from .seal import opened
+from recbench.errors import RecbenchError, UsageError, said
+from recbench.evaluation.uncertainty import Value
+from recbench.experiment import Bench
+from recbench.external import ELSEWHERE, judge_file, version_of
+from recbench.isolation.runner import AVAILABLE, Isolation, Limits
+from recbench.models.checkpoint import SUFFIX
+from recbench.models.in_process import Inside
+from recbench.plugins import Plugins, load_plugins
+from recbench.progress import log
+from recbench.results.result import Result
+from recbench.store.format import opened, read_bytes
+from recbench.store.versions import newest
 
 EXACT = 1e-9
 """What a number may be off, in parts of itself if it is above 1, where the arithmetic is the same:
 sums in another order."""
+
 
 OURS = re.compile(r"-[0-9a-f]{8}\.json")
 

@@ -11,7 +11,7 @@ from conftest import plugin
 
 import recbench
 from recbench import Interactions, Split, Store, UsageError, load_plugins
-from recbench.candidates import draw_candidates, read_candidates
+from recbench.data.candidates import draw_candidates, read_candidates
 
 
 class Constant:

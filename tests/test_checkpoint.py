@@ -17,9 +17,9 @@ from conftest import plugin
 
 import recbench
 from recbench import RecbenchError, Results, Store, load_plugins
-from recbench.atomic import locked
-from recbench.checkpoint import takes_checkpoint
-from recbench.isolation import AVAILABLE
+from recbench.files import locked
+from recbench.isolation.runner import AVAILABLE
+from recbench.models.checkpoint import takes_checkpoint
 from recbench.verify import verify
 
 pytest.importorskip("fcntl", reason="kills and locks are those of POSIX")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from recbench import load_plugins
-from recbench.cli import main
+from recbench.cli.main import main
 
 
 def _recbench(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
@@ -201,7 +201,7 @@ def test_explain_prints_what_counted_and_draws_it(
         "i4"
     ] * 2
     assert Path("picture.svg").read_text().startswith("<?xml")
-    monkeypatch.setattr("recbench.explanation.heatmap", lambda *_, **__: 1 // 0)
+    monkeypatch.setattr("recbench.explain.heatmap", lambda *_, **__: 1 // 0)
     code, drawn, err = call(*asked, "--items", "i1, i4", "-o", "other.png")
     assert code == 1
     assert "a history typed by hand" in drawn
@@ -313,7 +313,7 @@ def test_table_leaves_other_protocols_out_and_says_so(
     call: Any, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("recbench.bench.PROTOCOL", 1)
+        patch.setattr("recbench.experiment.PROTOCOL", 1)
         call("run", "random", "popular", "--dataset", tiny)
     code, out, err = call("table")
     assert (code, out) == (1, "")

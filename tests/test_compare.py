@@ -10,7 +10,7 @@ from scipy import stats
 
 import recbench
 from recbench import Interactions, Store, UsageError, compare, load_plugins
-from recbench.cli import main
+from recbench.cli.main import main
 
 
 def _lists(path: str, ranks: list[int]) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from conftest import plugin
 
-import recbench.grid
-import recbench.listings
+import recbench.cli.listings
+import recbench.cli.text
 from recbench import (
     Dataset,
     Explanation,
@@ -21,8 +21,8 @@ from recbench import (
     load_plugins,
     recommend,
 )
-from recbench.heatmap import shortened
-from recbench.listings import explanation
+from recbench.cli.listings import explanation
+from recbench.explain import shortened
 
 FITS: list[str] = []
 
@@ -259,7 +259,7 @@ def test_the_picture_holds_the_columns_that_count_most_in_their_order(
         drawn.update(more, values=values, rows=rows, columns=columns)
         return b""
 
-    monkeypatch.setattr("recbench.explanation.heatmap", keep)
+    monkeypatch.setattr("recbench.explain.heatmap", keep)
     found = _explain("sums", "long", user="0", k=50)
     found.picture()
     assert drawn["values"].shape == (40, 25)

@@ -9,7 +9,7 @@ import pytest
 
 import recbench
 from recbench import RecbenchError, UsageError
-from recbench.cli import main
+from recbench.cli.main import main
 from recbench.export import export_split
 from recbench.spec import Spec
 

@@ -15,7 +15,7 @@ from recbench import hookspecs
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-SOURCES = sorted((ROOT / "recbench").glob("*.py")) + sorted((ROOT / "plugins").rglob("*.py"))
+SOURCES = sorted((ROOT / "recbench").rglob("*.py")) + sorted((ROOT / "plugins").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 SHIPPED = {path.name for path in (ROOT / "plugins").iterdir() if path.is_dir()}
 
@@ -46,7 +46,7 @@ def test_plugins_import_only_what_is_public(path: Path) -> None:
 
 
 def test_the_core_imports_no_plugin() -> None:
-    for path in (ROOT / "recbench").glob("*.py"):
+    for path in (ROOT / "recbench").rglob("*.py"):
         found = {name.partition(".")[0] for name in _imports(path)}
         assert not found & SHIPPED, f"{path.name} imports {found & SHIPPED}"
 
@@ -55,7 +55,7 @@ def test_the_core_imports_no_plugin() -> None:
 def test_every_file_has_one_idea(path: Path) -> None:
     text = path.read_text()
     assert ast.get_docstring(ast.parse(text)), "say what the file is for"
-    assert len(text.splitlines()) <= 250
+    assert len(text.splitlines()) <= 400
 
 
 def test_every_shipped_plugin_has_an_entry_point() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 import recbench
 from recbench import Store, UsageError
-from recbench.cli import main
-from recbench.inspection import inspect_user
+from recbench.cli.main import main
+from recbench.inspect_user import inspect_user
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from conftest import plugin
 
 import recbench
 from recbench import Result, load_plugins
-from recbench.isolation import AVAILABLE
-from recbench.printed import Printed
-from recbench.referee import evaluate
+from recbench.evaluation.referee import evaluate
+from recbench.isolation.runner import AVAILABLE
+from recbench.isolation.stdout import Printed
 
 HOSTILE = Path(__file__).parent / "hostile"
 sys.path.insert(0, str(HOSTILE))
@@ -212,7 +212,7 @@ def test_a_model_that_takes_all_memory_is_a_row(tiny: str, name: str) -> None:
 
 
 def test_a_keeper_that_is_stopped_is_given_up(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recbench.isolation.HANGS", 2.5)
+    monkeypatch.setattr("recbench.isolation.runner.HANGS", 2.5)
     _assert_says(_status(tiny, "stops-parent"), "killed the process that watches over it")
 
 

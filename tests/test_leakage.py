@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recbench import Interactions, RecbenchError, Split, load_dataset
-from recbench.leakage import Leakage, leakage, unjudged
+from recbench.data.leakage import Leakage, leakage, unjudged
 from recbench_splitters import LeaveLastBasket, LeaveLastOut, Temporal, Windows
 
 Event = tuple[int, int, int]  # user, item, time

@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recbench import Dataset, Interactions, RecbenchError, UsageError, load_dataset, load_plugins
-from recbench.dataset import ORDER_RULE
-from recbench.load import clean
-from recbench.ties import _order
+from recbench.data.clean import _order, clean
+from recbench.data.dataset import ORDER_RULE
 from recbench_splitters import LeaveLastOut
 
 

@@ -8,8 +8,8 @@ import pytest
 from conftest import plugin
 
 from recbench import Ranking, Value, load_plugins
-from recbench.measures import measured, nothing_measured, trusted_metrics
-from recbench.uncertainty import intervals, jackknife
+from recbench.evaluation.metrics import measured, nothing_measured, trusted_metrics
+from recbench.evaluation.uncertainty import intervals, jackknife
 
 RANDOM = np.random.default_rng(1)
 ROWS = 60

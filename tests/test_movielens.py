@@ -18,7 +18,7 @@ import pytest
 
 import recbench
 import recbench_movielens as plugin
-from recbench.dataset import factory_facts
+from recbench.data.dataset import factory_facts
 from recbench.spec import build
 from recbench_movielens import cache, download, layouts
 from recbench_movielens.download import Archive

@@ -6,7 +6,7 @@ from typing import Any
 from test_section import of
 
 from recbench import Result
-from recbench.newest import newest
+from recbench.store.versions import newest
 
 
 def _cell(model: str, seed: int | None, version: str, day: int, **more: Any) -> Result:

@@ -12,7 +12,8 @@ import pytest
 from conftest import plugin
 
 import recbench
-from recbench import Interactions, Store, load_plugins, provenance
+from recbench import Interactions, Store, load_plugins
+from recbench.store import provenance
 
 
 def _git(folder: Path, *args: str) -> str:

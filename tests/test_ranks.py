@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbench import Interactions, ranks
-from recbench.ranks import NotFinite, rank_pool, rank_scores
+from recbench import Interactions
+from recbench.evaluation import counting as ranks
+from recbench.evaluation.counting import NotFinite, rank_pool, rank_scores
 
 
 def _sequences(rows: list[list[int]], n_items: int) -> Interactions:

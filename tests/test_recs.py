@@ -10,7 +10,7 @@ from conftest import plugin
 
 import recbench
 from recbench import Interactions, Result, Store, UsageError, load_plugins
-from recbench.cli import main
+from recbench.cli.main import main
 from recbench.export import export_split
 
 

@@ -10,8 +10,8 @@ from conftest import plugin
 
 import recbench
 from recbench import Interactions, RecbenchError, Results, Store, UsageError, load_plugins
-from recbench.results import COLUMNS
-from recbench.run import split_names
+from recbench.data.split import split_names
+from recbench.results.results import COLUMNS
 from recbench_popular import Popular
 
 FITS: list[str] = []

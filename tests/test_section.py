@@ -11,10 +11,10 @@ import pytest
 from scipy import stats
 
 from recbench import Result, Results, Section, Value
-from recbench.columns import Column
-from recbench.result import Setting
-from recbench.results import COLUMNS
-from recbench.uncertainty import holm, summarise
+from recbench.data.interactions import Column
+from recbench.evaluation.uncertainty import holm, summarise
+from recbench.results.result import Setting
+from recbench.results.results import COLUMNS
 
 USERS = np.array([f"u{user:02}" for user in range(40)])
 RANDOM = np.random.default_rng(3)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import recbench
 from recbench import Ranking, Store, load_plugins
-from recbench.segments import by_segment, history_cuts, popularity_of
+from recbench.results.segments import by_segment, history_cuts, popularity_of
 from recbench_metrics import ndcg
 
 HEAD, MIDDLE, TAIL = range(3)

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import recbench
-from recbench import Interactions, Split, load_dataset, ranks, referee
-from recbench.cli import main
+from recbench import Interactions, Split, load_dataset
+from recbench.cli.main import main
+from recbench.evaluation import counting as ranks
+from recbench.evaluation import referee
 from recbench.selfcheck import Check, Oracle, Shuffled, _chance, _rooms, selfcheck
 
 SMALL = "synthetic:users=150,items=60,events=3000"

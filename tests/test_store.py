@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recbench import RecbenchError, Result, Store, atomic
-from recbench.result import Setting, Value, from_json, to_json
-from recbench.seal import sealed
+from recbench import RecbenchError, Result, Store
+from recbench import files as atomic
+from recbench.evaluation.uncertainty import Value
+from recbench.results.result import Setting, from_json, to_json
+from recbench.store.format import sealed
 
 fcntl = pytest.importorskip("fcntl", reason="locks and limits are those of POSIX")
 resource = pytest.importorskip("resource")
@@ -543,7 +545,7 @@ def test_a_result_of_another_version_is_left_out(
     store = Store(tmp_path)
     store.write(FAILED, {})
     later = {**to_json(FAILED), "feeling": "good"}
-    monkeypatch.setattr("recbench.seal.to_json", lambda _: later)
+    monkeypatch.setattr("recbench.store.format.to_json", lambda _: later)
     store.path(FAILED).write_bytes(sealed(FAILED))
     assert not store.all()
     assert "is of another version of recbench" in caplog.text

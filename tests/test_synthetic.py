@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import recbench
-from recbench.dataset import factory_facts
-from recbench.referee import evaluate
+from recbench.data.dataset import factory_facts
+from recbench.evaluation.referee import evaluate
 from recbench.spec import build
 from recbench_synthetic import recbench_datasets, synthetic
 

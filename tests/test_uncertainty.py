@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from recbench import uncertainty
-from recbench.uncertainty import holm, intervals, jackknife, paired, pvalues, summarise
+from recbench.evaluation import uncertainty
+from recbench.evaluation.uncertainty import holm, intervals, jackknife, paired, pvalues, summarise
 
 RANDOM = np.random.default_rng(7)
 SKEWED = RANDOM.exponential(size=(40, 3))

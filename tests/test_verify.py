@@ -13,8 +13,8 @@ from conftest import plugin
 
 import recbench
 from recbench import Interactions, Store, UsageError, load_plugins
-from recbench.cli import main
-from recbench.reports import verification
+from recbench.cli.main import main
+from recbench.cli.reports import verification
 from recbench.verify import EXACT, Number, verify
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from recbench import Interactions
-from recbench.isolation import AVAILABLE
-from recbench.wire import Broken, Gone, Shared, mapped, receive, send
+from recbench.isolation.runner import AVAILABLE
+from recbench.isolation.wire import Broken, Gone, Shared, mapped, receive, send
 
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="models have a process of their own on Linux")
 

@@ -1,0 +1,42 @@
+"""The command line: run it, and turn errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from recbench.cli.options import cli
+from recbench.errors import RecbenchError, UsageError, said
+from recbench.progress import log
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed work, 2 wrong use, 130 interrupted."""
+    from recbench.cli import commands  # noqa: F401  they add themselves to `cli`
+
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        code = cli.main(args, prog_name="recbench", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted. What was finished is stored; run it again to go on.", err=True)
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except Exception as error:
+        if log.isEnabledFor(logging.DEBUG):
+            log.exception("Traceback:")
+        known = isinstance(error, (RecbenchError, OSError))
+        hint = "" if known else " (not meant to happen; --debug shows where)"
+        click.echo(f"Error: {said(error)}{hint}", err=True)
+        code = 2 if isinstance(error, UsageError) else 1
+    sys.exit(code)

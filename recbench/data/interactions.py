@@ -1,0 +1,250 @@
+"""Data in memory, for every step: who consumed what, in which order."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Interactions:
+    """Sequences of items, stored column by column; every array is read-only.
+
+    users: (rows,) int32, whose sequence each row is; a splitter that cuts windows may repeat
+        a user, and -1 is somebody who is not in the training data.
+    items: (events,) int32 in [0, n_items), oldest first inside a sequence.
+    offsets: (rows + 1,) int64; row r is items[offsets[r]:offsets[r + 1]].
+    n_users, n_items: sizes of the whole dataset's numbering, not of this part of it.
+    times: (events,) int64 in seconds, or None.
+    ratings: (events,) float32, or None.
+
+    Raises ValueError where the arrays do not fit together.
+    """
+
+    users: Array
+    items: Array
+    offsets: Array
+    n_users: int
+    n_items: int
+    times: Array | None = None
+    ratings: Array | None = None
+
+    def __post_init__(self) -> None:
+        for name, dtype in (
+            ("users", np.int32),
+            ("items", np.int32),
+            ("offsets", np.int64),
+            ("times", np.int64),
+            ("ratings", np.float32),
+        ):
+            given = getattr(self, name)
+            if given is not None:
+                array = np.asarray(given, dtype=dtype).view()
+                if array.ndim != 1:
+                    raise ValueError(f"{name} must have one dimension, not {array.ndim}")
+                array.flags.writeable = False
+                object.__setattr__(self, name, array)
+        events = len(self.items)
+        if len(self.offsets) != len(self.users) + 1:
+            raise ValueError(f"{len(self.users)} users need {len(self.users) + 1} offsets")
+        if self.offsets[0] != 0 or self.offsets[-1] != events or (np.diff(self.offsets) < 0).any():
+            raise ValueError(f"offsets must rise from 0 to the number of events, {events}")
+        for name in ("times", "ratings"):
+            column = getattr(self, name)
+            if column is not None and len(column) != events:
+                raise ValueError(f"{len(column)} {name} for {events} items")
+        _check_range("items", self.items, 0, self.n_items)
+        _check_range("users", self.users, -1, self.n_users)
+
+    def __len__(self) -> int:
+        """The number of sequences (rows)."""
+        return len(self.users)
+
+    def __repr__(self) -> str:
+        return (
+            f"Interactions({len(self)} sequences, {self.n_events} events, "
+            f"{self.n_users} users, {self.n_items} items)"
+        )
+
+    @property
+    def n_events(self) -> int:
+        """The number of events over all sequences."""
+        return len(self.items)
+
+    @property
+    def lengths(self) -> Array:
+        """(rows,) int64: how many events each sequence has."""
+        return np.diff(self.offsets)
+
+    def pairs(self) -> Array:
+        """Every (row, item) there is, as row * n_items + item: (pairs,) int64, ascending."""
+        row = np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
+        pairs = np.sort(row * self.n_items + self.items)
+        return np.asarray(pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]])
+
+    def sequences(self) -> Iterator[Array]:
+        """Each row's items, oldest first, as a read-only view."""
+        for start, stop in zip(self.offsets[:-1], self.offsets[1:], strict=True):
+            yield self.items[start:stop]
+
+    def batches(self, rows: int) -> Iterator[Interactions]:
+        """Consecutive parts of at most `rows` sequences each, as views of the same memory."""
+        for start in range(0, len(self), rows):
+            stop = min(start + rows, len(self))
+            first, last = self.offsets[start], self.offsets[stop]
+            yield dataclasses.replace(
+                self,
+                users=self.users[start:stop],
+                offsets=self.offsets[start : stop + 1] - first,
+                **self._events(slice(first, last)),
+            )
+
+    def take(self, rows: npt.ArrayLike) -> Interactions:
+        """The sequences of the given rows, in the given order, as a copy."""
+        rows = np.asarray(rows, dtype=np.int64)
+        return self.cut(rows, self.offsets[rows], self.lengths[rows])
+
+    def cut(self, rows: Array, starts: Array, lengths: Array) -> Interactions:
+        """A row for each stretch of events, as a copy: windows, say.
+
+        rows: (stretches,) which row each is of. starts: its first event's place in `items`.
+        lengths: how many events it has.
+        """
+        return dataclasses.replace(
+            self,
+            users=self.users[rows],
+            offsets=offsets_of(lengths),
+            **self._events(slices(starts, lengths)),
+        )
+
+    def keep(self, events: Array) -> Interactions:
+        """The events where a (events,) bool mask is true; every row stays, if only an empty one."""
+        before = np.concatenate([[0], np.cumsum(events, dtype=np.int64)])
+        return dataclasses.replace(self, offsets=before[self.offsets], **self._events(events))
+
+    def _events(self, picked: Any) -> dict[str, Any]:
+        """The columns that have one entry an event, for the picked events."""
+        columns = {"items": self.items, "times": self.times, "ratings": self.ratings}
+        return {key: None if one is None else one[picked] for key, one in columns.items()}
+
+    @property
+    def popularity(self) -> Array:
+        """(n_items,) int64: how many events each item has."""
+        return np.bincount(self.items, minlength=self.n_items)
+
+    def fingerprint(self) -> str:
+        """sha256 (hex) of the content: equal for equal sequences, wherever they came from."""
+        digest = hashlib.sha256(f"{self.n_users} {self.n_items}".encode())
+        for name in ("users", "items", "offsets", "times", "ratings"):
+            column = getattr(self, name)
+            digest.update(name.encode())
+            if column is not None:
+                digest.update(np.ascontiguousarray(column).data)
+        return digest.hexdigest()
+
+    @classmethod
+    def from_log(
+        cls,
+        users: npt.ArrayLike,
+        items: npt.ArrayLike,
+        times: npt.ArrayLike | None = None,
+        ratings: npt.ArrayLike | None = None,
+        *,
+        n_users: int | None = None,
+        n_items: int | None = None,
+    ) -> Interactions:
+        """Sequences out of a log with a line an event, by recbench's order rule.
+
+        The rule: a stable sort by (user, time); equal times keep the order of the log's lines.
+
+        users, items: (events,) integers from 0.
+        times: (events,) seconds, whole or fractional; without times the log's order stands.
+        ratings: (events,) numbers.
+        n_users, n_items: sizes of the numbering; by default the highest number plus one.
+        """
+        users, items = np.asarray(users), np.asarray(items)
+        if not len(users) == len(items):
+            raise ValueError(f"{len(users)} users for {len(items)} items")
+        n_users = int(users.max(initial=-1)) + 1 if n_users is None else n_users
+        n_items = int(items.max(initial=-1)) + 1 if n_items is None else n_items
+        _check_range("users", users, 0, n_users)
+        order = _order(users, None if times is None else np.asarray(times))
+        counts = np.bincount(users, minlength=n_users)
+        present = np.flatnonzero(counts)
+        seconds = None if times is None else np.asarray(times)[order]
+        if seconds is not None and seconds.dtype.kind == "f":
+            seconds = np.floor(seconds)
+        return cls(
+            users=present,
+            items=items[order],
+            offsets=offsets_of(counts[present]),
+            n_users=n_users,
+            n_items=n_items,
+            times=seconds,
+            ratings=None if ratings is None else np.asarray(ratings)[order],
+        )
+
+
+def offsets_of(lengths: Array) -> Array:
+    """(rows + 1,) int64 offsets of rows of the given lengths."""
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+
+def slices(starts: Array, lengths: Array) -> Array:
+    """The positions starts[0], starts[0]+1, ... of every slice, one slice after the other."""
+    shifts = np.repeat(starts - offsets_of(lengths)[:-1], lengths)
+    return shifts + np.arange(len(shifts), dtype=np.int64)
+
+
+def _order(users: Array, times: Array | None) -> Array:
+    """The stable order by (user, time), skipping the sorts that the log already satisfies."""
+    order = np.arange(len(users))
+    joined = None if times is None else _joined(users, times)
+    if joined is not None:
+        users = joined
+    elif times is not None and (times[1:] < times[:-1]).any():
+        order = np.argsort(times, kind="stable")
+        users = users[order]
+    if (users[1:] < users[:-1]).any():
+        order = order[np.argsort(users, kind="stable")]
+    return order
+
+
+def _joined(users: Array, times: Array) -> Array | None:
+    """One int64 a row that orders as (user, time) does, where 63 bits have room for both.
+
+    One sort in place of two; and a log that is sorted by user, as most are, sorts in a tenth
+    of the time, because the stable sort merges what is in order already.
+    """
+    if not np.can_cast(times.dtype, np.int64) or not len(times):
+        return None
+    first, last = int(times.min()), int(times.max())
+    span = last - first + 1
+    if (int(users.max()) + 1) * span >= 2**63:
+        return None
+    joined: Array = users.astype(np.int64)
+    joined *= span
+    joined += times.astype(np.int64, copy=False) - first
+    return joined
+
+
+def _check_range(name: str, values: Array, low: int, high: int) -> None:
+    if len(values) and (values.min() < low or values.max() >= high):
+        wrong = values[(values < low) | (values >= high)][0]
+        raise ValueError(f"{name} must be in [{low}, {high}), found {wrong}")
+
+
+Column = Array | tuple[Array, Array]
+"""(rows,) numbers or strings; (rows, n) numbers; or (flat, offsets): row r has the numbers
+flat[offsets[r]:offsets[r + 1]], offsets being (rows + 1,) int64."""
+
+
+Columns = Mapping[str, Column]

@@ -1,0 +1,193 @@
+"""Steps 3 and 4, the process that models' processes are forked from.
+
+It has every plugin loaded, torch once a model has needed it, and never sees a dataset. Between it
+and each cell stands a keeper, which watches the cell and cleans up after it; a model that kills
+its parent kills only that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import importlib
+import json
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from recbench.isolation.processes import (
+    adopt_orphans,
+    blank_files,
+    descendants,
+    die_with_parent,
+    fork,
+    memory,
+    sweep,
+)
+from recbench.isolation.wire import Broken
+from recbench.isolation.worker import PATIENCE, serve
+from recbench.plugins import Plugins, load_plugins
+from recbench.progress import log
+
+POLL = 0.05
+"""Seconds between two looks at the memory of a cell."""
+
+
+LOST = 70
+"""Exit code of a cell that has nobody to talk to any more."""
+
+
+KILL, END = b"k", b"e"
+"""Words to a keeper: the cell is to be killed; or it should be ending by itself now."""
+
+
+def main(fd: int) -> None:
+    """Serve the other end of a socket, in a fresh interpreter, with what is installed."""
+    blank_files(but=fd)
+    sys.argv[:] = ["recbench"]
+    run(socket.socket(fileno=fd), load_plugins())
+
+
+def run(commands: socket.socket, plugins: Plugins) -> None:
+    """Fork a cell whenever asked to, one at a time, until the other end hangs up; then exit."""
+    with _to_the_end():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.set_wakeup_fd(-1)
+        adopt_orphans()
+        while True:
+            text, fds, _, _ = socket.recv_fds(commands, 1 << 16, 2)
+            if not text:
+                break
+            if text in (KILL, END):  # for a cell that has ended already
+                continue
+            asked = json.loads(text)
+            for name in asked.get("import", ()):
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name)
+            if fds:
+                _cell(commands, plugins, fds, asked["memory"])
+
+
+def _cell(commands: socket.socket, plugins: Plugins, fds: list[int], bound: int) -> None:
+    """Run one cell, below its keeper, to its end, and see that the end is reported."""
+    gc.freeze()  # what is here stays, and no cell needs to look through it
+    keeper = fork()
+    if keeper == 0:
+        _keep(commands, plugins, fds, bound)
+    for fd in fds:
+        os.close(fd)
+    _, status = os.waitpid(keeper, 0)
+    sweep(patience=0)
+    if status:
+        commands.sendall(json.dumps(report(reason="keeper")).encode())
+
+
+def report(
+    status: int = -signal.SIGKILL,
+    reason: str = "",
+    peak: int | None = None,
+    left: Sequence[str] = (),
+) -> dict[str, Any]:
+    """How a cell ended.
+
+    status: its exit code, or minus a signal. reason: why it was killed: `asked`, `memory` or, if
+    nobody is left who watched it, `keeper`. peak: bytes. left: processes that it left behind.
+    """
+    return {"status": status, "reason": reason, "peak": peak, "left": list(left)}
+
+
+def _keep(commands: socket.socket, plugins: Plugins, fds: list[int], bound: int) -> None:
+    """The keeper: fork the cell, watch it, say how it ended, and exit."""
+    with _to_the_end():
+        die_with_parent()
+        adopt_orphans()
+        child = fork()
+        if child == 0:
+            _become_cell(commands, plugins, *fds)
+        for fd in fds:
+            os.close(fd)
+        reason, peak = _watch(commands, child, bound)
+        _, status, usage = os.wait4(child, 0)
+        left = sweep(patience=0 if reason else PATIENCE)
+        peak = max(peak, usage.ru_maxrss * 1024)
+        told = report(os.waitstatus_to_exitcode(status), reason, peak, left)
+        commands.sendall(json.dumps(told).encode())
+
+
+def _watch(commands: socket.socket, child: int, bound: int) -> tuple[str, int]:
+    """Wait for the cell's end, or bring it about. Why, if so, and the most memory it had."""
+    ending = os.pidfd_open(child)
+    poll = select.poll()
+    poll.register(ending, select.POLLIN)
+    poll.register(commands, select.POLLIN)
+    peak, until = 0, float("inf")
+    while True:
+        ready = dict(poll.poll(POLL * 1000))
+        if ending in ready:
+            return "", peak
+        used = memory([child, *descendants(child)], bound)
+        peak = max(peak, used)
+        word = b""
+        if commands.fileno() in ready:
+            with contextlib.suppress(OSError):
+                word = commands.recv(16)
+            if word == END:
+                until = time.monotonic() + PATIENCE
+                continue
+        elif used <= bound and time.monotonic() < until:
+            continue
+        os.kill(child, signal.SIGKILL)
+        return "memory" if used > bound else "asked", peak
+
+
+def _become_cell(commands: socket.socket, plugins: Plugins, wire: int, output: int) -> None:
+    """The cell: put everything in its place, serve, and exit."""
+    with _to_the_end():
+        die_with_parent()
+        commands.close()
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for fd, place in ((nothing, 0), (output, 1), (output, 2)):
+            os.dup2(fd, place)
+        os.close(nothing)
+        os.close(output)
+        out, err = (
+            open(fd, "w", buffering=1, closefd=False, encoding="utf-8", errors="replace")  # noqa: SIM115
+            for fd in (1, 2)
+        )
+        sys.stdout, sys.stderr = out, err
+        if faulthandler.is_enabled():
+            faulthandler.enable(err)
+        log.handlers[:] = [logging.StreamHandler(err)]
+        log.propagate = False
+        with socket.socket(fileno=wire) as parent:
+            serve(parent, plugins)
+        for stream in (out, err):
+            with contextlib.suppress(Exception):
+                stream.flush()
+
+
+@contextlib.contextmanager
+def _to_the_end() -> Iterator[None]:
+    """What a process does until it exits, without a look back at what it was forked from."""
+    code = LOST
+    try:
+        yield
+        code = 0
+    except (OSError, Broken):  # nobody is left at the other end
+        log.debug("nobody listens any more", exc_info=True)
+    except BaseException:
+        log.exception("a process of recbench's own failed")
+    finally:
+        os._exit(code)

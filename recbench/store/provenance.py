@@ -1,0 +1,108 @@
+"""Step 6, result: what it takes to make a number again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from recbench.plugins import Offer
+
+ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+"""What a git hook sets, and what would make git look into another repository."""
+
+
+def provenance(offer: Offer | None) -> dict[str, Any]:
+    """Versions, commits, machine, threads and command, for a cell of this model, if it is one.
+
+    Keys: versions (python, recbench, numpy, torch, the plugin's), commits (of recbench and of the
+    plugin, with "+" where files were changed since; only for those that lie in a git repository),
+    machine (system, processor, cores, memory in bytes, gpu), threads, command.
+    """
+    versions = {"python": platform.python_version()}
+    for package in ("recbench", "numpy", "torch"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    folders = {"recbench": Path(__file__).parents[1]}
+    if offer is not None:
+        versions[f"plugin {offer.plugin}"] = offer.source_version()
+        if offer.folder is not None:
+            folders[f"plugin {offer.plugin}"] = offer.folder
+    commits = {name: _commit(folder) for name, folder in folders.items()}
+    return {
+        "versions": versions,
+        "commits": {name: commit for name, commit in commits.items() if commit},
+        "machine": _machine(),
+        "threads": threads(),
+        "command": shlex.join([*(Path(one).name for one in sys.argv[:1]), *sys.argv[1:]]),
+    }
+
+
+def threads() -> int:
+    """How many threads arithmetic may use."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return int(told) if told.isdigit() else cores or 1
+
+
+@cache
+def _machine() -> dict[str, Any]:
+    memory = None
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "system": f"{platform.system()} {platform.release()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory": memory,
+        "gpu": _gpu(),
+    }
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _gpu() -> str:
+    """What the driver says, without loading torch for it; "" where there is none."""
+    return _said("nvidia-smi", "--query-gpu=name", "--format=csv,noheader").partition("\n")[0]
+
+
+@cache
+def _commit(folder: Path) -> str:
+    """The commit of the repository that the folder's files are tracked in, or ""."""
+    if not _said("git", "-C", str(folder), "ls-files", "--", "*.py"):
+        return ""
+    changed = _said("git", "-C", str(folder), "status", "--porcelain", "--", str(folder))
+    return _said("git", "-C", str(folder), "rev-parse", "HEAD") + ("+" if changed else "")
+
+
+def _said(*command: str) -> str:
+    """What a command prints, "" where it cannot be run."""
+    mine = {key: value for key, value in os.environ.items() if key not in ELSEWHERE}
+    try:
+        done = subprocess.run(  # noqa: S603  fixed commands
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=5,
+            check=True,
+            env=mine,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
