@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
     options = parser.parse_args()
     data = LeaveLastOut().split(recbench.load_dataset(options.data).interactions).train
-    s = sized(Transformer().settings, data.n_events)
+    s = sized(Transformer().settings, data.n_interactions)
     torch.manual_seed(0)
     network = build(s, data.n_items, data.n_users, remember=False)
     draw = np.random.default_rng(0)

@@ -112,10 +112,10 @@ def large(path: Path, rows: int, runs: int) -> list[str]:
     """A log like MovieLens 32M, each run in a process of its own, for its peak of memory."""
     write_csv(path, rows)
     command = [sys.executable, __file__, "--measure", str(path)]
-    measured = [json.loads(subprocess.check_output(command)) for _ in range(runs)]  # noqa: S603
-    seconds = [one["seconds"] for one in measured]
+    measure_all = [json.loads(subprocess.check_output(command)) for _ in range(runs)]  # noqa: S603
+    seconds = [one["seconds"] for one in measure_all]
     size = path.stat().st_size / 1e6
-    peak = max(one["bytes"] for one in measured) / 1e9
+    peak = max(one["bytes"] for one in measure_all) / 1e9
     middle, slowest = statistics.median(seconds), max(seconds)
     return [
         f"| {rows:,} rows of CSV ({size:,.0f} MB) | seconds | slowest | peak memory |",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from recbench.errors import UsageError, near
+from recbench.errors import UsageError, suggest
 from recbench.evaluation.referee import PROTOCOL
 from recbench.evaluation.uncertainty import Paired, Value, paired
 from recbench.results.section import RANKED_BY, Row, Section
@@ -67,7 +67,7 @@ def compare(
         lacking = next((one for one in (a, b) if one not in names), None)
         hint = "but there is none, with values of single users, for what was asked"
         if lacking:
-            hint = f"{lacking!r} is not: {near(lacking, names)}"
+            hint = f"{lacking!r} is not: {suggest(lacking, names)}"
         left = "".join(f"; left out: {one}" for one in stored.left_out)
         raise UsageError(
             f"nothing to compare: {a} and {b} must both be stored under {results} with one "

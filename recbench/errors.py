@@ -17,7 +17,7 @@ class UsageError(RecbenchError):
     """Wrong use: an unknown name, option or path. The CLI exits with 2."""
 
 
-def near(wrong: str, known: Iterable[str]) -> str:
+def suggest(wrong: str, known: Iterable[str]) -> str:
     """A hint for a mistyped word: `did you mean 'x'?`, or the words there are."""
     words = sorted(known)
     close = difflib.get_close_matches(wrong, words, n=1, cutoff=0.5)
@@ -26,7 +26,7 @@ def near(wrong: str, known: Iterable[str]) -> str:
     return f"there is: {', '.join(words)}" if words else "there is none"
 
 
-def said(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """An exception in one line: its text, or its type where the text says nothing by itself."""
     try:
         text = " ".join(str(error).split())

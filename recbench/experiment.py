@@ -17,17 +17,17 @@ import numpy as np
 from recbench.data.candidates import draw_candidates
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Column
-from recbench.data.leakage import leakage, unjudged
+from recbench.data.leakage import leakage, n_unjudged_users
 from recbench.data.load import load_dataset
 from recbench.data.split import Split, split_of
-from recbench.errors import RecbenchError, said
-from recbench.evaluation.metrics import measured, nothing_measured, trusted_metrics
+from recbench.errors import RecbenchError, describe_error
+from recbench.evaluation.metrics import measure_all, no_values, valid_metrics
 from recbench.evaluation.ranking import Metric, Ranking
 from recbench.evaluation.referee import PROTOCOL, evaluate
 from recbench.plugins import Plugins
 from recbench.progress import log
 from recbench.results.result import Result, Setting
-from recbench.results.segments import popularity_of
+from recbench.results.segments import popularity_segment
 from recbench.spec import Spec, seed_of
 from recbench.store.provenance import provenance
 
@@ -35,7 +35,7 @@ Keep = Callable[[Result, Callable[[Path], None]], object]
 
 
 @dataclass(frozen=True, eq=False)
-class Bench:
+class Experiment:
     """A dataset, split and ready: what every model of a comparison is given.
 
     pool: (judged rows, n) the candidates where targets are not ranked among all items.
@@ -57,7 +57,7 @@ class Bench:
         split: str,
         data_dir: str | None = None,
         candidates: str | None = None,
-    ) -> Bench:
+    ) -> Experiment:
         """Load and split. Raises UsageError for wrong names and RecbenchError for broken data."""
         data = load_aloud(dataset, data_dir, plugins)
         return cls.of(plugins, data, split, candidates, dataset)
@@ -70,7 +70,7 @@ class Bench:
         split: str,
         candidates: str | None = None,
         typed: str = "",
-    ) -> Bench:
+    ) -> Experiment:
         """The same for a dataset that is loaded already; typed is what it was asked for by."""
         spec, parts = split_of(plugins, data, split)
         judged = parts.judged
@@ -83,7 +83,6 @@ class Bench:
         if candidates:
             how, pool = draw_candidates(candidates, parts, data.repeats == "first")
         users = parts.history.users[judged]
-        leaks = leakage(data.interactions, parts)
         setting = Setting(
             dataset=data.name,
             dataset_sha256=data.fingerprint(),
@@ -93,9 +92,9 @@ class Bench:
             repeats=data.repeats,
             n_users=data.interactions.n_users,
             n_items=data.interactions.n_items,
-            n_events=data.interactions.n_events,
-            users=len(np.unique(users[users >= 0])) + int(np.count_nonzero(users < 0)),
-            rows=len(judged),
+            n_interactions=data.interactions.n_interactions,
+            n_judged_users=len(np.unique(users[users >= 0])) + int(np.count_nonzero(users < 0)),
+            n_cases=len(judged),
             order=data.order,
             source=data.source,
             licence=data.licence,
@@ -103,17 +102,15 @@ class Bench:
             notes=(*data.notes, *parts.notes),
             candidates=how,
             candidates_sha256="" if pool is None else hashlib.sha256(pool.tobytes()).hexdigest(),
-            unjudged=unjudged(data.interactions, parts),
-            targets=leaks.targets,
-            later=leaks.later,
-            tied=leaks.tied,
+            n_unjudged_users=n_unjudged_users(data.interactions, parts),
+            **dataclasses.asdict(leakage(data.interactions, parts)),
         )
         return cls(plugins, data, parts, setting, pool, typed)
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
         """Every metric that keeps the contract; what is left out is said once."""
-        return trusted_metrics(self.plugins)
+        return valid_metrics(self.plugins)
 
     @property
     def users(self) -> Array:
@@ -127,7 +124,7 @@ class Bench:
     def cell(self, model: str, seed: int) -> Result:
         """The identity of a cell, before anything is known of it."""
         spec = Spec.parse(model)
-        if self.plugins.lost(spec.name):
+        if self.plugins.why_missing(spec.name):
             return self.blank(str(spec), "", "", None)
         offer = self.plugins.check("models", spec)
         own = seed_of(offer.factory, spec, seed)
@@ -135,7 +132,13 @@ class Bench:
 
     def blank(self, model: str, version: str, plugin: str, seed: int | None) -> Result:
         """A cell of this comparison without any number."""
-        identity = (*map(str, self.setting.same), self.setting.repeats, model, version, seed)
+        identity = (
+            *map(str, self.setting.comparison_key),
+            self.setting.repeats,
+            model,
+            version,
+            seed,
+        )
         return Result(
             key=hashlib.sha256(json.dumps(identity).encode()).hexdigest(),
             model=model,
@@ -181,10 +184,10 @@ class Bench:
                     keep_model(cell, keep, model.save)
         except (Exception, SystemExit) as error:
             log.debug("%s failed", cell.model, exc_info=True)
-            reason = said(error)
+            reason = describe_error(error)
             if not reason.startswith(name):
                 reason = f"{name}: {reason}"
-            nothing = nothing_measured(self.metrics, ks)
+            nothing = no_values(self.metrics, ks)
             return self.finished(cell, status=f"failed: {reason}", values=nothing), {}
         known = {"depth": verdict.depth, "score_seconds": verdict.score_seconds}
         return self.measure(cell, verdict.ranking, ks, **known, **dataclasses.asdict(costs))
@@ -193,7 +196,7 @@ class Bench:
         self, cell: Result, ranking: Ranking, ks: Sequence[int], **known: Any
     ) -> tuple[Result, dict[str, Column]]:
         """The result that a ranking amounts to, and its columns for the store."""
-        values, columns = measured(self.metrics, ranking, ks, self.users, cell.values)
+        values, columns = measure_all(self.metrics, ranking, ks, self.users, cell.values)
         rows: dict[str, Column] = {"user": self.users, **self.facts, **ranking.columns(), **columns}
         values = {**cell.values, **values}
         return self.finished(cell, status="ok", values=values, **known), rows
@@ -205,8 +208,8 @@ class Bench:
     @property
     def facts(self) -> dict[str, Column]:
         """Columns for segments: how long each history is, how popular each target."""
-        targets, offsets = self.split.wanted
-        segment = popularity_of(self.split.train.popularity, targets)
+        targets, offsets = self.split.judged_targets
+        segment = popularity_segment(self.split.train.popularity, targets)
         return {
             "history": self.split.history.lengths[self.split.judged],
             "segment": segment if self.split.offsets is None else (segment, offsets),
@@ -235,4 +238,4 @@ def keep_model(cell: Result, keep: Keep, save: Callable[[Path], None]) -> None:
     try:
         keep(cell, save)
     except Exception as error:  # its numbers are still worth having
-        log.warning("%s: could not be saved (%s)", cell.model, said(error))
+        log.warning("%s: could not be saved (%s)", cell.model, describe_error(error))

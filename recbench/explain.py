@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recbench.data.interactions import Array, Interactions
-from recbench.errors import RecbenchError, UsageError, said
+from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.files import put
-from recbench.models.answers import Rules, call
+from recbench.models.answers import AnswerCheck, call
 from recbench.models.protocols import Explainer
 from recbench.plugins import Plugins
 from recbench.recommend import Query, Recommendation
@@ -141,11 +141,11 @@ def explain(
         fitted, origin = query.fitted(device, results, able)
         found = query.recommendation(fitted, origin)
         user_ids = found.dataset.user_ids
-        weights = asked_why(fitted, query.history, found.items, query.name, user_ids)
+        weights = checked_explanation(fitted, query.history, found.items, query.name, user_ids)
         return Explanation(found, weights, _method(fitted), query.cell.model)
 
 
-def asked_why(
+def checked_explanation(
     model: Explainer,
     history: Interactions,
     items: Array,
@@ -156,21 +156,21 @@ def asked_why(
 
     Raises RecbenchError that names the model and the rule that its answer breaks.
     """
-    rules = Rules(name, history, user_ids)
-    shape = len(items), history.n_events
+    rules = AnswerCheck(name, history, user_ids)
+    shape = len(items), history.n_interactions
     if not len(items):
         return np.zeros(shape)
     try:
         answer = call("explain", model.explain, history, items.copy())
     except RecbenchError as error:
-        raise rules.broken(said(error)) from error
+        raise rules.broken(describe_error(error)) from error
     weights = rules.array(answer, "explain", "fiu", shape).astype(np.float64)
     bad = np.argwhere(~np.isfinite(weights))
     if len(bad):
         item, event = bad[0]
         raise rules.broken(
             f"explain gave {weights[item, event]} for item number {items[item]} and event "
-            f"{event + 1} of {history.n_events}"
+            f"{event + 1} of {history.n_interactions}"
         )
     return weights
 

@@ -83,15 +83,15 @@ def _columns(data: Dataset, part: Interactions, rows: Array) -> dict[str, Array]
 
 def _targets(data: Dataset, split: Split) -> dict[str, Array]:
     """The columns of a line a target."""
-    items, offsets = split.wanted
+    items, offsets = split.judged_targets
     rows = np.repeat(split.judged, np.diff(offsets))
     columns = {
         "row": rows,
         "user": _outside(data.user_ids, split.history.users[rows]),
         "item": np.asarray(data.item_ids)[items],
     }
-    if split.wanted_times is not None:
-        columns["time"] = split.wanted_times
+    if split.judged_target_times is not None:
+        columns["time"] = split.judged_target_times
     return columns
 
 

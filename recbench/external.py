@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from recbench.data.interactions import Array, Column
-from recbench.errors import RecbenchError, UsageError, said
-from recbench.evaluation.metrics import nothing_measured
+from recbench.errors import RecbenchError, UsageError, describe_error
+from recbench.evaluation.metrics import no_values
 from recbench.evaluation.ranking import Ranking
 from recbench.evaluation.referee import LISTED
-from recbench.experiment import Bench
+from recbench.experiment import Experiment
 from recbench.external_file import Lines, read_lines
 from recbench.plugins import Plugins
 from recbench.progress import log
@@ -40,7 +40,7 @@ def check_name(plugins: Plugins, name: str) -> None:
 
 
 def judge_file(
-    bench: Bench, name: str, path: Path, ks: Sequence[int]
+    experiment: Experiment, name: str, path: Path, ks: Sequence[int]
 ) -> tuple[Result, dict[str, Column]]:
     """The result of a file with a line for each recommended item, and its columns for the store.
 
@@ -49,18 +49,20 @@ def judge_file(
     are masked by the referee, lists must leave seen items out. What is not in the file counts as
     below all that is, a judged user without any line as not served.
     """
-    cell = bench.blank(name, "", ELSEWHERE, None)
+    cell = experiment.blank(name, "", ELSEWHERE, None)
     rows: dict[str, Column] = {}
     try:
         data = _content(path)
-        cell = bench.blank(name, version_of(data), ELSEWHERE, None)
-        ranking, depth = _rank(bench, name, read_lines(bench, path, data), max(ks))
+        cell = experiment.blank(name, version_of(data), ELSEWHERE, None)
+        ranking, depth = _rank(experiment, name, read_lines(experiment, path, data), max(ks))
     except Exception as error:
         log.debug("%s failed", name, exc_info=True)
-        nothing = nothing_measured(bench.metrics, ks)
-        done = bench.finished(cell, status=f"failed: {name}: {said(error)}", values=nothing)
+        nothing = no_values(experiment.metrics, ks)
+        done = experiment.finished(
+            cell, status=f"failed: {name}: {describe_error(error)}", values=nothing
+        )
     else:
-        done, rows = bench.measure(cell, ranking, ks, depth=depth)
+        done, rows = experiment.measure(cell, ranking, ks, depth=depth)
     return dataclasses.replace(done, provenance={**done.provenance, "file": str(path)}), rows
 
 
@@ -76,12 +78,16 @@ def _content(path: Path) -> bytes:
         raise RecbenchError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _rank(bench: Bench, name: str, lines: Lines, most: int) -> tuple[Ranking, int]:
+def _rank(experiment: Experiment, name: str, lines: Lines, most: int) -> tuple[Ranking, int]:
     """Where the targets are among what is listed, and up to which k that is known."""
-    if bench.pool is not None:
+    if experiment.pool is not None:
         raise RecbenchError("--candidates needs a model that can be asked; leave it out")
-    split, n_items, n_rows = bench.split, bench.setting.n_items, len(bench.split.judged)
-    targets, offsets = split.wanted
+    split, n_items, n_rows = (
+        experiment.split,
+        experiment.setting.n_items,
+        len(experiment.split.judged),
+    )
+    targets, offsets = split.judged_targets
     wanted = np.repeat(np.arange(n_rows), np.diff(offsets)) * np.int64(n_items) + targets
     keys = lines.row * np.int64(n_items) + lines.item
     order = np.arange(len(keys))
@@ -91,13 +97,15 @@ def _rank(bench: Bench, name: str, lines: Lines, most: int) -> tuple[Ranking, in
     twice = np.flatnonzero(keys[1:] == keys[:-1])
     if len(twice):
         first, second = order[twice[0]], order[twice[0] + 1]
-        raise _wrong(bench, lines, second, f"is listed twice, first at {lines.where(int(first))}")
-    seen = _seen(bench, wanted)
+        raise _wrong(
+            experiment, lines, second, f"is listed twice, first at {lines.where(int(first))}"
+        )
+    seen = _seen(experiment, wanted)
     masked = np.zeros(len(keys), dtype=bool)
     place, there = _find(keys, seen)
     masked[place[there]] = True
     if lines.ranked and masked.any():
-        raise _wrong(bench, lines, order[masked].min(), "is listed, but was seen already")
+        raise _wrong(experiment, lines, order[masked].min(), "is listed, but was seen already")
     order, keys = order[~masked], keys[~masked]
     row, value = lines.row[order], lines.value[order] * (1 if lines.ranked else -1)
     best = np.lexsort((value, row))  # equal scores stay in order of item numbers
@@ -108,7 +116,7 @@ def _rank(bench: Bench, name: str, lines: Lines, most: int) -> tuple[Ranking, in
         same = np.flatnonzero(~new)[0]
         first, second = sorted(order[best[same - 1 : same + 1]])
         rank = f"has the rank {lines.value[second]:g}, as at {lines.where(int(first))}"
-        raise _wrong(bench, lines, second, rank)
+        raise _wrong(experiment, lines, second, rank)
     lengths = np.bincount(row, minlength=n_rows)
     room = n_items - np.bincount(seen // n_items, minlength=n_rows)
     _check_length(name, lengths, room, most)
@@ -127,14 +135,14 @@ def _rank(bench: Bench, name: str, lines: Lines, most: int) -> tuple[Ranking, in
     above[there] = groups[group] - start[wanted[there] // n_items]
     tied[there] = groups[group + 1] - groups[group]
     ranking = Ranking(above, tied, None if split.offsets is None else offsets, lists)
-    return bench.ranking(ranking), n_items if (lengths >= room).all() else int(lengths.max())
+    return experiment.ranking(ranking), n_items if (lengths >= room).all() else int(lengths.max())
 
 
-def _seen(bench: Bench, wanted: Array) -> Array:
+def _seen(experiment: Experiment, wanted: Array) -> Array:
     """Every (judged row, item), as row * n_items + item, that may not be recommended, in order."""
-    if bench.setting.repeats != "first":
+    if experiment.setting.repeats != "first":
         return np.empty(0, dtype=np.int64)
-    seen = bench.split.history.take(bench.split.judged).pairs()
+    seen = experiment.split.history.take(experiment.split.judged).pairs()
     place, there = _find(seen, wanted)
     return np.delete(seen, place[there])
 
@@ -168,8 +176,8 @@ def _check_length(name: str, lengths: Array, room: Array, most: int) -> None:
         )
 
 
-def _wrong(bench: Bench, lines: Lines, line: int, what: str) -> RecbenchError:
-    item = bench.dataset.item_ids[lines.item[line]]
+def _wrong(experiment: Experiment, lines: Lines, line: int, what: str) -> RecbenchError:
+    item = experiment.dataset.item_ids[lines.item[line]]
     return RecbenchError(
-        f"{lines.where(int(line))}: item {item} of user {bench.users[lines.row[line]]} {what}"
+        f"{lines.where(int(line))}: item {item} of user {experiment.users[lines.row[line]]} {what}"
     )

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from recbench.data.interactions import Array
-from recbench.errors import RecbenchError, said
-from recbench.experiment import Bench
+from recbench.errors import RecbenchError, describe_error
+from recbench.experiment import Experiment
 from recbench.progress import log
 
 NAMES = {
@@ -45,7 +45,7 @@ class Lines:
     where: Callable[[int], str]
 
 
-def read_lines(bench: Bench, path: Path, data: bytes) -> Lines:
+def read_lines(experiment: Experiment, path: Path, data: bytes) -> Lines:
     """The lines of a file's content that concern judged rows, in the file's order.
 
     Raises RecbenchError, naming file and line, for whatever is wrong with it.
@@ -56,15 +56,15 @@ def read_lines(bench: Bench, path: Path, data: bytes) -> Lines:
         raise
     except Exception as error:
         raise RecbenchError(
-            f"{path} cannot be read as CSV or Parquet ({said(error)[:200]}); {WANTED}"
+            f"{path} cannot be read as CSV or Parquet ({describe_error(error)[:200]}); {WANTED}"
         ) from error
-    rows = _rows(bench, file)
+    rows = _rows(experiment, file)
     concerns = np.flatnonzero(rows >= 0)
     if not len(concerns):
-        raise RecbenchError(f"{path} has no line for any judged user of {bench.dataset.name}")
+        raise RecbenchError(f"{path} has no line for any judged user of {experiment.dataset.name}")
     if len(concerns) < len(rows):
         log.info("%s: %d lines are of users who are not judged", path, len(rows) - len(concerns))
-    items = file.numbers("item", bench.dataset.item_ids, bench.dataset.name)
+    items = file.numbers("item", experiment.dataset.item_ids, experiment.dataset.name)
     kind = "rank" if file.has("rank") else "score"
     values = file.values(kind)
     bad = np.flatnonzero(~np.isfinite(values[concerns]))
@@ -77,15 +77,15 @@ def read_lines(bench: Bench, path: Path, data: bytes) -> Lines:
     return Lines(*columns, kind == "rank", lambda line: file.where(int(concerns[line])))
 
 
-def _rows(bench: Bench, file: File) -> Array:
+def _rows(experiment: Experiment, file: File) -> Array:
     """(lines,) which judged row each line is for, -1 where its user is not judged."""
-    judged = bench.split.judged
-    place = np.full(len(bench.split.history), -1)
+    judged = experiment.split.judged
+    place = np.full(len(experiment.split.history), -1)
     place[judged] = np.arange(len(judged))
-    users = bench.split.history.users
+    users = experiment.split.history.users
     of_line = None
     if file.has("user"):
-        of_line = file.numbers("user", bench.dataset.user_ids, bench.dataset.name)
+        of_line = file.numbers("user", experiment.dataset.user_ids, experiment.dataset.name)
     if file.has("row"):
         given = file.values("row")
         bad = np.flatnonzero(~np.isin(given, np.arange(len(place))))
@@ -107,10 +107,10 @@ def _rows(bench: Bench, file: File) -> Array:
     of_judged = users[judged]
     if len(np.unique(of_judged)) < len(of_judged):
         raise RecbenchError(
-            f"{file.path}: under {bench.setting.split} a user has several rows; add a column `row` "
-            "with the row that recbench export-split gives each history"
+            f"{file.path}: under {experiment.setting.split} a user has several rows; add a column "
+            "`row` with the row that recbench export-split gives each history"
         )
-    place = np.full(bench.setting.n_users, -1)
+    place = np.full(experiment.setting.n_users, -1)
     known = of_judged >= 0
     place[of_judged[known]] = np.flatnonzero(known)
     return np.asarray(place[of_line])

@@ -93,14 +93,14 @@ def sweep(folder: Path) -> None:
     """Remove, or put back, what killed writers left. What cannot be removed stays."""
     for left in folder.glob(f"{_PASSING}*"):
         with contextlib.suppress(OSError):
-            if aged(left):
+            if is_stale(left):
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
     for left in folder.glob(f"{_REPLACED}*.model"):
         with contextlib.suppress(OSError), locked(folder):
             _put_back(left)
 
 
-def aged(path: Path) -> bool:
+def is_stale(path: Path) -> bool:
     """Whether nobody can be at it any more. Raises OSError."""
     return time.time() - path.stat().st_mtime > DAY
 

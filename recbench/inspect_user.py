@@ -11,7 +11,7 @@ from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array
 from recbench.errors import UsageError
 from recbench.evaluation.ranking import Ranking
-from recbench.experiment import Bench
+from recbench.experiment import Experiment
 from recbench.plugins import Plugins, load_plugins
 from recbench.results.result import Result
 from recbench.results.results import Results
@@ -20,7 +20,7 @@ from recbench.store.store import Store
 
 
 @dataclass(frozen=True)
-class Opinion:
+class StoredRanking:
     """What a stored model made of one row.
 
     above, tied: as in `Ranking`, for each target. best: its first items, best first.
@@ -33,7 +33,7 @@ class Opinion:
 
 
 @dataclass(frozen=True)
-class Inspection:
+class UserInspection:
     """One judged row of a user: item numbers of its history, oldest first, and of its targets."""
 
     dataset: Dataset
@@ -41,7 +41,7 @@ class Inspection:
     user: str
     history: Array
     targets: Array
-    opinions: list[Opinion]
+    opinions: list[StoredRanking]
 
 
 def inspect_user(
@@ -53,7 +53,7 @@ def inspect_user(
     results: str | Path = "results",
     data_dir: str | None = None,
     plugins: Plugins | None = None,
-) -> list[Inspection]:
+) -> list[UserInspection]:
     """Each judged row of a user, best models first; the models are those that are stored.
 
     user: an outside id. k: how many items of each list, at most as many as were kept.
@@ -64,26 +64,30 @@ def inspect_user(
         raise UsageError(f"k must be a whole number from 1, not {k}")
     plugins = plugins or load_plugins()
     plugins.check("splitters", Spec.parse(split))
-    bench = Bench.prepare(plugins, str(dataset), split, data_dir)
-    number = bench.dataset.user(str(user))
-    judged = bench.split.judged
-    rows = np.flatnonzero(bench.split.history.users[judged] == number)
+    experiment = Experiment.prepare(plugins, str(dataset), split, data_dir)
+    number = experiment.dataset.user(str(user))
+    judged = experiment.split.judged
+    rows = np.flatnonzero(experiment.split.history.users[judged] == number)
     if not len(rows):
         raise UsageError(
-            f"user {user} is not judged under {bench.setting.split}: the sequence is too short, "
-            "or another part of it is held out"
+            f"user {user} is not judged under {experiment.setting.split}: the sequence is too "
+            "short, or another part of it is held out"
         )
     store = Store(results)
-    mine = [one for one in store.all() if one.ok and one.setting.same == bench.setting.same]
+    mine = [
+        one
+        for one in store.all()
+        if one.ok and one.setting.comparison_key == experiment.setting.comparison_key
+    ]
     best = [one for section in Results(mine, store.per_user).sections() for one in section.results]
     rankings = [(one, store.ranking(one)) for one in best]
-    targets, offsets = bench.split.wanted
+    targets, offsets = experiment.split.judged_targets
     return [
-        Inspection(
-            dataset=bench.dataset,
-            title=f"{bench.setting.dataset}, {bench.setting.split}",
+        UserInspection(
+            dataset=experiment.dataset,
+            title=f"{experiment.setting.dataset}, {experiment.setting.split}",
             user=str(user),
-            history=bench.split.history.take(judged[[row]]).items,
+            history=experiment.split.history.take(judged[[row]]).items,
             targets=targets[offsets[row] : offsets[row + 1]],
             opinions=[_opinion(one, ranking.take(np.array([row])), k) for one, ranking in rankings],
         )
@@ -91,7 +95,7 @@ def inspect_user(
     ]
 
 
-def _opinion(result: Result, row: Ranking, k: int) -> Opinion:
+def _opinion(result: Result, row: Ranking, k: int) -> StoredRanking:
     lists = np.empty((1, 0), dtype=np.int32) if row.lists is None else row.lists
     best = lists[0, :k]
-    return Opinion(result, row.above, row.tied, best[best >= 0])
+    return StoredRanking(result, row.above, row.tied, best[best >= 0])

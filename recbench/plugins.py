@@ -19,7 +19,7 @@ from typing import Any
 import pluggy
 
 from recbench import hookspecs
-from recbench.errors import RecbenchError, UsageError, near, said
+from recbench.errors import RecbenchError, UsageError, describe_error, suggest
 from recbench.progress import log
 from recbench.spec import Spec, read_options, unwrapped
 
@@ -27,7 +27,7 @@ _KNOWN = {name for name in vars(hookspecs) if name.startswith("recbench_")}
 
 
 @contextlib.contextmanager
-def outliving() -> Iterator[None]:
+def refuse_hard_exits() -> Iterator[None]:
     """Meanwhile os._exit and os.abort, which nothing can catch, raise RecbenchError instead."""
     real: dict[str, Callable[..., Any]] = {"_exit": os._exit, "abort": os.abort}
     importing = True
@@ -55,7 +55,7 @@ def check_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:
     found = [name for name in dir(plugin) if manager.parse_hookimpl_opts(plugin, name) is not None]
     for name in found:
         if name not in _KNOWN:
-            raise RecbenchError(f"there is no hook {name}; {near(name, _KNOWN)}")
+            raise RecbenchError(f"there is no hook {name}; {suggest(name, _KNOWN)}")
     unmarked = sorted(name for name in dir(plugin) if name in _KNOWN and name not in found)
     if unmarked:
         raise RecbenchError(f"{unmarked[0]} is not marked; write @recbench.hookimpl above it")
@@ -102,7 +102,7 @@ class Offer:
             raise
         except BaseException as error:
             raise RecbenchError(
-                f"{self.what} (plugin {self.plugin}) failed: {said(error)}"
+                f"{self.what} (plugin {self.plugin}) failed: {describe_error(error)}"
             ) from error
 
     def source_version(self) -> str:
@@ -161,7 +161,7 @@ class Plugins:
         info = self.infos[name] = PluginInfo(name, version)
         plugin = None
         try:
-            with outliving():
+            with refuse_hard_exits():
                 plugin = load()
                 check_hooks(self.manager, plugin)
                 self.manager.register(plugin, name)
@@ -169,7 +169,7 @@ class Plugins:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            info.broken = said(error)
+            info.broken = describe_error(error)
             if plugin is not None and self.manager.has_plugin(name):
                 self.manager.unregister(name=name)
             return
@@ -218,9 +218,9 @@ class Plugins:
             raise UsageError(f"{what} {name!r} is claimed by {claims}; uninstall one of them")
         broken = ", ".join(info.name for info in self.broken)
         more = f". Broken, so perhaps there: {broken} (see: recbench plugins)" if broken else ""
-        raise UsageError(f"no {what} {name!r}; {near(name, self._offers[kind])}{more}")
+        raise UsageError(f"no {what} {name!r}; {suggest(name, self._offers[kind])}{more}")
 
-    def lost(self, model: str) -> str:
+    def why_missing(self, model: str) -> str:
         """Why there is no such model, where a broken plugin must have had it; "" otherwise.
 
         That is one of a like name, or any, where the name is like that of no other model.
@@ -252,14 +252,16 @@ class Plugins:
             if len(self._offers["metrics"][offer.name]) == 1
         }  # a name that two plugins claim is refused by `find`, and measured by neither
 
-    def tell(self, result: Any) -> None:
+    def notify(self, result: Any) -> None:
         """Fire `recbench_run_finished`; a listener that fails is said and passed over."""
         for listener in self.manager.hook.recbench_run_finished.get_hookimpls():
             try:
                 listener.function(**dict.fromkeys(listener.argnames, result))
             except (Exception, SystemExit) as error:
                 log.warning(
-                    "plugin %s: recbench_run_finished: %s", listener.plugin_name, said(error)
+                    "plugin %s: recbench_run_finished: %s",
+                    listener.plugin_name,
+                    describe_error(error),
                 )
 
 

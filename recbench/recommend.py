@@ -14,9 +14,9 @@ import numpy as np
 
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
-from recbench.errors import RecbenchError, UsageError, said
-from recbench.experiment import Bench, keep_model
-from recbench.models.answers import Rules, checked_lists, checked_scores
+from recbench.errors import RecbenchError, UsageError, describe_error
+from recbench.experiment import Experiment, keep_model
+from recbench.models.answers import AnswerCheck, checked_lists, checked_scores
 from recbench.models.checkpoint import fit, forget
 from recbench.models.in_process import build
 from recbench.models.protocols import Scorer, Storable
@@ -103,7 +103,7 @@ class Query:
     who: the person, for people to read. history: one row, never empty. k: how many items.
     """
 
-    bench: Bench
+    experiment: Experiment
     cell: Result
     who: str
     history: Interactions
@@ -133,10 +133,10 @@ class Query:
             raise UsageError(f"k must be a whole number from 1, not {k}")
         plugins = plugins or load_plugins()
         plugins.check("models", Spec.parse(model))
-        bench = Bench.prepare(plugins, dataset, split, data_dir)
-        history = _history(bench.dataset, user, items)
+        experiment = Experiment.prepare(plugins, dataset, split, data_dir)
+        history = _history(experiment.dataset, user, items)
         who = f"user {user}" if items is None else "a history typed by hand"
-        return cls(bench, bench.cell(model, seed), who, history, k)
+        return cls(experiment, experiment.cell(model, seed), who, history, k)
 
     @property
     def name(self) -> str:
@@ -151,7 +151,7 @@ class Query:
         except RecbenchError:
             raise
         except (Exception, SystemExit) as error:
-            raise RecbenchError(f"{self.name} failed: {said(error)}") from error
+            raise RecbenchError(f"{self.name} failed: {describe_error(error)}") from error
 
     def fitted(
         self,
@@ -163,26 +163,26 @@ class Query:
 
         able: is shown the model before anything long is done, and raises if it is of no use.
         """
-        bench, cell = self.bench, self.cell
+        experiment, cell = self.experiment, self.cell
         store = None if results is None else Store(results)
         of = f"{cell.model} on {cell.setting.dataset}, {cell.setting.split}"
         filled = {"seed": cell.seed, "device": device}
-        model = build(bench.plugins, cell.model, filled)
+        model = build(experiment.plugins, cell.model, filled)
         able(model)
         if store is not None and store.model_folder(cell).is_dir():
             try:
                 return model.load(store.model_folder(cell)), f"the stored model {of}"
             except Exception as error:  # a damaged model costs time, not the answer
-                why = said(error)
+                why = describe_error(error)
                 log.warning("the stored model cannot be read (%s); it is trained again", why)
-            model = build(bench.plugins, cell.model, filled)
+            model = build(experiment.plugins, cell.model, filled)
         log.info("no stored model: training %s", of)
         place = None if store is None else store.checkpoint(cell)
         began = time.perf_counter()
         try:
-            fit(model, bench.split.train, place)
+            fit(model, experiment.split.train, place)
         except RecbenchError as error:
-            raise RecbenchError(f"{self.name} failed: {said(error)}") from error
+            raise RecbenchError(f"{self.name} failed: {describe_error(error)}") from error
         seconds = time.perf_counter() - began
         if store is not None and isinstance(model, Storable):
             keep_model(cell, store.write_model, model.save)
@@ -192,10 +192,10 @@ class Query:
 
     def recommendation(self, model: Any, origin: str) -> Recommendation:
         """What a fitted model recommends."""
-        leave_out = self.bench.setting.repeats == "first"
+        leave_out = self.experiment.setting.repeats == "first"
         best, scores = _best(model, self.history, self.k, leave_out, self.cell.model)
         return Recommendation(
-            self.bench.dataset, self.who, self.history.items, best, scores, origin
+            self.experiment.dataset, self.who, self.history.items, best, scores, origin
         )
 
 
@@ -224,7 +224,7 @@ def _best(
 ) -> tuple[Array, Array | None]:
     """The k best items and their scores; equal scores go by item number."""
     k = min(k, history.n_items)
-    rules = Rules(name, history, None)
+    rules = AnswerCheck(name, history, None)
     if not isinstance(model, Scorer):
         listed = checked_lists(model.recommend(history, k), k, leave_out, rules)[0]
         return listed[listed >= 0], None

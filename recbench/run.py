@@ -12,13 +12,13 @@ from recbench.data.candidates import read_candidates
 from recbench.data.interactions import Array, Column
 from recbench.data.load import find_dataset
 from recbench.data.split import split_names
-from recbench.errors import RecbenchError, UsageError, said
-from recbench.evaluation.metrics import nothing_measured
-from recbench.experiment import Bench, load_aloud
+from recbench.errors import RecbenchError, UsageError, describe_error
+from recbench.evaluation.metrics import no_values
+from recbench.experiment import Experiment, load_aloud
 from recbench.external import check_name, judge_file
-from recbench.isolation.runner import AVAILABLE, Isolation, Limits
+from recbench.isolation.runner import AVAILABLE, IsolatedHost, Limits
 from recbench.models.checkpoint import forget, holds_something
-from recbench.models.in_process import Inside
+from recbench.models.in_process import InProcessHost
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
 from recbench.results.result import Result, Setting
@@ -35,7 +35,7 @@ class Work:
     columns: by key, what is known of each judged row. unstored: what could not be stored.
     """
 
-    bench: Bench
+    experiment: Experiment
     store: Store | None
     home: Any
     ks: Sequence[int]
@@ -50,17 +50,17 @@ class Work:
         if kept is not None:
             log.info("%s: stored already, not run again (--force runs it)", _called(cell))
             return self._asked(kept)
-        lost = self.bench.plugins.lost(Spec.parse(cell.model).name)
+        lost = self.experiment.plugins.why_missing(Spec.parse(cell.model).name)
         if lost:
-            nothing = nothing_measured(self.bench.metrics, self.ks)
-            failed = self.bench.finished(cell, status=f"failed: {lost}", values=nothing)
+            nothing = no_values(self.experiment.metrics, self.ks)
+            failed = self.experiment.finished(cell, status=f"failed: {lost}", values=nothing)
             return self._done(failed, {})
-        log.info("%s: fitting on %s", _called(cell), self.bench.setting.dataset)
+        log.info("%s: fitting on %s", _called(cell), self.experiment.setting.dataset)
         keep = None if self.store is None else self.store.write_model
         place = None if self.store is None else self.store.checkpoint(cell)
         if self.force and place is not None and not forget(place):
             place = None  # another run is training with it
-        result, rows = self.bench.judge(cell, self.ks, self.device, self.home, keep, place)
+        result, rows = self.experiment.judge(cell, self.ks, self.device, self.home, keep, place)
         result = self._done(result, rows)
         if place is not None and not holds_something(place):
             forget(place)
@@ -73,7 +73,7 @@ class Work:
 
     def recs(self, name: str, path: str | Path) -> Result:
         """The result of lists or scores that were made elsewhere."""
-        return self._done(*judge_file(self.bench, name, Path(path), self.ks))
+        return self._done(*judge_file(self.experiment, name, Path(path), self.ks))
 
     def _done(self, result: Result, rows: Mapping[str, Column]) -> Result:
         if not result.ok:
@@ -81,7 +81,7 @@ class Work:
         if self.store is not None:
             result = self._store(self.store, result, rows)
         self.columns[result.key] = rows
-        self.bench.plugins.tell(result)
+        self.experiment.plugins.notify(result)
         return self._asked(result)
 
     def _asked(self, result: Result) -> Result:
@@ -101,7 +101,7 @@ class Work:
         try:
             return store.write(result, rows)
         except RecbenchError as error:
-            log.error("%s: NOT STORED, %s", _called(result), said(error))
+            log.error("%s: NOT STORED, %s", _called(result), describe_error(error))
             self.unstored.append(result)
             return result
 
@@ -112,8 +112,8 @@ class Work:
             return None
         if kept.depth < max(self.ks) and kept.depth < kept.setting.n_items:
             return None
-        ranking = self.bench.ranking(self.store.ranking(kept))
-        again, rows = self.bench.measure(kept, ranking, self.ks)
+        ranking = self.experiment.ranking(self.store.ranking(kept))
+        again, rows = self.experiment.measure(kept, ranking, self.ks)
         self.columns[kept.key] = {**self.store.per_user(kept), **rows}
         if repr(self._asked(again).values) == repr(self._asked(kept).values):
             return kept
@@ -179,25 +179,25 @@ def run(
     sample = None if candidates is None else str(candidates)
     _check(plugins, specs, recs or {}, dataset, splits, ks, seeds, metrics, sample)
     store = None if results is None else Store(results).ready()
-    home: Isolation | Inside
+    home: IsolatedHost | InProcessHost
     if in_process or not AVAILABLE:
         if not in_process or timeout is not None or memory is not None:
             log.warning("models run inside this process: nothing bounds their time and memory")
-        home = Inside(plugins)
+        home = InProcessHost(plugins)
     else:
-        home = Isolation(plugins, Limits(timeout, None if memory is None else memory * 2**20))
+        home = IsolatedHost(plugins, Limits(timeout, None if memory is None else memory * 2**20))
     with home:
         _check_options(home, plugins, specs, seeds[0], device)
         data = load_aloud(dataset, data_dir, plugins)
         found: list[Result] = []
         columns: dict[str, Mapping[str, Column]] = {}
         unstored: list[Result] = []
-        benches = [Bench.of(plugins, data, one, sample, dataset) for one in splits]
-        for bench in benches:
-            if store is not None and bench.pool is not None:
-                _store_candidates(store, bench.setting, bench.pool)
-            work = Work(bench, store, home, ks, device, force)
-            found += [work.model(cell) for cell in _cells(bench, specs, seeds)]
+        experiments = [Experiment.of(plugins, data, one, sample, dataset) for one in splits]
+        for experiment in experiments:
+            if store is not None and experiment.pool is not None:
+                _store_candidates(store, experiment.setting, experiment.pool)
+            work = Work(experiment, store, home, ks, device, force)
+            found += [work.model(cell) for cell in _cells(experiment, specs, seeds)]
             found += [work.recs(name, path) for name, path in (recs or {}).items()]
             columns |= work.columns
             unstored += work.unstored
@@ -233,7 +233,7 @@ def _check(
     if candidates is not None:
         read_candidates(candidates)
     for spec in map(Spec.parse, specs):
-        if not plugins.lost(spec.name):
+        if not plugins.why_missing(spec.name):
             plugins.check("models", spec)
     for split in splits:
         plugins.check("splitters", Spec.parse(split))
@@ -247,7 +247,7 @@ def _check_options(
 ) -> None:
     """Raise UsageError for options that a model's factory refuses; whatever else is a row later."""
     for spec in specs:
-        if plugins.lost(Spec.parse(spec).name):
+        if plugins.why_missing(Spec.parse(spec).name):
             continue
         try:
             with home.cell(spec, {"seed": seed, "device": device}):
@@ -255,21 +255,21 @@ def _check_options(
         except UsageError:
             raise
         except RecbenchError as error:
-            log.debug("%s will fail: %s", spec, said(error))
+            log.debug("%s will fail: %s", spec, describe_error(error))
 
 
 def _store_candidates(store: Store, setting: Setting, pool: Array) -> None:
     try:
         store.write_candidates(setting, pool)
     except RecbenchError as error:  # they can be drawn again
-        log.error("candidates: NOT STORED, %s", said(error))
+        log.error("candidates: NOT STORED, %s", describe_error(error))
 
 
-def _cells(bench: Bench, specs: Sequence[str], seeds: Sequence[int]) -> list[Result]:
+def _cells(experiment: Experiment, specs: Sequence[str], seeds: Sequence[int]) -> list[Result]:
     """A cell for each model and seed; one only for a model that takes no seed."""
     cells = {}
     for spec in specs:
         for seed in seeds:
-            cell = bench.cell(spec, seed)
+            cell = experiment.cell(spec, seed)
             cells[cell.key] = cell
     return list(cells.values())

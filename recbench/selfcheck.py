@@ -38,11 +38,11 @@ LUCK = 1e-4
 
 @dataclass(frozen=True)
 class Check:
-    """One number that was known beforehand. wanted, got: for people."""
+    """One number that was known beforehand. expected, actual: for people."""
 
     name: str
-    wanted: str
-    got: str
+    expected: str
+    actual: str
     holds: bool
 
 
@@ -173,14 +173,14 @@ def _hook(name: str, given: dict[str, Any]) -> Any:
 
 def _targets(split: Split) -> Iterator[Array]:
     """The targets of each judged row."""
-    items, offsets = split.wanted
+    items, offsets = split.judged_targets
     return (items[a:b] for a, b in itertools.pairwise(offsets))
 
 
 def _any_seen(split: Split) -> bool:
     """Whether some row must find what it has had; it then is no ground for a check."""
-    row = np.repeat(np.arange(len(split.judged)), np.diff(split.wanted[1]))
-    wanted = row * split.train.n_items + split.wanted[0]
+    row = np.repeat(np.arange(len(split.judged)), np.diff(split.judged_targets[1]))
+    wanted = row * split.train.n_items + split.judged_targets[0]
     return bool(np.isin(wanted, split.history.take(split.judged).pairs()).any())
 
 
@@ -212,7 +212,7 @@ def _chance(rooms: Counter[tuple[int, int]], metric: str, k: int) -> tuple[float
 
 def _most(split: Split, metric: str, k: int) -> float:
     """What nobody can exceed: 1, but for recall where a row has more targets than k."""
-    counts = np.diff(split.wanted[1])
+    counts = np.diff(split.judged_targets[1])
     return 1.0 if metric == "ndcg" else float((np.minimum(counts, k) / counts).mean())
 
 
@@ -226,7 +226,7 @@ def _equal(name: str, got: Result, metric: str, k: int, wanted: float) -> Check:
 
 def _near(name: str, got: Result, k: int, chance: float, variance: float) -> Check:
     """By Bernstein's inequality: it needs no normal distribution, which a few hits do not have."""
-    value, rows = got.value("ndcg", k), got.setting.rows
+    value, rows = got.value("ndcg", k), got.setting.n_cases
     luck = math.log(2 / LUCK)
     bound = math.sqrt(2 * variance * luck) + luck / (3 * rows)
     text = f"{value.mean:.4f}" if got.ok else got.status

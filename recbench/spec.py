@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recbench.errors import UsageError, near
+from recbench.errors import UsageError, suggest
 
 _OPTIONS = re.compile(r"(?P<name>.*?):(?P<options>[A-Za-z_]\w*=.*)", re.DOTALL)
 
@@ -93,7 +93,7 @@ def read_options(
         elif not known:
             raise UsageError(f"{what} has no options, so {key}={text} means nothing; leave it out")
         else:
-            raise UsageError(f"{what} has no option {key!r}; {near(key, known)}")
+            raise UsageError(f"{what} has no option {key!r}; {suggest(key, known)}")
     missing = [
         key
         for key, one in inspect.signature(factory).parameters.items()
@@ -145,7 +145,7 @@ def _read(what: str, text: str, kind: Any) -> Any:
         for choice in choices:
             if str(choice) == text:
                 return choice
-        raise UsageError(f"{what}={text} is not a choice; {near(text, map(str, choices))}")
+        raise UsageError(f"{what}={text} is not a choice; {suggest(text, map(str, choices))}")
     if origin in (typing.Union, types.UnionType):
         if type(None) in choices and text.lower() == "none":
             return None

@@ -21,10 +21,10 @@ import numpy as np
 
 from recbench.data.interactions import Array, Interactions, offsets_of
 from recbench.data.split import Split
-from recbench.errors import said
+from recbench.errors import describe_error
 from recbench.evaluation.metrics import check_metric
 from recbench.evaluation.referee import evaluate
-from recbench.explain import asked_why
+from recbench.explain import checked_explanation
 from recbench.models.checkpoint import takes_checkpoint
 from recbench.models.protocols import Explainer, Lister, Scorer, Storable
 from recbench.spec import parameters
@@ -91,7 +91,7 @@ def check_splitter(factory: Callable[..., Any], **options: Any) -> None:
     for name, part in (("train", split.train), ("history", split.history)):
         assert part.n_items == log.n_items, f"{name} must keep the numbering of items"
         assert part.n_users == log.n_users, f"{name} must keep the numbering of users"
-    wanted, offsets = split.wanted
+    wanted, offsets = split.judged_targets
     histories = split.history.take(split.judged).sequences()
     for nth, (row, items) in enumerate(zip(split.judged, histories, strict=True)):
         targets = wanted[offsets[nth] : offsets[nth + 1]]
@@ -99,7 +99,7 @@ def check_splitter(factory: Callable[..., Any], **options: Any) -> None:
 
 
 def _all_but_last(log: Interactions) -> Array:
-    kept = np.ones(log.n_events, dtype=bool)
+    kept = np.ones(log.n_interactions, dtype=bool)
     kept[log.offsets[1:] - 1] = False
     return kept
 
@@ -144,12 +144,14 @@ def _check_explaining(model: Explainer, train: Interactions) -> None:
     items = np.arange(train.n_items)[::-1]  # also those of the history, and what nobody consumed
     for history in (*train.take([0, 1]).batches(1), *_odd(train).batches(1)):
         before = history.fingerprint()
-        together = asked_why(model, history, items)
+        together = checked_explanation(model, history, items)
         assert history.fingerprint() == before, "explain must leave the history as it was"
-        assert _near(together, asked_why(model, history, items)), (
+        assert _near(together, checked_explanation(model, history, items)), (
             "explain must answer the same question in the same way"
         )
-        alone = [asked_why(model, history, items[[nth]])[0] for nth in range(0, len(items), 7)]
+        alone = [
+            checked_explanation(model, history, items[[nth]])[0] for nth in range(0, len(items), 7)
+        ]
         assert _near(together[::7], np.array(alone)), (
             "what explain says of an item must not depend on the items beside it"
         )
@@ -171,7 +173,7 @@ def _check_rows_alone(model: Scorer, history: Interactions) -> None:
 def _same(one: Any, other: Any, history: Interactions) -> bool:
     if isinstance(one, Explainer):
         asked = history.take([0]), np.arange(5)
-        if not _near(asked_why(one, *asked), asked_why(other, *asked)):
+        if not _near(checked_explanation(one, *asked), checked_explanation(other, *asked)):
             return False
     if isinstance(one, Scorer):
         scores = np.asarray(one.score(history)), np.asarray(other.score(history))
@@ -205,5 +207,5 @@ def _check_checkpoint(
             try:
                 again = _fitted(factory, options, train, checkpoint=where)
             except Exception as error:
-                raise AssertionError(f"{rule}; it raised {said(error)}") from error
+                raise AssertionError(f"{rule}; it raised {describe_error(error)}") from error
             assert _same(model, again, train), rule

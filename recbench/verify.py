@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recbench.errors import RecbenchError, UsageError, said
+from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.evaluation.uncertainty import Value
-from recbench.experiment import Bench
+from recbench.experiment import Experiment
 from recbench.external import ELSEWHERE, judge_file, version_of
-from recbench.isolation.runner import AVAILABLE, Isolation, Limits
+from recbench.isolation.runner import AVAILABLE, IsolatedHost, Limits
 from recbench.models.checkpoint import SUFFIX
-from recbench.models.in_process import Inside
+from recbench.models.in_process import InProcessHost
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
 from recbench.results.result import Result
-from recbench.store.format import opened, read_bytes
+from recbench.store.format import decode_result, read_bytes
 from recbench.store.versions import newest
 
 EXACT = 1e-9
@@ -100,25 +100,25 @@ def verify(
         raise UsageError(f"bound must be a number from 0, not {bound}")
     plugins = plugins or load_plugins()
     cells = _newest(paths)
-    home: Any = Isolation(plugins, Limits()) if AVAILABLE else Inside(plugins)
-    benches: dict[Any, Bench | str] = {}
+    home: Any = IsolatedHost(plugins, Limits()) if AVAILABLE else InProcessHost(plugins)
+    experiments: dict[Any, Experiment | str] = {}
     found = []
     with home:
         for path, cell in cells:
             if isinstance(cell, str):
                 found.append(Verified(path, None, reason=cell))
                 continue
-            if cell.setting.same not in benches:
-                benches[cell.setting.same] = _bench(plugins, cell, dataset, data_dir)
-            bench = benches[cell.setting.same]
-            if isinstance(bench, str):
-                found.append(Verified(path, cell, reason=bench))
+            if cell.setting.comparison_key not in experiments:
+                experiments[cell.setting.comparison_key] = _bench(plugins, cell, dataset, data_dir)
+            experiment = experiments[cell.setting.comparison_key]
+            if isinstance(experiment, str):
+                found.append(Verified(path, cell, reason=experiment))
                 continue
             log.info("%s on %s: again", cell.model, cell.setting.dataset)
             try:
-                again = _again(bench, cell, home, device)
+                again = _again(experiment, cell, home, device)
             except RecbenchError as error:
-                found.append(Verified(path, cell, reason=said(error)))
+                found.append(Verified(path, cell, reason=describe_error(error)))
                 continue
             found.append(_compared(path, cell, again, bound))
     return found
@@ -154,30 +154,30 @@ def _found(paths: Sequence[str | Path]) -> Iterator[tuple[Path, Result | str]]:
             if any(one.suffix in (".model", SUFFIX) for one in path.relative_to(given).parents):
                 continue
             try:
-                cell = opened(path, path.read_bytes())
+                cell = decode_result(path, path.read_bytes())
                 if cell.ok:
                     read_bytes(path.with_name(cell.per_user[0] or "rows"), cell.per_user[1])
             except (RecbenchError, OSError) as error:
                 if given.is_dir() and not OURS.search(path.name):
                     log.info("passed over, no result of recbench: %s", path)
                 else:
-                    yield path, said(error)
+                    yield path, describe_error(error)
             else:
                 yield path, cell
 
 
 def _bench(
     plugins: Plugins, cell: Result, dataset: str | None, data_dir: str | None
-) -> Bench | str:
+) -> Experiment | str:
     """The data and split of a cell, or why they cannot be had."""
     of = cell.setting
     text = dataset or cell.provenance.get("dataset") or of.dataset
     try:
-        bench = Bench.prepare(plugins, text, of.split, data_dir, of.candidates or None)
+        experiment = Experiment.prepare(plugins, text, of.split, data_dir, of.candidates or None)
     except RecbenchError as error:
         hint = "" if dataset else " (--dataset says where the data are now)"
-        return f"{said(error)}{hint}"
-    now = bench.setting
+        return f"{describe_error(error)}{hint}"
+    now = experiment.setting
     if now.protocol != of.protocol:
         return f"judged by rules of version {of.protocol}, and they are at {now.protocol} now"
     for what in ("dataset", "split", "candidates"):
@@ -186,10 +186,10 @@ def _bench(
                 what, f"what {of.split} makes of {text}"
             )
             return f"{name} is not what it was when this was judged"
-    return bench
+    return experiment
 
 
-def _again(bench: Bench, cell: Result, home: Any, device: str) -> Result:
+def _again(experiment: Experiment, cell: Result, home: Any, device: str) -> Result:
     """The cell run again. Raises RecbenchError where it cannot be, or fails."""
     ks = sorted(cell.ks)
     if cell.plugin == ELSEWHERE:
@@ -199,9 +199,9 @@ def _again(bench: Bench, cell: Result, home: Any, device: str) -> Result:
                 f"its file, {path}, is gone or another by now; judge what there is with "
                 f"recbench run --recs"
             )
-        now, _ = judge_file(bench, cell.model, path, ks)
+        now, _ = judge_file(experiment, cell.model, path, ks)
     else:
-        now, _ = bench.judge(bench.cell(cell.model, cell.seed or 0), ks, device, home)
+        now, _ = experiment.judge(experiment.cell(cell.model, cell.seed or 0), ks, device, home)
     if not now.ok:
         raise RecbenchError(now.status)
     return now

@@ -2,15 +2,12 @@
 
 import logging
 import os
-import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-import recbench
 from recbench.progress import log
 
 
@@ -63,20 +60,3 @@ def busy(tmp_path: Path) -> str:
     path = tmp_path / "busy.csv"
     path.write_text("user,item,time,rating\n" + "\n".join(lines) + "\n")
     return str(path)
-
-
-def plugin(**hooks: Any) -> types.SimpleNamespace:
-    """A plugin object out of what its hooks return: `plugin(models={"mine": Mine})`."""
-    made = types.SimpleNamespace()
-    for kind, given in hooks.items():
-        setattr(made, f"recbench_{kind}", recbench.hookimpl(_no_arguments(given)))
-    return made
-
-
-def _no_arguments(given: Any) -> Callable[[], Any]:
-    def hook() -> Any:
-        if isinstance(given, BaseException):
-            raise given
-        return given
-
-    return hook

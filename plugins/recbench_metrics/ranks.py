@@ -29,7 +29,7 @@ def ndcg(ranking: recbench.Ranking, k: int) -> Values:
     a sum over targets; scikit-learn's `ndcg_score` gives the same.
     """
     gains = 1 / np.log2(np.arange(2, k + 2))
-    ideal: Values = np.cumsum(gains)[np.minimum(ranking.targets, k) - 1]
+    ideal: Values = np.cumsum(gains)[np.minimum(ranking.n_targets, k) - 1]
     return ranking.expectation(gains) / ideal
 
 
@@ -40,7 +40,7 @@ def recall(ranking: recbench.Ranking, k: int) -> Values:
     all n targets, so that it stays below 1 where k < n. Ties: the expected number, a sum over
     targets.
     """
-    return ranking.expectation(np.ones(k)) / ranking.targets
+    return ranking.expectation(np.ones(k)) / ranking.n_targets
 
 
 def hit(ranking: recbench.Ranking, k: int) -> Values:
@@ -80,7 +80,7 @@ def average_precision(ranking: recbench.Ranking, k: int) -> Values:
         within = place <= np.minimum(k - g, t)
         values[part] = (precision * within).sum(axis=1) * size[part] / tied[part]
     total = np.bincount(blocks.rows, weights=values, minlength=len(ranking))
-    return total / np.minimum(ranking.targets, k)
+    return total / np.minimum(ranking.n_targets, k)
 
 
 def _of_the_first(ranking: recbench.Ranking, gains: Values) -> Values:

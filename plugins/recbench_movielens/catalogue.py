@@ -75,7 +75,7 @@ class MovieLens:
 
     def _differences(self, dataset: recbench.Dataset, layout: Layout) -> tuple[str, ...]:
         """Notes on how a file that somebody put there differs from the published one."""
-        ratings, published = dataset.interactions.n_events, self.counts[2]
+        ratings, published = dataset.interactions.n_interactions, self.counts[2]
         if layout.sha256 and dataset.sha256 != layout.sha256:
             return (f"{layout.ratings} differs from the published file and is used as it is.",)
         if not self.changes and ratings != published:

@@ -59,7 +59,7 @@ class Rules:
     ) -> npt.NDArray[np.float32]:
         """Exact: a score is a sum over the history, and each event is shown with its part of it."""
         self._check(history)
-        parts = np.zeros((len(items), history.n_events), dtype=np.float32)
+        parts = np.zeros((len(items), history.n_interactions), dtype=np.float32)
         latest = history.items[-self.length :]
         weight = self.decay ** np.arange(len(latest))[::-1]
         if len(latest):

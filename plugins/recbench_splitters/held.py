@@ -11,7 +11,7 @@ import recbench
 def distinct(rows: recbench.Interactions) -> recbench.Interactions:
     """Each row's items once, at the first event with the item."""
     row = np.repeat(np.arange(len(rows), dtype=np.int64), rows.lengths)
-    first = np.zeros(rows.n_events, dtype=bool)
+    first = np.zeros(rows.n_interactions, dtype=bool)
     first[np.unique(row * rows.n_items + rows.items, return_index=True)[1]] = True
     return rows.keep(first)
 

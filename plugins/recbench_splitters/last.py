@@ -16,7 +16,7 @@ class LeaveLastOut:
     def split(self, interactions: recbench.Interactions) -> recbench.Split:
         judged = interactions.lengths >= 2
         last = interactions.offsets[1:] - 1
-        known = np.ones(interactions.n_events, dtype=bool)
+        known = np.ones(interactions.n_interactions, dtype=bool)
         known[last[judged]] = False
         train = interactions.keep(known)
         targets = np.full(len(interactions), -1, dtype=np.int32)

@@ -40,7 +40,7 @@ class Windows:
             )
         train, test = np.sort(drawn[n_test:]), windows.take(np.sort(drawn[:n_test]))
         last = test.offsets[1:] - 1
-        known = np.ones(test.n_events, dtype=bool)
+        known = np.ones(test.n_interactions, dtype=bool)
         known[last] = False
         short = (interactions.lengths > 0) & (interactions.lengths < self.length)
         whole = (interactions.lengths >= self.length) & ~np.isin(interactions.users, test.users)

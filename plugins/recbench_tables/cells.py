@@ -52,7 +52,7 @@ def numbers(section: recbench.Section, metric: str) -> Table:
 
 def costs(section: recbench.Section) -> Table:
     """What each model took."""
-    rows, judged = section.rows, section.setting.rows
+    rows, judged = section.rows, section.setting.n_cases
     seconds = [row.cost("score_seconds") / judged * 1000 for row in rows]
     return [
         Column.of("fit s", [_short(row.cost("fit_seconds")) for row in rows]),

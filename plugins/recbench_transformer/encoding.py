@@ -48,7 +48,7 @@ def slopes(
     history: one row. An event's embedding is multiplied by 1, and the score is differentiated by
     that number: the gradient times the embedding. Events before the latest `length` have 0.
     """
-    found = np.zeros((len(items), history.n_events), dtype=np.float32)
+    found = np.zeros((len(items), history.n_interactions), dtype=np.float32)
     seen = torch.from_numpy(history.items[-length:].astype(np.int64))
     if not len(seen):
         return found

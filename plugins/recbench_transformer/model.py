@@ -127,7 +127,7 @@ class Transformer:
             self.rules_ = self._rules(warm.window_of(train)).fit(train)
         for epoch in training.epochs(
             train,
-            sized(self.settings, train.n_events),
+            sized(self.settings, train.n_interactions),
             negatives=self.negatives,
             seed=self.seed,
             device=device.choose(self.device),

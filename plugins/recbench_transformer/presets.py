@@ -62,14 +62,14 @@ class Settings:
         return self.dropout or 0.0
 
 
-def sized(s: Settings, n_events: int) -> Settings:
+def sized(s: Settings, n_interactions: int) -> Settings:
     """The settings with what goes by the data's size: small data are told apart by heart.
 
     dropout: 0.2 up to 300,000 events, 0.1 above.
     batch: as many positions as make 64 batches an epoch, but at least 2,048 and at most 8,192.
     """
-    dropout = (0.2 if n_events <= 300_000 else 0.1) if s.dropout is None else s.dropout
-    batch = min(8192, max(2048, n_events // 64)) if s.batch is None else s.batch
+    dropout = (0.2 if n_interactions <= 300_000 else 0.1) if s.dropout is None else s.dropout
+    batch = min(8192, max(2048, n_interactions // 64)) if s.batch is None else s.batch
     return dataclasses.replace(s, dropout=dropout, batch=batch)
 
 

@@ -72,7 +72,7 @@ def epochs(
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         network = build(s, data.n_items, data.n_users, remember=remember).to(device)
-        masked = len(data.pairs()) == data.n_events  # nothing is consumed twice
+        masked = len(data.pairs()) == data.n_interactions  # nothing is consumed twice
         training = Training(network, s, negatives, draw, masked=masked)
         if not training.restore(kept.read(checkpoint)):
             counts = np.bincount(rest.items, minlength=rest.n_items)

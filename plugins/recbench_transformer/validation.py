@@ -32,7 +32,7 @@ def hold_out(
     able = np.flatnonzero(data.lengths >= 3)
     most = len(able) // (2 if s.held == "last" else 10)
     rows = np.sort(draw.choice(able, min(s.held_out, most), replace=False))
-    known = np.ones(data.n_events, dtype=bool)
+    known = np.ones(data.n_interactions, dtype=bool)
     for row in rows:
         stop = data.offsets[row + 1]
         known[stop - 1 if s.held == "last" else data.offsets[row] : stop] = False
@@ -47,7 +47,7 @@ def validate(
 
     masked: whether what a row has seen is not ranked, as where nothing is consumed twice.
     """
-    known = np.ones(held.n_events, dtype=bool)
+    known = np.ones(held.n_interactions, dtype=bool)
     known[held.offsets[1:] - 1] = False
     history = held.keep(known)
     hidden = latest(network, history, s.length)

@@ -18,7 +18,7 @@ def window_of(data: recbench.Interactions) -> int:
     """Steps within which items are counted together: the widest that keeps to `PAIRS`."""
     if data.n_items**2 <= PAIRS:
         return WINDOW
-    return max(1, min(WINDOW, PAIRS // max(1, data.n_events)))
+    return max(1, min(WINDOW, PAIRS // max(1, data.n_interactions)))
 
 
 def embeddings(data: recbench.Interactions, dim: int, seed: int) -> Tensor:

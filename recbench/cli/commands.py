@@ -12,7 +12,7 @@ import click
 from recbench.cli import listings, reports
 from recbench.cli.options import Answer, Numbers, cli, options
 from recbench.compare import compare
-from recbench.errors import RecbenchError, UsageError, said
+from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.evaluation.referee import PROTOCOL
 from recbench.explain import explain, picture_form
 from recbench.export import export_split
@@ -162,7 +162,7 @@ def explain_command(output: str | None, **given: Any) -> Answer:
         if path:
             put(path, found.picture(form))
     except Exception as error:  # the table is still worth having
-        log.error("%s was not drawn: %s", output, said(error))
+        log.error("%s was not drawn: %s", output, describe_error(error))
         return text, 1
     return text, 0
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from recbench.cli.options import cli
-from recbench.errors import RecbenchError, UsageError, said
+from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.progress import log
 
 
@@ -37,6 +37,6 @@ def main(args: Sequence[str] | None = None) -> None:
             log.exception("Traceback:")
         known = isinstance(error, (RecbenchError, OSError))
         hint = "" if known else " (not meant to happen; --debug shows where)"
-        click.echo(f"Error: {said(error)}{hint}", err=True)
+        click.echo(f"Error: {describe_error(error)}{hint}", err=True)
         code = 2 if isinstance(error, UsageError) else 1
     sys.exit(code)

@@ -8,7 +8,7 @@ from typing import Any
 from recbench.cli.text import grid, paragraph, without_empty
 from recbench.compare import Comparison
 from recbench.data.dataset import Dataset
-from recbench.inspect_user import Inspection
+from recbench.inspect_user import UserInspection
 from recbench.results.result import Result
 from recbench.selfcheck import Check
 from recbench.verify import Number, Verified
@@ -68,8 +68,8 @@ def checks(found: Sequence[Check]) -> str:
     rows = [
         {
             "check": one.name,
-            "wanted": one.wanted,
-            "got": one.got,
+            "wanted": one.expected,
+            "got": one.actual,
             "": "ok" if one.holds else "WRONG",
         }
         for one in found
@@ -133,7 +133,7 @@ def _verified(one: Verified, number: Number | None) -> dict[str, str]:
     }
 
 
-def inspection(found: Sequence[Inspection]) -> str:
+def inspection(found: Sequence[UserInspection]) -> str:
     """The history, what was held out, and the rank and first items that each model gave it."""
     parts = []
     for number, one in enumerate(found, 1):
@@ -173,7 +173,7 @@ def _called(of: Result) -> str:
     return of.model if of.seed is None else f"{of.model}, seed {of.seed}"
 
 
-def _by_target(one: Inspection) -> list[dict[str, str]]:
+def _by_target(one: UserInspection) -> list[dict[str, str]]:
     """A line a target, a column a model."""
     return [
         {
@@ -196,7 +196,7 @@ def _named(dataset: Dataset, item: int) -> dict[str, str]:
     return {"item": str(dataset.item_ids[item]), "title": dataset.title(item)}
 
 
-def _rank(above: int, tied: int, one: Inspection) -> str:
+def _rank(above: int, tied: int, one: UserInspection) -> str:
     """The rank, or the ranks that a tie may take."""
     if above >= one.dataset.interactions.n_items:
         return "not listed"

@@ -121,7 +121,7 @@ def _draw(
 
 def _left_out(split: Split, mask_seen: bool) -> tuple[Array, Array]:
     """Every (judged row, item) that is no candidate, once, in order."""
-    targets, offsets = split.wanted
+    targets, offsets = split.judged_targets
     row = np.repeat(np.arange(len(offsets) - 1, dtype=np.int64), np.diff(offsets))
     pairs = row * split.train.n_items + targets
     if mask_seen:

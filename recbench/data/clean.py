@@ -16,25 +16,30 @@ from recbench.errors import RecbenchError, UsageError
 
 def clean(
     dataset: Dataset,
-    min_user: int = 0,
-    min_item: int = 0,
+    min_user_interactions: int = 0,
+    min_item_interactions: int = 0,
     repeats: Literal["first", "keep"] = "first",
-    ties: Literal["file", "hash"] = "file",
+    time_ties: Literal["file", "hash"] = "file",
     seed: int = 0,
 ) -> Dataset:
     """The dataset with repeats merged and rare users and items dropped, and all of it counted.
 
     repeats: "first" keeps a user's first event with an item and drops the later ones; "keep"
         keeps them all.
-    min_user, min_item: drop users, and items, with fewer events, again and again until all that
-        is left have enough (the k-core where both are k). Repeats are merged first.
-    ties: how a user's events of one second are ordered, before all else: "file" leaves them in the
-        order of the file's rows; "hash" orders them by a hash of seed, user id and item id.
+    min_user_interactions, min_item_interactions: drop users, and items, with fewer events, again
+        and again until all that is left have enough (the k-core where both are k). Repeats are
+        merged first.
+    time_ties: how a user's events of one second are ordered, before all else: "file" leaves them
+        in the order of the file's rows; "hash" orders them by a hash of seed, user id and item id.
     seed: which of the orders by hash it is.
     """
-    if min_user < 0 or min_item < 0:
-        raise UsageError(f"min_user={min_user}, min_item={min_item} must not be below 0")
-    if ties == "hash":
+    bounds = (
+        f"min_user_interactions={min_user_interactions}, "
+        f"min_item_interactions={min_item_interactions}"
+    )
+    if min_user_interactions < 0 or min_item_interactions < 0:
+        raise UsageError(f"{bounds} must not be below 0")
+    if time_ties == "hash":
         dataset = by_hash(dataset, seed)
     interactions: Interactions = dataset.interactions
     notes = list(dataset.notes)
@@ -45,20 +50,16 @@ def clean(
         notes.append(f"{n_again:,} repeated events merged into the user's first with the item")
     elif again is not None:
         notes.append(f"{n_again:,} events repeat an earlier item of their user and are kept")
-    if min_user > 1 or min_item > 1:
-        kept = _core(interactions, min_user, min_item)
+    if min_user_interactions > 1 or min_item_interactions > 1:
+        kept = _core(interactions, min_user_interactions, min_item_interactions)
         users = _numbers(interactions.n_users, _user_of_event(interactions)[kept])
         items = _numbers(interactions.n_items, interactions.items[kept])
-        dropped = interactions.n_events - int(np.count_nonzero(kept))
-        if dropped == interactions.n_events:
-            raise RecbenchError(
-                f"{dataset.name}: min_user={min_user}, min_item={min_item} leave no event; "
-                "ask for less"
-            )
+        dropped = interactions.n_interactions - int(np.count_nonzero(kept))
+        if dropped == interactions.n_interactions:
+            raise RecbenchError(f"{dataset.name}: {bounds} leave no event; ask for less")
         notes.append(
             f"{dropped:,} events, {interactions.n_users - len(users):,} users and "
-            f"{interactions.n_items - len(items):,} items dropped by "
-            f"min_user={min_user}, min_item={min_item}"
+            f"{interactions.n_items - len(items):,} items dropped by {bounds}"
         )
         interactions = _renumber(interactions.keep(kept), users, items)
         dataset = dataclasses.replace(
@@ -88,14 +89,16 @@ def _repeated(interactions: Interactions) -> Array | None:
     return again
 
 
-def _core(interactions: Interactions, min_user: int, min_item: int) -> Array:
+def _core(
+    interactions: Interactions, min_user_interactions: int, min_item_interactions: int
+) -> Array:
     """(events,) bool: what is left when rare users and items are dropped until none is rare."""
     users, items = _user_of_event(interactions), interactions.items
     kept = np.ones(len(items), dtype=bool)
     while True:
-        enough = np.bincount(users[kept], minlength=interactions.n_users) >= min_user
+        enough = np.bincount(users[kept], minlength=interactions.n_users) >= min_user_interactions
         still = kept & enough[users]
-        enough = np.bincount(items[still], minlength=interactions.n_items) >= min_item
+        enough = np.bincount(items[still], minlength=interactions.n_items) >= min_item_interactions
         still &= enough[items]
         if np.array_equal(still, kept):
             return kept
@@ -136,10 +139,10 @@ def by_hash(dataset: Dataset, seed: int) -> Dataset:
     log = dataset.interactions
     if log.times is None:
         raise UsageError(
-            f"{dataset.name}: ties=hash orders events with equal times, and without times there "
-            "is nothing to order; leave it out"
+            f"{dataset.name}: time_ties=hash orders events with equal times, and without times "
+            "there is nothing to order; leave it out"
         )
-    again = np.zeros(log.n_events, dtype=bool)  # at the time of the event before it
+    again = np.zeros(log.n_interactions, dtype=bool)  # at the time of the event before it
     again[1:] = log.times[1:] == log.times[:-1]
     again[log.offsets[:-1][log.lengths > 0]] = False
     tied = again.copy()
@@ -149,7 +152,7 @@ def by_hash(dataset: Dataset, seed: int) -> Dataset:
     of_user = _mixed(_hashes(dataset.user_ids) ^ _hashes([seed]))
     hashes = _mixed(of_user[users] + _hashes(dataset.item_ids)[log.items[places]])
     ratings = None if log.ratings is None else log.ratings[places]
-    order = np.arange(log.n_events)
+    order = np.arange(log.n_interactions)
     order[places] = places[_order(np.cumsum(~again)[places], hashes, ratings)]
     return dataclasses.replace(
         dataset,

@@ -70,12 +70,12 @@ class Interactions:
 
     def __repr__(self) -> str:
         return (
-            f"Interactions({len(self)} sequences, {self.n_events} events, "
+            f"Interactions({len(self)} sequences, {self.n_interactions} events, "
             f"{self.n_users} users, {self.n_items} items)"
         )
 
     @property
-    def n_events(self) -> int:
+    def n_interactions(self) -> int:
         """The number of events over all sequences."""
         return len(self.items)
 

@@ -14,43 +14,16 @@ from recbench.data.split import Split
 class Leakage:
     """What `leakage` found.
 
-    later: the share of training events that are later than a target, as a mean over all targets;
-        None without times.
-    tied: how many targets are targets only by the way that equal times are ordered; None without
-        times.
-    targets: how many targets there are.
+    future_share: the share of training events that are later than a target, as a mean over all
+        targets; None without times.
+    time_tied: how many targets are targets only by the way that equal times are ordered; None
+        without times.
+    n_targets: how many targets there are.
     """
 
-    later: float | None
-    tied: int | None
-    targets: int
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """The same for people, to stand below a table."""
-        if self.later is None and self.tied is None:
-            return ("Without times neither leaks nor ties can be counted.",)
-        return tuple(one for one in (self._of_later(), self._of_ties()) if one)
-
-    def _of_later(self) -> str:
-        if self.later is None:
-            return ""
-        if not self.later:
-            return "No training event is later than the target that it helps to predict."
-        share = "less than 0.1%" if 0 < self.later < 0.0005 else f"{self.later:.1%}"
-        return (
-            f"On average {share} of the training events are later than the target "
-            "they help to predict (0% under --split temporal)."
-        )
-
-    def _of_ties(self) -> str:
-        if not self.tied:
-            none = "No target depends on how equal times are ordered."
-            return "" if self.tied is None else none
-        return (
-            f"{self.tied:,} of {self.targets:,} targets depend on how equal times are ordered "
-            "(--dataset NAME:ties=hash,seed=N shows how much that matters)."
-        )
+    future_share: float | None
+    time_tied: int | None
+    n_targets: int
 
 
 def leakage(interactions: Interactions, split: Split) -> Leakage:
@@ -61,16 +34,16 @@ def leakage(interactions: Interactions, split: Split) -> Leakage:
     A target is tied where its user has another event at its time whose item is no target of the
     same row. Rows of users that the data do not have cannot be checked and are not counted as tied.
     """
-    wanted, times = split.wanted[0], split.wanted_times
-    later = tied = None
+    wanted, times = split.judged_targets[0], split.judged_target_times
+    future_share = time_tied = None
     if times is not None and split.train.times is not None:
-        later = _later(split.train.times, times)
+        future_share = _future_share(split.train.times, times)
     if times is not None and interactions.times is not None:
-        tied = _tied(interactions, interactions.times, split, times)
-    return Leakage(later, tied, len(wanted))
+        time_tied = _time_tied(interactions, interactions.times, split, times)
+    return Leakage(future_share, time_tied, len(wanted))
 
 
-def unjudged(interactions: Interactions, split: Split) -> int:
+def n_unjudged_users(interactions: Interactions, split: Split) -> int:
     """How many users of the data, with an event at least, have no judged row."""
     left = np.zeros(interactions.n_users + 1, dtype=bool)  # one more: -1 is nobody
     left[interactions.users[interactions.lengths > 0]] = True
@@ -78,15 +51,15 @@ def unjudged(interactions: Interactions, split: Split) -> int:
     return int(np.count_nonzero(left[:-1]))
 
 
-def _later(train: Array, times: Array) -> float:
+def _future_share(train: Array, times: Array) -> float:
     if not len(train) or not len(times):
         return 0.0
     until = np.searchsorted(np.sort(train), np.sort(times), side="right")  # sorted is faster
     return float((len(train) - until).mean() / len(train))
 
 
-def _tied(log: Interactions, log_times: Array, split: Split, times: Array) -> int:
-    wanted, offsets = split.wanted
+def _time_tied(log: Interactions, log_times: Array, split: Split, times: Array) -> int:
+    wanted, offsets = split.judged_targets
     row = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     pairs = row * np.int64(log.n_items) + wanted
     place = np.full(log.n_users + 1, -1)  # each user's row in the log; one more: -1 is nobody
@@ -100,7 +73,7 @@ def _tied(log: Interactions, log_times: Array, split: Split, times: Array) -> in
     sizes = _first(log_times, begins, high, times + 1) - begins
     # Targets of one row at one time share their company, which is looked at once.
     _, one, which = np.unique(
-        row * np.int64(log.n_events + 1) + begins, return_index=True, return_inverse=True
+        row * np.int64(log.n_interactions + 1) + begins, return_index=True, return_inverse=True
     )
     company = log.cut(own[one], begins[one], sizes[one])
     nth = np.repeat(np.arange(len(one)), company.lengths)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recbench.data.clean import clean
 from recbench.data.dataset import Dataset
-from recbench.errors import RecbenchError, UsageError, near
+from recbench.errors import RecbenchError, UsageError, suggest
 from recbench.plugins import Offer, Plugins, load_plugins
 from recbench.spec import Spec, build, parameters, read_options
 
@@ -26,7 +26,7 @@ def load_dataset(
     raw = offer.build(own, {"data_dir": data_dir})
     if not isinstance(raw, Dataset):
         raise RecbenchError(f"{offer.what} gave {type(raw).__name__}, wanted a Dataset")
-    if not raw.interactions.n_events:
+    if not raw.interactions.n_interactions:
         raise RecbenchError(f"{offer.what} gave no events at all")
     cleaned: Dataset = build(offer.what, clean, cleaning, {"dataset": raw})
     told = {key: value for key, value in own.items() if key not in ("path", "data_dir")}
@@ -36,7 +36,8 @@ def load_dataset(
 def find_dataset(plugins: Plugins, text: str) -> tuple[Offer, dict[str, str], dict[str, str]]:
     """Who gives this dataset, with its own options and the core's, before anything is read.
 
-    `seed` is the core's only beside ties=hash; a dataset that takes a seed itself is given it too.
+    `seed` is the core's only beside time_ties=hash; a dataset that takes a seed itself is given
+    it too.
 
     Raises UsageError for a dataset, path or option that would not load later.
     """
@@ -55,16 +56,18 @@ def find_dataset(plugins: Plugins, text: str) -> tuple[Offer, dict[str, str], di
     theirs, open_ended = parameters(offer.factory)
     for key in own:
         if key not in core and key not in theirs and not open_ended:
-            raise UsageError(f"{offer.what} has no option {key!r}; {near(key, {**core, **theirs})}")
+            raise UsageError(
+                f"{offer.what} has no option {key!r}; {suggest(key, {**core, **theirs})}"
+            )
     cleaning = {key: own.pop(key) for key in list(own) if key in core}
-    hashed = cleaning.get("ties") == "hash"
+    hashed = cleaning.get("time_ties") == "hash"
     if "seed" in cleaning and ("seed" in theirs or open_ended):
         own["seed"] = cleaning["seed"] if hashed else cleaning.pop("seed")
     read_options(offer.what, clean, cleaning, {"dataset": None})
     if "seed" in cleaning and not hashed:
         raise UsageError(
-            f"{offer.what}: seed={cleaning['seed']} means nothing without ties=hash, whose order "
-            "it decides; write both or neither"
+            f"{offer.what}: seed={cleaning['seed']} means nothing without time_ties=hash, "
+            "whose order it decides; write both or neither"
         )
     read_options(offer.what, offer.factory, own)
     return offer, own, cleaning

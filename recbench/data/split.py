@@ -12,7 +12,7 @@ import numpy as np
 
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions, offsets_of
-from recbench.errors import RecbenchError, UsageError, said
+from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.plugins import Plugins
 from recbench.spec import Spec
 
@@ -68,7 +68,7 @@ class Split:
         empty = self.judged[self.history.lengths[self.judged] == 0]
         if len(empty):
             raise ValueError(f"row {empty[0]} is judged but has no history")
-        items, offsets = self.wanted
+        items, offsets = self.judged_targets
         row = np.repeat(np.arange(len(offsets) - 1, dtype=np.int64), np.diff(offsets))
         pairs = np.sort(row * self.train.n_items + items)
         if self.offsets is not None and (pairs[1:] == pairs[:-1]).any():
@@ -83,14 +83,14 @@ class Split:
         return np.flatnonzero(np.diff(self.offsets))
 
     @cached_property
-    def wanted(self) -> tuple[Array, Array]:
+    def judged_targets(self) -> tuple[Array, Array]:
         """The targets of the judged rows, (targets,), and where each row's begin, (judged + 1,)."""
         if self.offsets is None:
             return self.targets[self.judged], np.arange(len(self.judged) + 1, dtype=np.int64)
         return self.targets, offsets_of(np.diff(self.offsets)[self.judged])
 
     @property
-    def wanted_times(self) -> Array | None:
+    def judged_target_times(self) -> Array | None:
         """When each of the `wanted` targets happened, (targets,) seconds, or None."""
         if self.times is None or self.offsets is not None:
             return self.times
@@ -123,7 +123,9 @@ def split_of(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]:
         raise
     except (Exception, SystemExit) as error:
         plugin = plugins.find("splitters", spec.name).plugin
-        raise RecbenchError(f"splitter {spec} (plugin {plugin}) failed: {said(error)}") from error
+        raise RecbenchError(
+            f"splitter {spec} (plugin {plugin}) failed: {describe_error(error)}"
+        ) from error
     if not isinstance(parts, Split):
         raise RecbenchError(f"splitter {spec} gave {type(parts).__name__}, wanted a Split")
     return str(spec), parts

@@ -30,7 +30,7 @@ Found = tuple[Array, Array, Array]
 """(targets,) items above each, (targets,) items tied with it, (rows, depth) the best items."""
 
 
-class NotFinite(Exception):  # noqa: N818  it says what a score is
+class NonFiniteScore(Exception):  # noqa: N818  it says what a score is
     """The (row, item) of the first score of a block that is NaN or infinite."""
 
     def __init__(self, row: int, item: int) -> None:
@@ -73,7 +73,7 @@ def rank_scores(
         np.copyto(block, scores[start:stop])
         if not looked_at and not np.isfinite(block, out=flags[:, :n]).all():
             row, item = np.argwhere(~flags[:, :n])[0]
-            raise NotFinite(start + int(row), int(item))
+            raise NonFiniteScore(start + int(row), int(item))
         part = slice(offsets[start], offsets[stop])
         row = np.repeat(np.arange(stop - start), np.diff(offsets[start : stop + 1]))
         flat, place = own.room.reshape(-1), row * wide + targets[part]
@@ -98,7 +98,7 @@ def rank_pool(scores: Array, targets: Array, offsets: Array, pool: Array, depth:
     pool: (rows, size) items, all different and none of them a target. All scores must be finite.
     """
     if not np.isfinite(scores).all():
-        raise NotFinite(*map(int, np.argwhere(~np.isfinite(scores))[0]))
+        raise NonFiniteScore(*map(int, np.argwhere(~np.isfinite(scores))[0]))
     rows, size = pool.shape
     most = int(np.diff(offsets).max(initial=0))
     items = np.concatenate([pool, np.full((rows, most), -1)], axis=1)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recbench.data.interactions import Array, offsets_of
-from recbench.errors import RecbenchError, said
+from recbench.errors import RecbenchError, describe_error
 from recbench.evaluation.ranking import Metric, Ranking, measure
 from recbench.evaluation.uncertainty import Value, jackknife, summarise
 from recbench.plugins import Plugins
@@ -56,7 +56,7 @@ def _check_values(metric: Metric, ranking: Ranking, k: int) -> None:
         told = Ranking(above, tied, np.arange(len(above) + 1), *lists)
         _near(_value(metric, told, k), value, "offsets of one target a row must change nothing")
     else:
-        order = np.lexsort((-np.arange(len(above)), ranking.rows))
+        order = np.lexsort((-np.arange(len(above)), ranking.case_of_target))
         turned = _value(metric, Ranking(above[order], tied[order], offsets, *lists), k)
         _near(turned, value, "the order of a row's targets must change nothing")
 
@@ -130,20 +130,20 @@ def _rankings() -> list[Ranking]:
     return found
 
 
-def trusted_metrics(plugins: Plugins) -> dict[str, Metric]:
+def valid_metrics(plugins: Plugins) -> dict[str, Metric]:
     """Every metric that keeps the contract; the others are said and left out."""
     found = {}
     for name, metric in plugins.metrics().items():
         try:
             check_metric(metric)
         except (Exception, SystemExit) as error:
-            log.error("metric %s is left out: %s", name, said(error))
+            log.error("metric %s is left out: %s", name, describe_error(error))
         else:
             found[name] = metric
     return found
 
 
-def measured(
+def measure_all(
     metrics: Mapping[str, Metric],
     ranking: Ranking,
     ks: Sequence[int],
@@ -169,7 +169,7 @@ def measured(
                 elif value.shape == ():
                     sure[key] = _whole(own, metric, k, float(value), users)
         except (Exception, SystemExit) as error:
-            log.error("metric %s is left out: %s", name, said(error))
+            log.error("metric %s is left out: %s", name, describe_error(error))
         else:
             values |= sure
             columns |= {key: value for key, value in found.items() if value.shape != ()}
@@ -177,7 +177,7 @@ def measured(
     return {**summarise(new, users), **values}, columns
 
 
-def nothing_measured(metrics: Iterable[str], ks: Sequence[int]) -> dict[str, Value]:
+def no_values(metrics: Iterable[str], ks: Sequence[int]) -> dict[str, Value]:
     """What a failed cell has."""
     return {f"{name}@{k}": Value() for name in metrics for k in ks}
 

@@ -48,22 +48,22 @@ class Ranking:
         return len(self.above) if self.offsets is None else len(self.offsets) - 1
 
     @property
-    def targets(self) -> Array:
+    def n_targets(self) -> Array:
         """(rows,) int64: how many targets each row has."""
         if self.offsets is None:
             return np.ones(len(self.above), dtype=np.int64)
         return np.diff(self.offsets)
 
     @property
-    def rows(self) -> Array:
+    def case_of_target(self) -> Array:
         """(targets,) int64: whose target each is."""
-        return np.repeat(np.arange(len(self), dtype=np.int64), self.targets)
+        return np.repeat(np.arange(len(self), dtype=np.int64), self.n_targets)
 
     def sum(self, values: Array) -> Array:
         """(rows,) float64: the sum of one value a target over each row's targets."""
         if self.offsets is None:
             return np.asarray(values, dtype=np.float64)
-        return np.bincount(self.rows, weights=values, minlength=len(self))
+        return np.bincount(self.case_of_target, weights=values, minlength=len(self))
 
     def expectation(self, gains: npt.ArrayLike) -> Array:
         """(rows,) float64: the sum over a row's targets of the mean gain over their ranks.
@@ -84,7 +84,7 @@ class Ranking:
     @cached_property
     def blocks(self) -> Blocks:
         """The targets put together that share a row and a score; for metrics that are no sum."""
-        rows = self.rows
+        rows = self.case_of_target
         order = np.lexsort((self.above, rows))
         rows, above, tied = rows[order], self.above[order], self.tied[order]
         new = np.ones(len(rows), dtype=bool)
@@ -111,7 +111,7 @@ class Ranking:
 
     def take(self, rows: Array) -> Ranking:
         """The ranking of the given rows, in that order."""
-        targets, lists = self.targets, None if self.lists is None else self.lists[rows]
+        targets, lists = self.n_targets, None if self.lists is None else self.lists[rows]
         if self.offsets is None:
             return Ranking(self.above[rows], self.tied[rows], None, lists, self.popularity)
         offsets = offsets_of(targets[rows])
@@ -123,7 +123,7 @@ class Ranking:
 
         targets: (targets,) bool; the others are then items like any other.
         """
-        counts = np.bincount(self.rows[targets], minlength=len(self))
+        counts = np.bincount(self.case_of_target[targets], minlength=len(self))
         rows = np.flatnonzero(counts)
         offsets = None if self.offsets is None else offsets_of(counts[rows])
         lists = None if self.lists is None else self.lists[rows]

@@ -10,10 +10,10 @@ import numpy as np
 
 from recbench.data.interactions import Array, Interactions
 from recbench.data.split import Split
-from recbench.errors import RecbenchError, said
-from recbench.evaluation.counting import Found, NotFinite, rank_pool, rank_scores
+from recbench.errors import RecbenchError, describe_error
+from recbench.evaluation.counting import Found, NonFiniteScore, rank_pool, rank_scores
 from recbench.evaluation.ranking import Ranking
-from recbench.models.answers import Rules, call, checked_lists, checked_scores
+from recbench.models.answers import AnswerCheck, call, checked_lists, checked_scores
 from recbench.models.protocols import Scorer
 
 PROTOCOL = 2
@@ -36,7 +36,7 @@ _BYTES_PER_SCORE = 10  # a double, and room for a block of them
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
+class Evaluation:
     """What the referee found.
 
     ranking: one entry a judged row, in the order of the split's judged rows.
@@ -60,7 +60,7 @@ def evaluate(
     ask_again: bool = False,
     name: str = "model",
     user_ids: Array | None = None,
-) -> Verdict:
+) -> Evaluation:
     """Rank every target against the whole catalogue.
 
     model: something fitted with `score`, or with `recommend` if it has no `score`.
@@ -86,7 +86,7 @@ def evaluate(
     n_items = split.train.n_items
     everything = len(rows) == len(split.history)
     history = split.history if everything else split.history.take(rows)
-    targets, offsets = split.wanted
+    targets, offsets = split.judged_targets
     scores = isinstance(model, Scorer)
     if pool is not None and not scores:
         raise RecbenchError(
@@ -114,7 +114,7 @@ def evaluate(
             else:
                 masked = batch if mask_seen else None
                 found = rank_scores(answer, targets[part], here, masked, listed)
-        except NotFinite as bad:
+        except NonFiniteScore as bad:
             value = answer[bad.row, bad.item]
             raise rules.broken(f"score {value} for item number {bad.item}", bad.row) from None
         above[part], tied[part], lists[start:stop] = found
@@ -132,7 +132,7 @@ def evaluate(
         lists,
         split.train.popularity,
     )
-    return Verdict(ranking, n_items if scores else depth, seconds)
+    return Evaluation(ranking, n_items if scores else depth, seconds)
 
 
 class Asked:
@@ -151,9 +151,9 @@ class Asked:
         self.name, self.user_ids = name, user_ids
         self.seconds = 0.0
 
-    def __call__(self, batch: Interactions) -> tuple[Array, Rules]:
+    def __call__(self, batch: Interactions) -> tuple[Array, AnswerCheck]:
         """Its (rows, n_items) scores or (rows, depth) lists, and the words for what is wrong."""
-        rules = Rules(self.name, batch, self.user_ids)
+        rules = AnswerCheck(self.name, batch, self.user_ids)
         began = time.perf_counter()
         try:
             if self.scores:
@@ -161,7 +161,7 @@ class Asked:
             else:
                 answer = call("recommend", self.model.recommend, batch, self.depth)
         except RecbenchError as error:
-            raise rules.broken(said(error)) from error
+            raise rules.broken(describe_error(error)) from error
         self.seconds += time.perf_counter() - began
         if self.scores:
             return checked_scores(answer, rules), rules
@@ -175,7 +175,7 @@ def _rank_lists(lists: Array, targets: Array, offsets: Array) -> Found:
     return above, np.ones(len(targets), dtype=np.int64), lists
 
 
-def _same(before: Array, again: Array, scores: bool, rules: Rules) -> None:
+def _same(before: Array, again: Array, scores: bool, rules: AnswerCheck) -> None:
     """Raise if rows that were asked for again, in other company, are answered otherwise.
 
     Scores may differ by 1% of the row's spread, lists in a fifth of their items: sums in another

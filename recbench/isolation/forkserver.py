@@ -32,7 +32,7 @@ from recbench.isolation.processes import (
     memory,
     sweep,
 )
-from recbench.isolation.wire import Broken
+from recbench.isolation.wire import WireError
 from recbench.isolation.worker import PATIENCE, serve
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
@@ -185,7 +185,7 @@ def _to_the_end() -> Iterator[None]:
     try:
         yield
         code = 0
-    except (OSError, Broken):  # nobody is left at the other end
+    except (OSError, WireError):  # nobody is left at the other end
         log.debug("nobody listens any more", exc_info=True)
     except BaseException:
         log.exception("a process of recbench's own failed")

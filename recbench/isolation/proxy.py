@@ -14,15 +14,21 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from recbench.data.interactions import Array, Interactions
 from recbench.errors import RecbenchError, UsageError
 from recbench.isolation.forkserver import LOST
-from recbench.isolation.stdout import Printed
-from recbench.isolation.wire import Broken, Gone, Shared, receive, send
+from recbench.isolation.stdout import OutputRelay
+from recbench.isolation.wire import (
+    ConnectionClosedError,
+    SharedInteractions,
+    WireError,
+    receive,
+    send,
+)
 from recbench.isolation.worker import HEAVY
 from recbench.models.answers import READ_ONLY
 from recbench.models.in_process import Costs
 from recbench.progress import log
 
 if TYPE_CHECKING:
-    from recbench.isolation.runner import Isolation
+    from recbench.isolation.runner import IsolatedHost
 
 
 T = TypeVar("T")
@@ -38,7 +44,7 @@ WHY = {
 }
 
 
-class Remote:
+class ModelProxy:
     """A model in another process, with the methods that the referee calls.
 
     After `build`, `score` or `recommend` is there, as in the model; keeps: whether it can save
@@ -47,14 +53,14 @@ class Remote:
 
     keeps = False
 
-    def __init__(self, home: Isolation) -> None:
+    def __init__(self, home: IsolatedHost) -> None:
         self.home = home
         self.costs = Costs()
         self._report: dict[str, Any] = {}
         self._imports: list[str] = []
         self._deadline: float | None = time.monotonic() + STARTUP
         self._wire, theirs = socket.socketpair()
-        self._printed = Printed(home.kill_cell)
+        self._printed = OutputRelay(home.kill_cell)
         try:
             home.start_cell(theirs.fileno(), self._printed.writing)
         finally:
@@ -100,7 +106,7 @@ class Remote:
     def _answer(self, doing: str, history: Interactions, width: int, most: int) -> Array:
         """An array with a row for each history. most: bytes that a number may have."""
         shape = len(history), width
-        with contextlib.closing(Shared(history)) as given:
+        with contextlib.closing(SharedInteractions(history)) as given:
             head = {"do": doing, "shape": shape}
             return self._ask(
                 doing, head, lambda _, found: found["answer"], given, math.prod(shape) * most
@@ -143,14 +149,14 @@ class Remote:
         doing: str,
         head: dict[str, Any],
         read: Callable[[dict[str, Any], dict[str, Array]], T],
-        given: Shared | None = None,
+        given: SharedInteractions | None = None,
         most: int = 0,
     ) -> T:
         """Send, wait, and raise what the other end says is wrong."""
         head["level"] = log.getEffectiveLevel()
         if given is not None:
             head["given"] = given.head
-        with contextlib.suppress(Gone):  # then there is no answer either
+        with contextlib.suppress(ConnectionClosedError):  # then there is no answer either
             send(self._wire, head, fd=None if given is None else given.fd)
         return self._receive(doing, read, most)
 
@@ -165,8 +171,8 @@ class Remote:
         except TimeoutError as error:
             bound = f"--timeout of {self.home.limits.timeout} s"
             raise RecbenchError(f"{doing} did not end within the {bound}") from error
-        except (Broken, KeyError, TypeError, ValueError, OverflowError) as error:
-            self.close(kill=not isinstance(error, Gone))
+        except (WireError, KeyError, TypeError, ValueError, OverflowError) as error:
+            self.close(kill=not isinstance(error, ConnectionClosedError))
             raise self._gone(doing) from error
         kind = UsageError if answer.get("usage") else RecbenchError
         raise kind(str(answer["error"]))
@@ -175,7 +181,7 @@ class Remote:
         """The error for a process that ended, or that talks nonsense."""
         bound, status = f"{self.home.bound // 2**20} MB", self._report["status"]
         if self._printed.flooded:
-            return RecbenchError(f"it printed more than {Printed.MOST // 2**20} MB in {doing}")
+            return RecbenchError(f"it printed more than {OutputRelay.MOST // 2**20} MB in {doing}")
         if self._report["reason"] == "memory":
             allows = "--memory allows" if self.home.limits.memory else "is free"
             return RecbenchError(f"{doing} took more memory than the {bound} that {allows}")

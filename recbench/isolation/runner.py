@@ -20,8 +20,8 @@ from typing import Any, Self
 from recbench.data.interactions import Interactions
 from recbench.isolation import forkserver as zygote
 from recbench.isolation.processes import blank_files, fork, free_memory
-from recbench.isolation.proxy import Remote
-from recbench.isolation.wire import Shared
+from recbench.isolation.proxy import ModelProxy
+from recbench.isolation.wire import SharedInteractions
 from recbench.isolation.worker import heavy
 from recbench.plugins import Plugins
 from recbench.spec import Spec
@@ -48,7 +48,7 @@ class Limits:
     memory: int | None = None
 
 
-class Isolation:
+class IsolatedHost:
     """Where models run. Start it before any data is loaded, so that no target is in its memory.
 
     Use as a context manager. A plugin that is installed is loaded afresh in a new interpreter;
@@ -63,7 +63,7 @@ class Isolation:
         self._commands: socket.socket | None = None
         self._zygote = 0
         self._imported: set[str] = set()
-        self._shared: tuple[Interactions, Shared] | None = None
+        self._shared: tuple[Interactions, SharedInteractions] | None = None
 
     def __enter__(self) -> Self:
         self._start()
@@ -113,14 +113,14 @@ class Isolation:
             os.waitpid(self._zygote, 0)
 
     @contextlib.contextmanager
-    def cell(self, model: str, filled: dict[str, Any]) -> Iterator[Remote]:
+    def cell(self, model: str, filled: dict[str, Any]) -> Iterator[ModelProxy]:
         """A model in a process that lives as long as the context.
 
         Raises UsageError for wrong options and RecbenchError for everything that goes wrong in
         there, also for what is only found out at the end: threads and processes left behind.
         """
         self.have_imported(heavy(self.plugins.find("models", Spec.parse(model).name)))
-        remote = Remote(self)
+        remote = ModelProxy(self)
         try:
             remote.build(model, filled)
             yield remote
@@ -128,11 +128,11 @@ class Isolation:
         finally:
             remote.close()
 
-    def shared(self, train: Interactions) -> Shared:
+    def shared(self, train: Interactions) -> SharedInteractions:
         """The training data where cells can map it; kept for the next cell."""
         if self._shared is None or self._shared[0] is not train:
             self._let_go()
-            self._shared = train, Shared(train)
+            self._shared = train, SharedInteractions(train)
         return self._shared[1]
 
     def _let_go(self) -> None:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 
-class Printed:
+class OutputRelay:
     """A thread between a model's stdout and stderr, and ours. writing: the end that it gets."""
 
     MOST = 32 * 2**20

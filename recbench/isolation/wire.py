@@ -31,11 +31,11 @@ _NUMBERS = re.compile(r"[<>|][fiu]\d{1,2}")
 Message = tuple[dict[str, Any], dict[str, Array]]
 
 
-class Broken(Exception):  # noqa: N818  it is what the other end is
+class WireError(Exception):
     """The other end is gone, or what it says makes no sense."""
 
 
-class Gone(Broken):
+class ConnectionClosedError(WireError):
     """The other end has closed the connection, as processes do that end."""
 
 
@@ -57,7 +57,7 @@ def send(
         if fd is not None:
             socket.send_fds(to, [b"."], [fd])
     except OSError as error:
-        raise Gone(str(error)) from error
+        raise ConnectionClosedError(str(error)) from error
 
 
 def receive(sender: socket.socket, most: int, deadline: float | None = None) -> Message:
@@ -68,7 +68,7 @@ def receive(sender: socket.socket, most: int, deadline: float | None = None) -> 
     """
     size = int.from_bytes(_read(sender, 8, deadline), "little")
     if size > _HEAD:
-        raise Broken(f"a message of {size} bytes")
+        raise WireError(f"a message of {size} bytes")
     text = bytes(_read(sender, size, deadline))
     try:
         head = json.loads(text)
@@ -76,12 +76,12 @@ def receive(sender: socket.socket, most: int, deadline: float | None = None) -> 
         shapes = {name: [int(one) for one in shape] for name, (_, shape) in head["arrays"].items()}
         del head["arrays"]
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as e:
-        raise Broken("a message that is no message") from e
+        raise WireError("a message that is no message") from e
     sizes = {name: math.prod(shape) * kinds[name].itemsize for name, shape in shapes.items()}
     if min((one for shape in shapes.values() for one in shape), default=0) < 0 or (
         sum(sizes.values()) > most
     ):
-        raise Broken(f"arrays of {sum(sizes.values())} bytes, where {most} are enough")
+        raise WireError(f"arrays of {sum(sizes.values())} bytes, where {most} are enough")
     return head, {
         name: np.frombuffer(_read(sender, sizes[name], deadline), kinds[name]).reshape(shape)
         for name, shape in shapes.items()
@@ -107,14 +107,14 @@ def _read(sender: socket.socket, size: int, deadline: float | None) -> memoryvie
         except TimeoutError:
             raise
         except OSError as error:
-            raise Gone(str(error)) from error
+            raise ConnectionClosedError(str(error)) from error
         if not got:
-            raise Gone("gone")
+            raise ConnectionClosedError("gone")
         done += got
     return data
 
 
-class Shared:
+class SharedInteractions:
     """Interactions in memory that other processes can map and nobody can write.
 
     fd: of the memory. head: what `mapped` needs to know besides.
@@ -146,7 +146,7 @@ class Shared:
         os.close(self.fd)
 
 
-def mapped(sender: socket.socket, head: Mapping[str, Any]) -> Interactions:
+def map_shared(sender: socket.socket, head: Mapping[str, Any]) -> Interactions:
     """The `Shared` behind a message: read-only pages, which no flag can make writeable."""
     _, (fd, *_), _, _ = socket.recv_fds(sender, 1, 1)
     pages = mmap.mmap(fd, 0, prot=mmap.PROT_READ)

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from recbench.data.interactions import Array
-from recbench.errors import RecbenchError, UsageError, said
+from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.isolation.processes import SHOWN
-from recbench.isolation.wire import mapped, receive, send
-from recbench.models.answers import call, fitting, is_writing
+from recbench.isolation.wire import map_shared, receive, send
+from recbench.models.answers import as_answer, call, is_writing
 from recbench.models.checkpoint import fit
 from recbench.models.in_process import build, n_parameters
 from recbench.models.protocols import Scorer, Storable
@@ -40,7 +40,7 @@ def serve(parent: socket.socket, plugins: Plugins) -> None:
     doing = ""
     while doing != "finish":
         head, _ = receive(parent, 0)
-        given = mapped(parent, head["given"]) if "given" in head else None
+        given = map_shared(parent, head["given"]) if "given" in head else None
         log.setLevel(head["level"])
         doing, answer = head["do"], None
         try:
@@ -48,7 +48,10 @@ def serve(parent: socket.socket, plugins: Plugins) -> None:
         except BaseException as error:  # also the KeyboardInterrupt that a model raises
             log.debug("%s", traceback.format_exc())
             raised = "" if isinstance(error, RecbenchError) else f"{doing} raised "
-            reply = {"error": raised + said(error), "usage": isinstance(error, UsageError)}
+            reply = {
+                "error": raised + describe_error(error),
+                "usage": isinstance(error, UsageError),
+            }
         if os.getpid() != me:
             os._exit(0)  # the model forked, and this is the copy
         reply["imported"] = [one for one in HEAVY if one in sys.modules]
@@ -92,10 +95,10 @@ class Served:
             return {"seconds": seconds, "parameters": n_parameters(self.model)}, None
         if head["do"] == "score":
             answer = call("score", self.model.score, given)
-            return {}, fitting(answer, "score", "fiu", tuple(head["shape"]))
+            return {}, as_answer(answer, "score", "fiu", tuple(head["shape"]))
         if head["do"] == "recommend":
             answer = call("recommend", self.model.recommend, given, head["shape"][1])
-            return {}, fitting(answer, "recommend", "iu", tuple(head["shape"]))
+            return {}, as_answer(answer, "recommend", "iu", tuple(head["shape"]))
         if head["do"] == "save":
             self.model.save(Path(head["folder"]))
             return {}, None
@@ -125,7 +128,7 @@ class Served:
 
         def hook(told: Any) -> None:
             if is_writing(told.exc_value):
-                self.wrote = [said(told.exc_value)]
+                self.wrote = [describe_error(told.exc_value)]
             tell(told)
 
         return hook

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from recbench.data.interactions import Array, Interactions
-from recbench.errors import RecbenchError, said
+from recbench.errors import RecbenchError, describe_error
 from recbench.progress import log
 
 
 @dataclass(frozen=True)
-class Rules:
+class AnswerCheck:
     """What is needed to say who broke a rule, and for whom.
 
     name: the model, and its plugin where it is known. batch: what it was asked for.
@@ -36,12 +36,12 @@ class Rules:
     def array(self, answer: Any, method: str, kinds: str, shape: tuple[int, int]) -> Array:
         """The answer as `fitting` makes it, or the error that names the user too."""
         try:
-            return fitting(answer, method, kinds, shape)
+            return as_answer(answer, method, kinds, shape)
         except RecbenchError as error:
-            raise self.broken(said(error)) from error
+            raise self.broken(describe_error(error)) from error
 
 
-def fitting(answer: Any, method: str, kinds: str, shape: tuple[int, int]) -> Array:
+def as_answer(answer: Any, method: str, kinds: str, shape: tuple[int, int]) -> Array:
     """A model's answer as an array of one of the kinds (numpy's letters) and of the shape.
 
     Raises RecbenchError, saying what it is instead.
@@ -82,13 +82,13 @@ def call(
     except BaseException as error:  # also those that are meant to end the process
         log.debug("%s failed", method, exc_info=True)
         hint = f"; {READ_ONLY}" if is_writing(error) else ""
-        raise RecbenchError(f"{method} raised {said(error)}{hint}") from error
+        raise RecbenchError(f"{method} raised {describe_error(error)}{hint}") from error
     if any(getattr(given, name) is not one for name, one in zip(names, before, strict=True)):
         raise RecbenchError(f"{method} changed the interactions that it was given")
     return answer
 
 
-def checked_scores(answer: Any, rules: Rules) -> Array:
+def checked_scores(answer: Any, rules: AnswerCheck) -> Array:
     """(rows, n_items) numbers, or the RecbenchError that says which rule is broken.
 
     Whether they are finite is seen when they are ranked.
@@ -103,7 +103,7 @@ def checked_scores(answer: Any, rules: Rules) -> Array:
     return exact
 
 
-def checked_lists(answer: Any, depth: int, mask_seen: bool, rules: Rules) -> Array:
+def checked_lists(answer: Any, depth: int, mask_seen: bool, rules: AnswerCheck) -> Array:
     """(rows, depth) item numbers without repeats, or the error that says which rule is broken."""
     batch = rules.batch
     lists = rules.array(answer, "recommend", "iu", (len(batch), depth)).astype(np.int64)

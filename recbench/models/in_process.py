@@ -60,7 +60,7 @@ def n_parameters(model: Any) -> int | None:
         return None
 
 
-class Inside:
+class InProcessHost:
     """Where models run; the same as `Isolation`, but with nothing between them and the referee."""
 
     def __init__(self, plugins: Plugins) -> None:
@@ -73,12 +73,12 @@ class Inside:
         pass
 
     @contextlib.contextmanager
-    def cell(self, model: str, filled: dict[str, Any]) -> Iterator[Local]:
+    def cell(self, model: str, filled: dict[str, Any]) -> Iterator[InProcessModel]:
         """A model in this process."""
-        yield Local(build(self.plugins, model, filled))
+        yield InProcessModel(build(self.plugins, model, filled))
 
 
-class Local:
+class InProcessModel:
     """A model in this process, with the methods that the referee calls."""
 
     def __init__(self, model: Any) -> None:

@@ -80,7 +80,7 @@ class Explainer(Protocol):
         """The method used, in one line: people read it under every table and picture.
 
         `history` is one row with one event at least, `items` (n,) item numbers, each once. Gives
-        (n, history.n_events) numbers, all finite: how much each event, oldest first, moved the
-        score of each item; below 0 it lowered it. An item's numbers must not depend on the items
+        (n, history.n_interactions) numbers, all finite: how much each event, oldest first, moved
+        the score of each item; below 0 it lowered it. An item's numbers must not depend on the items
         beside it, and the same question must have the same answer.
         """

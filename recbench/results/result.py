@@ -18,11 +18,12 @@ class Setting:
     dataset, split: as people call them; dataset_sha256, split_sha256: their content.
     protocol: the version of the referee. notes: what was read, dropped, merged, not judged or
         assumed.
-    users, rows: how many users, and rows, are judged; unjudged: users of the data who are not.
+    n_judged_users, n_cases, n_targets: how many users and cases are judged, and on how many
+        targets; n_unjudged_users: users of the data who are not.
     candidates: "" for full ranking, else which sample of items the targets were ranked among,
         and its content.
-    later: the mean share of training events that are later than a target; tied: how many of
-        the targets depend on how equal times are ordered; None where there are no times.
+    future_share: the mean share of training events that are later than a target; time_tied: how
+        many of the targets depend on how equal times are ordered; None where there are no times.
     """
 
     dataset: str
@@ -33,9 +34,9 @@ class Setting:
     repeats: str
     n_users: int
     n_items: int
-    n_events: int
-    users: int
-    rows: int
+    n_interactions: int
+    n_judged_users: int
+    n_cases: int
     order: str
     source: str = ""
     licence: str = ""
@@ -43,13 +44,13 @@ class Setting:
     notes: tuple[str, ...] = ()
     candidates: str = ""
     candidates_sha256: str = ""
-    unjudged: int = 0
-    targets: int = 0
-    later: float | None = None
-    tied: int | None = None
+    n_unjudged_users: int = 0
+    n_targets: int = 0
+    future_share: float | None = None
+    time_tied: int | None = None
 
     @property
-    def same(self) -> tuple[str, str, str, str, str, str, int]:
+    def comparison_key(self) -> tuple[str, str, str, str, str, str, int]:
         """Equal for results that may be compared."""
         return (
             self.dataset,

@@ -108,7 +108,7 @@ class Results(Sequence[Result]):
         """
         groups: dict[Any, list[Result]] = {}
         for one in self:
-            groups.setdefault(one.setting.same, []).append(one)
+            groups.setdefault(one.setting.comparison_key, []).append(one)
         settings = _told_apart([group[0].setting for group in groups.values()])
         sections = []
         for setting, group in zip(settings, groups.values(), strict=True):
@@ -129,9 +129,17 @@ class Results(Sequence[Result]):
                     metric, _, k = key.partition("@")
                     if key not in p:
                         p[key] = section.p_of_best(metric, int(k))
-                    cell = (one.model, of.dataset, of.split, one.seed, of.users, metric, int(k))
+                    cell = (
+                        one.model,
+                        of.dataset,
+                        of.split,
+                        one.seed,
+                        of.n_judged_users,
+                        metric,
+                        int(k),
+                    )
                     best = p[key].get(one.model)
-                    costs = (one.fit_seconds, one.score_seconds / of.rows)
+                    costs = (one.fit_seconds, one.score_seconds / of.n_cases)
                     size = (one.peak_memory, one.parameters)
                     lines.append((*cell, *value, best, *costs, *size, one.status, remark))
         frame = pd.DataFrame(lines, columns=COLUMNS)

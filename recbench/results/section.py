@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from recbench.data.interactions import Array, Column
-from recbench.errors import said
+from recbench.errors import describe_error
 from recbench.evaluation.ranking import Metric, Ranking
 from recbench.evaluation.uncertainty import Value, holm, numbered, pvalues, summarise
 from recbench.progress import log
@@ -264,5 +264,5 @@ def _by_segment(
         try:
             found[name] = by_segment(ranking, flat, history, metric, k)
         except (Exception, SystemExit) as error:
-            log.debug("%s by segment: %s", name, said(error))
+            log.debug("%s by segment: %s", name, describe_error(error))
     return found

@@ -12,7 +12,7 @@ POPULARITY = ("head", "middle", "tail")
 third, and all others, those without any training event among them."""
 
 
-def popularity_of(popularity: Array, items: Array) -> Array:
+def popularity_segment(popularity: Array, items: Array) -> Array:
     """(items,) int8: which of POPULARITY each item is in.
 
     popularity: (n_items,) training events; items of equal popularity are in one segment.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from recbench.data.interactions import Column, Columns
-from recbench.errors import RecbenchError, said
+from recbench.errors import RecbenchError, describe_error
 from recbench.files import write
 from recbench.results.result import Result, from_json, to_json
 
@@ -92,7 +92,7 @@ def _from_arrow(column: Any) -> Column:
 _NOT_OURS = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
-def sealed(result: Result) -> bytes:
+def encode_result(result: Result) -> bytes:
     """The JSON of a result, with `sha256` over all else of it."""
     data = json.loads(json.dumps(to_json(result), allow_nan=False))  # as it will be read
     data["sha256"] = _digest(data)
@@ -100,12 +100,14 @@ def sealed(result: Result) -> bytes:
     return text.encode(errors="surrogatepass") + b"\n"  # paths can have what is no character
 
 
-def opened(path: Path, text: bytes) -> Result:
+def decode_result(path: Path, text: bytes) -> Result:
     """The inverse of `sealed`. Raises RecbenchError, naming the file, for anything else."""
     try:
         data = dict(json.loads(text))
     except _NOT_OURS as error:
-        raise RecbenchError(f"{path} was cut or edited by hand ({said(error)})") from error
+        raise RecbenchError(
+            f"{path} was cut or edited by hand ({describe_error(error)})"
+        ) from error
     seal = data.pop("sha256", None)
     if seal is None:
         raise RecbenchError(f"{path} has no sha256 of itself: too old, or edited by hand")
@@ -114,7 +116,9 @@ def opened(path: Path, text: bytes) -> Result:
     try:
         return from_json(data)
     except _NOT_OURS as error:
-        raise RecbenchError(f"{path} is of another version of recbench ({said(error)})") from error
+        raise RecbenchError(
+            f"{path} is of another version of recbench ({describe_error(error)})"
+        ) from error
 
 
 def _digest(data: Mapping[str, Any]) -> str:

@@ -11,14 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from recbench.data.interactions import Array, Column, Columns
-from recbench.errors import RecbenchError, said
+from recbench.errors import RecbenchError, describe_error
 from recbench.evaluation.ranking import Ranking
-from recbench.files import aged, atomic_folder, locked, sweep, write
+from recbench.files import atomic_folder, is_stale, locked, sweep, write
 from recbench.models import checkpoint
 from recbench.progress import log
 from recbench.results.result import Result, Setting, to_json
 from recbench.results.results import Results
-from recbench.store.format import decode, opened, read_bytes, sealed, stem_of, write_columns
+from recbench.store.format import (
+    decode,
+    decode_result,
+    encode_result,
+    read_bytes,
+    stem_of,
+    write_columns,
+)
 from recbench.store.versions import merge, newest
 
 
@@ -111,7 +118,7 @@ class Store:
             if rows:
                 name = write_columns(path.with_suffix(""), rows)
                 result = dataclasses.replace(result, per_user=name)
-            write(path, sealed(result))
+            write(path, encode_result(result))
         finally:
             for one in {result.per_user[0], old.per_user[0] if old else ""} - {""}:
                 _drop(path.with_name(one), path)
@@ -178,9 +185,9 @@ class Store:
         except FileNotFoundError:
             return None
         except (OSError, RecbenchError) as error:
-            log.warning("%s; it is %s", said(error), so)
+            log.warning("%s; it is %s", describe_error(error), so)
             if told is not None:
-                told.append(said(error))
+                told.append(describe_error(error))
             return None
 
     def _load(self, path: Path) -> Result:
@@ -189,7 +196,7 @@ class Store:
         while True:
             before, text = text, path.read_bytes()
             try:
-                result = opened(path, text)
+                result = decode_result(path, text)
                 if result.ok:
                     self._rows(path, result)
             except RecbenchError:
@@ -211,7 +218,7 @@ class Store:
             checkpoint.sweep(folder)
             for rows in folder.glob("*.parquet"):
                 with contextlib.suppress(OSError):
-                    stem = stem_of(rows) if aged(rows) else None
+                    stem = stem_of(rows) if is_stale(rows) else None
                     if stem is not None and re.search("-[0-9a-f]{8}$", stem.name):
                         with locked(folder):
                             _drop(rows, stem.with_name(f"{stem.name}.json"))
@@ -220,7 +227,7 @@ class Store:
 def _drop(rows: Path, path: Path) -> None:
     """Remove rows that no result has: their JSON is whole and names others, or is not there."""
     with contextlib.suppress(OSError, RecbenchError):
-        if not path.exists() or opened(path, path.read_bytes()).per_user[0] != rows.name:
+        if not path.exists() or decode_result(path, path.read_bytes()).per_user[0] != rows.name:
             rows.unlink()
 
 

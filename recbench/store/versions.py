@@ -72,14 +72,16 @@ def newest(results: Iterable[Result]) -> tuple[list[Result], list[Result]]:
     All seeds of a model are of the code that ran last; where there is nothing but a failure without
     any version, since the plugin was broken, what was found before stands.
     """
-    given = sorted(results, key=lambda one: one.setting.same)
+    given = sorted(results, key=lambda one: one.setting.comparison_key)
     last: dict[Any, Result] = {}
     for one in sorted(given, key=lambda one: (bool(one.model_version), one.finished)):
-        last[one.setting.same, one.model] = last[one.setting.same, one.model, one.seed] = one
+        last[one.setting.comparison_key, one.model] = last[
+            one.setting.comparison_key, one.model, one.seed
+        ] = one
     stands: list[Result] = []
     outdated: list[Result] = []
     for one in given:
-        same = one.model_version == last[one.setting.same, one.model].model_version
-        alone = one is last[one.setting.same, one.model, one.seed]
+        same = one.model_version == last[one.setting.comparison_key, one.model].model_version
+        alone = one is last[one.setting.comparison_key, one.model, one.seed]
         (stands if same and alone else outdated).append(one)
     return stands, outdated

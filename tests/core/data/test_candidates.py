@@ -1,0 +1,208 @@
+"""Sampled candidates: who is drawn, how often, for whom, and that nothing mixes them up."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from helpers import plugin
+
+import recbench
+from recbench import Interactions, Split, Store, UsageError, load_plugins
+from recbench.data.candidates import draw_candidates, read_candidates
+
+
+class Constant:
+    """Knows nothing."""
+
+    def fit(self, train: Interactions) -> "Constant":
+        return self
+
+    def score(self, history: Interactions) -> Any:
+        return np.zeros((len(history), history.n_items))
+
+
+def _split(rows: int, train: list[int], targets: Any, n_items: int, offsets: Any = None) -> Split:
+    """The same history for each of many rows."""
+    offsets_ = np.arange(rows + 1) * len(train)
+    history = Interactions(np.arange(rows), np.tile(train, rows), offsets_, rows, n_items)
+    return Split(history, history, targets, offsets=offsets)
+
+
+def test_names_leave_out_what_is_the_default() -> None:
+    assert read_candidates("100")[0] == "100"
+    assert read_candidates("0100:seed=0,by=uniform")[0] == "100"
+    assert read_candidates("100:seed=1,by=popularity") == (
+        "100:by=popularity,seed=1",
+        {"n": 100, "by": "popularity", "seed": 1},
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "wanted a whole number from 1"),
+        ("0", "wanted a whole number from 1"),
+        ("-5", "wanted a whole number from 1"),
+        ("many", "wanted a whole number from 1"),
+        ("1.5", "wanted a whole number from 1"),
+        ("100:", "no name"),
+        ("100:by=nonsense", "by=nonsense is not a choice; there is: popularity, uniform"),
+        ("100:by=populrity", "did you mean 'popularity'"),
+        ("100:seed=x", "seed=x must be a whole number"),
+        ("100:seed=-1", "seed must be a whole number from 0"),
+        ("100:size=3", "has no option 'size'"),
+    ],
+)
+def test_wrong_texts_are_refused_before_anything_is_loaded(text: str, said: str) -> None:
+    def never() -> Any:
+        """Fail if loaded."""
+        raise AssertionError("loaded")
+
+    plugins = load_plugins(never=plugin(datasets={"never": never}))
+    with pytest.raises(UsageError, match=said):
+        recbench.run(["popular"], "never", candidates=text, plugins=plugins)
+
+
+def test_too_many_are_refused_before_any_model_is_fitted(tiny: str) -> None:
+    with pytest.raises(UsageError, match=r"only 3 items left to draw from; ask for no more"):
+        recbench.run(["popular"], tiny, candidates=4)
+    assert not list(Path("results").rglob("*.json"))
+    (one,) = recbench.run(["popular"], tiny, candidates=3)
+    assert one.ok
+
+
+def test_uniform_is_uniform_among_what_is_neither_seen_nor_wanted() -> None:
+    rows, n_items = 20_000, 12
+    split = _split(rows, [0, 1, 0], np.full(rows, 2), n_items)
+    _, pool = draw_candidates("3", split, mask_seen=True)
+    assert pool.shape == (rows, 3)
+    assert (np.diff(np.sort(pool, axis=1)) > 0).all()
+    counts = np.bincount(pool.ravel(), minlength=n_items)
+    assert counts[:3].tolist() == [0, 0, 0]
+    assert np.abs(counts[3:] - rows / 3).max() < 5 * math.sqrt(rows / 3 * 2 / 3)
+    for place in range(3):  # also in each place of the drawing
+        counts = np.bincount(pool[:, place], minlength=n_items)[3:]
+        assert np.abs(counts - rows / 9).max() < 5 * math.sqrt(rows / 9)
+
+
+def test_what_is_seen_may_be_drawn_where_nothing_is_masked() -> None:
+    split = _split(500, [0, 1, 0], np.full(500, 2), 12)
+    _, pool = draw_candidates("11", split, mask_seen=False)
+    assert {tuple(one) for one in np.sort(pool, axis=1)} == {(0, 1, *range(3, 12))}
+
+
+@pytest.mark.parametrize("rounds", [0, 8])
+def test_popularity_is_in_proportion(rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawn without putting back, whether by trying again or by filling up."""
+    monkeypatch.setattr(recbench.candidates, "ROUNDS", rounds)
+    monkeypatch.setattr(recbench.candidates, "AT_ONCE", 1000)
+    rows, weights = 30_000, np.array([8, 4, 2, 1, 1, 0])
+    base = _split(rows, [5], np.full(rows, 4), 6)
+    train = Interactions([0], np.repeat(np.arange(6), weights), [0, 16], rows, 6)
+    split = Split(train, base.history, base.targets)
+    _, pool = draw_candidates("2:by=popularity", split, mask_seen=True)
+    p = weights[:4] / 15  # item 4 is the target, item 5 was never consumed
+    first = np.bincount(pool[:, 0], minlength=4) / rows
+    assert np.abs(first - p).max() < 5 * math.sqrt(0.25 / rows)
+    second = [sum(p[j] * p[i] / (1 - p[j]) for j in range(4) if j != i) for i in range(4)]
+    assert np.abs(np.bincount(pool[:, 1], minlength=4) / rows - second).max() < 0.015
+    assert (pool[:, 0] != pool[:, 1]).all()
+
+
+def test_a_heavy_item_does_not_keep_others_out() -> None:
+    """One item has nearly all weight: rows are filled up without drawing it for ever."""
+    rows = 200
+    train = Interactions([0], [*[0] * 100_000, 1, 2, 3], [0, 100_003], rows, 5)
+    base = _split(rows, [4], np.full(rows, 4), 5)
+    split = Split(train, base.history, base.targets)
+    _, pool = draw_candidates("4:by=popularity", split, mask_seen=True)
+    assert np.sort(pool, axis=1).tolist() == [[0, 1, 2, 3]] * rows
+    counts = np.bincount(pool[:, 1], minlength=4)[1:]
+    assert np.abs(counts - rows / 3).max() < 5 * math.sqrt(rows / 3)
+
+
+def test_no_target_of_the_row_is_drawn_where_it_has_several() -> None:
+    split = _split(300, [0], np.tile([1, 2], 300), 10, offsets=np.arange(301) * 2)
+    _, pool = draw_candidates("7", split, mask_seen=True)
+    assert (np.sort(pool, axis=1) == np.arange(3, 10)).all()
+
+
+def test_seeds_differ_and_repeat() -> None:
+    split = _split(50, [0], np.full(50, 1), 100)
+    first, again = (draw_candidates("10", split, True)[1] for _ in range(2))
+    assert (first == again).all()
+    assert (draw_candidates("10:seed=1", split, True)[1] != first).any()
+
+
+@pytest.mark.parametrize("split", ["leave-last-out", "temporal:targets=all", "leave-last-basket"])
+def test_a_constant_gets_chance_among_them_and_the_targets(busy: str, split: str) -> None:
+    plugins = load_plugins(mine=plugin(models={"constant": Constant}))
+    (one,) = recbench.run(
+        ["constant"], busy, split=split, candidates=8, plugins=plugins, results=None
+    )
+    gains = [1 / math.log2(rank + 1) for rank in range(1, 11)]
+    parts = plugins.build("splitters", recbench.spec.Spec.parse(split)).split(
+        recbench.load_dataset(busy).interactions
+    )
+    counts = np.diff(parts.judged_targets[1])
+    expected = [n * sum(gains[: 8 + n]) / (8 + n) / sum(gains[: min(n, 10)]) for n in counts]
+    assert one.value("ndcg", 10).mean == pytest.approx(np.mean(expected), abs=1e-12)
+
+
+def test_one_set_for_all_models_and_seeds_is_used_and_stored(
+    monkeypatch: pytest.MonkeyPatch, busy: str
+) -> None:
+    used = []
+
+    def spy(*given: Any, **more: Any) -> Any:
+        used.append(more["pool"])
+        return evaluate(*given, **more)
+
+    evaluate = recbench.bench.evaluate
+    monkeypatch.setattr(recbench.bench, "evaluate", spy)
+    results = recbench.run(
+        ["popular", "random"], busy, candidates="10:by=popularity", seed=[0, 1], ks=[3]
+    )
+    assert len(used) == 3
+    assert all((one == used[0]).all() for one in used)
+    assert len({one.setting.candidates_sha256 for one in results}) == 1
+    (file,) = Path("results").rglob("candidates=*.parquet")
+    stored = np.array(pyarrow.parquet.read_table(file)["candidates"].to_pylist())
+    assert (stored == used[0]).all()
+    recbench.run(["popular"], busy, candidates="10:by=popularity", seed=2, force=True, ks=[3])
+    assert (used[-1] == used[0]).all()
+    assert len(list(Path("results").rglob("candidates=*.parquet"))) == 1
+
+
+def test_tables_say_so_in_the_title_and_never_mix(busy: str) -> None:
+    for sample in (None, 10, "10:by=popularity", "10:seed=1", 5):
+        recbench.run(["popular", "random"], busy, candidates=sample, ks=[3])
+    stored = Store("results").all()
+    assert len(stored) == 10
+    sections = stored.sections()
+    assert len(sections) == 5
+    for section in sections:
+        sampled = section.setting.candidates
+        assert len(section.results) == 2
+        assert {one.setting.candidates for one in section.results} == {sampled}
+        assert ("SAMPLED" in section.title) == bool(sampled)
+        assert ("not comparable" in section.title) == bool(sampled)
+    text = load_plugins().find("tables", "plain").factory(stored)
+    assert " ".join(text.split()).count("not comparable with full ranking") == 4
+
+
+def test_lists_cannot_be_ranked_among_candidates(tiny: str) -> None:
+    class Lister:
+        def fit(self, train: Interactions) -> "Lister":
+            return self
+
+        def recommend(self, history: Interactions, k: int) -> Any:
+            return np.full((len(history), k), -1)
+
+    plugins = load_plugins(mine=plugin(models={"lister": Lister}))
+    one, other = recbench.run(["lister", "popular"], tiny, candidates=2, plugins=plugins)
+    assert "leave --candidates out" in one.status
+    assert other.ok

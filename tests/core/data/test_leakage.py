@@ -1,0 +1,179 @@
+"""What a split lets models learn from the future, and what the order of equal times decides."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recbench import Interactions, RecbenchError, Split, load_dataset
+from recbench.data.leakage import Leakage, leakage, n_unjudged_users
+from recbench_splitters import LeaveLastBasket, LeaveLastOut, Temporal, Windows
+
+Event = tuple[int, int, int]  # user, item, time
+EVENTS = st.lists(
+    st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 8)), min_size=1, max_size=40
+)
+
+
+def _log(*events: Event) -> Interactions:
+    return Interactions.from_log(*zip(*events, strict=True), n_users=6, n_items=9)
+
+
+def _slowly(events: list[Event], split: Split) -> Leakage:
+    """The definition, target by target."""
+    (items, offsets), times = split.judged_targets, split.judged_target_times
+    assert times is not None
+    assert split.train.times is not None
+    shares, tied = [], 0
+    for row, user in enumerate(split.history.users[split.judged].tolist()):
+        own = items[offsets[row] : offsets[row + 1]].tolist()
+        for time in times[offsets[row] : offsets[row + 1]].tolist():
+            shares.append(np.mean(split.train.times > time))
+            tied += any(u == user and t == time and i not in own for u, i, t in events)
+    return Leakage(float(np.mean(shares)) if shares else 0.0, tied, len(items))
+
+
+def test_later_training_events_are_counted() -> None:
+    log = _log((0, 1, 1), (0, 2, 4), (1, 1, 3), (1, 2, 6), (2, 1, 5), (2, 2, 9), (3, 3, 9))
+    split = LeaveLastOut().split(log)  # train: times 1, 3, 5, 9; targets: times 4, 6, 9
+    assert leakage(log, split) == Leakage((2 / 4 + 1 / 4 + 0) / 3, 0, 3)
+
+
+def test_a_target_is_tied_by_another_event_at_its_time() -> None:
+    log = _log(
+        *[(0, 1, 1), (0, 2, 4), (0, 3, 4)],
+        *[(1, 1, 3), (1, 2, 4)],  # another user's time is nobody's business
+        *[(2, 1, 4), (2, 2, 4)],
+        *[(3, 1, 2), (3, 2, 3), (3, 3, 3), (3, 4, 4)],  # a tie that is not at the target
+    )
+    assert leakage(log, LeaveLastOut().split(log)).time_tied == 2
+    assert leakage(log, LeaveLastBasket().split(log)) == Leakage(pytest.approx(0), 0, 4)
+    assert leakage(log, Temporal(at=4).split(log)).time_tied == 1  # user 0: item 2 or 3 is next
+    assert leakage(log, Temporal(at=4, targets="all").split(log)).time_tied == 0
+
+
+def test_the_same_item_again_at_the_same_time_decides_nothing() -> None:
+    log = _log((0, 1, 1), (0, 2, 4), (0, 2, 4), (1, 1, 1), (1, 2, 4), (1, 3, 4), (1, 2, 4))
+    assert leakage(log, LeaveLastOut().split(log)).time_tied == 1
+
+
+def test_some_targets_of_a_row_can_be_tied() -> None:
+    log = _log((0, 1, 1), (0, 2, 4), (0, 3, 4), (0, 4, 5), (0, 5, 6), (0, 6, 6))
+    train = log.keep(np.array([True] + [False] * 5))
+    split = Split(train, train, np.array([2, 4, 5, 6]), np.array([4, 5, 6, 6]), np.array([0, 4]))
+    assert leakage(log, split) == Leakage(0.0, 1, 4)  # item 3 could have been in place of 2
+
+
+def test_users_that_the_data_do_not_have_are_not_tied() -> None:
+    log = _log((0, 1, 1), (0, 2, 4), (0, 3, 4), (5, 1, 1))
+    history = Interactions(np.array([-1, 0, 4]), np.array([1] * 3), np.arange(4), 6, 9)
+    split = Split(log, history, np.array([2, 2, 2]), np.array([4, 4, 4]))
+    assert leakage(log, split) == Leakage(0.0, 1, 3)
+    assert n_unjudged_users(log, split) == 1  # user 5
+
+
+@given(
+    EVENTS,
+    st.sampled_from(
+        [
+            LeaveLastOut(),
+            LeaveLastBasket(),
+            Temporal(share=0.5),
+            Temporal(share=0.5, targets="all"),
+            Windows(length=2, step=1, test=0.4),
+        ]
+    ),
+)
+def test_as_a_loop_finds_it(events: list[Event], splitter: Any) -> None:
+    log = _log(*events)
+    try:
+        split = splitter.split(log)
+    except RecbenchError:  # too few events, or all at one time
+        return
+    found, wanted = leakage(log, split), _slowly(events, split)
+    assert found == Leakage(pytest.approx(wanted.future_share), wanted.time_tied, wanted.n_targets)
+    if isinstance(splitter, LeaveLastBasket) or getattr(splitter, "targets", "") == "all":
+        assert found.tied == 0
+    judged = set(split.history.users[split.judged].tolist())
+    assert n_unjudged_users(log, split) == len({user for user, _, _ in events} - judged)
+    if isinstance(splitter, Temporal):
+        assert found.future_share == 0
+
+
+def test_without_times_nothing_is_known() -> None:
+    log = Interactions.from_log([0, 0, 1, 1, 2], [0, 1, 1, 2, 1])
+    split = LeaveLastOut().split(log)
+    assert leakage(log, split) == Leakage(None, None, 2)
+    assert n_unjudged_users(log, split) == 1
+    assert leakage(log, split).sentences == (
+        "Without times neither leaks nor ties can be counted.",
+    )
+
+
+def test_a_split_without_times_is_not_counted_either() -> None:
+    log = _log((0, 1, 1), (0, 2, 4), (1, 1, 3))
+    split = LeaveLastOut().split(log)
+    assert leakage(log, Split(split.train, split.history, split.targets)).future_share is None
+
+
+def test_a_split_without_targets_leaks_nothing() -> None:
+    log = _log((0, 1, 1), (1, 1, 3))
+    assert leakage(log, LeaveLastOut().split(log)) == Leakage(0.0, 0, 0)
+
+
+LATER = "of the training events are later than the target they help to predict"
+TIED = (
+    "targets depend on how equal times are ordered "
+    "(--dataset NAME:time_ties=hash,seed=N shows how much that matters)."
+)
+
+
+@pytest.mark.parametrize(
+    ("found", "sentences"),
+    [
+        (
+            Leakage(0.4831, 415, 943),
+            (
+                f"On average 48.3% {LATER} (0% under --split temporal).",
+                f"415 of 943 {TIED}",
+            ),
+        ),
+        (
+            Leakage(0.0, 0, 1234),
+            (
+                "No training event is later than the target that it helps to predict.",
+                "No target depends on how equal times are ordered.",
+            ),
+        ),
+        (
+            Leakage(0.0002, None, 3),
+            (f"On average less than 0.1% {LATER} (0% under --split temporal).",),
+        ),
+        (Leakage(None, 0, 3), ("No target depends on how equal times are ordered.",)),
+    ],
+)
+def test_sentences(found: Leakage, sentences: tuple[str, ...]) -> None:
+    assert found.sentences == sentences
+
+
+@pytest.mark.parametrize(
+    ("splitter", "later", "tied", "targets"),
+    [
+        (LeaveLastOut(), 0.4133, 415, 943),
+        (LeaveLastBasket(), 0.4344, 0, 2_148),
+        (Temporal(), 0, 16, 90),
+        (Temporal(targets="all"), 0, 0, 2_886),
+        (Windows(), 0.4934, 5_579, 7_395),
+    ],
+)
+def test_movielens_100k(
+    real: Callable[[str], Path], splitter: Any, later: float, tied: int, targets: int
+) -> None:
+    log = load_dataset(real("ml-100k/u.data")).interactions
+    assert leakage(log, splitter.split(log)) == Leakage(
+        pytest.approx(later, abs=5e-5), tied, targets
+    )

@@ -1,0 +1,171 @@
+"""Every metric once for each ranking: what it found, how sure that is, and what is left out."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import plugin
+
+from recbench import Ranking, Value, load_plugins
+from recbench.evaluation.metrics import measure_all, no_values, valid_metrics
+from recbench.evaluation.uncertainty import intervals, jackknife
+
+RANDOM = np.random.default_rng(1)
+ROWS = 60
+USERS = np.repeat(np.arange(20), 3)
+
+
+def _ranking() -> Ranking:
+    above = np.arange(ROWS) % 7
+    lists = np.argsort(RANDOM.random((ROWS, 12)), axis=1).astype(np.int32)
+    return Ranking(above, np.ones(ROWS, dtype=np.int64), None, lists, np.arange(12))
+
+
+RANKING = _ranking()
+
+
+def _hit(ranking: Ranking, k: int) -> Any:
+    return ranking.expectation(np.ones(k))
+
+
+def _share(ranking: Ranking, k: int) -> Any:
+    """One number for all lists."""
+    assert ranking.lists is not None
+    return len(np.unique(ranking.lists[:, :k])) / 12
+
+
+def test_a_value_is_the_mean_with_its_error_and_its_interval_over_users() -> None:
+    values, columns = measure_all({"hit": _hit}, RANKING, [1, 3], USERS, {})
+    assert list(values) == list(columns) == ["hit@1", "hit@3"]
+    expected = (np.arange(ROWS) % 7 < 3).astype(float)
+    assert np.array_equal(columns["hit@3"], expected)
+    low, high = intervals(expected[:, None], USERS)
+    found = values["hit@3"]
+    assert found.mean == pytest.approx(expected.mean())
+    assert found.stderr == pytest.approx(expected.std(ddof=1) / math.sqrt(ROWS))
+    assert (found.low, found.high) == pytest.approx((low[0], high[0]))
+
+
+def test_a_number_of_all_lists_has_a_jackknife_and_no_column() -> None:
+    values, columns = measure_all({"share": _share}, RANKING, [1], USERS, {})
+    assert columns == {}
+    found = values["share@1"]
+    stderr = jackknife(lambda rows: _share(RANKING.take(rows), 1), USERS)
+    assert found.mean == _share(RANKING, 1)
+    assert found.stderr == stderr
+    assert (found.low, found.high) == pytest.approx(
+        (found.mean - 1.96 * stderr, found.mean + 1.96 * stderr)
+    )
+
+
+def test_known_intervals_stand_where_the_means_do() -> None:
+    fresh, _ = measure_all({"hit": _hit, "share": _share}, RANKING, [1, 3], USERS, {})
+    known = {key: Value(value.mean, 1.0, 2.0, 3.0) for key, value in fresh.items()}
+    known["hit@3"] = Value(0.123, 1.0, 2.0, 3.0)
+    again, _ = measure_all({"hit": _hit, "share": _share}, RANKING, [1, 3], USERS, known)
+    assert again["hit@1"] == known["hit@1"]
+    assert again["share@3"] == known["share@3"]
+    assert again["hit@3"] == fresh["hit@3"]
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("no luck"), SystemExit(3), MemoryError(), "wrong shape", "not finite"]
+)
+def test_a_metric_that_fails_on_the_data_is_left_out_at_every_k(
+    error: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(ranking: Ranking, k: int) -> Any:
+        if k < 3:
+            return _share(ranking, k)
+        if isinstance(error, BaseException):
+            raise error
+        return np.ones(3) if error == "wrong shape" else np.full(len(ranking), np.nan)
+
+    values, columns = measure_all({"bad": fails, "hit": _hit}, RANKING, [1, 3], USERS, {})
+    assert list(values) == list(columns) == ["hit@1", "hit@3"]
+    assert caplog.text.count("metric bad is left out: ") == 1
+
+
+def test_a_metric_that_fails_in_the_jackknife_is_left_out() -> None:
+    def fails(ranking: Ranking, k: int) -> Any:
+        if len(ranking) < ROWS:
+            raise ZeroDivisionError
+        return 0.5
+
+    assert measure_all({"bad": fails}, RANKING, [1], USERS, {}) == ({}, {})
+
+
+def test_what_a_metric_writes_into_the_ranking_no_other_metric_reads() -> None:
+    def garbles(ranking: Ranking, k: int) -> Any:
+        for array in (ranking.above, ranking.lists, ranking.popularity):
+            assert array is not None
+            base = array if array.base is None else array.base
+            base.flags.writeable = True
+            base[:] = 3
+        return np.zeros(len(ranking))
+
+    before, _ = measure_all({"hit": _hit, "share": _share}, RANKING, [3], USERS, {})
+    after, _ = measure_all({"a": garbles, "hit": _hit, "share": _share}, RANKING, [3], USERS, {})
+    assert {key: value for key, value in after.items() if key != "a@3"} == before
+    assert RANKING.above[4] == 4
+
+
+def _worse_is_better(ranking: Ranking, k: int) -> Any:
+    return k - _hit(ranking, k)
+
+
+def _a_target(ranking: Ranking, k: int) -> Any:
+    """A value a target, wanted one a row."""
+    return (ranking.above < k).astype(float)
+
+
+def _writes(ranking: Ranking, k: int) -> Any:
+    ranking.above[0] = 0
+    return _hit(ranking, k)
+
+
+def _unlocks_and_writes(ranking: Ranking, k: int) -> Any:
+    ranking.tied.base.flags.writeable = True  # type: ignore[union-attr]
+    ranking.tied.base[:] = 1  # type: ignore[index]
+    return _hit(ranking, k)
+
+
+def _leaves(ranking: Ranking, k: int) -> Any:
+    raise SystemExit(0)
+
+
+def _words(ranking: Ranking, k: int) -> Any:
+    return ["much"] * len(ranking)
+
+
+def _random(ranking: Ranking, k: int) -> Any:
+    return RANDOM.random(len(ranking))
+
+
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [
+        (_worse_is_better, "a better rank must never be worth less"),
+        (_a_target, "it gave shape (15,)"),
+        (_writes, "read-only"),
+        (_unlocks_and_writes, "the ranking must be left as it was"),
+        (_leaves, "SystemExit: 0"),
+        (_words, "ValueError: could not convert"),
+        (_random, "the same ranking must give the same values"),
+    ],
+)
+def test_a_metric_that_breaks_the_contract_is_left_out_and_the_reason_said(
+    metric: Any, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    plugins = load_plugins(bad=plugin(metrics={"bad": metric}))
+    trusted = valid_metrics(plugins)
+    assert set(trusted) == set(plugins.metrics()) - {"bad"}
+    assert "metric bad is left out: " in caplog.text
+    assert reason in caplog.text
+
+
+def test_a_failed_cell_has_every_metric_at_every_k() -> None:
+    nothing = no_values({"hit": _hit}, [1, 3])
+    assert list(nothing) == ["hit@1", "hit@3"]
+    assert all(math.isnan(number) for value in nothing.values() for number in value)

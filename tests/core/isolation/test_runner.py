@@ -1,0 +1,381 @@
+"""Models that do what they must not: each is a row that says so, and all others stand."""
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import plugin
+
+import recbench
+from recbench import Result, load_plugins
+from recbench.evaluation.referee import evaluate
+from recbench.isolation.runner import AVAILABLE
+from recbench.isolation.stdout import OutputRelay
+
+HOSTILE = Path(__file__).parents[2] / "hostile"
+sys.path.insert(0, str(HOSTILE))
+
+import recbench_hostile as hostile  # noqa: E402
+
+pytestmark = pytest.mark.skipif(not AVAILABLE, reason="models have a process of their own on Linux")
+
+RAISES = {
+    "raises": "ZeroDivisionError: on purpose",
+    "exit": "SystemExit: 7",
+    "interrupt": "KeyboardInterrupt",
+    "generator": "GeneratorExit",
+    "stop": "StopIteration",
+    "memoryerror": "MemoryError",
+    "own": "Own: of mine",
+    "unspeakable": "UnspeakableError",
+    "endless-words": "ValueError: word word",
+    "surrogate": r"ValueError: \?",
+    "os-exit": "exit code 3",
+    "abort": "SIGABRT",
+}
+READ_ONLY = "ValueError: .*(read-only|WRITEABLE).*must not be written, so copy them first"
+IN_FIT = {
+    "writes-train": READ_ONLY,
+    "sorts-train": READ_ONLY,
+    "flag": READ_ONLY,
+    "setflags": READ_ONLY,
+    "setattr": "fit changed the interactions that it was given",
+    "strides": READ_ONLY,
+    "interface": "SIGSEGV",
+    "address": "SIGSEGV in fit.* writing into train or history by force",
+    "mprotect": "SIGSEGV",
+    "thread-writes": f"a thread of it raised {READ_ONLY}",
+    "segfault": "SIGSEGV in fit",
+    "kills-itself": "SIGKILL in fit",
+    "kills-parent": "fit killed the process that watches over it",
+    "kills-grandparent": "fit killed the process that watches over it",
+    "daemon-and-kills-parent": "fit killed the process that watches over it",
+    "alarm": "SIGALRM in fit",
+    "recursion": "fit raised RecursionError",
+    "stack-overflow": "SIGSEGV|RecursionError",
+    "prints": "it printed more than 1 MB in fit",
+    "writes-stdout": "it printed more than 1 MB in fit",
+    "child-prints": "it printed more than 1 MB in fit",
+    "leaves-thread": "it left threads behind: Thread-",
+    "leaves-nameless-thread": "it left threads behind: one without a name",
+    "leaves-daemon-thread": "it left threads behind: mine",
+    "leaves-process": r"it left processes behind: sleep 1000 \(process",
+    "leaves-stubborn-process": "it left processes behind: sleep 1000",
+    "leaves-fork": "it left processes behind",
+    "leaves-daemon": "it left processes behind",
+    "closes-all": "fit closed or garbled its connection to recbench",
+    "closes-all-and-hangs": "fit closed or garbled its connection to recbench",
+    "garbage": "fit closed or garbled its connection to recbench",
+    "forges": "fit closed or garbled its connection to recbench",
+    "forges-types": "fit closed or garbled its connection to recbench",
+    "forges-nesting": "fit closed or garbled its connection to recbench",
+}
+IN_SCORE = {
+    "nan": r"score nan for item number 2 \(first for user u1\)",
+    "inf": r"score inf for item number 2 \(first for user u1\)",
+    "transposed": r"score gave shape \(7, 6\), wanted \(6, 7\) \(first for user u0\)",
+    "row-less": r"score gave shape \(5, 7\), wanted \(6, 7\) \(first for user u0\)",
+    "column-less": r"score gave shape \(6, 6\), wanted \(6, 7\) \(first for user u0\)",
+    "strings": r"score gave an array of <U32, wanted numbers \(first for user u0\)",
+    "objects": r"score gave an array of object, wanted numbers \(first for user u0\)",
+    "complex": r"score gave an array of complex128, wanted numbers \(first for user u0\)",
+    "bools": r"score gave an array of bool, wanted numbers \(first for user u0\)",
+    "nothing": r"score gave an array of object, wanted numbers \(first for user u0\)",
+    "ragged": r"score gave list, no array \(first for user u0\)",
+    "duplicates": r"recommend repeated an item: \[.*\] \(first for user u0\)",
+    "above-range": r"recommend gave an id out of \[0, 7\).*\(first for user u0\)",
+    "below-range": r"recommend gave an id out of \[0, 7\).*\(first for user u0\)",
+    "too-short": r"recommend gave shape \(6, 2\), wanted \(6, 3\) \(first for user u0\)",
+    "floats": r"recommend gave an array of float64, wanted whole numbers \(first for user u0\)",
+    "gap": r"recommend put an item behind the -1 that pads.*\(first for user u0\)",
+    "seen": r"recommend gave item number \d, which the history already has.*first for user u0\)",
+    "batch-mean": r"scores depend on the batch that a user comes in.*first for user u\d\)",
+    "batch-size": r"scores depend on the batch that a user comes in.*first for user u\d\)",
+    "first-in-batch": r"scores depend on the batch that a user comes in.*first for user u\d\)",
+    "batch-neighbours": r"scores depend on the batch that a user comes in.*first for user u\d\)",
+    "writes-history": rf"score raised {READ_ONLY} \(first for user u0\)",
+    "history-flag": rf"score raised {READ_ONLY} \(first for user u0\)",
+    "history-base": r"score raised TypeError: cannot modify read-only memory \(first for user u0\)",
+    "history-address": r".*SIGSEGV in score.*\(first for user u0\)",
+    "history-setattr": r"score changed the interactions that it was given \(first for user u0\)",
+    "keeps-train": rf"score raised {READ_ONLY} \(first for user u0\)",
+    "keeps-history": rf"score raised {READ_ONLY} \(first for user u\d\)",
+}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_running(tmp_path: Path) -> Iterator[None]:
+    yield
+    until = time.monotonic() + 3
+    while left := _running_in(tmp_path):
+        assert time.monotonic() < until, left
+        time.sleep(0.02)
+
+
+def _running_in(folder: Path) -> list[str]:
+    """The processes that work in a folder, as all do that a test starts, besides this one."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            where = Path(os.readlink(process / "cwd"))
+            state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if where.is_relative_to(folder) and int(process.name) != os.getpid() and state != "Z":
+            found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return found
+
+
+def _status(dataset: str, name: str, **limits: Any) -> str:
+    """What becomes of a hostile model, before one that must not suffer."""
+    models = {name: hostile.MODELS[name], "fine": hostile.Counts}
+    plugins = load_plugins(theirs=plugin(models=models))
+    results = recbench.run([name, "fine"], dataset, ks=3, results=None, plugins=plugins, **limits)
+    one, last = results
+    assert last.ok, last.status
+    assert one.ok or one.status.startswith(f"failed: {name} (plugin theirs): ")
+    return one.status
+
+
+def _assert_says(status: str, words: str) -> None:
+    assert re.search(words, status), f"{status!r} does not say {words!r}"
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    """What becomes of models that raise, or whose answers are wrong, in one and the same run."""
+    lines = [f"u{u},i{(u + t) % 7},{t + 10 * u}" for t in range(4) for u in range(6)]
+    dataset = tmp_path_factory.mktemp("rows") / "log.csv"
+    dataset.write_text("\n".join(["user_id,item_id,timestamp", *lines]) + "\n")
+    raising = [f"{where}-{name}" for where in ("factory", "fit", "score") for name in RAISES]
+    plugins = load_plugins(theirs=plugin(models=hostile.MODELS))
+    names = ["popular", *raising, *IN_SCORE, "good"]
+    results = recbench.run(names, dataset, ks=3, results=None, plugins=plugins)
+    assert len(results.failed) == len(results) - 2
+    first, *_, last = results
+    assert first.values == last.values
+    return {one.model: one for one in results}
+
+
+@pytest.mark.parametrize("name", RAISES)
+@pytest.mark.parametrize("where", ["factory", "fit", "score"])
+def test_what_a_model_raises_is_a_row(rows: dict[str, Result], where: str, name: str) -> None:
+    status = rows[f"{where}-{name}"].status
+    _assert_says(status, rf"^failed: {where}-{name} \(plugin theirs\): .*{RAISES[name]}")
+    assert ("(first for user u" in status) == (where == "score")
+    assert len(status) < 1500
+
+
+@pytest.mark.parametrize("name", IN_FIT)
+def test_what_a_model_does_in_fit_is_a_row(
+    tiny: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OutputRelay, "MOST", 2**20)
+    status = _status(tiny, name)
+    _assert_says(status, IN_FIT[name])
+    assert "first for user" not in status
+
+
+@pytest.mark.parametrize("name", IN_SCORE)
+def test_what_is_wrong_with_an_answer_is_a_row(rows: dict[str, Result], name: str) -> None:
+    _assert_says(rows[name].status, rf"^failed: {name} \(plugin theirs\): {IN_SCORE[name]}")
+
+
+def test_the_first_user_of_a_batch_that_fails_is_named(
+    tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(evaluate.__kwdefaults__, "memory", 2 * 7 * 10)  # two rows a batch
+    _assert_says(_status(tiny, "score-raises"), r"on purpose \(first for user u2\)")
+
+
+@pytest.mark.parametrize("name", ["factory-hangs", "fit-hangs", "score-hangs"])
+def test_a_model_that_never_returns_is_a_row(tiny: str, name: str) -> None:
+    doing = "building it" if name == "factory-hangs" else name.removesuffix("-hangs")
+    _assert_says(_status(tiny, name, timeout=1), f"{doing} did not end within the --timeout of 1 s")
+
+
+@pytest.mark.parametrize("name", ["eats-memory", "eats-shared-memory", "child-eats-memory"])
+def test_a_model_that_takes_all_memory_is_a_row(tiny: str, name: str) -> None:
+    words = "fit took more memory than the 300 MB that --memory allows"
+    _assert_says(_status(tiny, name, memory=300), words)
+
+
+def test_a_keeper_that_is_stopped_is_given_up(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recbench.isolation.runner.HANGS", 2.5)
+    _assert_says(_status(tiny, "stops-parent"), "killed the process that watches over it")
+
+
+@pytest.mark.parametrize("name", [one for one in hostile.MODELS if one.startswith("good")])
+def test_what_only_looks_bad_is_no_failure(tiny: str, name: str) -> None:
+    assert _status(tiny, name, timeout=60, memory=700) == "ok"
+
+
+# plugins that are installed, and the command line
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A folder in which plugins are installed: the hostile one, and some that end imports."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    ends = {"raise": "1 / 0", "sysexit": "sys.exit(3)", "osexit": "os._exit(0)"}
+    modules = {f"broken_{name}": f"import os, sys\n{text}\n" for name, text in ends.items()}
+    modules["broken_abort"] = "from os import abort\nabort()\n"
+    modules["recbench_eager"] = EAGER
+    modules["recbench_hostile"] = (HOSTILE / "recbench_hostile.py").read_text()
+    for module, text in modules.items():
+        (folder / f"{module}.py").write_text(text)
+        info = folder / f"{module}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[recbench]\n{module} = {module}\n")
+    return folder
+
+
+EAGER = """
+import sys
+import recbench
+from recbench_popular import Popular
+
+class Eager(Popular):
+    def fit(self, train):
+        if "scipy" not in sys.modules:
+            raise ImportError("it must be imported here")
+        import scipy
+        return super().fit(train)
+
+@recbench.hookimpl
+def recbench_models():
+    return {"eager": Eager}
+"""
+"""A model that a package that takes long to import is there for."""
+
+
+def _start(installed: Path, *args: str, **more: Any) -> subprocess.Popen[str]:
+    path = os.pathsep.join(filter(None, [str(installed), os.environ.get("PYTHONPATH", "")]))
+    return subprocess.Popen(
+        [sys.executable, "-m", "recbench", *args],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        **{"stderr": subprocess.PIPE, "text": True, **more},
+    )
+
+
+def _cells(text: str) -> dict[str, dict[str, str]]:
+    return {row["model"]: row for row in csv.DictReader(io.StringIO(text))}
+
+
+def _numbers(text: str) -> dict[str, dict[tuple[str, str], str]]:
+    found: dict[str, dict[tuple[str, str], str]] = {}
+    for row in csv.DictReader(io.StringIO(text)):
+        found.setdefault(row["model"], {})[row["metric"], row["k"]] = row["value"]
+    return found
+
+
+def test_installed_models_fail_alone_and_the_table_says_so(installed: Path, tiny: str) -> None:
+    wanted = {
+        "nan": IN_SCORE["nan"],
+        "duplicates": IN_SCORE["duplicates"],
+        "first-in-batch": IN_SCORE["first-in-batch"],
+        "score-raises": "ZeroDivisionError: on purpose",
+        "factory-os-exit": "exit code 3",
+        "fit-abort": "SIGABRT",
+        "score-exit": "SystemExit: 7",
+        "score-hangs": "score did not end within the --timeout of 3",
+        "eats-memory": "took more memory than the 300 MB that --memory allows",
+        "prints": "it printed more than 32 MB in fit",
+        "leaves-thread": "it left threads behind",
+        "leaves-daemon": "it left processes behind",
+        "kills-parent": "killed the process that watches over it",
+        "kills-grandparent": "killed the process that watches over it",
+        "garbage": "garbled its connection",
+        "address": "SIGSEGV",
+        "keeps-history": READ_ONLY,
+        "broken-raise": "plugin broken_raise is broken: ZeroDivisionError",
+        "broken-sysexit": "plugin broken_sysexit is broken: SystemExit: 3",
+        "broken-osexit": r"plugin broken_osexit is broken: it calls os\._exit while it is imported",
+        "broken-abort": r"plugin broken_abort is broken: it calls os\.abort while it is imported",
+    }
+    kept = ["--results", "r", "--format", "csv"]
+    data = ["--dataset", tiny, *kept, "--timeout", "3", "--memory", "300"]
+    running = _start(installed, "run", "popular", *wanted, "eager", "good", *data)
+    out, err = running.communicate(timeout=120)
+    assert running.returncode == 1, err[-3000:]
+    shown = _start(installed, "table", *kept)
+    table, err = shown.communicate(timeout=60)
+    for cells in (_cells(out), _cells(table)):
+        assert cells.keys() == {"popular", "eager", "good", *wanted}
+        for name, words in wanted.items():
+            _assert_says(cells[name]["status"], words)
+            _assert_says(cells[name]["status"], rf"failed: {name}\b")
+        assert all(cells[one]["status"] == "ok" for one in ("popular", "eager", "good"))
+    for text in (out, table):
+        numbers = _numbers(text)
+        assert numbers["popular"] == numbers["good"]
+        assert ("ndcg", "10") in numbers["popular"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_ended_leaves_nothing_running(
+    installed: Path, tiny: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    running = _start(installed, "run", "popular", "fit-hangs", "--dataset", tiny, "--results", "r")
+    assert running.stderr is not None
+    while "fit-hangs: fitting" not in running.stderr.readline():
+        assert running.poll() is None
+    while len(_running_in(tmp_path)) < 4:  # the run, what forks cells, a keeper and its cell
+        assert running.poll() is None
+        time.sleep(0.02)
+    running.send_signal(number)
+    running.communicate(timeout=30)
+    assert running.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)
+    assert [one.model for one in recbench.Store("r").all()] == ["popular"]
+
+
+def test_a_model_that_looks_for_the_targets_finds_nothing(installed: Path, tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    targets = 100 + random.permutation(100)  # each consumed once, and never before
+    lines = [
+        f"{user},{10 + (user + event) % 50},{event}" for user in range(100) for event in range(3)
+    ]
+    lines += [f"{user},{target},9" for user, target in enumerate(targets)]
+    Path("log.csv").write_text("\n".join(["user_id,item_id,timestamp", *lines]) + "\n")
+    numbers = np.unique([int(line.split(",")[1]) for line in lines], return_inverse=True)[1]
+    pattern = numbers[-100:][:12].astype(np.int32).tobytes()
+    spy = f"spy:pattern=x{hostile.hidden(pattern)}".replace("=x", "=")
+    data = ["--dataset", "log.csv", "--results", "r", "--format", "json", "--force"]
+    for model, found, more in (
+        (spy, False, []),
+        (f"{spy},plants=true", True, []),
+        (spy, True, ["--in-process"]),
+    ):
+        running = _start(installed, "run", model, *data, *more)
+        out, err = running.communicate(timeout=60)
+        assert running.returncode == found, err
+        assert ("LookupError: found" in json.dumps(out)) == found
+
+
+def test_on_a_terminal_a_model_prints_to_a_terminal(installed: Path, tiny: str) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    running = _start(
+        installed, "run", "good-stdout", "--dataset", tiny, "--results", "r", stderr=theirs
+    )
+    os.close(theirs)
+    out, _ = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert "good-stdout" in out
+    assert b"to be seen" in os.read(ours, 2**16)
+    os.close(ours)

@@ -1,0 +1,118 @@
+"""What processes say to each other: right numbers come through, and no nonsense does."""
+
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recbench import Interactions
+from recbench.isolation.runner import AVAILABLE
+from recbench.isolation.wire import (
+    ConnectionClosedError,
+    SharedInteractions,
+    WireError,
+    map_shared,
+    receive,
+    send,
+)
+
+pytestmark = pytest.mark.skipif(not AVAILABLE, reason="models have a process of their own on Linux")
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    one, other = socket.socketpair()
+    with one, other:
+        yield one, other
+
+
+@pytest.mark.parametrize("kind", ["<f8", "<f4", "<f2", ">f8", "<i8", "<u1", np.longdouble])
+def test_arrays_come_through(pair: Any, kind: Any) -> None:
+    array = np.arange(12).reshape(3, 4).astype(kind)
+    send(pair[0], {"word": "é"}, {"a": array.T, "none": array[:0]})
+    head, found = receive(pair[1], array.nbytes)
+    assert head == {"word": "é"}
+    assert found["a"].dtype == array.dtype
+    assert found["none"].shape == (0, 4)
+    np.testing.assert_array_equal(found["a"], array.T)
+
+
+@pytest.mark.parametrize("columns", [{}, {"times": [3, 4, 5], "ratings": [1.0, 2.0, 3.5]}])
+def test_interactions_come_through_and_cannot_be_written(pair: Any, columns: Any) -> None:
+    given = Interactions(
+        users=[0, 2], items=[4, 1, 4], offsets=[0, 1, 3], n_users=3, n_items=5, **columns
+    )
+    with contextlib.closing(SharedInteractions(given)) as shared:
+        send(pair[0], {"given": shared.head}, fd=shared.fd)
+    got = map_shared(pair[1], receive(pair[1], 0)[0]["given"])
+    assert got.fingerprint() == given.fingerprint()
+    for array in (got.users, got.items, got.offsets, got.times, got.ratings):
+        if array is not None:
+            with pytest.raises(ValueError, match="WRITEABLE"):
+                array.flags.writeable = True
+
+
+def test_interactions_without_events_come_through(pair: Any) -> None:
+    given = Interactions(users=[], items=[], offsets=[0], n_users=0, n_items=5)
+    with contextlib.closing(SharedInteractions(given)) as shared:
+        send(pair[0], {"given": shared.head}, fd=shared.fd)
+    assert map_shared(pair[1], receive(pair[1], 0)[0]["given"]).fingerprint() == given.fingerprint()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"no JSON",
+        b"\xff\xfe",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"arrays": 3}',
+        b'{"arrays": []}',
+        b'{"arrays": {"a": 3}}',
+        b'{"arrays": {"a": ["<f8"]}}',
+        b'{"arrays": {"a": ["<f8", 3]}}',
+        b'{"arrays": {"a": ["<f8", ["x"]]}}',
+        b'{"arrays": {"a": ["<f8", [Infinity]]}}',
+        b'{"arrays": {"a": ["<f8", [-2, -3]]}}',
+        b'{"arrays": {"a": ["<f8", [1000000000]]}}',
+        b'{"arrays": {"a": ["|O", [1]]}}',
+        b'{"arrays": {"a": ["<f99", [1]]}}',
+        b'{"arrays": {"a": ["V8", [1]]}}',
+        b'{"arrays": {"a": ["<f8,<f8", [1]]}}',
+        b"[" * 10**5,
+    ],
+)
+def test_nonsense_is_broken(pair: Any, text: bytes) -> None:
+    pair[0].sendall(len(text).to_bytes(8, "little") + text)
+    with pytest.raises(WireError):
+        receive(pair[1], 1000)
+
+
+def test_a_size_without_bound_is_broken(pair: Any) -> None:
+    pair[0].sendall(b"\xff" * 64)
+    with pytest.raises(WireError):
+        receive(pair[1], 1000)
+
+
+def test_who_hangs_up_is_gone(pair: Any) -> None:
+    text = json.dumps({"arrays": {"a": ["<f8", [2]]}}).encode()
+    pair[0].sendall(len(text).to_bytes(8, "little") + text + b"half")
+    pair[0].close()
+    with pytest.raises(ConnectionClosedError):
+        receive(pair[1], 1000)
+    with pytest.raises(ConnectionClosedError):
+        send(pair[1], {})
+
+
+def test_nobody_is_waited_for_beyond_the_deadline(pair: Any) -> None:
+    with pytest.raises(TimeoutError):
+        receive(pair[1], 1000, time.monotonic() + 0.05)
+    with pytest.raises(TimeoutError):
+        receive(pair[1], 1000, time.monotonic() - 1)

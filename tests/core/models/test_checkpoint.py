@@ -1,0 +1,301 @@
+"""Training that is interrupted goes on; a checkpoint is one cell's, one try's, and no result."""
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import plugin
+
+import recbench
+from recbench import RecbenchError, Results, Store, load_plugins
+from recbench.files import locked
+from recbench.isolation.runner import AVAILABLE
+from recbench.models.checkpoint import takes_checkpoint
+from recbench.verify import verify
+
+pytest.importorskip("fcntl", reason="kills and locks are those of POSIX")
+
+TRIES = Path("tries")
+"""A line for each fit: the epoch that it began at, or `none` without a checkpoint."""
+
+ISOLATED = pytest.param(
+    False, marks=pytest.mark.skipif(not AVAILABLE, reason="needs a process for each model")
+)
+
+
+class Epochs:
+    """Learns in four epochs, counted in a file; the first try ends after the second of them."""
+
+    def __init__(self, ends: str = "kill", padding: int = 0) -> None:
+        self.ends, self.padding = ends, padding
+
+    def fit(self, train: Any, checkpoint: Path | None = None) -> Any:
+        file = None if checkpoint is None else checkpoint / "epoch.json"
+        done = int(file.read_text()) if file is not None and file.exists() else 0
+        with TRIES.open("a") as tries:
+            tries.write(f"{'none' if file is None else done}\n")
+        first = len(_tries()) == 1
+        self.scores_ = np.zeros(train.n_items)
+        for epoch in range(4):
+            self.scores_ += np.bincount(train.items, minlength=train.n_items) * (epoch + 1)
+            if file is not None and epoch >= done:
+                try:
+                    file.write_text(f"{epoch + 1}" + " " * self.padding)
+                except OSError:
+                    file.unlink(missing_ok=True)
+            if epoch == 1 and first:
+                self._end()
+        return self
+
+    def _end(self) -> None:
+        if self.ends == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.ends == "raise":
+            raise ZeroDivisionError
+        while self.ends == "wait" and not Path("go").exists():
+            time.sleep(0.01)
+
+    def score(self, history: Any) -> Any:
+        return np.tile(self.scores_, (len(history), 1))
+
+
+def _run(dataset: str, in_process: bool = False, model: str = "epochs", **more: Any) -> Results:
+    plugins = load_plugins(mine=plugin(models={"epochs": Epochs}))
+    return recbench.run(
+        [model], dataset, ks=3, plugins=plugins, in_process=in_process, **{"results": "r", **more}
+    )
+
+
+def _start(*given: Any, before: str = "") -> subprocess.Popen[str]:
+    """The same in another process, which may be killed; it prints whether all went well."""
+    run = f"print([one.ok for one in test_checkpoint._run(*{given!r})])"
+    path = os.pathsep.join(
+        filter(
+            None,
+            [
+                str(Path(__file__).parent),
+                str(Path(__file__).parents[2]),
+                os.environ.get("PYTHONPATH"),
+            ],
+        )
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", f"import test_checkpoint; {before or 0}; {run}"],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _tries() -> list[str]:
+    return TRIES.read_text().split() if TRIES.exists() else []
+
+
+def _places() -> list[Path]:
+    return list(Path("r").rglob("*.checkpoint"))
+
+
+def _wait(until: Callable[[], Any]) -> None:
+    end = time.monotonic() + 60
+    while not until():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def _reached(epoch: str) -> bool:
+    return any(one.read_text() == epoch for one in Path("r").rglob("epoch.json"))
+
+
+def _epoch() -> str:
+    (place,) = _places()
+    return (place / "kept" / "epoch.json").read_text().strip()
+
+
+@pytest.mark.parametrize("in_process", [ISOLATED, True])
+def test_training_goes_on_after_a_kill(tiny: str, in_process: bool) -> None:
+    running = _start(tiny, in_process)
+    running.communicate(timeout=60)
+    assert running.returncode == (-signal.SIGKILL if in_process else 0)
+    assert _epoch() == "2"
+    (result,) = _run(tiny, in_process)
+    assert result.ok
+    assert _tries() == ["0", "2"]
+    assert np.isnan(result.fit_seconds)  # nobody knows what the first try took
+    assert not _places()
+    (whole,) = _run(tiny, in_process, results=None)
+    assert whole.values == result.values
+    assert whole.fit_seconds >= 0
+    assert _tries() == ["0", "2", "none"]
+
+
+@pytest.mark.parametrize(
+    ("model", "more"),
+    [
+        ("epochs:ends=raise", {"in_process": True}),
+        pytest.param("epochs:ends=raise", {}, marks=ISOLATED.marks),
+        pytest.param("epochs:ends=wait", {"timeout": 2}, marks=ISOLATED.marks),
+    ],
+)
+def test_a_failure_keeps_it_and_says_so(
+    tiny: str, model: str, more: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    (result,) = _run(tiny, model=model, **more)
+    assert not result.ok
+    assert _epoch() == "2"
+    assert "run again, it goes on from there (--force: anew)" in caplog.text
+    caplog.clear()
+    (result,) = _run(tiny, model=model, **more)
+    assert result.ok
+    assert _tries() == ["0", "2"]
+    assert "its checkpoint" not in caplog.text
+    assert not _places()
+
+
+def test_force_begins_anew(tiny: str) -> None:
+    _run(tiny, in_process=True, model="epochs:ends=raise")
+    _run(tiny, in_process=True, model="epochs:ends=raise", force=True)
+    assert _tries() == ["0", "0"]
+    assert not _places()
+
+
+def test_it_is_kept_until_the_result_is_stored(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RecbenchError("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "write", fails)
+        (result,) = _run(tiny, in_process=True, model="epochs:ends=not")
+    assert result.ok
+    assert _epoch() == "4"
+    (again,) = _run(tiny, in_process=True, model="epochs:ends=not")
+    assert again.values == result.values
+    assert _tries() == ["0", "4"]
+    assert not _places()
+
+
+def test_a_failure_that_left_nothing_leaves_no_folder(tiny: str) -> None:
+    class Fails(Epochs):
+        def fit(self, train: Any, checkpoint: Path | None = None) -> Any:
+            raise ZeroDivisionError(checkpoint)
+
+    plugins = load_plugins(mine=plugin(models={"fails": Fails}))
+    (result,) = recbench.run(["fails"], tiny, results="r", plugins=plugins, in_process=True)
+    assert "kept" in result.status
+    assert not _places()
+
+
+def test_another_cell_has_its_own(tiny: str, busy: str) -> None:
+    _run(tiny, in_process=True, model="epochs:ends=raise")
+    _run(tiny, in_process=True, model="epochs:ends=raise,padding=1")
+    _run(busy, in_process=True, model="epochs:ends=raise")
+    assert _tries() == ["0", "0", "0"]
+    assert _epoch() == "2"
+
+
+@pytest.mark.parametrize("in_process", [ISOLATED, True])
+@pytest.mark.parametrize("force", [False, True])
+def test_of_two_at_once_one_trains_without(tiny: str, in_process: bool, force: bool) -> None:
+    model = "epochs:ends=wait"
+    running = _start(tiny, in_process, model)
+    _wait(lambda: _tries() and _reached("2"))
+    (second,) = _run(tiny, in_process, model, force=force)
+    assert _places()  # it is the other's
+    Path("go").touch()
+    out, err = running.communicate(timeout=60)
+    assert "[True]" in out, err
+    assert second.ok
+    assert _tries() == ["0", "none"]
+    assert not _places()
+
+
+@pytest.mark.skipif(not AVAILABLE, reason="needs a process for each model")
+def test_a_model_that_outlives_its_killed_run_still_has_it_alone(tiny: str) -> None:
+    running = _start(tiny, False, "epochs:ends=wait")
+    _wait(lambda: _reached("2"))
+    running.kill()
+    running.communicate(timeout=60)
+
+    def is_free() -> bool:
+        with locked(_places()[0], patience=0) as alone:
+            return alone
+
+    _wait(is_free)
+    (result,) = _run(tiny, model="epochs:ends=wait")
+    assert result.ok
+    assert _tries() == ["0", "2"]
+
+
+def test_where_there_are_no_locks_training_goes_without(
+    tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    (result,) = _run(tiny, in_process=True, model="epochs:ends=not")
+    assert result.ok
+    assert _tries() == ["none"]
+    assert not _places()
+
+
+def test_a_folder_that_cannot_be_made_does_not_stop_training(tiny: str) -> None:
+    _run(tiny, in_process=True, model="epochs:ends=raise")
+    (place,) = _places()
+    shutil.rmtree(place)
+    place.touch()
+    (result,) = _run(tiny, in_process=True, model="epochs:ends=raise")
+    assert result.ok
+    assert _tries() == ["0", "none"]
+
+
+@pytest.mark.parametrize("in_process", [ISOLATED, True])
+def test_a_disk_that_is_full_does_not_stop_training(tiny: str, in_process: bool) -> None:
+    TRIES.write_text("earlier\n")
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))"
+    running = _start(tiny, in_process, "epochs:padding=5000", before=f"import resource; {limit}")
+    out, err = running.communicate(timeout=60)
+    assert "[True]" in out, err
+    assert "NOT STORED" in err
+    assert not list(Path("r").rglob("epoch.json"))
+
+
+def test_it_is_never_taken_for_a_result(tiny: str) -> None:
+    _run(tiny, in_process=True, model="popular")
+    _run(tiny, in_process=True, model="epochs:ends=raise")
+    (stored,) = (one for one in Store("r").all() if one.ok)
+    (place,) = _places()
+    for file in Store("r").path(stored).parent.glob("popular*"):
+        shutil.copy(file, place / "kept")
+    Store("r").ready()
+    assert [one.model for one in Store("r").all()] == ["epochs:ends=raise", "popular"]
+    assert [one.model for one in recbench.run(["popular"], tiny, ks=3, results="r")] == ["popular"]
+    assert _epoch() == "2"
+    (cut,) = (place / "kept").glob("popular*.json")
+    cut.write_bytes(cut.read_bytes()[:-9])
+    assert [one.path for one in verify(["r"])] == [Store("r").path(stored)]
+
+
+class Strange:
+    fit = 3
+
+
+@pytest.mark.parametrize(
+    ("model", "takes"),
+    [
+        (Epochs(), True),
+        (Strange(), False),
+        (type("Any", (), {"fit": lambda _self, *_given, **_more: None})(), False),
+        (type("Many", (), {"fit": lambda _self, *checkpoint: None})(), False),
+        (type("Keyword", (), {"fit": lambda _self, _train, *, checkpoint=None: None})(), True),
+    ],
+)
+def test_it_is_for_models_that_name_it(model: Any, takes: bool) -> None:
+    assert takes_checkpoint(model) == takes

@@ -1,0 +1,157 @@
+"""What it takes to make a number again: what each cell says of where it came from."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import plugin
+
+import recbench
+from recbench import Interactions, Store, load_plugins
+from recbench.store import provenance
+
+
+def _git(folder: Path, *args: str) -> str:
+    command = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b.c", *args]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A plugin in a git repository of its own: its module and its folder."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    (folder / "own_model.py").write_text(
+        "import numpy as np, recbench\n"
+        "class Own:\n"
+        "    def fit(self, train): return self\n"
+        "    def score(self, history): return np.zeros((len(history), history.n_items))\n"
+        "@recbench.hookimpl\n"
+        "def recbench_models(): return {'own': Own}\n"
+    )
+    _git(folder, "init", "-q")
+    _git(folder, "add", ".")
+    _git(folder, "commit", "-qm", "first")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "own_model", raising=False)
+    import own_model
+
+    provenance._commit.cache_clear()
+    yield own_model, folder
+    provenance._commit.cache_clear()
+    sys.modules.pop("own_model", None)
+
+
+def test_every_cell_has_all_of_it(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/recbench", "run", "popular", "--dataset", "a b"])
+    (one,) = recbench.run(["popular"], tiny)
+    (stored,) = Store("results").all()
+    assert stored.provenance == one.provenance
+    made = stored.provenance
+    assert made["versions"]["python"] == platform.python_version()
+    assert made["versions"]["numpy"] == np.__version__
+    assert {"torch", "recbench", "plugin popular"} <= made["versions"].keys()
+    assert made["versions"]["plugin popular"] == one.model_version
+    assert made["machine"]["cores"] == os.cpu_count()
+    assert made["machine"]["processor"]
+    assert made["machine"]["memory"] > 2**28
+    assert {"system", "gpu"} <= made["machine"].keys()
+    assert made["threads"] >= 1
+    assert made["command"] == "recbench run popular --dataset 'a b'"
+    assert made["dataset"] == tiny
+    for sha in (stored.setting.dataset_sha256, stored.setting.split_sha256):
+        assert len(sha) == 64
+    assert stored.finished.startswith("20")
+
+
+def test_versions_come_without_importing_torch() -> None:
+    code = (
+        "import sys; from recbench.provenance import provenance; made = provenance(None);"
+        "assert made['versions']['torch'] and 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_commit_of_a_plugin_and_whether_it_was_changed(own: Any, tiny: str) -> None:
+    module, folder = own
+    commit = _git(folder, "rev-parse", "HEAD")
+    plugins = load_plugins(own=module)
+    (one,) = recbench.run(["own"], tiny, plugins=plugins)
+    assert one.provenance["commits"]["plugin own"] == commit
+    (folder / "own_model.py").write_text((folder / "own_model.py").read_text() + "# changed\n")
+    provenance._commit.cache_clear()
+    (one,) = recbench.run(["own"], tiny, plugins=plugins, force=True)
+    assert one.provenance["commits"]["plugin own"] == f"{commit}+"
+
+
+def test_another_repository_in_the_environment_does_not_mislead(
+    own: Any, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As within a git hook."""
+    module, folder = own
+    other = tmp_path / "other"
+    other.mkdir()
+    _git(other, "init", "-q")
+    commit = _git(folder, "rev-parse", "HEAD")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    (one,) = recbench.run(["own"], tiny, plugins=load_plugins(own=module))
+    assert one.provenance["commits"]["plugin own"] == commit
+
+
+def test_no_repository_no_commit(tmp_path: Path) -> None:
+    """Also not that of a repository around it that knows nothing of its files."""
+    provenance._commit.cache_clear()
+    _git(tmp_path, "init", "-q")
+    (tmp_path / "site-packages").mkdir()
+    (tmp_path / "site-packages" / "some.py").write_text("")
+    assert provenance._commit(tmp_path / "site-packages") == ""
+    provenance._commit.cache_clear()
+
+
+def test_it_survives_a_poor_system(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No git, no torch, no name of the program."""
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(sys, "argv", [])
+    right = provenance.metadata.version
+
+    def version(name: str) -> str:
+        if name == "torch":
+            raise provenance.metadata.PackageNotFoundError(name)
+        return right(name)
+
+    monkeypatch.setattr(provenance.metadata, "version", version)
+    provenance._commit.cache_clear()
+    provenance._machine.cache_clear()
+    made = provenance.provenance(None)
+    assert made["commits"] == {}
+    assert made["command"] == ""
+    assert "torch" not in made["versions"]
+    provenance._commit.cache_clear()
+    provenance._machine.cache_clear()
+
+
+def test_threads_are_those_that_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert provenance.threads() == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    assert provenance.threads() >= 1
+
+
+def test_failed_cells_have_it_too(tiny: str) -> None:
+    class WireError:
+        def fit(self, train: Interactions) -> None:
+            raise RuntimeError("no")
+
+        def score(self, history: Interactions) -> None:
+            pass
+
+    (one,) = recbench.run(
+        ["broken"], tiny, plugins=load_plugins(mine=plugin(models={"broken": WireError}))
+    )
+    assert one.status.startswith("failed")
+    assert one.provenance["versions"]["plugin mine"] == one.model_version

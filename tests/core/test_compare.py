@@ -1,0 +1,190 @@
+"""Two stored rows side by side: by hand on a small log, and what is said without them."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import plugin
+from scipy import stats
+
+import recbench
+from recbench import Interactions, Store, UsageError, compare, load_plugins
+from recbench.cli.main import main
+
+
+def _lists(path: str, ranks: list[int]) -> str:
+    """Lists that have each user's target, t, at these ranks."""
+    lines = []
+    for user, rank in enumerate(ranks):
+        items = [f"x{number}" for number in range(5)]
+        items.insert(rank - 1, "t")
+        lines += [f"u{user},{item},{place}" for place, item in enumerate(items, 1)]
+    Path(path).write_text("user,item,rank\n" + "\n".join(lines) + "\n")
+    return path
+
+
+def _call(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        main(args)
+    return int(stop.value.code or 0), *capsys.readouterr()
+
+
+def test_it_says_what_the_rows_say(busy: str) -> None:
+    recbench.run(["popular", "random"], busy, ks=(5, 10))
+    found = compare("popular", "random")
+    assert [(one.metric, one.k) for one in found] == [("ndcg", 5), ("ndcg", 10)]
+    store = Store("results")
+    a, b = (
+        store.per_user(one)["ndcg@10"]
+        for name in ("popular", "random")
+        for one in store.all()
+        if one.model == name
+    )
+    one = found[1]
+    assert (one.a.mean, one.b.mean) == (pytest.approx(a.mean()), pytest.approx(b.mean()))
+    assert one.paired.difference == pytest.approx((a - b).mean())
+    assert one.paired.p == pytest.approx(stats.ttest_rel(a, b).pvalue)
+    assert one.paired.first == (a > b).sum()
+    assert one.paired.second == (a < b).sum()
+    error = (a - b).std(ddof=1) / np.sqrt(len(a))
+    assert one.paired.low == pytest.approx(one.paired.difference - 1.96 * error, rel=0.15)
+    assert one.paired.high == pytest.approx(one.paired.difference + 1.96 * error, rel=0.15)
+    back = compare("random", "popular", ks=[10])[0].paired
+    assert back.difference == -one.paired.difference
+    assert (back.low, back.high) == (
+        pytest.approx(-one.paired.high),
+        pytest.approx(-one.paired.low),
+    )
+    assert (back.first, back.second, back.p) == (one.paired.second, one.paired.first, one.paired.p)
+
+
+def test_seeds_are_means_and_users_count_once(busy: str) -> None:
+    recbench.run(
+        ["popular", "random"],
+        busy,
+        split="windows",
+        ks=[10],
+        seed=(0, 1, 2),
+    )
+    (one,) = compare("popular", "random")
+    store = Store("results")
+    rows = [store.per_user(cell) for cell in store.all() if cell.model == "random"]
+    assert len(rows) == 3
+    assert one.b.mean == pytest.approx(np.mean([row["ndcg@10"] for row in rows]))
+    users = len(np.unique(np.asarray(rows[0]["user"])))
+    assert one.paired.first + one.paired.second + one.paired.neither == users
+    assert users < len(np.asarray(rows[0]["user"]))
+
+
+def test_every_section_that_has_both(tiny: str, busy: str) -> None:
+    recbench.run(["popular", "random"], tiny, split=["leave-last-out", "windows:length=2,test=0.5"])
+    recbench.run(["popular"], tiny, split="windows:length=3")
+    recbench.run(["popular", "random"], busy, candidates=8, ks=[10])
+    found = compare("popular", "random", ks=[10])
+    assert [one.section.title.partition(", SAMPLED")[0] for one in found] == [
+        "busy.csv, leave-last-out",
+        "tiny.csv, leave-last-out",
+        "tiny.csv, windows:length=2,test=0.5",
+    ]
+    for dataset in ("tiny.csv", tiny):
+        assert len(compare("popular", "random", ks=[10], dataset=dataset)) == 2
+    assert len(compare("popular", "random", ks=[10], dataset=tiny, split="leave-last-out")) == 1
+    recbench.run(["popular", "random"], tiny, split="windows:step=1,length=3")
+    assert len(compare("popular", "random", ks=[3], split="windows:length=3,step=1")) == 1
+
+
+def test_other_protocols_are_left_out(
+    tiny: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recbench.run(["popular", "random"], tiny)
+    monkeypatch.setattr(recbench.bench, "PROTOCOL", recbench.bench.PROTOCOL - 1)
+    recbench.run(["popular", "popular:rule=rated"], tiny)
+    stored = Store("results").all()
+    assert len(stored) == 4
+    sections = stored.sections()
+    assert len(sections) == 2
+    assert all(len({one.setting.protocol for one in of.results}) == 1 for of in sections)
+    code, out, err = _call(capsys, "table")
+    assert code == 0
+    assert "popular:rule=rated" not in out
+    assert "2 results by version" in " ".join((out + err).split())
+    code, _, err = _call(capsys, "compare", "popular", "popular:rule=rated")
+    assert code == 2
+    assert "2 results by version" in err
+    assert len(compare("popular", "random")) == 3
+
+
+def test_a_small_example_to_the_last_number(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [f"u{user},{item}" for user in range(5) for item in ("x5", "x6", "t")]
+    lines += [f"v{number},x{number}" for number in range(5)]
+    Path("log.csv").write_text("user,item\n" + "\n".join(lines) + "\n")
+    recs = {
+        "mine": _lists("mine.csv", [1, 1, 1, 2, 4]),
+        "yours": _lists("yours.csv", [2, 1, 3, 1, 5]),
+    }
+    recbench.run([], "log.csv", recs=recs, ks=(1, 3))
+    code, out, err = _call(capsys, "compare", "mine", "yours", "--metrics", "hit,mrr")
+    assert code == 0, err
+    table = [re.split("  +", line) for line in out.splitlines() if "  " in line]
+    found = {line[0]: line[1:] for line in table}
+    assert found["mine"] in (["0.6000", "0.8000"], ["0.6000", "0.7000"])
+    blocks = out.split("\n\n")
+    assert blocks[0] == "log.csv, leave-last-out"
+    hit, mrr = (
+        {line[0]: line[1:] for line in (re.split("  +", one) for one in block.splitlines())}
+        for block in blocks[1:3]
+    )
+    assert hit[""] == ["hit@1", "hit@3"]
+    assert hit["mine"] == ["0.6000", "0.8000"]
+    assert hit["yours"] == ["0.4000", "0.8000"]
+    assert hit["difference"] == ["+0.2000", "+0.0000"]
+    assert hit["p"] == ["0.62", "1"]
+    assert hit["users better off with mine"] == ["2", "0"]
+    assert hit["users better off with yours"] == ["1", "0"]
+    assert hit["users as well off with either"] == ["2", "5"]
+    assert mrr["mine"] == ["0.6000", "0.7000"]
+    assert mrr["yours"] == ["0.4000", "0.5667"]
+    assert mrr["users better off with mine"] == ["2", "2"]
+    assert hit["95% interval"][1] == "[+0.0000, +0.0000]"
+    assert "Difference: mine minus yours, on the same users" in out
+
+
+def test_long_names_stay_readable_in_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, busy: str
+) -> None:
+    monkeypatch.setattr(recbench.grid, "terminal", lambda: 80)
+    recbench.run(["popular:rule=rated", "popular:rule=consumed"], busy)
+    code, out, _ = _call(capsys, "compare", "popular:rule=rated", "popular:rule=consumed")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_what_cannot_be_compared_is_said(capsys: pytest.CaptureFixture[str], tiny: str) -> None:
+    recbench.run(["popular", "random"], tiny)
+    for args, said in (
+        ("popular popular", "are the same row; name two"),
+        ("popular populr", "'populr' is not: did you mean 'popular'"),
+        ("popular random --k 77", "recbench run popular random"),
+        ("popular random --metrics coverage", "with values of single users"),
+        ("popular random --metrics ndgc", "did you mean 'ndcg'"),
+        ("popular random --dataset other", "nothing to compare"),
+        ("popular random --results nowhere", "'popular' is not: there is none"),
+    ):
+        code, out, err = _call(capsys, "compare", *args.split())
+        assert (code, out) == (2, ""), args
+        assert said in err, args
+
+
+def test_a_failed_row_cannot_be_compared(tiny: str) -> None:
+    class WireError:
+        def fit(self, train: Interactions) -> None:
+            raise RuntimeError("no")
+
+        def score(self, history: Interactions) -> None:
+            pass
+
+    plugins = load_plugins(broken=plugin(models={"broken": WireError}))
+    recbench.run(["popular", "broken"], tiny, plugins=plugins)
+    with pytest.raises(UsageError, match="'broken' is not"):
+        compare("popular", "broken")

@@ -1,0 +1,300 @@
+"""What recommendations leaned on: exact weights, rules for models, tables and pictures."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import plugin
+
+import recbench.cli.listings
+import recbench.cli.text
+from recbench import (
+    Dataset,
+    Explanation,
+    Interactions,
+    RecbenchError,
+    UsageError,
+    explain,
+    load_plugins,
+    recommend,
+)
+from recbench.cli.listings import explanation
+from recbench.explain import shortened
+
+FITS: list[str] = []
+
+
+class Sums:
+    """Scores are sums over events: a term an event, which falls with its age."""
+
+    def fit(self, train: Any) -> Any:
+        FITS.append("sums")
+        self.terms_ = np.random.default_rng(0).normal(size=(train.n_items, train.n_items))
+        return self
+
+    def _terms(self, items: Any) -> Any:
+        return self.terms_[items] / np.arange(len(items), 0, -1)[:, None]
+
+    def score(self, history: Any) -> Any:
+        return np.array([self._terms(items).sum(axis=0) for items in history.sequences()])
+
+    def explain(self, history: Any, items: Any) -> Any:
+        """Exact: each event's term of the sum.
+
+        What follows is not shown.
+        """
+        return self._terms(history.items)[:, items].T
+
+
+class Lists(Sums):
+    """Gives lists, and explains them."""
+
+    score = None  # type: ignore[assignment]
+
+    def recommend(self, history: Any, k: int) -> Any:
+        scores = Sums.score(self, history)
+        for row, items in enumerate(history.sequences()):
+            scores[row, items] = -np.inf
+        best = np.argsort(-scores, axis=1)[:, :k]
+        return np.where(np.take_along_axis(scores, best, axis=1) > -np.inf, best, -1)
+
+
+class Nothing(Sums):
+    def explain(self, history: Any, items: Any) -> Any:
+        return np.zeros((len(items), history.n_interactions), dtype=np.int64)
+
+
+class Turned(Sums):
+    def explain(self, history: Any, items: Any) -> Any:
+        return super().explain(history, items).T
+
+
+class Infinite(Sums):
+    def explain(self, history: Any, items: Any) -> Any:
+        weights = super().explain(history, items)
+        weights[1, 2] = -np.inf
+        return weights
+
+
+class Raises(Sums):
+    def explain(self, history: Any, items: Any) -> Any:
+        raise ZeroDivisionError("here")
+
+
+class Writes(Sums):
+    def explain(self, history: Any, items: Any) -> Any:
+        history.items[:] = 0
+        return super().explain(history, items)
+
+
+class Words(Sums):
+    def explain(self, history: Any, items: Any) -> Any:
+        return [["much"] * history.n_interactions] * len(items)
+
+
+class Mute(Sums):
+    """Has nothing to explain itself with."""
+
+    explain = None  # type: ignore[assignment]
+
+
+TITLES = ["$5 and $x_2^{$", "漢字 кириллица", "😀 \ud800\n\tend", "a" * 99, "", "\\frac{", "%&#_"]
+
+
+def _odd() -> Dataset:
+    users = np.repeat(np.arange(6), 4)
+    items = (users + np.tile(np.arange(4), 6)) % 7
+    log = Interactions.from_log(users, items, np.tile(np.arange(4), 6))
+    return Dataset("odd", log, np.arange(6), np.arange(7), np.array(TITLES, dtype=object))
+
+
+def _long() -> Dataset:
+    log = Interactions.from_log(np.repeat([0, 1], 40), np.tile(np.arange(40), 2), n_items=120)
+    titles = np.array([f"A film with a title of some length, part {nth}" for nth in range(120)])
+    return Dataset("long", log, np.arange(2), np.arange(120), titles)
+
+
+def _named(*kinds: type) -> dict[str, Any]:
+    return {kind.__name__.lower(): kind for kind in kinds}
+
+
+MODELS = _named(Sums, Lists, Nothing, Turned, Infinite, Raises, Writes, Words, Mute)
+PLUGINS = load_plugins(mine=plugin(models=MODELS, datasets={"odd": _odd, "long": _long}))
+
+
+def _explain(model: str, dataset: str, **more: Any) -> Explanation:
+    FITS.clear()
+    return explain(model, dataset=dataset, plugins=PLUGINS, **more)
+
+
+def _width(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    for module in (recbench.grid, recbench.listings):
+        monkeypatch.setattr(module, "terminal", lambda: columns)
+
+
+@pytest.mark.parametrize("model", ["sums", "lists"])
+def test_weights_are_the_models_and_belong_to_what_recommend_finds(tiny: str, model: str) -> None:
+    found = _explain(model, tiny, user="u0", k=3)
+    same = recommend(model, user="u0", k=3, dataset=tiny, plugins=PLUGINS)
+    of = found.recommendation
+    assert of.items.tolist() == same.items.tolist()
+    assert of.history.tolist() == same.history.tolist()
+    assert found.weights.shape == (3, 4)
+    assert found.weights.dtype == np.float64
+    assert (of.scores is None) == (model == "lists")
+    if of.scores is not None:
+        assert np.allclose(found.weights.sum(axis=1), of.scores)
+    assert found.method == "Exact: each event's term of the sum."
+    assert found.model == model
+
+
+def test_frame_has_a_line_a_recommendation_and_event(tiny: str) -> None:
+    found = _explain("sums", tiny, items="i2,i0", k=2)
+    frame = found.to_frame()
+    assert list(frame) == ["rank", "item", "title", "event", "event_item", "event_title", "weight"]
+    assert frame["rank"].tolist() == [1, 1, 2, 2]
+    assert frame["event_item"].tolist() == ["i2", "i0"] * 2
+    assert frame["weight"].tolist() == found.weights.ravel().tolist()
+
+
+def test_events_lead_by_size_of_either_sign_and_zero_is_none(tiny: str) -> None:
+    of = _explain("sums", tiny, user="u0", k=1)
+    found = Explanation(of.recommendation, np.array([[0.5, -2.0, 0.0, 1.0]]), "", "sums")
+    assert found.leading(0, 2).tolist() == [1, 3]
+    assert found.leading(0, 9).tolist() == [1, 3, 0]
+
+
+def test_a_model_that_cannot_explain_is_told_before_it_is_trained(tiny: str) -> None:
+    match = r"mute \(plugin mine\) cannot explain itself: it has no method explain\(history, items"
+    with pytest.raises(UsageError, match=match):
+        _explain("mute", tiny, user="u0")
+    assert FITS == []
+    with pytest.raises(UsageError, match=r"popular .* cannot explain itself"):
+        _explain("popular", tiny, user="u0")
+
+
+@pytest.mark.parametrize(
+    ("model", "rule"),
+    [
+        ("turned", r"explain gave shape \(4, 3\), wanted \(3, 4\)"),
+        ("infinite", r"explain gave -inf for item number \d and event 3 of 4"),
+        ("raises", "explain raised ZeroDivisionError: here"),
+        ("writes", "explain raised ValueError.*read-only"),
+        ("words", r"explain gave an array of <U4, wanted numbers"),
+    ],
+)
+def test_a_broken_rule_is_named_with_plugin_and_user(tiny: str, model: str, rule: str) -> None:
+    with pytest.raises(RecbenchError, match=rf"{model} \(plugin mine\): {rule}.*for user u0"):
+        _explain(model, tiny, user="u0", k=3)
+
+
+@pytest.mark.parametrize(
+    ("more", "match"),
+    [
+        ({}, "name a user .* or a history"),
+        ({"user": "nobody"}, "no user 'nobody'"),
+        ({"items": ["i1", "zz"]}, "no item 'zz'"),
+        ({"user": "u0", "k": 0}, "k must be"),
+    ],
+)
+def test_wrong_use_is_that_of_recommend(tiny: str, more: dict[str, Any], match: str) -> None:
+    with pytest.raises(UsageError, match=match):
+        _explain("sums", tiny, **more)
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    _width(monkeypatch, columns)
+    found = _explain("sums", "long", user="0", k=10)
+    text = explanation(found)
+    assert max(map(len, text.splitlines())) <= columns
+    head = " ".join(text.partition("\n\n")[0].split())
+    assert head.startswith("10 recommendations for user 0 in long by a model trained now")
+    assert "Exact: each event's term of the sum. Each recommendation" in text
+    assert "of the history (40 in all)" in " ".join(text.split())
+    assert "not shown" not in text
+    (line,) = [one for one in text.splitlines() if one.startswith("1 ")]
+    weight = found.weights[0, found.leading(0, 1)[0]]
+    assert f"{weight:+.2f}" in line
+    if columns == 200:
+        assert found.name(found.recommendation.history[found.leading(0, 1)[0]]) in line
+
+
+def test_titles_are_cut_before_what_tells_them_apart() -> None:
+    title = "Willy Wonka and the Chocolate Factory (1971)"
+    assert shortened(title, 30) == "Willy Wonka and the Ch… (1971)"
+    assert shortened("as\n it  is", 8) == "as it is"
+
+
+def test_lists_have_no_score_and_no_weight_is_said(tiny: str) -> None:
+    heads = [explanation(_explain(one, tiny, user="u0", k=1)) for one in ("sums", "lists")]
+    names = [text[text.index("\nrank") :].splitlines()[1].split() for text in heads]
+    assert names[0] == ["rank", "recommended", "score", "weight", "leaned", "on"]
+    assert names[1] == ["rank", "recommended", "weight", "leaned", "on"]
+    text = explanation(_explain("nothing", tiny, user="u0", k=1))
+    assert "(nothing in the history)" in text
+    assert "does not name its method" in text
+
+
+@pytest.mark.parametrize("form", ["png", "svg", "pdf"])
+def test_titles_of_any_kind_are_drawn_without_a_warning(form: str) -> None:
+    found = _explain("sums", "odd", user="0", k=3)
+    Path("matplotlibrc").write_text("text.usetex: True\n")
+    found.draw(f"picture.{form}")
+    start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[form]
+    assert Path(f"picture.{form}").read_bytes().startswith(start)
+    assert found.picture(form) == Path(f"picture.{form}").read_bytes()
+    assert "$5 and $x_2^{$" in explanation(found)
+
+
+def test_the_picture_holds_the_columns_that_count_most_in_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: dict[str, Any] = {}
+
+    def keep(values: Any, rows: Any, columns: Any, **more: Any) -> bytes:
+        drawn.update(more, values=values, rows=rows, columns=columns)
+        return b""
+
+    monkeypatch.setattr("recbench.explain.heatmap", keep)
+    found = _explain("sums", "long", user="0", k=50)
+    found.picture()
+    assert drawn["values"].shape == (40, 25)
+    places = [int(one.split()[-1]) for one in drawn["columns"]]
+    assert places == sorted(places)
+    assert 39 in places
+    assert drawn["rows"][0] == f"1  {found.name(found.recommendation.items[0])}"
+    assert "25 of 40 events" in drawn["below"]
+    assert "sums on long" in drawn["title"]
+    assert "user 0" in drawn["title"]
+    assert "the first 40 of 50" in drawn["title"]
+    assert drawn["title"].endswith("\nExact: each event's term of the sum.")
+
+
+def test_all_weights_zero_and_long_titles_are_drawn() -> None:
+    assert _explain("nothing", "long", user="0", k=50).picture().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["picture", "picture.txt", "picture.pgf"])
+def test_a_suffix_that_is_no_pictures_is_wrong_use(tiny: str, name: str) -> None:
+    found = _explain("sums", tiny, user="u0")
+    with pytest.raises(UsageError, match=r"must end in \.png, \.svg, \.pdf"):
+        found.draw(name)
+    assert not Path(name).exists()
+
+
+def test_nothing_recommended_is_said_and_not_drawn(tiny: str) -> None:
+    found = _explain("sums", tiny, items=[f"i{nth}" for nth in range(7)])
+    assert found.weights.shape == (0, 7)
+    assert explanation(found).startswith("0 recommendations for a history typed by hand")
+    with pytest.raises(RecbenchError, match="nothing to draw"):
+        found.picture()
+
+
+def test_matplotlib_is_imported_for_pictures_alone() -> None:
+    code = "import sys, recbench.cli, recbench.commands; print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr

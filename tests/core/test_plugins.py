@@ -1,0 +1,148 @@
+"""What is broken breaks only itself, and is said; nothing is guessed."""
+
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import plugin
+
+import recbench
+from recbench import UsageError, hookimpl, load_plugins
+from recbench.plugins import Offer, Plugins
+from recbench.spec import Spec
+
+
+def _model(dim: int = 1) -> object:
+    """A model for a test.
+
+    More about it.
+    """
+    return object()
+
+
+def test_everything_shipped_is_found_and_whole() -> None:
+    plugins = load_plugins()
+    assert not plugins.broken
+    assert {"popular", "random", "transformer"} <= set(plugins.names("models"))
+    assert {"ml-100k", "ml-1m", "ml-32m", "synthetic", "file"} <= set(plugins.names("datasets"))
+    assert {"leave-last-out", "leave-last-basket", "temporal", "windows"} <= set(
+        plugins.names("splitters")
+    )
+    assert {"ndcg", "hit", "mrr", "recall", "map", "coverage", "gini", "novelty"} <= set(
+        plugins.names("metrics")
+    )
+    assert {"plain", "markdown", "latex", "csv", "json"} <= set(plugins.names("tables"))
+
+
+def test_the_core_has_no_list_of_built_ins() -> None:
+    assert not any(Plugins().names(kind) for kind in ("models", "datasets", "splitters"))
+
+
+def test_an_offer_knows_its_summary() -> None:
+    offer = load_plugins(mine=plugin(models={"mine": _model})).find("models", "mine")
+    assert offer.summary == "A model for a test."
+    assert offer.plugin == "mine"
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (plugin(models=RuntimeError("no luck")), "RuntimeError: no luck"),
+        (plugin(models=SystemExit(3)), "SystemExit: 3"),
+        (plugin(models=["mine"]), "recbench_models() gave list, wanted a mapping"),
+        (plugin(models={"mine": 3}), "'mine': 3, no callable"),
+        (plugin(model={}), "there is no hook recbench_model; did you mean 'recbench_models'?"),
+        (types.SimpleNamespace(recbench_models=dict), "not marked; write @recbench.hookimpl"),
+        (types.SimpleNamespace(), "it implements no hook"),
+    ],
+)
+def test_a_broken_plugin_is_listed_and_the_rest_go_on(broken: Any, reason: str) -> None:
+    plugins = load_plugins(bad=broken, good=plugin(models={"good": _model}))
+    assert [info.name for info in plugins.broken] == ["bad"]
+    assert reason in plugins.broken[0].broken
+    assert plugins.find("models", "good")
+    with pytest.raises(UsageError, match="Broken, so perhaps there: bad"):
+        plugins.find("models", "mine")
+
+
+def test_a_hook_with_wrong_arguments_is_broken_and_leaves_nothing() -> None:
+    @hookimpl
+    def recbench_models(surprise: Any) -> dict[str, Any]:
+        return {"half": _model}
+
+    plugins = load_plugins(bad=types.SimpleNamespace(recbench_models=recbench_models))
+    assert plugins.broken
+    assert not plugins.manager.has_plugin("bad")
+    assert "half" not in plugins.names("models")
+
+
+def test_unknown_names_say_what_is_near_or_what_there_is() -> None:
+    plugins = load_plugins()
+    with pytest.raises(UsageError, match="did you mean 'transformer'"):
+        plugins.find("models", "transfomer")
+    with pytest.raises(
+        UsageError, match="there is: leave-last-basket, leave-last-out, temporal, w"
+    ):
+        plugins.find("splitters", "zzz")
+
+
+def test_a_name_claimed_twice_fails_only_when_asked_for() -> None:
+    twice = plugin(models={"twice": _model})
+    plugins = load_plugins(one=twice, other=plugin(models={"twice": _model, "once": _model}))
+    assert plugins.find("models", "once")
+    with pytest.raises(UsageError, match="claimed by one and other"):
+        plugins.find("models", "twice")
+
+
+def test_an_edited_source_is_another_version(tmp_path: Path) -> None:
+    file = tmp_path / "edited.py"
+    versions = []
+    for text in ("def make(): return 1\n", "def make(): return 2\n"):
+        file.write_text(text)
+        module = types.ModuleType("edited")
+        module.__file__ = str(file)
+        sys.modules["edited"] = module
+        exec(compile(text, str(file), "exec"), module.__dict__)
+        versions.append(Offer("models", "m", module.make, "p", "1.0").source_version())
+    del sys.modules["edited"]
+    assert versions[0] != versions[1]
+    assert all(one.startswith("1.0+") for one in versions)
+
+
+def test_a_listener_hears_and_cannot_break_a_run(caplog: pytest.LogCaptureFixture) -> None:
+    heard = []
+
+    @hookimpl
+    def hears(result: Any) -> None:
+        heard.append(result)
+
+    @hookimpl
+    def breaks(result: Any) -> None:
+        raise RuntimeError("tracker is down")
+
+    plugins = load_plugins(
+        one=types.SimpleNamespace(recbench_run_finished=hears),
+        two=types.SimpleNamespace(recbench_run_finished=breaks),
+    )
+    plugins.notify("it")
+    assert heard == ["it"]
+    assert "tracker is down" in caplog.text
+
+
+def test_a_check_before_the_run_finds_wrong_options() -> None:
+    with pytest.raises(UsageError, match="model popular has no option 'rul'; did you mean 'rule'"):
+        load_plugins().check("models", Spec.parse("popular:rul=rated"))
+
+
+@pytest.mark.parametrize("code", ["import recbench", "import recbench; recbench.load_plugins()"])
+def test_discovery_imports_no_torch(code: str) -> None:
+    check = f"{code}; import sys; print([m for m in ('torch', 'pandas') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_hookimpl_is_all_that_a_plugin_needs() -> None:
+    assert recbench.hookimpl is hookimpl

@@ -1,0 +1,131 @@
+"""One user's recommendations: whose history, which model, nothing that was seen."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import plugin
+
+from recbench import RecbenchError, UsageError, load_plugins, recommend
+from recbench_popular import Popular
+
+FITS: list[int] = []
+
+
+class Kept(Popular):
+    """Popularity that can be stored."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def fit(self, train: Any) -> Any:
+        FITS.append(self.seed)
+        return super().fit(train)
+
+    def save(self, folder: Path) -> None:
+        np.save(folder / "scores.npy", self.scores_)
+
+    def load(self, folder: Path) -> Any:
+        self.scores_ = np.load(folder / "scores.npy")
+        return self
+
+
+class Fails(Popular):
+    """Cannot score."""
+
+    def score(self, history: Any) -> Any:
+        raise ZeroDivisionError("here")
+
+
+class Resumes(Popular):
+    """Fails at the first try, and leaves something to go on from."""
+
+    def fit(self, train: Any, checkpoint: Path | None = None) -> Any:
+        assert checkpoint is not None
+        FITS.append(len(list(checkpoint.iterdir())))
+        (checkpoint / "epoch").touch()
+        if FITS == [0]:
+            raise ZeroDivisionError("here")
+        return super().fit(train)
+
+
+PLUGINS = load_plugins(mine=plugin(models={"kept": Kept, "fails": Fails, "resumes": Resumes}))
+
+
+def _recommend(model: str, dataset: str, **more: Any) -> Any:
+    FITS.clear()
+    return recommend(model, dataset=dataset, plugins=PLUGINS, **more)
+
+
+def test_seen_items_are_left_out_and_the_best_come_first(tiny: str) -> None:
+    found = _recommend("popular", tiny, user="u0", k=3)
+    assert found.history_frame()["item"].tolist() == ["i0", "i1", "i2", "i3"]
+    frame = found.to_frame()
+    assert frame["rank"].tolist() == [1, 2, 3]
+    assert not set(frame["item"]) & {"i0", "i1", "i2", "i3"}
+    assert frame["score"].is_monotonic_decreasing
+
+
+def test_k_beyond_the_catalogue_gives_what_there_is(tiny: str) -> None:
+    assert len(_recommend("popular", tiny, user="u0", k=100).items) == 3
+
+
+def test_the_stored_model_is_used_and_named(tiny: str) -> None:
+    first = _recommend("kept", tiny, user="u1")
+    assert "trained now" in first.origin
+    again = _recommend("kept", tiny, user="u1")
+    assert FITS == []
+    assert again.origin == "the stored model kept on tiny.csv, leave-last-out"
+    assert again.items.tolist() == first.items.tolist()
+    _recommend("kept", tiny, user="u1", seed=1)
+    assert FITS == [1]
+
+
+def test_a_damaged_stored_model_is_trained_again(
+    tiny: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    _recommend("kept", tiny, user="u1")
+    (weights,) = Path("results").rglob("scores.npy")
+    weights.write_bytes(b"half")
+    assert "trained now" in _recommend("kept", tiny, user="u1").origin
+    assert "cannot be read" in caplog.text
+    assert "the stored model" in _recommend("kept", tiny, user="u1").origin
+
+
+def test_a_typed_history_needs_no_user(tiny: str) -> None:
+    found = _recommend("popular", tiny, items=["i5", "i6"], k=2)
+    assert found.history_frame()["item"].tolist() == ["i5", "i6"]
+    assert not set(found.to_frame()["item"]) & {"i5", "i6"}
+
+
+@pytest.mark.parametrize(
+    ("more", "match"),
+    [
+        ({}, "name a user .* or a history"),
+        ({"user": "u0", "items": ["i1"]}, "one of them"),
+        ({"items": []}, "or a history"),
+        ({"user": "nobody"}, "no user 'nobody' in tiny.csv; its user ids look like: u0, u1"),
+        ({"items": ["i1", "zz"]}, "no item 'zz'"),
+        ({"user": "u0", "k": 0}, "k must be"),
+    ],
+)
+def test_wrong_use(tiny: str, more: dict[str, Any], match: str) -> None:
+    with pytest.raises(UsageError, match=match):
+        _recommend("popular", tiny, **more)
+
+
+def test_a_model_that_fails_is_named(tiny: str) -> None:
+    with pytest.raises(RecbenchError, match=r"fails \(plugin mine\) failed: ZeroDivisionError"):
+        _recommend("fails", tiny, user="u0")
+
+
+def test_training_goes_on_where_it_failed(tiny: str) -> None:
+    with pytest.raises(RecbenchError, match=r"resumes \(plugin mine\) failed: fit raised ZeroDiv"):
+        _recommend("resumes", tiny, user="u0")
+    assert len(list(Path("results").rglob("epoch"))) == 1
+    found = recommend("resumes", dataset=tiny, user="u0", plugins=PLUGINS)
+    assert "trained now" in found.origin
+    assert FITS == [0, 1]
+    assert not list(Path("results").rglob("*.checkpoint"))

@@ -1,0 +1,443 @@
+"""The whole flow, with models that work and models that do not."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import plugin
+
+import recbench
+from recbench import Interactions, RecbenchError, Results, Store, UsageError, load_plugins
+from recbench.data.split import split_names
+from recbench.results.results import COLUMNS
+from recbench_popular import Popular
+
+FITS: list[str] = []
+
+
+class Counting(Popular):
+    """Popularity that counts how often it is fitted."""
+
+    def __init__(self, seed: int = 0, name: str = "counting") -> None:
+        super().__init__()
+        self.seed, self.name = seed, name
+
+    def fit(self, train: Interactions) -> Any:
+        FITS.append(f"{self.name} {self.seed}")
+        return super().fit(train)
+
+
+class TopList:
+    """A model that gives lists only."""
+
+    def fit(self, train: Interactions) -> "TopList":
+        self.order_ = np.argsort(-np.bincount(train.items, minlength=train.n_items), kind="stable")
+        return self
+
+    def recommend(self, history: Interactions, k: int) -> Any:
+        lists = np.full((len(history), k), -1)
+        for row, items in enumerate(history.sequences()):
+            best = self.order_[~np.isin(self.order_, items)][:k]
+            lists[row, : len(best)] = best
+        return lists
+
+
+class Raises(Popular):
+    """Fails while it learns."""
+
+    def fit(self, train: Interactions) -> Any:
+        raise ZeroDivisionError("in fit")
+
+
+class RaisesInScore(Popular):
+    """Fails while it scores."""
+
+    def score(self, history: Interactions) -> Any:
+        raise SystemExit(7)
+
+
+class Nan(Popular):
+    """Breaks a rule."""
+
+    def score(self, history: Interactions) -> Any:
+        return np.full((len(history), history.n_items), np.nan)
+
+
+class Forgot:
+    """Has no score."""
+
+    def fit(self, train: Interactions) -> "Forgot":
+        return self
+
+
+class Writes(Popular):
+    """Tries to write into train."""
+
+    def fit(self, train: Interactions) -> Any:
+        train.items[0] = 0
+        return self
+
+
+MODELS = {
+    "counting": Counting,
+    "top-list": TopList,
+    "raises": Raises,
+    "raises-in-score": RaisesInScore,
+    "nan": Nan,
+    "forgot": Forgot,
+    "writes": Writes,
+}
+PLUGINS = load_plugins(mine=plugin(models=MODELS))
+
+
+def _run(models: list[str], dataset: str, **more: Any) -> Results:
+    """Models in processes of their own, as by default."""
+    return recbench.run(models, dataset, plugins=PLUGINS, **more)
+
+
+def _run_here(models: list[str], dataset: str, **more: Any) -> Results:
+    """Models in this process, which sees their fits."""
+    FITS.clear()
+    return _run(models, dataset, in_process=True, **more)
+
+
+def test_results_become_a_tidy_frame(tiny: str) -> None:
+    frame = _run(["popular", "counting"], tiny, ks=(1, 3)).to_frame()
+    assert isinstance(frame, pd.DataFrame)
+    assert tuple(frame) == COLUMNS
+    first = ["model", "dataset", "split", "seed", "users", "metric", "k", "value", "stderr"]
+    assert list(frame)[: len(first)] == first
+    assert list(frame)[-2:] == ["status", "remark"]
+    assert len(frame) == 2 * len(PLUGINS.metrics()) * 2
+    seeds = frame.groupby("model")["seed"].first()
+    assert pd.isna(seeds["popular"])
+    assert seeds["counting"] == 0
+    assert set(frame["users"]) == {6}
+    ours = frame[frame["model"] == "counting"]["value"].to_numpy()
+    assert np.array_equal(ours, frame[frame["model"] == "popular"]["value"].to_numpy())
+
+
+def test_lists_and_scores_of_the_same_order_agree(tiny: str) -> None:
+    listed, counted = _run(["top-list", "counting"], tiny, ks=(7,))
+    assert listed.ok
+    assert listed.depth == 7
+    assert 0 < listed.value("hit", 7)[0] == counted.value("hit", 7)[0] == 1
+
+
+def test_what_is_stored_is_not_run_again(tiny: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    first = _run_here(["counting"], tiny)
+    assert FITS == ["counting 0"]
+    assert list(_run_here(["counting"], tiny)) == list(first)
+    assert FITS == []
+    assert "stored already" in caplog.text
+    _run_here(["counting"], tiny, force=True)
+    assert FITS == ["counting 0"]
+    _run_here(["counting"], tiny, seed=1)
+    assert FITS == ["counting 1"]
+    _run_here(["counting:seed=1"], tiny)
+    assert FITS == ["counting 1"]
+    _run_here(["counting"], f"{tiny}:min_item_interactions=2")
+    assert FITS == ["counting 0"]
+
+
+def test_further_ks_come_from_the_stored_ranks(tiny: str) -> None:
+    _run_here(["counting"], tiny, ks=(1,))
+    more = _run_here(["counting"], tiny, ks=(1, 4))
+    assert FITS == []
+    fresh = _run_here(["counting"], tiny, ks=(1, 4), results=None)
+    assert FITS == ["counting 0"]
+    assert more[0].values == fresh[0].values
+    assert "ndcg@4" in Store("results").per_user(more[0])
+
+
+def test_lists_that_are_too_short_for_a_further_k_run_again(tiny: str) -> None:
+    assert _run(["top-list"], tiny, ks=(1,))[0].depth == 1
+    assert _run(["top-list"], tiny, ks=(3,))[0].depth == 3
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("raises", "fit raised ZeroDivisionError: in fit"),
+        ("raises-in-score", "score raised SystemExit: 7 (first for user u0)"),
+        ("nan", "score nan for item number 0 (first for user u0)"),
+        (
+            "forgot",
+            "a model needs fit(train) and score(history), or recommend(history, k); it has fit",
+        ),
+        ("writes", "fit raised ValueError: assignment destination is read-only"),
+    ],
+)
+@pytest.mark.parametrize("in_process", [False, True])
+def test_a_failure_is_a_row_and_the_rest_still_run(
+    tiny: str, model: str, reason: str, in_process: bool
+) -> None:
+    results = _run(["popular", model, "counting"], tiny, in_process=in_process)
+    assert [one.ok for one in results] == [True, False, True]
+    failed = results.failed[0]
+    assert failed.status.startswith(f"failed: {model} (plugin mine): {reason}"), failed.status
+    frame = results.to_frame()
+    assert frame[frame["model"] == model]["value"].isna().all()
+    assert len(frame[frame["model"] == model]) == 3 * len(PLUGINS.metrics())
+    assert set(frame[frame["model"] == model]["status"]) == {failed.status}
+
+
+def test_a_failed_cell_is_tried_again(tiny: str) -> None:
+    _run(["raises"], tiny)
+    assert _run(["raises"], tiny).failed
+    assert len(Store("results").all()) == 1
+
+
+def test_no_store_writes_nothing(tiny: str) -> None:
+    _run(["popular"], tiny, results=None)
+    assert not Path("results").exists()
+
+
+@pytest.mark.parametrize(
+    ("models", "more", "match"),
+    [
+        ([], {}, "name at least one model"),
+        (["popula"], {}, "did you mean 'popular'"),
+        (["popular:rule=best"], {}, "rule=best is not a choice"),
+        (["popular"], {"split": "leave-last"}, "did you mean 'leave-last-out'"),
+        (["popular"], {"split": "windows:length=x"}, "must be a whole number"),
+        (["popular"], {"ks": (0,)}, "k must be whole numbers from 1"),
+        (["popular"], {"dataset": "none.csv"}, "no dataset and no file"),
+    ],
+)
+def test_wrong_use_is_said_before_anything_runs(
+    tiny: str, models: list[str], more: dict[str, Any], match: str
+) -> None:
+    with pytest.raises(UsageError, match=match):
+        _run_here(["counting", *models] if models else [], **{"dataset": tiny, **more})
+    assert FITS == []
+
+
+def _nan(ranking: recbench.Ranking, k: int) -> Any:
+    return np.full(len(ranking), np.nan)
+
+
+def _exits(ranking: recbench.Ranking, k: int) -> Any:
+    raise SystemExit(3)
+
+
+def _writes_and_prints(ranking: recbench.Ranking, k: int) -> Any:
+    print("garbage")
+    ranking.above.base.flags.writeable = True  # type: ignore[union-attr]
+    ranking.above.base[:] = 0  # type: ignore[index]
+    return np.ones(len(ranking))
+
+
+def _falls(ranking: recbench.Ranking, k: int) -> Any:
+    return -ranking.expectation(np.ones(k))
+
+
+def _fails_late(ranking: recbench.Ranking, k: int) -> Any:
+    if len(ranking) == 6:  # as many as tiny has, and no ranking of the contract
+        raise KeyError("late")
+    return ranking.expectation(np.ones(k))
+
+
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [
+        (_nan, "not finite"),
+        (_exits, "SystemExit: 3"),
+        (_writes_and_prints, "the ranking must be left as it was"),
+        (_falls, "a better rank must never be worth less"),
+        (_fails_late, "KeyError: 'late'"),
+    ],
+)
+def test_a_broken_metric_costs_only_itself(
+    tiny: str, caplog: pytest.LogCaptureFixture, metric: Any, reason: str
+) -> None:
+    plugins = load_plugins(bad=plugin(metrics={"a-bad": metric}, models=MODELS))
+    results = recbench.run(["popular", "random"], tiny, plugins=plugins)
+    sound = _run(["popular", "random"], tiny, results=None)
+    assert [one.values for one in results] == [one.values for one in sound]
+    assert set(results.to_frame()["metric"]) == set(load_plugins().metrics())
+    assert "metric a-bad is left out: " in caplog.text
+    assert reason in caplog.text
+
+
+def test_a_metric_that_breaks_the_contract_is_said_once(
+    tiny: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    plugins = load_plugins(bad=plugin(metrics={"bad": _falls}, models=MODELS))
+    recbench.run(["popular", "random", "raises"], tiny, plugins=plugins)
+    assert caplog.text.count("metric bad is left out") == 1
+
+
+def test_a_broken_splitter_is_named(tiny: str) -> None:
+    class Wrong:
+        def split(self, interactions: Interactions) -> Any:
+            return interactions.nothing  # type: ignore[attr-defined]
+
+    plugins = load_plugins(bad=plugin(splitters={"wrong": Wrong}))
+    with pytest.raises(RecbenchError, match=r"splitter wrong \(plugin bad\) failed: AttributeE"):
+        recbench.run(["popular"], tiny, split="wrong", plugins=plugins)
+
+
+def test_repeats_kept_mask_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "again.csv"
+    path.write_text("user,item,time\na,x,1\na,y,2\na,x,3\nb,x,1\nb,y,2\nb,x,3\n")
+    result = _run(["counting"], f"{path}:repeats=keep", ks=(1,))[0]
+    assert result.value("hit", 1)[0] == pytest.approx(0.5)  # x and y are tied: two each in train
+    merged = _run(["counting"], str(path), ks=(1,))[0]
+    assert merged.value("hit", 1)[0] == 1  # y is the only item left to recommend
+    assert "2 repeated events merged into the user's first with the item" in merged.setting.notes
+
+
+def test_interrupting_leaves_what_was_finished(tiny: str) -> None:
+    class Stops(Popular):
+        def fit(self, train: Interactions) -> Any:
+            raise KeyboardInterrupt
+
+    plugins = load_plugins(mine=plugin(models={"stops": Stops}))
+    with pytest.raises(KeyboardInterrupt):
+        recbench.run(["popular", "stops"], tiny, plugins=plugins, in_process=True)
+    assert [one.model for one in Store("results").all()] == ["popular"]
+
+
+def test_an_edited_metric_is_measured_anew_without_a_fit(tiny: str) -> None:
+    for value in (1.0, 0.25):
+        mine = plugin(
+            models=MODELS, metrics={"mine": lambda ranking, k, v=value: np.full(len(ranking), v)}
+        )
+        FITS.clear()
+        plugins = load_plugins(mine=mine)
+        result = recbench.run(["counting"], tiny, plugins=plugins, in_process=True)[0]
+        assert result.value("mine", 3).mean == value
+        assert (["counting 0"] if value == 1 else []) == FITS
+
+
+def test_two_plugins_that_claim_ndcg_stop_the_run(tiny: str) -> None:
+    rival = plugin(metrics={"ndcg": lambda ranking, k: np.ones(len(ranking))})
+    with pytest.raises(UsageError, match="metric 'ndcg' is claimed by"):
+        recbench.run(["popular"], tiny, plugins=load_plugins(rival=rival))
+
+
+def test_unknown_users_are_stored_as_such(tiny: str) -> None:
+    class Cold:
+        def split(self, log: Interactions) -> recbench.Split:
+            history = Interactions(np.array([-1, 0, -1]), np.array([0, 1, 2]), range(4), 6, 7)  # type: ignore[arg-type]
+            return recbench.Split(log, history, np.array([3, 4, 5]))
+
+    plugins = load_plugins(cold=plugin(splitters={"cold": Cold}))
+    result = recbench.run(["popular"], tiny, split="cold", plugins=plugins)[0]
+    assert Store("results").per_user(result)["user"].tolist() == ["", "u0", ""]
+    assert (result.setting.n_judged_users, result.setting.n_cases) == (3, 3)
+
+
+def test_a_failed_rerun_does_not_cost_the_good_result(tiny: str) -> None:
+    class Flaky(Popular):
+        broken = False
+
+        def fit(self, train: Interactions) -> Any:
+            if Flaky.broken:
+                raise MemoryError
+            return super().fit(train)
+
+    plugins = load_plugins(mine=plugin(models={"flaky": Flaky}))
+    assert recbench.run(["flaky"], tiny, plugins=plugins)[0].ok
+    Flaky.broken = True
+    assert not recbench.run(["flaky"], tiny, plugins=plugins, force=True)[0].ok
+    assert [one.status for one in Store("results").all()] == ["ok"]
+
+
+def test_a_store_that_cannot_be_written_is_said_before_anything_runs(tiny: str) -> None:
+    Path("file").write_text("")
+    with pytest.raises(RecbenchError, match="cannot write into file"):
+        _run_here(["counting"], tiny, results="file")
+    assert FITS == []
+
+
+def test_a_full_disk_costs_neither_the_numbers_nor_the_other_models(
+    tiny: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    assert all(one.ok for one in _run(["popular", "counting"], tiny))
+    assert caplog.text.count("NOT STORED") == 2
+
+
+def test_a_leaderboard_is_ordered_by_a_k_that_all_have(tiny: str) -> None:
+    few = _run(["popular"], tiny, ks=(1, 3))
+    many = _run(["random"], tiny, ks=(3, 7))
+    at_3 = {one.model: one.value("ndcg", 3)[0] for one in (*few, *many)}
+    order = [one.model for one in Results([*few, *many]).sections()[0].results]
+    assert order == sorted(at_3, key=lambda name: -at_3[name])
+
+
+def test_a_model_has_a_process_of_its_own_and_the_same_numbers(tiny: str) -> None:
+    apart = _run(["counting", "random"], tiny, results=None)
+    assert FITS == []
+    here = _run_here(["counting", "random"], tiny, results=None)
+    assert FITS == ["counting 0"]
+    assert [one.values for one in apart] == [one.values for one in here]
+    assert all(one.peak_memory for one in apart)
+
+
+def test_models_that_take_a_seed_run_once_with_each(tiny: str) -> None:
+    models = ["counting", "popular", "counting:seed=7"]
+    results = _run_here(models, tiny, seed=(0, 1, 0, 2))
+    assert FITS == ["counting 0", "counting 1", "counting 2", "counting 7"]
+    cells = [(one.model, one.seed) for one in results]
+    assert cells == [
+        *(("counting", seed) for seed in (0, 1, 2)),
+        ("popular", None),
+        ("counting:seed=7", 7),
+    ]
+    rows = {row.model: row for row in results.sections()[0].rows}
+    assert rows["counting"].seeds == [0, 1, 2]
+    assert rows["counting"].spread("ndcg", 3) == 0, "it does not depend on the seed"
+    assert np.isnan(rows["popular"].spread("ndcg", 3))
+    _run_here(["counting"], tiny, seed=(1, 3))
+    assert FITS == ["counting 3"]
+
+
+def test_seeds_have_their_mean_and_spread(tiny: str) -> None:
+    results = _run(["random"], tiny, seed=(0, 1, 2, 3), ks=(1, 3))
+    (row,) = results.sections()[0].rows
+    means = [one.value("ndcg", 3).mean for one in results]
+    assert len(set(means)) > 1
+    assert row.value("ndcg", 3).mean == pytest.approx(np.mean(means))
+    assert row.spread("ndcg", 3) == pytest.approx(np.std(means, ddof=1))
+    stored = Store("results").all().sections()[0].rows[0]
+    assert stored.value("ndcg", 3) == row.value("ndcg", 3)
+    assert stored.spread("ndcg", 3) == row.spread("ndcg", 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("leave-last-out", ["leave-last-out"]),
+        ("temporal, leave-last-out", ["temporal", "leave-last-out"]),
+        ("windows:length=3,test=0.5,temporal", ["windows:length=3,test=0.5", "temporal"]),
+        ("temporal:at=2001-01-01,targets=all", ["temporal:at=2001-01-01,targets=all"]),
+    ],
+)
+def test_several_splits_are_told_from_options(text: str, names: list[str]) -> None:
+    assert split_names(text) == names
+
+
+@pytest.mark.parametrize("order", [["temporal", "leave-last-out"], ["leave-last-out", "temporal"]])
+def test_splits_come_in_the_order_that_was_asked_for(tiny: str, order: list[str]) -> None:
+    results = _run(["popular", "counting"], tiny, split=",".join([*order, order[0]]))
+    assert [one.setting.split for one in results.sections()] == order
+    assert [(one.setting.split, one.model) for one in results] == [
+        (split, model) for split in order for model in ("popular", "counting")
+    ]
+    stored = [one.setting.split for one in Store("results").all().sections()]
+    assert stored == ["leave-last-out", "temporal"]
+
+
+def test_a_split_that_cannot_be_made_is_said_before_anything_runs(tiny: str) -> None:
+    with pytest.raises(RecbenchError, match="windows of 99 events"):
+        _run_here(["counting"], tiny, split="leave-last-out,windows:length=99")
+    assert FITS == []

@@ -1,0 +1,222 @@
+"""The check of the referee by models whose numbers are known, and that it finds what is wrong."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import recbench
+from recbench import Interactions, Split, load_dataset
+from recbench.cli.main import main
+from recbench.evaluation import counting as ranks
+from recbench.evaluation import referee
+from recbench.selfcheck import Check, Oracle, Shuffled, _chance, _rooms, selfcheck
+
+SMALL = "synthetic:users=150,items=60,events=3000"
+"""Few enough for many runs."""
+
+SPLITS = [
+    "leave-last-out",
+    "leave-last-basket",
+    "temporal",
+    "temporal:targets=all",
+    "windows",
+    "windows:length=5,step=1",
+]
+
+
+def _wrong(checks: list[Check]) -> set[str]:
+    return {one.name.partition(",")[0] for one in checks if not one.holds}
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_all_holds_under_every_split(busy: str, split: str) -> None:
+    checks = selfcheck(busy, split=split)
+    assert len(checks) == 24
+    assert not _wrong(checks)
+    assert [one.got for one in checks if one.name == "oracle, ndcg@1"] == ["1.000000000000"]
+
+
+def test_all_holds_on_repeats_that_are_kept(tmp_path: Path) -> None:
+    draw = np.random.default_rng(5)
+    path = tmp_path / "log.csv"
+    events = [f"u{u},i{i},{t}" for t, (u, i) in enumerate(draw.integers(0, (30, 20), (600, 2)))]
+    path.write_text("user,item,time\n" + "\n".join(events) + "\n")
+    for split in ("leave-last-out", "temporal:targets=all"):
+        checks = selfcheck(f"{path}:repeats=keep", split=split)
+        assert len(checks) == 18  # nothing is masked, so nothing can be gained or lost by it
+        assert not _wrong(checks)
+
+
+def test_all_holds_on_the_default() -> None:
+    assert not _wrong(selfcheck())
+
+
+def test_all_holds_where_the_catalogue_is_smaller_than_k(tiny: str) -> None:
+    assert not _wrong(selfcheck(tiny))
+
+
+def test_all_holds_on_movielens(real: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = real("ml-100k/u.data").parent.parent
+    with pytest.raises(SystemExit) as stop:
+        main(["selfcheck", "--dataset", "ml-100k", "--data-dir", str(folder)])
+    assert stop.value.code == 0
+    assert "24 checks, none wrong" in capsys.readouterr().out
+
+
+def _no_masking(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = referee.rank_scores
+
+    def rank(scores: Any, targets: Any, offsets: Any, masked: Any, depth: int) -> Any:
+        return right(scores, targets, offsets, None, depth)
+
+    monkeypatch.setattr(referee, "rank_scores", rank)
+
+
+def _ties(monkeypatch: pytest.MonkeyPatch, above: Any) -> None:
+    right = referee.rank_scores
+
+    def rank(*given: Any) -> Any:
+        found, tied, lists = right(*given)
+        return above(found, tied), np.ones_like(tied), lists
+
+    monkeypatch.setattr(referee, "rank_scores", rank)
+
+
+def _off_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    _ties(monkeypatch, lambda above, tied: above + 1)
+
+
+def _optimistic(monkeypatch: pytest.MonkeyPatch) -> None:
+    _ties(monkeypatch, lambda above, tied: above)
+
+
+def _pessimistic(monkeypatch: pytest.MonkeyPatch) -> None:
+    _ties(monkeypatch, lambda above, tied: above + tied - 1)
+
+
+def _average(monkeypatch: pytest.MonkeyPatch) -> None:
+    _ties(monkeypatch, lambda above, tied: above + tied // 2)
+
+
+def _masked_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Targets are masked too."""
+    monkeypatch.setattr(
+        referee, "rank_scores", lambda s, t, o, m, d: _all_below(ranks.rank_scores(s, t, o, m, d))
+    )
+
+
+def _all_below(found: Any) -> Any:
+    return np.full_like(found[0], 10**6), found[1], found[2]
+
+
+@pytest.mark.parametrize(
+    ("bug", "found"),
+    [
+        (_no_masking, {"constant", "loves seen items"}),
+        (_optimistic, {"constant", "loves seen items", "oracle", "oracle, shuffled"}),
+        (_pessimistic, {"constant", "loves seen items"}),
+        (_average, {"constant", "loves seen items"}),
+        (_off_by_one, {"oracle", "constant"}),
+        (_masked_target, {"oracle", "constant"}),
+    ],
+)
+def test_a_bug_in_the_referee_is_found_and_the_exit_code_is_1(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    busy: str,
+    bug: Any,
+    found: set[str],
+) -> None:
+    bug(monkeypatch)
+    with pytest.raises(SystemExit) as stop:
+        main(["selfcheck", "--dataset", busy])
+    assert stop.value.code == 1
+    out = capsys.readouterr().out
+    wrong = [line for line in out.splitlines() if line.endswith("WRONG")]
+    assert f"24 checks, {len(wrong)} wrong" in out
+    for name in found - {"oracle, shuffled", "oracle"}:
+        assert any(line.startswith(name) for line in wrong), (name, out)
+    if "oracle, shuffled" in found:
+        assert sum("shuffled" in line for line in wrong) >= 2
+
+
+def test_a_splitter_that_draws_anew_each_time_is_found() -> None:
+    """The oracle knows the first split, and the second one is judged."""
+    assert "oracle" in _wrong(_with_splitter(Restless()))
+
+
+class Restless:
+    """Other targets whenever it is asked."""
+
+    def __init__(self) -> None:
+        self.draw = np.random.default_rng(0)
+
+    def split(self, interactions: Interactions) -> Split:
+        targets = self.draw.integers(0, interactions.n_items, len(interactions))
+        return Split(interactions, interactions, targets)
+
+
+def _with_splitter(splitter: Any) -> list[Check]:
+    from helpers import plugin
+
+    right = recbench.selfcheck.load_plugins
+    with pytest.MonkeyPatch.context() as patch:
+        given = plugin(splitters={"restless": lambda: splitter})
+        patch.setattr(
+            recbench.selfcheck, "load_plugins", lambda **more: right(restless=given, **more)
+        )
+        return selfcheck(SMALL, split="restless")
+
+
+def test_shuffled_targets_are_uniform_over_what_is_not_seen() -> None:
+    data = load_dataset("synthetic:users=40,items=12,events=240")
+    parts = recbench.load_plugins().build("splitters", recbench.spec.Spec("leave-last-out"))
+    split = parts.split(data.interactions)
+    counts = np.zeros((len(split.judged), 12))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recbench.selfcheck, "DRAWS", 3000)
+        drawn = Shuffled(split, data).parts
+    rows = np.tile(np.arange(len(split.judged)), 3000)
+    assert len(drawn.judged) == len(rows)
+    np.add.at(counts, (rows, drawn.targets), 1)
+    for row, items in enumerate(split.history.take(split.judged).sequences()):
+        free = np.setdiff1d(np.arange(12), items)
+        assert counts[row].sum() == counts[row, free].sum() == 3000
+        expected = 3000 / len(free)
+        assert (np.abs(counts[row, free] - expected) < 5 * np.sqrt(expected)).all()
+
+
+def test_its_bound_is_kept_over_many_draws() -> None:
+    """Popularity on targets that were drawn with many seeds: unbiased, and never out of bounds."""
+    data = load_dataset(SMALL)
+    splitter = recbench.load_plugins().build("splitters", recbench.spec.Spec("leave-last-out"))
+    split = splitter.split(data.interactions)
+    counts = np.bincount(split.train.items, minlength=60)
+    history = split.history.take(split.judged)
+    scores = np.tile(counts.astype(float), (len(history), 1))
+    gains = 1 / np.log2(np.arange(2, 12))
+    chance, variance = _chance(_rooms(split, data), "ndcg", 10)
+    free = [np.setdiff1d(np.arange(60), one) for one in history.sequences()]
+    found = []
+    for seed in range(200):
+        draw = np.random.default_rng([seed, 7])
+        targets = np.array([draw.choice(one) for one in free])
+        offsets = np.arange(len(targets) + 1)
+        above, tied, _ = ranks.rank_scores(scores, targets, offsets, history, 1)
+        found.append(recbench.Ranking(above, tied).expectation(gains).mean())
+    off = np.array(found) - chance
+    assert abs(off.mean()) < 4 * np.sqrt(variance / 200)
+    assert off.std() < 1.15 * np.sqrt(variance)  # ties only make it less
+    luck = np.log(2 / recbench.selfcheck.LUCK)
+    assert np.abs(off).max() < np.sqrt(2 * variance * luck) + luck / (3 * len(targets))
+
+
+def test_the_oracle_knows_nothing_of_others() -> None:
+    data = load_dataset(SMALL)
+    splitter = recbench.load_plugins().build("splitters", recbench.spec.Spec("leave-last-out"))
+    split = splitter.split(data.interactions)
+    scores = Oracle(split).score(split.history.take([3]))
+    assert scores.sum() == 1
+    assert scores[0, split.targets[3]] == 1

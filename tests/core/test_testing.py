@@ -1,0 +1,244 @@
+"""The contract checks catch what they are for."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recbench import Ranking, RecbenchError
+from recbench.testing import check_metric, check_model, check_splitter
+from recbench_metrics import recbench_metrics
+from recbench_metrics.ranks import hit, ndcg
+from recbench_popular import Popular
+
+
+class NoSelf(Popular):
+    def fit(self, train: Any) -> Any:
+        super().fit(train)
+
+
+class BatchDependent(Popular):
+    def score(self, history: Any) -> Any:
+        return np.arange(history.n_items) * float(len(history)) + np.zeros((len(history), 1))
+
+
+class Unseeded(Popular):
+    def score(self, history: Any) -> Any:
+        return np.random.default_rng().random(history.n_items) + np.zeros((len(history), 1))
+
+
+class Drifting(Popular):
+    def fit(self, train: Any) -> Any:
+        self.scores_ = np.random.default_rng().random(train.n_items)
+        return self
+
+
+class Masks(Popular):
+    def score(self, history: Any) -> Any:
+        scores = np.array(super().score(history))
+        for row, items in enumerate(history.sequences()):
+            scores[row, items] = -np.inf
+        return scores
+
+
+class Forgets(Popular):
+    def save(self, folder: Path) -> None:
+        pass
+
+    def load(self, folder: Path) -> Any:
+        self.scores_ = np.zeros(32)
+        return self
+
+
+class Resumes(Popular):
+    """Keeps its scores, and leaves aside what it cannot read or write."""
+
+    def fit(self, train: Any, checkpoint: Path | None = None) -> Any:
+        super().fit(train)
+        if checkpoint is not None:
+            with contextlib.suppress(OSError):
+                self.go_on(checkpoint / "scores.npy")
+        return self
+
+    def go_on(self, file: Path) -> None:
+        if file.exists():
+            self.scores_ = np.load(file)
+        np.save(file, self.scores_)
+
+
+class NeedsCheckpoint(Resumes):
+    def fit(self, train: Any, checkpoint: Any = "") -> Any:
+        return super().fit(train, checkpoint or None)
+
+
+class SpoiltByCheckpoint(Resumes):
+    def go_on(self, file: Path) -> None:
+        self.scores_ = -self.scores_
+
+
+class GoesOnWrong(Resumes):
+    def go_on(self, file: Path) -> None:
+        super().go_on(file)
+        np.save(file, self.scores_ + 1)
+
+
+class EndsWithTheDisk(Resumes):
+    def go_on(self, file: Path) -> None:
+        try:
+            super().go_on(file)
+        except OSError as error:
+            raise ValueError(file.name) from error
+
+
+class SeenLists:
+    def fit(self, train: Any) -> Any:
+        return self
+
+    def recommend(self, history: Any, k: int) -> Any:
+        return np.tile(np.arange(k), (len(history), 1))
+
+
+class Explains(Popular):
+    def explain(self, history: Any, items: Any) -> Any:
+        return self.scores_[items][:, None] / np.arange(1, history.n_interactions + 1)
+
+
+class ExplainsAcross(Explains):
+    def explain(self, history: Any, items: Any) -> Any:
+        weights = super().explain(history, items)
+        return weights - weights.mean(axis=0)
+
+
+class ExplainsByChance(Popular):
+    def explain(self, history: Any, items: Any) -> Any:
+        return np.random.default_rng().random((len(items), history.n_interactions))
+
+
+class ExplainsItems(Popular):
+    def explain(self, history: Any, items: Any) -> Any:
+        return np.ones((len(items), len(np.unique(history.items))))
+
+
+class ExplainsNoRepeats(Explains):
+    def explain(self, history: Any, items: Any) -> Any:
+        _, counts = np.unique(history.items, return_counts=True)
+        return np.where(counts.max() == 1, super().explain(history, items), np.nan)
+
+
+class ForgetsWhy(Explains):
+    def __init__(self) -> None:
+        super().__init__()
+        self.sign = 1
+
+    def explain(self, history: Any, items: Any) -> Any:
+        return super().explain(history, items) * self.sign
+
+    def save(self, folder: Path) -> None:
+        np.save(folder / "scores.npy", self.scores_)
+
+    def load(self, folder: Path) -> Any:
+        self.scores_, self.sign = np.load(folder / "scores.npy"), -1
+        return self
+
+
+def test_a_model_that_explains_itself_passes() -> None:
+    check_model(Explains)
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "match"),
+    [
+        (ExplainsAcross, AssertionError, "must not depend on the items beside it"),
+        (ExplainsByChance, AssertionError, "the same question in the same way"),
+        (ExplainsItems, RecbenchError, r"explain gave shape \(32, \d+\), wanted \(32, 300\)"),
+        (ExplainsNoRepeats, RecbenchError, "explain gave nan for item number"),
+        (ForgetsWhy, AssertionError, "load must give back"),
+        (NoSelf, AssertionError, "fit must return the model itself"),
+        (BatchDependent, AssertionError, "must not depend on the batch"),
+        (Unseeded, AssertionError, "must not depend on the batch"),
+        (Drifting, AssertionError, "the same seed and data"),
+        (Masks, RecbenchError, "score -inf"),
+        (Forgets, AssertionError, "load must give back"),
+        (NeedsCheckpoint, AssertionError, "must be None where it is not given"),
+        (SpoiltByCheckpoint, AssertionError, "an empty checkpoint must give the same model"),
+        (GoesOnWrong, AssertionError, "goes on from what the last one left must give the same"),
+        (
+            EndsWithTheDisk,
+            AssertionError,
+            "cannot write its checkpoint .* raised ValueError: scores",
+        ),
+        (SeenLists, RecbenchError, "which the history already has"),
+    ],
+)
+def test_a_model_that_breaks_the_contract_is_caught(
+    model: type, error: type[Exception], match: str
+) -> None:
+    with pytest.raises(error, match=match):
+        check_model(model)
+
+
+def test_a_model_that_resumes_passes() -> None:
+    check_model(Resumes)
+
+
+@pytest.mark.parametrize("metric", recbench_metrics().values(), ids=recbench_metrics())
+def test_shipped_metrics_pass(metric: Any) -> None:
+    check_metric(metric)
+
+
+def _writes(ranking: Any, k: int) -> Any:
+    ranking.lists.flags.writeable = True
+    ranking.lists[:, 0] = 3
+    return ndcg(ranking, k)
+
+
+def _first_named(ranking: Any, k: int) -> Any:
+    return hit(Ranking(ranking.above, ranking.tied), k)[np.cumsum(ranking.targets) - 1]
+
+
+def _lucky(ranking: Any, k: int) -> Any:
+    return ndcg(Ranking(ranking.above, np.ones_like(ranking.tied), ranking.offsets), k)
+
+
+@pytest.mark.parametrize(
+    ("metric", "rule"),
+    [
+        (lambda ranking, k: ranking.above < k, r"give numbers .* wanted \(8,\)"),
+        (lambda ranking, k: np.full(len(ranking), np.nan), "not finite"),
+        (_writes, "left as it was"),
+        (lambda ranking, k: np.random.default_rng().random(len(ranking)), "the same values"),
+        (lambda ranking, k: hit(ranking, k) - hit(ranking, k).mean(), "the rows beside it"),
+        (lambda ranking, k: np.arange(len(ranking)), "the rows beside it"),
+        (lambda ranking, k: ranking.above[0], "the order of rows"),
+        (lambda ranking, k: hit(ranking, k) + (ranking.offsets is None), "offsets of one target"),
+        (_first_named, "order of a row's targets"),
+        (lambda ranking, k: 1 - ndcg(ranking, k), "better rank must never be worth less"),
+        (lambda ranking, k: hit(ranking, k + 1), "more than the one after k"),
+        (_lucky, "the mean over its ranks"),
+        (lambda ranking, k: hit(ranking, k) + ranking.targets, "far below k must add nothing"),
+        (lambda ranking, k: np.minimum(ranking.expectation([1] * k), 1), "all their orders"),
+    ],
+)
+def test_a_metric_that_breaks_the_contract_is_caught(metric: Any, rule: str) -> None:
+    with pytest.raises(AssertionError, match=rule):
+        check_metric(metric)
+
+
+@pytest.mark.parametrize("value", [0.5, np.float32(3)])
+def test_a_metric_that_reads_no_ranks_passes(value: Any) -> None:
+    check_metric(lambda ranking, k: value)
+    check_metric(lambda ranking, k: np.full(len(ranking), value))
+
+
+def test_a_splitter_that_leaks_is_caught() -> None:
+    import recbench
+
+    class Leaks:
+        def split(self, interactions: Any) -> Any:
+            last = interactions.items[interactions.offsets[1:] - 1]
+            return recbench.Split(interactions, interactions, last)
+
+    with pytest.raises(AssertionError, match="target of row 0 is in its history"):
+        check_splitter(Leaks)

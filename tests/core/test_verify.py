@@ -1,0 +1,286 @@
+"""Stored cells run again: what is the same, what is not, and what cannot be run."""
+
+import json
+import math
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import plugin
+
+import recbench
+from recbench import Interactions, Store, UsageError, load_plugins
+from recbench.cli.main import main
+from recbench.cli.reports import verification
+from recbench.verify import EXACT, Number, verify
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Any:
+    def called(*args: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            main(["verify", *args])
+        return int(stop.value.code or 0), *capsys.readouterr()
+
+    return called
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models in this process, which is faster."""
+    monkeypatch.setattr(recbench.verify, "AVAILABLE", False)
+
+
+class Restless:
+    """Other scores every time."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def fit(self, train: Interactions) -> "Restless":
+        self.scores_ = np.random.default_rng(time.time_ns()).random(train.n_items)
+        return self
+
+    def score(self, history: Interactions) -> Any:
+        return np.tile(self.scores_, (len(history), 1))
+
+
+def test_all_numbers_of_all_cells_are_compared(call: Any, tiny: str, busy: str) -> None:
+    results = recbench.run(
+        ["popular", "random"], tiny, seed=(0, 1), split=["leave-last-out", "windows:length=3"]
+    )
+    recbench.run(["popular"], busy, candidates=8)
+    found = verify(["results"])
+    assert len(found) == 7
+    for one in found:
+        assert one.holds
+        assert one.result is not None
+        assert len(one.numbers) == 4 * len(one.result.values)
+        assert {number.bound for number in one.numbers} >= {EXACT}
+        assert all(
+            number.off <= EXACT * max(1, number.stored) for number in one.numbers if number.off
+        )
+        assert one.reason == ""
+    assert {one.result.key for one in found if one.result} >= {one.key for one in results}
+    out = verification(found)
+    for text in ("tiny.csv, leave-last-out", "busy.csv, leave-last-out, candidates 8"):
+        assert text in out
+    assert "random, seed 1" in out
+    total = sum(len(one.numbers) for one in found)
+    assert f"7 cells with {total:,} numbers, none not the same" in out
+    assert out.count("same") == 8
+    assert "1.0e-09" in out
+    every = verification(found, every=True)
+    assert len(every.splitlines()) > total
+    assert "ndcg@10 stderr" in every
+    code, out, _ = call("results/busy.csv", "--all")
+    assert code == 0
+    assert "ndcg@10 stderr" in out
+
+
+def test_a_cell_a_dataset_and_a_folder_may_be_named(
+    quick: None, call: Any, tiny: str, busy: str
+) -> None:
+    recbench.run(["popular", "random"], tiny)
+    recbench.run(["popular"], busy)
+    assert len(verify(["results/tiny.csv"])) == 2
+    assert len(verify(["results/tiny.csv/leave-last-out"])) == 2
+    (cell,) = Path("results/busy.csv").rglob("popular*.json")
+    assert len(verify([cell])) == 1
+    assert len(verify([cell, cell.parent, "results/tiny.csv", "."])) == 3
+    shutil.copytree("results", "elsewhere/deep/down")
+    assert len(verify(["elsewhere"])) == 3
+
+
+def test_what_is_no_result_is_passed_over(quick: None, call: Any, tiny: str) -> None:
+    recbench.run(["popular"], tiny)
+    Path("results/notes.json").write_text('{"by": "hand"}')
+    Path("results/tiny.csv/leave-last-out/half.json").write_text("{")
+    code, out, err = call("results")
+    assert code == 0
+    assert "1 cells" in out
+    assert "passed over, no result of recbench: results/notes.json" in err
+
+
+def test_a_tampered_store_is_not_the_same(quick: None, call: Any, tiny: str) -> None:
+    recbench.run(["popular", "random"], tiny)
+    (path,) = Path("results").rglob("popular*.json")
+    whole = path.read_text()
+    data = json.loads(whole)
+    data["values"]["ndcg@10"][0] += 0.01
+    path.write_text(json.dumps(data))
+    code, out, _ = call("results")
+    assert code == 1
+    assert "DAMAGED" in out
+    assert "was edited by hand" in " ".join(out.split())
+    assert "random, seed 0" in out
+    assert "2 cells" in out
+    assert "1 not the same" in out
+    path.write_text(whole[: len(whole) // 2])
+    assert call("results")[0] == 1
+    path.write_text(whole)
+    assert call("results")[0] == 0
+    (rows,) = path.parent.glob("popular*.parquet")
+    rows.write_bytes(rows.read_bytes()[:-1])
+    code, out, _ = call(str(path))
+    assert code == 1
+    assert "is not what was written with its JSON" in " ".join(out.split())
+    rows.unlink()
+    assert call(str(path))[0] == 1
+
+
+def test_a_model_that_gives_other_numbers_differs(busy: str) -> None:
+    plugins = load_plugins(mine=plugin(models={"restless": Restless}))
+    recbench.run(["restless"], busy, plugins=plugins)
+    (one,) = verify(["results"], plugins=plugins)
+    assert not one.holds
+    assert one.furthest is not None
+    assert one.furthest.off > one.furthest.bound
+    assert "DIFFERS" in verification([one])
+    assert "1 not the same" in verification([one])
+    (one,) = verify(["results"], plugins=plugins, bound=1000)
+    assert one.holds
+    assert {number.bound for number in one.numbers} == {1000}
+
+
+def test_on_another_machine_a_seeded_model_may_be_off_by_its_standard_error(
+    monkeypatch: pytest.MonkeyPatch, busy: str
+) -> None:
+    recbench.run(["popular", "random"], busy)
+    monkeypatch.setattr(recbench.bench, "provenance", lambda offer: {"versions": {}})
+    popular, random = verify(["results"])
+    for one in (popular, random):
+        assert one.holds
+        assert one.reason == "other versions, machine or threads"
+        assert one.result is not None
+    bounds = {number.name: number.bound for number in random.numbers}
+    assert random.result is not None
+    assert bounds["ndcg@10"] == random.result.value("ndcg", 10).stderr
+    assert {n.bound for n in popular.numbers if abs(n.stored) < 1} == {EXACT}
+
+
+def test_what_cannot_be_run_is_said_and_counts(quick: None, call: Any, tiny: str) -> None:
+    gone = load_plugins(mine=plugin(models={"gone-model": recbench_popular()}))
+    recbench.run(["gone-model", "popular"], tiny, plugins=gone)
+    code, out, _ = call("results")
+    assert code == 1
+    assert "NOT RUN" in out
+    assert "no model 'gone-model'" in " ".join(out.split())
+    assert "1 not the same" in out
+    (path,) = Path("results").rglob("popular*.json")
+    moved = Path(tiny).rename(Path(tiny).with_name("moved.csv"))
+    code, out, _ = call(str(path))
+    assert code == 1
+    text = " ".join(out.split())
+    assert "no dataset and no file" in text
+    assert "--dataset says where the data are now" in text
+    code, out, _ = call(str(path), "--dataset", str(moved))
+    assert code == 0
+    assert "has changed" not in out
+    moved.write_text(moved.read_text() + "u1,i0,99,1\n")
+    moved.rename(tiny)
+    code, out, _ = call(str(path))
+    assert code == 1
+    assert f"the content of {tiny} is not what it was when this was judged" in " ".join(out.split())
+
+
+def recbench_popular() -> Any:
+    from recbench_popular import Popular
+
+    return Popular
+
+
+def test_a_model_that_fails_now_does_not_hold(tiny: str) -> None:
+    class Sometimes(recbench_popular()):  # type: ignore[misc]
+        def fit(self, train: Interactions) -> Any:
+            if Path("fail").exists():
+                raise RuntimeError("not today")
+            return super().fit(train)
+
+    plugins = load_plugins(mine=plugin(models={"sometimes": Sometimes}))
+    recbench.run(["sometimes"], tiny, plugins=plugins)
+    Path("fail").touch()
+    (one,) = verify(["results"], plugins=plugins)
+    assert not one.holds
+    assert "not today" in one.reason
+
+
+def test_other_rules_and_another_split_are_no_ground_for_comparing(
+    tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recbench.run(["popular"], tiny)
+    with monkeypatch.context() as patch:
+        now = recbench.bench.PROTOCOL
+        patch.setattr(recbench.bench, "PROTOCOL", now + 1)
+        (one,) = verify(["results"])
+        assert not one.holds
+        assert one.reason == f"judged by rules of version {now}, and they are at {now + 1} now"
+    monkeypatch.setattr(recbench.bench, "split_of", lambda plugins, data, split: _other(data))
+    (one,) = verify(["results"])
+    assert not one.holds
+    assert one.reason.startswith("what leave-last-out makes of ")
+
+
+def _other(data: Any) -> Any:
+    return "leave-last-out", recbench.Split(
+        data.interactions, data.interactions, np.zeros(len(data.interactions))
+    )
+
+
+def test_only_the_newest_of_changed_code_is_run(
+    call: Any, tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recbench.run(["popular"], tiny)
+    with monkeypatch.context() as patch:
+        patch.setattr(recbench.plugins.Offer, "source_version", lambda self: "other")
+        recbench.run(["popular"], tiny)
+    assert len(list(Path("results").rglob("popular*.json"))) == 2
+    code, out, err = call("results")
+    assert code == 0
+    assert "1 cells" in out
+    assert "left out: 1 cells, outdated by newer code" in err
+    assert "popular: the plugin's code has changed since." in out
+
+
+def test_failed_cells_have_nothing_to_compare(call: Any, tmp_path: Path) -> None:
+    path = tmp_path / "bare.csv"
+    path.write_text("user,item,time\na,x,1\na,y,2\nb,x,1\nb,y,2\n")
+    recbench.run(["popular:rule=rated"], path)
+    code, _, err = call("results")
+    assert code == 2
+    assert "left out: 1 cells, failed when run" in err
+    assert "no stored numbers under results" in err
+
+
+def test_wrong_use(call: Any) -> None:
+    assert "nowhere is not there" in call("nowhere")[2]
+    Path("empty").mkdir()
+    assert call("empty")[0] == 2
+    with pytest.raises(UsageError, match="bound must be a number from 0"):
+        verify(["empty"], bound=-1)
+    with pytest.raises(UsageError, match="bound must be a number from 0"):
+        verify(["empty"], bound=math.nan)
+    assert call()[0] == 2
+
+
+def test_a_number_that_is_lost_differs() -> None:
+    nan = math.nan
+    assert Number("x", nan, nan, 0).holds
+    assert not Number("x", 1, nan, 1e9).holds
+    assert not Number("x", nan, 1, 1e9).holds
+    assert Number("x", 1, 1, 0).holds
+    assert not Number("x", 1, 1 + 1e-12, 0).holds
+
+
+def test_a_metric_that_is_gone_differs(tiny: str) -> None:
+    metrics = {"mine": lambda ranking, k: np.ones(len(ranking))}
+    recbench.run(["popular"], tiny, plugins=load_plugins(mine=plugin(metrics=metrics)))
+    (one,) = verify(["results"])
+    assert not one.holds
+    assert one.reason == "not measured any more: mine"
+    assert one.furthest is not None
+    assert one.furthest.name == "mine@3"
+    assert len(Store("results").all()) == 1

@@ -1,0 +1,448 @@
+"""What the tables say, for people and for programs."""
+
+import csv
+import dataclasses
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import plugin
+from made_results import FAIR, GOOD, POOR, SETTING, columns_of, failed, of
+
+import recbench
+from recbench import Result, Results, load_plugins
+from recbench_tables import human
+from recbench_tables.layout import broken
+
+MODELS = ["random", "popular", "popular:rule=rated"]
+PEOPLE = ("plain", "markdown", "latex")
+LONG = "transformer:dim=128,layers=2,preset=notebook"
+
+
+@pytest.fixture
+def results(tiny: str) -> Results:
+    return recbench.run(MODELS, tiny)
+
+
+def _table(name: str, results: Results) -> str:
+    return str(load_plugins().find("tables", name).factory(results))
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.__stdout__.isatty", lambda: True, raising=False)
+
+
+def _made(*given: Result, **more: Any) -> Results:
+    return Results(given, columns_of, **more)
+
+
+def test_plain_shows_ndcg_with_its_interval_and_what_it_is_of(results: Results) -> None:
+    text = _table("plain", results)
+    assert re.search(r"model +NDCG@3 +NDCG@5 +NDCG@10 +fit s +ms/user +peak MB +params\n", text)
+    value = results[1].value("ndcg", 3)
+    assert f"{value.mean:.4f} [{value.low:.3f}, {value.high:.3f}]" in text
+    for said in (
+        "6 users judged; 7 items in the catalogue, 24 events",
+        "Split leave-last-out; order by user and time, equal times in the order of the file's",
+        "seeds: 0",
+        "seen items are masked",
+        "[] is the 95% bootstrap interval over users",
+        "of the training events are later than the target they help to predict",
+        "No target depends on how equal times are ordered",
+    ):
+        assert said in _flat(text), said
+
+
+def test_best_comes_first(results: Results) -> None:
+    values = [one.value("ndcg", 10)[0] for one in results.sections()[0].results]
+    assert values == sorted(values, reverse=True)
+
+
+def test_csv_has_a_line_for_each_value(results: Results) -> None:
+    lines = list(csv.DictReader(io.StringIO(_table("csv", results))))
+    assert len(lines) == 3 * len(load_plugins().metrics()) * 3
+    assert list(lines[0]) == list(recbench.results.COLUMNS)
+    line = next(
+        one for one in lines if (one["model"], one["metric"], one["k"]) == ("popular", "mrr", "5")
+    )
+    value = results[1].value("mrr", 5)
+    assert tuple(float(line[one]) for one in ("value", "stderr", "low", "high")) == value
+    assert float(line["p"]) == results.sections()[0].p_of_best("mrr", 5)["popular"]
+    assert (line["dataset"], line["split"], line["users"]) == ("tiny.csv", "leave-last-out", "6")
+    assert (line["seed"], line["status"], line["remark"]) == ("", "ok", "")
+    assert float(line["fit_seconds"]) == results[1].fit_seconds
+    assert float(line["score_seconds"]) == pytest.approx(results[1].score_seconds / 6)
+    assert line["peak_memory"] == str(results[1].peak_memory)
+
+
+def test_json_is_the_same_as_csv(results: Results) -> None:
+    rows = json.loads(_table("json", results))
+    lines = list(csv.DictReader(io.StringIO(_table("csv", results))))
+    assert len(rows) == len(lines)
+    assert list(rows[0]) == list(recbench.results.COLUMNS)
+    for row, line in zip(rows, lines, strict=True):
+        assert (row["model"], row["metric"], row["k"]) == (
+            line["model"],
+            line["metric"],
+            int(line["k"]),
+        )
+        assert row["value"] == pytest.approx(float(line["value"]), rel=1e-12)
+        assert row["remark"] == line["remark"]
+
+
+def test_failed_models_stand_in_every_table(tiny: str) -> None:
+    bare = tiny.replace("tiny", "bare")
+    with open(tiny) as source, open(bare, "w") as target:
+        target.writelines(",".join(line.split(",")[:3]) + "\n" for line in source)
+    results = recbench.run(["popular:rule=rated", "popular"], bare)
+    for name in PEOPLE:
+        text = _table(name, results)
+        assert "failed" in text
+        assert "needs ratings" in text
+    lines = list(csv.DictReader(io.StringIO(_table("csv", results))))
+    failed = [one for one in lines if one["model"] == "popular:rule=rated"]
+    assert len(failed) == 3 * len(load_plugins().metrics())
+    assert {one["value"] for one in failed} == {""}
+    said = "failed: popular:rule=rated (plugin popular): popular:rule=rated needs ratings"
+    assert all(one["status"].startswith(said) for one in failed)
+    rows = json.loads(_table("json", results))
+    assert sum(one["value"] is None for one in rows) == len(failed)
+
+
+def test_sections_never_mix_datasets_or_splits(tiny: str) -> None:
+    one = recbench.run(["popular"], tiny)
+    other = recbench.run(["popular"], f"{tiny}:min_item_interactions=3")
+    third = recbench.run(["popular"], tiny, split="windows:length=3")
+    sections = Results([*one, *other, *third]).sections()
+    assert [section.title for section in sections] == [
+        "tiny.csv, leave-last-out",
+        "tiny.csv:min_item_interactions=3, leave-last-out",
+        "tiny.csv, windows:length=3",
+    ]
+
+
+def test_same_name_with_other_content_is_another_section(tiny: str) -> None:
+    one = recbench.run(["popular"], tiny)
+    with open(tiny, "a") as file:
+        file.write("u9,i1,5,1\nu9,i2,6,1\n")
+    other = recbench.run(["popular"], tiny)
+    titles = [section.title for section in Results([*one, *other]).sections()]
+    assert len(set(titles)) == 2
+    assert all(re.fullmatch(r"tiny\.csv \([0-9a-f]{6}\), leave-last-out", one) for one in titles)
+
+
+def test_seeds_of_one_model_are_one_row_that_says_how_many(tiny: str) -> None:
+    both = recbench.run(["random", "popular"], tiny, seed=(0, 1))
+    (row,) = [one for one in both.sections()[0].rows if one.model == "random"]
+    value, spread = row.value("ndcg", 3), row.spread("ndcg", 3)
+    number = f"{value.mean:.4f} ±{spread:.4f} [{value.low:.3f}, {value.high:.3f}]"
+    for name in PEOPLE:
+        text = _table(name, both)
+        assert re.search(r"model[ |&]+seeds[ |&]+NDCG", text)
+        assert re.search(r"random( !)?[ |&]+2 ", text)
+        assert re.search(r"popular[ |&]+- ", text)
+        assert "seeds: 0, 1" in _flat(text)
+        assert "± is the standard deviation over seeds" in _flat(text)
+        assert number in _flat(text.replace(r"$\pm$ ", "±"))
+    lines = list(csv.DictReader(io.StringIO(_table("csv", both))))
+    assert {one["seed"] for one in lines if one["model"] == "random"} == {"0", "1"}
+
+
+def test_one_seed_shows_no_spread(results: Results) -> None:
+    text = _table("plain", results)
+    assert "±" not in text
+    assert "seeds  " not in text
+
+
+def test_markdown_and_latex_are_tables(tiny: str) -> None:
+    results = recbench.run(MODELS, tiny, seed=(0, 1))
+    assert "| model" in _table("markdown", results)
+    latex = _table("latex", results)
+    assert r"\begin{tabular}" in latex
+    assert r"$\pm$" in latex
+    body = latex.partition(r"\begin")[2]
+    assert "±" not in body
+    assert "\0" not in latex
+    assert r"\rlap{*}" in body
+    widths = {line.count("&") for line in body.splitlines() if "&" in line}
+    assert len(widths) == 1
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_the_best_and_who_cannot_be_told_from_it_share_a_mark(name: str) -> None:
+    results = _made(
+        of("good", {"ndcg@3": GOOD}), of("alike", {"ndcg@3": GOOD}), of("poor", {"ndcg@3": POOR})
+    )
+    text = _table(name, results)
+    mark = {"plain": r"\] \*", "markdown": r"\] \\\*", "latex": r"\]\\rlap\{\*\}"}[name]
+    lines = {one: next(x for x in text.splitlines() if one in x) for one in ("good", "alike")}
+    assert all(re.search(mark, line) for line in lines.values())
+    assert not re.search(mark, next(x for x in text.splitlines() if "poor" in x))
+    assert "the best of its column, or not to be told from it (paired t-test" in _flat(text)
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_a_model_alone_has_no_mark(name: str) -> None:
+    text = _table(name, _made(of("good", {"ndcg@3": GOOD}), failed("other")))
+    assert "the best of its column" not in text
+    assert "*" not in text
+
+
+def test_marks_shift_no_number() -> None:
+    results = _made(*(of(n, {"ndcg@3": x}) for n, x in (("a", GOOD), ("b", FAIR), ("c", POOR))))
+    ends = {line.index("]") for line in _table("plain", results).splitlines() if "[0" in line}
+    assert len(ends) == 1
+    head = next(x for x in _table("plain", results).splitlines() if x.startswith("model"))
+    assert head.index("NDCG@3") + len("NDCG@3") == ends.pop() + 1
+
+
+def test_every_format_flags_who_is_not_above_popular() -> None:
+    results = _made(
+        of("popular", {"ndcg@3": FAIR}),
+        of("better", {"ndcg@3": GOOD}),
+        of("worse", {"ndcg@3": POOR}, 0),
+        of("worse", {"ndcg@3": POOR}, 1),
+    )
+    for name in PEOPLE:
+        text = _table(name, results)
+        assert "worse !" in text
+        assert not re.search(r"(better|popular) +!", text)
+        assert "! not above popular" in _flat(text)
+    lines = list(csv.DictReader(io.StringIO(_table("csv", results))))
+    for rows in (lines, json.loads(_table("json", results))):
+        flagged = [one["model"] for one in rows if "not above popular" in one["remark"]]
+        assert flagged == ["worse", "worse"]
+    alone = _made(of("better", {"ndcg@3": GOOD}), of("worse", {"ndcg@3": POOR}))
+    for name in (*PEOPLE, "csv", "json"):
+        assert "not above" not in _table(name, alone)
+
+
+def test_a_model_that_only_equals_popular_is_flagged(tiny: str) -> None:
+    popular = load_plugins().find("models", "popular").factory
+    plugins = load_plugins(mine=plugin(models={"copy": popular}))
+    for split in ("leave-last-out", "windows:length=3"):
+        results = recbench.run(["copy", "popular"], tiny, split=split, plugins=plugins)
+        assert "copy !" in _table("plain", results)
+    assert "copy !" not in _table("plain", recbench.run(["copy"], tiny, plugins=plugins))
+
+
+MESSY = """user,item,time
+a,x,1
+a,y,2
+a,x,3
+a,z,4
+,x,5
+b,x,1
+b,z,2
+b,y,2
+c,x,9
+d,,3
+d,y,3
+d,z,4
+d,z,4
+"""
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_every_footer_says_what_was_dropped_merged_and_not_judged(
+    name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "messy.csv"
+    path.write_text(MESSY)
+    text = _flat(_table(name, recbench.run(["popular", "random"], str(path))))
+    for said in (
+        "messy.csv: 3 users judged, 1 is not; 3 items in the catalogue, 9 events",
+        "On average 22.2% of the training events are later than the target they help to predict",
+        "1 of 3 targets depend on how equal times are ordered",
+        "1 row without user dropped.",
+        "1 row without item dropped.",
+        "2 repeated events merged into the user's first with the item.",
+        "1 user with a single event is trained on and not judged.",
+        "Read as CSV: user=user, item=item, time=time.",
+    ):
+        assert said in text, said
+
+
+def test_the_numbers_of_the_footer_are_right_for_repeats_that_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "messy.csv"
+    path.write_text(MESSY)
+    results = recbench.run(
+        ["popular"], f"{path}:repeats=keep", split="leave-last-out,temporal:at=3"
+    )
+    last, temporal = _table("plain", results).split("messy.csv:repeats=keep, temporal:at=3")
+    assert "2 events repeat an earlier item of their user and are kept." in _flat(last)
+    assert "repeats are kept and nothing is masked" in _flat(last)
+    for said in (
+        "1 user judged, 3 are not",
+        "The cut is 1970-01-01 00:00:03 UTC: 5 events before it, 6 at or after it.",
+        "2 users without an event before the cut are neither trained on nor judged.",
+        "1 user without an event at or after the cut is trained on and not judged.",
+    ):
+        assert said in _flat(temporal), said
+
+
+def test_splits_stand_one_under_the_other(tiny: str) -> None:
+    results = recbench.run(["popular"], tiny, split=["windows:length=3", "leave-last-out"])
+    text = _table("plain", results)
+    assert text.index("tiny.csv, windows:length=3\n") < text.index("tiny.csv, leave-last-out\n")
+    assert text.count("NDCG@10") == 2
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_what_was_left_out_stands_at_the_end(name: str) -> None:
+    given = _made(of("a", {"ndcg@3": GOOD}), left_out=("3 results of mine", "a*b was cut"))
+    lines = _table(name, given).rstrip("\n").splitlines()[-2:]
+    start = {"plain": "", "markdown": "- ", "latex": "% "}[name]
+    star = r"\*" if name == "markdown" else "*"
+    assert lines == [
+        f"{start}Left out: 3 results of mine.",
+        f"{start}Left out: a{star}b was cut.",
+    ]
+    assert "Left out" not in _table(name, given.showing(["ndcg"]).of_protocol(2)).replace(
+        "\n".join(lines), ""
+    )
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_a_metric_that_no_result_has_is_said_and_not_shown(name: str) -> None:
+    given = _made(of("a", {"ndcg@3": GOOD}), metrics=("ndcg", "bad"))
+    text = _table(name, given)
+    assert "bad@3" not in text
+    assert "No result here has bad; running again measures what it can." in _flat(text)
+
+
+def _many(names: tuple[str, ...] = ("good", LONG, "poor")) -> Results:
+    values = (GOOD, FAIR, POOR)
+    keys = [f"{metric}@{k}" for metric in ("ndcg", "hit", "mrr") for k in (3, 5, 10)]
+    given = []
+    for name, value in zip(names, values, strict=True):
+        for seed in (0, 1):
+            columns = dict.fromkeys(keys, value + seed / 100)
+            columns |= {f"popularity@{k}": 1000 * value for k in (3, 5, 10)}
+            given.append(of(name, columns, seed, parameters=12_345))
+    return _made(*given, metrics=("ndcg", "hit", "mrr", "popularity"))
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 120, 160, 400])
+def test_a_table_fits_the_terminal_and_breaks_no_number(
+    monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    given = _many()
+    wide = _table("plain", given)
+    _terminal(monkeypatch, columns)
+    text = _table("plain", given)
+    assert max(map(len, text.splitlines())) <= columns
+    numbers = re.compile(r"(?:±|\b)[\d,]+\.\d+\b|\[[^\]]*\]|12\.3k")
+    assert set(numbers.findall(text)) == set(numbers.findall(wide))
+    for metric in ("NDCG", "hit", "MRR", "popularity"):
+        for k in (3, 5, 10):
+            assert f"{metric}@{k}" in text
+    assert text.count("params") == 1
+    assert LONG in text or columns == 60
+
+
+def test_a_wide_terminal_shows_all_in_one_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    _terminal(monkeypatch, 500)
+    assert _table("plain", _many()).count("good") == 1
+    assert _table("plain", _many()).count("model ") == 1
+
+
+def test_without_a_terminal_lines_stay_short_and_names_whole() -> None:
+    text = _table("plain", _many())
+    assert LONG in text
+    for metric in ("NDCG", "hit", "MRR", "popularity"):
+        assert f"{metric}@3" in text
+    short = _table("plain", _many(("good", "fair", "poor")))
+    assert max(map(len, short.splitlines())) <= human.PIPE
+    assert short.count("model ") == 5, "a block a metric, and the costs"
+
+
+def test_numbers_of_every_size_are_readable() -> None:
+    rows = {"popularity@3": 1000 * GOOD, "novelty@3": 12 + GOOD, "ndcg@3": GOOD / 1000}
+    given = _made(of("a", rows), metrics=("popularity", "novelty", "ndcg"))
+    text = _table("plain", given)
+    mean = GOOD.mean()
+    for number in (f"{1000 * mean:,.2f} [", f"{12 + mean:.3f} [", f"{mean / 1000:.4f} ["):
+        assert number in text, number
+    rows = {"popularity@3": 5_000_000 * GOOD}
+    text = _table("plain", _made(of("a", rows), metrics=("popularity",)))
+    assert f"{5_000_000 * mean:,.1f} [" in text
+
+
+def test_costs_are_shown() -> None:
+    setting = dataclasses.replace(SETTING, n_cases=40)
+    one = of(
+        "a",
+        {"ndcg@3": GOOD},
+        setting=setting,
+        fit_seconds=1234.4,
+        score_seconds=0.02,
+        peak_memory=300 * 2**20,
+        parameters=1_234_567,
+    )
+    line = next(x for x in _table("plain", _made(one)).splitlines() if x.startswith("a "))
+    assert line.split()[-4:] == ["1,234", "0.50", "300", "1.23M"]
+    bare = next(
+        x for x in _table("plain", _made(of("a", {"ndcg@3": GOOD}))).splitlines() if x[:2] == "a "
+    )
+    assert bare.split()[-4:] == ["-"] * 4
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_segments_stand_below_each_metric_and_are_explained(name: str, tiny: str) -> None:
+    stored = recbench.run(MODELS, tiny)
+    plugins = load_plugins()
+    metrics = ("ndcg", "hit", "coverage")
+    apart = {one: plugins.find("metrics", one).factory for one in metrics}
+    text = _table(name, stored.showing(metrics, apart))
+    assert len(re.findall(r"in tail", text)) == 2
+    assert "Segments: target is where the target's item belongs" in _flat(text)
+    assert "Not by segment: coverage, of whole lists or not stored." in _flat(text)
+    assert "The intervals of coverage are of a jackknife over users." in _flat(text)
+    plain = _table(name, stored.showing(metrics))
+    assert "in tail" not in plain
+    assert "segment" not in plain
+
+
+@pytest.mark.parametrize("columns", [50, 80, 120])
+def test_segments_fit_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, columns: int, tiny: str
+) -> None:
+    stored = recbench.run(MODELS, tiny)
+    apart = {"ndcg": load_plugins().find("metrics", "ndcg").factory}
+    _terminal(monkeypatch, columns)
+    text = _table("plain", stored.showing(["ndcg"], apart))
+    assert max(map(len, text.splitlines())) <= columns
+    assert "history" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "lines"),
+    [
+        ("popular", 16, ["popular"]),
+        (LONG, 16, ["transformer:", "dim=128,layers=2", ",preset=notebook"]),
+        (LONG, 20, ["transformer:dim=128,", "layers=2,", "preset=notebook"]),
+        ("x" * 20, 16, ["x" * 16, "x" * 4]),
+        ("", 16, [""]),
+    ],
+)
+def test_names_are_broken_where_options_are(name: str, width: int, lines: list[str]) -> None:
+    assert "".join(broken(name, width).split("\n")) == name
+    assert all(len(line) <= width for line in broken(name, width).split("\n"))
+    if name != LONG or width != 16:
+        assert broken(name, width).split("\n") == lines
+
+
+def test_constant_rows_make_no_warning() -> None:
+    zeros = np.zeros(40)
+    given = _made(of("a", {"ndcg@3": zeros}), of("popular", {"ndcg@3": zeros}))
+    assert "0.0000 [0.000, 0.000] *" in _table("plain", given)
