@@ -28,10 +28,10 @@ from torch.profiler import ProfilerActivity, profile
 import recbench
 from recbench_splitters import LeaveLastOut
 from recbench_transformer import Transformer, loss
-from recbench_transformer.network import build
-from recbench_transformer.presets import Settings, sized
-from recbench_transformer.training import Training
-from recbench_transformer.windows import Batch, batches
+from recbench_transformer.network import build_network
+from recbench_transformer.presets import Settings, size_to_data
+from recbench_transformer.training import Trainer
+from recbench_transformer.windows import Batch, make_batches
 
 ROWS = (
     "a step of training",
@@ -59,53 +59,56 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
     options = parser.parse_args()
     data = LeaveLastOut().split(recbench.load_dataset(options.data).interactions).train
-    s = sized(Transformer().settings, data.n_interactions)
+    settings = size_to_data(Transformer().settings, data.n_interactions)
+    in_float32 = dataclasses.replace(settings, bfloat16=False)
     torch.manual_seed(0)
-    network = build(s, data.n_items, data.n_users, remember=False)
-    draw = np.random.default_rng(0)
-    training = Training(network, s, 0, draw, masked=True)
+    network = build_network(settings, data.n_items, data.n_users, embed_users=False)
+    rng = np.random.default_rng(0)
+    trainer = Trainer(network, settings, 0, rng, mask_seen=True)
     network.train()
-    todo = batches(data, s.length, s.batch or 0, draw)[: options.batches]
-    for batch in todo[:3]:
-        training.step(batch)
-    full = Training(network, dataclasses.replace(s, bfloat16=False), 0, draw, masked=True)
-    full.step(todo[0])
+    batches = make_batches(data, settings.length, settings.batch or 0, rng)[: options.batches]
+    for batch in batches[:3]:
+        trainer.step(batch)
+    float32_trainer = Trainer(network, in_float32, 0, rng, mask_seen=True)
+    float32_trainer.step(batches[0])
     spent: dict[str, list[float]] = {name: [] for name in ROWS}
-    for batch in todo:  # in turn, so that a busy moment hits all
-        for name, (run, bare) in zip(
-            ROWS, itertools.product((training, full), (False, True)), strict=True
+    trainers = (trainer, float32_trainer)
+    for batch in batches:  # in turn, so that a busy moment hits all
+        for name, (timed_trainer, bare) in zip(
+            ROWS, itertools.product(trainers, (False, True)), strict=True
         ):
-            step = functools.partial(run.step, batch)
+            step = functools.partial(timed_trainer.step, batch)
             spent[name].append(
-                products(batch, s, data.n_items, run.dtype, options.repeats)
+                time_products(batch, settings, data.n_items, timed_trainer.dtype, options.repeats)
                 if bare
-                else statistics.median(timed(step, options.repeats))
+                else statistics.median(time_runs(step, options.repeats))
             )
-    events = sum(int(batch.lengths.sum()) for batch in todo)
-    with profile(activities=[ProfilerActivity.CPU]) as seen:
-        for batch in todo[:10]:
-            training.step(batch)
+    n_interactions = sum(int(batch.lengths.sum()) for batch in batches)
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        for batch in batches[:10]:
+            trainer.step(batch)
     lines = [
         "# Training beside its bare arithmetic",
         "",
         f"    python {shlex.join(sys.argv)}",
         "",
         (
-            f"{os.cpu_count()} cores, {torch.get_num_threads()} threads; {len(todo)} batches with "
-            f"{events:,} events of {data.n_items:,} items, median of {options.repeats} for each. "
-            f"The default computes products in {training.dtype}, attention in torch.float32; "
-            "`bfloat16=false` computes all in torch.float32."
+            f"{os.cpu_count()} cores, {torch.get_num_threads()} threads; {len(batches)} batches "
+            f"with {n_interactions:,} events of {data.n_items:,} items, median of "
+            f"{options.repeats} for each. The default computes products in "
+            f"{trainer.dtype}, attention in torch.float32; `bfloat16=false` computes all in "
+            "torch.float32."
         ),
         "",
         "| | microseconds an event | of its products alone |",
         "|---|---:|---:|",
-        *rows(spent, events),
+        *time_rows(spent, n_interactions),
         "",
         "Where the time of a step goes, by torch's profiler:",
         "",
         "| part | share |",
         "|---|---:|",
-        *shares(seen),
+        *share_rows(profiled),
     ]
     text = "\n".join(lines) + "\n"
     print(text, end="")
@@ -113,14 +116,14 @@ def main() -> None:
         options.output.write_text(text)
 
 
-def rows(spent: dict[str, list[float]], events: int) -> list[str]:
+def time_rows(spent: dict[str, list[float]], n_interactions: int) -> list[str]:
     """A line a row; steps are compared with the products in their type, and in float32."""
-    cost = {name: sum(seconds) / events * 1e6 for name, seconds in spent.items()}
-    step, products_, full, full_products = cost.values()
+    cost = {name: sum(seconds) / n_interactions * 1e6 for name, seconds in spent.items()}
+    step, products, float32_step, float32_products = cost.values()
     shares = (
-        f"{products_ / step:.0%} (in float32 {full_products / step:.0%})",
+        f"{products / step:.0%} (in float32 {float32_products / step:.0%})",
         "",
-        f"{full_products / full:.0%}",
+        f"{float32_products / float32_step:.0%}",
         "",
     )
     return [
@@ -128,52 +131,54 @@ def rows(spent: dict[str, list[float]], events: int) -> list[str]:
     ]
 
 
-def timed(run: Callable[[], object], repeats: int) -> list[float]:
+def time_runs(run: Callable[[], object], repeats: int) -> list[float]:
     """Seconds of each of so many runs."""
-    found = []
+    seconds = []
     for _ in range(repeats):
         began = time.perf_counter()
         run()
-        found.append(time.perf_counter() - began)
-    return found
+        seconds.append(time.perf_counter() - began)
+    return seconds
 
 
-def products(batch: Batch, s: Settings, n_items: int, dtype: torch.dtype, repeats: int) -> float:
+def time_products(
+    batch: Batch, settings: Settings, n_items: int, dtype: torch.dtype, repeats: int
+) -> float:
     """Seconds that the matrix products of one step take, and nothing else."""
-    rows, span = batch.items.shape
-    positions, events = rows * span, int(batch.lengths.sum())
-    chunk = min(events, loss.SCORES // n_items)
-    linear = [(positions, s.dim, wide) for wide in (3 * s.dim, s.dim, s.feedforward)]
-    linear.append((positions, s.feedforward, s.dim))
+    rows, length = batch.items.shape
+    dim, layers, heads = settings.dim, settings.layers, rows * settings.heads
+    positions, n_interactions = rows * length, int(batch.lengths.sum())
+    chunk = min(n_interactions, loss.MAX_SCORES // n_items)
+    shapes = [(positions, dim, out) for out in (3 * dim, dim, settings.feedforward)]
+    shapes.append((positions, settings.feedforward, dim))
     seconds = 0.0
-    for m, k, n in linear:
-        seconds += s.layers * product(m, k, n, dtype, repeats)
-    seconds += events / chunk * product(chunk, s.dim, n_items, dtype, repeats)
-    heads, width = rows * s.heads, s.dim // s.heads
-    q, k, v = (torch.randn(heads, span, width) for _ in range(3))
-    w = torch.randn(heads, span, span)
+    for m, k, n in shapes:
+        seconds += layers * time_product(m, k, n, dtype, repeats)
+    seconds += n_interactions / chunk * time_product(chunk, dim, n_items, dtype, repeats)
+    q, k, v = (torch.randn(heads, length, dim // settings.heads) for _ in range(3))
+    w = torch.randn(heads, length, length)
 
     def attention() -> None:
         q @ k.mT, w @ v  # forward
         w.mT @ q, w @ v, w @ k, w.mT @ q  # backward: of values, weights, queries, keys
 
-    return seconds + s.layers * statistics.median(timed(attention, repeats))
+    return seconds + layers * statistics.median(time_runs(attention, repeats))
 
 
-def product(m: int, k: int, n: int, dtype: torch.dtype, repeats: int) -> float:
+def time_product(m: int, k: int, n: int, dtype: torch.dtype, repeats: int) -> float:
     """Seconds of (m, k) @ (k, n) and of its two gradients."""
     x, w, y = (torch.randn(shape).to(dtype) for shape in ((m, k), (n, k), (m, n)))
 
     def run() -> None:
         x @ w.t(), y @ w, y.t() @ x
 
-    return statistics.median(timed(run, repeats))
+    return statistics.median(time_runs(run, repeats))
 
 
-def shares(seen: profile) -> list[str]:
+def share_rows(profiled: profile) -> list[str]:
     """A line a part of the profile, largest first."""
     spent = dict.fromkeys([*PARTS, "all else"], 0.0)
-    for event in seen.key_averages():
+    for event in profiled.key_averages():
         name = event.key.removeprefix("aten::")
         part = next(
             (part for part, names in PARTS.items() if any(map(name.startswith, names))), "all else"

@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
     options = parser.parse_args()
     data = synthetic(options.users, options.items, options.events)
-    before = peak()
+    before = peak_gigabytes()
     began = time.perf_counter()
     Transformer(epochs=1, device="cpu").fit(data)
     seconds = time.perf_counter() - began
@@ -39,14 +39,14 @@ def main() -> None:
         f"    python {shlex.join(sys.argv)}",
         "",
         (
-            f"{os.cpu_count()} cores. {data.n_events:,} events, {len(data):,} users, "
+            f"{os.cpu_count()} cores. {data.n_interactions:,} events, {len(data):,} users, "
             f"{data.n_items:,} items; the transformer's defaults, one epoch."
         ),
         "",
         "| what | |",
         "|---|---:|",
         f"| seconds of fit | {seconds:,.0f} |",
-        f"| peak memory of the process | {peak():.2f} GB |",
+        f"| peak memory of the process | {peak_gigabytes():.2f} GB |",
         f"| of it before fit | {before:.2f} GB |",
     ]
     text = "\n".join(lines) + "\n"
@@ -57,17 +57,17 @@ def main() -> None:
 
 def synthetic(users: int, items: int, events: int) -> Interactions:
     """Popularity falls with the item's number, and neighbours in number follow each other."""
-    draw = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     lengths = np.full(users, events // users)
-    start = (items * draw.random(users) ** 3).astype(np.int64)
-    steps = draw.integers(-50, 51, lengths.sum())
+    start = (items * rng.random(users) ** 3).astype(np.int64)
+    steps = rng.integers(-50, 51, lengths.sum())
     walk = (
         np.repeat(start, lengths)
         + np.cumsum(steps)
         - np.repeat(np.concatenate([[0], np.cumsum(steps)[np.cumsum(lengths)[:-1] - 1]]), lengths)
     )
-    jump = draw.random(len(walk)) < 0.2
-    walk[jump] = (items * draw.random(int(jump.sum())) ** 3).astype(np.int64)
+    jump = rng.random(len(walk)) < 0.2
+    walk[jump] = (items * rng.random(int(jump.sum())) ** 3).astype(np.int64)
     return Interactions(
         users=np.arange(users),
         items=np.abs(walk) % items,
@@ -77,7 +77,7 @@ def synthetic(users: int, items: int, events: int) -> Interactions:
     )
 
 
-def peak() -> float:
+def peak_gigabytes() -> float:
     """Gigabytes that this process has held at most."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 

@@ -21,7 +21,7 @@ import numpy as np
 
 import recbench
 
-DATASET = "synthetic:users=1000,items=1000,events=20000"
+DATASET = "synthetic:users=1000,items=1000,interactions=20000"
 
 PLUGIN = """
 import time

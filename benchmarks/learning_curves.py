@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's, which colour-blind people can tell apart; markers tell the lines apart too."""
 MARKERS = "osD^vPX"
-APART = 0.055  # between labels, as a share of the axis' height
+LABEL_GAP = 0.055  # between labels, as a share of the axis' height
 
 
 def main() -> None:
@@ -30,10 +30,10 @@ def main() -> None:
     }
     if not curves:
         raise SystemExit(f"{options.curves} holds no curve")
-    draw(curves).savefig(options.output, dpi=150)
+    plot(curves).savefig(options.output, dpi=150)
 
 
-def draw(curves: dict[str, list[list[float]]]) -> Figure:
+def plot(curves: dict[str, list[list[float]]]) -> Figure:
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -57,18 +57,18 @@ def draw(curves: dict[str, list[list[float]]]) -> Figure:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    label(axes)
+    label_lines(axes)
     return figure
 
 
-def label(axes: Any) -> None:
+def label_lines(axes: Any) -> None:
     """Each line's name to the right of the axes, at the height of its end, none over another."""
     low, high = axes.get_ylim()
     lines = sorted(axes.get_lines(), key=lambda line: line.get_ydata()[-1])
-    below = -APART
+    below = -LABEL_GAP
     for line in lines:
         height = (line.get_ydata()[-1] - low) / (high - low)
-        below = max(height, below + APART)
+        below = max(height, below + LABEL_GAP)
         axes.annotate(
             line.get_label(),
             xy=(line.get_xdata()[-1], line.get_ydata()[-1]),

@@ -39,10 +39,10 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
     parser.add_argument("--runs", type=int, default=5, help="runs of each reader (medians count)")
     parser.add_argument("--million", type=float, default=32, help="rows of the large log")
-    parser.add_argument("--measure", help=argparse.SUPPRESS)  # the inner process of `large`
+    parser.add_argument("--measure", help=argparse.SUPPRESS)  # how it calls itself
     options = parser.parse_args()
     if options.measure:
-        measure(options.measure)
+        print_cost(options.measure)
         return
     with tempfile.TemporaryDirectory() as folder:
         lines = [
@@ -58,9 +58,9 @@ def main() -> None:
                 f"medians of {options.runs} runs."
             ),
             "",
-            *small(Path(folder) / "ratings.dat", options.runs),
+            *compare_with_notebook(Path(folder) / "ratings.dat", options.runs),
             "",
-            *large(Path(folder) / "ratings.csv", int(options.million * 1e6), options.runs),
+            *time_large_log(Path(folder) / "ratings.csv", int(options.million * 1e6), options.runs),
         ]
     text = "\n".join(lines) + "\n"
     print(text, end="")
@@ -68,15 +68,15 @@ def main() -> None:
         options.output.write_text(text)
 
 
-def small(path: Path, runs: int) -> list[str]:
+def compare_with_notebook(path: Path, runs: int) -> list[str]:
     """A million rows of ratings.dat, read by the notebook and by recbench in turn."""
     write_dat(path, rows=1_000_000, users=6_040, items=3_706)
     seconds: dict[str, list[float]] = {"notebook": [], "recbench": []}
     held_out: dict[str, Any] = {}
     for _ in range(runs):
-        for name, load in (("notebook", notebook), ("recbench", ours)):
-            took, targets = timed(load, str(path))
-            seconds[name].append(took)
+        for name, load in (("notebook", load_as_notebook), ("recbench", load_by_recbench)):
+            duration, targets = timed(load, str(path))
+            seconds[name].append(duration)
             held_out[name] = targets
         if not np.array_equal(held_out["notebook"], held_out["recbench"]):
             raise SystemExit("the two readers hold out different items")
@@ -89,7 +89,7 @@ def small(path: Path, runs: int) -> list[str]:
     ]
 
 
-def notebook(path: str) -> Any:
+def load_as_notebook(path: str) -> Any:
     """What the notebook does: pandas, a list for each user, the last item out."""
     names = ["user_id", "movie_id", "rating", "timestamp"]
     frame = pd.read_csv(path, sep="::", engine="python", names=names)
@@ -102,20 +102,20 @@ def notebook(path: str) -> Any:
     return np.asarray(targets)
 
 
-def ours(path: str) -> Any:
+def load_by_recbench(path: str) -> Any:
     dataset = read_file(path)
     split = LeaveLastOut().split(dataset.interactions)
     return dataset.item_ids[split.targets]
 
 
-def large(path: Path, rows: int, runs: int) -> list[str]:
+def time_large_log(path: Path, rows: int, runs: int) -> list[str]:
     """A log like MovieLens 32M, each run in a process of its own, for its peak of memory."""
     write_csv(path, rows)
     command = [sys.executable, __file__, "--measure", str(path)]
-    measure_all = [json.loads(subprocess.check_output(command)) for _ in range(runs)]  # noqa: S603
-    seconds = [one["seconds"] for one in measure_all]
+    costs = [json.loads(subprocess.check_output(command)) for _ in range(runs)]  # noqa: S603
+    seconds = [cost["seconds"] for cost in costs]
     size = path.stat().st_size / 1e6
-    peak = max(one["bytes"] for one in measure_all) / 1e9
+    peak = max(cost["bytes"] for cost in costs) / 1e9
     middle, slowest = statistics.median(seconds), max(seconds)
     return [
         f"| {rows:,} rows of CSV ({size:,.0f} MB) | seconds | slowest | peak memory |",
@@ -124,13 +124,15 @@ def large(path: Path, rows: int, runs: int) -> list[str]:
     ]
 
 
-def measure(path: str) -> None:
+def print_cost(path: str) -> None:
     """Load and split once, and print what it took as JSON."""
-    took, targets = timed(ours, path)
+    duration, targets = timed(load_by_recbench, path)
     if len(targets) != USERS:
         raise SystemExit(f"{len(targets)} users were read where {USERS} were written")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"seconds": took, "bytes": peak * (1 if sys.platform == "darwin" else 1024)}))
+    print(
+        json.dumps({"seconds": duration, "bytes": peak * (1 if sys.platform == "darwin" else 1024)})
+    )
 
 
 def timed(load: Callable[[str], Any], path: str) -> tuple[float, Any]:
@@ -147,8 +149,8 @@ def write_dat(path: Path, rows: int, users: int, items: int) -> None:
     second = 950_000_000 + random.permutation(rows) * 60
     rating = random.integers(1, 6, rows)
     with path.open("w") as file:
-        columns = (one.tolist() for one in (user + 1, item + 1, rating, second))
-        file.writelines(f"{u}::{i}::{r}::{t}\n" for u, i, r, t in zip(*columns, strict=True))
+        columns = (column.tolist() for column in (user + 1, item + 1, rating, second))
+        file.writelines("::".join(map(str, row)) + "\n" for row in zip(*columns, strict=True))
 
 
 def write_csv(path: Path, rows: int, chunk: int = 4_000_000) -> None:

@@ -32,7 +32,7 @@ import recbench
 HERE = Path(__file__).parent
 OURS = "recbench"
 SIDES = {
-    OURS: ("ours", None, ("recbench", "torch")),
+    OURS: ("ours", None, ("recbench-toolkit", "torch")),
     "RecTools SASRec": ("rectools_sasrec", "rectools", ("rectools", "pytorch-lightning", "torch")),
     "RecBole SASRec": ("recbole_sasrec", "recbole", ("recbole", "torch")),
     "the notebook's loop": ("notebook_loop", "rectools", ("torch",)),
@@ -45,11 +45,11 @@ class Run:
     """One training: (seconds, NDCG@10) of each look, events a second, and how it ended."""
 
     curve: list[tuple[float, float]] = field(default_factory=list)
-    speed: float = 0.0
-    users: int = 0
+    interactions_per_second: float = 0.0
+    n_users: int = 0
     end: str = "broken off"
 
-    def to(self, level: float) -> float:
+    def seconds_to(self, level: float) -> float:
         """Seconds of training until a look found the level, inf if none did."""
         return next((seconds for seconds, ndcg in self.curve if ndcg >= level), math.inf)
 
@@ -63,24 +63,26 @@ class Run:
 
 
 def main() -> None:
-    options = arguments()
+    options = parse_arguments()
     runs: dict[str, list[Run]] = {}
     versions: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder, "validation.txt")
-        about = write(options.data, data)
+        about = write_problem(options.data, data)
         print(about, flush=True)
         try:
             for name in options.sides:
-                train(name, data, options, runs.setdefault(name, []), versions)
+                train_side(name, data, options, runs.setdefault(name, []), versions)
         except KeyboardInterrupt:
             print("broken off: what follows is what there is", flush=True)
     if options.curves:
-        curves = {name: middle(tried).curve for name, tried in runs.items() if any_look(tried)}
+        curves = {
+            name: median_run(tried).curve for name, tried in runs.items() if with_curve(tried)
+        }
         options.curves.write_text(json.dumps(curves) + "\n")
     # where the data and the peers lie is the reader's own
-    own = (options.data, str(options.peers))
-    command = [Path(one).name if one in own else one for one in sys.argv]
+    own_paths = (options.data, str(options.peers))
+    command = [Path(word).name if word in own_paths else word for word in sys.argv]
     lines = [
         "# Time to quality",
         "",
@@ -98,12 +100,12 @@ def main() -> None:
         options.output.write_text(text)
 
 
-def arguments() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", help="what `recbench run --dataset` takes, a path or a name")
     parser.add_argument("--peers", type=Path, default=Path("peers"), help="what peers.sh made")
-    parser.add_argument("--sides", type=sides, default=list(SIDES), help="scripts in peers/")
-    parser.add_argument("--levels", type=levels, default="0.15,0.17,0.18", help="of NDCG@10")
+    parser.add_argument("--sides", type=parse_sides, default=list(SIDES), help="scripts in peers/")
+    parser.add_argument("--levels", type=parse_levels, default="0.15,0.17,0.18", help="of NDCG@10")
     parser.add_argument("--limit", type=float, default=3600, help="seconds of training a run")
     parser.add_argument("--runs", type=int, default=3, help="of recbench, a seed each")
     parser.add_argument("--peer-runs", type=int, default=1, help="of each other side")
@@ -112,31 +114,32 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def sides(text: str) -> list[str]:
+def parse_sides(text: str) -> list[str]:
     """The names of the sides whose scripts are named, with commas between."""
     scripts = {script: name for name, (script, _, _) in SIDES.items()}
-    return [scripts[one] for one in text.split(",")]
+    return [scripts[script] for script in text.split(",")]
 
 
-def levels(text: str) -> list[float]:
+def parse_levels(text: str) -> list[float]:
     return sorted(float(level) for level in text.split(","))
 
 
-def write(data: str, path: Path) -> str:
+def write_problem(data: str, path: Path) -> str:
     """The validation problem, a `user item` pair a line with ids from 1, and words about it."""
     log = recbench.load_dataset(data)
-    users = events = 0
+    n_users = n_interactions = 0
     with path.open("w") as file:
         for user, items in enumerate(log.interactions.sequences(), 1):
             file.writelines(f"{user} {item + 1}\n" for item in items[:-1])
-            users, events = users + (len(items) > 1), events + len(items[:-1])
+            n_users += len(items) > 1
+            n_interactions += len(items[:-1])
     return (
-        f"{log.name}, each user's last event (the test target) cut off: {users:,} users with "
-        f"{events:,} events are left, the last of each user is the validation target."
+        f"{log.name}, each user's last event (the test target) cut off: {n_users:,} users with "
+        f"{n_interactions:,} events are left, the last of each user is the validation target."
     )
 
 
-def train(
+def train_side(
     name: str, data: Path, options: argparse.Namespace, runs: list[Run], versions: dict[str, str]
 ) -> None:
     """Fill `runs` with all trainings of a side, as far as they come."""
@@ -148,123 +151,123 @@ def train(
             make = shlex.join(["sh", "benchmarks/peers.sh", str(options.peers)])
             print(f"{name}: no {environment} in {options.peers}; `{make}` makes it", flush=True)
             return
-    versions[name] = named(python, packages)
+    versions[name] = package_versions(python, packages)
     for seed in range(options.peer_runs if environment else options.runs):
         run = Run()
         runs.append(run)
-        told = ",".join(str(level) for level in options.levels)
+        levels = ",".join(str(level) for level in options.levels)
         command = [python, str(HERE / "peers" / f"{script}.py"), str(data)]
-        command += ["--levels", told, "--limit", str(options.limit), "--seed", str(seed)]
-        for line in lines(command, run):
+        command += ["--levels", levels, "--limit", str(options.limit), "--seed", str(seed)]
+        for line in read_lines(command, run):
             print(f"{name}, run {seed + 1}: {json.dumps(line)}", flush=True)
             if "done" in line:
                 run.end = line["done"]
             else:
                 run.curve.append((line["seconds"], line["ndcg"]))
-                run.speed = line["events_per_second"]
-                run.users = line.get("users", 0)
+                run.interactions_per_second = line["interactions_per_second"]
+                run.n_users = line.get("users", 0)
         if run.end not in ("reached", "limit"):
             print(f"{name}, run {seed + 1}: {run.end}", flush=True)
             return
 
 
-def named(python: str, packages: tuple[str, ...]) -> str:
+def package_versions(python: str, packages: tuple[str, ...]) -> str:
     code = "import sys, importlib.metadata as m; print(*map(m.version, sys.argv[1:]))"
     command = [python, "-c", code, *packages]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
-    found = zip(packages, done.stdout.split(), strict=True)
-    return ", ".join(f"{package} {version}" for package, version in found)
+    printed = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    pairs = zip(packages, printed.stdout.split(), strict=True)
+    return ", ".join(f"{package} {version}" for package, version in pairs)
 
 
-def lines(command: list[str], run: Run) -> Iterator[dict[str, Any]]:
+def read_lines(command: list[str], run: Run) -> Iterator[dict[str, Any]]:
     """The JSON lines of a side as they come; how it failed goes to `run.end`."""
     with tempfile.TemporaryFile("w+") as errors:
-        side = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)  # noqa: S603
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)  # noqa: S603
         try:
-            for line in side.stdout or ():
+            for line in process.stdout or ():
                 yield json.loads(line)
-            code = side.wait()
+            code = process.wait()
         finally:  # whatever happens here, no training goes on
-            side.kill()
-            side.wait()
+            process.kill()
+            process.wait()
         if code:
             errors.seek(0)
             last = [line for line in errors.read().splitlines() if line.strip()][-1:]
             run.end = f"failed with exit code {code}: {' '.join(last)}"
 
 
-def any_look(runs: list[Run]) -> list[Run]:
+def with_curve(runs: list[Run]) -> list[Run]:
     return [run for run in runs if run.curve]
 
 
-def middle(runs: list[Run]) -> Run:
+def median_run(runs: list[Run]) -> Run:
     """The run whose whole curve stands for all: of the middle time to the best that all reached."""
-    seen = any_look(runs)
-    common = min(run.best for run in seen)
-    return sorted(seen, key=lambda run: run.to(common))[(len(seen) - 1) // 2]
+    judged = with_curve(runs)
+    common = min(run.best for run in judged)
+    return sorted(judged, key=lambda run: run.seconds_to(common))[(len(judged) - 1) // 2]
 
 
-def median(runs: list[Run], level: float) -> float:
+def median_seconds(runs: list[Run], level: float) -> float:
     """The later one in the middle of an even number: a number and inf have no mean."""
-    return statistics.median_high([run.to(level) for run in runs])
+    return statistics.median_high([run.seconds_to(level) for run in runs])
 
 
-def table(runs: dict[str, list[Run]], versions: dict[str, str], wanted: list[float]) -> list[str]:
+def table(runs: dict[str, list[Run]], versions: dict[str, str], levels: list[float]) -> list[str]:
     """Markdown: a line a side, then what is to be known of the sides."""
-    ours = any_look(runs.get(OURS, []))
-    reached = [level for level in wanted if ours and median(ours, level) < math.inf]
-    head = [f"seconds to {level:g}" for level in wanted]
+    ours = with_curve(runs.get(OURS, []))
+    reached = [level for level in levels if ours and median_seconds(ours, level) < math.inf]
+    head = [f"seconds to {level:g}" for level in levels]
     ratio = f"times ours, to {reached[-1]:g}" if reached else "times ours"
-    made = [
+    rows = [
         f"| side | {' | '.join(head)} | events a second | {ratio} | runs |",
         f"|---|{'---:|' * (len(head) + 3)}",
     ]
     notes = []
     for name, tried in runs.items():
-        seen = any_look(tried)
+        judged = with_curve(tried)
         notes += [f"- {name}: {run.end}." for run in tried if run.end not in ("reached", "limit")]
-        if not seen:
+        if not judged:
             notes.append(f"- {name}: not measured.")
             continue
-        cells = [cell(seen, level) for level in wanted]
-        speed = statistics.median(run.speed for run in seen)
-        times = against(seen, ours, reached[-1]) if reached else ""
-        made.append(f"| {name} | {' | '.join(cells)} | {speed:,.0f} | {times} | {len(seen)} |")
-        missed = [f"{level:g}" for level in wanted if median(seen, level) == math.inf]
+        cells = [seconds_cell(judged, level) for level in levels]
+        speed = statistics.median(run.interactions_per_second for run in judged)
+        times = ratio_cell(judged, ours, reached[-1]) if reached else ""
+        rows.append(f"| {name} | {' | '.join(cells)} | {speed:,.0f} | {times} | {len(judged)} |")
+        missed = [f"{level:g}" for level in levels if median_seconds(judged, level) == math.inf]
         if missed:
-            words = f"did not reach {', '.join(missed)} in {seen[0].seconds:,.0f} s of training"
-            notes.append(f"- {name} {words}; the best look found {best(seen):.4f}.")
+            words = f"did not reach {', '.join(missed)} in {judged[0].seconds:,.0f} s of training"
+            notes.append(f"- {name} {words}; the best look found {median_best(judged):.4f}.")
         if versions.get(name):
             notes.append(f"- {name}: {versions[name]}.")
-    judged = sorted({run.users for tried in runs.values() for run in tried if run.users})
-    told = " or ".join(f"{users:,}" for users in judged)
+    counts = sorted({run.n_users for tried in runs.values() for run in tried if run.n_users})
+    n_users = " or ".join(f"{count:,}" for count in counts)
     about = (
         "Seconds of training, the library's own preparation included and our judging not, until "
-        f"a look found NDCG@10 of that level or more (full ranking, seen items masked, {told} "
+        f"a look found NDCG@10 of that level or more (full ranking, seen items masked, {n_users} "
         "users); a look follows every epoch and, in longer ones, every minute. Medians over runs. "
         "Events are the real targets trained on, as often as windows overlap in them."
     )
-    return [about, "", *made, "", *notes]
+    return [about, "", *rows, "", *notes]
 
 
-def cell(runs: list[Run], level: float) -> str:
-    seconds = median(runs, level)
+def seconds_cell(runs: list[Run], level: float) -> str:
+    seconds = median_seconds(runs, level)
     if seconds < math.inf:
         return f"{seconds:,.1f}"
     spent = statistics.median_high([run.seconds for run in runs])
-    return f"not in {spent:,.0f} s; best {best(runs):.4f}"
+    return f"not in {spent:,.0f} s; best {median_best(runs):.4f}"
 
 
-def best(runs: list[Run]) -> float:
+def median_best(runs: list[Run]) -> float:
     return statistics.median(run.best for run in runs)
 
 
-def against(runs: list[Run], ours: list[Run], level: float) -> str:
+def ratio_cell(runs: list[Run], ours: list[Run], level: float) -> str:
     """How many times as long as ours, or more than how many where the level was not reached."""
-    seconds = median(runs, level)
+    seconds = median_seconds(runs, level)
     spent = statistics.median_low([run.seconds for run in runs])
     least = "" if seconds < math.inf else "> "
-    return f"{least}{(spent if least else seconds) / median(ours, level):,.1f}"
+    return f"{least}{(spent if least else seconds) / median_seconds(ours, level):,.1f}"
 
 
 if __name__ == "__main__":

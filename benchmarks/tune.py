@@ -32,10 +32,10 @@ def main() -> None:
     parser.add_argument("--seeds", default="0", help="with commas between")
     parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
     options = parser.parse_args()
-    seeds = [int(one) for one in options.seeds.split(",")]
+    seeds = [int(seed) for seed in options.seeds.split(",")]
     data = recbench.load_dataset(options.data)
-    rest = LeaveLastOut().split(data.interactions).train  # the test targets are gone
-    split = LeaveLastOut().split(rest)
+    untested = LeaveLastOut().split(data.interactions).train  # the test targets are gone
+    split = LeaveLastOut().split(untested)
     plugins = recbench.load_plugins()
     lines = [
         f"# Validation on {data.name}",
@@ -51,17 +51,17 @@ def main() -> None:
         "|---|---:|---:|---:|",
     ]
     for text in options.models:
-        found, seconds = [], []
+        ndcgs, seconds = [], []
         for seed in seeds:
             model = plugins.build("models", Spec.parse(text), seed=seed, device="auto")
             began = time.perf_counter()
             model.fit(split.train)
             seconds.append(time.perf_counter() - began)
             ranking = recbench.evaluate(model, split, mask_seen=data.repeats == "first").ranking
-            found.append(float(ranking.expectation(GAINS).mean()))
-        each = ", ".join(f"{one:.4f}" for one in found)
-        mean, middle = statistics.mean(found), statistics.median(seconds)
-        lines.append(f"| {text} | {mean:.4f} | {each} | {middle:,.1f} |")
+            ndcgs.append(float(ranking.expectation(GAINS).mean()))
+        each = ", ".join(f"{ndcg:.4f}" for ndcg in ndcgs)
+        mean, median = statistics.mean(ndcgs), statistics.median(seconds)
+        lines.append(f"| {text} | {mean:.4f} | {each} | {median:,.1f} |")
         print(lines[-1], flush=True)
     text = "\n".join(lines) + "\n"
     print(text, end="")

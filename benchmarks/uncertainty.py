@@ -58,32 +58,35 @@ def main() -> None:
 def table(runs: int) -> list[str]:
     """All three in turn, run after run, so that a slow minute hits all of them."""
     values = np.random.default_rng(1).exponential(size=(USERS, MANY))
-    work: dict[str, tuple[int, Callable[[Any], Any]]] = {
+    contestants: dict[str, tuple[int, Callable[[Any], Any]]] = {
         f"`scipy.stats.bootstrap`, percentile, vectorized, batches of {BATCH}": (1, theirs),
         f"recbench, {FEW} columns": (FEW, ours),
         f"recbench, {MANY} columns": (MANY, ours),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in work}
-    found: dict[str, Any] = {}
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    bounds: dict[str, Any] = {}
     for _ in range(runs):
-        for name, (columns, interval) in work.items():
-            given = values[:, :columns].copy()  # scipy is twice as slow where it has to stride
+        for name, (columns, interval) in contestants.items():
+            copy = values[:, :columns].copy()  # scipy is twice as slow where it has to stride
             began = time.perf_counter()
-            found[name] = interval(given)
+            bounds[name] = interval(copy)
             seconds[name].append(time.perf_counter() - began)
-    peer = next(iter(work))
-    first = {name: np.array([low[0], high[0]]) for name, (low, high) in found.items()}
-    for name in work:
+    peer = next(iter(contestants))
+    first = {name: np.array([low[0], high[0]]) for name, (low, high) in bounds.items()}
+    for name in contestants:
         if np.abs(first[name] - first[peer]).max() > np.ptp(first[peer]) / 20:
             raise SystemExit(f"{name} gives another interval than scipy")
-    each = {name: statistics.median(seconds[name]) / columns for name, (columns, _) in work.items()}
+    a_column = {
+        name: statistics.median(seconds[name]) / columns
+        for name, (columns, _) in contestants.items()
+    }
     return [
         "| | seconds | a column | times as fast a column |",
         "|---|---:|---:|---:|",
         *(
-            f"| {name} | {each[name] * columns:.2f} | {each[name]:.4f} "
-            f"| {each[peer] / each[name]:.1f} |"
-            for name, (columns, _) in work.items()
+            f"| {name} | {a_column[name] * columns:.2f} | {a_column[name]:.4f} "
+            f"| {a_column[peer] / a_column[name]:.1f} |"
+            for name, (columns, _) in contestants.items()
         ),
     ]
 

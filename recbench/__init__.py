@@ -6,6 +6,7 @@
 A plugin needs nothing but the names below, and `recbench.testing` to test itself.
 """
 
+from recbench.cli.text import draw_table, wrap_text
 from recbench.compare import Comparison, compare
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Interactions
@@ -20,6 +21,7 @@ from recbench.hookspecs import hookimpl
 from recbench.plugins import load_plugins
 from recbench.progress import Progress
 from recbench.recommend import Recommendation, recommend
+from recbench.results.footer import footer_lines, left_out_lines
 from recbench.results.result import Result
 from recbench.results.results import Results
 from recbench.results.section import Row, Section
@@ -44,11 +46,15 @@ __all__ = [
     "UsageError",
     "Value",
     "compare",
+    "draw_table",
     "evaluate",
     "explain",
+    "footer_lines",
     "hookimpl",
+    "left_out_lines",
     "load_dataset",
     "load_plugins",
     "recommend",
     "run",
+    "wrap_text",
 ]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from recbench.errors import UsageError, suggest
 from recbench.evaluation.referee import PROTOCOL
-from recbench.evaluation.uncertainty import Paired, Value, paired
+from recbench.evaluation.uncertainty import PairedTest, Value, paired_test
+from recbench.results.results import Results
 from recbench.results.section import RANKED_BY, Row, Section
 from recbench.spec import Spec
 from recbench.store.store import Store
@@ -18,17 +19,18 @@ from recbench.store.store import Store
 class Comparison:
     """Two models in one section of the store, by one metric at one k.
 
-    a, b: what each has, means over its seeds. paired: of a minus b, over the same users.
+    first_value, second_value: what each has, means over its seeds. paired: of first minus second,
+    over the same users.
     """
 
     section: Section
     metric: str
     k: int
-    first: Row
-    second: Row
-    a: Value
-    b: Value
-    paired: Paired
+    first_row: Row
+    second_row: Row
+    first_value: Value
+    second_value: Value
+    paired: PairedTest
 
 
 def compare(
@@ -48,50 +50,56 @@ def compare(
 
     Raises UsageError where there is nothing to compare.
     """
-    a, b = str(Spec.parse(first)), str(Spec.parse(second))
-    if a == b:
+    names = str(Spec.parse(first)), str(Spec.parse(second))
+    if names[0] == names[1]:
         raise UsageError(f"{first} and {second} are the same row; name two")
     stored = Store(results).all().of_protocol(PROTOCOL)
-    found = []
+    comparisons = []
     for section in stored.sections():
-        if not _is(section, dataset, split):
-            continue
         rows = {row.model: row for row in section.rows if row.ok}
-        if a in rows and b in rows:
-            shared = set.intersection(*(one.ks for m in (a, b) for one in rows[m].results))
+        if _is_of(section, dataset, split) and rows.keys() >= set(names):
+            first_row, second_row = (rows[name] for name in names)
+            shared_ks = first_row.ks & second_row.ks
             for metric in metrics:
-                for k in sorted(shared if ks is None else shared & set(ks)):
-                    found += _compared(section, metric, k, rows[a], rows[b])
-    if not found:
-        names = {one.model for one in stored if one.ok}
-        lacking = next((one for one in (a, b) if one not in names), None)
-        hint = "but there is none, with values of single users, for what was asked"
-        if lacking:
-            hint = f"{lacking!r} is not: {suggest(lacking, names)}"
-        left = "".join(f"; left out: {one}" for one in stored.left_out)
-        raise UsageError(
-            f"nothing to compare: {a} and {b} must both be stored under {results} with one "
-            f"dataset, split, metric and k, {hint}{left}. Run both: recbench run {a} {b}"
-        )
-    return found
+                for k in sorted(shared_ks if ks is None else shared_ks & set(ks)):
+                    comparisons += _compared(section, metric, k, first_row, second_row)
+    if not comparisons:
+        raise _nothing_to_compare(names, stored, results)
+    return comparisons
 
 
-def _is(section: Section, dataset: str | None, split: str | None) -> bool:
+def _is_of(section: Section, dataset: str | None, split: str | None) -> bool:
     """Whether a section is of this dataset and split, if one was named."""
-    of = section.results[0].setting
-    if split is not None and str(Spec.parse(split)) not in (of.split, section.setting.split):
+    setting = section.results[0].setting  # the section's may have a hash behind its names
+    if split is not None and str(Spec.parse(split)) not in (setting.split, section.setting.split):
         return False
     if dataset is None:
         return True
     spec = Spec.parse(dataset)
-    paths = {str(spec), str(Spec(Path(spec.name).name, spec.options))}
-    return bool({of.dataset, section.setting.dataset} & {dataset, *paths})
+    named = {dataset, str(spec), str(Spec(Path(spec.name).name, spec.options))}
+    return bool({setting.dataset, section.setting.dataset} & named)
 
 
 def _compared(section: Section, metric: str, k: int, first: Row, second: Row) -> list[Comparison]:
-    """The comparison, or none for a metric that has no value a row."""
-    a, b = first.per_row(metric, k), second.per_row(metric, k)
-    if a is None or b is None:
+    """The comparison, or none for a metric that has no value a case."""
+    cases = first.per_case(metric, k), second.per_case(metric, k)
+    if cases[0] is None or cases[1] is None:
         return []
     values = first.value(metric, k), second.value(metric, k)
-    return [Comparison(section, metric, k, first, second, *values, paired(a, b, first.users))]
+    paired = paired_test(cases[0], cases[1], first.users)
+    return [Comparison(section, metric, k, first, second, *values, paired)]
+
+
+def _nothing_to_compare(names: tuple[str, str], stored: Results, folder: str | Path) -> UsageError:
+    """What is missing, and the command that makes it."""
+    first, second = names
+    known = {result.model for result in stored if result.ok}
+    lacking = next((name for name in names if name not in known), None)
+    hint = "but there is none, with values of single users, for what was asked"
+    if lacking:
+        hint = f"{lacking!r} is not: {suggest(lacking, known)}"
+    left_out = "".join(f"; left out: {reason}" for reason in stored.left_out)
+    return UsageError(
+        f"nothing to compare: {first} and {second} must both be stored under {folder} with one "
+        f"dataset, split, metric and k, {hint}{left_out}. Run both: recbench run {first} {second}"
+    )

@@ -21,6 +21,10 @@ def suggest(wrong: str, known: Iterable[str]) -> str:
     """A hint for a mistyped word: `did you mean 'x'?`, or the words there are."""
     words = sorted(known)
     close = difflib.get_close_matches(wrong, words, n=1, cutoff=0.5)
+    if not close:  # somebody typed the beginning of a long word, perhaps
+        beginnings = {word[: len(wrong)]: word for word in words}
+        like = difflib.get_close_matches(wrong, beginnings, n=1, cutoff=0.8)
+        close = [beginnings[beginning] for beginning in like]
     if close:
         return f"did you mean {close[0]!r}?"
     return f"there is: {', '.join(words)}" if words else "there is none"

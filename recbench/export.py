@@ -38,40 +38,43 @@ def export_split(
     splits = split_names(split)
     if not splits:
         raise UsageError("name a split; see: recbench splitters")
-    for one in splits:
-        plugins.check("splitters", Spec.parse(one))
+    for text in splits:
+        plugins.check("splitters", Spec.parse(text))
     data = load_dataset(dataset, data_dir, plugins)
-    found = []
-    for one in splits:
-        name, parts = split_of(plugins, data, one)
+    files = []
+    for text in splits:
+        name, parts = split_of(plugins, data, text)
         folder = Path(output) / name.replace("/", "_") if splits[1:] else Path(output)
-        found += _export(data, parts, folder)
-    return found
+        files += _export(data, parts, folder)
+    return files
 
 
-def _export(data: Dataset, parts: Split, folder: Path) -> list[Path]:
+def _export(data: Dataset, split: Split, folder: Path) -> list[Path]:
     """One split into one folder."""
-    judged = parts.judged
+    judged = split.judged
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        history = parts.history.take(judged)
-        found = []
+        history = split.history.take(judged)
+        files = []
         for name, columns in (
-            ("train", _columns(data, parts.train, np.arange(len(parts.train)))),
-            ("history", _columns(data, history, judged)),
-            ("targets", _targets(data, parts)),
+            ("train", _sequence_columns(data, split.train, np.arange(len(split.train)))),
+            ("history", _sequence_columns(data, history, judged)),
+            ("targets", _target_columns(data, split)),
         ):
-            found += _write(folder / name, columns)
+            files += _write(folder / name, columns)
     except OSError as error:
         raise RecbenchError(f"cannot write into {folder}: {error.strerror or error}") from error
-    return found
+    return files
 
 
-def _columns(data: Dataset, part: Interactions, rows: Array) -> dict[str, Array]:
-    """The columns of a line an event."""
+def _sequence_columns(data: Dataset, part: Interactions, rows: Array) -> dict[str, Array]:
+    """The columns of a line an interaction.
+
+    rows: (sequences,) the number that each sequence has in the files.
+    """
     columns = {
         "row": np.repeat(rows, part.lengths),
-        "user": _outside(data.user_ids, np.repeat(part.users, part.lengths)),
+        "user": _outside_ids(data.user_ids, np.repeat(part.users, part.lengths)),
         "item": np.asarray(data.item_ids)[part.items],
     }
     if part.times is not None:
@@ -81,13 +84,13 @@ def _columns(data: Dataset, part: Interactions, rows: Array) -> dict[str, Array]
     return columns
 
 
-def _targets(data: Dataset, split: Split) -> dict[str, Array]:
+def _target_columns(data: Dataset, split: Split) -> dict[str, Array]:
     """The columns of a line a target."""
     items, offsets = split.judged_targets
     rows = np.repeat(split.judged, np.diff(offsets))
     columns = {
         "row": rows,
-        "user": _outside(data.user_ids, split.history.users[rows]),
+        "user": _outside_ids(data.user_ids, split.history.users[rows]),
         "item": np.asarray(data.item_ids)[items],
     }
     if split.judged_target_times is not None:
@@ -95,12 +98,12 @@ def _targets(data: Dataset, split: Split) -> dict[str, Array]:
     return columns
 
 
-def _outside(ids: Array, numbers: Array) -> Array:
-    """Outside ids, "" for somebody unknown."""
-    known = np.asarray(ids)
+def _outside_ids(ids: Array, numbers: Array) -> Array:
+    """Outside ids by number, "" for somebody unknown."""
+    ids = np.asarray(ids)
     if (numbers >= 0).all():
-        return np.asarray(known[numbers])
-    return np.where(numbers >= 0, known.astype(str)[numbers], "")
+        return np.asarray(ids[numbers])
+    return np.where(numbers >= 0, ids.astype(str)[numbers], "")
 
 
 def _write(path: Path, columns: dict[str, Array]) -> list[Path]:
@@ -113,6 +116,6 @@ def _write(path: Path, columns: dict[str, Array]) -> list[Path]:
     for file, write in zip(
         files, (pyarrow.parquet.write_table, pyarrow.csv.write_csv), strict=True
     ):
-        with atomic(file) as out:
-            write(table, out)
+        with atomic(file) as writer:
+            write(table, writer)
     return files

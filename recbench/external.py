@@ -21,8 +21,11 @@ from recbench.plugins import Plugins
 from recbench.progress import log
 from recbench.results.result import Result
 
-ELSEWHERE = "--recs"
+EXTERNAL_PLUGIN = "--recs"
 """What stands in place of a plugin's name in such results."""
+
+
+ELSEWHERE = EXTERNAL_PLUGIN
 
 
 NOT_FOUND = np.iinfo(np.int32).max
@@ -49,121 +52,125 @@ def judge_file(
     are masked by the referee, lists must leave seen items out. What is not in the file counts as
     below all that is, a judged user without any line as not served.
     """
-    cell = experiment.blank(name, "", ELSEWHERE, None)
-    rows: dict[str, Column] = {}
+    cell = experiment.blank(name, "", EXTERNAL_PLUGIN, None)
+    columns: dict[str, Column] = {}
     try:
-        data = _content(path)
-        cell = experiment.blank(name, version_of(data), ELSEWHERE, None)
-        ranking, depth = _rank(experiment, name, read_lines(experiment, path, data), max(ks))
+        content = _read_content(path)
+        cell = experiment.blank(name, version_of(content), EXTERNAL_PLUGIN, None)
+        ranking, depth = _rank(experiment, name, read_lines(experiment, path, content), max(ks))
     except Exception as error:
         log.debug("%s failed", name, exc_info=True)
         nothing = no_values(experiment.metrics, ks)
-        done = experiment.finished(
+        result = experiment.finished(
             cell, status=f"failed: {name}: {describe_error(error)}", values=nothing
         )
     else:
-        done, rows = experiment.measure(cell, ranking, ks, depth=depth)
-    return dataclasses.replace(done, provenance={**done.provenance, "file": str(path)}), rows
+        result, columns = experiment.measure(cell, ranking, ks, depth=depth)
+    provenance = {**result.provenance, "file": str(path)}
+    return dataclasses.replace(result, provenance=provenance), columns
 
 
-def version_of(data: bytes) -> str:
+def version_of(content: bytes) -> str:
     """What tells a file from another of the same name."""
-    return hashlib.sha256(data).hexdigest()[:16]
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
-def _content(path: Path) -> bytes:
+def _read_content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise RecbenchError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _rank(experiment: Experiment, name: str, lines: Lines, most: int) -> tuple[Ranking, int]:
+def _rank(experiment: Experiment, name: str, lines: Lines, max_k: int) -> tuple[Ranking, int]:
     """Where the targets are among what is listed, and up to which k that is known."""
     if experiment.pool is not None:
         raise RecbenchError("--candidates needs a model that can be asked; leave it out")
-    split, n_items, n_rows = (
-        experiment.split,
-        experiment.setting.n_items,
-        len(experiment.split.judged),
-    )
+    split, n_items = experiment.split, experiment.setting.n_items
+    n_cases = len(split.judged)
     targets, offsets = split.judged_targets
-    wanted = np.repeat(np.arange(n_rows), np.diff(offsets)) * np.int64(n_items) + targets
-    keys = lines.row * np.int64(n_items) + lines.item
-    order = np.arange(len(keys))
-    if (keys[1:] < keys[:-1]).any():
-        order = np.argsort(keys, kind="stable")
-        keys = keys[order]
-    twice = np.flatnonzero(keys[1:] == keys[:-1])
-    if len(twice):
-        first, second = order[twice[0]], order[twice[0] + 1]
-        raise _wrong(
-            experiment, lines, second, f"is listed twice, first at {lines.where(int(first))}"
-        )
-    seen = _seen(experiment, wanted)
-    masked = np.zeros(len(keys), dtype=bool)
-    place, there = _find(keys, seen)
-    masked[place[there]] = True
-    if lines.ranked and masked.any():
-        raise _wrong(experiment, lines, order[masked].min(), "is listed, but was seen already")
-    order, keys = order[~masked], keys[~masked]
-    row, value = lines.row[order], lines.value[order] * (1 if lines.ranked else -1)
-    best = np.lexsort((value, row))  # equal scores stay in order of item numbers
-    row, value = row[best], value[best]
-    new = np.ones(len(best) + 1, dtype=bool)
-    new[1:-1] = (row[1:] != row[:-1]) | (value[1:] != value[:-1])
-    if lines.ranked and not new.all():
-        same = np.flatnonzero(~new)[0]
-        first, second = sorted(order[best[same - 1 : same + 1]])
-        rank = f"has the rank {lines.value[second]:g}, as at {lines.where(int(first))}"
-        raise _wrong(experiment, lines, second, rank)
-    lengths = np.bincount(row, minlength=n_rows)
-    room = n_items - np.bincount(seen // n_items, minlength=n_rows)
-    _check_length(name, lengths, room, most)
+    target_pairs = np.repeat(np.arange(n_cases), np.diff(offsets)) * np.int64(n_items) + targets
+    seen_pairs = _seen_pairs(experiment, target_pairs)
+    by_pair, pairs = _sort_by_pair(experiment, lines)
+    seen = np.zeros(len(pairs), dtype=bool)
+    position, listed = _find(pairs, seen_pairs)
+    seen[position[listed]] = True
+    if lines.ranked and seen.any():
+        raise _error(experiment, lines, by_pair[seen].min(), "is listed, but was seen already")
+    by_pair, pairs = by_pair[~seen], pairs[~seen]
+    case, value = lines.case[by_pair], lines.value[by_pair] * (1 if lines.ranked else -1)
+    best_first = np.lexsort((value, case))  # equal scores stay in order of item numbers
+    by_rank, case, value = by_pair[best_first], case[best_first], value[best_first]
+    begins_tie = np.ones(len(by_rank) + 1, dtype=bool)  # with what is behind the end
+    begins_tie[1:-1] = (case[1:] != case[:-1]) | (value[1:] != value[:-1])
+    if lines.ranked and not begins_tie.all():
+        equal = np.flatnonzero(~begins_tie)[0]
+        first, second = sorted(by_rank[equal - 1 : equal + 1])
+        problem = f"has the rank {lines.value[second]:g}, as at {lines.where(int(first))}"
+        raise _error(experiment, lines, second, problem)
+    lengths = np.bincount(case, minlength=n_cases)
+    room = n_items - np.bincount(seen_pairs // n_items, minlength=n_cases)
+    _check_lengths(name, lengths, room, max_k)
     start = np.cumsum(lengths) - lengths
-    nth = np.arange(len(row)) - start[row]
-    width = min(max(most, LISTED), n_items)
-    kept = nth < width
-    lists = np.full((n_rows, width), -1, dtype=np.int32)
-    lists[row[kept], nth[kept]] = lines.item[order[best[kept]]]
-    place, there = _find(keys, wanted)
-    back = np.empty(len(best), dtype=np.int64)
-    back[best] = np.arange(len(best))
-    groups = np.flatnonzero(new)
-    group = np.searchsorted(groups, back[place[there]], side="right") - 1
-    above, tied = np.full(len(wanted), NOT_FOUND), np.ones(len(wanted), dtype=np.int64)
-    above[there] = groups[group] - start[wanted[there] // n_items]
-    tied[there] = groups[group + 1] - groups[group]
+    place = np.arange(len(case)) - start[case]
+    width = min(max(max_k, LISTED), n_items)
+    in_list = place < width
+    lists = np.full((n_cases, width), -1, dtype=np.int32)
+    lists[case[in_list], place[in_list]] = lines.item[by_rank[in_list]]
+    position, listed = _find(pairs, target_pairs)
+    rank_of_pair = np.empty(len(best_first), dtype=np.int64)
+    rank_of_pair[best_first] = np.arange(len(best_first))
+    ties = np.flatnonzero(begins_tie)
+    tie = np.searchsorted(ties, rank_of_pair[position[listed]], side="right") - 1
+    above = np.full(len(target_pairs), NOT_FOUND)
+    tied = np.ones(len(target_pairs), dtype=np.int64)
+    above[listed] = ties[tie] - start[target_pairs[listed] // n_items]
+    tied[listed] = ties[tie + 1] - ties[tie]
     ranking = Ranking(above, tied, None if split.offsets is None else offsets, lists)
     return experiment.ranking(ranking), n_items if (lengths >= room).all() else int(lengths.max())
 
 
-def _seen(experiment: Experiment, wanted: Array) -> Array:
-    """Every (judged row, item), as row * n_items + item, that may not be recommended, in order."""
+def _seen_pairs(experiment: Experiment, target_pairs: Array) -> Array:
+    """Every pair, case * n_items + item, that may not be recommended, in order."""
     if experiment.setting.repeats != "first":
         return np.empty(0, dtype=np.int64)
     seen = experiment.split.history.take(experiment.split.judged).pairs()
-    place, there = _find(seen, wanted)
-    return np.delete(seen, place[there])
+    position, present = _find(seen, target_pairs)
+    return np.delete(seen, position[present])
 
 
-def _find(keys: Array, wanted: Array) -> tuple[Array, Array]:
-    """Where the wanted ones are among sorted keys, and whether they are there at all."""
-    place = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
-    there = keys[place] == wanted if len(keys) else np.zeros(len(wanted), dtype=bool)
-    return place, there
+def _sort_by_pair(experiment: Experiment, lines: Lines) -> tuple[Array, Array]:
+    """The lines by case and item, and their pairs. Raises RecbenchError for a pair twice."""
+    pairs = lines.case * np.int64(experiment.setting.n_items) + lines.item
+    order = np.arange(len(pairs))
+    if (pairs[1:] < pairs[:-1]).any():
+        order = np.argsort(pairs, kind="stable")
+        pairs = pairs[order]
+    repeated = np.flatnonzero(pairs[1:] == pairs[:-1])
+    if len(repeated):
+        first, second = order[repeated[0]], order[repeated[0] + 1]
+        problem = f"is listed twice, first at {lines.where(int(first))}"
+        raise _error(experiment, lines, second, problem)
+    return order, pairs
 
 
-def _check_length(name: str, lengths: Array, room: Array, most: int) -> None:
-    """Say how many rows have less than k, and raise if all have.
+def _find(pairs: Array, wanted: Array) -> tuple[Array, Array]:
+    """Where the wanted pairs are among sorted ones, and whether they are there at all."""
+    position = np.minimum(np.searchsorted(pairs, wanted), max(len(pairs) - 1, 0))
+    present = pairs[position] == wanted if len(pairs) else np.zeros(len(wanted), dtype=bool)
+    return position, present
 
-    lengths, room: (rows,) how many items each has, and could have.
+
+def _check_lengths(name: str, lengths: Array, room: Array, max_k: int) -> None:
+    """Say how many cases have less than k items, and raise if all have.
+
+    lengths, room: (cases,) how many items each has, and could have.
     """
-    short = lengths < np.minimum(room, most)
+    short = lengths < np.minimum(room, max_k)
     if short[room > 0].all() and room.any():
         raise RecbenchError(
             f"its lists are too short: the longest has {lengths.max():,} items that may be "
-            f"recommended, and --k asks for {most:,}; list more, or ask for less"
+            f"recommended, and --k asks for {max_k:,}; list more, or ask for less"
         )
     if short.any():
         log.warning(
@@ -171,13 +178,12 @@ def _check_length(name: str, lengths: Array, room: Array, most: int) -> None:
             "as not found",
             name,
             np.count_nonzero(short),
-            most,
+            max_k,
             np.count_nonzero(lengths == 0),
         )
 
 
-def _wrong(experiment: Experiment, lines: Lines, line: int, what: str) -> RecbenchError:
+def _error(experiment: Experiment, lines: Lines, line: int, problem: str) -> RecbenchError:
     item = experiment.dataset.item_ids[lines.item[line]]
-    return RecbenchError(
-        f"{lines.where(int(line))}: item {item} of user {experiment.users[lines.row[line]]} {what}"
-    )
+    user = experiment.users[lines.case[line]]
+    return RecbenchError(f"{lines.where(int(line))}: item {item} of user {user} {problem}")

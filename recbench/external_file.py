@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from recbench.data.interactions import Array
-from recbench.errors import RecbenchError, describe_error
+from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.experiment import Experiment
+from recbench.plugins import Plugins
 from recbench.progress import log
 
 NAMES = {
@@ -30,217 +29,214 @@ NAMES = {
 WANTED = "wanted user (or row), item, and rank or score, with a header"
 
 
-@dataclass(frozen=True, eq=False)
-class Lines:
-    """What a file says of judged rows.
+class Table(Protocol):
+    """What `open_table(file, content)` of the dataset `file` gives: a table with named columns.
 
-    row: (lines,) which judged row. item: its item's number. value: the score, or the rank where
-    `ranked`. where: the place in the file, such as `recs.csv line 7`, of a line by its number here.
+    names: of all columns, in the file's order. It raises RecbenchError, which names file and line,
+    for what is no table or broken.
     """
 
-    row: Array
+    names: Sequence[str]
+
+    def read(self, ids: Collection[str], numbers: Collection[str]) -> Mapping[str, Any]:
+        """The columns of these names, one of ids at least.
+
+        Of ids a pair: (lines,) int codes, -1 where the id is missing, and the texts they index.
+        Of numbers: (lines,) float64, NaN for what is no number.
+        """
+        ...
+
+    def locate(self, name: str, row: int) -> tuple[str, str]:
+        """Where a line stands, such as `recs.csv line 7`, and what the column holds there."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """What a file says of judged cases.
+
+    case: (lines,) the judged case, from 0. item: the item's number. value: the score, or the rank
+    where `ranked`. where: the place in the file, such as `recs.csv line 7`, of a line by its number
+    here.
+    """
+
+    case: Array
     item: Array
     value: Array
     ranked: bool
     where: Callable[[int], str]
 
 
-def read_lines(experiment: Experiment, path: Path, data: bytes) -> Lines:
-    """The lines of a file's content that concern judged rows, in the file's order.
+def read_lines(experiment: Experiment, path: Path, content: bytes) -> Lines:
+    """The lines of a file's content that concern judged cases, in the file's order.
 
     Raises RecbenchError, naming file and line, for whatever is wrong with it.
     """
-    try:
-        file = _parquet(path, data) if data[:4] == b"PAR1" else _csv(path, data)
-    except RecbenchError:
-        raise
-    except Exception as error:
-        raise RecbenchError(
-            f"{path} cannot be read as CSV or Parquet ({describe_error(error)[:200]}); {WANTED}"
-        ) from error
-    rows = _rows(experiment, file)
-    concerns = np.flatnonzero(rows >= 0)
-    if not len(concerns):
+    file = File.read(experiment.plugins, path, content)
+    cases = _cases(experiment, file)
+    judged = np.flatnonzero(cases >= 0)
+    if not len(judged):
         raise RecbenchError(f"{path} has no line for any judged user of {experiment.dataset.name}")
-    if len(concerns) < len(rows):
-        log.info("%s: %d lines are of users who are not judged", path, len(rows) - len(concerns))
+    if len(judged) < len(cases):
+        log.info("%s: %d lines are of users who are not judged", path, len(cases) - len(judged))
     items = file.numbers("item", experiment.dataset.item_ids, experiment.dataset.name)
-    kind = "rank" if file.has("rank") else "score"
-    values = file.values(kind)
-    bad = np.flatnonzero(~np.isfinite(values[concerns]))
-    if len(bad):
-        first = int(concerns[bad[0]])
-        raise file.wrong(first, f"{kind} {file.text(kind, first)!r} is no finite number")
-    columns = rows.astype(np.int32), items.astype(np.int32), values
-    if len(concerns) < len(rows):
-        columns = rows[concerns], items[concerns], values[concerns]
-    return Lines(*columns, kind == "rank", lambda line: file.where(int(concerns[line])))
+    kind = "rank" if "rank" in file.columns else "score"
+    values = file.columns[kind]
+    file.check(
+        np.isfinite(values) | (cases < 0),
+        lambda line: f"{kind} {file.text(kind, line)!r} is no finite number",
+    )
+    if len(judged) < len(cases):
+        cases, items, values = cases[judged], items[judged], values[judged]
+    return Lines(
+        cases.astype(np.int32),
+        items.astype(np.int32),
+        values,
+        kind == "rank",
+        lambda line: file.where(int(judged[line])),
+    )
 
 
-def _rows(experiment: Experiment, file: File) -> Array:
-    """(lines,) which judged row each line is for, -1 where its user is not judged."""
-    judged = experiment.split.judged
-    place = np.full(len(experiment.split.history), -1)
-    place[judged] = np.arange(len(judged))
+def _cases(experiment: Experiment, file: File) -> Array:
+    """(lines,) which judged case each line is for, -1 where its user is not judged."""
+    dataset, judged = experiment.dataset, experiment.split.judged
     users = experiment.split.history.users
-    of_line = None
-    if file.has("user"):
-        of_line = file.numbers("user", experiment.dataset.user_ids, experiment.dataset.name)
-    if file.has("row"):
-        given = file.values("row")
-        bad = np.flatnonzero(~np.isin(given, np.arange(len(place))))
-        if len(bad):
-            first = int(bad[0])
-            raise file.wrong(
-                first,
-                f"there is no row {file.text('row', first)!r}; the judged rows are those of "
-                "history and targets of recbench export-split",
-            )
+    user_of_line: Array | None = None
+    if "user" in file.columns:
+        user_of_line = file.numbers("user", dataset.user_ids, dataset.name)
+    if "row" in file.columns:
+        given = file.columns["row"]
+        file.check(
+            (given >= 0) & (given < len(users)) & (given == np.floor(given)),
+            lambda line: (
+                f"there is no row {file.text('row', line)!r}; the judged rows are those of "
+                "history and targets of recbench export-split"
+            ),
+        )
         rows = given.astype(np.int64)
-        other = np.flatnonzero(users[rows] != (users[rows] if of_line is None else of_line))
-        if len(other):
-            first = int(other[0])
-            raise file.wrong(
-                first, f"row {rows[first]} is not of user {file.text('user', first)!r}"
+        if user_of_line is not None:
+            file.check(
+                users[rows] == user_of_line,
+                lambda line: f"row {rows[line]} is not of user {file.text('user', line)!r}",
             )
-        return np.asarray(place[rows])
-    of_judged = users[judged]
-    if len(np.unique(of_judged)) < len(of_judged):
+        case_of_row = np.full(len(users), -1)
+        case_of_row[judged] = np.arange(len(judged))
+        return np.asarray(case_of_row[rows])
+    judged_users = users[judged]
+    if len(np.unique(judged_users)) < len(judged_users):
         raise RecbenchError(
             f"{file.path}: under {experiment.setting.split} a user has several rows; add a column "
             "`row` with the row that recbench export-split gives each history"
         )
-    place = np.full(experiment.setting.n_users, -1)
-    known = of_judged >= 0
-    place[of_judged[known]] = np.flatnonzero(known)
-    return np.asarray(place[of_line])
+    case_of_user = np.full(experiment.setting.n_users, -1)
+    known = judged_users >= 0
+    case_of_user[judged_users[known]] = np.flatnonzero(known)
+    return np.asarray(case_of_user[user_of_line])
 
 
+@dataclass(frozen=True, eq=False)
 class File:
-    """The columns of a file, in whatever type they are.
+    """The columns of a file that count.
 
-    names: what a column is about -> how it is called there. line: the number of the nth line in
-    the file, for people.
+    names: what a column is about, a key of NAMES -> how it is called there.
+    columns: the same -> what `Table.read` gives for it.
     """
 
-    def __init__(
-        self, path: Path, table: Any, names: dict[str, str], line: Callable[[int], str]
-    ) -> None:
-        self.path, self.names, self._line = path, names, line
-        self._columns = {
-            kind: table[name].unify_dictionaries().combine_chunks() for kind, name in names.items()
-        }
+    path: Path
+    table: Table
+    names: Mapping[str, str]
+    columns: Mapping[str, Any]
 
-    def has(self, kind: str) -> bool:
-        """Whether there is such a column."""
-        return kind in self.names
+    @classmethod
+    def read(cls, plugins: Plugins, path: Path, content: bytes) -> File:
+        """Read them. Raises RecbenchError for a file that is broken or has no such columns."""
+        table = _open_table(plugins, path, content)
+        names = _choose_columns(path, table.names)
+        ids = [name for kind, name in names.items() if kind in ("user", "item")]
+        numbers = [name for kind, name in names.items() if kind not in ("user", "item")]
+        with _say_what_is_wanted(path):
+            columns = table.read(ids, numbers)
+        return cls(path, table, names, {kind: columns[name] for kind, name in names.items()})
 
     def where(self, line: int) -> str:
         """`recs.csv line 7`."""
-        return f"{self.path} {self._line(line)}"
-
-    def wrong(self, line: int, what: str) -> RecbenchError:
-        """The error for something wrong in a line."""
-        return RecbenchError(f"{self.where(line)}: {what}")
+        return self.table.locate(self.names["item"], line)[0]
 
     def text(self, kind: str, line: int) -> str:
         """What stands there."""
-        return _text(self._columns[kind][line].as_py())
+        return self.table.locate(self.names[kind], line)[1].strip()
+
+    def check(self, good: Array, problem: Callable[[int], str]) -> None:
+        """Raise the error for the first line that is not good.
+
+        good: (lines,) bool. problem: says for a line what is wrong with it.
+        """
+        if not good.all():
+            line = int(np.argmin(good))
+            raise RecbenchError(f"{self.where(line)}: {problem(line)}")
 
     def numbers(self, kind: str, ids: Array, dataset: str) -> Array:
         """(lines,) the numbers of outside ids; 7.0, which pandas makes of 7 beside a gap, is 7."""
-        column = self._columns[kind]
-        if column.null_count:
-            first = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
-            raise self.wrong(first, f"{kind} is missing")
-        coded = column if hasattr(column, "dictionary") else column.dictionary_encode()
-        place = {str(one): number for number, one in enumerate(np.asarray(ids).tolist())}
-        words = [_text(one) for one in coded.dictionary.to_pylist()]
-        found = [place.get(word, place.get(word.removesuffix(".0"), -1)) for word in words]
-        of_word = np.array(found, dtype=np.int64)
-        numbers = of_word[coded.indices.to_numpy()] if words else np.empty(0, np.int64)
-        bad = np.flatnonzero(numbers < 0)
-        if len(bad):
-            some = ", ".join(list(place)[:5])
-            raise self.wrong(
-                int(bad[0]),
-                f"no {kind} {self.text(kind, int(bad[0]))!r} in {dataset}; its {kind} ids look "
-                f"like: {some}",
-            )
+        codes, texts = self.columns[kind]
+        self.check(codes >= 0, lambda _: f"{kind} is missing")
+        known = {str(outside): number for number, outside in enumerate(np.asarray(ids).tolist())}
+        words = [text.strip() for text in texts]
+        numbers = np.array(
+            [known.get(word, known.get(word.removesuffix(".0"), -1)) for word in words], np.int64
+        )[codes]
+        self.check(
+            numbers >= 0,
+            lambda line: (
+                f"no {kind} {self.text(kind, line)!r} in {dataset}; its {kind} ids look "
+                f"like: {', '.join(list(known)[:5])}"
+            ),
+        )
         return np.asarray(numbers)
 
-    def values(self, kind: str) -> Array:
-        """(lines,) float64, NaN for what is no number."""
-        import pandas as pd
-        import pyarrow
 
-        column = self._columns[kind]
-        try:
-            numbers = column.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
-        except pyarrow.ArrowInvalid:
-            numbers = pd.to_numeric(pd.Series(column.to_pylist(), dtype=object), errors="coerce")
-        return np.array(numbers, dtype=np.float64)
-
-
-def _csv(path: Path, data: bytes) -> File:
-    """A file of text: the first line says what separates columns, and what they are."""
-    import pyarrow
-    import pyarrow.csv
-
-    if data[:2] == b"\x1f\x8b":
-        data = gzip.decompress(data)
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    head = next((one for one in io.BytesIO(data[: 2**16]) if one.strip()), b"")
-    if not head:
-        raise RecbenchError(f"{path} is empty; {WANTED}")
-    text = head.decode("utf-8").rstrip("\r\n")
-    separator = max(",\t;|", key=text.count)
-    names = _named(path, next(csv.reader([text], delimiter=separator)))
-    table = pyarrow.csv.read_csv(
-        io.BytesIO(data),
-        parse_options=pyarrow.csv.ParseOptions(delimiter=separator),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types=dict.fromkeys(names.values(), pyarrow.string()),
-            include_columns=list(names.values()),
-            strings_can_be_null=False,
-        ),
-    )
-
-    def line(number: int) -> str:
-        full = (at for at, one in enumerate(data.splitlines(), 1) if one)
-        return f"line {next(at for nth, at in enumerate(full) if nth == number + 1)}"
-
-    return File(path, table, names, line)
+def _open_table(plugins: Plugins, path: Path, content: bytes) -> Table:
+    """The table, by the plugin that reads files. Raises RecbenchError where it is missing."""
+    try:
+        offer = plugins.find("datasets", "file")
+    except UsageError as error:
+        raise RecbenchError(f"--recs are read by the plugin of dataset file: {error}") from error
+    open_table = getattr(offer.factory, "open_table", None)
+    if open_table is None:
+        raise RecbenchError(
+            f"--recs are read by {offer.what}, and that of plugin {offer.plugin} has no "
+            "`open_table`; uninstall it"
+        )
+    with _say_what_is_wanted(path):
+        table: Table = open_table(str(path), content)
+    return table
 
 
-def _parquet(path: Path, data: bytes) -> File:
-    import pyarrow.parquet
+@contextlib.contextmanager
+def _say_what_is_wanted(path: Path) -> Iterator[None]:
+    """Whatever fails meanwhile becomes a RecbenchError that says what a file should hold."""
+    try:
+        yield
+    except Exception as error:
+        problem = describe_error(error)
+        if not isinstance(error, RecbenchError):
+            problem = f"{path} cannot be read as CSV or Parquet ({problem[:200]})"
+        raise RecbenchError(f"{problem}; {WANTED}") from error
 
-    file = pyarrow.parquet.ParquetFile(io.BytesIO(data))
-    names = _named(path, file.schema_arrow.names)
-    return File(
-        path,
-        file.read(columns=list(names.values())),
-        names,
-        lambda number: f"row {number + 1}",
-    )
 
-
-def _named(path: Path, columns: list[str]) -> dict[str, str]:
-    """What each column is about that we need -> its name."""
-    named = {column.strip().lower(): column for column in reversed(columns)}
-    found = {}
+def _choose_columns(path: Path, columns: Sequence[str]) -> dict[str, str]:
+    """What each column is about that counts -> its name."""
+    by_lower_name = {column.strip().lower(): column for column in reversed(columns)}
+    chosen = {}
     for kind, names in NAMES.items():
-        known = [named[name] for name in names if name in named]
-        if known:
-            found[kind] = known[0]
-    if not ("item" in found and {"user", "row"} & set(found) and {"rank", "score"} & set(found)):
+        matches = [by_lower_name[name] for name in names if name in by_lower_name]
+        if matches:
+            chosen[kind] = matches[0]
+    needed = ({"item"}, {"user", "row"}, {"rank", "score"})
+    if not all(kinds & chosen.keys() for kinds in needed):
         raise RecbenchError(f"{path} has the columns {', '.join(columns)[:200]!r}; {WANTED}")
-    twice = [name for name in found.values() if columns.count(name) > 1]
+    if "rank" in chosen:
+        chosen.pop("score", None)
+    twice = [name for name in chosen.values() if columns.count(name) > 1]
     if twice:
         raise RecbenchError(f"{path} has the column {twice[0]!r} twice; leave one out")
-    return found
-
-
-def _text(value: Any) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value).strip()
+    return chosen

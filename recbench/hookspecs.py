@@ -11,20 +11,11 @@ all hooks are asked whenever a name is looked up.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pluggy
 
-if TYPE_CHECKING:
-    from recbench.data.interactions import Array
-    from recbench.evaluation.ranking import Ranking
-    from recbench.results.result import Result
-    from recbench.results.results import Results
-
-
 hookspec = pluggy.HookspecMarker("recbench")
-
-
 hookimpl = pluggy.HookimplMarker("recbench")
 
 
@@ -36,28 +27,41 @@ def recbench_datasets() -> Mapping[str, Callable[..., Any]]:
 
 @hookspec
 def recbench_splitters() -> Mapping[str, Callable[..., Any]]:
-    """Name -> factory giving a splitter: `split(interactions) -> Split`."""
+    """Name -> factory giving a splitter: `split(interactions: Interactions) -> Split`."""
     return {}
 
 
 @hookspec
 def recbench_models() -> Mapping[str, Callable[..., Any]]:
-    """Name -> factory giving a model: `fit(train)`, and `score(history)` or `recommend`."""
+    """Name -> factory giving a model: `fit(train)`, and `score(history)` or `recommend`.
+
+    `fit(train: Interactions) -> Self`.
+    `score(history: Interactions) -> array (len(history), n_items)`, finite, higher is better.
+    `recommend(history: Interactions, k: int) -> int array (len(history), k)`: item numbers, best
+    first, -1 where there is no more.
+    """
     return {}
 
 
 @hookspec
-def recbench_metrics() -> Mapping[str, Callable[[Ranking, int], Array]]:
-    """Name -> function of (ranking, k) giving one value a judged row, higher is better."""
+def recbench_metrics() -> Mapping[str, Callable[..., Any]]:
+    """Name -> function of (ranking, k) giving one value a judged case, higher is better.
+
+    `metric(ranking: Ranking, k: int) -> float array (len(ranking),)`, finite; or one number for
+    all of them together.
+    """
     return {}
 
 
 @hookspec
-def recbench_tables() -> Mapping[str, Callable[[Results], str]]:
-    """Name -> function of results giving text."""
+def recbench_tables() -> Mapping[str, Callable[..., str]]:
+    """Name -> function of results giving text: `table(results: Results) -> str`."""
     return {}
 
 
 @hookspec
-def recbench_run_finished(result: Result) -> None:
-    """One cell has been judged and stored, or has failed: an event, for trackers."""
+def recbench_run_finished(result: Any) -> None:
+    """One cell has been judged and stored, or has failed: an event, for trackers.
+
+    result: a `Result`.
+    """

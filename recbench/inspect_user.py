@@ -13,7 +13,7 @@ from recbench.errors import UsageError
 from recbench.evaluation.ranking import Ranking
 from recbench.experiment import Experiment
 from recbench.plugins import Plugins, load_plugins
-from recbench.results.result import Result
+from recbench.results.result import Result, Setting
 from recbench.results.results import Results
 from recbench.spec import Spec
 from recbench.store.store import Store
@@ -21,27 +21,30 @@ from recbench.store.store import Store
 
 @dataclass(frozen=True)
 class StoredRanking:
-    """What a stored model made of one row.
+    """What a stored model made of one case.
 
-    above, tied: as in `Ranking`, for each target. best: its first items, best first.
+    above, tied: as in `Ranking`, for each target. top_items: its first items, best first.
     """
 
     result: Result
     above: Array
     tied: Array
-    best: Array
+    top_items: Array
 
 
 @dataclass(frozen=True)
 class UserInspection:
-    """One judged row of a user: item numbers of its history, oldest first, and of its targets."""
+    """One case of a user, and what the models made of it, best models first.
+
+    history, targets: item numbers, the history's oldest first.
+    """
 
     dataset: Dataset
     title: str
     user: str
     history: Array
     targets: Array
-    opinions: list[StoredRanking]
+    rankings: list[StoredRanking]
 
 
 def inspect_user(
@@ -54,7 +57,7 @@ def inspect_user(
     data_dir: str | None = None,
     plugins: Plugins | None = None,
 ) -> list[UserInspection]:
-    """Each judged row of a user, best models first; the models are those that are stored.
+    """Each case of a user, best models first; the models are those that are stored.
 
     user: an outside id. k: how many items of each list, at most as many as were kept.
 
@@ -67,35 +70,42 @@ def inspect_user(
     experiment = Experiment.prepare(plugins, str(dataset), split, data_dir)
     number = experiment.dataset.user(str(user))
     judged = experiment.split.judged
-    rows = np.flatnonzero(experiment.split.history.users[judged] == number)
-    if not len(rows):
+    cases = np.flatnonzero(experiment.split.history.users[judged] == number)
+    if not len(cases):
         raise UsageError(
             f"user {user} is not judged under {experiment.setting.split}: the sequence is too "
             "short, or another part of it is held out"
         )
-    store = Store(results)
-    mine = [
-        one
-        for one in store.all()
-        if one.ok and one.setting.comparison_key == experiment.setting.comparison_key
-    ]
-    best = [one for section in Results(mine, store.per_user).sections() for one in section.results]
-    rankings = [(one, store.ranking(one)) for one in best]
+    rankings = _rankings(Store(results), experiment.setting)
     targets, offsets = experiment.split.judged_targets
     return [
         UserInspection(
             dataset=experiment.dataset,
             title=f"{experiment.setting.dataset}, {experiment.setting.split}",
             user=str(user),
-            history=experiment.split.history.take(judged[[row]]).items,
-            targets=targets[offsets[row] : offsets[row + 1]],
-            opinions=[_opinion(one, ranking.take(np.array([row])), k) for one, ranking in rankings],
+            history=experiment.split.history.take(judged[[case]]).items,
+            targets=targets[offsets[case] : offsets[case + 1]],
+            rankings=[
+                _stored_ranking(result, ranking.take(np.array([case])), k)
+                for result, ranking in rankings
+            ],
         )
-        for row in rows
+        for case in cases
     ]
 
 
-def _opinion(result: Result, row: Ranking, k: int) -> StoredRanking:
-    lists = np.empty((1, 0), dtype=np.int32) if row.lists is None else row.lists
-    best = lists[0, :k]
-    return StoredRanking(result, row.above, row.tied, best[best >= 0])
+def _rankings(store: Store, setting: Setting) -> list[tuple[Result, Ranking]]:
+    """The stored results that may be compared under this setting, best first."""
+    comparable = [
+        result
+        for result in store.all()
+        if result.ok and result.setting.comparison_key == setting.comparison_key
+    ]
+    sections = Results(comparable, store.case_columns).sections()
+    return [(result, store.ranking(result)) for section in sections for result in section.results]
+
+
+def _stored_ranking(result: Result, case: Ranking, k: int) -> StoredRanking:
+    lists = np.empty((1, 0), dtype=np.int32) if case.lists is None else case.lists
+    top_items = lists[0, :k]
+    return StoredRanking(result, case.above, case.tied, top_items[top_items >= 0])

@@ -23,50 +23,16 @@ from recbench.errors import RecbenchError, UsageError, describe_error, suggest
 from recbench.progress import log
 from recbench.spec import Spec, read_options, unwrapped
 
-_KNOWN = {name for name in vars(hookspecs) if name.startswith("recbench_")}
-
-
-@contextlib.contextmanager
-def refuse_hard_exits() -> Iterator[None]:
-    """Meanwhile os._exit and os.abort, which nothing can catch, raise RecbenchError instead."""
-    real: dict[str, Callable[..., Any]] = {"_exit": os._exit, "abort": os.abort}
-    importing = True
-
-    def refusing(name: str) -> Callable[..., Any]:
-        def call(*given: Any) -> Any:
-            if importing:
-                raise RecbenchError(f"it calls os.{name} while it is imported")
-            return real[name](*given)  # by a plugin that took it with `from os import ...`
-
-        return call
-
-    try:
-        for name in real:
-            setattr(os, name, refusing(name))
-        yield
-    finally:
-        importing = False
-        for name, function in real.items():
-            setattr(os, name, function)
-
-
-def check_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:
-    """Raise RecbenchError for a misspelt hook, which pluggy would pass over in silence."""
-    found = [name for name in dir(plugin) if manager.parse_hookimpl_opts(plugin, name) is not None]
-    for name in found:
-        if name not in _KNOWN:
-            raise RecbenchError(f"there is no hook {name}; {suggest(name, _KNOWN)}")
-    unmarked = sorted(name for name in dir(plugin) if name in _KNOWN and name not in found)
-    if unmarked:
-        raise RecbenchError(f"{unmarked[0]} is not marked; write @recbench.hookimpl above it")
-    if not found:
-        raise RecbenchError("it implements no hook; mark one with @recbench.hookimpl")
-
+DISTRIBUTION = "recbench-toolkit"
+"""What pip calls recbench: the name `recbench` is another project's on the public index."""
 
 GROUP = "recbench"
+"""The group of entry points that plugins are found by."""
 
+HOOKS = {name for name in vars(hookspecs) if name.startswith("recbench_")}
 
 KINDS = ("datasets", "splitters", "models", "metrics", "tables")
+"""What plugins give by name; the hook `recbench_models` gives the models."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +60,10 @@ class Offer:
         """Call the factory with options read from text, and what is filled in."""
         return self.call(**read_options(self.what, self.factory, options, filled))
 
-    def call(self, *given: Any, **options: Any) -> Any:
+    def call(self, *args: Any, **options: Any) -> Any:
         """Call the factory. Raises RecbenchError, naming the plugin, for whatever it raises."""
         try:
-            return self.factory(*given, **options)
+            return self.factory(*args, **options)
         except (RecbenchError, KeyboardInterrupt):
             raise
         except BaseException as error:
@@ -111,8 +77,8 @@ class Offer:
         So a result is not taken for current once the code of its plugin has been edited.
         """
         digest = hashlib.sha256()
-        for one in self.files:
-            digest.update(one.name.encode() + one.read_bytes())
+        for file in self.files:
+            digest.update(file.name.encode() + file.read_bytes())
         return f"{self.version}+{digest.hexdigest()[:8]}"
 
     @property
@@ -127,9 +93,9 @@ class Offer:
         module = inspect.getmodule(factory) or inspect.getmodule(type(factory))
         package = getattr(module, "__package__", "") or ""
         top = sys.modules.get(package.partition(".")[0], module)
-        file = Path(getattr(top, "__file__", None) or getattr(module, "__file__", None) or "")
-        files = sorted(file.parent.rglob("*.py")) if package else [file]
-        return [one for one in files if one.is_file()]
+        origin = Path(getattr(top, "__file__", None) or getattr(module, "__file__", None) or "")
+        files = sorted(origin.parent.rglob("*.py")) if package else [origin]
+        return [file for file in files if file.is_file()]
 
 
 @dataclass
@@ -161,11 +127,11 @@ class Plugins:
         info = self.infos[name] = PluginInfo(name, version)
         plugin = None
         try:
-            with refuse_hard_exits():
+            with _refuse_hard_exits():
                 plugin = load()
-                check_hooks(self.manager, plugin)
+                _check_hooks(self.manager, plugin)
                 self.manager.register(plugin, name)
-                offers = list(self._ask(info, plugin))
+                offers = list(self._offers_of(info, plugin))
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -177,19 +143,22 @@ class Plugins:
             info.gives.setdefault(offer.kind, []).append(offer.name)
             self._offers[offer.kind].setdefault(offer.name, []).append(offer)
 
-    def _ask(self, info: PluginInfo, plugin: Any) -> Any:
+    def _offers_of(self, info: PluginInfo, plugin: Any) -> Iterator[Offer]:
         """The plugin's offers, hook by hook, refused where they are no mapping of callables."""
         for kind in KINDS:
             hook = f"recbench_{kind}"
-            answers = [
-                one.function()
-                for one in getattr(self.manager.hook, hook).get_hookimpls()
-                if one.plugin is plugin
+            implementations = [
+                implementation
+                for implementation in getattr(self.manager.hook, hook).get_hookimpls()
+                if implementation.plugin is plugin
             ]
-            for given in answers:
-                if not isinstance(given, Mapping):
-                    raise RecbenchError(f"{hook}() gave {type(given).__name__}, wanted a mapping")
-                for name, factory in given.items():
+            for implementation in implementations:
+                factories = implementation.function()
+                if not isinstance(factories, Mapping):
+                    raise RecbenchError(
+                        f"{hook}() gave {type(factories).__name__}, wanted a mapping"
+                    )
+                for name, factory in factories.items():
                     if not isinstance(name, str) or not callable(factory):
                         raise RecbenchError(f"{hook}() gave {name!r}: {factory!r}, no callable")
                     yield Offer(kind, name, factory, info.name, info.version)
@@ -212,13 +181,13 @@ class Plugins:
         offers = self._offers[kind].get(name, [])
         if len(offers) == 1:
             return offers[0]
-        what = kind.removesuffix("s")
+        singular = kind.removesuffix("s")
         if offers:
             claims = " and ".join(offer.plugin for offer in offers)
-            raise UsageError(f"{what} {name!r} is claimed by {claims}; uninstall one of them")
+            raise UsageError(f"{singular} {name!r} is claimed by {claims}; uninstall one of them")
         broken = ", ".join(info.name for info in self.broken)
-        more = f". Broken, so perhaps there: {broken} (see: recbench plugins)" if broken else ""
-        raise UsageError(f"no {what} {name!r}; {suggest(name, self._offers[kind])}{more}")
+        hint = f". Broken, so perhaps there: {broken} (see: recbench plugins)" if broken else ""
+        raise UsageError(f"no {singular} {name!r}; {suggest(name, self._offers[kind])}{hint}")
 
     def why_missing(self, model: str) -> str:
         """Why there is no such model, where a broken plugin must have had it; "" otherwise.
@@ -227,11 +196,13 @@ class Plugins:
         """
         if model in self._offers["models"] or not self.broken:
             return ""
-        like = [info for info in self.broken if _alike(info.name, model)]
-        if not like and difflib.get_close_matches(model, self._offers["models"], cutoff=0.5):
+        suspects = [info for info in self.broken if _alike(info.name, model)]
+        if not suspects and difflib.get_close_matches(model, self._offers["models"], cutoff=0.5):
             return ""
-        why = "; ".join(f"plugin {one.name} is broken: {one.broken}" for one in like or self.broken)
-        return f"{model}: {why}"
+        reasons = [
+            f"plugin {info.name} is broken: {info.broken}" for info in suspects or self.broken
+        ]
+        return f"{model}: {'; '.join(reasons)}"
 
     def build(self, kind: str, spec: Spec, **filled: Any) -> Any:
         """Make the thing that a spec names; `filled` are values for parameters such as seed."""
@@ -270,21 +241,76 @@ def load_plugins(**extra: Any) -> Plugins:
 
     extra: plugins that are not installed, name=module or object, for notebooks and tests.
     """
+    _warn_of_namesake()
     plugins = Plugins()
-    for point in sorted(metadata.entry_points(group=GROUP), key=lambda one: one.name):
+    for point in sorted(metadata.entry_points(group=GROUP), key=lambda point: point.name):
         package, version = (point.dist.name, point.dist.version) if point.dist else ("?", "?")
         name = point.name if point.name not in plugins.infos else f"{point.name} ({package})"
         plugins.add(name, version, point.load)
     plugins.installed = not extra
     for name, plugin in extra.items():
-        plugins.add(name, getattr(plugin, "__version__", "0"), functools.partial(_given, plugin))
+        plugins.add(name, getattr(plugin, "__version__", "0"), functools.partial(_itself, plugin))
     return plugins
 
 
+@functools.cache
+def _warn_of_namesake() -> None:
+    """Say once, in one line, that a distribution called `recbench` is installed.
+
+    The one on the public index has a `recbench/__init__.py`, as ours has: whichever pip installs
+    last writes over the other's, and uninstalling either removes it.
+    """
+    if any(metadata.distributions(name="recbench")):
+        log.warning(
+            "the distribution `recbench` is not %s and may have written over its files: "
+            "pip uninstall recbench, then pip install --force-reinstall --no-deps %s",
+            DISTRIBUTION,
+            DISTRIBUTION,
+        )
+
+
+@contextlib.contextmanager
+def _refuse_hard_exits() -> Iterator[None]:
+    """Meanwhile os._exit and os.abort, which nothing can catch, raise RecbenchError instead."""
+    exits: dict[str, Callable[..., Any]] = {"_exit": os._exit, "abort": os.abort}
+    importing = True
+
+    def refusing(name: str) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            if importing:
+                raise RecbenchError(f"it calls os.{name} while it is imported")
+            return exits[name](*args)  # by a plugin that took it with `from os import ...`
+
+        return call
+
+    try:
+        for name in exits:
+            setattr(os, name, refusing(name))
+        yield
+    finally:
+        importing = False
+        for name, function in exits.items():
+            setattr(os, name, function)
+
+
+def _check_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:
+    """Raise RecbenchError for a misspelt hook, which pluggy would pass over in silence."""
+    marked = [name for name in dir(plugin) if manager.parse_hookimpl_opts(plugin, name) is not None]
+    for name in marked:
+        if name not in HOOKS:
+            raise RecbenchError(f"there is no hook {name}; {suggest(name, HOOKS)}")
+    unmarked = sorted(name for name in dir(plugin) if name in HOOKS and name not in marked)
+    if unmarked:
+        raise RecbenchError(f"{unmarked[0]} is not marked; write @recbench.hookimpl above it")
+    if not marked:
+        raise RecbenchError("it implements no hook; mark one with @recbench.hookimpl")
+
+
 def _alike(plugin: str, model: str) -> bool:
-    one, other = (re.sub(r"^recbench|[^a-z0-9]", "", name.lower()) for name in (plugin, model))
-    return bool(one) and bool(other) and (one in other or other in one)
+    """Whether one name, but for punctuation and the prefix `recbench`, is part of the other."""
+    plugin, model = (re.sub(r"^recbench|[^a-z0-9]", "", name.lower()) for name in (plugin, model))
+    return bool(plugin and model) and (plugin in model or model in plugin)
 
 
-def _given(plugin: Any) -> Any:
+def _itself(plugin: Any) -> Any:
     return plugin

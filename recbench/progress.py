@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from types import TracebackType
 from typing import Any, Self
 
@@ -30,7 +29,6 @@ class Progress:
         self.done = 0
         self._bar: Any = None
         self._task: Any = None
-        self._began = time.monotonic()
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty() and log.isEnabledFor(logging.INFO):
@@ -54,8 +52,8 @@ class Progress:
             fields = {"message": message} if message else {}
             self._bar.update(self._task, advance=n, **fields)
         elif message:
-            of = f"/{self.total}" if self.total else ""
-            log.info("%s: %s %d%s, %s", self.label, self.unit, self.done, of, message)
+            total = f"/{self.total}" if self.total else ""
+            log.info("%s: %s %d%s, %s", self.label, self.unit, self.done, total, message)
 
 
 def _bar(label: str, total: int | None, unit: str) -> tuple[Any, Any]:

@@ -114,7 +114,7 @@ class Work:
             return None
         ranking = self.experiment.ranking(self.store.ranking(kept))
         again, rows = self.experiment.measure(kept, ranking, self.ks)
-        self.columns[kept.key] = {**self.store.per_user(kept), **rows}
+        self.columns[kept.key] = {**self.store.case_columns(kept), **rows}
         if repr(self._asked(again).values) == repr(self._asked(kept).values):
             return kept
         return self._store(
@@ -201,7 +201,7 @@ def run(
             found += [work.recs(name, path) for name, path in (recs or {}).items()]
             columns |= work.columns
             unstored += work.unstored
-    return Results(found, lambda one: columns.get(one.key, {}), metrics, unstored=unstored)
+    return Results(found, lambda one: columns.get(one.key, {}), metrics, not_stored=unstored)
 
 
 def _names(models: Iterable[str]) -> list[str]:

@@ -25,14 +25,14 @@ from recbench.run import run
 KS = (1, 5, 10)
 
 
-DRAWS = 20
-"""How often targets are drawn for each row, if that makes no more than MOST scores."""
+MAX_DRAWS = 20
+"""How often targets are drawn for each case, if that makes no more than MAX_SCORES scores."""
 
 
-MOST = 3 * 10**8
+MAX_SCORES = 3 * 10**8
 
 
-LUCK = 1e-4
+FALSE_ALARM = 1e-4
 """How likely it is that a right referee is found wrong by chance, for each number at most."""
 
 
@@ -52,45 +52,51 @@ def selfcheck(
     split: str = "leave-last-out",
     data_dir: str | None = None,
 ) -> list[Check]:
-    """Judge an oracle, a constant, a lover of seen items and shuffled targets on a dataset.
+    """Judge oracles, a constant, a lover of seen items and shuffled targets on a dataset.
 
-    The oracle, who knows the targets, must get exactly 1; the constant what random orders give on
-    average; liking what is masked must change nothing; and nobody may find targets that are
-    shuffled over all items of the catalogue that may be recommended better or worse than chance.
+    The oracle, who knows the targets, must get exactly 1; an oracle who cannot tell them from one
+    other item, and the constant, what random orders of what they tie give on average; liking what
+    is masked must change nothing; and nobody may find targets that are shuffled over all items of
+    the catalogue that may be recommended better or worse than chance.
     """
     plugins = load_plugins()
     data = load_dataset(dataset, data_dir, plugins)
     _, parts = split_of(plugins, data, split)
     shuffled = Shuffled(parts, data)
-    mine = SimpleNamespace(
-        recbench_models=_hook(
-            "recbench_models",
-            {
-                "selfcheck-oracle": lambda: Oracle(parts),
-                "selfcheck-constant": Constant,
-                "selfcheck-loves-seen": LovesSeen,
-            },
-        ),
+    models = {
+        "selfcheck-oracle": lambda: Oracle(parts),
+        "selfcheck-torn-oracle": lambda: TornOracle(parts),
+        "selfcheck-constant": Constant,
+        "selfcheck-loves-seen": LovesSeen,
+        "selfcheck-oracle-loves-seen": lambda: OracleLovesSeen(parts),
+    }
+    planted = SimpleNamespace(
+        recbench_models=_hook("recbench_models", models),
         recbench_splitters=_hook("recbench_splitters", {"selfcheck-shuffled": lambda: shuffled}),
         recbench_datasets=_hook("recbench_datasets", {"selfcheck-data": lambda: data}),
     )
-    text = f"selfcheck-data:repeats={data.repeats}"
-    how: dict[str, Any] = {"plugins": load_plugins(selfcheck=mine), "ks": KS, "results": None}
-    names = ["selfcheck-oracle", "selfcheck-constant", "selfcheck-loves-seen"]
-    oracle, constant, loves = run(names, text, split=split, **how)
-    checks, rooms, drawn = [], _rooms(parts, data), _rooms(shuffled.parts, data)
-    seen = _any_seen(parts)
+    name = f"selfcheck-data:repeats={data.repeats}"
+    same: dict[str, Any] = {"plugins": load_plugins(selfcheck=planted), "ks": KS, "results": None}
+    oracle, torn, constant, loves_seen, oracle_loves_seen = run(
+        list(models), name, split=split, **same
+    )
+    checks = []
+    sizes, torn_sizes = _sizes(parts, data), _torn_sizes(parts)
     for k in KS:
         for metric in ("ndcg", "recall"):
-            checks.append(_equal("oracle", oracle, metric, k, _most(parts, metric, k)))
-            chance = _chance(rooms, metric, k)[0]
-            checks.append(_equal("constant", constant, metric, k, chance))
-            if data.repeats == "first" and not seen:
-                checks.append(_equal("loves seen items", loves, metric, k, chance))
-    for one in run(["selfcheck-oracle", "popular"], text, split="selfcheck-shuffled", **how):
-        for k in KS:
-            name = f"{one.model.removeprefix('selfcheck-')}, shuffled targets"
-            checks.append(_near(name, one, k, *_chance(drawn, "ndcg", k)))
+            most = _most(parts, metric, k)
+            chance = _chance(sizes, metric, k)[0]
+            torn_chance = _chance(torn_sizes, metric, k)[0]
+            checks.append(_exact("oracle", oracle, metric, k, most))
+            checks.append(_exact("oracle with a tie", torn, metric, k, torn_chance))
+            checks.append(_exact("constant", constant, metric, k, chance))
+            if data.repeats == "first" and not _any_seen(parts):
+                checks.append(_exact("loves seen items", loves_seen, metric, k, chance))
+                checks.append(_exact("oracle loves seen items", oracle_loves_seen, metric, k, most))
+    drawn_sizes = _sizes(shuffled.parts, data)
+    for result in run(["selfcheck-oracle", "popular"], name, split="selfcheck-shuffled", **same):
+        who = f"{result.model.removeprefix('selfcheck-')}, shuffled targets"
+        checks += [_by_chance(who, result, k, *_chance(drawn_sizes, "ndcg", k)) for k in KS]
     return checks
 
 
@@ -107,7 +113,7 @@ class Constant:
 
 
 class LovesSeen(Constant):
-    """Scores what a row has seen above everything else."""
+    """Scores what a case has seen above everything else."""
 
     def score(self, history: Interactions) -> Array:
         """One for what was seen, zero for the rest."""
@@ -131,28 +137,54 @@ class Oracle(Constant):
     def score(self, history: Interactions) -> Array:
         """The targets above everything else."""
         scores = np.zeros((len(history), history.n_items))
+        for row, _, targets in self._cases(history):
+            scores[row, targets] = np.arange(len(targets), 0, -1)
+        return scores
+
+    def _cases(self, history: Interactions) -> Iterator[tuple[int, Array, Array]]:
+        """Row, items and targets of each history; no targets for one that is not of the split."""
+        nothing = np.empty(0, dtype=np.int64)
         rows = zip(history.users.tolist(), history.sequences(), strict=True)
         for row, (user, items) in enumerate(rows):
-            targets = self.known.get((user, items.tobytes()), ())
-            scores[row, targets] = np.arange(len(targets), 0, -1)
+            yield row, items, self.known.get((user, items.tobytes()), nothing)
+
+
+class OracleLovesSeen(Oracle):
+    """Scores what a case has seen above its targets, and these above everything else."""
+
+    def score(self, history: Interactions) -> Array:
+        """More than any target for what was seen."""
+        scores = super().score(history)
+        return np.where(LovesSeen().score(history) > 0, history.n_items + 1, scores)
+
+
+class TornOracle(Oracle):
+    """Cannot tell the targets of a case from one other item, the first that is not seen."""
+
+    def score(self, history: Interactions) -> Array:
+        """One for the targets and the other item, zero for the rest."""
+        scores = np.zeros((len(history), history.n_items))
+        for row, items, targets in self._cases(history):
+            scores[row, targets] = 1
+            scores[row, _others(history.n_items, items, targets)[:1]] = 1
         return scores
 
 
 class Shuffled:
-    """Splits into the same rows several times, with a target drawn among what each may be given."""
+    """Splits into the same cases several times, each with a target drawn among what it may get."""
 
     def __init__(self, split: Split, data: Dataset) -> None:
-        n_items, rows = data.interactions.n_items, len(split.judged)
-        draws = int(np.clip(MOST // max(1, rows * n_items), 1, DRAWS))
+        n_items, n_cases = data.interactions.n_items, len(split.judged)
+        draws = int(np.clip(MAX_SCORES // max(1, n_cases * n_items), 1, MAX_DRAWS))
         # seeded by the content: whatever made the data does not use the same random numbers
         draw = np.random.default_rng(int(split.fingerprint()[:16], 16))
         history = split.history.take(np.tile(split.judged, draws))
         seen = history.pairs() if data.repeats == "first" else np.empty(0, dtype=np.int64)
-        row, item = np.divmod(seen, n_items)
-        first = np.searchsorted(row, np.arange(len(history) + 1))
+        case, item = np.divmod(seen, n_items)
+        first = np.searchsorted(case, np.arange(len(history) + 1))
         nth = draw.integers(0, np.maximum(n_items - np.diff(first), 1))  # of what is not seen
-        before = item - (np.arange(len(row)) - first[row])  # how many are not, below each seen item
-        keys = row * (n_items + 1) + before
+        before = item - (np.arange(len(case)) - first[case])  # unseen items below each seen one
+        keys = case * (n_items + 1) + before
         wanted = np.arange(len(history)) * (n_items + 1) + nth
         targets = nth + np.searchsorted(keys, wanted, side="right") - first[:-1]
         targets[targets >= n_items] = -1  # all is seen: not judged
@@ -163,72 +195,86 @@ class Shuffled:
         return self.parts
 
 
-def _hook(name: str, given: dict[str, Any]) -> Any:
+def _hook(name: str, factories: dict[str, Any]) -> Any:
     def answer() -> dict[str, Any]:
-        return given
+        return factories
 
     answer.__name__ = name
     return hookimpl(answer)
 
 
 def _targets(split: Split) -> Iterator[Array]:
-    """The targets of each judged row."""
+    """The targets of each case."""
     items, offsets = split.judged_targets
-    return (items[a:b] for a, b in itertools.pairwise(offsets))
+    return (items[start:stop] for start, stop in itertools.pairwise(offsets))
+
+
+def _others(n_items: int, items: Array, targets: Array) -> Array:
+    """What a case has neither seen nor as its target, by item number."""
+    return np.setdiff1d(np.arange(n_items), np.concatenate([items, targets]))
 
 
 def _any_seen(split: Split) -> bool:
-    """Whether some row must find what it has had; it then is no ground for a check."""
-    row = np.repeat(np.arange(len(split.judged)), np.diff(split.judged_targets[1]))
-    wanted = row * split.train.n_items + split.judged_targets[0]
+    """Whether some case must find what it has had; it then is no ground for a check."""
+    case = np.repeat(np.arange(len(split.judged)), np.diff(split.judged_targets[1]))
+    wanted = case * split.train.n_items + split.judged_targets[0]
     return bool(np.isin(wanted, split.history.take(split.judged).pairs()).any())
 
 
-def _rooms(split: Split, data: Dataset) -> Counter[tuple[int, int]]:
-    """How many rows have so many targets among so many items that may be recommended."""
-    rooms: Counter[tuple[int, int]] = Counter()
+def _sizes(split: Split, data: Dataset) -> Counter[tuple[int, int]]:
+    """How many cases have so many targets among so many items that may be recommended."""
+    sizes: Counter[tuple[int, int]] = Counter()
     history = split.history.take(split.judged)
-    for mine, items in zip(_targets(split), history.sequences(), strict=True):
-        masked = set(items.tolist()) - set(mine.tolist()) if data.repeats == "first" else ()
-        rooms[len(mine), data.interactions.n_items - len(masked)] += 1
-    return rooms
+    for targets, items in zip(_targets(split), history.sequences(), strict=True):
+        masked = set(items.tolist()) - set(targets.tolist()) if data.repeats == "first" else ()
+        sizes[len(targets), data.interactions.n_items - len(masked)] += 1
+    return sizes
 
 
-def _chance(rooms: Counter[tuple[int, int]], metric: str, k: int) -> tuple[float, float]:
-    """The mean over rows of what a random order of what may be recommended gives on average.
+def _torn_sizes(split: Split) -> Counter[tuple[int, int]]:
+    """How many cases have so many targets among so many items that `TornOracle` puts on top."""
+    history = split.history.take(split.judged)
+    return Counter(
+        (len(targets), len(targets) + len(_others(history.n_items, items, targets)[:1]))
+        for targets, items in zip(_targets(split), history.sequences(), strict=True)
+    )
 
-    And its variance, where each row has one target. Computed without the referee's code.
+
+def _chance(sizes: Counter[tuple[int, int]], metric: str, k: int) -> tuple[float, float]:
+    """The mean over cases of what a random order of so many items gives on average.
+
+    And its variance, where each case has one target. Computed without the referee's code.
     """
     gains = [1.0 if metric == "recall" else 1 / math.log2(rank + 1) for rank in range(1, k + 1)]
     means, variances = [], []
-    for (n, among), rows in rooms.items():
-        ideal = n if metric == "recall" else math.fsum(gains[:n])
-        mean = math.fsum(gains[:among]) * n / among / ideal
-        means.append(rows * mean)
-        squares = math.fsum(gain**2 for gain in gains[:among]) / among
-        variances.append(rows * (squares - mean**2))
-    return math.fsum(means) / rooms.total(), math.fsum(variances) / rooms.total() ** 2
+    for (n_targets, n_items), n_cases in sizes.items():
+        ideal = n_targets if metric == "recall" else math.fsum(gains[:n_targets])
+        mean = math.fsum(gains[:n_items]) * n_targets / n_items / ideal
+        means.append(n_cases * mean)
+        squares = math.fsum(gain**2 for gain in gains[:n_items]) / n_items
+        variances.append(n_cases * (squares - mean**2))
+    return math.fsum(means) / sizes.total(), math.fsum(variances) / sizes.total() ** 2
 
 
 def _most(split: Split, metric: str, k: int) -> float:
-    """What nobody can exceed: 1, but for recall where a row has more targets than k."""
+    """What nobody can exceed: 1, but for recall where a case has more targets than k."""
     counts = np.diff(split.judged_targets[1])
     return 1.0 if metric == "ndcg" else float((np.minimum(counts, k) / counts).mean())
 
 
-def _equal(name: str, got: Result, metric: str, k: int, wanted: float) -> Check:
+def _exact(name: str, result: Result, metric: str, k: int, expected: float) -> Check:
     """Exact: 1 to the last bit, all else but for how sums are rounded."""
-    value = got.value(metric, k).mean
-    holds = value == wanted if wanted == 1 else abs(value - wanted) < 1e-12
-    text = f"{value:.12f}" if got.ok else got.status
-    return Check(f"{name}, {metric}@{k}", f"{wanted:.12f}", text, holds)
+    value = result.value(metric, k).mean
+    holds = value == expected if expected == 1 else abs(value - expected) < 1e-12
+    actual = f"{value:.12f}" if result.ok else result.status
+    return Check(f"{name}, {metric}@{k}", f"{expected:.12f}", actual, holds)
 
 
-def _near(name: str, got: Result, k: int, chance: float, variance: float) -> Check:
+def _by_chance(name: str, result: Result, k: int, chance: float, variance: float) -> Check:
     """By Bernstein's inequality: it needs no normal distribution, which a few hits do not have."""
-    value, rows = got.value("ndcg", k), got.setting.n_cases
-    luck = math.log(2 / LUCK)
-    bound = math.sqrt(2 * variance * luck) + luck / (3 * rows)
-    text = f"{value.mean:.4f}" if got.ok else got.status
-    holds = abs(value.mean - chance) <= bound
-    return Check(f"{name}, ndcg@{k}", f"{chance:.4f} ±{bound:.4f}", text, holds)
+    value, n_cases = result.value("ndcg", k).mean, result.setting.n_cases
+    surprise = math.log(2 / FALSE_ALARM)
+    bound = math.sqrt(2 * variance * surprise) + surprise / (3 * n_cases)
+    actual = f"{value:.4f}" if result.ok else result.status
+    holds = abs(value - chance) <= bound
+    return Check(f"{name}, ndcg@{k}", f"{chance:.4f} ±{bound:.4f}", actual, holds)

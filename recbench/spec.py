@@ -15,9 +15,7 @@ from typing import Any
 from recbench.errors import UsageError, suggest
 
 _OPTIONS = re.compile(r"(?P<name>.*?):(?P<options>[A-Za-z_]\w*=.*)", re.DOTALL)
-
-
-_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_TRUTH_VALUES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 @dataclass(frozen=True)
@@ -83,25 +81,44 @@ def read_options(
     filled: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The keyword arguments that `build` calls the factory with."""
-    known, open_ended = parameters(factory)
+    check_options(what, options, factory)
+    known, _ = parameters(factory)
     values = {key: value for key, value in (filled or {}).items() if key in known}
     for key, text in options.items():
-        if key in known:
-            values[key] = _read(f"{what}: {key}", text, known[key])
-        elif open_ended:
-            values[key] = _read(f"{what}: {key}", text, Any)
-        elif not known:
-            raise UsageError(f"{what} has no options, so {key}={text} means nothing; leave it out")
-        else:
-            raise UsageError(f"{what} has no option {key!r}; {suggest(key, known)}")
+        values[key] = _read(f"{what}: {key}", text, known.get(key, Any))
     missing = [
         key
-        for key, one in inspect.signature(factory).parameters.items()
-        if key in known and one.default is one.empty and key not in values
+        for key, parameter in inspect.signature(factory).parameters.items()
+        if key in known and parameter.default is parameter.empty and key not in values
     ]
     if missing:
         raise UsageError(f"{what} needs {missing[0]}=...; write it behind the name and a colon")
     return values
+
+
+def check_options(what: str, options: Mapping[str, str], *factories: Callable[..., Any]) -> None:
+    """Raise UsageError for an option that none of the factories has, with the option to use.
+
+    A factory may have an attribute `renamed_options`, a dict of old to new names: an old name is
+    then refused with the new one. It is not old where a factory has a parameter of that name;
+    `**options` is no such parameter.
+    """
+    known: dict[str, Any] = {}
+    renamed: dict[str, str] = {}
+    open_ended = False
+    for factory in factories:
+        own, takes_others = parameters(factory)
+        known.update(own)
+        renamed.update(getattr(unwrapped(factory), "renamed_options", {}))
+        open_ended = open_ended or takes_others
+    for key, text in options.items():
+        if key in renamed and key not in known:
+            raise UsageError(f"{what} has no option {key!r} any more; it is now {renamed[key]}")
+        if key in known or open_ended:
+            continue
+        if not known:
+            raise UsageError(f"{what} has no options, so {key}={text} means nothing; leave it out")
+        raise UsageError(f"{what} has no option {key!r}; {suggest(key, known)}")
 
 
 def parameters(factory: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
@@ -116,10 +133,11 @@ def parameters(factory: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
     except Exception:  # a plugin's annotations may name things that exist for type checkers only
         hints = {}
     known: dict[str, Any] = {}
-    for key, one in signature.parameters.items():
-        if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY):
-            known[key] = hints.get(key, _kind_of(one.default))
-    open_ended = any(one.kind is one.VAR_KEYWORD for one in signature.parameters.values())
+    open_ended = False
+    for key, parameter in signature.parameters.items():
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            known[key] = hints.get(key, _type_of_default(parameter.default))
+        open_ended = open_ended or parameter.kind is parameter.VAR_KEYWORD
     return known, open_ended
 
 
@@ -130,7 +148,7 @@ def unwrapped(factory: Callable[..., Any]) -> Callable[..., Any]:
     return factory
 
 
-def _kind_of(default: Any) -> Any:
+def _type_of_default(default: Any) -> Any:
     """The type that a default without an annotation suggests."""
     kind = type(default)
     if kind is int:
@@ -149,21 +167,22 @@ def _read(what: str, text: str, kind: Any) -> Any:
     if origin in (typing.Union, types.UnionType):
         if type(None) in choices and text.lower() == "none":
             return None
-        for one in (choice for choice in choices if choice is not type(None)):
-            try:
-                return _read(what, text, one)
-            except UsageError as error:
-                wrong = error
-        raise wrong
+        for choice in choices:
+            if choice is not type(None):
+                try:
+                    return _read(what, text, choice)
+                except UsageError as error:
+                    last_error = error
+        raise last_error
     if (origin or kind) in (list, tuple, Sequence):
         parts = [
             _read(what, part.strip(), choices[0] if choices else Any) for part in text.split(",")
         ]
         return tuple(parts) if (origin or kind) is tuple else parts
     if kind is bool:
-        if text.lower() not in _WORDS:
+        if text.lower() not in _TRUTH_VALUES:
             raise UsageError(f"{what}={text} must be true or false")
-        return _WORDS[text.lower()]
+        return _TRUTH_VALUES[text.lower()]
     if kind in (int, float):
         try:
             return kind(text)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,24 +13,19 @@ from recbench.evaluation.uncertainty import Value
 from recbench.experiment import Experiment
 from recbench.external import ELSEWHERE, judge_file, version_of
 from recbench.isolation.runner import AVAILABLE, IsolatedHost, Limits
-from recbench.models.checkpoint import SUFFIX
 from recbench.models.in_process import InProcessHost
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
 from recbench.results.result import Result
-from recbench.store.format import decode_result, read_bytes
-from recbench.store.versions import newest
+from recbench.store.store import read_cells
 
 EXACT = 1e-9
 """What a number may be off, in parts of itself if it is above 1, where the arithmetic is the same:
 sums in another order."""
 
 
-OURS = re.compile(r"-[0-9a-f]{8}\.json")
-
-
 @dataclass(frozen=True)
-class Number:
+class NumberCheck:
     """A number of a cell as it was stored and as it came out now; `bound`: what it may be off."""
 
     name: str
@@ -53,7 +47,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Verified:
+class CellCheck:
     """A stored cell and its rerun.
 
     path: its JSON. result: what that holds, None where it is damaged. numbers: all of them, none
@@ -62,19 +56,22 @@ class Verified:
 
     path: Path
     result: Result | None
-    numbers: list[Number] = field(default_factory=list)
+    numbers: list[NumberCheck] = field(default_factory=list)
     reason: str = ""
 
     @property
     def holds(self) -> bool:
         """Whether it was run, and every number is within its bound."""
-        return bool(self.numbers) and all(one.holds for one in self.numbers)
+        return bool(self.numbers) and all(number.holds for number in self.numbers)
 
     @property
-    def furthest(self) -> Number | None:
+    def furthest(self) -> NumberCheck | None:
         """The number that is furthest off, in parts of its bound."""
-        parts = {one: one.off / one.bound if one.bound else one.off for one in self.numbers}
-        return max(parts, key=lambda one: (not one.holds, parts[one])) if parts else None
+
+        def distance(number: NumberCheck) -> tuple[bool, float]:
+            return not number.holds, number.off / (number.bound or 1)
+
+        return max(self.numbers, key=distance, default=None)
 
 
 def verify(
@@ -85,7 +82,7 @@ def verify(
     data_dir: str | None = None,
     device: str = "auto",
     plugins: Plugins | None = None,
-) -> list[Verified]:
+) -> list[CellCheck]:
     """Run every cell again that is stored under the paths, files or folders.
 
     bound: how far each number may be off. By default EXACT for models that take no seed and where
@@ -99,97 +96,59 @@ def verify(
     if bound is not None and not bound >= 0:
         raise UsageError(f"bound must be a number from 0, not {bound}")
     plugins = plugins or load_plugins()
-    cells = _newest(paths)
+    cells = read_cells(paths)
     home: Any = IsolatedHost(plugins, Limits()) if AVAILABLE else InProcessHost(plugins)
     experiments: dict[Any, Experiment | str] = {}
-    found = []
+    checks = []
     with home:
         for path, cell in cells:
             if isinstance(cell, str):
-                found.append(Verified(path, None, reason=cell))
+                checks.append(CellCheck(path, None, reason=cell))
                 continue
-            if cell.setting.comparison_key not in experiments:
-                experiments[cell.setting.comparison_key] = _bench(plugins, cell, dataset, data_dir)
-            experiment = experiments[cell.setting.comparison_key]
+            key = cell.setting.comparison_key
+            if key not in experiments:
+                experiments[key] = _experiment_of(plugins, cell, dataset, data_dir)
+            experiment = experiments[key]
             if isinstance(experiment, str):
-                found.append(Verified(path, cell, reason=experiment))
+                checks.append(CellCheck(path, cell, reason=experiment))
                 continue
             log.info("%s on %s: again", cell.model, cell.setting.dataset)
             try:
-                again = _again(experiment, cell, home, device)
+                now = _run_again(experiment, cell, home, device)
             except RecbenchError as error:
-                found.append(Verified(path, cell, reason=describe_error(error)))
+                checks.append(CellCheck(path, cell, reason=describe_error(error)))
                 continue
-            found.append(_compared(path, cell, again, bound))
-    return found
+            checks.append(_checked(path, cell, now, bound))
+    return checks
 
 
-def _newest(paths: Sequence[str | Path]) -> list[tuple[Path, Result | str]]:
-    """The cells that have numbers and are not outdated, and those whose files are damaged."""
-    damaged: dict[Path, str] = {}
-    cells: dict[str, tuple[Path, Result]] = {}
-    failed = 0
-    for path, cell in _found(paths):
-        if isinstance(cell, str):
-            damaged[path] = cell
-        elif cell.ok:
-            cells[cell.key] = path, cell
-        else:
-            failed += 1
-    stands, outdated = newest(cell for _, cell in cells.values())
-    for number, why in ((failed, "failed when run"), (len(outdated), "outdated by newer code")):
-        if number:
-            log.info("left out: %d cells, %s", number, why)
-    if not damaged and not stands:
-        raise UsageError(f"no stored numbers under {', '.join(map(str, paths))}")
-    return [*(cells[one.key] for one in stands), *damaged.items()]
-
-
-def _found(paths: Sequence[str | Path]) -> Iterator[tuple[Path, Result | str]]:
-    """Every stored cell under the paths, or what is wrong with its files."""
-    for given in map(Path, paths):
-        if not given.exists():
-            raise UsageError(f"{given} is not there; name a folder of results or a cell's JSON")
-        for path in sorted(given.rglob("*.json")) if given.is_dir() else [given]:
-            if any(one.suffix in (".model", SUFFIX) for one in path.relative_to(given).parents):
-                continue
-            try:
-                cell = decode_result(path, path.read_bytes())
-                if cell.ok:
-                    read_bytes(path.with_name(cell.per_user[0] or "rows"), cell.per_user[1])
-            except (RecbenchError, OSError) as error:
-                if given.is_dir() and not OURS.search(path.name):
-                    log.info("passed over, no result of recbench: %s", path)
-                else:
-                    yield path, describe_error(error)
-            else:
-                yield path, cell
-
-
-def _bench(
+def _experiment_of(
     plugins: Plugins, cell: Result, dataset: str | None, data_dir: str | None
 ) -> Experiment | str:
     """The data and split of a cell, or why they cannot be had."""
-    of = cell.setting
-    text = dataset or cell.provenance.get("dataset") or of.dataset
+    then = cell.setting
+    name = dataset or cell.provenance.get("dataset") or then.dataset
     try:
-        experiment = Experiment.prepare(plugins, text, of.split, data_dir, of.candidates or None)
+        experiment = Experiment.prepare(
+            plugins, name, then.split, data_dir, then.candidates or None
+        )
     except RecbenchError as error:
         hint = "" if dataset else " (--dataset says where the data are now)"
         return f"{describe_error(error)}{hint}"
     now = experiment.setting
-    if now.protocol != of.protocol:
-        return f"judged by rules of version {of.protocol}, and they are at {now.protocol} now"
-    for what in ("dataset", "split", "candidates"):
-        if getattr(now, f"{what}_sha256") != getattr(of, f"{what}_sha256"):
-            name = {"dataset": f"the content of {text}", "candidates": "the sample"}.get(
-                what, f"what {of.split} makes of {text}"
-            )
-            return f"{name} is not what it was when this was judged"
+    if now.protocol != then.protocol:
+        return f"judged by rules of version {then.protocol}, and they are at {now.protocol} now"
+    for changed, before, after in (
+        (f"the content of {name}", then.dataset_sha256, now.dataset_sha256),
+        (f"what {then.split} makes of {name}", then.split_sha256, now.split_sha256),
+        ("the sample", then.candidates_sha256, now.candidates_sha256),
+    ):
+        if before != after:
+            return f"{changed} is not what it was when this was judged"
     return experiment
 
 
-def _again(experiment: Experiment, cell: Result, home: Any, device: str) -> Result:
+def _run_again(experiment: Experiment, cell: Result, home: Any, device: str) -> Result:
     """The cell run again. Raises RecbenchError where it cannot be, or fails."""
     ks = sorted(cell.ks)
     if cell.plugin == ELSEWHERE:
@@ -207,31 +166,33 @@ def _again(experiment: Experiment, cell: Result, home: Any, device: str) -> Resu
     return now
 
 
-def _compared(path: Path, cell: Result, now: Result, bound: float | None) -> Verified:
-    alike = _alike(cell.provenance, now.provenance)
+def _checked(path: Path, cell: Result, now: Result, bound: float | None) -> CellCheck:
+    same_arithmetic = _same_arithmetic(cell.provenance, now.provenance)
     numbers = []
     for key, old in cell.values.items():
         new = now.values.get(key, Value())
-        for part, stored, again in zip(Value._fields, old, new, strict=True):
-            exact = EXACT * max(1.0, abs(stored)) if math.isfinite(stored) else EXACT
-            allowed = bound
-            if allowed is None:
-                other = 0.0 if cell.seed is None or alike or math.isnan(old.stderr) else old.stderr
-                allowed = max(other, exact)
-            name = key if part == "mean" else f"{key} {part}"
-            numbers.append(Number(name, stored, again, allowed))
+        noise = 0.0 if cell.seed is None or same_arithmetic else old.stderr
+        for field_name, stored, again in zip(Value._fields, old, new, strict=True):
+            name = key if field_name == "mean" else f"{key} {field_name}"
+            allowed = _default_bound(stored, noise) if bound is None else bound
+            numbers.append(NumberCheck(name, stored, again, allowed))
     notes = []
     if now.model_version != cell.model_version:
         notes.append("the plugin's code has changed since")
-    elif not alike:
+    elif not same_arithmetic:
         notes.append("other versions, machine or threads")
     gone = sorted({key.partition("@")[0] for key in cell.values.keys() - now.values.keys()})
     if gone:
         notes.append(f"not measured any more: {', '.join(gone)}")
-    return Verified(path, cell, numbers, "; ".join(notes))
+    return CellCheck(path, cell, numbers, "; ".join(notes))
 
 
-def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two cells were made by the same arithmetic."""
-    keys = ("versions", "machine", "threads")
-    return all(one.get(key) == other.get(key) for key in keys)
+def _default_bound(stored: float, noise: float) -> float:
+    """What a number may be off; noise: how much training may move it, NaN if that is not known."""
+    exact = EXACT * max(1.0, abs(stored)) if math.isfinite(stored) else EXACT
+    return exact if math.isnan(noise) else max(noise, exact)
+
+
+def _same_arithmetic(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether two cells were made by the same arithmetic, by their provenance."""
+    return all(then.get(key) == now.get(key) for key in ("versions", "machine", "threads"))

@@ -1,14 +1,25 @@
-"""What several tests need: an in-memory plugin, tiny logs, real data where there is some."""
+"""What several tests need: tiny logs, real data where there is some, and nobody else's traces."""
 
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from recbench import RecbenchError, load_dataset
 from recbench.progress import log
+
+COPIES = {"u.data": "ml-100k.inter", "u.item": "ml-100k.item"}
+"""The publisher's files of MovieLens 100K, and their copies in the package that pip fetches."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c() -> None:
+    """Ctrl-C interrupts what the tests start, also where the suite was started by nohup or &."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
@@ -22,22 +33,49 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     log.handlers[:] = handlers
 
 
+@pytest.fixture(scope="session")
+def ml_100k(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of MovieLens 100K: in RECBENCH_DATA, or else fetched as recbench fetches it.
+
+    Where it cannot be had, its tests are skipped, or fail if RECBENCH_TESTS_NEED_DATA is set.
+    """
+    own = Path(os.environ.get("RECBENCH_DATA", "/nowhere"), "ml-100k")
+    if own.is_dir():
+        return own
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache))
+        patch.delenv("RECBENCH_DATA", raising=False)
+        try:
+            load_dataset("ml-100k")
+        except RecbenchError as error:
+            give_up = pytest.fail if os.environ.get("RECBENCH_TESTS_NEED_DATA") else pytest.skip
+            give_up(str(error))
+    return next(
+        file.parent for file in cache.rglob("*") if file.name in {"u.data", COPIES["u.data"]}
+    )
+
+
 @pytest.fixture
-def real() -> Callable[[str], Path]:
-    """The path of a real data file, or a skip: RECBENCH_DATA names the folder."""
+def real(request: pytest.FixtureRequest) -> Callable[[str], Path]:
+    """The path of a real data file under RECBENCH_DATA, or a skip; MovieLens 100K is fetched."""
 
     def path(name: str) -> Path:
-        file = Path(os.environ.get("RECBENCH_DATA", "/nowhere")) / name
-        if not file.is_file():
+        folder, _, file = name.partition("/")
+        if folder == "ml-100k":
+            fetched: Path = request.getfixturevalue("ml_100k")
+            return fetched / (file if (fetched / file).is_file() else COPIES[file])
+        data = Path(os.environ.get("RECBENCH_DATA", "/nowhere")) / name
+        if not data.is_file():
             pytest.skip(f"set RECBENCH_DATA to a folder with {name}")
-        return file
+        return data
 
     return path
 
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> str:
-    """A CSV of 6 users with 4 events each, in time order; its path."""
+    """A CSV of 6 users with 4 interactions each, in time order; its path."""
     path = tmp_path / "tiny.csv"
     lines = [f"u{u},i{(u + t) % 7},{t + 10 * u},{1 + t % 5}" for t in range(4) for u in range(6)]
     path.write_text("user_id,item_id,timestamp,rating\n" + "\n".join(lines) + "\n")
@@ -48,14 +86,14 @@ def tiny(tmp_path: Path) -> str:
 def busy(tmp_path: Path) -> str:
     """A CSV of 60 users with 25 different ones of 40 items each, all at the same times; its path.
 
-    Popular items come more often, and many events of a user share their time.
+    Popular items come more often, and many interactions of a user share their time.
     """
-    draw = np.random.default_rng(3)
+    rng = np.random.default_rng(3)
     weights = 1 / np.arange(1, 41)
     lines = [
-        f"{user + 100},{item},{draw.integers(0, 60)},{draw.integers(1, 6)}"
+        f"{user + 100},{item},{rng.integers(0, 60)},{rng.integers(1, 6)}"
         for user in range(60)
-        for item in draw.choice(40, 25, replace=False, p=weights / weights.sum())
+        for item in rng.choice(40, 25, replace=False, p=weights / weights.sum())
     ]
     path = tmp_path / "busy.csv"
     path.write_text("user,item,time,rating\n" + "\n".join(lines) + "\n")

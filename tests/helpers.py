@@ -9,16 +9,18 @@ import recbench
 
 def plugin(**hooks: Any) -> types.SimpleNamespace:
     """A plugin object out of what its hooks return: `plugin(models={"mine": Mine})`."""
-    made = types.SimpleNamespace()
-    for kind, given in hooks.items():
-        setattr(made, f"recbench_{kind}", recbench.hookimpl(_no_arguments(given)))
-    return made
+    module = types.SimpleNamespace()
+    for kind, answer in hooks.items():
+        setattr(module, f"recbench_{kind}", recbench.hookimpl(_hook(answer)))
+    return module
 
 
-def _no_arguments(given: Any) -> Callable[[], Any]:
+def _hook(answer: Any) -> Callable[[], Any]:
+    """A hook that returns this, or raises it."""
+
     def hook() -> Any:
-        if isinstance(given, BaseException):
-            raise given
-        return given
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
     return hook

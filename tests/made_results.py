@@ -8,7 +8,7 @@ import numpy as np
 
 from recbench import Result, Value
 from recbench.data.interactions import Column
-from recbench.evaluation.uncertainty import summarise
+from recbench.evaluation.uncertainty import number_users, summarise
 from recbench.results.result import Setting
 
 USERS = np.array([f"u{user:02}" for user in range(40)])
@@ -41,7 +41,8 @@ def of(
     """A result with these values a row, which `_columns` gives."""
     key = f"{model} {seed} {len(ROWS)}"
     ROWS[key] = {"user": users, **values}
-    numbers = summarise({key: one for key, one in values.items() if "@" in key}, users)
+    columns = {key: column for key, column in values.items() if "@" in key}
+    numbers = summarise(columns, number_users(users))
     made = Result(key, model, "1", "mine", seed, setting, "ok", numbers)
     return dataclasses.replace(made, **more)
 

@@ -35,16 +35,16 @@ class Notebook(nn.Module):
         for weight in (self.items.weight, self.users.weight, self.linear.weight):
             nn.init.uniform_(weight, -0.1, 0.1)
         nn.init.zeros_(self.linear.bias)
-        rate = torch.exp(torch.arange(0, DIM, 2) * (-math.log(10_000) / DIM))
-        angle = torch.arange(SHOWN)[:, None] * rate
-        waves = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)
-        self.register_buffer("positions", waves)  # (SHOWN, DIM)
-        self.register_buffer("ahead", torch.ones(SHOWN, SHOWN, dtype=torch.bool).triu(1))
+        frequency = torch.exp(torch.arange(0, DIM, 2) * (-math.log(10_000) / DIM))
+        angle = torch.arange(SHOWN)[:, None] * frequency
+        positions = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)
+        self.register_buffer("positions", positions)  # (SHOWN, DIM)
+        self.register_buffer("future", torch.ones(SHOWN, SHOWN, dtype=torch.bool).triu(1))
 
     def forward(self, items: Tensor, users: Tensor) -> Tensor:
         """Items (rows, SHOWN) and users (rows,) give (rows, SHOWN, n_items)."""
         x = self.dropout(self.items(items) * math.sqrt(DIM) + self.positions)
-        x = self.encoder(x, mask=self.ahead, is_causal=True)
+        x = self.encoder(x, mask=self.future, is_causal=True)
         user = (self.users(users) * math.sqrt(DIM))[:, None].expand_as(x)
         scores: Tensor = self.linear(torch.cat([x, user], dim=-1))
         return scores
@@ -52,41 +52,41 @@ class Notebook(nn.Module):
 
 def windows(histories: list[Array]) -> tuple[Tensor, Tensor]:
     """All windows (n, WINDOW) of all histories, and whose they are (n,)."""
-    cut, users = [], []
+    parts, users = [], []
     for user, history in enumerate(histories):
         if len(history) >= WINDOW:
-            cut.append(np.lib.stride_tricks.sliding_window_view(history, WINDOW)[::STEP])
-            users.append(np.full(len(cut[-1]), user))
-    return torch.from_numpy(np.concatenate(cut)), torch.from_numpy(np.concatenate(users))
+            parts.append(np.lib.stride_tricks.sliding_window_view(history, WINDOW)[::STEP])
+            users.append(np.full(len(parts[-1]), user))
+    return torch.from_numpy(np.concatenate(parts)), torch.from_numpy(np.concatenate(users))
 
 
 def main() -> None:
     side = Side(str(__doc__))
     torch.manual_seed(side.seed)
     side.begin()
-    events, users = windows(side.histories)
+    items, users = windows(side.histories)
     network = Notebook(side.n_items, len(side.histories))
     optimiser = torch.optim.SGD(network.parameters(), lr=LR)
     schedule = torch.optim.lr_scheduler.StepLR(optimiser, 1, gamma=DECAY)
     criterion = nn.CrossEntropyLoss()
 
     @torch.no_grad()
-    def score(who: Array) -> Array:
+    def score(judged: Array) -> Array:
         network.eval()
-        histories = [side.histories[user] for user in who]
+        histories = [side.histories[user] for user in judged]
         ends = [min(len(history), SHOWN) - 1 for history in histories]
-        given = network(torch.from_numpy(latest(histories, SHOWN)), torch.from_numpy(who))
+        scores = network(torch.from_numpy(latest(histories, SHOWN)), torch.from_numpy(judged))
         network.train()
-        return np.asarray(given[torch.arange(len(who)), ends])
+        return np.asarray(scores[torch.arange(len(judged)), ends])
 
-    side.trains(SHOWN * len(events))
+    side.begin_epochs(SHOWN * len(items))
     epoch = 0
     while True:
-        batches = torch.randperm(len(events)).split(BATCH)
+        batches = torch.randperm(len(items)).split(BATCH)
         for nth, batch in enumerate(batches):
             optimiser.zero_grad()
-            scores = network(events[batch, :-1], users[batch])
-            criterion(scores.flatten(0, 1), events[batch, 1:].flatten()).backward()
+            scores = network(items[batch, :-1], users[batch])
+            criterion(scores.flatten(0, 1), items[batch, 1:].flatten()).backward()
             nn.utils.clip_grad_norm_(network.parameters(), CLIP)
             optimiser.step()
             if nth + 1 < len(batches):

@@ -11,15 +11,15 @@ from recbench_transformer import Transformer
 
 def main() -> None:
     side = Side(str(__doc__))
-    known = rows(side, np.arange(len(side.histories)))
+    train = interactions(side, np.arange(len(side.histories)))
     side.begin()
     model = Transformer(seed=side.seed)
-    side.trains(int((known.lengths - 1).clip(0).sum()))  # what is made ready first counts too
-    for epoch, _ in enumerate(model.learn(known), 1):
-        side.judge(epoch, lambda users: model.score(rows(side, users)))
+    side.begin_epochs(int((train.lengths - 1).clip(0).sum()))  # what is made ready first counts too
+    for epoch, _ in enumerate(model.fit_epochs(train), 1):
+        side.judge(epoch, lambda users: model.score(interactions(side, users)))
 
 
-def rows(side: Side, users: Array) -> Interactions:
+def interactions(side: Side, users: Array) -> Interactions:
     histories = [side.histories[user] for user in users]
     return Interactions(
         users=users,

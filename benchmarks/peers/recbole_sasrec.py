@@ -29,11 +29,11 @@ def main() -> None:
     sys.argv[1:] = []  # or RecBole would take these for its own
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # it writes its logs to where it stands
-        write(side, Path(folder, "log", "log.inter"))
+        write_log(side, Path(folder, "log", "log.inter"))
         train(side, folder)
 
 
-def write(side: Side, path: Path) -> None:
+def write_log(side: Side, path: Path) -> None:
     """The file as RecBole reads it, validation targets included: it holds them out itself.
 
     Times are places in a user's row, because it keeps them in 32 bits.
@@ -47,12 +47,12 @@ def write(side: Side, path: Path) -> None:
 
 
 def settings(side: Side, folder: str) -> dict[str, Any]:
-    events = sum(len(history) for history in side.histories)
+    n_interactions = sum(len(history) for history in side.histories)
     return {
         "data_path": folder,
         "checkpoint_dir": folder,
         "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
-        "MAX_ITEM_LIST_LENGTH": LENGTH if events >= LARGE else DEFAULT_LENGTH,
+        "MAX_ITEM_LIST_LENGTH": LENGTH if n_interactions >= LARGE else DEFAULT_LENGTH,
         "loss_type": "CE",
         "train_neg_sample_args": None,  # as CE has it
         "eval_args": {
@@ -74,14 +74,14 @@ def train(side: Side, folder: str) -> None:
     init_seed(config["seed"], config["reproducibility"])
     dataset = create_dataset(config)
     part = dataset.build()[0]
-    wanted = sum(max(0, len(history) - 1) for history in side.histories)
-    if len(part) != wanted:
-        raise ValueError(f"RecBole trains on {len(part)} targets, there are {wanted}")
+    n_targets = sum(max(0, len(history) - 1) for history in side.histories)
+    if len(part) != n_targets:
+        raise ValueError(f"RecBole trains on {len(part)} targets, there are {n_targets}")
     loader = get_dataloader(config, "train")(config, part, None, shuffle=config["shuffle"])
     model = SASRec(config, part).to(config["device"])
 
     def score(users: Array) -> Array:
-        return scored(model, dataset, [side.histories[user] for user in users], side.n_items)
+        return score_all(model, dataset, [side.histories[user] for user in users], side.n_items)
 
     class Judged(Trainer):  # type: ignore[misc]
         """Its own trainer, judged after each epoch and, where that takes long, within it."""
@@ -102,12 +102,12 @@ def train(side: Side, folder: str) -> None:
             return loss
 
     trainer = Judged(config, model)
-    side.trains(wanted)
+    side.begin_epochs(n_targets)
     trainer.fit(loader, saved=False, verbose=False)
 
 
 @torch.no_grad()
-def scored(model: Any, dataset: Any, histories: list[Array], n_items: int) -> Array:
+def score_all(model: Any, dataset: Any, histories: list[Array], n_items: int) -> Array:
     """(rows, n_items) its own scores, each at the place of the item's number in the file."""
     tokens = dataset.field2id_token["item_id"][1:].astype(np.int64)  # behind [PAD]
     number = np.zeros(n_items, dtype=np.int64)
@@ -116,11 +116,11 @@ def scored(model: Any, dataset: Any, histories: list[Array], n_items: int) -> Ar
     rows = latest([number[history] for history in histories], length)
     lengths = [min(len(history), length) for history in histories]
     model.eval()
-    shown = {"item_id_list": torch.from_numpy(rows), "item_length": torch.tensor(lengths)}
-    given = model.full_sort_predict(Interaction(shown).to(model.device)).cpu().numpy()
+    columns = {"item_id_list": torch.from_numpy(rows), "item_length": torch.tensor(lengths)}
+    predicted = model.full_sort_predict(Interaction(columns).to(model.device)).cpu().numpy()
     model.train()
     scores = np.full((len(histories), n_items), -np.inf, dtype=np.float32)
-    scores[:, tokens] = given[:, 1:]
+    scores[:, tokens] = predicted[:, 1:]
     return scores
 
 

@@ -20,7 +20,7 @@ def main() -> None:
     side = Side(str(__doc__))
     seed_everything(side.seed)
     lengths = np.array([len(history) for history in side.histories])
-    events = pd.DataFrame(
+    log = pd.DataFrame(
         {
             Columns.User: np.repeat(np.arange(len(lengths)), lengths),
             Columns.Item: np.concatenate(side.histories),
@@ -29,13 +29,13 @@ def main() -> None:
             Columns.Datetime: pd.to_datetime(np.arange(lengths.sum()), unit="s"),
         }
     )
-    targets = int(np.clip(lengths - 1, 0, LENGTH).sum())
+    n_targets = int(np.clip(lengths - 1, 0, LENGTH).sum())
 
     class Judge(Callback):
         """Has no state of its own: the model trains with a deep copy of its trainer."""
 
         def on_train_start(self, *_: Any) -> None:
-            side.trains(targets)
+            side.begin_epochs(n_targets)
 
         def on_train_batch_end(
             self, trainer: Trainer, _: LightningModule, __: Any, ___: Any, batch_idx: int
@@ -69,7 +69,7 @@ def main() -> None:
         loss="softmax",
         get_trainer_func=trainer,
     )
-    model.fit(Dataset.construct(events))
+    model.fit(Dataset.construct(log))
 
 
 @torch.no_grad()

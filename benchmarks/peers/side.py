@@ -15,9 +15,9 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-MOST = 10_000
-"""Up to so many users all are judged; of more, DRAWN are, the same for every side."""
-DRAWN = 2_000
+MAX_JUDGED = 10_000
+"""Up to so many users all are judged; of more, N_DRAWN are, the same for every side."""
+N_DRAWN = 2_000
 ROWS = 256
 K = 10
 
@@ -48,19 +48,19 @@ class Side:
         self.histories = [row[:-1] for row in rows]
         self.targets = np.array([row[-1] for row in rows])
         self.judged = np.flatnonzero([len(row) > 0 for row in self.histories])
-        if len(self.judged) > MOST:
-            draw = np.random.default_rng(0)
-            self.judged = np.sort(draw.choice(self.judged, DRAWN, replace=False))
+        if len(self.judged) > MAX_JUDGED:
+            rng = np.random.default_rng(0)
+            self.judged = np.sort(rng.choice(self.judged, N_DRAWN, replace=False))
         self._seconds = self._trained_from = self._last = self._begun = 0.0
-        self._events = 0
+        self._n_interactions = 0
 
     def begin(self) -> None:
         """Start the clock: from here on, all that a library does for its training counts."""
         self._begun = time.perf_counter()
 
-    def trains(self, events: int) -> None:
+    def begin_epochs(self, n_interactions: int) -> None:
         """Say that the first epoch begins, with so many targets in each."""
-        self._events = events
+        self._n_interactions = n_interactions
         self._trained_from = self._last = self._now()
 
     def step(self, epochs: float, score: Callable[[Array], Array]) -> None:
@@ -76,12 +76,12 @@ class Side:
         self._seconds = self._last = self._now()
         ndcg = self._ndcg(score)
         spent = self._seconds - self._trained_from
-        speed = epochs * self._events / spent if spent > 0 else 0.0
+        speed = epochs * self._n_interactions / spent if spent > 0 else 0.0
         self._print(
             epoch=round(epochs, 3),
             seconds=round(self._seconds, 3),
             ndcg=ndcg,
-            events_per_second=round(speed, 1),
+            interactions_per_second=round(speed, 1),
             users=len(self.judged),
         )
         if ndcg >= self._highest:
@@ -94,7 +94,7 @@ class Side:
         return self._seconds + time.perf_counter() - self._begun
 
     def _ndcg(self, score: Callable[[Array], Array]) -> float:
-        gains = []
+        ndcgs = []
         for start in range(0, len(self.judged), ROWS):
             users = self.judged[start : start + ROWS]
             scores = np.array(score(users), dtype=np.float32)
@@ -102,8 +102,8 @@ class Side:
                 raise ValueError(f"scores of shape {scores.shape}, or some are no numbers")
             for row, user in enumerate(users):
                 scores[row, self.histories[user]] = -np.inf
-            gains.append(gain(scores, self.targets[users]))
-        return float(np.concatenate(gains).mean())
+            ndcgs.append(ndcg(scores, self.targets[users]))
+        return float(np.concatenate(ndcgs).mean())
 
     def _leave(self, done: str) -> NoReturn:
         self._print(done=done)
@@ -121,7 +121,7 @@ def read(path: str) -> tuple[list[Array], int]:
     return np.split(items[order] - 1, starts[1:]), int(items.max())
 
 
-def gain(scores: Array, targets: Array) -> Array:
+def ndcg(scores: Array, targets: Array) -> Array:
     """(rows,) NDCG@10 of one target a row, ties by exact expectation, as recbench's referee has it.
 
     A target of -inf, which its side does not know, is worth nothing.
@@ -129,15 +129,15 @@ def gain(scores: Array, targets: Array) -> Array:
     own = scores[np.arange(len(targets)), targets][:, None]
     above, tied = (scores > own).sum(axis=1), (scores == own).sum(axis=1)
     discounts = 1 / np.log2(np.arange(K) + 2)
-    total = np.array([0.0, *itertools.accumulate(discounts)])
-    worth = (total[np.minimum(above + tied, K)] - total[np.minimum(above, K)]) / tied
-    return np.where(np.isneginf(own[:, 0]), 0, worth)
+    sums = np.array([0.0, *itertools.accumulate(discounts)])
+    expected = (sums[np.minimum(above + tied, K)] - sums[np.minimum(above, K)]) / tied
+    return np.where(np.isneginf(own[:, 0]), 0, expected)
 
 
 def latest(histories: list[Array], length: int, *, shift: int = 0, left: bool = False) -> Array:
     """(rows, length) the last items of each history plus `shift`, padded with 0 at one side."""
-    made = np.zeros((len(histories), length), dtype=np.int64)
-    for row, history in zip(made, histories, strict=True):
+    padded = np.zeros((len(histories), length), dtype=np.int64)
+    for row, history in zip(padded, histories, strict=True):
         items = history[-length:] + shift
         row[length - len(items) if left else 0 : None if left else len(items)] = items
-    return made
+    return padded

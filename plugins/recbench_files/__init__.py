@@ -2,9 +2,9 @@
 
     recbench run popular --dataset log.csv:user=CustomerID,item=StockCode,time=InvoiceDate
 
-The way of a file through these modules: `formats` looks at its first lines, `names` picks the
-columns, `text` or `parquet` reads them, `ids`, `times` and `assemble` make the dataset of them;
-where reading fails, `broken` finds the line.
+The way of a file through these modules: `formats` looks at its first lines, `columns` picks the
+columns, `table` has `text` or `parquet` read them, `ids`, `times` and `assemble` make the dataset
+of them; where something is wrong, `diagnose` finds the line.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ import difflib
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import recbench
 
-__all__ = ["Format", "read_file", "recbench_datasets"]
+if TYPE_CHECKING:
+    from .table import Table
+
+__all__ = ["Format", "open_table", "read_file", "recbench_datasets"]
 
 Format = Literal["auto", "csv", "udata", "dat", "inter", "parquet", "pairs", "sequences"]
 
@@ -45,10 +48,11 @@ def read_file(
     the line's number for a file that is broken.
     """
     from .assemble import assemble
-    from .formats import look
-    from .names import choose
-    from .parquet import read_parquet
-    from .text import read_text
+    from .columns import choose_columns
+    from .diagnose import no_rows
+    from .formats import detect_layout
+    from .table import read_columns
+    from .text import log_numbers
 
     if format not in get_args(Format):
         close = difflib.get_close_matches(str(format), get_args(Format), n=1)
@@ -60,17 +64,31 @@ def read_file(
     if file.is_dir():
         raise recbench.UsageError(f"{path} is a folder; name the file in it that holds the events")
     if not file.is_file():
-        near = difflib.get_close_matches(file.name, _names_in(file.parent), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "check the path"
+        close = difflib.get_close_matches(file.name, _names_in(file.parent), n=1)
+        hint = f"did you mean {close[0]!r}?" if close else "check the path"
         raise recbench.UsageError(f"there is no file {path}; {hint}")
-    wanted = {"user": user, "item": item, "time": time, "rating": rating}
-    layout = look(file, format, wanted)
-    chosen = choose(layout, wanted)
-    read = read_parquet if layout.format == "parquet" else read_text
-    columns, refuse = read(layout, chosen)
+    requested = {"user": user, "item": item, "time": time, "rating": rating}
+    layout = detect_layout(file, format, requested)
+    chosen = choose_columns(layout, requested)
+    columns = read_columns(layout, chosen, log_numbers(layout, chosen))
+    if not len(columns["user"]):
+        raise no_rows(layout)
     with file.open("rb") as raw:
         digest = hashlib.file_digest(raw, "sha256").hexdigest()
-    return assemble(layout, chosen, columns, refuse, digest)
+    return assemble(layout, chosen, columns, digest)
+
+
+def open_table(file: str, content: bytes) -> Table:
+    """A table with named columns out of a file's content, for `--recs`.
+
+    file: what errors call it. Raises RecbenchError for content that is no such table.
+    """
+    from .table import Table
+
+    return Table(file, content)
+
+
+read_file.__dict__.update(open_table=open_table)  # the core looks for it on the factory `file`
 
 
 @recbench.hookimpl
@@ -80,4 +98,4 @@ def recbench_datasets() -> Mapping[str, Any]:
 
 
 def _names_in(folder: Path) -> list[str]:
-    return [one.name for one in folder.iterdir()] if folder.is_dir() else []
+    return [path.name for path in folder.iterdir()] if folder.is_dir() else []

@@ -11,13 +11,14 @@ import numpy.typing as npt
 
 import recbench
 
-from .ids import codes_of, doubts, number
+from .columns import Chosen
+from .diagnose import row_error
+from .ids import encode, find_doubtful, number_ids
 from .layout import Layout
-from .names import Chosen
-from .times import filled, times_of
+from .times import parse_times, to_numpy
 
 Array = npt.NDArray[Any]
-_CALLED = {
+_FORMAT_NAMES = {
     "csv": "a table with a header",
     "udata": "u.data (user, item, rating, time)",
     "dat": "ratings.dat (user::item::rating::time)",
@@ -29,54 +30,52 @@ _CALLED = {
 
 
 def assemble(
-    layout: Layout,
-    chosen: Chosen,
-    columns: dict[str, Any],
-    refuse: Callable[[str, int, str], recbench.RecbenchError],
-    sha256: str,
+    layout: Layout, chosen: Chosen, columns: dict[str, Any], sha256: str
 ) -> recbench.Dataset:
     """The dataset of the columns, which are let go one by one to spare memory.
 
-    refuse: makes the error for (role, row, problem).
+    columns: role -> pyarrow.ChunkedArray, with one row at least.
     """
     notes = [_how_read(layout, chosen)]
-    if chosen.left:
-        notes.append(chosen.left)
-    users, user_values = codes_of(columns.pop("user"))
-    items, item_values = codes_of(columns.pop("item"))
-    whole: Array | None = None  # the rows that are kept, where some are not
+    if chosen.note:
+        notes.append(chosen.note)
+    users, user_values = encode(columns.pop("user"))
+    items, item_values = encode(columns.pop("item"))
+    complete: Array | None = None  # the rows that stay, where some do not
     if users.min() < 0 or items.min() < 0:
         no_user, no_item = users < 0, (users >= 0) & (items < 0)
         for role, missing in (("user", no_user), ("item", no_item)):
             if missing.any():
                 count = int(missing.sum())
-                lost = f"{count:,} rows" if count > 1 else "1 row"
-                notes.append(f"{lost} without {chosen.name[role]} dropped")
-        whole = np.flatnonzero(~(no_user | no_item))
-        users, items = users[whole], items[whole]
-        if not len(whole):
+                rows = f"{count:,} rows" if count > 1 else "1 row"
+                notes.append(f"{rows} without {chosen.name[role]} dropped")
+        complete = np.flatnonzero(~(no_user | no_item))
+        users, items = users[complete], items[complete]
+        if not len(complete):
             raise recbench.RecbenchError(f"{layout.file}: {'; '.join(notes[1:])}: no row is left")
 
-    def at(role: str) -> Callable[[int, str], recbench.RecbenchError]:
-        def refuse_row(row: int, problem: str) -> recbench.RecbenchError:
-            return refuse(role, row if whole is None else int(whole[row]), problem)
+    def refuse(role: str) -> Callable[[int, str], recbench.RecbenchError]:
+        def error(row: int, problem: str) -> recbench.RecbenchError:
+            in_file = row if complete is None else int(complete[row])
+            return row_error(layout, chosen, role, in_file, problem)
 
-        return refuse_row
+        return error
 
-    def kept(role: str) -> Any:
+    def take(role: str) -> Any:
         column = columns.pop(role)
-        return column if whole is None else column.take(whole)
+        return column if complete is None else column.take(complete)
 
-    users, user_ids = number(users, user_values, at("user"))
-    items, item_ids = number(items, item_values, at("item"))
-    notes += doubts(user_ids, chosen.name["user"]) + doubts(item_ids, chosen.name["item"])
+    users, user_ids = number_ids(users, user_values, refuse("user"))
+    items, item_ids = number_ids(items, item_values, refuse("item"))
+    notes += find_doubtful(user_ids, chosen.name["user"])
+    notes += find_doubtful(item_ids, chosen.name["item"])
     times, per_second = None, 1
     if "time" in columns:
-        times, per_second, said = times_of(kept("time"), at("time"))
-        notes += said
+        times, per_second, time_notes = parse_times(take("time"), refuse("time"))
+        notes += time_notes
     elif layout.format not in ("pairs", "sequences"):
         notes.append("no time column: events taken in the file's order")
-    ratings = _ratings(kept("rating"), at("rating")) if "rating" in columns else None
+    ratings = _parse_ratings(take("rating"), refuse("rating")) if "rating" in columns else None
     interactions = recbench.Interactions.from_log(
         users, items, times, ratings, n_users=len(user_ids), n_items=len(item_ids)
     )
@@ -93,7 +92,7 @@ def assemble(
     )
 
 
-def _ratings(column: Any, refuse: Callable[[int, str], Exception]) -> Array:
+def _parse_ratings(column: Any, refuse: Callable[[int, str], Exception]) -> Array:
     """(rows,) float32, every one a finite number."""
     import pyarrow as pa
 
@@ -102,9 +101,9 @@ def _ratings(column: Any, refuse: Callable[[int, str], Exception]) -> Array:
         row = int(np.argmax(column.is_null().to_numpy()))
         raise refuse(row, f"is missing; fill it in, {without}")
     try:
-        ratings = filled(column.cast(pa.float32(), safe=False), np.float32)
+        ratings = to_numpy(column.cast(pa.float32(), safe=False), np.float32)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        row = next(n for n, value in enumerate(column) if not _casts(value))
+        row = next(n for n, value in enumerate(column) if not _is_castable(value))
         raise refuse(row, f"is no number; mend it, {without}") from None
     finite = np.isfinite(ratings)
     if not finite.all():
@@ -112,7 +111,7 @@ def _ratings(column: Any, refuse: Callable[[int, str], Exception]) -> Array:
     return ratings
 
 
-def _casts(value: Any) -> bool:
+def _is_castable(value: Any) -> bool:
     import pyarrow as pa
 
     try:
@@ -128,5 +127,5 @@ def _how_read(layout: Layout, chosen: Chosen) -> str:
         name = {",": "CSV", "\t": "TSV"}.get(layout.delimiter, f"CSV with {layout.delimiter!r}")
         return f"read as {name}: {used}"
     if layout.format in ("inter", "parquet"):
-        return f"read as {_CALLED[layout.format]}: {used}"
-    return f"read as {_CALLED[layout.format]}"
+        return f"read as {_FORMAT_NAMES[layout.format]}: {used}"
+    return f"read as {_FORMAT_NAMES[layout.format]}"

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import dataclasses
 import itertools
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import recbench
 
-from .layout import Layout, damaged, is_number
-from .names import knows
+from .columns import Requested, count_known
+from .layout import Layout, damaged, is_number, shorten
+from .parquet import column_names
 
 SAMPLE = 1 << 18
+_PARQUET = b"PAR1"
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
-_OTHER = {
+_UNREADABLE = {
     b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save it as CSV",
     b"\xfd7zXZ\x00": "packed by xz; unpack it first",
     b"\x89HDF": "HDF5; write it as CSV or Parquet",
@@ -31,59 +33,59 @@ _DAT = ("user", "", "item", "", "rating", "", "time")
 _UDATA = ("user", "item", "rating", "time")
 
 
-def look(path: Path, format: str, wanted: Mapping[str, str | None]) -> Layout:  # noqa: A002
-    """The layout of a file. Raises UsageError where its lines leave open what it is."""
+def detect_layout(path: Path, format: str, requested: Requested) -> Layout:  # noqa: A002
+    """The layout of a log. Raises UsageError where its lines leave open what it is."""
     with path.open("rb") as raw:
         start = raw.read(16)
-    if start.startswith(b"PAR1") or (
-        format == "auto" and path.suffix.lower() in (".parquet", ".pq")
-    ):
-        from .parquet import column_names
-
-        return Layout(path, "parquet", names=column_names(path))
+    layout = Layout(path.name, path)
+    by_name = format == "auto" and path.suffix.lower() in (".parquet", ".pq")
+    if start.startswith(_PARQUET) or by_name:
+        return _parquet(layout)
     if format == "parquet":
         raise recbench.UsageError(f"{path.name} is not Parquet; leave format=parquet out")
-    for magic, what in _OTHER.items():
-        if start.startswith(magic):
-            raise recbench.UsageError(f"{path.name} is {what}")
-    packed = next((name for magic, name in _PACKED.items() if start.startswith(magic)), "")
-    layout = Layout(path, format, packed)
-    lines, skip = _first_lines(layout)
+    layout, lines = _open_text(layout, start)
     if format == "auto":
-        format = _guess(path.name, lines, wanted)  # noqa: A001
+        format = _guess_format(layout.file, lines, requested)  # noqa: A001
     if format == "csv":
-        return _table(layout, lines, skip, wanted)
+        return _log_with_header(layout, lines, requested)
     if format == "inter":
-        fields = [line.split("\t") for line in lines]
-        if not all(_TYPED.fullmatch(name) for name in fields[0]):
-            raise recbench.UsageError(
-                f"{path.name} line {skip + 1}: {_short(lines[0])} is no header of an .inter file, "
-                f"such as user_id:token<tab>item_id:token"
-            )
-        names = tuple(name.rpartition(":")[0] for name in fields[0])
-        return _with(layout, "inter", "\t", names, fields[1:], header=True, skip=skip)
+        return _inter(layout, lines)
+    layout = dataclasses.replace(layout, format=format, skip=0)
     if format == "dat":
-        return _with(layout, "dat", ":", _DAT, [line.split(":") for line in lines])
+        return _with_columns(layout, ":", _DAT, [line.split(":") for line in lines])
     if format == "udata":
-        return _with(layout, "udata", "\t", _UDATA, [line.split("\t") for line in lines])
+        return _with_columns(layout, "\t", _UDATA, [line.split("\t") for line in lines])
     if format == "pairs":
-        delimiter = "\t" if "\t" in lines[0] else " "
-        return _with(layout, "pairs", delimiter, ("user", "item"), [])
-    return _with(layout, "sequences", "", ("user", "item"), [])
+        return _with_columns(layout, "\t" if "\t" in lines[0] else " ", ("user", "item"))
+    return _with_columns(layout, "", ("user", "item"))
 
 
-def _guess(file: str, lines: list[str], wanted: Mapping[str, str | None]) -> str:
+def detect_table(file: str, content: bytes) -> Layout:
+    """The layout of Parquet, or of text whose first line names the columns, whatever they are."""
+    import pyarrow as pa
+
+    layout = Layout(file, pa.py_buffer(content))
+    if content.startswith(_PARQUET):
+        return _parquet(layout)
+    layout, lines = _open_text(layout, content[:16])
+    table = _table(layout, lines, _find_delimiter(lines[0], {})[0])
+    if not layout.packed and b'"' not in content:
+        return dataclasses.replace(table, quoted=False)  # which is faster
+    return table
+
+
+def _guess_format(file: str, lines: list[str], requested: Requested) -> str:
     first = lines[0]
     if first.lstrip()[0] in "{[<":
         raise recbench.UsageError(
-            f"{file} begins with {_short(first)}, which is no log that can be read; "
+            f"{file} begins with {shorten(first)}, which is no log that can be read; "
             "write it as CSV with a header, or as Parquet"
         )
     if all(_TYPED.fullmatch(name) for name in first.split("\t")):
         return "inter"
     if len(first.split("::")) == 4:
         return "dat"
-    delimiter, known = _delimiter(first, wanted)
+    delimiter, known = _find_delimiter(first, requested)
     if known:
         return "csv"
     if delimiter not in ("\t", " ", ""):
@@ -103,55 +105,94 @@ def _guess(file: str, lines: list[str], wanted: Mapping[str, str | None]) -> str
         return "sequences"
     if len(counts) == 1 and usual != 1:
         raise recbench.UsageError(
-            f"{file}: every line has {usual} fields and the first is {_short(first)}; write "
+            f"{file}: every line has {usual} fields and the first is {shorten(first)}; write "
             "format=sequences if a line is a user and the items, or put a header on top that names "
             "the columns"
         )
     raise recbench.UsageError(
-        f"{file} line 1: {_short(first)} has neither a header nor a user and an item; "
+        f"{file} line 1: {shorten(first)} has neither a header nor a user and an item; "
         "put a header on top, such as user,item,time"
     )
 
 
-def _table(layout: Layout, lines: list[str], skip: int, wanted: Mapping[str, str | None]) -> Layout:
+def _log_with_header(layout: Layout, lines: list[str], requested: Requested) -> Layout:
     """A table with a header, or an error that says that there is no header."""
-    delimiter, known = _delimiter(lines[0], wanted)
-    records: list[tuple[str, ...]] = []
-    with contextlib.suppress(csv.Error):  # a quote that never ends: the slow path will say where
-        reader = csv.reader(lines, delimiter=delimiter or ",")
-        records.extend(tuple(one) for one in itertools.islice(reader, 100))
-    names = records[0] if records else ()
-    if len(names) < 2:
+    delimiter, known = _find_delimiter(lines[0], requested)
+    table = _table(layout, lines, delimiter)
+    if len(table.names) < 2:
         raise recbench.UsageError(
-            f"{layout.file} line {skip + 1}: {_short(lines[0])} is one column; "
+            f"{layout.file} line {layout.skip + 1}: {shorten(lines[0])} is one column; "
             "put a header on top, such as user,item,time"
         )
-    if not known and any(is_number(name) for name in names):
+    if not known and any(is_number(name) for name in table.names):
         raise recbench.UsageError(
-            f"{layout.file}: no header was found, line {skip + 1} is {_short(lines[0])}; "
+            f"{layout.file}: no header was found, line {layout.skip + 1} is {shorten(lines[0])}; "
             "put a line on top that names the columns, such as user,item,rating,time"
         )
-    records = [one for one in records[1:] if len(one) == len(names)]
-    return _with(layout, "csv", delimiter, names, records, header=True, skip=skip, quoted=True)
+    return table
 
 
-def _delimiter(line: str, wanted: Mapping[str, str | None]) -> tuple[str, bool]:
+def _table(layout: Layout, lines: list[str], delimiter: str) -> Layout:
+    """The layout of text that begins with a header; no names where a quote in it never ends."""
+    delimiter = delimiter or ","
+    records: list[list[str]] = []
+    with contextlib.suppress(csv.Error):  # the slow path will say where
+        records.extend(itertools.islice(csv.reader(lines, delimiter=delimiter), 100))
+    names = tuple(records[0]) if records else ()
+    whole = [record for record in records[1:] if len(record) == len(names)]
+    layout = dataclasses.replace(layout, format="csv", header=True, quoted=True)
+    return _with_columns(layout, delimiter, names, whole)
+
+
+def _inter(layout: Layout, lines: list[str]) -> Layout:
+    """RecBole's table: tabs, and a header that gives the types too."""
+    fields = [line.split("\t") for line in lines]
+    if not all(_TYPED.fullmatch(name) for name in fields[0]):
+        raise recbench.UsageError(
+            f"{layout.file} line {layout.skip + 1}: {shorten(lines[0])} is no header of an .inter "
+            f"file, such as user_id:token<tab>item_id:token"
+        )
+    names = tuple(name.rpartition(":")[0] for name in fields[0])
+    layout = dataclasses.replace(layout, format="inter", header=True)
+    return _with_columns(layout, "\t", names, fields[1:])
+
+
+def _parquet(layout: Layout) -> Layout:
+    return dataclasses.replace(layout, format="parquet", header=True, names=column_names(layout))
+
+
+def _with_columns(
+    layout: Layout, delimiter: str, names: tuple[str, ...], records: Iterable[Sequence[str]] = ()
+) -> Layout:
+    sample = tuple(tuple(record) for record in itertools.islice(records, 100))
+    return dataclasses.replace(layout, delimiter=delimiter, names=names, sample=sample)
+
+
+def _find_delimiter(line: str, requested: Requested) -> tuple[str, bool]:
     """What separates the fields of a header, and whether a known name stands in it."""
     best = (0, 1, "")
     for delimiter in ",\t;| ":
         names = next(csv.reader([line], delimiter=delimiter), [])
-        known = knows(names, wanted)
+        known = count_known(names, requested)
         if delimiter == " " and (known < 2 or best[1] > 1):
             continue
-        best = max(best, (known, len(names), delimiter), key=lambda one: one[:2])
-    known, fields, delimiter = best
-    if fields == 1 and len(line.split()) > 1:
+        best = max(best, (known, len(names), delimiter), key=lambda guess: guess[:2])
+    known, n_fields, delimiter = best
+    if n_fields == 1 and len(line.split()) > 1:
         delimiter = " "
-    return delimiter, known > 0 and fields > 1
+    return delimiter, known > 0 and n_fields > 1
 
 
-def _first_lines(layout: Layout) -> tuple[list[str], int]:
-    """The lines of the sample without empty ones, and how many empty ones stand on top."""
+def _open_text(layout: Layout, start: bytes) -> tuple[Layout, list[str]]:
+    """How the text is packed and how many empty lines stand on top; its first lines with text.
+
+    start: the first bytes of the file.
+    """
+    for magic, what in _UNREADABLE.items():
+        if start.startswith(magic):
+            raise recbench.UsageError(f"{layout.file} is {what}")
+    packed = next((name for magic, name in _PACKED.items() if start.startswith(magic)), "")
+    layout = dataclasses.replace(layout, packed=packed)
     try:
         with layout.open() as stream:
             sample = bytes(stream.read(SAMPLE))
@@ -170,20 +211,4 @@ def _first_lines(layout: Layout) -> tuple[list[str], int]:
             f"{layout.file} line {skip + 1} holds NUL bytes, so it is no text in UTF-8; "
             "save the file as UTF-8"
         )
-    return full, skip
-
-
-def _with(
-    layout: Layout,
-    format: str,  # noqa: A002
-    delimiter: str,
-    names: tuple[str, ...],
-    records: Any,
-    **more: Any,
-) -> Layout:
-    sample = tuple(tuple(record) for record in records[:100])
-    return Layout(layout.path, format, layout.packed, delimiter, names, sample=sample, **more)
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+    return dataclasses.replace(layout, skip=skip), full

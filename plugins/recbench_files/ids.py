@@ -12,7 +12,7 @@ Array = npt.NDArray[Any]
 _EMPTY_WORDS = ("null", "nan", "none", "na", "n/a", "\\n", "<na>")
 
 
-def codes_of(column: Any) -> tuple[Array, Any]:
+def encode(column: Any) -> tuple[Array, Any]:
     """(rows,) int32 codes, -1 where the id is missing, and the pyarrow array they index."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -21,11 +21,12 @@ def codes_of(column: Any) -> tuple[Array, Any]:
         column = column.dictionary_encode()
     column = column.unify_dictionaries()
     codes = np.empty(len(column), dtype=np.int32)
-    at = 0
+    start = 0
     for chunk in column.chunks:
+        end = start + len(chunk)
         indices = chunk.indices.cast(pa.int32())
-        codes[at : at + len(chunk)] = pc.fill_null(indices, -1).to_numpy(zero_copy_only=False)
-        at += len(chunk)
+        codes[start:end] = pc.fill_null(indices, -1).to_numpy(zero_copy_only=False)
+        start = end
     known = column.chunk(0).dictionary if column.num_chunks else pa.array([], pa.string())
     known = _plain(known)
     missing = pc.is_null(known, nan_is_null=True).to_numpy(zero_copy_only=False)
@@ -36,7 +37,7 @@ def codes_of(column: Any) -> tuple[Array, Any]:
     return codes, known
 
 
-def number(
+def number_ids(
     codes: Array, known: Any, refuse: Callable[[int, str], Exception]
 ) -> tuple[Array, Array]:
     """(rows,) int32 numbers and the ids they stand for, sorted, integers where all ids are.
@@ -67,15 +68,15 @@ def number(
     return ranks[codes], ids
 
 
-def doubts(ids: Array, column: str) -> list[str]:
+def find_doubtful(ids: Array, column: str) -> list[str]:
     """A note where ids look like what another program writes for a missing value, or padded."""
     if ids.dtype.kind != "O":
         return []
     notes = []
-    words = [one for one in ids if one.strip().lower() in _EMPTY_WORDS]
+    words = [text for text in ids if text.strip().lower() in _EMPTY_WORDS]
     if words:
         notes.append(f"{words[0]!r} in {column} was kept as an id; is it a missing value?")
-    padded = next((one for one in ids if one != one.strip()), None)
+    padded = next((text for text in ids if text != text.strip()), None)
     if padded is not None:
         notes.append(f"spaces around ids in {column} were kept, as in {padded!r}")
     return notes

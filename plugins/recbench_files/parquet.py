@@ -2,60 +2,53 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import recbench
 
+from .columns import Chosen
 from .layout import Layout
-from .names import Chosen
 
 
-def column_names(path: Path) -> tuple[str, ...]:
+def column_names(layout: Layout) -> tuple[str, ...]:
     """The columns' names, in the file's order. Raises RecbenchError for a broken file."""
     import pyarrow as pa
-    from pyarrow import parquet
 
     try:
-        return tuple(parquet.read_schema(path).names)
+        with layout.open_parquet() as file:
+            return tuple(file.schema_arrow.names)
     except (pa.ArrowException, OSError) as error:
-        raise _broken(path.name, error) from error
+        raise _broken(layout, error) from error
 
 
-def read_parquet(layout: Layout, chosen: Chosen) -> tuple[dict[str, Any], Any]:
-    """The columns by role, and what makes the error for (role, row, problem)."""
+def read_parquet(layout: Layout, chosen: Chosen) -> dict[str, Any]:
+    """By role, a pyarrow.ChunkedArray of the type that the file gives it."""
     import pyarrow as pa
-    from pyarrow import parquet
-
-    def column(role: str) -> Any:
-        with parquet.ParquetFile(layout.path) as file:
-            return file.read(columns=[chosen.name[role]]).column(0)
-
-    def refuse(role: str, row: int, problem: str) -> recbench.RecbenchError:
-        value = repr(column(role)[row].as_py())  # read again: keeping it would keep its memory
-        value = value if len(value) <= 60 else value[:57] + "..."
-        return recbench.RecbenchError(
-            f"{layout.file} row {row + 1}: {role} {value} (column {chosen.name[role]}) {problem}"
-        )
 
     try:
-        schema = parquet.read_schema(layout.path)
-        for role, name in chosen.name.items():
-            if pa.types.is_nested(schema.field(chosen.index[role]).type):
-                raise recbench.UsageError(
-                    f"{layout.file}: {role} column {name!r} holds lists or records; "
-                    "write one row an event"
-                )
-        columns = {role: column(role) for role in chosen.name}
+        with layout.open_parquet() as file:
+            for role, name in chosen.name.items():
+                if pa.types.is_nested(file.schema_arrow.field(chosen.index[role]).type):
+                    raise recbench.UsageError(
+                        f"{layout.file}: {role} column {name!r} holds lists or records; "
+                        "write one row an event"
+                    )
+            return {role: file.read(columns=[name]).column(0) for role, name in chosen.name.items()}
     except (pa.ArrowException, OSError) as error:
-        raise _broken(layout.file, error) from error
-    if not len(columns["user"]):
-        raise recbench.RecbenchError(f"{layout.file} has no rows")
-    return columns, refuse
+        raise _broken(layout, error) from error
 
 
-def _broken(file: str, error: Exception) -> recbench.RecbenchError:
-    said = " ".join(str(error).split())
+def find_value(layout: Layout, name: str, row: int) -> Any:
+    """What stands in a column's row, counted from 0.
+
+    Read again: keeping the column would keep its memory.
+    """
+    with layout.open_parquet() as file:
+        return file.read(columns=[name]).column(0)[row].as_py()
+
+
+def _broken(layout: Layout, error: Exception) -> recbench.RecbenchError:
+    cause = " ".join(str(error).split())
     return recbench.RecbenchError(
-        f"{file} is broken or no Parquet file ({said}); write or fetch it again"
+        f"{layout.file} is broken or no Parquet file ({cause}); write or fetch it again"
     )

@@ -24,7 +24,7 @@ _DAY_FIRST = re.compile(r"\s*\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}\b.*")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d(:?\d\d(:?\d\d(\.\d+)?)?)?\s*(Z|[+-]\d\d(:?\d\d)?)?)?")
 
 
-def times_of(column: Any, refuse: Refuse) -> tuple[Array, int, list[str]]:
+def parse_times(column: Any, refuse: Refuse) -> tuple[Array, int, list[str]]:
     """(rows,) int64 or float64 times since 1970, how many of them make a second, and notes.
 
     refuse: makes the error for (row, problem).
@@ -34,43 +34,44 @@ def times_of(column: Any, refuse: Refuse) -> tuple[Array, int, list[str]]:
     kind = column.type
     if column.null_count:
         raise refuse(
-            _first(column.is_null()), "is missing; fill it in, or write time= to do without"
+            _first_row(column.is_null()), "is missing; fill it in, or write time= to do without"
         )
     if pa.types.is_timestamp(kind):
         per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
-        return filled(column.cast(pa.int64()), np.int64), per_second, _zone(kind.tz)
+        return to_numpy(column.cast(pa.int64()), np.int64), per_second, _zone_notes(kind.tz)
     if pa.types.is_date32(kind):
-        return filled(column.cast(pa.int32()), np.int64) * 86400, 1, []
+        return to_numpy(column.cast(pa.int32()), np.int64) * 86400, 1, []
     if pa.types.is_date64(kind):
-        return filled(column.cast(pa.int64()), np.int64), 1000, []
+        return to_numpy(column.cast(pa.int64()), np.int64), 1000, []
     if pa.types.is_dictionary(kind) or _is_text(kind):
-        return _from_text(column, refuse)
+        return _parse_texts(column, refuse)
     if pa.types.is_integer(kind) and kind != pa.uint64():
-        return _in_units(filled(column, np.int64), refuse)
+        return _in_units(to_numpy(column, np.int64), refuse)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return _in_units(filled(column.cast(pa.float64()), np.float64), refuse)
+        return _in_units(to_numpy(column.cast(pa.float64()), np.float64), refuse)
     raise refuse(0, f"is no time ({kind}); write seconds since 1970 or ISO dates")
 
 
-def filled(column: Any, dtype: Any) -> Array:
-    """A column without missing values as one array, chunk by chunk to spare memory."""
+def to_numpy(column: Any, dtype: Any) -> Array:
+    """A column as an array, chunk by chunk to spare memory; of missing values, floats make NaN."""
     array = np.empty(len(column), dtype=dtype)
-    at = 0
+    start = 0
     for chunk in column.chunks:
-        array[at : at + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
-        at += len(chunk)
+        end = start + len(chunk)
+        array[start:end] = chunk.to_numpy(zero_copy_only=False)
+        start = end
     return array
 
 
-def _from_text(column: Any, refuse: Refuse) -> tuple[Array, int, list[str]]:
+def _parse_texts(column: Any, refuse: Refuse) -> tuple[Array, int, list[str]]:
     """ISO dates or numbers; each distinct text is read once."""
     import pyarrow as pa
 
-    from .ids import codes_of
+    from .ids import encode
 
     if pa.types.is_dictionary(column.type) and not _is_text(column.type.value_type):
-        return times_of(column.cast(column.type.value_type), refuse)
-    codes, texts = codes_of(column)
+        return parse_times(column.cast(column.type.value_type), refuse)
+    codes, texts = encode(column)
     if (codes < 0).any():
         raise refuse(
             int(np.argmax(codes < 0)), "is missing; fill it in, or write time= to do without"
@@ -90,11 +91,11 @@ def _from_text(column: Any, refuse: Refuse) -> tuple[Array, int, list[str]]:
                 instants = texts.cast(pa.timestamp(unit, zone)).cast(pa.int64())
             except pa.ArrowInvalid:
                 continue
-            return instants.to_numpy(zero_copy_only=False)[codes], per_second, _zone(zone)
-    raise _unreadable(codes, texts.to_pylist(), refuse)
+            return instants.to_numpy(zero_copy_only=False)[codes], per_second, _zone_notes(zone)
+    raise _text_error(codes, texts.to_pylist(), refuse)
 
 
-def _unreadable(codes: Array, texts: list[str], refuse: Refuse) -> Exception:
+def _text_error(codes: Array, texts: list[str], refuse: Refuse) -> Exception:
     """The error for the first row whose text is no time like the others."""
     zoned = [bool((match := _ISO.fullmatch(text)) and match[5]) for text in texts]
     first = int(codes[0])
@@ -103,7 +104,7 @@ def _unreadable(codes: Array, texts: list[str], refuse: Refuse) -> Exception:
             return refuse(
                 row, "could have the day or the month first; write it as 2010-12-31 08:26"
             )
-        if not _ISO.fullmatch(texts[code]) or not _reads(texts[code], zoned[code]):
+        if not _ISO.fullmatch(texts[code]) or not _is_instant(texts[code], zoned[code]):
             return refuse(
                 row, "is no time; write seconds since 1970 or ISO dates (2010-12-31 08:26)"
             )
@@ -116,7 +117,7 @@ def _unreadable(codes: Array, texts: list[str], refuse: Refuse) -> Exception:
     return refuse(0, "is too far from 1970 for the fractions of a second; write fewer digits")
 
 
-def _reads(text: str, zoned: bool) -> bool:
+def _is_instant(text: str, zoned: bool) -> bool:
     import pyarrow as pa
 
     for unit in ("us", "ns"):
@@ -137,20 +138,20 @@ def _in_units(values: Array, refuse: Refuse) -> tuple[Array, int, list[str]]:
     if size >= 9.2e18:
         row = int(np.argmax(np.abs(values.astype(np.float64)) >= 9.2e18))
         raise refuse(row, "is too large for a time in seconds, or even nanoseconds, since 1970")
-    _refuse_digits(values, low, high, refuse)
+    _refuse_dates_in_digits(values, low, high, refuse)
     least, per_second, name = next(unit for unit in _UNITS if size >= unit[0])
     if per_second == 1:
         return values, 1, []
     if low < least:
         small = np.abs(values)
-        other = (small >= 1e8) & (small < least)
-        if other.any():
-            row = int(np.argmax(other))
+        misfit = (small >= 1e8) & (small < least)
+        if misfit.any():
+            row = int(np.argmax(misfit))
             raise refuse(row, f"does not fit the others, which are {name}; use one unit of time")
     return values, per_second, [f"times read as {name}"]
 
 
-def _refuse_digits(values: Array, low: float, high: float, refuse: Refuse) -> None:
+def _refuse_dates_in_digits(values: Array, low: float, high: float, refuse: Refuse) -> None:
     """20101231 and 20101231082600 are dates that would pass for numbers."""
     for scale in (1, 10**4, 10**6):
         if low >= 19000101 * scale and high < 21010101 * scale:
@@ -160,7 +161,7 @@ def _refuse_digits(values: Array, low: float, high: float, refuse: Refuse) -> No
                 raise refuse(0, "looks like a date in digits; write it as 2010-12-31 08:26:00")
 
 
-def _zone(zone: str | None) -> list[str]:
+def _zone_notes(zone: str | None) -> list[str]:
     return [] if zone else ["times have no time zone and were read as UTC"]
 
 
@@ -170,5 +171,5 @@ def _is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _first(mask: Any) -> int:
+def _first_row(mask: Any) -> int:
     return int(np.argmax(mask.to_numpy()))

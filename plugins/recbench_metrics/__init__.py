@@ -5,20 +5,9 @@ from typing import Any
 
 import recbench
 
-from .lists import coverage, gini, novelty, popularity
-from .ranks import average_precision, hit, mrr, ndcg, recall
+from . import lists, ranks
 
 
 @recbench.hookimpl
 def recbench_metrics() -> Mapping[str, Callable[..., Any]]:
-    return {
-        "ndcg": ndcg,
-        "recall": recall,
-        "hit": hit,
-        "mrr": mrr,
-        "map": average_precision,
-        "coverage": coverage,
-        "gini": gini,
-        "novelty": novelty,
-        "popularity": popularity,
-    }
+    return {**ranks.METRICS, **lists.METRICS}

@@ -1,12 +1,8 @@
-"""Metrics of where a row's targets ended up, each the mean over all orders of what is tied.
+"""Metrics of where a case's targets ended up, each the mean over all orders of what is tied.
 
-A row has n targets. Targets with the same score are a block: m of t tied items, g items above
-them, b of those targets too; the block has the ranks g + 1 ... g + t, and all ways in which its
-m targets may stand there are equally likely (McSherry & Najork, "Computing Information Retrieval
-Performance Measures Efficiently in the Presence of Tied Scores", ECIR 2008).
+A case has n targets. What a tie is worth is recbench's rule, the same for every metric: a metric
+says what ranks are worth, and `ranking` gives the expectation.
 """
-
-from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +10,6 @@ import numpy.typing as npt
 import recbench
 
 Values = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
-
-ROOM = 2**18
-"""Pairs of a block and a place in it that are looked at together."""
 
 
 def ndcg(ranking: recbench.Ranking, k: int) -> Values:
@@ -34,7 +26,7 @@ def ndcg(ranking: recbench.Ranking, k: int) -> Values:
 
 
 def recall(ranking: recbench.Ranking, k: int) -> Values:
-    """Recall: the share of the row's targets with rank <= k.
+    """Recall: the share of the case's targets with rank <= k.
 
     Herlocker et al., "Evaluating collaborative filtering recommender systems", TOIS 2004. Over
     all n targets, so that it stays below 1 where k < n. Ties: the expected number, a sum over
@@ -47,70 +39,28 @@ def hit(ranking: recbench.Ranking, k: int) -> Values:
     """Hit rate: 1 where at least one target has rank <= k, else 0.
 
     Deshpande & Karypis, "Item-based top-N recommendation algorithms", TOIS 2004. With one target
-    the same as recall. Ties: the probability; where k cuts through the first block it is
-    1 - C(t - m, k - g) / C(t, k - g).
+    the same as recall. Ties: the probability; where k cuts through the first block of m targets
+    among t tied items, g items above, it is 1 - C(t - m, k - g) / C(t, k - g).
     """
-    return _of_the_first(ranking, np.ones(k))
+    return ranking.expectation_of_first(np.ones(k))
 
 
 def mrr(ranking: recbench.Ranking, k: int) -> Values:
     """Mean reciprocal rank: 1 / rank of the first target where that is <= k, else 0.
 
-    Voorhees, "The TREC-8 question answering track report", 1999. Ties: the expectation, with
-    the first target at place j of the first block with probability C(t - j, m - 1) / C(t, m).
+    Voorhees, "The TREC-8 question answering track report", 1999. Ties: the expectation.
     """
-    return _of_the_first(ranking, 1 / np.arange(1, k + 1))
+    return ranking.expectation_of_first(1 / np.arange(1, k + 1))
 
 
 def average_precision(ranking: recbench.Ranking, k: int) -> Values:
     """Mean average precision: the precision at each target with rank <= k, over min(n, k).
 
     The precision at rank r is the share of the first r items that are targets. With one target
-    the same as mrr. Ties, after McSherry & Najork, ECIR 2008: a target is at place j of its
-    block with probability m / t, and 1 + b + (m - 1)(j - 1) / (t - 1) targets are then expected
-    at its rank g + j or above, so that each block adds, over its places with g + j <= k, the sum
-    of m / t * (1 + b + (m - 1)(j - 1) / (t - 1)) / (g + j).
+    the same as mrr. Ties: the expectation, after McSherry & Najork, ECIR 2008.
     """
-    blocks = ranking.blocks
-    above, tied, size, before = blocks.above, blocks.tied, blocks.size, blocks.before
-    values = recbench.Ranking(above, tied).expectation(1 / np.arange(1, k + 1)) * (1 + before)
-    for part, place in _pieces(np.where(size > 1, np.minimum(k - above, tied), 0)):
-        g, t, m, b = (one[part, None] for one in (above, tied, size, before))
-        precision = (1 + b + (m - 1) * ((place - 1) / (t - 1))) / (g + place)
-        within = place <= np.minimum(k - g, t)
-        values[part] = (precision * within).sum(axis=1) * size[part] / tied[part]
-    total = np.bincount(blocks.rows, weights=values, minlength=len(ranking))
-    return total / np.minimum(ranking.n_targets, k)
+    return ranking.expected_precision(k) / np.minimum(ranking.n_targets, k)
 
 
-def _of_the_first(ranking: recbench.Ranking, gains: Values) -> Values:
-    """(rows,) the expected gain of each row's first target; gains: (k,) by rank, later ones 0."""
-    blocks = ranking.blocks
-    first = blocks.before == 0
-    above, tied, size = blocks.above[first], blocks.tied[first], blocks.size[first]
-    values = recbench.Ranking(above, tied).expectation(gains)
-    k, padded = len(gains), np.append(gains, 0.0)
-    for part, place in _pieces(np.where(size > 1, np.minimum(k - above, tied - size + 1), 0)):
-        g, t, m = (one[part, None] for one in (above, tied, size))
-        # C(t - j, m - 1) / C(t, m) from the one before it: no large numbers, no lost digits
-        chance = np.maximum(t - place - m + 2, 0) / np.maximum(t - place + 1, 1)
-        chance[:, 0] = size[part] / tied[part]
-        np.cumprod(chance, axis=1, out=chance)
-        found = (chance * padded[np.minimum(g + place - 1, k)]).sum(axis=1)
-        values[part] = np.minimum(found, gains.max())  # rounding adds up to more than certainty
-    return values
-
-
-def _pieces(widths: Counts) -> Iterator[tuple[Counts, Counts]]:
-    """Blocks with some width, in parts of at most ROOM places, and the places 1 ... the widest.
-
-    widths: (blocks,) how many places of each count; those without any are left out.
-    """
-    order = np.argsort(-widths, kind="stable")
-    order = order[: np.count_nonzero(widths > 0)]
-    start = 0
-    while start < len(order):
-        widest = int(widths[order[start]])
-        part = order[start : start + max(1, ROOM // widest)]
-        yield part, np.arange(1, widest + 1)
-        start += len(part)
+METRICS = {"ndcg": ndcg, "recall": recall, "hit": hit, "mrr": mrr, "map": average_precision}
+"""What users type -> the metric; a new one is added here."""

@@ -6,18 +6,17 @@ from collections.abc import Mapping
 
 import recbench
 
-from .catalogue import MovieLens
-from .download import Archive
+from .dataset import MovieLens
+from .download import PackagedCopy, PublishedZip
 from .layouts import CSV, DAT, INTER, UDATA
-from .wheel import Wheel
 
 __all__ = ["MOVIELENS", "MovieLens", "recbench_datasets"]
 
-_AT = "http://files.grouplens.org/datasets/movielens"
-_MAY_NOT_SHARE = (
+_FOLDER = "http://files.grouplens.org/datasets/movielens"
+_NO_REDISTRIBUTION = (
     "research use with citation; no redistribution, and no commercial use without permission"
 )
-_SAME_TERMS = (
+_REDISTRIBUTION = (
     "research use with citation; redistribution under the same terms, and no commercial use "
     "without permission"
 )
@@ -27,82 +26,74 @@ MOVIELENS = (
         "ml-100k",
         "MovieLens 100K: ratings of 1997 and 1998",
         (943, 1_682, 100_000),
-        Archive(
-            f"{_AT}/ml-100k.zip",
+        PublishedZip(
+            UDATA,
+            f"{_FOLDER}/ml-100k.zip",
             4_924_029,
             "sha256:50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
         ),
-        # The second layout is that of the wheel below.
-        (UDATA, INTER),
-        _MAY_NOT_SHARE,
-        wheel=Wheel(
-            "recbole==1.2.1",
-            {
-                "recbole/dataset_example/ml-100k/ml-100k.inter": (
-                    "4edb74e2a81178c2ba9ff381495f754f996c4aea351b1272ca36b43da0935eff"
-                ),
-                "recbole/dataset_example/ml-100k/ml-100k.item": (
-                    "51d7cdf777ce5c0f5b32c1d947a4a81fe07d75e78abbe761e0cd4d0756064532"
-                ),
-            },
-        ),
+        _NO_REDISTRIBUTION,
+        copy=PackagedCopy(INTER, "recbole==1.2.1", "recbole/dataset_example/ml-100k"),
     ),
     MovieLens(
         "ml-1m",
         "MovieLens 1M: ratings of people who joined in 2000",
         (6_040, 3_706, 1_000_209),
-        Archive(
-            f"{_AT}/ml-1m.zip",
+        PublishedZip(
+            DAT,
+            f"{_FOLDER}/ml-1m.zip",
             5_917_549,
             "sha256:a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20",
         ),
-        (DAT,),
-        _MAY_NOT_SHARE,
+        _NO_REDISTRIBUTION,
     ),
     MovieLens(
         "ml-latest-small",
         "MovieLens latest, small: changes over time, so not for results to be compared",
         (610, 9_724, 100_836),
-        Archive(f"{_AT}/ml-latest-small.zip", 978_202),
-        (CSV,),
-        _SAME_TERMS,
+        PublishedZip(CSV, f"{_FOLDER}/ml-latest-small.zip", 978_202),
+        _REDISTRIBUTION,
         changes=True,
     ),
     MovieLens(
         "ml-20m",
         "MovieLens 20M: ratings of 1995 to 2015",
         (138_493, 26_744, 20_000_263),
-        Archive(
-            f"{_AT}/ml-20m.zip",
+        PublishedZip(
+            CSV,
+            f"{_FOLDER}/ml-20m.zip",
             198_702_078,
             "sha256:96f243c338a8665f6bcc89c53edf6ee39162a846940de6b7c8c48aeada765ff3",
         ),
-        (CSV,),
-        _SAME_TERMS,
+        _REDISTRIBUTION,
     ),
     MovieLens(
         "ml-25m",
         "MovieLens 25M: ratings of 1995 to 2019",
         (162_541, 59_047, 25_000_095),
-        Archive(
-            f"{_AT}/ml-25m.zip",
+        PublishedZip(
+            CSV,
+            f"{_FOLDER}/ml-25m.zip",
             261_978_986,
             "sha256:8b21cfb7eb1706b4ec0aac894368d90acf26ebdfb6aced3ebd4ad5bd1eb9c6aa",
         ),
-        (CSV,),
-        _SAME_TERMS,
+        _REDISTRIBUTION,
     ),
     MovieLens(
         "ml-32m",
         "MovieLens 32M: ratings of 1995 to 2023",
         (200_948, 84_432, 32_000_204),
-        Archive(f"{_AT}/ml-32m.zip", 238_950_008, "md5:d472be332d4daa821edc399621853b57"),
-        (CSV,),
-        _SAME_TERMS,
+        PublishedZip(
+            CSV,
+            f"{_FOLDER}/ml-32m.zip",
+            238_950_008,
+            "md5:d472be332d4daa821edc399621853b57",
+        ),
+        _REDISTRIBUTION,
     ),
 )
 
 
 @recbench.hookimpl
 def recbench_datasets() -> Mapping[str, MovieLens]:
-    return {one.name: one for one in MOVIELENS}
+    return {dataset.name: dataset for dataset in MOVIELENS}

@@ -26,7 +26,7 @@ class Layout:
 
     ratings, format, columns: the file of ratings, and how `recbench_files` is told to read it.
     titles, read_titles: the file of titles, and the function that reads it.
-    sha256: of the file of ratings as published, where it is known.
+    sha256, titles_sha256: of these files as published, where they are known.
     """
 
     ratings: str
@@ -35,6 +35,14 @@ class Layout:
     read_titles: Callable[[Path], Titles]
     columns: Mapping[str, str] = field(default_factory=dict)
     sha256: str = ""
+    titles_sha256: str = ""
+
+    def files_in(self, folder: str) -> Mapping[str, str]:
+        """The paths of both files in a folder -> their sha256, or ""."""
+        return {
+            f"{folder}/{self.ratings}": self.sha256,
+            f"{folder}/{self.titles}": self.titles_sha256,
+        }
 
     def read(self, folder: Path) -> tuple[recbench.Dataset, tuple[str, ...]]:
         """The whole log with its titles, and notes about it."""
@@ -45,13 +53,13 @@ class Layout:
         if not file.is_file():
             return dataset, (f"There are no titles, for there is no {self.titles}.",)
         try:
-            known = dict(self.read_titles(file))
+            title_of = dict(self.read_titles(file))
         except (ValueError, IndexError, csv.Error) as error:
             raise recbench.RecbenchError(
                 f"{self.titles} cannot be read as titles ({error}); put the publisher's file in "
                 "its place, or take it away to do without titles"
             ) from error
-        titles = [known.get(str(one), "") for one in dataset.item_ids]
+        titles = [title_of.get(str(item), "") for item in dataset.item_ids]
         return dataclasses.replace(dataset, titles=np.array(titles, dtype=object)), ()
 
 
@@ -112,4 +120,5 @@ INTER = Layout(
     "ml-100k.item",
     _ml_100k_item,
     sha256="4edb74e2a81178c2ba9ff381495f754f996c4aea351b1272ca36b43da0935eff",
+    titles_sha256="51d7cdf777ce5c0f5b32c1d947a4a81fe07d75e78abbe761e0cd4d0756064532",
 )

@@ -22,7 +22,7 @@ class Popular:
         self.rule = rule
 
     def fit(self, train: recbench.Interactions) -> Self:
-        counts = np.bincount(train.items, minlength=train.n_items)
+        counts = train.popularity
         self.n_parameters = train.n_items
         if self.rule == "consumed":
             self.scores_ = counts.astype(np.float64)

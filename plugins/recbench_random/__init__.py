@@ -29,15 +29,15 @@ class Random:
         return self
 
     def score(self, history: recbench.Interactions) -> npt.NDArray[np.float64]:
-        rows = _mix(np.full(len(history), self.seed).astype(np.uint64))
+        hashes = _splitmix(np.full(len(history), self.seed).astype(np.uint64))
         last = history.items[history.offsets[1:] - 1]
-        for part in (history.users, history.lengths, last):
-            rows = _mix(rows ^ part.astype(np.uint64))
+        for column in (history.users, history.lengths, last):
+            hashes = _splitmix(hashes ^ column.astype(np.uint64))
         items = np.arange(history.n_items, dtype=np.uint64) * _STEP
-        return (_mix(rows[:, None] + items) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        return (_splitmix(hashes[:, None] + items) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def _splitmix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """The finaliser of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014); wraps around by design."""
     x = x + _STEP
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

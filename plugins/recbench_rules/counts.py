@@ -12,35 +12,35 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 
-def follows(data: recbench.Interactions, window: int) -> csr_matrix:
+def count_followers(data: recbench.Interactions, window: int) -> csr_matrix:
     """(n_items, n_items) float32: entry (i, j) sums 1 / distance over all j that follow i.
 
     A pair counts where both stand in one sequence, at most `window` steps apart.
     """
     from scipy.sparse import coo_matrix, csr_matrix
 
-    n = data.n_items
+    n_items = data.n_items
     row = np.repeat(np.arange(len(data)), data.lengths)
-    counts = csr_matrix((n, n), dtype=np.float32)
+    counts = csr_matrix((n_items, n_items), dtype=np.float32)
     for distance in range(1, min(window, int(data.lengths.max(initial=1)) - 1) + 1):
-        same = np.flatnonzero(row[distance:] == row[:-distance])
-        weight = np.full(len(same), 1 / distance, dtype=np.float32)
-        pairs = data.items[same], data.items[same + distance]
-        counts += coo_matrix((weight, pairs), shape=(n, n)).tocsr()
+        place = np.flatnonzero(row[distance:] == row[:-distance])
+        weight = np.full(len(place), 1 / distance, dtype=np.float32)
+        pairs = data.items[place], data.items[place + distance]
+        counts += coo_matrix((weight, pairs), shape=(n_items, n_items)).tocsr()
     return counts
 
 
-def shares(counts: csr_matrix) -> csr_matrix:
+def normalise_rows(counts: csr_matrix) -> csr_matrix:
     """The counts with each row divided by its sum; a row of nothing stays so."""
     from scipy.sparse import csr_matrix
 
     sums = np.add.reduceat(np.append(counts.data, 0), counts.indptr[:-1]) if counts.nnz else 0
-    of = np.diff(counts.indptr)
-    data = counts.data / np.repeat(np.where(of > 0, sums, 1), of).astype(np.float32)
+    sizes = np.diff(counts.indptr)
+    data = counts.data / np.repeat(np.where(sizes > 0, sums, 1), sizes).astype(np.float32)
     return csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)
 
 
-def recent(history: recbench.Interactions, length: int, decay: float) -> csr_matrix:
+def recency_weights(history: recbench.Interactions, length: int, decay: float) -> csr_matrix:
     """(rows, n_items) float32: decay ** age at each of a row's latest `length` items, 0 the last.
 
     An item that stands there several times has the sum.

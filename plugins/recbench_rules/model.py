@@ -36,21 +36,21 @@ class Rules:
 
     def fit(self, train: recbench.Interactions) -> Self:
         """Count; sparse matrices, no training."""
-        from .counts import follows, shares
+        from .counts import count_followers, normalise_rows
 
-        return self.of(shares(follows(train, self.window)))
+        return self.use(normalise_rows(count_followers(train, self.window)))
 
-    def of(self, rules: Any) -> Self:
+    def use(self, rules: Any) -> Self:
         """Take (n_items, n_items) rules that are counted already, as scipy's csr_matrix."""
         self.rules_, self.n_parameters = rules, int(rules.nnz)
         return self
 
     def score(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
         """(rows, n_items) float32, 0 where no rule leads."""
-        from .counts import recent
+        from .counts import recency_weights
 
-        self._check(history)
-        scores = recent(history, self.length, self.decay) @ self.rules_
+        self._require_fitted(history)
+        scores = recency_weights(history, self.length, self.decay) @ self.rules_
         array: npt.NDArray[np.float32] = scores.toarray()
         return array
 
@@ -58,7 +58,7 @@ class Rules:
         self, history: recbench.Interactions, items: npt.NDArray[Any]
     ) -> npt.NDArray[np.float32]:
         """Exact: a score is a sum over the history, and each event is shown with its part of it."""
-        self._check(history)
+        self._require_fitted(history)
         parts = np.zeros((len(items), history.n_interactions), dtype=np.float32)
         latest = history.items[-self.length :]
         weight = self.decay ** np.arange(len(latest))[::-1]
@@ -70,7 +70,7 @@ class Rules:
         """Write the rules, without pickle."""
         from safetensors.numpy import save_file
 
-        self._check(None)
+        self._require_fitted(None)
         rules = self.rules_
         save_file(
             {name: getattr(rules, name) for name in ("data", "indices", "indptr")}
@@ -86,16 +86,16 @@ class Rules:
 
         try:
             saved = load_file(folder / FILE)
-            parts = saved["data"], saved["indices"], saved["indptr"]
-            rules = csr_matrix(parts, shape=tuple(saved["shape"].tolist()))
+            arrays = saved["data"], saved["indices"], saved["indptr"]
+            rules = csr_matrix(arrays, shape=tuple(saved["shape"].tolist()))
             rules.check_format()
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise recbench.RecbenchError(
                 f"{folder} holds no whole saved rules: {error}; fit them again"
             ) from error
-        return self.of(rules)
+        return self.use(rules)
 
-    def _check(self, history: recbench.Interactions | None) -> None:
+    def _require_fitted(self, history: recbench.Interactions | None) -> None:
         if not hasattr(self, "rules_"):
             raise recbench.RecbenchError("these rules have counted nothing; call fit or load")
         if history is not None and history.n_items != self.rules_.shape[0]:

@@ -1,12 +1,12 @@
-"""The ways to hold events out: each user's last one or last basket, a cut in time, windows."""
+"""The ways to hold interactions out: last one, last basket, a cut in time, windows."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import recbench
 
-from .basket import LeaveLastBasket
-from .last import LeaveLastOut
+from .leave_last_basket import LeaveLastBasket
+from .leave_last_out import LeaveLastOut
 from .temporal import Temporal
 from .windows import Windows
 

@@ -8,7 +8,7 @@ import numpy as np
 
 import recbench
 
-from .held import distinct, note
+from .common import distinct_items, note_on_users
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -55,8 +55,8 @@ class Temporal:
         if cut is None:
             place = min(round(self.share * len(times)), len(times) - 1)
             cut = int(np.partition(times, place)[place])
-        n_before = np.concatenate([[0], np.cumsum(times < cut, dtype=np.int64)])
-        total = int(n_before[-1])
+        n_earlier_until = np.concatenate([[0], np.cumsum(times < cut, dtype=np.int64)])
+        total = int(n_earlier_until[-1])
         if not 0 < total < len(times):
             side = "at or after" if total else "before"
             raise recbench.RecbenchError(
@@ -64,26 +64,31 @@ class Temporal:
                 f"{_date(int(times.min()))} to {_date(int(times.max()))}: "
                 "put the cut between them with at=, or use leave-last-out"
             )
-        before = np.diff(n_before[interactions.offsets])
-        after = interactions.lengths - before
-        late, early = (before == 0) & (after > 0), (before > 0) & (after == 0)
+        n_earlier = np.diff(n_earlier_until[interactions.offsets])
+        n_later = interactions.lengths - n_earlier
+        only_later, only_earlier = (
+            (n_earlier == 0) & (n_later > 0),
+            (n_earlier > 0) & (n_later == 0),
+        )
         rest = len(times) - total
+        untrained, unjudged = "neither trained on nor judged", "trained on and not judged"
         notes = (
             f"the cut is {_date(cut)}: {total:,} events before it, {rest:,} at or after it",
-            *note(late, "without an event before the cut", "neither trained on nor judged"),
-            *note(early, "without an event at or after the cut", "trained on and not judged"),
+            *note_on_users(only_later, "without an event before the cut", untrained),
+            *note_on_users(only_earlier, "without an event at or after the cut", unjudged),
         )
-        rows = np.flatnonzero(before)
-        starts, after = interactions.offsets[rows] + before[rows], after[rows]
-        train = interactions.cut(rows, interactions.offsets[rows], before[rows])
+        rows = np.flatnonzero(n_earlier)
+        begins, n_earlier, n_later = interactions.offsets[rows], n_earlier[rows], n_later[rows]
+        train = interactions.cut(rows, begins, n_earlier)
+        first_later = begins + n_earlier
         if self.targets == "all":
-            held = distinct(interactions.cut(rows, starts, after))
-            return recbench.Split(train, train, held.items, held.times, held.offsets, notes)
-        judged = after > 0
-        items, when = np.full((2, len(rows)), -1, dtype=np.int64)
-        items[judged] = interactions.items[starts[judged]]
-        when[judged] = times[starts[judged]]
-        return recbench.Split(train, train, items, when, notes=notes)
+            later = distinct_items(interactions.cut(rows, first_later, n_later))
+            return recbench.Split(train, train, later.items, later.times, later.offsets, notes)
+        judged = n_later > 0
+        targets, target_times = np.full((2, len(rows)), -1, dtype=np.int64)
+        targets[judged] = interactions.items[first_later[judged]]
+        target_times[judged] = times[first_later[judged]]
+        return recbench.Split(train, train, targets, target_times, notes=notes)
 
 
 def _seconds(text: str) -> int:

@@ -4,7 +4,7 @@ import numpy as np
 
 import recbench
 
-from .held import note
+from .common import note_on_users
 
 
 class Windows:
@@ -31,35 +31,37 @@ class Windows:
 
     def split(self, interactions: recbench.Interactions) -> recbench.Split:
         windows = self._windows(interactions)
-        drawn = np.random.default_rng(self.seed).permutation(len(windows))
+        shuffled = np.random.default_rng(self.seed).permutation(len(windows))
         n_test = round(self.test * len(windows))
         if not 0 < n_test < len(windows):
             raise recbench.RecbenchError(
                 f"splitter windows found {len(windows)} windows of {self.length} events, too few "
                 f"to hold {self.test:.0%} out; use a shorter length or leave-last-out"
             )
-        train, test = np.sort(drawn[n_test:]), windows.take(np.sort(drawn[:n_test]))
+        train = windows.take(np.sort(shuffled[n_test:]))
+        test = windows.take(np.sort(shuffled[:n_test]))
         last = test.offsets[1:] - 1
-        known = np.ones(test.n_interactions, dtype=bool)
-        known[last] = False
-        short = (interactions.lengths > 0) & (interactions.lengths < self.length)
-        whole = (interactions.lengths >= self.length) & ~np.isin(interactions.users, test.users)
+        in_history = np.ones(test.n_interactions, dtype=bool)
+        in_history[last] = False
+        too_short = (interactions.lengths > 0) & (interactions.lengths < self.length)
+        judged = np.isin(interactions.users, test.users)
+        only_trained_on = (interactions.lengths >= self.length) & ~judged
         return recbench.Split(
-            windows.take(train),
-            test.keep(known),
+            train,
+            test.keep(in_history),
             test.items[last],
             None if test.times is None else test.times[last],
             notes=(
-                *note(short, f"with fewer than {self.length} events", "left out"),
-                *note(whole, "whose windows are all trained on", "not judged"),
+                *note_on_users(too_short, f"with fewer than {self.length} events", "left out"),
+                *note_on_users(only_trained_on, "whose windows are all trained on", "not judged"),
             ),
         )
 
     def _windows(self, interactions: recbench.Interactions) -> recbench.Interactions:
         """Every window as a row of its own, user by user, in order of time."""
-        room = interactions.lengths - self.length
-        counts = np.where(room >= 0, -(-room // self.step) + 1, 0)
+        last_start = interactions.lengths - self.length  # below 0 where no window fits
+        counts = np.where(last_start >= 0, -(-last_start // self.step) + 1, 0)
         row = np.repeat(np.arange(len(interactions)), counts)
         nth = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-        starts = interactions.offsets[row] + np.minimum(nth * self.step, room[row])
+        starts = interactions.offsets[row] + np.minimum(nth * self.step, last_start[row])
         return interactions.cut(row, starts, np.full(len(row), self.length))

@@ -14,7 +14,7 @@ _SHORTEST = 3
 
 
 def synthetic(
-    users: int = 1000, items: int = 500, events: int = 50_000, seed: int = 0
+    users: int = 1000, items: int = 500, interactions: int = 50_000, seed: int = 0
 ) -> recbench.Dataset:
     """Made-up sequences that can be learnt: needs no file, no network.
 
@@ -34,12 +34,12 @@ def synthetic(
 
     Only plain arithmetic is used on the random numbers, so the data are the same everywhere.
 
-    users, items, events: how many; every user and item is in the catalogue, met or not.
+    users, items, interactions: how many; every user and item is in the catalogue, met or not.
     seed: another seed gives another world, not another sample of the same.
     """
-    _check(users, items, events, seed)
+    _check(users, items, interactions, seed)
     random = np.random.default_rng(seed)
-    lengths = _lengths(users, items, events, random)
+    lengths = _lengths(users, items, interactions, random)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     consumed = walk(items, lengths, random)
     quality = 1.5 + 3 * random.random(items)
@@ -52,7 +52,7 @@ def synthetic(
             n_users=users,
             n_items=items,
             times=_times(lengths, offsets, random),
-            ratings=np.floor(quality[consumed] + 2 * random.random(events) - 0.5),
+            ratings=np.floor(quality[consumed] + 2 * random.random(interactions) - 0.5),
         ),
         user_ids=np.arange(1, users + 1, dtype=np.int64),
         item_ids=np.arange(1, items + 1, dtype=np.int64),
@@ -62,44 +62,45 @@ def synthetic(
     )
 
 
-# What `recbench datasets` shows of it.
+# What `recbench datasets` shows of it, and what an option was called.
 synthetic.__dict__.update(
-    size="1,000 users, 500 items, 50,000 events, or as many as you say",
+    size="1,000 users, 500 items, 50,000 interactions, or as many as you say",
     licence="made-up numbers, free to use",
     is_here=lambda data_dir=None: True,  # noqa: ARG005
+    renamed_options={"events": "interactions"},
 )
 
 
-def _check(users: int, items: int, events: int, seed: int) -> None:
+def _check(users: int, items: int, interactions: int, seed: int) -> None:
     for name, value, least in (("users", users, 1), ("items", items, 1), ("seed", seed, 0)):
         if value < least:
             raise recbench.UsageError(f"synthetic: {name}={value} must be at least {least}")
-    if not users <= events <= users * items:
+    if not users <= interactions <= users * items:
         raise recbench.UsageError(
-            f"synthetic: events={events} must be from {users}, one a user, to {users * items}, "
-            "every item once for every user; change events, users or items"
+            f"synthetic: interactions={interactions} must be from {users}, one a user, to "
+            f"{users * items}, every item once for every user; change interactions, users or items"
         )
 
 
-def _lengths(users: int, items: int, events: int, random: np.random.Generator) -> Array:
-    """(users,) int64 that sum to `events`, none above `items`."""
-    shortest = min(_SHORTEST, events // users, items)
+def _lengths(users: int, items: int, interactions: int, random: np.random.Generator) -> Array:
+    """(users,) int64 that sum to `interactions`, none above `items`."""
+    shortest = min(_SHORTEST, interactions // users, items)
     weights = 1 / (0.1 + random.random(users))
     lengths = np.full(users, shortest, dtype=np.int64)
-    while (left := events - int(lengths.sum())) > 0:
-        open_ = np.flatnonzero(lengths < items)
-        total = np.cumsum(weights[open_])
+    while (left := interactions - int(lengths.sum())) > 0:
+        below_most = np.flatnonzero(lengths < items)
+        total = np.cumsum(weights[below_most])
         # Differences of a rounded running sum: whole shares that sum to exactly what is left.
         shares = np.diff(np.floor(total * (left / total[-1])).astype(np.int64), prepend=0)
         shares[-1] += left - shares.sum()
-        lengths[open_] = np.minimum(lengths[open_] + shares, items)
+        lengths[below_most] = np.minimum(lengths[below_most] + shares, items)
     return lengths
 
 
 def _times(lengths: Array, offsets: Array, random: np.random.Generator) -> Array:
-    """(events,) int64 seconds that rise within every user; most gaps are minutes, some are days."""
+    """(interactions,) int64 seconds, rising within every user: most gaps are minutes, some days."""
     gaps = np.floor(60 / (random.random(offsets[-1]) + 1 / 2880)).astype(np.int64)
     begins = _START + np.floor(random.random(len(lengths)) * _YEAR).astype(np.int64)
-    passed = np.cumsum(gaps)
-    times: Array = passed + np.repeat(begins - passed[offsets[:-1]], lengths)
+    elapsed = np.cumsum(gaps)
+    times: Array = elapsed + np.repeat(begins - elapsed[offsets[:-1]], lengths)
     return times

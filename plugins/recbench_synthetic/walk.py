@@ -12,11 +12,11 @@ Array = npt.NDArray[Any]
 _FOLLOW = 0.8
 _SHARES = np.array([0.5, 0.3, 0.2])  # of an item's first, second and third successor
 _POPULAR_TRIES, _ANY_TRIES = 6, 6
-_SLOTS_PER_EVENT = 16
+_SLOTS_PER_INTERACTION = 16
 
 
 def walk(items: int, lengths: Array, random: np.random.Generator) -> Array:
-    """(events,) int32: for every user as many items as its length says, one user after another."""
+    """(interactions,) int32: as many items as each user's length says, user after user."""
     popularity = Popularity(items, random)
     successors = popularity.draw(random, (items, len(_SHARES)))
     offsets = np.concatenate([[0], np.cumsum(lengths)])
@@ -24,28 +24,28 @@ def walk(items: int, lengths: Array, random: np.random.Generator) -> Array:
     consumed = np.empty(offsets[-1], dtype=np.int32)
     # Longest first, so that the users who still walk are always the first ones.
     walkers = np.argsort(-lengths, kind="stable")
-    walking = np.searchsorted(-lengths[walkers], -np.arange(lengths.max()), side="left")
-    for step, count in enumerate(walking):
+    n_walking = np.searchsorted(-lengths[walkers], -np.arange(lengths.max()), side="left")
+    for step, count in enumerate(n_walking):
         active = walkers[:count]
         chosen = popularity.draw(random, (count,))
         if step > 0:
             last = consumed[offsets[active] + step - 1]
             follow = np.flatnonzero(random.random(count) < _FOLLOW)
-            which = np.searchsorted(np.cumsum(_SHARES[:-1]), random.random(len(follow)), "right")
-            chosen[follow] = successors[last[follow], which]
-            again = follow[seen.has(active[follow], chosen[follow])]
-            for other in range(len(_SHARES)):
-                chosen[again] = successors[last[again], other]
-                again = again[seen.has(active[again], chosen[again])]
-        again = np.flatnonzero(seen.has(active, chosen))
+            drawn = np.searchsorted(np.cumsum(_SHARES[:-1]), random.random(len(follow)), "right")
+            chosen[follow] = successors[last[follow], drawn]
+            repeating = follow[seen.has(active[follow], chosen[follow])]
+            for place in range(len(_SHARES)):
+                chosen[repeating] = successors[last[repeating], place]
+                repeating = repeating[seen.has(active[repeating], chosen[repeating])]
+        repeating = np.flatnonzero(seen.has(active, chosen))
         for attempt in range(_POPULAR_TRIES + _ANY_TRIES):
-            if not len(again):
+            if not len(repeating):
                 break
             if attempt < _POPULAR_TRIES:
-                chosen[again] = popularity.draw(random, (len(again),))
+                chosen[repeating] = popularity.draw(random, (len(repeating),))
             else:
-                chosen[again] = (random.random(len(again)) * items).astype(np.int32)
-            again = again[seen.has(active[again], chosen[again])]
+                chosen[repeating] = (random.random(len(repeating)) * items).astype(np.int32)
+            repeating = repeating[seen.has(active[repeating], chosen[repeating])]
         seen.add(active, chosen)
         consumed[offsets[active] + step] = chosen
     return consumed
@@ -71,16 +71,16 @@ class Seen:
     A wrong yes only makes the walk choose another item.
     """
 
-    def __init__(self, users: int, items: int, events: int) -> None:
-        slots = _SLOTS_PER_EVENT * events
+    def __init__(self, users: int, items: int, interactions: int) -> None:
+        slots = _SLOTS_PER_INTERACTION * interactions
         self.items, self.exact = items, users * items <= slots
         self.bits = max(1, slots.bit_length())
         self.table = np.zeros(users * items if self.exact else 2**self.bits, dtype=np.bool_)
 
     def has(self, users: Array, items: Array) -> Array:
         """Bool, pair by pair."""
-        found: Array = self.table[self._slots(users, items)]
-        return found
+        had: Array = self.table[self._slots(users, items)]
+        return had
 
     def add(self, users: Array, items: Array) -> None:
         self.table[self._slots(users, items)] = True

@@ -1,126 +1,111 @@
-"""What stands in the cells of a table to read."""
+"""The columns of a table to read, head -> cells, as `recbench.draw_table` takes them."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import recbench
 
-from .layout import Column, Table
+Columns = dict[str, list[str]]
 
-LEVEL = "*"
-"""Marks the best number of a column, and those that cannot be told from it."""
-
-NOT_ABOVE = "!"
-"""Marks a model that is not above popularity."""
-
-SHOWN = {"ndcg": "NDCG", "mrr": "MRR", "map": "MAP"}
+TITLES = {"ndcg": "NDCG", "mrr": "MRR", "map": "MAP"}
 
 
-def shown(section: recbench.Section) -> list[str]:
-    """The metrics to show that some result of the section has."""
-    found = {key.rpartition("@")[0] for one in section.results for key in one.values}
-    return [metric for metric in section.metrics if metric in found]
-
-
-def names(section: recbench.Section) -> Column:
-    """The models."""
-    below = section.not_above_floor
-    return Column.of(
-        "model",
-        [f"{row.model} {NOT_ABOVE}" if row.model in below else row.model for row in section.rows],
-    )
-
-
-def seeds(section: recbench.Section) -> Table:
-    """How many seeds each model ran with; no column where none ran with several."""
-    if all(len(row.results) < 2 for row in section.rows):
-        return []
-    return [Column.of("seeds", [str(len(row.seeds) or "-") for row in section.rows])]
-
-
-def numbers(section: recbench.Section, metric: str) -> Table:
-    """A column a k: mean, spread over seeds, mark, and the interval in a second line."""
-    columns = []
-    for k in section.ks:
-        level = section.level_with_best(metric, k)
-        marks = [LEVEL if row.model in level else "" for row in section.rows]
-        columns.append(
-            Column(f"{SHOWN.get(metric, metric)}@{k}", _numbers(section, metric, k), marks)
-        )
+def names(section: recbench.Section) -> Columns:
+    """The models, and how many seeds each ran with where some ran with several."""
+    columns = {"model": section.names}
+    if any(len(row.results) > 1 for row in section.rows):
+        columns["seeds"] = [f"{len(row.seeds) or '-':>5}" for row in section.rows]
     return columns
 
 
-def costs(section: recbench.Section) -> Table:
+def numbers(section: recbench.Section, metric: str) -> Columns:
+    """A column a k: mean, spread over seeds, and the interval in a second line."""
+    return {_head(metric, k): _numbers(section, metric, k) for k in section.ks}
+
+
+def marks(section: recbench.Section) -> Columns:
+    """What stands behind the numbers of each column."""
+    return {
+        _head(metric, k): section.marks(metric, k)
+        for metric in section.shown_metrics
+        for k in section.ks
+    }
+
+
+def costs(section: recbench.Section) -> Columns:
     """What each model took."""
-    rows, judged = section.rows, section.setting.n_cases
-    seconds = [row.cost("score_seconds") / judged * 1000 for row in rows]
-    return [
-        Column.of("fit s", [_short(row.cost("fit_seconds")) for row in rows]),
-        Column.of("ms/user", map(_short, seconds)),
-        Column.of("peak MB", [_short(row.cost("peak_memory") / 2**20) for row in rows]),
-        Column.of("params", [_count(row.cost("parameters")) for row in rows]),
-    ]
+    rows, n_cases = section.rows, section.setting.n_cases
+    return {
+        "fit s": [_short(row.cost("fit_seconds")) for row in rows],
+        "ms/user": [_short(row.cost("score_seconds") / n_cases * 1000) for row in rows],
+        "peak MB": [_short(row.cost("peak_memory") / 2**20) for row in rows],
+        "params": [_count(row.cost("parameters")) for row in rows],
+    }
 
 
-def segments(section: recbench.Section) -> dict[str, Table]:
-    """For each metric models by segments, at the largest k; none if not asked for.
+Segments = Mapping[str, Mapping[str, tuple[int, Mapping[str, float]]]]
+"""Metric -> segment -> (its cases, model -> mean)."""
 
-    A metric that cannot be told by segment has no columns.
-    """
-    if not section.segments:
-        return {}
-    k = section.ks[-1]
-    found = section.by_segment(k)
-    tables = {}
-    for metric in shown(section):
-        rows = [row for row in section.rows if row.ok]
-        name = Column.of(f"{SHOWN.get(metric, metric)}@{k}", [row.model for row in rows])
-        table = [name]
-        for segment, (n, of) in found.get(metric, {}).items():
-            what, _, which = segment.partition(" ")
-            values = [of.get(row.model, math.nan) for row in rows]
+
+def by_segment(section: recbench.Section) -> Segments | None:
+    """The means by segment at the largest k, None where they are not asked for."""
+    return section.by_segment(section.ks[-1]) if section.segments else None
+
+
+def segments(section: recbench.Section, means: Segments | None) -> list[list[Columns]]:
+    """For each metric that can be told by segment its names, and the columns of each kind."""
+    k, rows = section.ks[-1], [row for row in section.rows if row.ok]
+    tables = []
+    for metric in section.shown_metrics:
+        kinds: dict[str, Columns] = {}
+        for segment, (n_cases, by_model) in (means or {}).get(metric, {}).items():
+            kind, _, which = segment.partition(" ")
+            values = [by_model.get(row.model, math.nan) for row in rows]
             digits = _digits(values)
-            cells = [_value(one, digits) for one in values]
-            table.append(Column.of(f"{what}\n{which}\n({n:,})", cells))
-        tables[metric] = table
+            head = f"{kind}\n{which}\n({n_cases:,})"
+            kinds.setdefault(kind, {})[head] = [_value(value, digits) for value in values]
+        if kinds:
+            tables.append([{_head(metric, k): [row.model for row in rows]}, *kinds.values()])
     return tables
 
 
+def _head(metric: str, k: int) -> str:
+    return f"{TITLES.get(metric, metric)}@{k}"
+
+
 def _numbers(section: recbench.Section, metric: str, k: int) -> list[str]:
-    """A cell a model, with means, spreads and intervals below each other."""
+    """A cell a model; means, spreads and intervals stand below each other."""
     values = [row.value(metric, k) for row in section.rows]
-    spreads = [row.spread(metric, k) for row in section.rows]
-    digits = _digits(one.mean for one in values)
-    means = _padded([_value(one.mean, digits) for one in values], left=False)
-    spread = _padded([f" ±{_value(one, digits)}" if not math.isnan(one) else "" for one in spreads])
-    bounds = _padded([_interval(one, digits - 1) for one in values], left=False)
+    digits = _digits(value.mean for value in values)
+    means = _padded([_value(value.mean, digits) for value in values], "{:>{}}")
+    spreads = _padded([_spread(row.spread(metric, k), digits) for row in section.rows], "{:<{}}")
+    intervals = _padded([_interval(value, digits - 1) for value in values], "\n{:>{}}")
     cells = []
-    for row, *parts, value in zip(section.rows, means, spread, bounds, values, strict=True):
+    for row, value, *parts in zip(section.rows, values, means, spreads, intervals, strict=True):
         cell = "-" if math.isnan(value.mean) else "".join(parts)
         cells.append(cell if row.ok else "failed")
     return cells
 
 
+def _padded(texts: list[str], form: str) -> list[str]:
+    """The texts in this form with one width; nothing where all are empty."""
+    width = max(map(len, texts))
+    return [form.format(text, width) if width else "" for text in texts]
+
+
+def _spread(value: float, digits: int) -> str:
+    return "" if math.isnan(value) else f" ±{_value(value, digits)}"
+
+
 def _interval(value: recbench.Value, digits: int) -> str:
     if math.isnan(value.low):
         return ""
-    return f"\n[{_value(value.low, digits)}, {_value(value.high, digits)}]"
-
-
-def _padded(texts: list[str], *, left: bool = True) -> list[str]:
-    """Texts of one length; a line's end stays in front."""
-    width = max(map(len, texts))
-    if left:
-        return [one.ljust(width) for one in texts]
-    ends = ["\n" if one.startswith("\n") else "" for one in texts]
-    return [
-        end + one[len(end) :].rjust(width - len(end)) for end, one in zip(ends, texts, strict=True)
-    ]
+    return f"[{_value(value.low, digits)}, {_value(value.high, digits)}]"
 
 
 def _digits(values: Iterable[float]) -> int:
     """Digits behind the point: four for shares, less for larger numbers."""
-    largest = max((abs(one) for one in values if not math.isnan(one)), default=0.0)
+    largest = max((abs(value) for value in values if not math.isnan(value)), default=0.0)
     return 4 if largest < 10 else 3 if largest < 100 else 2 if largest < 1000 else 1
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 import recbench
 
 
-def choose(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
     """The device of that name; "auto" is cuda, else mps if it works, else cpu.
 
     Raises UsageError for one that this machine does not have.
@@ -19,11 +19,11 @@ def choose(name: str) -> torch.device:
             return torch.device("cuda")
         return torch.device("mps" if _mps_works() else "cpu")
     device = torch.device(name)
-    there = {
+    available = {
         "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
         "mps": torch.backends.mps.is_available(),
     }
-    if not there.get(device.type, True):
+    if not available.get(device.type, True):
         raise recbench.UsageError(f"transformer: this machine has no device {name}; use device=cpu")
     return device
 
@@ -34,21 +34,21 @@ def _mps_works() -> bool:
         return False
     try:
         x = torch.zeros(1, 1, 4, 8, device="mps", requires_grad=True)
-        said = functional.scaled_dot_product_attention(x, x, x, is_causal=True).flatten(0, 2)
-        real = torch.ones(4, dtype=torch.bool, device="mps")
+        hidden = functional.scaled_dot_product_attention(x, x, x, is_causal=True).flatten(0, 2)
+        mask = torch.ones(4, dtype=torch.bool, device="mps")
         functional.cross_entropy(
-            said[real], torch.zeros(4, dtype=torch.long, device="mps")
+            hidden[mask], torch.zeros(4, dtype=torch.long, device="mps")
         ).backward()  # type: ignore[no-untyped-call]
     except (RuntimeError, NotImplementedError):
         return False
     return True
 
 
-def product_type(device: torch.device) -> torch.dtype:
+def matmul_dtype(device: torch.device) -> torch.dtype:
     """What matrix products are fastest in there: bfloat16 where the hardware has it."""
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    ask: Callable[[], dict[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)
-    told = ask() if device.type == "cpu" else {}
-    known = told.get("avx512_bf16") or told.get("amx_bf16") or told.get("bf16")
-    return torch.bfloat16 if known else torch.float32
+    get_capabilities: Callable[[], dict[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)
+    has = get_capabilities() if device.type == "cpu" else {}
+    has_bfloat16 = has.get("avx512_bf16") or has.get("amx_bf16") or has.get("bf16")
+    return torch.bfloat16 if has_bfloat16 else torch.float32

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-SCORES = 2**21
+MAX_SCORES = 2**21
 """How many scores are held at once: few enough to stay in a processor's cache."""
 
 
@@ -34,50 +34,56 @@ def backward(
     """
     weight, bias = output
     drawn = torch.randint(len(weight), (negatives,), device=weight.device) if negatives else None
-    chunk = max(1, SCORES // (negatives or len(weight)))
-    above = torch.empty_like(hidden, dtype=torch.float32)
+    chunk_size = max(1, MAX_SCORES // (negatives or len(weight)))
+    hidden_grad = torch.empty_like(hidden, dtype=torch.float32)
     weight.grad, bias.grad = torch.zeros_like(weight), torch.zeros_like(bias)
     total = hidden.new_zeros((), dtype=torch.float32)
-    low = weight.to(dtype) if drawn is None else weight[drawn].to(dtype)
-    ones = torch.ones(1, chunk, dtype=dtype, device=weight.device)  # a sum is a product with them
-    for start in range(0, len(hidden), chunk):
-        part, wanted = hidden[start : start + chunk].to(dtype), targets[start : start + chunk]
+    table = weight.to(dtype) if drawn is None else weight[drawn].to(dtype)
+    ones = torch.ones(1, chunk_size, dtype=dtype, device=weight.device)  # a sum is a product
+    for start in range(0, len(hidden), chunk_size):
+        chunk = slice(start, start + chunk_size)
+        inputs, answers = hidden[chunk].to(dtype), targets[chunk]
         if drawn is None:
-            losses, slope = full(part, wanted, low, bias)
+            losses, score_grad = full_softmax(inputs, answers, table, bias)
         else:
-            losses, slope, right = sampled(part, wanted, (weight, bias), drawn)
+            losses, score_grad, answer_grad = sampled_softmax(
+                inputs, answers, (weight, bias), drawn
+            )
         total += losses.sum()
-        above[start : start + chunk] = slope @ low  # (chunk, width)
-        of_weight, of_bias = slope.t() @ part, (ones[:, : len(part)] @ slope)[0]
+        hidden_grad[chunk] = score_grad @ table  # (chunk, width)
+        weight_grad = score_grad.t() @ inputs
+        bias_grad = (ones[:, : len(inputs)] @ score_grad)[0]
         if drawn is None:
-            weight.grad += of_weight
-            bias.grad += of_bias
+            weight.grad += weight_grad
+            bias.grad += bias_grad
         else:
-            above[start : start + chunk] += right[:, None] * weight[wanted]
-            weight.grad.index_add_(0, drawn, of_weight.float())
-            bias.grad.index_add_(0, drawn, of_bias.float())
-            weight.grad.index_add_(0, wanted, right[:, None] * part.float())
-            bias.grad.index_add_(0, wanted, right)
+            hidden_grad[chunk] += answer_grad[:, None] * weight[answers]
+            weight.grad.index_add_(0, drawn, weight_grad.float())
+            bias.grad.index_add_(0, drawn, bias_grad.float())
+            weight.grad.index_add_(0, answers, answer_grad[:, None] * inputs.float())
+            bias.grad.index_add_(0, answers, answer_grad)
     weight.grad /= len(targets)
     bias.grad /= len(targets)
     with torch.enable_grad():
-        hidden.backward((above / len(targets)).to(hidden.dtype))  # type: ignore[no-untyped-call]
+        hidden.backward((hidden_grad / len(targets)).to(hidden.dtype))  # type: ignore[no-untyped-call]
     return float(total) / len(targets)
 
 
-def full(hidden: Tensor, targets: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+def full_softmax(
+    hidden: Tensor, targets: Tensor, weight: Tensor, bias: Tensor
+) -> tuple[Tensor, Tensor]:
     """(events,) cross-entropies over all items, and their slope by each score (events, n_items)."""
-    one = hidden.new_ones(len(hidden), 1)
+    ones = hidden.new_ones(len(hidden), 1)
     table = torch.cat([weight, bias.to(weight.dtype)[:, None]], dim=1)
-    scores = torch.cat([hidden, one], dim=1) @ table.t()  # (events, n_items), faster than addmm
-    slope = torch.softmax(scores, dim=1)
-    event = torch.arange(len(targets), device=hidden.device)
-    losses = -slope[event, targets].float().clamp(min=1e-38).log()
-    slope[event, targets] -= 1
-    return losses, slope
+    scores = torch.cat([hidden, ones], dim=1) @ table.t()  # (events, n_items), faster than addmm
+    score_grad = torch.softmax(scores, dim=1)
+    row = torch.arange(len(targets), device=hidden.device)
+    losses = -score_grad[row, targets].float().clamp(min=1e-38).log()
+    score_grad[row, targets] -= 1
+    return losses, score_grad
 
 
-def sampled(
+def sampled_softmax(
     hidden: Tensor, targets: Tensor, output: tuple[Tensor, Tensor], drawn: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The same with the items `drawn` (negatives,) standing for all items.
@@ -93,11 +99,11 @@ def sampled(
     average over the draws, that over all items.
     """
     weight, bias = output
-    right = (hidden.float() * weight[targets]).sum(dim=1) + bias[targets]  # (events,)
-    others = functional.linear(hidden, weight[drawn].to(hidden.dtype)).float() + bias[drawn]
-    others = others + math.log(len(weight) / len(drawn))  # (events, negatives)
-    others = others.masked_fill(targets[:, None] == drawn, -math.inf)
-    scores = torch.cat([right[:, None], others], dim=1)  # (events, 1 + negatives)
-    slope = torch.softmax(scores, dim=1)
-    losses = torch.logsumexp(scores, dim=1) - right
-    return losses, slope[:, 1:].to(hidden.dtype), slope[:, 0] - 1
+    target_scores = (hidden.float() * weight[targets]).sum(dim=1) + bias[targets]  # (events,)
+    drawn_scores = functional.linear(hidden, weight[drawn].to(hidden.dtype)).float() + bias[drawn]
+    drawn_scores = drawn_scores + math.log(len(weight) / len(drawn))  # (events, negatives)
+    drawn_scores = drawn_scores.masked_fill(targets[:, None] == drawn, -math.inf)
+    scores = torch.cat([target_scores[:, None], drawn_scores], dim=1)  # (events, 1 + negatives)
+    score_grad = torch.softmax(scores, dim=1)
+    losses = torch.logsumexp(scores, dim=1) - target_scores
+    return losses, score_grad[:, 1:].to(hidden.dtype), score_grad[:, 0] - 1

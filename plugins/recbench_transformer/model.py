@@ -15,17 +15,17 @@ import numpy.typing as npt
 import recbench
 from recbench_rules import Rules
 
-from .presets import PRESETS, Settings, check, refuse, sized
+from .presets import PRESETS, Settings, check, require, size_to_data
 
 if TYPE_CHECKING:
-    from .network import Causal, Notebook
+    from .network import Network
     from .training import Epoch
 
-WEIGHTS, SIZES = "transformer.safetensors", "transformer.json"
-SHAPE = ("network", "dim", "layers", "heads", "feedforward", "length", "rotary", "rules")
+WEIGHTS_FILE, SIZES_FILE = "transformer.safetensors", "transformer.json"
+ARCHITECTURE = ("network", "dim", "layers", "heads", "feedforward", "length", "rotary", "rules")
 """The settings that what is saved depends on."""
 
-RULES_LENGTH, RULES_DECAY, FLOOR = 30, 0.7, 1e-4
+RULES_LENGTH, RULES_DECAY, RULES_FLOOR = 30, 0.7, 1e-4
 """How the rules beside the network look at a history, and what is added before the logarithm."""
 
 
@@ -33,10 +33,10 @@ class Transformer:
     """A causal Transformer over each user's sequence (SASRec's design, full softmax), with rules.
 
     Two things make it learn in minutes. Its item embeddings begin as co-occurrences have them
-    (`warm.py`). And its scores are log-probabilities, to which `rules` times the logarithm of what
-    sequential rules score is added (plugin `rules`, here with the latest 30 items and a decay of
-    0.7, plus 0.0001): the rules know each pair of items, the network the rest, and a product of the
-    two knows more. `warm=false,rules=0` is the plain network.
+    (`warm_start.py`). And its scores are log-probabilities, to which `rules` times the logarithm of
+    what sequential rules score is added (plugin `rules`, here with the latest 30 items and a decay
+    of 0.7, plus 0.0001): the rules know each pair of items, the network the rest, and a product of
+    the two knows more. `warm=false,rules=0` is the plain network.
 
     preset: which values the options below have where they are not given; both in `presets.py`.
         "notebook" is the model of the notebook that recbench grew from, for `--split windows`.
@@ -83,7 +83,9 @@ class Transformer:
         self.epochs, self.patience, self.finish = epochs, patience, finish
         self.batch, self.lr, self.negatives, self.bfloat16 = batch, lr, negatives, bfloat16
         self.seed, self.device = seed, device
-        refuse("preset", preset, f"is unknown; use one of: {', '.join(PRESETS)}", preset in PRESETS)
+        require(
+            "preset", preset, f"is unknown; use one of: {', '.join(PRESETS)}", preset in PRESETS
+        )
         check(self.settings)
         for name, value, rule, holds in (
             ("negatives", negatives, "must be 0 or more", (negatives or 0) >= 0),
@@ -95,13 +97,13 @@ class Transformer:
                 re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", device) is not None,
             ),
         ):
-            refuse(name, value, rule, holds)
+            require(name, value, rule, holds)
 
     @property
     def settings(self) -> Settings:
         """The preset, with the given options in place of its values."""
         preset = PRESETS[self.preset]
-        names = [one.name for one in dataclasses.fields(Settings)]
+        names = [field.name for field in dataclasses.fields(Settings)]
         given = {name: getattr(self, name, None) for name in names}
         return dataclasses.replace(
             preset, **{name: value for name, value in given.items() if value is not None}
@@ -112,25 +114,25 @@ class Transformer:
 
         checkpoint: a folder in which the state is kept after each epoch, to go on from.
         """
-        for _ in self.learn(train, checkpoint):
+        for _ in self.fit_epochs(train, checkpoint):
             pass
         return self
 
-    def learn(
+    def fit_epochs(
         self, train: recbench.Interactions, checkpoint: Path | None = None
     ) -> Iterator[Epoch]:
         """The same, epoch by epoch; after each the model can score as it is then."""
-        from . import device, training, warm
+        from . import device, training, warm_start
 
         self.n_items_, self.n_users_, self.rules_ = train.n_items, train.n_users, None
         if self.settings.rules:
-            self.rules_ = self._rules(warm.window_of(train)).fit(train)
-        for epoch in training.epochs(
+            self.rules_ = self._new_rules(warm_start.window_for(train)).fit(train)
+        for epoch in training.train_epochs(
             train,
-            sized(self.settings, train.n_interactions),
+            size_to_data(self.settings, train.n_interactions),
             negatives=self.negatives,
             seed=self.seed,
-            device=device.choose(self.device),
+            device=device.choose_device(self.device),
             checkpoint=checkpoint,
         ):
             self.network_ = epoch.network
@@ -139,24 +141,24 @@ class Transformer:
     @property
     def n_parameters(self) -> int:
         """Numbers learned: the network's weights, and the rules that were counted."""
-        weights = sum(one.numel() for one in self._network().parameters())
+        weights = sum(weight.numel() for weight in self._fitted_network().parameters())
         return weights + (0 if self.rules_ is None else self.rules_.n_parameters)
 
     def score(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
         """(rows, n_items) float32 logits; for a row without events, the items' biases."""
         import torch
 
-        from .encoding import latest
+        from .encoding import encode_histories
 
-        network = self._network(history)
+        network = self._fitted_network(history)
         with torch.no_grad():
-            hidden = latest(network, history, self.settings.length)
+            hidden = encode_histories(network, history, self.settings.length)
             scores = torch.nn.functional.linear(hidden, *network.output())
         array: npt.NDArray[np.float32] = scores.float().cpu().numpy()
         if self.rules_ is not None:
-            ruled = self.rules_.score(history)
-            ruled += FLOOR
-            array += self.settings.rules * np.log(ruled, out=ruled)
+            rule_scores = self.rules_.score(history)
+            rule_scores += RULES_FLOOR
+            array += self.settings.rules * np.log(rule_scores, out=rule_scores)
         return array
 
     def explain(
@@ -168,25 +170,28 @@ class Transformer:
         by that number is the event's weight: the gradient times the embedding (Simonyan et al.
         2014, arXiv 1312.6034). Events before the latest `length` weigh 0 in the network.
         """
-        from .encoding import slopes
+        from .encoding import score_gradients
 
-        weights = slopes(self._network(history), history, items, self.settings.length)
+        network = self._fitted_network(history)
+        weights = score_gradients(network, history, items, self.settings.length)
         if self.rules_ is not None:
             parts = self.rules_.explain(history, items)
-            weights += self.settings.rules * parts / (parts.sum(axis=1, keepdims=True) + FLOOR)
+            weights += (
+                self.settings.rules * parts / (parts.sum(axis=1, keepdims=True) + RULES_FLOOR)
+            )
         return weights
 
     def save(self, folder: Path) -> None:
         """Write the weights, without pickle, and the sizes that they need."""
         from safetensors.torch import save_file
 
-        network = self._network()
+        network = self._fitted_network()
         weights = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
-        save_file(weights, folder / WEIGHTS)
+        save_file(weights, folder / WEIGHTS_FILE)
         sizes: dict[str, Any] = {"n_items": self.n_items_, "n_users": self.n_users_}
-        sizes["remember"] = getattr(network, "users", None) is not None
+        sizes["embed_users"] = getattr(network, "users", None) is not None
         sizes["settings"] = dataclasses.asdict(self.settings)
-        (folder / SIZES).write_text(json.dumps(sizes, indent=1) + "\n")
+        (folder / SIZES_FILE).write_text(json.dumps(sizes, indent=1) + "\n")
         if self.rules_ is not None:
             self.rules_.save(folder)
 
@@ -198,30 +203,32 @@ class Transformer:
         from . import device, network
 
         try:
-            sizes = json.loads((folder / SIZES).read_text())
-            s, saved = self.settings, sizes["settings"]
-            wrong = [name for name in SHAPE if saved[name] != getattr(s, name)]
+            sizes = json.loads((folder / SIZES_FILE).read_text())
+            settings, saved = self.settings, sizes["settings"]
+            wrong = [name for name in ARCHITECTURE if saved[name] != getattr(settings, name)]
             if wrong:
                 raise recbench.RecbenchError(
-                    f"{folder / SIZES} was saved with {wrong[0]}={saved[wrong[0]]}, not "
-                    f"{getattr(s, wrong[0])}; load it with the options that it was fitted with"
+                    f"{folder / SIZES_FILE} was saved with {wrong[0]}={saved[wrong[0]]}, "
+                    f"not {getattr(settings, wrong[0])}; "
+                    "load it with the options that it was fitted with"
                 )
             n_items, n_users = int(sizes["n_items"]), int(sizes["n_users"])
-            made = network.build(s, n_items, n_users, remember=bool(sizes["remember"]))
-            made.load_state_dict(load_file(folder / WEIGHTS))
+            embed_users = bool(sizes["embed_users"])
+            loaded = network.build_network(settings, n_items, n_users, embed_users=embed_users)
+            loaded.load_state_dict(load_file(folder / WEIGHTS_FILE))
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise recbench.RecbenchError(
                 f"{folder} holds no whole saved transformer: {error}; fit it again"
             ) from error
-        self.rules_ = self._rules(1).load(folder) if s.rules else None
-        self.network_ = made.to(device.choose(self.device)).eval()
+        self.rules_ = self._new_rules(1).load(folder) if settings.rules else None
+        self.network_ = loaded.to(device.choose_device(self.device)).eval()
         self.n_items_, self.n_users_ = n_items, n_users
         return self
 
-    def _rules(self, window: int) -> Rules:
+    def _new_rules(self, window: int) -> Rules:
         return Rules(window, min(RULES_LENGTH, self.settings.length), RULES_DECAY)
 
-    def _network(self, history: recbench.Interactions | None = None) -> Causal | Notebook:
+    def _fitted_network(self, history: recbench.Interactions | None = None) -> Network:
         if not hasattr(self, "network_"):
             raise recbench.RecbenchError("this transformer has learned nothing; call fit or load")
         if history is not None and history.n_items != self.n_items_:

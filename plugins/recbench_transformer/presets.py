@@ -18,7 +18,7 @@ class Settings:
     dropout: share of activations that are zeroed in training, in [0, 1); None goes by the data.
     rotary: whether attention knows how far apart two positions stand.
     length: how many of the latest items a recommendation looks at.
-    warm: whether item embeddings begin as `warm.py` finds them, or at random.
+    warm: whether item embeddings begin as `warm_start.py` finds them, or at random.
     rules: what the log of the co-occurrence rules' scores weighs beside the network's; 0 is not.
     epochs: passes over the training data, at most; the learning rate's schedule spans them.
     patience: epochs without a better validation NDCG@10 after which the last part begins.
@@ -28,10 +28,11 @@ class Settings:
     bfloat16: whether products are computed in bfloat16, where the device has it in hardware.
     lr: the highest learning rate.
     optimiser: "adamw" warms up and decays to zero along a cosine; "sgd" loses 5% an epoch.
-    decay: AdamW's weight decay, on the blocks' matrices alone.
-    clip: the largest norm of a batch's gradient.
-    held: what is kept from training to validate on, some rows' "last" event or whole "rows".
-    held_out: how many rows these are, at most.
+    weight_decay: AdamW's weight decay, on the blocks' matrices alone.
+    max_grad_norm: the largest norm of a batch's gradient.
+    held_out_part: what is kept from training to validate on, some rows' "last" event or whole
+        "rows".
+    held_out_rows: how many rows these are, at most.
     """
 
     network: Literal["causal", "notebook"]
@@ -51,26 +52,29 @@ class Settings:
     bfloat16: bool
     lr: float
     optimiser: Literal["adamw", "sgd"]
-    decay: float
-    clip: float
-    held: Literal["last", "rows"]
-    held_out: int
+    weight_decay: float
+    max_grad_norm: float
+    held_out_part: Literal["last", "rows"]
+    held_out_rows: int
 
     @property
-    def dropped(self) -> float:
-        """The dropout; 0 for a network that is read to be used, where `sized` was not needed."""
+    def dropout_share(self) -> float:
+        """The dropout; 0 for a network that is read to be used, not sized to data."""
         return self.dropout or 0.0
 
 
-def sized(s: Settings, n_interactions: int) -> Settings:
+def size_to_data(settings: Settings, n_interactions: int) -> Settings:
     """The settings with what goes by the data's size: small data are told apart by heart.
 
     dropout: 0.2 up to 300,000 events, 0.1 above.
     batch: as many positions as make 64 batches an epoch, but at least 2,048 and at most 8,192.
     """
-    dropout = (0.2 if n_interactions <= 300_000 else 0.1) if s.dropout is None else s.dropout
-    batch = min(8192, max(2048, n_interactions // 64)) if s.batch is None else s.batch
-    return dataclasses.replace(s, dropout=dropout, batch=batch)
+    dropout, batch = settings.dropout, settings.batch
+    if dropout is None:
+        dropout = 0.2 if n_interactions <= 300_000 else 0.1
+    if batch is None:
+        batch = min(8192, max(2048, n_interactions // 64))
+    return dataclasses.replace(settings, dropout=dropout, batch=batch)
 
 
 DEFAULT = Settings(
@@ -91,10 +95,10 @@ DEFAULT = Settings(
     bfloat16=True,
     lr=8e-3,
     optimiser="adamw",
-    decay=0.01,
-    clip=1.0,
-    held="last",
-    held_out=1024,
+    weight_decay=0.01,
+    max_grad_norm=1.0,
+    held_out_part="last",
+    held_out_rows=1024,
 )
 """SASRec (Kang & McAuley 2018, arXiv 1808.09781) with pre-norm blocks, rotary positions and the
 full softmax that made it strong (Klenitskiy & Vasilev 2023, arXiv 2309.07602), which begins with
@@ -116,17 +120,20 @@ NOTEBOOK = Settings(
     patience=11,
     finish=0.0,
     batch=768,
-    bfloat16=False,
+    bfloat16=True,
     lr=1.0,
     optimiser="sgd",
-    decay=0.0,
-    clip=0.5,
-    held="rows",
-    held_out=4096,
+    weight_decay=0.0,
+    max_grad_norm=0.5,
+    held_out_part="rows",
+    held_out_rows=4096,
 )
 """The model of the notebook that recbench grew from, itself PyTorch's word-language-model
 tutorial. It is meant for `--split windows`, whose windows of 4 events give 3 inputs and 3 targets:
 768 positions are then the notebook's batch of 256 windows.
+
+Its products are three times the default's an event, which is what it takes long for: they may be
+in bfloat16, where the notebook's were in float32, and the results are the same but for rounding.
 
 Two slips of the notebook are not repeated:
 
@@ -139,25 +146,26 @@ Two slips of the notebook are not repeated:
 PRESETS = {"default": DEFAULT, "notebook": NOTEBOOK}
 
 
-def check(s: Settings) -> None:
+def check(settings: Settings) -> None:
     """Raise UsageError for the first value that nothing can be made of."""
     for name in ["dim", "layers", "heads", "feedforward", "length", "epochs", "patience", "batch"]:
-        value = getattr(s, name)
-        refuse(name, value, "must be 1 or more", value is None or value >= 1)
-    pairs = 2 * s.heads if s.rotary else s.heads
-    turning = " for rotary positions" if s.rotary else ""
+        value = getattr(settings, name)
+        require(name, value, "must be 1 or more", value is None or value >= 1)
+    dim, heads, rotary = settings.dim, settings.heads, settings.rotary
+    multiple = 2 * heads if rotary else heads
+    reason = " for rotary positions" if rotary else ""
     for name, rule, holds in (
-        ("dim", f"must be a multiple of heads={s.heads}", s.dim % s.heads == 0),
-        ("dim", f"must be a multiple of 2 x heads={s.heads}{turning}", s.dim % pairs == 0),
-        ("dropout", "must be in [0, 1)", 0 <= s.dropped < 1),
-        ("rules", "must be 0 or more and finite", 0 <= s.rules < math.inf),
-        ("finish", "must be in [0, 1)", 0 <= s.finish < 1),
-        ("lr", "must be above 0 and finite", 0 < s.lr < math.inf),
+        ("dim", f"must be a multiple of heads={heads}", dim % heads == 0),
+        ("dim", f"must be a multiple of 2 x heads={heads}{reason}", dim % multiple == 0),
+        ("dropout", "must be in [0, 1)", 0 <= settings.dropout_share < 1),
+        ("rules", "must be 0 or more and finite", 0 <= settings.rules < math.inf),
+        ("finish", "must be in [0, 1)", 0 <= settings.finish < 1),
+        ("lr", "must be above 0 and finite", 0 < settings.lr < math.inf),
     ):
-        refuse(name, getattr(s, name), rule, holds)
+        require(name, getattr(settings, name), rule, holds)
 
 
-def refuse(name: str, value: object, rule: str, holds: bool) -> None:
+def require(name: str, value: object, rule: str, holds: bool) -> None:
     """Raise UsageError for an option whose rule does not hold."""
     if not holds:
         raise recbench.UsageError(f"transformer: {name}={value} {rule}")

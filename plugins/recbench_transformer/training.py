@@ -17,31 +17,33 @@ from torch import Tensor, nn
 
 import recbench
 
-from . import device as devices
-from . import kept, loss, warm
-from .network import Causal, Notebook, build
+from . import loss
+from .checkpoint import LOG, read_state, write_state
+from .device import matmul_dtype
+from .network import Network, build_network
 from .presets import Settings
 from .validation import Best, hold_out, validate
-from .windows import Batch, batches
+from .warm_start import cooccurrence_embeddings
+from .windows import Batch, make_batches
 
-FULL = 50_000
+MAX_FULL_SOFTMAX = 50_000
 """The largest catalogue that has a full softmax where `negatives` is not given."""
 
-NEGATIVES = 4096
+DEFAULT_NEGATIVES = 4096
 """How many negatives a larger one has then."""
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What `epochs` gives after each: the network as it is then, and the events it took in."""
+    """What `train_epochs` gives after each: the network as it is then, and how much it took in."""
 
-    network: Causal | Notebook
-    events: int
+    network: Network
+    n_interactions: int
 
 
-def epochs(
+def train_epochs(
     data: recbench.Interactions,
-    s: Settings,
+    settings: Settings,
     *,
     negatives: int | None,
     seed: int,
@@ -58,93 +60,102 @@ def epochs(
     Torch's global generators are left as they were, once all epochs are over. Where nothing can be
     held out, because no row has 3 events, there is no best epoch and no early stop.
     """
-    if not (data.lengths >= 2).any():
+    trainable = data.lengths >= 2
+    if not trainable.any():
         raise recbench.RecbenchError(
             "there is nothing to learn: no sequence of the training data has 2 events; use a "
             "dataset or a split with longer sequences"
         )
     if negatives is None:
-        negatives = 0 if data.n_items <= FULL else NEGATIVES
-    draw = np.random.default_rng(seed)
-    rest, held = hold_out(data, s, draw)
-    users = np.unique(data.users[(data.lengths >= 2) & (data.users >= 0)]).astype(np.int64)
-    remember = len(users) < int((data.lengths >= 2).sum())
+        negatives = 0 if data.n_items <= MAX_FULL_SOFTMAX else DEFAULT_NEGATIVES
+    rng = np.random.default_rng(seed)
+    rest, held_out = hold_out(data, settings, rng)
+    users = np.unique(data.users[trainable & (data.users >= 0)]).astype(np.int64)
+    embed_users = len(users) < int(trainable.sum())
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
-        network = build(s, data.n_items, data.n_users, remember=remember).to(device)
-        masked = len(data.pairs()) == data.n_interactions  # nothing is consumed twice
-        training = Training(network, s, negatives, draw, masked=masked)
-        if not training.restore(kept.read(checkpoint)):
-            counts = np.bincount(rest.items, minlength=rest.n_items)
-            first = warm.embeddings(rest, s.dim, seed) if s.warm else None
-            network.meet(torch.from_numpy(counts).to(device), first)
-        with recbench.Progress("transformer", total=s.epochs, unit="epoch") as progress:
-            while training.epoch < s.epochs:
-                last = training.epoch >= training.validated
-                events, message = training.run(data if last else rest, None if last else held)
+        network = build_network(settings, data.n_items, data.n_users, embed_users=embed_users)
+        network = network.to(device)
+        mask_seen = len(data.pairs()) == data.n_interactions  # nothing is consumed twice
+        trainer = Trainer(network, settings, negatives, rng, mask_seen=mask_seen)
+        if not trainer.restore(read_state(checkpoint)):
+            counts = torch.from_numpy(rest.popularity).to(device)
+            embeddings = None
+            if settings.warm:
+                embeddings = cooccurrence_embeddings(rest, settings.dim, seed)
+            network.init_from_counts(counts, embeddings)
+        with recbench.Progress("transformer", total=settings.epochs, unit="epoch") as progress:
+            while trainer.epoch < settings.epochs:
+                if trainer.epoch < trainer.n_validated:
+                    n_interactions, message = trainer.run_epoch(rest, held_out)
+                else:
+                    n_interactions, message = trainer.run_epoch(data, None)
                 progress.step(message=message)
-                kept.write(checkpoint, training.state())
-                yield Epoch(network.eval(), events)
-        network.part(torch.from_numpy(users).to(device))
+                write_state(checkpoint, trainer.state())
+                yield Epoch(network.eval(), n_interactions)
+        network.fill_unknown_users(torch.from_numpy(users).to(device))
         yield Epoch(network.eval(), 0)
 
 
-class Training:
+class Trainer:
     """One network on its way: all that changes from epoch to epoch."""
 
     def __init__(
         self,
-        network: Causal | Notebook,
-        s: Settings,
+        network: Network,
+        settings: Settings,
         negatives: int,
-        draw: np.random.Generator,
+        rng: np.random.Generator,
         *,
-        masked: bool,
+        mask_seen: bool,
     ) -> None:
-        self.network, self.s, self.negatives, self.draw = network, s, negatives, draw
-        self.masked = masked
-        self.optimiser, self.best, self.epoch = _optimiser(network, s), Best(), 0
-        self.validated = s.epochs - round(s.epochs * s.finish)
+        self.network, self.settings = network, settings
+        self.negatives, self.rng, self.mask_seen = negatives, rng, mask_seen
+        self.optimiser, self.best, self.epoch = _build_optimiser(network, settings), Best(), 0
+        self.n_validated = settings.epochs - round(settings.epochs * settings.finish)
         self.device = network.output()[0].device
-        self.dtype = devices.product_type(self.device) if s.bfloat16 else torch.float32
+        self.dtype = matmul_dtype(self.device) if settings.bfloat16 else torch.float32
         self.forward: Callable[..., Tensor] = network
         if self.device.type == "cuda" and importlib.util.find_spec("triton"):
             self.forward = torch.compile(network, dynamic=True)
 
-    def run(
-        self, data: recbench.Interactions, held: recbench.Interactions | None
+    def run_epoch(
+        self, data: recbench.Interactions, held_out: recbench.Interactions | None
     ) -> tuple[int, str]:
         """Train for an epoch, and validate where there are rows held out.
 
         Gives the events that were learned from, and what to say of it.
         """
-        began, total, events = time.perf_counter(), 0.0, 0
+        began, total, n_interactions = time.perf_counter(), 0.0, 0
+        settings = self.settings
         self.network.train()
-        assert self.s.batch is not None  # noqa: S101  `sized` has seen to it
-        todo = batches(data, self.s.length, self.s.batch, self.draw)
-        for nth, batch in enumerate(todo):
+        assert settings.batch is not None  # noqa: S101  `size_to_data` has seen to it
+        batches = make_batches(data, settings.length, settings.batch, self.rng)
+        for nth, batch in enumerate(batches):
+            done = self.epoch + (nth + 0.5) / len(batches)
             for group in self.optimiser.param_groups:
-                group["lr"] = self.s.lr * rate(self.s, self.epoch + (nth + 0.5) / len(todo))
+                group["lr"] = settings.lr * lr_factor(settings, done)
             total += self.step(batch)
-            events += int(batch.lengths.sum())
-        mean, speed = total / events, events / (time.perf_counter() - began)
+            n_interactions += int(batch.lengths.sum())
+        mean, speed = total / n_interactions, n_interactions / (time.perf_counter() - began)
         message = f"loss {mean:.3f}, perplexity {math.exp(min(mean, 99)):,.0f}"
-        found = None
-        if held is not None and len(held):
-            found = validate(self.network, held, self.s, masked=self.masked)
+        scores: tuple[float, float] | None = None
+        if held_out is not None and len(held_out):
+            scores = validate(self.network, held_out, settings, mask_seen=self.mask_seen)
         self.epoch += 1
-        if not math.isfinite(mean + sum(found or ())):
+        if not math.isfinite(mean + sum(scores or ())):
             raise recbench.RecbenchError(
-                f"training diverged in epoch {self.epoch}: the loss is {mean}; lower lr={self.s.lr}"
+                f"training diverged in epoch {self.epoch}: the loss is {mean}; "
+                f"lower lr={settings.lr}"
             )
-        if found is not None:
-            self.best.look(found, self.network)
-            message += f", validation NDCG@10 {found[0]:.4f} and loss {found[1]:.3f}"
-            if self.best.ago >= self.s.patience:
-                self.epoch = max(self.epoch, self.validated)
-            if self.epoch == self.validated:
+        if scores is not None:
+            self.best.update(*scores, self.network)
+            message += f", validation NDCG@10 {scores[0]:.4f} and loss {scores[1]:.3f}"
+            if self.best.epochs_ago >= settings.patience:
+                self.epoch = max(self.epoch, self.n_validated)
+            if self.epoch == self.n_validated:
                 self.network.load_state_dict(self.best.weights)
-        return events, f"{message}, {speed:,.0f} events/s"
+        return n_interactions, f"{message}, {speed:,.0f} events/s"
 
     def step(self, batch: Batch) -> float:
         """One step on one batch; its cross-entropy, summed over its events."""
@@ -154,18 +165,19 @@ class Training:
         )
         real = torch.arange(items.shape[1], device=self.device) < lengths[:, None]  # (rows, time)
         self.optimiser.zero_grad()
-        half = self.dtype == torch.bfloat16
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+        in_bfloat16 = self.dtype == torch.bfloat16
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bfloat16):
             hidden = self.forward(items, users)[real]  # (events, width)
         output = self.network.output()
         mean = loss.backward(hidden, targets[real], output, self.negatives, self.dtype)
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.s.clip)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.max_grad_norm)
         self.optimiser.step()
         return mean * len(hidden)
 
     def state(self) -> dict[str, Any]:
         """All that a later process needs to go on in the same way."""
-        drawn = self.draw.bit_generator.state
+        numpy_state = self.rng.bit_generator.state
+        numbers = {name: str(number) for name, number in numpy_state["state"].items()}
         return {
             "epoch": self.epoch,
             "network": self.network.state_dict(),
@@ -173,15 +185,15 @@ class Training:
             "best": dataclasses.asdict(self.best),
             "torch": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all(),
-            "numpy": {**drawn, "state": {name: str(n) for name, n in drawn["state"].items()}},
+            "numpy": {**numpy_state, "state": numbers},
         }
 
     def restore(self, state: dict[str, Any] | None) -> bool:
         """Go on from a state; False where there is none."""
         if state is None:
             return False
-        if state.keys() != self.state().keys():
-            kept.LOG.warning("transformer: its checkpoint is of another version; it begins anew")
+        if not _same_keys(state, self.state(), "network", "best"):
+            LOG.warning("transformer: its checkpoint is of another version; it begins anew")
             return False
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -190,27 +202,38 @@ class Training:
         torch.set_rng_state(state["torch"])
         if self.device.type == "cuda":
             torch.cuda.set_rng_state_all(state["cuda"])
-        numbers = {name: int(n) for name, n in state["numpy"]["state"].items()}
-        self.draw.bit_generator.state = {**state["numpy"], "state": numbers}
-        kept.LOG.info("transformer: going on after epoch %s of an earlier try", self.epoch)
+        numbers = {name: int(number) for name, number in state["numpy"]["state"].items()}
+        self.rng.bit_generator.state = {**state["numpy"], "state": numbers}
+        LOG.info("transformer: going on after epoch %s of an earlier try", self.epoch)
         return True
 
 
-def rate(s: Settings, done: float) -> float:
+def lr_factor(settings: Settings, epochs_done: float) -> float:
     """What the learning rate is multiplied by after so many epochs."""
-    if s.optimiser == "sgd":
-        return 0.95 ** int(done)
-    share = done / s.epochs
+    if settings.optimiser == "sgd":
+        return 0.95 ** int(epochs_done)
+    share = epochs_done / settings.epochs
     return min(1.0, 20 * share) * (1 + math.cos(math.pi * share)) / 2
 
 
-def _optimiser(network: nn.Module, s: Settings) -> torch.optim.Optimizer:
-    if s.optimiser == "sgd":
-        return torch.optim.SGD(network.parameters(), lr=s.lr)
-    inside: list[Tensor] = []
-    others: list[Tensor] = []
+def _build_optimiser(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+    fused = next(network.parameters()).device.type in ("cpu", "cuda")
+    if settings.optimiser == "sgd":
+        return torch.optim.SGD(network.parameters(), lr=settings.lr, fused=fused)
+    decayed: list[Tensor] = []
+    undecayed: list[Tensor] = []
     for name, weight in network.named_parameters():
-        (inside if name.startswith("blocks") and weight.ndim == 2 else others).append(weight)
-    groups = [{"params": inside, "weight_decay": s.decay}, {"params": others, "weight_decay": 0.0}]
-    fused = others[0].device.type in ("cpu", "cuda")
-    return torch.optim.AdamW(groups, lr=s.lr, betas=(0.9, 0.98), fused=fused)
+        is_matrix_of_block = name.startswith("blocks") and weight.ndim == 2
+        (decayed if is_matrix_of_block else undecayed).append(weight)
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": undecayed, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.lr, betas=(0.9, 0.98), fused=fused)
+
+
+def _same_keys(first: dict[str, Any], second: dict[str, Any], *parts: str) -> bool:
+    """Whether two states have the same keys, also in these parts of theirs."""
+    return first.keys() == second.keys() and all(
+        first[part].keys() == second[part].keys() for part in parts
+    )

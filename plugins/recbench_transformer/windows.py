@@ -25,23 +25,23 @@ class Batch:
     lengths: Array
 
 
-def batches(
-    data: recbench.Interactions, length: int, budget: int, draw: np.random.Generator
+def make_batches(
+    data: recbench.Interactions, length: int, max_positions: int, rng: np.random.Generator
 ) -> list[Batch]:
-    """One epoch: every window once, in batches of at most `budget` positions, in random order."""
-    row, start, inputs = cut(data.lengths, length, draw)
-    order = draw.permutation(len(row))
-    order = order[np.argsort(inputs[order], kind="stable")]
-    made = []
-    for group in grouped(inputs[order], budget):
-        picked = order[group]
-        begin, lengths = data.offsets[row[picked]] + start[picked], inputs[picked]
-        items, targets = padded(data.items, begin, lengths), padded(data.items, begin + 1, lengths)
-        made.append(Batch(items, targets, data.users[row[picked]].astype(np.int64), lengths))
-    return [made[nth] for nth in draw.permutation(len(made))]
+    """One epoch: every window once, in batches of at most so many positions, in random order."""
+    row, start, n_inputs = cut_windows(data.lengths, length, rng)
+    order = rng.permutation(len(row))
+    order = order[np.argsort(n_inputs[order], kind="stable")]
+    batches = []
+    for group in group_by_length(n_inputs[order], max_positions):
+        chosen = order[group]
+        first, lengths = data.offsets[row[chosen]] + start[chosen], n_inputs[chosen]
+        items, targets = pad(data.items, first, lengths), pad(data.items, first + 1, lengths)
+        batches.append(Batch(items, targets, data.users[row[chosen]].astype(np.int64), lengths))
+    return [batches[nth] for nth in rng.permutation(len(batches))]
 
 
-def cut(lengths: Array, size: int, draw: np.random.Generator) -> tuple[Array, Array, Array]:
+def cut_windows(lengths: Array, size: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
     """Windows of at most `size` inputs, so that each event but a row's first is a target once.
 
     lengths: (rows,) events of each row. A row that is too long for one window is cut at places
@@ -49,29 +49,29 @@ def cut(lengths: Array, size: int, draw: np.random.Generator) -> tuple[Array, Ar
 
     Gives (windows,) each: the row, the first input's place in the row, the number of inputs.
     """
-    inputs = np.maximum(lengths - 1, 0)
-    first = np.where(inputs > size, draw.integers(1, size + 1, len(inputs)), inputs)
-    counts = (inputs > 0) - (first - inputs) // size
-    row = np.repeat(np.arange(len(inputs)), counts)
+    n_inputs = np.maximum(lengths - 1, 0)
+    first = np.where(n_inputs > size, rng.integers(1, size + 1, len(n_inputs)), n_inputs)
+    counts = (n_inputs > 0) - (first - n_inputs) // size
+    row = np.repeat(np.arange(len(n_inputs)), counts)
     nth = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
     start = np.maximum(first[row] + (nth - 1) * size, 0)
     start = np.where(nth == 0, 0, start)
-    stop = np.minimum(first[row] + nth * size, inputs[row])
+    stop = np.minimum(first[row] + nth * size, n_inputs[row])
     return row, start, stop - start
 
 
-def grouped(lengths: Array, budget: int) -> Iterator[slice]:
-    """Slices of rising `lengths` whose padded size, rows x longest, is within the budget."""
+def group_by_length(lengths: Array, max_positions: int) -> Iterator[slice]:
+    """Slices of rising `lengths` whose padded size, rows x longest, is within `max_positions`."""
     start = 0
     while start < len(lengths):
-        ahead = lengths[start : start + budget]
-        fits = np.count_nonzero(np.arange(1, len(ahead) + 1) * ahead <= budget)
+        ahead = lengths[start : start + max_positions]
+        fits = np.count_nonzero(np.arange(1, len(ahead) + 1) * ahead <= max_positions)
         stop = start + max(1, int(fits))
         yield slice(start, stop)
         start = stop
 
 
-def padded(items: npt.NDArray[np.int32], starts: Array, lengths: Array) -> Array:
+def pad(items: npt.NDArray[np.int32], starts: Array, lengths: Array) -> Array:
     """(rows, longest) the slices of `items` that begin at `starts`, 0 where a row has ended."""
     time = np.arange(lengths.max())
     real = time < lengths[:, None]

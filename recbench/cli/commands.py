@@ -1,8 +1,10 @@
-"""The commands: each parses, calls one function of the core and prints what it gives."""
+"""The command line, commands: each calls one function of the core and prints what it gives.
+
+A new command is a function in this file.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import click
 
 from recbench.cli import listings, reports
-from recbench.cli.options import Answer, Numbers, cli, options
+from recbench.cli.options import Answer, Command, Numbers, options
 from recbench.compare import compare
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.evaluation.referee import PROTOCOL
@@ -21,12 +23,24 @@ from recbench.inspect_user import inspect_user
 from recbench.plugins import load_plugins
 from recbench.progress import log
 from recbench.recommend import recommend
+from recbench.results.results import Results
 from recbench.run import KS, run
 from recbench.selfcheck import selfcheck
 from recbench.store.store import Store
 from recbench.verify import verify
 
-SUFFIXES = {".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json"}
+FORMATS = {".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json"}
+"""The form of a table that is written into a file, by the file's suffix."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="recbench-toolkit")
+@options()
+def cli() -> None:
+    """Compare recommenders under one referee that cannot be fooled."""
+
+
+cli.command_class = Command
 
 
 @cli.command("run")
@@ -56,11 +70,13 @@ SUFFIXES = {".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json"}
 @click.option("--memory", type=int, metavar="MB", help="What a cell may take.")
 @click.option("--in-process", is_flag=True, help="Models in this process, for debuggers.")
 @click.option("--force", is_flag=True, help="Run again what is stored already.")
-def run_command(form: str | None, output: str | None, recs: Sequence[str], **given: Any) -> Answer:
+def run_command(
+    form: str | None, output: str | None, recs: Sequence[str], **arguments: Any
+) -> Answer:
     """Train and judge MODELS on one split, and print how they compare."""
-    show = _table(form, output)
-    results = run(recs=_named_files(recs), **_with_metrics(given))
-    return show(results), 1 if results.failed or results.unstored else 0
+    write = _table_writer(form, output)
+    results = run(recs=_named_files(recs), **_with_known_metrics(arguments))
+    return write(results), 1 if results.failed or results.not_stored else 0
 
 
 @cli.command()
@@ -70,17 +86,15 @@ def table(
     results: str, metrics: Sequence[str], segments: bool, form: str | None, output: str | None
 ) -> Answer:
     """The leaderboard of everything stored, a section a dataset and split, best first."""
-    show = _table(form, output)
-    plugins = load_plugins()
-    shown = _with_metrics({"metrics": metrics})["metrics"]
+    write = _table_writer(form, output)
+    known = _known_metrics(metrics)
     stored = Store(results).all().of_protocol(PROTOCOL)
     if not stored:
-        left = "".join(f"; left out: {one}" for one in stored.left_out)
+        left_out = "".join(f"; left out: {reason}" for reason in stored.left_out)
         raise RecbenchError(
-            f"nothing is stored under {results}{left}; start with: recbench run popular"
+            f"nothing is stored under {results}{left_out}; start with: recbench run popular"
         )
-    apart = {name: plugins.find("metrics", name).factory for name in shown} if segments else None
-    return show(stored.showing(shown, apart)), 0
+    return write(stored.showing(list(known), known if segments else None)), 0
 
 
 @cli.command("compare")
@@ -90,36 +104,36 @@ def table(
 @click.option("--dataset", help="As tables name it.  [default: all stored]")
 @click.option("--split", help="As tables name it.  [default: all stored]")
 @options("metrics", "results")
-def compare_command(**given: Any) -> Answer:
+def compare_command(**arguments: Any) -> Answer:
     """Whether FIRST is better than SECOND, both stored already, and for how many users."""
-    return reports.comparison(compare(**_with_metrics(given))), 0
+    return reports.comparison(compare(**_with_known_metrics(arguments))), 0
 
 
 @cli.command("selfcheck")
 @click.option("--dataset", default="synthetic", show_default=True, help="Name or path.")
 @options("split", "data_dir")
-def selfcheck_command(**given: Any) -> Answer:
+def selfcheck_command(**arguments: Any) -> Answer:
     """Judge models whose numbers are known beforehand; the exit code is 1 if one is not met."""
-    checks = selfcheck(**given)
-    return reports.checks(checks), 0 if all(one.holds for one in checks) else 1
+    checks = selfcheck(**arguments)
+    return reports.selfcheck(checks), 0 if all(check.holds for check in checks) else 1
 
 
 @cli.command("export-split")
 @click.argument("dataset")
 @options("split", "data_dir")
 @click.option("-o", "--output", default="split", show_default=True, help="Folder to write into.")
-def export_command(**given: Any) -> Answer:
+def export_command(**arguments: Any) -> Answer:
     """Write train, history and targets of DATASET as Parquet and CSV, for other libraries."""
-    return "".join(f"{path}\n" for path in export_split(**given)), 0
+    return "".join(f"{path}\n" for path in export_split(**arguments)), 0
 
 
 @cli.command("inspect")
 @click.option("--user", required=True, help="The user's id in the dataset.")
 @click.option("--k", default=10, show_default=True, help="How many items of each list.")
 @options("dataset", "split", "results", "data_dir")
-def inspect_command(**given: Any) -> Answer:
+def inspect_command(**arguments: Any) -> Answer:
     """One user: the history, what was held out, and what each stored model made of it."""
-    return reports.inspection(inspect_user(**given)), 0
+    return reports.inspection(inspect_user(**arguments)), 0
 
 
 @cli.command("verify")
@@ -128,10 +142,10 @@ def inspect_command(**given: Any) -> Answer:
 @click.option("--dataset", help="Where the data are, if not under the name that they had.")
 @click.option("--all", "every", is_flag=True, help="Every number, not the furthest of each cell.")
 @options("device", "data_dir")
-def verify_command(every: bool, **given: Any) -> Answer:
+def verify_command(every: bool, **arguments: Any) -> Answer:
     """Run the stored cells under PATHS again and compare number by number."""
-    checks = verify(**given)
-    return reports.verification(checks, every), 0 if all(one.holds for one in checks) else 1
+    checks = verify(**arguments)
+    return reports.verification(checks, every), 0 if all(check.holds for check in checks) else 1
 
 
 @cli.command("recommend")
@@ -140,9 +154,9 @@ def verify_command(every: bool, **given: Any) -> Answer:
 @click.option("--items", help='A history instead of a user: "ID,ID,ID", oldest first.')
 @click.option("--k", default=10, show_default=True, help="How many.")
 @options("dataset", "split", "seed", "device", "results", "data_dir")
-def recommend_command(**given: Any) -> Answer:
+def recommend_command(**arguments: Any) -> Answer:
     """What MODEL recommends to one user, or after a history typed by hand."""
-    return listings.recommendation(recommend(**given)), 0
+    return listings.recommendation(recommend(**arguments)), 0
 
 
 @cli.command("explain")
@@ -152,15 +166,15 @@ def recommend_command(**given: Any) -> Answer:
 @click.option("--k", default=10, show_default=True, help="How many.")
 @options("dataset", "split", "seed", "device", "results", "data_dir")
 @click.option("-o", "--output", help="Draw it into this file too: .png, .svg, .pdf.")
-def explain_command(output: str | None, **given: Any) -> Answer:
+def explain_command(output: str | None, **arguments: Any) -> Answer:
     """What in the history each recommendation of MODEL leaned on, as a table and a picture."""
     path = output_file(output)
     form = picture_form(path) if path else ""
-    found = explain(**given)
-    text = listings.explanation(found)
+    explained = explain(**arguments)
+    text = listings.explanation(explained)
     try:
         if path:
-            put(path, found.picture(form))
+            put(path, explained.picture(form))
     except Exception as error:  # the table is still worth having
         log.error("%s was not drawn: %s", output, describe_error(error))
         return text, 1
@@ -176,7 +190,7 @@ def _listing(kind: str) -> None:
         for info in plugins.broken:
             log.warning("plugin %s is broken; see: recbench plugins", info.name)
         if name:
-            return listings.offer(plugins.find(kind, name)), 0
+            return listings.offer_details(plugins.find(kind, name)), 0
         return listings.offers(plugins, kind, data_dir), 0
 
 
@@ -190,18 +204,20 @@ for _kind in ("models", "datasets", "splitters", "metrics"):
 def plugins_command(as_json: bool) -> Answer:
     """Every plugin: version and what it gives, or why it is broken (then the exit code is 1)."""
     plugins = load_plugins()
-    told = listings.plugins_as_json(plugins)
-    text = f"{json.dumps(told, indent=2)}\n" if as_json else listings.plugins(plugins)
-    return text, 1 if plugins.broken else 0
+    as_text = listings.plugins_as_json if as_json else listings.plugins
+    return as_text(plugins), 1 if plugins.broken else 0
 
 
-def _with_metrics(given: dict[str, Any]) -> dict[str, Any]:
-    """The options with `all` spelt out, and every metric known."""
-    plugins, names = load_plugins(), given["metrics"]
-    shown = sorted(plugins.metrics()) if names == ("all",) else names
-    for name in shown:
-        plugins.find("metrics", name)
-    return {**given, "metrics": shown}
+def _known_metrics(names: Sequence[str]) -> dict[str, Any]:
+    """The metrics by name, every one for `all`. Raises UsageError for one that is unknown."""
+    plugins = load_plugins()
+    names = sorted(plugins.metrics()) if names == ("all",) else names
+    return {name: plugins.find("metrics", name).factory for name in names}
+
+
+def _with_known_metrics(arguments: dict[str, Any]) -> dict[str, Any]:
+    """A command's arguments, with `all` spelt out and every metric known."""
+    return {**arguments, "metrics": list(_known_metrics(arguments["metrics"]))}
 
 
 def _named_files(recs: Sequence[str]) -> dict[str, str]:
@@ -217,13 +233,13 @@ def _named_files(recs: Sequence[str]) -> dict[str, str]:
     return named
 
 
-def _table(form: str | None, output: str | None) -> Callable[[Any], str]:
+def _table_writer(form: str | None, output: str | None) -> Callable[[Results], str]:
     """What makes text of results, and the file, checked before anything long is done for it."""
-    form = form or SUFFIXES.get(Path(output or "").suffix.lower(), "plain")
+    form = form or FORMATS.get(Path(output or "").suffix.lower(), "plain")
     offer = load_plugins().find("tables", form)
     path = output_file(output)
 
-    def show(results: Any) -> str:
+    def write(results: Results) -> str:
         text = offer.call(results)
         if not isinstance(text, str):
             raise RecbenchError(f"{offer.what} gave {type(text).__name__}, wanted text")
@@ -231,4 +247,4 @@ def _table(form: str | None, output: str | None) -> Callable[[Any], str]:
             put(path, text.encode())
         return text
 
-    return show
+    return write

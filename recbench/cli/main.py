@@ -1,4 +1,4 @@
-"""The command line: run it, and turn errors into messages and exit codes."""
+"""The command line, main: run a command, and turn errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from collections.abc import Sequence
 
 import click
 
-from recbench.cli.options import cli
+from recbench.cli.commands import cli
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.progress import log
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed work, 2 wrong use, 130 interrupted."""
-    from recbench.cli import commands  # noqa: F401  they add themselves to `cli`
-
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

@@ -1,4 +1,4 @@
-"""The command line: options that several commands share."""
+"""The command line, options: those that several commands share, and how a command is called."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
         if isinstance(value, tuple):
             return value
         try:
-            numbers = tuple(sorted({int(one) for one in str(value).split(",")}))
+            numbers = tuple(sorted({int(number) for number in str(value).split(",")}))
         except ValueError:
             numbers = ()
         if not numbers or numbers[0] < self.least:
@@ -39,7 +39,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
         return numbers
 
 
-class Words(click.ParamType[tuple[str, ...]]):
+class Names(click.ParamType[tuple[str, ...]]):
     """Names with commas between."""
 
     name = "NAME,NAME,..."
@@ -48,13 +48,14 @@ class Words(click.ParamType[tuple[str, ...]]):
         """The names, each once."""
         if isinstance(value, tuple):
             return value
-        return tuple(dict.fromkeys(one.strip() for one in value.split(",") if one.strip()))
+        return tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
 
 
-def _start(ctx: click.Context, _: click.Parameter, debug: bool) -> None:
+def _start_logging(ctx: click.Context, _: click.Parameter, debug: bool) -> None:
     """Let the core speak on stderr."""
-    ctx.find_root().meta["recbench.debug"] = debug or ctx.find_root().meta.get("recbench.debug")
-    log.setLevel(logging.DEBUG if ctx.find_root().meta["recbench.debug"] else logging.INFO)
+    meta = ctx.find_root().meta
+    meta["recbench.debug"] = debug or meta.get("recbench.debug")
+    log.setLevel(logging.DEBUG if meta["recbench.debug"] else logging.INFO)
     if not log.handlers:
         log.addHandler(logging.StreamHandler())
 
@@ -72,7 +73,7 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
     "seed": click.option("--seed", default=0, show_default=True, help="For models that take one."),
     "metrics": click.option(
         "--metrics",
-        type=Words(),
+        type=Names(),
         default=(RANKED_BY,),
         help="What to show: NAME,NAME, or all.  [default: ndcg]",
     ),
@@ -93,7 +94,11 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
     ),
     "output": click.option("-o", "--output", help="Write the table to this file too."),
     "debug": click.option(
-        "--debug", is_flag=True, expose_value=False, callback=_start, help="Show tracebacks."
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        callback=_start_logging,
+        help="Show tracebacks.",
     ),
 }
 
@@ -113,13 +118,3 @@ class Command(click.Command):
             text, code = super().invoke(ctx)
         click.echo(text, nl=False)
         return int(code)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="recbench")
-@options()
-def cli() -> None:
-    """Compare recommenders under one referee that cannot be fooled."""
-
-
-cli.command_class = Command

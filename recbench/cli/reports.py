@@ -1,203 +1,208 @@
-"""Beside the flow: what comparing, checking, verifying and inspecting say, as text."""
+"""The command line, reports: what comparing, checking, verifying and inspecting say, as text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from recbench.cli.text import grid, paragraph, without_empty
+from recbench.cli.text import draw_rows, draw_table, wrap_text
 from recbench.compare import Comparison
-from recbench.data.dataset import Dataset
-from recbench.inspect_user import UserInspection
-from recbench.results.result import Result
+from recbench.data.interactions import Array
+from recbench.inspect_user import StoredRanking, UserInspection
 from recbench.selfcheck import Check
-from recbench.verify import Number, Verified
+from recbench.verify import CellCheck, NumberCheck
 
-SHOWN = 20
+N_LAST = 20
 """How many of the history's last items `inspection` shows."""
 
 
-def comparison(found: Sequence[Comparison]) -> str:
+def comparison(comparisons: Sequence[Comparison]) -> str:
     """For each dataset, split and metric what the two models have, and how they differ."""
     parts = []
-    for section in dict.fromkeys(one.section for one in found):
-        of = [one for one in found if one.section is section]
-        first, second = of[0].first, of[0].second
-        parts.append(paragraph(section.title))
-        for metric in dict.fromkeys(one.metric for one in of):
+    for section in dict.fromkeys(each.section for each in comparisons):
+        of_section = [each for each in comparisons if each.section is section]
+        parts.append(wrap_text(section.title))
+        for metric in dict.fromkeys(each.metric for each in of_section):
             columns = {
-                f"{one.metric}@{one.k}": _compared(one) for one in of if one.metric == metric
+                f"{metric}@{each.k}": _compared(each)
+                for each in of_section
+                if each.metric == metric
             }
-            labels = next(iter(columns.values()))
-            rows = [
-                {"": label, **{name: column[label] for name, column in columns.items()}}
-                for label in labels
-            ]
-            parts.append(grid(rows).rstrip())
+            labels = list(next(iter(columns.values())))
+            numbers = {head: list(column.values()) for head, column in columns.items()}
+            parts.append(draw_table({"": labels}, numbers))
+        first, second = of_section[0].first_row, of_section[0].second_row
         means = [
             f" {row.model} is a mean over {len(row.seeds)} seeds."
             for row in (first, second)
             if row.seeds[1:]
         ]
         parts.append(
-            paragraph(
+            wrap_text(
                 f"Difference: {first.model} minus {second.model}, on the same users; the 95% "
                 "interval is a bootstrap over users, p of a two-sided paired t-test over users."
                 + "".join(means)
             )
         )
-    return "\n\n".join(parts) + "\n"
+    return _paragraphs(parts)
 
 
-def _compared(one: Comparison) -> dict[str, str]:
-    a, b, paired = one.first.model, one.second.model, one.paired
+def _compared(comparison: Comparison) -> dict[str, str]:
+    first, second = comparison.first_row.model, comparison.second_row.model
+    paired = comparison.paired
     return {
-        a: f"{one.a.mean:.4f}",
-        b: f"{one.b.mean:.4f}",
+        first: f"{comparison.first_value.mean:.4f}",
+        second: f"{comparison.second_value.mean:.4f}",
         "difference": f"{paired.difference:+.4f}",
         "95% interval": f"[{paired.low:+.4f}, {paired.high:+.4f}]",
         "p": f"{paired.p:.2g}",
-        f"users better off with {a}": f"{paired.first:,}",
-        f"users better off with {b}": f"{paired.second:,}",
-        "users as well off with either": f"{paired.neither:,}",
+        f"users better off with {first}": f"{paired.wins:,}",
+        f"users better off with {second}": f"{paired.losses:,}",
+        "users as well off with either": f"{paired.ties:,}",
     }
 
 
-def checks(found: Sequence[Check]) -> str:
+def selfcheck(checks: Sequence[Check]) -> str:
     """What was wanted and what was got, line by line."""
     rows = [
         {
-            "check": one.name,
-            "wanted": one.expected,
-            "got": one.actual,
-            "": "ok" if one.holds else "WRONG",
+            "check": check.name,
+            "wanted": check.expected,
+            "got": check.actual,
+            "": "ok" if check.holds else "WRONG",
         }
-        for one in found
+        for check in checks
     ]
-    wrong = sum(not one.holds for one in found)
-    legend = paragraph(
+    n_wrong = sum(not check.holds for check in checks)
+    legend = wrap_text(
         "Shuffled targets: ± is how far chance alone goes in all but one of 10,000 cases, by "
         "Bernstein's inequality; all else is exact."
     )
-    return f"{grid(rows)}\n{legend}\n\n{len(found)} checks, {wrong or 'none'} wrong\n"
+    count = f"{len(checks)} checks, {n_wrong or 'none'} wrong"
+    return _paragraphs([draw_rows(rows), legend, count])
 
 
-def verification(found: Sequence[Verified], every: bool = False) -> str:
+def verification(checks: Sequence[CellCheck], every: bool = False) -> str:
     """For each cell the number that is furthest off and its bound, or every number and bound."""
-    titles = [_title(one) for one in found]
     parts = []
-    for title in dict.fromkeys(titles):
-        of = [one for one, its in zip(found, titles, strict=True) if its == title]
-        rows = []
-        for one in of:
-            shown: list[Number | None] = [*one.numbers] if every else [one.furthest]
-            rows += [_verified(one, number) for number in shown or [None]]
-        parts += [title, grid(without_empty(rows)).rstrip()]
-        remarks = [paragraph(f"{_of(one)}: {one.reason}.") for one in of if one.reason]
-        parts += ["\n".join(remarks)] if remarks else []
-    wrong = sum(not one.holds for one in found)
-    numbers = sum(len(one.numbers) for one in found)
-    parts.append(f"{len(found)} cells with {numbers:,} numbers, {wrong or 'none'} not the same")
-    return "\n\n".join(parts) + "\n"
+    for title in dict.fromkeys(map(_title, checks)):
+        in_section = [check for check in checks if _title(check) == title]
+        rows = [row for check in in_section for row in _verified(check, every)]
+        parts += [title, draw_rows(rows, numbers=("stored", "now", "off", "bound"))]
+        remarks = [
+            wrap_text(f"{_label(check)}: {check.reason}.") for check in in_section if check.reason
+        ]
+        parts.append("\n".join(remarks))
+    n_wrong = sum(not check.holds for check in checks)
+    n_numbers = sum(len(check.numbers) for check in checks)
+    count = f"{len(checks)} cells with {n_numbers:,} numbers, {n_wrong or 'none'} not the same"
+    return _paragraphs([*parts, count])
 
 
-def _title(one: Verified) -> str:
-    if one.result is None:
+def _title(check: CellCheck) -> str:
+    if check.result is None:
         return "Not to be trusted"
-    of = one.result.setting
-    sample = [f"candidates {of.candidates}"] if of.candidates else []
-    return ", ".join([of.dataset, of.split, *sample])
+    setting = check.result.setting
+    sample = [f"candidates {setting.candidates}"] if setting.candidates else []
+    return ", ".join([setting.dataset, setting.split, *sample])
 
 
-def _of(one: Verified) -> str:
-    return str(one.path) if one.result is None else _called(one.result)
+def _label(check: CellCheck) -> str:
+    return str(check.path) if check.result is None else check.result.label
 
 
-def _verified(one: Verified, number: Number | None) -> dict[str, str]:
-    """A line about one number of a cell, None where there is none."""
-    holds = one.holds if number is None else number.holds
-    line = {
-        "model": _of(one),
-        "": "same" if holds else "DIFFERS" if number else "NOT RUN" if one.result else "DAMAGED",
-        "numbers": str(len(one.numbers) or ""),
-    }
+def _verified(check: CellCheck, every: bool) -> list[dict[str, str]]:
+    """A row for each number of a cell or the furthest off, one without a number if there is none.
+
+    The columns of a row are empty where there is nothing to say.
+    """
+    numbers: list[NumberCheck | None] = [*check.numbers] if every else [check.furthest]
+    return [_verified_number(check, number) for number in numbers or [None]]
+
+
+def _verified_number(check: CellCheck, number: NumberCheck | None) -> dict[str, str]:
     if number is None:
-        return {**line, **dict.fromkeys(("furthest", "stored", "now", "off", "bound"), "")}
-    return {
-        **line,
-        "furthest": number.name,
-        "stored": f"{number.stored:.6f}",
-        "now": f"{number.now:.6f}",
-        "off": f"{number.off:.1e}",
-        "bound": f"{number.bound:.1e}",
-    }
+        status = "NOT RUN" if check.result else "DAMAGED"
+        facts = dict.fromkeys(("furthest", "stored", "now", "off", "bound"), "")
+    else:
+        status = "same" if number.holds else "DIFFERS"
+        facts = {
+            "furthest": number.name,
+            "stored": f"{number.stored:.6f}",
+            "now": f"{number.now:.6f}",
+            "off": f"{number.off:.1e}",
+            "bound": f"{number.bound:.1e}",
+        }
+    n_numbers = str(len(check.numbers) or "")
+    return {"model": _label(check), "": status, "numbers": n_numbers, **facts}
 
 
-def inspection(found: Sequence[UserInspection]) -> str:
+def inspection(cases: Sequence[UserInspection]) -> str:
     """The history, what was held out, and the rank and first items that each model gave it."""
     parts = []
-    for number, one in enumerate(found, 1):
-        shown = _items(one.dataset, one.history, "place")[-SHOWN:]
-        of = f"the last {len(shown)} of {len(one.history)}" if len(one.history) > SHOWN else "all"
-        which = f", row {number} of {len(found)}" if len(found) > 1 else ""
-        history = f"History of user {one.user} in {one.title}{which}, oldest first, {of}"
-        parts += [paragraph(history), grid(without_empty(shown)).rstrip()]
-        if len(one.targets) > 1 and one.opinions:
-            parts += ["Held out, and its rank by model", grid(without_empty(_by_target(one)))]
-        else:
-            held = [_named(one.dataset, int(item)) for item in one.targets]
-            parts += ["Held out", grid(without_empty(held))]
-            ranks = [
-                {
-                    "model": opinion.result.model,
-                    "seed": "" if opinion.result.seed is None else str(opinion.result.seed),
-                    f"rank of {held[0]['item']}": _rank(opinion.above[0], opinion.tied[0], one),
-                }
-                for opinion in one.opinions
-            ]
-            parts += ["Where the models have it", grid(without_empty(ranks))] if ranks else []
-        for opinion in one.opinions:
-            best = _items(one.dataset, opinion.best, "rank")
-            for row, item in zip(best, opinion.best, strict=True):
-                row["held out"] = "<" if item in one.targets else ""
-            listed = grid(without_empty(best)) or "(no list was kept)"
-            parts += [_called(opinion.result), listed]
-        if not one.opinions:
+    for number, case in enumerate(cases, 1):
+        n_items = len(case.history)
+        some = f"the last {N_LAST} of {n_items}" if n_items > N_LAST else "all"
+        which = f", row {number} of {len(cases)}" if len(cases) > 1 else ""
+        parts += [
+            wrap_text(f"History of user {case.user} in {case.title}{which}, oldest first, {some}"),
+            draw_rows(_numbered(case, case.history, "place")[-N_LAST:]),
+            *_held_out(case),
+        ]
+        for ranking in case.rankings:
+            rows = _numbered(case, ranking.top_items, "rank")
+            for row, item in zip(rows, ranking.top_items, strict=True):
+                row["held out"] = "<" if item in case.targets else ""
+            parts += [ranking.result.label, draw_rows(rows) or "(no list was kept)"]
+        if not case.rankings:
             parts.append(
                 "No model is stored for this dataset and split; recbench run NAME adds one."
             )
-    return "\n\n".join(part.rstrip() for part in parts) + "\n"
+    return _paragraphs(parts)
 
 
-def _called(of: Result) -> str:
-    return of.model if of.seed is None else f"{of.model}, seed {of.seed}"
-
-
-def _by_target(one: UserInspection) -> list[dict[str, str]]:
-    """A line a target, a column a model."""
-    return [
+def _held_out(case: UserInspection) -> list[str]:
+    """The targets, and where the models have them: a row a model for one target, else a column."""
+    targets = [_item(case, item) for item in case.targets]
+    if len(targets) == 1 or not case.rankings:
+        by_model = [
+            {
+                "model": ranking.result.model,
+                "seed": "" if ranking.result.seed is None else str(ranking.result.seed),
+                f"rank of {targets[0]['item']}": _rank(case, ranking, 0),
+            }
+            for ranking in case.rankings
+        ]
+        ranks = ["Where the models have it", draw_rows(by_model)] if by_model else []
+        return ["Held out", draw_rows(targets), *ranks]
+    labels = [ranking.result.label for ranking in case.rankings]
+    rows = [
         {
-            **_named(one.dataset, int(item)),
-            **{
-                _called(opinion.result): _rank(opinion.above[nth], opinion.tied[nth], one)
-                for opinion in one.opinions
-            },
+            **target,
+            **{ranking.result.label: _rank(case, ranking, nth) for ranking in case.rankings},
         }
-        for nth, item in enumerate(one.targets)
+        for nth, target in enumerate(targets)
     ]
+    return ["Held out, and its rank by model", draw_rows(rows, numbers=labels)]
 
 
-def _items(dataset: Dataset, items: Any, what: str) -> list[dict[str, Any]]:
-    """Numbered items with their names."""
-    return [{what: i, **_named(dataset, int(item))} for i, item in enumerate(items, 1)]
+def _numbered(case: UserInspection, items: Array, head: str) -> list[dict[str, Any]]:
+    """A row an item with its number."""
+    return [{head: number, **_item(case, item)} for number, item in enumerate(items, 1)]
 
 
-def _named(dataset: Dataset, item: int) -> dict[str, str]:
-    return {"item": str(dataset.item_ids[item]), "title": dataset.title(item)}
+def _item(case: UserInspection, item: int) -> dict[str, str]:
+    return {"item": str(case.dataset.item_ids[item]), "title": case.dataset.title(int(item))}
 
 
-def _rank(above: int, tied: int, one: UserInspection) -> str:
-    """The rank, or the ranks that a tie may take."""
-    if above >= one.dataset.interactions.n_items:
+def _rank(case: UserInspection, ranking: StoredRanking, target: int) -> str:
+    """The rank of a target, or the ranks that a tie may take."""
+    above, tied = int(ranking.above[target]), int(ranking.tied[target])
+    if above >= case.dataset.interactions.n_items:
         return "not listed"
     return f"{above + 1:,}" if tied == 1 else f"{above + 1:,} to {above + tied:,}"
+
+
+def _paragraphs(parts: Iterable[str]) -> str:
+    """The parts that are not empty, with a line between them."""
+    return "\n\n".join(filter(None, parts)) + "\n"

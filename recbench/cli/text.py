@@ -1,53 +1,67 @@
-"""Beside the flow: rows lined up as text, as wide as the terminal."""
+"""The command line, text: tables and sentences, as wide as the terminal."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-NARROW = 12
-"""Columns are not made narrower than this."""
+PIPE = 130
+"""Characters a line of a table where there is no terminal."""
+
+GAP = 2
+"""Spaces between columns."""
+
+NARROWEST = 16
+"""Words of this length are not broken, longer ones only where there is no room."""
+
+Columns = Mapping[str, Sequence[str]]
+"""The head of each column -> its cells, from top to bottom."""
 
 
-PADDING = 2
-"""What tabulate adds to the width of a column's name."""
+def draw_table(words: Columns, *numbers: Columns, marks: Columns | None = None) -> str:
+    """Columns of text side by side under their heads, in several tables where they must be.
 
+    words: the columns that stand to the left, in front of each table. In a narrow terminal they
+        are broken into lines, at spaces and behind commas and colons.
+    numbers: groups of columns that stand to the right. A group stands beside the one before if
+        there is room, else below. Cells are broken at their own line breaks only, which are
+        spaces where there is room.
+    marks: head -> a character or nothing behind the first line of each of its cells.
 
-def grid(rows: Sequence[Mapping[Any, Any]]) -> str:
-    """Rows lined up under their keys; in a narrow terminal the widest columns are broken."""
-    from tabulate import tabulate
-
-    if not rows:
-        return ""
-    head, *cells = [[str(one) for one in line] for line in (rows[0], *(r.values() for r in rows))]
-    widths = [
-        max(len(name) + PADDING, *(len(line[i]) for line in cells)) for i, name in enumerate(head)
+    Where the output is no terminal, tables are PIPE wide, but for words, which are not broken.
+    """
+    marks = marks or {}
+    lead = [_Column(head, cells, is_words=True) for head, cells in words.items()]
+    groups = [
+        [_Column(head, cells, marks.get(head, ())) for head, cells in group.items()]
+        for group in numbers
     ]
-    room = terminal()
-    while room and sum(widths) + 2 * (len(widths) - 1) > room and max(widths) > NARROW:
-        widths[widths.index(max(widths))] -= 1
-    head = [_broken(one, width - PADDING) for one, width in zip(head, widths, strict=True)]
-    cells = [list(map(_broken, line, widths)) for line in cells]
-    return f"{tabulate(cells, head, disable_numparse=True)}\n"
+    width = terminal()
+    tables = _arranged(lead, groups, width or PIPE)
+    return "\n\n".join(_drawn(table, width) for table in tables)
 
 
-def _broken(text: str, width: int) -> str:
-    """The text in lines of that width; tabulate's own way fails for `1,385`."""
-    return "\n".join(textwrap.wrap(text, width)) if len(text) > width else text
+def draw_rows(rows: Sequence[Mapping[Any, Any]], numbers: Collection[str] = ()) -> str:
+    """Rows lined up under their keys, but for columns that are empty everywhere; "" without rows.
+
+    numbers: the keys whose columns stand to the right, see `draw_table`.
+    """
+    heads = rows[0] if rows else ()
+    columns = {head: [str(row[head]) for row in rows] for head in heads}
+    filled = {head: cells for head, cells in columns.items() if any(cells)}
+    words = {head: cells for head, cells in filled.items() if head not in numbers}
+    return draw_table(words, {head: filled[head] for head in filled if head in numbers})
 
 
-def without_empty(rows: Sequence[Mapping[Any, Any]]) -> list[dict[Any, Any]]:
-    """Rows without the columns that are empty everywhere (titles, scores)."""
-    full = [key for key in (rows[0] if rows else {}) if any(row[key] != "" for row in rows)]
-    return [{key: row[key] for key in full} for row in rows]
-
-
-def paragraph(text: str) -> str:
-    """A sentence or more, broken into lines."""
-    return textwrap.fill(text, max(terminal() or 100, 40), break_long_words=False)
+def wrap_text(text: str) -> str:
+    """Sentences broken into lines, but no word, name or path."""
+    width = max(terminal() or 100, 40)
+    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def terminal() -> int:
@@ -55,3 +69,134 @@ def terminal() -> int:
     if sys.__stdout__ is None or not sys.__stdout__.isatty():
         return 0
     return shutil.get_terminal_size().columns
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A head and cells; a mark, or nothing, stands behind the first line of each cell."""
+
+    head: str
+    cells: Sequence[str]
+    marks: Sequence[str] = ()
+    is_words: bool = False
+
+    @property
+    def flat(self) -> _Column:
+        """The same with each cell in one line."""
+        return replace(self, cells=[cell.replace("\n", " ") for cell in self.cells])
+
+    @property
+    def width(self) -> int:
+        """Characters that it takes."""
+        return _longest(_lines(self.head, *self.cells)) + self._mark_width
+
+    @property
+    def narrowest(self) -> int:
+        """Characters that it takes where words are broken."""
+        head = min(_longest(_lines(self.head)), NARROWEST)
+        if self.is_words:
+            return max(head, min(_longest(_pieces(*self.cells)), NARROWEST))
+        return max(head, _longest(_lines(*self.cells)) + self._mark_width)
+
+    @property
+    def _mark_width(self) -> int:
+        return 2 if any(self.marks) else 0
+
+    def texts(self, width: int) -> list[str]:
+        """The head, a rule and the cells, each as it stands in so many characters."""
+        marks = self.marks or [""] * len(self.cells)
+        cells = map(self._text, self.cells, marks, [width] * len(marks))
+        return [self._text(self.head, "", width), "-" * width, *cells]
+
+    def _text(self, text: str, mark: str, width: int) -> str:
+        room = width - self._mark_width
+        lines = [part for line in _lines(text) for part in _broken(line, room)]
+        if not self.is_words:
+            lines = [" " * (room - _longest([line])) + line for line in lines]
+        if mark:
+            lines[0] += f" {mark}"
+        return "\n".join(lines)
+
+
+def _lines(*texts: str) -> list[str]:
+    return [line for text in texts for line in text.split("\n")]
+
+
+class _Wrapper(textwrap.TextWrapper):
+    """Breaks lines at spaces, and behind the commas and colons of names with options."""
+
+    wordsep_simple_re = re.compile(r"(\s+|(?<=[,:])(?=[^\W\d_]))")
+
+
+def _pieces(*texts: str) -> list[str]:
+    """What is not broken of the texts."""
+    return [piece for text in texts for piece in _Wrapper.wordsep_simple_re.split(text)]
+
+
+def _broken(line: str, width: int) -> list[str]:
+    if _longest([line]) <= width:
+        return [line]
+    return _Wrapper(width, break_on_hyphens=False).wrap(line)
+
+
+def _longest(texts: Iterable[str]) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, texts), default=0)
+
+
+def _arranged(
+    lead: list[_Column], groups: Iterable[list[_Column]], width: int
+) -> list[list[_Column]]:
+    """The columns of each table: as few tables as there can be, and cells in one line if so."""
+
+    def fits(table: list[_Column]) -> bool:
+        return sum(column.narrowest for column in table) + GAP * (len(table) - 1) <= width
+
+    def packed(columns: list[_Column]) -> list[list[_Column]]:
+        tables = [[*lead, columns[0]]]
+        for column in columns[1:]:
+            if fits([*tables[-1], column]):
+                tables[-1].append(column)
+            else:
+                tables.append([*lead, column])
+        return tables
+
+    tables: list[list[_Column]] = []
+    for group in filter(None, groups):
+        flat = [column.flat for column in group]
+        if tables and fits([*tables[-1], *flat]):
+            tables[-1] += flat
+        else:
+            choices = packed(flat), packed(group)
+            best = min(choices, key=lambda made: (not all(map(fits, made)), len(made)))
+            tables += best
+    return tables or [lead]
+
+
+def _drawn(columns: list[_Column], width: int) -> str:
+    """A table of at most this width, if it can be; 0 for any."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    widths = _shrunk(columns, width)
+    texts = [column.texts(room) for column, room in zip(columns, widths, strict=True)]
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False)
+    for (head, *_), room in zip(texts, widths, strict=True):
+        table.add_column(Text(head), width=room)
+    for row in zip(*(below for _, *below in texts), strict=True):
+        table.add_row(*map(Text, row))
+    console = Console(width=sum(widths) + GAP * len(widths), legacy_windows=False)
+    lines = console.render_lines(table, pad=False)
+    return "\n".join("".join(part.text for part in line).rstrip() for line in lines)
+
+
+def _shrunk(columns: list[_Column], width: int) -> list[int]:
+    """The width of each column: of those that can be broken the widest, until all have room."""
+    widths = [column.width for column in columns]
+    least = [column.narrowest for column in columns]
+    while width and sum(widths) + GAP * (len(widths) - 1) > width and widths != least:
+        free = [i for i, room in enumerate(widths) if room > least[i]]
+        widths[max(free, key=widths.__getitem__)] -= 1
+    return widths

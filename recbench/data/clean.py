@@ -16,6 +16,7 @@ from recbench.errors import RecbenchError, UsageError
 
 def clean(
     dataset: Dataset,
+    /,
     min_user_interactions: int = 0,
     min_item_interactions: int = 0,
     repeats: Literal["first", "keep"] = "first",
@@ -40,20 +41,20 @@ def clean(
     if min_user_interactions < 0 or min_item_interactions < 0:
         raise UsageError(f"{bounds} must not be below 0")
     if time_ties == "hash":
-        dataset = by_hash(dataset, seed)
+        dataset = order_ties_by_hash(dataset, seed)
     interactions: Interactions = dataset.interactions
     notes = list(dataset.notes)
-    again = _repeated(interactions)
-    n_again = int(np.count_nonzero(again)) if again is not None else 0
-    if again is not None and repeats == "first":
-        interactions = interactions.keep(~again)
-        notes.append(f"{n_again:,} repeated events merged into the user's first with the item")
-    elif again is not None:
-        notes.append(f"{n_again:,} events repeat an earlier item of their user and are kept")
+    is_repeat = _is_repeat(interactions)
+    n_repeats = int(np.count_nonzero(is_repeat)) if is_repeat is not None else 0
+    if is_repeat is not None and repeats == "first":
+        interactions = interactions.keep(~is_repeat)
+        notes.append(f"{n_repeats:,} repeated events merged into the user's first with the item")
+    elif is_repeat is not None:
+        notes.append(f"{n_repeats:,} events repeat an earlier item of their user and are kept")
     if min_user_interactions > 1 or min_item_interactions > 1:
-        kept = _core(interactions, min_user_interactions, min_item_interactions)
-        users = _numbers(interactions.n_users, _user_of_event(interactions)[kept])
-        items = _numbers(interactions.n_items, interactions.items[kept])
+        kept = _k_core(interactions, min_user_interactions, min_item_interactions)
+        users = _used_numbers(interactions.n_users, _user_of_interaction(interactions)[kept])
+        items = _used_numbers(interactions.n_items, interactions.items[kept])
         dropped = interactions.n_interactions - int(np.count_nonzero(kept))
         if dropped == interactions.n_interactions:
             raise RecbenchError(f"{dataset.name}: {bounds} leave no event; ask for less")
@@ -74,38 +75,47 @@ def clean(
     )
 
 
-def _user_of_event(interactions: Interactions) -> Array:
+clean.__dict__.update(
+    renamed_options={
+        "min_user": "min_user_interactions",
+        "min_item": "min_item_interactions",
+        "ties": "time_ties",
+    }
+)
+
+
+def _user_of_interaction(interactions: Interactions) -> Array:
     return np.repeat(interactions.users, interactions.lengths)
 
 
-def _repeated(interactions: Interactions) -> Array | None:
-    """(events,) bool: has this user had this item before? None where no event is a repeat."""
-    pairs = _user_of_event(interactions) * np.int64(interactions.n_items) + interactions.items
+def _is_repeat(interactions: Interactions) -> Array | None:
+    """(interactions,) bool: had this user this item before? None where none is a repeat."""
+    pairs = _user_of_interaction(interactions) * np.int64(interactions.n_items) + interactions.items
     ordered = np.sort(pairs)
     if not (ordered[1:] == ordered[:-1]).any():
         return None
-    again = np.ones(len(pairs), dtype=bool)
-    again[np.unique(pairs, return_index=True)[1]] = False
-    return again
+    is_repeat = np.ones(len(pairs), dtype=bool)
+    is_repeat[np.unique(pairs, return_index=True)[1]] = False
+    return is_repeat
 
 
-def _core(
+def _k_core(
     interactions: Interactions, min_user_interactions: int, min_item_interactions: int
 ) -> Array:
-    """(events,) bool: what is left when rare users and items are dropped until none is rare."""
-    users, items = _user_of_event(interactions), interactions.items
+    """(interactions,) bool: what is left when rare users and items are dropped till none is."""
+    users, items = _user_of_interaction(interactions), interactions.items
     kept = np.ones(len(items), dtype=bool)
     while True:
-        enough = np.bincount(users[kept], minlength=interactions.n_users) >= min_user_interactions
-        still = kept & enough[users]
-        enough = np.bincount(items[still], minlength=interactions.n_items) >= min_item_interactions
-        still &= enough[items]
-        if np.array_equal(still, kept):
+        before = kept
+        counts = np.bincount(users[kept], minlength=interactions.n_users)
+        kept = kept & (counts >= min_user_interactions)[users]
+        counts = np.bincount(items[kept], minlength=interactions.n_items)
+        kept &= (counts >= min_item_interactions)[items]
+        if np.array_equal(kept, before):
             return kept
-        kept = still
 
 
-def _numbers(n: int, used: Array) -> Array:
+def _used_numbers(n: int, used: Array) -> Array:
     """The numbers below n that are used, in order."""
     return np.flatnonzero(np.bincount(used, minlength=n))
 
@@ -127,7 +137,7 @@ def _renumber(interactions: Interactions, users: Array, items: Array) -> Interac
     )
 
 
-def by_hash(dataset: Dataset, seed: int) -> Dataset:
+def order_ties_by_hash(dataset: Dataset, seed: int) -> Dataset:
     """The dataset with each user's events of one second ordered by a hash.
 
     The hash is of seed, outside user id and outside item id, so the order is the same however
@@ -136,36 +146,37 @@ def by_hash(dataset: Dataset, seed: int) -> Dataset:
 
     Raises UsageError where there are no times.
     """
-    log = dataset.interactions
-    if log.times is None:
+    interactions = dataset.interactions
+    if interactions.times is None:
         raise UsageError(
             f"{dataset.name}: time_ties=hash orders events with equal times, and without times "
             "there is nothing to order; leave it out"
         )
-    again = np.zeros(log.n_interactions, dtype=bool)  # at the time of the event before it
-    again[1:] = log.times[1:] == log.times[:-1]
-    again[log.offsets[:-1][log.lengths > 0]] = False
-    tied = again.copy()
-    tied[:-1] |= again[1:]
+    times, offsets = interactions.times, interactions.offsets
+    as_before = np.zeros(len(times), dtype=bool)  # at the time of the interaction before it
+    as_before[1:] = times[1:] == times[:-1]
+    as_before[offsets[:-1][interactions.lengths > 0]] = False
+    tied = as_before.copy()
+    tied[:-1] |= as_before[1:]
     places = np.flatnonzero(tied)
-    users = np.repeat(log.users, log.lengths)[places]
-    of_user = _mixed(_hashes(dataset.user_ids) ^ _hashes([seed]))
-    hashes = _mixed(of_user[users] + _hashes(dataset.item_ids)[log.items[places]])
-    ratings = None if log.ratings is None else log.ratings[places]
-    order = np.arange(log.n_interactions)
-    order[places] = places[_order(np.cumsum(~again)[places], hashes, ratings)]
+    users, items = _user_of_interaction(interactions)[places], interactions.items[places]
+    user_hashes = _mix_bits(_hash_ids(dataset.user_ids) ^ _hash_ids([seed]))
+    hashes = _mix_bits(user_hashes[users] + _hash_ids(dataset.item_ids)[items])
+    ratings = None if interactions.ratings is None else interactions.ratings[places]
+    order = np.arange(len(times))
+    order[places] = places[_sort_within(np.cumsum(~as_before)[places], hashes, ratings)]
     return dataclasses.replace(
         dataset,
         interactions=dataclasses.replace(
-            log,
-            items=log.items[order],
-            ratings=None if log.ratings is None else log.ratings[order],
+            interactions,
+            items=interactions.items[order],
+            ratings=None if interactions.ratings is None else interactions.ratings[order],
         ),
         order=f"by user and time, equal times by a hash of user, item and seed {seed}",
     )
 
 
-def _order(groups: Array, hashes: Array, ratings: Array | None) -> Array:
+def _sort_within(groups: Array, hashes: Array, ratings: Array | None) -> Array:
     """The order by (group, hash, rating) of groups that stand in order already.
 
     One sort of a group with as much of the hash as 64 bits have room for takes a fortieth of the
@@ -175,23 +186,23 @@ def _order(groups: Array, hashes: Array, ratings: Array | None) -> Array:
     joined = (groups.astype(np.uint64) << room) | (hashes >> (np.uint64(64) - room))
     order = np.argsort(joined, kind="stable")
     joined = joined[order]
-    alike = np.zeros(len(order) + 1, dtype=bool)
-    alike[1:-1] = joined[1:] == joined[:-1]
-    places = np.flatnonzero(alike[1:] | alike[:-1])
-    some = order[places]
-    keys = [hashes[some], groups[some]]
-    order[places] = some[np.lexsort(keys if ratings is None else [ratings[some], *keys])]
+    equal = np.zeros(len(order) + 1, dtype=bool)
+    equal[1:-1] = joined[1:] == joined[:-1]
+    places = np.flatnonzero(equal[1:] | equal[:-1])
+    undecided = order[places]
+    keys = [hashes[undecided], groups[undecided]]
+    order[places] = undecided[np.lexsort(keys if ratings is None else [ratings[undecided], *keys])]
     return order
 
 
-def _hashes(ids: Array | Iterable[Any]) -> Array:
+def _hash_ids(ids: Array | Iterable[Any]) -> Array:
     """(ids,) uint64: 64 bits of each id's text."""
-    texts = (str(one).encode() for one in np.asarray(ids).tolist())
+    texts = (str(id_).encode() for id_ in np.asarray(ids).tolist())
     digests = b"".join(hashlib.blake2b(text, digest_size=8).digest() for text in texts)
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
-def _mixed(values: Array) -> Array:
+def _mix_bits(values: Array) -> Array:
     """The finaliser of SplitMix64: every bit of the uint64 values changes half of the others."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

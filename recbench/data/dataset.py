@@ -44,14 +44,16 @@ class Dataset:
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
-        for name, n in (
+        for field_name, expected in (
             ("user_ids", self.interactions.n_users),
             ("item_ids", self.interactions.n_items),
             ("titles", self.interactions.n_items),
         ):
-            column = getattr(self, name)
-            if column is not None and len(column) != n:
-                raise ValueError(f"dataset {self.name}: {len(column)} {name} for {n} numbers")
+            column = getattr(self, field_name)
+            if column is not None and len(column) != expected:
+                raise ValueError(
+                    f"dataset {self.name}: {len(column)} {field_name} for {expected} numbers"
+                )
 
     def __repr__(self) -> str:
         return f"Dataset({self.name!r}, {self.interactions!r})"
@@ -64,13 +66,13 @@ class Dataset:
             digest.update(text + b"\1")
         return digest.hexdigest()
 
-    def user(self, outside: str) -> int:
+    def user(self, outside_id: str) -> int:
         """The number of the user with this outside id. Raises UsageError where there is none."""
-        return _number("user", outside, self.user_ids, self.name)
+        return _number_of_id("user", outside_id, self.user_ids, self.name)
 
-    def item(self, outside: str) -> int:
+    def item(self, outside_id: str) -> int:
         """The number of the item with this outside id. Raises UsageError where there is none."""
-        return _number("item", outside, self.item_ids, self.name)
+        return _number_of_id("item", outside_id, self.item_ids, self.name)
 
     def title(self, item: int) -> str:
         """The item's title, or "" where there is none."""
@@ -81,8 +83,11 @@ class DatasetFactory(Protocol):
     """What `recbench_datasets` maps a name to; any callable that gives a Dataset will do.
 
     The keyword parameters are the options; a parameter `data_dir` is filled in with the user's
-    folder of data. The attributes are optional and feed `recbench datasets`:
+    folder of data. The attributes are optional. Three feed `recbench datasets`:
     `size` and `licence` (short texts), and `is_here(data_dir)`: can it load without a download?
+    `renamed_options`, a dict of old to new names, is read by whatever reads options.
+    `open_table(file, content)`, of the dataset `file` alone, is the table with named columns in a
+    file's content, by which `--recs` is read (`recbench.external_file.Table` says what it gives).
     """
 
     def __call__(self, **options: Any) -> Dataset: ...
@@ -98,9 +103,11 @@ def factory_facts(factory: Any, data_dir: str | None) -> dict[str, str]:
     }
 
 
-def _number(what: str, outside: str, ids: Array, dataset: str) -> int:
-    found = np.flatnonzero(np.asarray(ids).astype(str) == str(outside).strip())
-    if not len(found):
-        some = ", ".join(str(one) for one in ids[:5])
-        raise UsageError(f"no {what} {outside!r} in {dataset}; its {what} ids look like: {some}")
-    return int(found[0])
+def _number_of_id(what: str, outside_id: str, ids: Array, dataset: str) -> int:
+    numbers = np.flatnonzero(np.asarray(ids).astype(str) == str(outside_id).strip())
+    if not len(numbers):
+        examples = ", ".join(map(str, ids[:5]))
+        raise UsageError(
+            f"no {what} {outside_id!r} in {dataset}; its {what} ids look like: {examples}"
+        )
+    return int(numbers[0])

@@ -13,6 +13,13 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
+Column = Array | tuple[Array, Array]
+"""(rows,) numbers or strings; (rows, n) numbers; or (flat, offsets): row r has the numbers
+flat[offsets[r]:offsets[r + 1]], offsets being (rows + 1,) int64."""
+
+Columns = Mapping[str, Column]
+"""Name -> column, as stored: all have the same rows."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Interactions:
@@ -38,29 +45,27 @@ class Interactions:
     ratings: Array | None = None
 
     def __post_init__(self) -> None:
-        for name, dtype in (
-            ("users", np.int32),
-            ("items", np.int32),
-            ("offsets", np.int64),
-            ("times", np.int64),
-            ("ratings", np.float32),
-        ):
-            given = getattr(self, name)
-            if given is not None:
-                array = np.asarray(given, dtype=dtype).view()
-                if array.ndim != 1:
-                    raise ValueError(f"{name} must have one dimension, not {array.ndim}")
-                array.flags.writeable = False
-                object.__setattr__(self, name, array)
-        events = len(self.items)
-        if len(self.offsets) != len(self.users) + 1:
+        freeze_arrays(
+            self,
+            users=np.int32,
+            items=np.int32,
+            offsets=np.int64,
+            times=np.int64,
+            ratings=np.float32,
+        )
+        for name in ("users", "items", "offsets", "times", "ratings"):
+            array = getattr(self, name)
+            if array is not None and array.ndim != 1:
+                raise ValueError(f"{name} must have one dimension, not {array.ndim}")
+        n, offsets = self.n_interactions, self.offsets
+        if len(offsets) != len(self.users) + 1:
             raise ValueError(f"{len(self.users)} users need {len(self.users) + 1} offsets")
-        if self.offsets[0] != 0 or self.offsets[-1] != events or (np.diff(self.offsets) < 0).any():
-            raise ValueError(f"offsets must rise from 0 to the number of events, {events}")
+        if offsets[0] != 0 or offsets[-1] != n or (np.diff(offsets) < 0).any():
+            raise ValueError(f"offsets must rise from 0 to the number of events, {n}")
         for name in ("times", "ratings"):
-            column = getattr(self, name)
-            if column is not None and len(column) != events:
-                raise ValueError(f"{len(column)} {name} for {events} items")
+            array = getattr(self, name)
+            if array is not None and len(array) != n:
+                raise ValueError(f"{len(array)} {name} for {n} items")
         _check_range("items", self.items, 0, self.n_items)
         _check_range("users", self.users, -1, self.n_users)
 
@@ -87,8 +92,7 @@ class Interactions:
     def pairs(self) -> Array:
         """Every (row, item) there is, as row * n_items + item: (pairs,) int64, ascending."""
         row = np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
-        pairs = np.sort(row * self.n_items + self.items)
-        return np.asarray(pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]])
+        return sort_distinct(row * self.n_items + self.items)
 
     def sequences(self) -> Iterator[Array]:
         """Each row's items, oldest first, as a read-only view."""
@@ -104,7 +108,7 @@ class Interactions:
                 self,
                 users=self.users[start:stop],
                 offsets=self.offsets[start : stop + 1] - first,
-                **self._events(slice(first, last)),
+                **self._select(slice(first, last)),
             )
 
     def take(self, rows: npt.ArrayLike) -> Interactions:
@@ -122,18 +126,20 @@ class Interactions:
             self,
             users=self.users[rows],
             offsets=offsets_of(lengths),
-            **self._events(slices(starts, lengths)),
+            **self._select(slices(starts, lengths)),
         )
 
-    def keep(self, events: Array) -> Interactions:
+    def keep(self, mask: Array) -> Interactions:
         """The events where a (events,) bool mask is true; every row stays, if only an empty one."""
-        before = np.concatenate([[0], np.cumsum(events, dtype=np.int64)])
-        return dataclasses.replace(self, offsets=before[self.offsets], **self._events(events))
+        kept_before = offsets_of(mask)  # for each event, how many are kept of those before it
+        return dataclasses.replace(self, offsets=kept_before[self.offsets], **self._select(mask))
 
-    def _events(self, picked: Any) -> dict[str, Any]:
-        """The columns that have one entry an event, for the picked events."""
+    def _select(self, events: Any) -> dict[str, Any]:
+        """The columns that have one entry an event, for some events: a slice, mask or places."""
         columns = {"items": self.items, "times": self.times, "ratings": self.ratings}
-        return {key: None if one is None else one[picked] for key, one in columns.items()}
+        return {
+            name: None if column is None else column[events] for name, column in columns.items()
+        }
 
     @property
     def popularity(self) -> Array:
@@ -176,16 +182,16 @@ class Interactions:
         n_users = int(users.max(initial=-1)) + 1 if n_users is None else n_users
         n_items = int(items.max(initial=-1)) + 1 if n_items is None else n_items
         _check_range("users", users, 0, n_users)
-        order = _order(users, None if times is None else np.asarray(times))
-        counts = np.bincount(users, minlength=n_users)
-        present = np.flatnonzero(counts)
+        order = _stable_order(users, None if times is None else np.asarray(times))
+        lengths = np.bincount(users, minlength=n_users)
+        present = np.flatnonzero(lengths)
         seconds = None if times is None else np.asarray(times)[order]
         if seconds is not None and seconds.dtype.kind == "f":
             seconds = np.floor(seconds)
         return cls(
             users=present,
             items=items[order],
-            offsets=offsets_of(counts[present]),
+            offsets=offsets_of(lengths[present]),
             n_users=n_users,
             n_items=n_items,
             times=seconds,
@@ -204,22 +210,38 @@ def slices(starts: Array, lengths: Array) -> Array:
     return shifts + np.arange(len(shifts), dtype=np.int64)
 
 
-def _order(users: Array, times: Array | None) -> Array:
+def sort_distinct(values: Array) -> Array:
+    """The different ones of some numbers, ascending; faster than numpy.unique."""
+    values = np.sort(values)
+    return np.asarray(values[np.append(True, values[1:] != values[:-1])[: len(values)]])
+
+
+def freeze_arrays(instance: Any, **dtypes: npt.DTypeLike) -> None:
+    """Make arrays of a frozen dataclass read-only views, of these types; None stays None."""
+    for name, dtype in dtypes.items():
+        given = getattr(instance, name)
+        if given is not None:
+            array = np.asarray(given, dtype=dtype).view()
+            array.flags.writeable = False
+            object.__setattr__(instance, name, array)
+
+
+def _stable_order(users: Array, times: Array | None) -> Array:
     """The stable order by (user, time), skipping the sorts that the log already satisfies."""
     order = np.arange(len(users))
-    joined = None if times is None else _joined(users, times)
-    if joined is not None:
-        users = joined
-    elif times is not None and (times[1:] < times[:-1]).any():
-        order = np.argsort(times, kind="stable")
-        users = users[order]
-    if (users[1:] < users[:-1]).any():
-        order = order[np.argsort(users, kind="stable")]
+    keys = None if times is None else _joint_keys(users, times)
+    if keys is None:
+        keys = users
+        if times is not None and (times[1:] < times[:-1]).any():
+            order = np.argsort(times, kind="stable")
+            keys = users[order]
+    if (keys[1:] < keys[:-1]).any():
+        order = order[np.argsort(keys, kind="stable")]
     return order
 
 
-def _joined(users: Array, times: Array) -> Array | None:
-    """One int64 a row that orders as (user, time) does, where 63 bits have room for both.
+def _joint_keys(users: Array, times: Array) -> Array | None:
+    """One int64 an event that orders as (user, time) does, where 63 bits have room for both.
 
     One sort in place of two; and a log that is sorted by user, as most are, sorts in a tenth
     of the time, because the stable sort merges what is in order already.
@@ -230,21 +252,13 @@ def _joined(users: Array, times: Array) -> Array | None:
     span = last - first + 1
     if (int(users.max()) + 1) * span >= 2**63:
         return None
-    joined: Array = users.astype(np.int64)
-    joined *= span
-    joined += times.astype(np.int64, copy=False) - first
-    return joined
+    keys: Array = users.astype(np.int64)
+    keys *= span
+    keys += times.astype(np.int64, copy=False) - first
+    return keys
 
 
 def _check_range(name: str, values: Array, low: int, high: int) -> None:
     if len(values) and (values.min() < low or values.max() >= high):
         wrong = values[(values < low) | (values >= high)][0]
         raise ValueError(f"{name} must be in [{low}, {high}), found {wrong}")
-
-
-Column = Array | tuple[Array, Array]
-"""(rows,) numbers or strings; (rows, n) numbers; or (flat, offsets): row r has the numbers
-flat[offsets[r]:offsets[r + 1]], offsets being (rows + 1,) int64."""
-
-
-Columns = Mapping[str, Column]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from recbench.data.clean import clean
 from recbench.data.dataset import Dataset
-from recbench.errors import RecbenchError, UsageError, suggest
+from recbench.errors import RecbenchError, UsageError
 from recbench.plugins import Offer, Plugins, load_plugins
-from recbench.spec import Spec, build, parameters, read_options
+from recbench.spec import Spec, check_options, parameters, read_options
 
 
 def load_dataset(
@@ -28,9 +28,9 @@ def load_dataset(
         raise RecbenchError(f"{offer.what} gave {type(raw).__name__}, wanted a Dataset")
     if not raw.interactions.n_interactions:
         raise RecbenchError(f"{offer.what} gave no events at all")
-    cleaned: Dataset = build(offer.what, clean, cleaning, {"dataset": raw})
-    told = {key: value for key, value in own.items() if key not in ("path", "data_dir")}
-    return dataclasses.replace(cleaned, name=str(Spec(raw.name, {**told, **cleaning})))
+    cleaned = clean(raw, **read_options(offer.what, clean, cleaning))
+    shown = {key: value for key, value in own.items() if key not in ("path", "data_dir")}
+    return dataclasses.replace(cleaned, name=str(Spec(raw.name, {**shown, **cleaning})))
 
 
 def find_dataset(plugins: Plugins, text: str) -> tuple[Offer, dict[str, str], dict[str, str]]:
@@ -52,19 +52,14 @@ def find_dataset(plugins: Plugins, text: str) -> tuple[Offer, dict[str, str], di
         if path.is_file():
             name, own = "file", {"path": str(path), **own}
     offer = plugins.find("datasets", name)
-    core = {key: kind for key, kind in parameters(clean)[0].items() if key != "dataset"}
-    theirs, open_ended = parameters(offer.factory)
-    for key in own:
-        if key not in core and key not in theirs and not open_ended:
-            raise UsageError(
-                f"{offer.what} has no option {key!r}; {suggest(key, {**core, **theirs})}"
-            )
-    cleaning = {key: own.pop(key) for key in list(own) if key in core}
-    hashed = cleaning.get("time_ties") == "hash"
-    if "seed" in cleaning and ("seed" in theirs or open_ended):
-        own["seed"] = cleaning["seed"] if hashed else cleaning.pop("seed")
-    read_options(offer.what, clean, cleaning, {"dataset": None})
-    if "seed" in cleaning and not hashed:
+    check_options(offer.what, own, clean, offer.factory)
+    cleaning = {key: own.pop(key) for key in list(own) if key in parameters(clean)[0]}
+    ties_hashed = cleaning.get("time_ties") == "hash"
+    parameters_of_dataset, takes_others = parameters(offer.factory)
+    if "seed" in cleaning and ("seed" in parameters_of_dataset or takes_others):
+        own["seed"] = cleaning["seed"] if ties_hashed else cleaning.pop("seed")
+    read_options(offer.what, clean, cleaning)
+    if "seed" in cleaning and not ties_hashed:
         raise UsageError(
             f"{offer.what}: seed={cleaning['seed']} means nothing without time_ties=hash, "
             "whose order it decides; write both or neither"

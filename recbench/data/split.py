@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from recbench.data.dataset import Dataset
-from recbench.data.interactions import Array, Interactions, offsets_of
+from recbench.data.interactions import Array, Interactions, freeze_arrays, offsets_of
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.plugins import Plugins
 from recbench.spec import Spec
@@ -22,7 +22,7 @@ class Split:
     """What a splitter gives.
 
     train: what `fit` gets.
-    history: what `score` gets, one sequence a judged case, oldest first, never empty where judged.
+    history: what `score` gets, one sequence a row, oldest first, never empty where judged.
     targets: the held-out items, int32. One a row: (rows of history,), -1 where a row is not
         judged. Several a row: (targets,), row after row, with offsets.
     times: seconds, when each target happened, shaped as targets, or None.
@@ -41,60 +41,65 @@ class Split:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        rows = len(self.history)
-        for name, dtype in (("targets", np.int32), ("times", np.int64), ("offsets", np.int64)):
-            given = getattr(self, name)
-            if given is not None:
-                array = np.asarray(given, dtype=dtype).view()
-                array.flags.writeable = False
-                object.__setattr__(self, name, array)
-        n = rows
+        freeze_arrays(self, targets=np.int32, times=np.int64, offsets=np.int64)
+        n_rows, n_items = len(self.history), self.train.n_items
+        n = n_rows
         if self.offsets is not None:
-            shape, n = self.offsets.shape, len(self.targets)
-            rises = shape == (rows + 1,) and (np.diff(self.offsets) >= 0).all()
+            n = len(self.targets)
+            rises = self.offsets.shape == (n_rows + 1,) and (np.diff(self.offsets) >= 0).all()
             if not rises or self.offsets[0] != 0 or self.offsets[-1] != n:
-                raise ValueError(f"offsets must rise from 0 to {n}, the targets, in {rows} steps")
+                raise ValueError(f"offsets must rise from 0 to {n}, the targets, in {n_rows} steps")
         for name in ("targets", "times"):
-            column = getattr(self, name)
-            if column is not None and column.shape != (n,):
-                raise ValueError(f"{name} has shape {column.shape}, wanted ({n},)")
-        if self.history.n_items != self.train.n_items:
-            raise ValueError(
-                f"train knows {self.train.n_items} items and history {self.history.n_items}"
-            )
+            array = getattr(self, name)
+            if array is not None and array.shape != (n,):
+                raise ValueError(f"{name} has shape {array.shape}, wanted ({n},)")
+        if self.history.n_items != n_items:
+            raise ValueError(f"train knows {n_items} items and history {self.history.n_items}")
         lowest = -1 if self.offsets is None else 0
-        if n and not lowest <= self.targets.min() <= self.targets.max() < self.train.n_items:
-            raise ValueError(f"targets must be in [{lowest}, {self.train.n_items})")
+        if n and not lowest <= self.targets.min() <= self.targets.max() < n_items:
+            raise ValueError(f"targets must be in [{lowest}, {n_items})")
         empty = self.judged[self.history.lengths[self.judged] == 0]
         if len(empty):
             raise ValueError(f"row {empty[0]} is judged but has no history")
-        items, offsets = self.judged_targets
-        row = np.repeat(np.arange(len(offsets) - 1, dtype=np.int64), np.diff(offsets))
-        pairs = np.sort(row * self.train.n_items + items)
-        if self.offsets is not None and (pairs[1:] == pairs[:-1]).any():
-            again = pairs[1:][pairs[1:] == pairs[:-1]][0] // self.train.n_items
-            raise ValueError(f"row {self.judged[again]} has the same target twice")
+        if self.offsets is not None:
+            pairs = np.sort(self.target_pairs)
+            repeated = pairs[1:][pairs[1:] == pairs[:-1]]
+            if len(repeated):
+                row = self.judged[repeated[0] // n_items]
+                raise ValueError(f"row {row} has the same target twice")
 
     @cached_property
     def judged(self) -> Array:
-        """The rows of history that have a target."""
+        """(cases,) int64: the rows of history that have a target, which are the cases."""
         if self.offsets is None:
             return np.flatnonzero(self.targets >= 0)
         return np.flatnonzero(np.diff(self.offsets))
 
     @cached_property
     def judged_targets(self) -> tuple[Array, Array]:
-        """The targets of the judged rows, (targets,), and where each row's begin, (judged + 1,)."""
+        """The targets of the cases, (targets,), and where each case's begin, (cases + 1,)."""
         if self.offsets is None:
             return self.targets[self.judged], np.arange(len(self.judged) + 1, dtype=np.int64)
         return self.targets, offsets_of(np.diff(self.offsets)[self.judged])
 
     @property
     def judged_target_times(self) -> Array | None:
-        """When each of the `wanted` targets happened, (targets,) seconds, or None."""
+        """When each of the `judged_targets` happened, (targets,) seconds, or None."""
         if self.times is None or self.offsets is not None:
             return self.times
         return self.times[self.judged]
+
+    @property
+    def case_of_target(self) -> Array:
+        """(targets,) int64: which case each of the `judged_targets` is of."""
+        return np.repeat(
+            np.arange(len(self.judged), dtype=np.int64), np.diff(self.judged_targets[1])
+        )
+
+    @property
+    def target_pairs(self) -> Array:
+        """Every (case, target) there is, as case * n_items + target: (targets,) int64."""
+        return self.case_of_target * self.train.n_items + self.judged_targets[0]
 
     def fingerprint(self) -> str:
         """sha256 (hex) of all that decides a judgement: train, history and targets."""
@@ -118,7 +123,7 @@ def split_of(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]:
     spec = Spec.parse(split)
     splitter = plugins.build("splitters", spec)
     try:
-        parts = splitter.split(data.interactions)
+        made = splitter.split(data.interactions)
     except UsageError:
         raise
     except (Exception, SystemExit) as error:
@@ -126,11 +131,12 @@ def split_of(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]:
         raise RecbenchError(
             f"splitter {spec} (plugin {plugin}) failed: {describe_error(error)}"
         ) from error
-    if not isinstance(parts, Split):
-        raise RecbenchError(f"splitter {spec} gave {type(parts).__name__}, wanted a Split")
-    return str(spec), parts
+    if not isinstance(made, Split):
+        raise RecbenchError(f"splitter {spec} gave {type(made).__name__}, wanted a Split")
+    return str(spec), made
 
 
 def split_names(text: str) -> list[str]:
     """`leave-last-out,temporal:share=0.8,targets=all` as the splits that it names."""
-    return [one.strip() for one in re.split(r",(?=\s*[A-Za-z_])(?!\s*\w+=)", text) if one.strip()]
+    names = re.split(r",(?=\s*[A-Za-z_])(?!\s*\w+=)", text)
+    return [name.strip() for name in names if name.strip()]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -15,9 +14,91 @@ import numpy.typing as npt
 from recbench.data.interactions import Array, offsets_of
 from recbench.errors import RecbenchError, describe_error
 from recbench.evaluation.ranking import Metric, Ranking, measure
-from recbench.evaluation.uncertainty import Value, jackknife, summarise
+from recbench.evaluation.uncertainty import Value, number_users, summarise, summarise_whole
 from recbench.plugins import Plugins
 from recbench.progress import log
+
+
+def measure_all(
+    metrics: Mapping[str, Metric],
+    ranking: Ranking,
+    ks: Sequence[int],
+    user_ids: Array,
+    stored: Mapping[str, Value],
+) -> tuple[dict[str, Value], dict[str, Array]]:
+    """Every metric at every k: its value, and its column of one number a judged case.
+
+    A metric of all lists together has no column; its interval comes from a jackknife. One that
+    fails is said and left out.
+    user_ids: (cases,), "" for somebody unknown.
+    stored: values found before, whose intervals stand where their means do.
+    """
+    users = number_users(user_ids)
+    done: dict[str, Value] = {}
+    columns: dict[str, Array] = {}
+    for name, metric in metrics.items():
+        try:
+            values, measured = _measure_metric(name, metric, _copy(ranking), ks, users, stored)
+        except (Exception, SystemExit) as error:
+            log.error("metric %s is left out: %s", name, describe_error(error))
+        else:
+            done |= values
+            columns |= measured
+    new = {key: column for key, column in columns.items() if key not in done}
+    return {**summarise(new, users), **done}, columns
+
+
+def _measure_metric(
+    name: str,
+    metric: Metric,
+    ranking: Ranking,
+    ks: Sequence[int],
+    users: Array,
+    stored: Mapping[str, Value],
+) -> tuple[dict[str, Value], dict[str, Array]]:
+    """The values that are no mean over cases or were stored before, and all columns."""
+    values: dict[str, Value] = {}
+    measured = measure(ranking, name, metric, ks)
+    for k, (key, column) in zip(ks, measured.items(), strict=True):
+        if key in stored and stored[key].mean == float(column.mean()):
+            values[key] = stored[key]
+        elif column.shape == ():
+            statistic = partial(_of_cases, metric, ranking, k)
+            values[key] = summarise_whole(float(column), statistic, users)
+    return values, {key: column for key, column in measured.items() if column.shape != ()}
+
+
+def _of_cases(metric: Metric, ranking: Ranking, k: int, cases: Array) -> float:
+    """What a metric of all lists together gives for some cases alone."""
+    return float(metric(ranking.take(cases), k))
+
+
+def _copy(ranking: Ranking) -> Ranking:
+    """The same in arrays of its own: what a metric writes into it, no other metric reads."""
+    arrays: list[Any] = [None if array is None else array.copy() for array in _arrays(ranking)]
+    return Ranking(*arrays)
+
+
+def _arrays(ranking: Ranking) -> list[Any]:
+    return [getattr(ranking, field.name) for field in fields(ranking)]
+
+
+def no_values(metrics: Iterable[str], ks: Sequence[int]) -> dict[str, Value]:
+    """What a failed cell has."""
+    return {f"{name}@{k}": Value() for name in metrics for k in ks}
+
+
+def valid_metrics(plugins: Plugins) -> dict[str, Metric]:
+    """Every metric that keeps the contract; the others are said and left out."""
+    valid = {}
+    for name, metric in plugins.metrics().items():
+        try:
+            check_metric(metric)
+        except (Exception, SystemExit) as error:
+            log.error("metric %s is left out: %s", name, describe_error(error))
+        else:
+            valid[name] = metric
+    return valid
 
 
 def check_metric(metric: Metric) -> None:
@@ -28,58 +109,61 @@ def check_metric(metric: Metric) -> None:
 
     Raises AssertionError that names the rule which does not hold, or the metric's own error.
     """
-    for ranking in _rankings():
+    for ranking in _example_rankings():
         for k in (1, 5, 100):
-            _check_values(metric, ranking, k)
-    if np.ptp(_value(metric, _alike(np.arange(12)[:, None]), 5)) > 0:
+            _check_any(metric, ranking, k)
+    if np.ptp(_value(metric, _ranking_of(np.arange(12)[:, None]), 5)) > 0:
         for k in (2, 5):
-            _check_ranks(metric, k)
+            _check_reads_ranks(metric, k)
 
 
-def _check_values(metric: Metric, ranking: Ranking, k: int) -> None:
-    """What holds for every metric, of ranks or of lists, a value a row or one for all."""
-    kept = copy.deepcopy(_arrays(ranking))
+def _check_any(metric: Metric, ranking: Ranking, k: int) -> None:
+    """What holds for every metric, of ranks or of lists, a value a case or one for all."""
+    before = _arrays(_copy(ranking))
     value = _value(metric, ranking, k)
-    for before, after in zip(kept, _arrays(ranking), strict=True):
-        _hold(np.array_equal(before, after), "the ranking must be left as it was")
+    for kept, array in zip(before, _arrays(ranking), strict=True):
+        _require(np.array_equal(kept, array), "the ranking must be left as it was")
     again = _value(metric, ranking, k)
-    _hold(np.array_equal(value, again), "the same ranking must give the same values")
-    rows = np.arange(len(ranking))
+    _require(np.array_equal(value, again), "the same ranking must give the same values")
+    cases = np.arange(len(ranking))
     if value.ndim:
-        alone = [_value(metric, ranking.take(row), k).ravel() for row in rows[:, None]]
-        _near(np.concatenate(alone), value, "a row's value must not depend on the rows beside it")
+        alone = [_value(metric, ranking.take(case), k).ravel() for case in cases[:, None]]
+        rule = "a row's value must not depend on the rows beside it"
+        _require_close(np.concatenate(alone), value, rule)
     else:
-        turned = _value(metric, ranking.take(rows[::-1]), k)
-        _near(turned, value, "one number must not depend on the order of rows")
+        reversed_ = _value(metric, ranking.take(cases[::-1]), k)
+        _require_close(reversed_, value, "one number must not depend on the order of rows")
     above, tied, offsets, *lists = _arrays(ranking)
     if offsets is None:
-        told = Ranking(above, tied, np.arange(len(above) + 1), *lists)
-        _near(_value(metric, told, k), value, "offsets of one target a row must change nothing")
+        same = Ranking(above, tied, np.arange(len(above) + 1), *lists)
+        rule = "offsets of one target a row must change nothing"
     else:
         order = np.lexsort((-np.arange(len(above)), ranking.case_of_target))
-        turned = _value(metric, Ranking(above[order], tied[order], offsets, *lists), k)
-        _near(turned, value, "the order of a row's targets must change nothing")
+        same = Ranking(above[order], tied[order], offsets, *lists)
+        rule = "the order of a row's targets must change nothing"
+    _require_close(_value(metric, same, k), value, rule)
 
 
-def _check_ranks(metric: Metric, k: int) -> None:
+def _check_reads_ranks(metric: Metric, k: int) -> None:
     """What holds for every metric that reads ranks."""
-    values = []
-    for others in ([], [20]):  # one target, and a second far below
-        above = np.array([[first, *others] for first in range(12)])
-        value = _value(metric, _alike(above), k)
-        _hold((np.diff(value) <= 1e-12).all(), "a better rank must never be worth less")
-        _hold(value[0] > value[k], "the first rank must be worth more than the one after k")
-        for first, many in ((0, 12), (1, 2), (k - 1, 3)):
-            tie = _value(metric, _alike(above[[first]], [many, *(1 for _ in others)]), k)
-            mean = value[first : first + many].mean(keepdims=True)
-            _near(tie, mean, "a tie must be worth the mean over its ranks")
-        values.append(value)
-    more = values[1] - values[0]
-    _hold((more <= 1e-12).all(), "a second target that is far below k must add nothing")
-    sure = _value(metric, _alike(np.array(list(combinations(range(6), 2)))), k)
-    tie = _value(metric, _alike(np.zeros((1, 2), dtype=np.int64), 6), k)
+    by_n_targets = []
+    for second in ([], [20]):  # one target, and a second far below
+        above = np.array([[first, *second] for first in range(12)])
+        value = _value(metric, _ranking_of(above), k)
+        _require((np.diff(value) <= 1e-12).all(), "a better rank must never be worth less")
+        _require(value[0] > value[k], "the first rank must be worth more than the one after k")
+        for first, n_tied in ((0, 12), (1, 2), (k - 1, 3)):
+            tied = [n_tied, *(1 for _ in second)]
+            tie = _value(metric, _ranking_of(above[[first]], tied), k)
+            mean = value[first : first + n_tied].mean(keepdims=True)
+            _require_close(tie, mean, "a tie must be worth the mean over its ranks")
+        by_n_targets.append(value)
+    gain = by_n_targets[1] - by_n_targets[0]
+    _require((gain <= 1e-12).all(), "a second target that is far below k must add nothing")
+    orders = _value(metric, _ranking_of(np.array(list(combinations(range(6), 2)))), k)
+    tie = _value(metric, _ranking_of(np.zeros((1, 2), dtype=np.int64), 6), k)
     rule = "targets tied with each other must be worth the mean over all their orders"
-    _near(tie, sure.mean(keepdims=True), rule)
+    _require_close(tie, orders.mean(keepdims=True), rule)
 
 
 def _value(metric: Metric, ranking: Ranking, k: int) -> Array:
@@ -89,109 +173,40 @@ def _value(metric: Metric, ranking: Ranking, k: int) -> Array:
         raise AssertionError(f"a metric must give numbers for every ranking: {error}") from error
 
 
-def _hold(holds: Any, rule: str) -> None:
+def _require(holds: Any, rule: str) -> None:
     """Raise where a rule does not hold; no assert, which `python -O` leaves out of a run."""
     if not holds:
         raise AssertionError(rule)
 
 
-def _near(one: Array, other: Array, rule: str) -> None:
+def _require_close(value: Array, expected: Array, rule: str) -> None:
     """The same but for the order of sums."""
-    _hold(one.shape == other.shape and np.allclose(one, other, rtol=1e-9, atol=1e-12), rule)
+    same_shape = value.shape == expected.shape
+    _require(same_shape and np.allclose(value, expected, rtol=1e-9, atol=1e-12), rule)
 
 
-def _arrays(ranking: Ranking) -> list[Any]:
-    return [getattr(ranking, one.name) for one in fields(ranking)]
-
-
-def _alike(above: Array, tied: npt.ArrayLike = 1) -> Ranking:
-    """Rows that differ in their ranks only; above: (rows, targets)."""
-    rows, many = above.shape
-    offsets = None if many == 1 else np.arange(rows + 1) * many
+def _ranking_of(above: Array, tied: npt.ArrayLike = 1) -> Ranking:
+    """Cases that differ in their ranks only; above: (cases, targets)."""
+    n_cases, n_targets = above.shape
+    offsets = None if n_targets == 1 else np.arange(n_cases + 1) * n_targets
     tied = np.broadcast_to(tied, above.shape).ravel()
-    lists = np.tile(np.arange(24, dtype=np.int32), (rows, 1))
+    lists = np.tile(np.arange(24, dtype=np.int32), (n_cases, 1))
     return Ranking(above.ravel(), tied, offsets, lists, np.arange(24))
 
 
-def _rankings() -> list[Ranking]:
-    """One target a row and up to three, with ties, short lists and targets that no list has."""
-    draw = np.random.default_rng(0)
-    scores = draw.integers(0, 6, (8, 24))
+def _example_rankings() -> list[Ranking]:
+    """One target a case and up to three, with ties, short lists and targets that no list has."""
+    random = np.random.default_rng(0)
+    scores = random.integers(0, 6, (8, 24))
     lists = np.argsort(-scores, axis=1, kind="stable").astype(np.int32)
     lists[0], lists[1, 3:] = -1, -1
-    found = []
-    for many in (np.ones(8, dtype=np.int64), np.arange(8) % 3 + 1):
-        rows = np.repeat(np.arange(8), many)
-        wanted = scores[rows, draw.permutation(24)[: len(rows)]][:, None]
-        above, tied = (scores[rows] > wanted).sum(axis=1), (scores[rows] == wanted).sum(axis=1)
-        above[rows == 1], tied[rows == 1] = np.iinfo(np.int32).max, 1
-        offsets = offsets_of(many) if many.max() > 1 else None
-        found.append(Ranking(above, tied, offsets, lists, draw.integers(0, 50, 24)))
-    return found
-
-
-def valid_metrics(plugins: Plugins) -> dict[str, Metric]:
-    """Every metric that keeps the contract; the others are said and left out."""
-    found = {}
-    for name, metric in plugins.metrics().items():
-        try:
-            check_metric(metric)
-        except (Exception, SystemExit) as error:
-            log.error("metric %s is left out: %s", name, describe_error(error))
-        else:
-            found[name] = metric
-    return found
-
-
-def measure_all(
-    metrics: Mapping[str, Metric],
-    ranking: Ranking,
-    ks: Sequence[int],
-    users: Array,
-    known: Mapping[str, Value],
-) -> tuple[dict[str, Value], dict[str, Array]]:
-    """Every metric at every k: its value, and its column of one number a judged row.
-
-    A metric of all lists together has no column; its interval comes from a jackknife. One that
-    fails is said and left out.
-    known: values found before, whose intervals stand where their means do.
-    """
-    values: dict[str, Value] = {}
-    columns: dict[str, Array] = {}
-    for name, metric in metrics.items():
-        own = _copied(ranking)
-        sure: dict[str, Value] = {}
-        try:
-            found = measure(own, name, metric, ks)
-            for k, (key, value) in zip(ks, found.items(), strict=True):
-                if key in known and known[key].mean == float(value.mean()):
-                    sure[key] = known[key]
-                elif value.shape == ():
-                    sure[key] = _whole(own, metric, k, float(value), users)
-        except (Exception, SystemExit) as error:
-            log.error("metric %s is left out: %s", name, describe_error(error))
-        else:
-            values |= sure
-            columns |= {key: value for key, value in found.items() if value.shape != ()}
-    new = {key: value for key, value in columns.items() if key not in values}
-    return {**summarise(new, users), **values}, columns
-
-
-def no_values(metrics: Iterable[str], ks: Sequence[int]) -> dict[str, Value]:
-    """What a failed cell has."""
-    return {f"{name}@{k}": Value() for name in metrics for k in ks}
-
-
-def _copied(ranking: Ranking) -> Ranking:
-    """The same in arrays of its own: what a metric writes into it, no other metric reads."""
-    fields = [(one.name, getattr(ranking, one.name)) for one in dataclasses.fields(ranking)]
-    copies: dict[str, Any] = {key: one if one is None else np.array(one) for key, one in fields}
-    return Ranking(**copies)
-
-
-def _whole(
-    ranking: Ranking, metric: Callable[..., Any], k: int, value: float, users: Array
-) -> Value:
-    """The value of a metric of all lists together."""
-    stderr = jackknife(lambda rows: float(metric(ranking.take(rows), k)), users)
-    return Value(value, stderr, value - 1.96 * stderr, value + 1.96 * stderr)
+    rankings = []
+    for n_targets in (np.ones(8, dtype=np.int64), np.arange(8) % 3 + 1):
+        case = np.repeat(np.arange(8), n_targets)
+        target_scores = scores[case, random.permutation(24)[: len(case)]][:, None]
+        above = (scores[case] > target_scores).sum(axis=1)
+        tied = (scores[case] == target_scores).sum(axis=1)
+        above[case == 1], tied[case == 1] = np.iinfo(np.int32).max, 1
+        offsets = offsets_of(n_targets) if n_targets.max() > 1 else None
+        rankings.append(Ranking(above, tied, offsets, lists, random.integers(0, 50, 24)))
+    return rankings

@@ -70,13 +70,13 @@ class Result:
     key: sha256 (hex) of all that decides the numbers.
     seed: None where the model takes none.
     status: "ok", or "failed: reason".
-    values: "ndcg@10" -> Value over the judged rows; NaN where it failed.
+    values: "ndcg@10" -> Value over the cases; NaN where it failed.
     depth: the largest k that the model's answers allow.
-    fit_seconds, score_seconds: time inside the model, for all of train and all judged rows.
+    fit_seconds, score_seconds: time inside the model, for all of train and for all cases.
     peak_memory: bytes that the model's process had at most, None if not measured.
     parameters: how many numbers the model learned, None if it does not say.
     provenance: versions, commit, machine, threads, command: what it takes to run it again.
-    per_user: name and sha256 of the file with one line a judged row, in the cell's folder.
+    cases_file: name and sha256 of the file with a row for each case, in the cell's folder.
     """
 
     key: str
@@ -94,7 +94,12 @@ class Result:
     parameters: int | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     finished: str = ""
-    per_user: tuple[str, str] = ("", "")
+    cases_file: tuple[str, str] = ("", "")
+
+    @property
+    def label(self) -> str:
+        """How people tell it from other cells: `transformer, seed 0`."""
+        return self.model if self.seed is None else f"{self.model}, seed {self.seed}"
 
     @property
     def ok(self) -> bool:
@@ -117,25 +122,45 @@ def to_json(result: Result) -> dict[str, Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> Result:
-    """The inverse of `to_json`. Raises KeyError, TypeError or ValueError for anything else."""
-    given = dict(data)
-    setting = dict(given["setting"])
+    """The inverse of `to_json`, also for files of before some fields were renamed.
+
+    Raises KeyError, TypeError or ValueError for anything else.
+    """
+    fields = _with_new_names(data, OLD_RESULT_FIELDS)
+    setting = _with_new_names(fields["setting"], OLD_SETTING_FIELDS)
     setting["notes"] = tuple(setting["notes"])
-    given["setting"] = Setting(**setting)
-    given["values"] = {
-        key: Value(*map(_number, numbers)) for key, numbers in given["values"].items()
+    fields["setting"] = Setting(**setting)
+    fields["values"] = {
+        key: Value(*map(_number, numbers)) for key, numbers in fields["values"].items()
     }
-    given["per_user"] = tuple(given["per_user"])
+    fields["cases_file"] = tuple(fields["cases_file"])
     for key in ("fit_seconds", "score_seconds"):
-        given[key] = _number(given[key])
-    return Result(**given)
+        fields[key] = _number(fields[key])
+    return Result(**fields)
+
+
+OLD_RESULT_FIELDS = {"per_user": "cases_file"}
+OLD_SETTING_FIELDS = {
+    "n_events": "n_interactions",
+    "users": "n_judged_users",
+    "rows": "n_cases",
+    "unjudged": "n_unjudged_users",
+    "targets": "n_targets",
+    "later": "future_share",
+    "tied": "time_tied",
+}
+"""What fields were called in results that version 0.1.0 stored, and are called now."""
+
+
+def _with_new_names(data: Mapping[str, Any], old_names: Mapping[str, str]) -> dict[str, Any]:
+    return {old_names.get(key, key): value for key, value in data.items()}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     return None if isinstance(value, float) and math.isnan(value) else value
 
 

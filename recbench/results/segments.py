@@ -1,4 +1,4 @@
-"""Step 6, result: whom, and for which items, a model is good."""
+"""Step 6, results: whom, and for which items, a model is good."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def history_cuts(lengths: Array) -> Array:
 def by_segment(
     ranking: Ranking, segment: Array, lengths: Array, metric: Metric, k: int
 ) -> dict[str, tuple[int, float]]:
-    """Segment -> (judged rows in it, mean of the metric), first by popularity, then by history.
+    """Segment -> (cases in it, mean of the metric), first by popularity, then by history.
 
-    segment: (targets,) what `popularity_of` gave; a row is judged in each segment that it has
-    targets in, by these targets alone. lengths: (rows,) of the histories.
+    segment: (targets,) what `popularity_segment` gave; a case counts in each segment that it has
+    targets in, by these targets alone. lengths: (cases,) of the histories.
     """
     parts = {
         f"target in {name}": ranking.only(segment == number)[0]

@@ -1,4 +1,4 @@
-"""Step 6, store: the JSON of a cell with its checksum, and its rows in Parquet."""
+"""Step 6, store: the JSON of a cell with its checksum, and its cases in Parquet."""
 
 from __future__ import annotations
 
@@ -17,9 +17,47 @@ from recbench.files import write
 from recbench.results.result import Result, from_json, to_json
 
 
+_NOT_OURS = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
+
+def encode_result(result: Result) -> bytes:
+    """The JSON of a result, with `sha256` over all else of it."""
+    data = json.loads(json.dumps(to_json(result), allow_nan=False))  # as it will be read
+    data["sha256"] = _digest(data)
+    text = json.dumps(data, indent=1, ensure_ascii=False)
+    return text.encode(errors="surrogatepass") + b"\n"  # paths can have what is no character
+
+
+def decode_result(path: Path, text: bytes) -> Result:
+    """The inverse of `encode_result`. Raises RecbenchError, naming the file, for anything else."""
+    try:
+        data = dict(json.loads(text))
+    except _NOT_OURS as error:
+        raise RecbenchError(
+            f"{path} was cut or edited by hand ({describe_error(error)})"
+        ) from error
+    checksum = data.pop("sha256", None)
+    if checksum is None:
+        raise RecbenchError(f"{path} has no sha256 of itself: too old, or edited by hand")
+    if checksum != _digest(data):
+        raise RecbenchError(f"{path} was edited by hand: it does not fit its own sha256")
+    try:
+        return from_json(data)
+    except _NOT_OURS as error:
+        raise RecbenchError(
+            f"{path} is of another version of recbench ({describe_error(error)})"
+        ) from error
+
+
+def _digest(data: Mapping[str, Any]) -> str:
+    """sha256 of the content: spaces and the order of keys do not matter."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def write_columns(stem: Path, columns: Columns) -> tuple[str, str]:
     """Put `stem-12345678.parquet` in place; gives its name and sha256. Raises OSError."""
-    data = _encode(columns)
+    data = _encode_columns(columns)
     digest = hashlib.sha256(data).hexdigest()
     name = f"{stem.name}-{digest[:8]}.parquet"
     write(stem.with_name(name), data)
@@ -28,13 +66,18 @@ def write_columns(stem: Path, columns: Columns) -> tuple[str, str]:
 
 def stem_of(path: Path) -> Path | None:
     """The stem, if `write_columns` wrote the file and nobody has changed it. Raises OSError."""
-    stem, _, start = path.stem.rpartition("-")
-    ours = len(start) == 8 and hashlib.sha256(path.read_bytes()).hexdigest().startswith(start)
-    return path.with_name(stem) if ours and stem else None
+    stem, _, digest = path.stem.rpartition("-")
+    unchanged = len(digest) == 8 and (
+        hashlib.sha256(path.read_bytes()).hexdigest().startswith(digest)
+    )
+    return path.with_name(stem) if unchanged and stem else None
 
 
 def read_bytes(path: Path, digest: str) -> bytes:
-    """What `decode` needs. Raises RecbenchError where it is gone or damaged, OSError otherwise."""
+    """What `decode_columns` needs.
+
+    Raises RecbenchError where it is gone or damaged, OSError where it cannot be read.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -44,7 +87,7 @@ def read_bytes(path: Path, digest: str) -> bytes:
     return data
 
 
-def decode(data: bytes) -> dict[str, Column]:
+def decode_columns(data: bytes) -> dict[str, Column]:
     """The columns of a file; strings come back as objects."""
     import pyarrow.parquet
 
@@ -52,7 +95,7 @@ def decode(data: bytes) -> dict[str, Column]:
     return {key: _from_arrow(table[key].combine_chunks()) for key in table.column_names}
 
 
-def _encode(columns: Columns) -> bytes:
+def _encode_columns(columns: Columns) -> bytes:
     import pyarrow
     import pyarrow.parquet
 
@@ -87,41 +130,3 @@ def _from_arrow(column: Any) -> Column:
         offsets = column.offsets.to_numpy()
         return column.flatten().to_numpy(zero_copy_only=False), offsets - offsets[0]
     return np.asarray(column.to_numpy(zero_copy_only=False))
-
-
-_NOT_OURS = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-
-
-def encode_result(result: Result) -> bytes:
-    """The JSON of a result, with `sha256` over all else of it."""
-    data = json.loads(json.dumps(to_json(result), allow_nan=False))  # as it will be read
-    data["sha256"] = _digest(data)
-    text = json.dumps(data, indent=1, ensure_ascii=False)
-    return text.encode(errors="surrogatepass") + b"\n"  # paths can have what is no character
-
-
-def decode_result(path: Path, text: bytes) -> Result:
-    """The inverse of `sealed`. Raises RecbenchError, naming the file, for anything else."""
-    try:
-        data = dict(json.loads(text))
-    except _NOT_OURS as error:
-        raise RecbenchError(
-            f"{path} was cut or edited by hand ({describe_error(error)})"
-        ) from error
-    seal = data.pop("sha256", None)
-    if seal is None:
-        raise RecbenchError(f"{path} has no sha256 of itself: too old, or edited by hand")
-    if seal != _digest(data):
-        raise RecbenchError(f"{path} was edited by hand: it does not fit its own sha256")
-    try:
-        return from_json(data)
-    except _NOT_OURS as error:
-        raise RecbenchError(
-            f"{path} is of another version of recbench ({describe_error(error)})"
-        ) from error
-
-
-def _digest(data: Mapping[str, Any]) -> str:
-    """sha256 of the content: spaces and the order of keys do not matter."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

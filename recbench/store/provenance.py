@@ -13,9 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from recbench.plugins import Offer
+from recbench.plugins import DISTRIBUTION, Offer
 
-ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+GIT_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 """What a git hook sets, and what would make git look into another repository."""
 
 
@@ -27,9 +27,13 @@ def provenance(offer: Offer | None) -> dict[str, Any]:
     machine (system, processor, cores, memory in bytes, gpu), threads, command.
     """
     versions = {"python": platform.python_version()}
-    for package in ("recbench", "numpy", "torch"):
+    for package, distribution in (
+        ("recbench", DISTRIBUTION),
+        ("numpy", "numpy"),
+        ("torch", "torch"),
+    ):
         with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
+            versions[package] = metadata.version(distribution)
     folders = {"recbench": Path(__file__).parents[1]}
     if offer is not None:
         versions[f"plugin {offer.plugin}"] = offer.source_version()
@@ -41,27 +45,26 @@ def provenance(offer: Offer | None) -> dict[str, Any]:
         "commits": {name: commit for name, commit in commits.items() if commit},
         "machine": _machine(),
         "threads": threads(),
-        "command": shlex.join([*(Path(one).name for one in sys.argv[:1]), *sys.argv[1:]]),
+        "command": shlex.join([*(Path(program).name for program in sys.argv[:1]), *sys.argv[1:]]),
     }
 
 
 def threads() -> int:
     """How many threads arithmetic may use."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
+    limit = os.environ.get("OMP_NUM_THREADS", "")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return int(told) if told.isdigit() else cores or 1
+    return int(limit) if limit.isdigit() else cores or 1
 
 
 @cache
 def _machine() -> dict[str, Any]:
-    memory = None
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    import psutil
+
     return {
         "system": f"{platform.system()} {platform.release()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "memory": memory,
+        "memory": psutil.virtual_memory().total,
         "gpu": _gpu(),
     }
 
@@ -78,21 +81,21 @@ def _processor() -> str:
 
 def _gpu() -> str:
     """What the driver says, without loading torch for it; "" where there is none."""
-    return _said("nvidia-smi", "--query-gpu=name", "--format=csv,noheader").partition("\n")[0]
+    return _stdout_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader").partition("\n")[0]
 
 
 @cache
 def _commit(folder: Path) -> str:
     """The commit of the repository that the folder's files are tracked in, or ""."""
-    if not _said("git", "-C", str(folder), "ls-files", "--", "*.py"):
+    if not _stdout_of("git", "-C", str(folder), "ls-files", "--", "*.py"):
         return ""
-    changed = _said("git", "-C", str(folder), "status", "--porcelain", "--", str(folder))
-    return _said("git", "-C", str(folder), "rev-parse", "HEAD") + ("+" if changed else "")
+    changed = _stdout_of("git", "-C", str(folder), "status", "--porcelain", "--", str(folder))
+    return _stdout_of("git", "-C", str(folder), "rev-parse", "HEAD") + ("+" if changed else "")
 
 
-def _said(*command: str) -> str:
+def _stdout_of(*command: str) -> str:
     """What a command prints, "" where it cannot be run."""
-    mine = {key: value for key, value in os.environ.items() if key not in ELSEWHERE}
+    environment = {name: value for name, value in os.environ.items() if name not in GIT_VARIABLES}
     try:
         done = subprocess.run(  # noqa: S603  fixed commands
             command,
@@ -101,7 +104,7 @@ def _said(*command: str) -> str:
             errors="replace",
             timeout=5,
             check=True,
-            env=mine,
+            env=environment,
         )
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -1,4 +1,4 @@
-"""Step 6, result: the folder of results. Nothing half-written is ever seen, or taken for whole."""
+"""Step 6, store: the folder of results. Nothing half-written is ever seen, or taken for whole."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import contextlib
 import dataclasses
 import re
 import tempfile
-from collections.abc import Callable, ItemsView, Iterator
+from collections.abc import Callable, ItemsView, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from recbench.data.interactions import Array, Column, Columns
-from recbench.errors import RecbenchError, describe_error
+from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.evaluation.ranking import Ranking
 from recbench.files import atomic_folder, is_stale, locked, sweep, write
 from recbench.models import checkpoint
@@ -19,7 +19,7 @@ from recbench.progress import log
 from recbench.results.result import Result, Setting, to_json
 from recbench.results.results import Results
 from recbench.store.format import (
-    decode,
+    decode_columns,
     decode_result,
     encode_result,
     read_bytes,
@@ -28,9 +28,12 @@ from recbench.store.format import (
 )
 from recbench.store.versions import merge, newest
 
+CELL_NAME = re.compile(r"-[0-9a-f]{8}\.json")
+"""How the name of a cell's JSON ends."""
+
 
 class Store:
-    """A folder with `dataset/split/model-seed-key.json`, and beside each its rows in Parquet.
+    """A folder with `dataset/split/model-seed-key.json`, and beside each its cases in Parquet.
 
     folder: made when something is written. Any number of runs may share it, and be killed.
 
@@ -40,14 +43,14 @@ class Store:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self._last = ("", b"")  # the digest and content of the rows that were read last
+        self._last_read = ("", b"")  # the digest and content of the Parquet that was read last
 
     def ready(self) -> Store:
         """The store, once its folder is there and can be written; else RecbenchError."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.folder):
-                self._sweep()
+                self._remove_leftovers()
                 return self
         except OSError as error:
             raise RecbenchError(
@@ -59,7 +62,7 @@ class Store:
         """Where this cell's JSON is, or would be."""
         seed = "" if result.seed is None else f"-{result.seed}"
         name = f"{_slug(result.model)}{seed}-{result.key[:8]}.json"
-        return self.folder / _slug(result.setting.dataset) / _slug(result.setting.split) / name
+        return self._section_folder(result.setting) / name
 
     def find(self, cell: Result) -> Result | None:
         """The stored result of this cell if it is whole and succeeded."""
@@ -72,24 +75,24 @@ class Store:
         What is damaged, or outdated by newer code, is left out, which is said on the log and by
         `Results.left_out`.
         """
-        left: list[str] = []
-        found: dict[str, Result] = {}
+        left_out: list[str] = []
+        by_key: dict[str, Result] = {}
         for path in sorted(self.folder.glob("*/*/*.json")):
-            result = self._read(path, "left out", left)
-            if result and result.finished >= found.get(result.key, result).finished:
-                found[result.key] = result
-        kept, outdated = newest(found.values())
+            result = self._read(path, "left out", left_out)
+            if result and result.finished >= by_key.get(result.key, result).finished:
+                by_key[result.key] = result
+        kept, outdated = newest(by_key.values())
         if outdated:
-            of = ", ".join(sorted({one.model for one in outdated}))
-            left.append(f"{len(outdated)} results that newer code has outdated, of {of}")
-            log.info("%s: left out", left[-1])
-        return Results(kept, self.per_user, left_out=left)
+            models = ", ".join(sorted({result.model for result in outdated}))
+            left_out.append(f"{len(outdated)} results that newer code has outdated, of {models}")
+            log.info("%s: left out", left_out[-1])
+        return Results(kept, self.case_columns, left_out=left_out)
 
-    def write(self, result: Result, rows: Columns) -> Result:
+    def write(self, result: Result, columns: Columns) -> Result:
         """Keep a cell, and give it as it is stored now.
 
-        rows: the columns, one row a judged row: `user` (outside id), `above`, `tied`, perhaps
-            `lists`, and the metrics; none for a result that failed.
+        columns: a row for each case: `user` (outside id), `above`, `tied`, perhaps `lists`, and
+            the metrics; none for a result that failed.
 
         What the stored result of the same key has further (other k, other metrics) is kept where
         both have the same ranks. A failed result never replaces one that is ok.
@@ -98,65 +101,68 @@ class Store:
         """
         path = self.path(result)
         with _writing(path), locked(path.parent):
-            written = self._write(path, result, rows)
+            written = self._write(path, result, columns)
         if result.ok:
             checkpoint.forget(self.checkpoint(result))
         return written
 
-    def _write(self, path: Path, result: Result, rows: Columns) -> Result:
-        """`write`, under the lock: first the rows, then the JSON that makes them valid."""
+    def _write(self, path: Path, result: Result, columns: Columns) -> Result:
+        """`write`, under the lock: first the cases, then the JSON that makes them valid."""
         try:
-            old = self._load(path)
+            stored = self._load(path)
         except (FileNotFoundError, RecbenchError):
-            old = None
-        if old and old.ok and old.key == result.key:
+            stored = None
+        if stored and stored.ok and stored.key == result.key:
             if not result.ok:
-                return old
-            result, rows = merge(old, self.per_user(old), result, rows)
-        result = dataclasses.replace(result, per_user=("", ""))
+                return stored
+            result, columns = merge(stored, self.case_columns(stored), result, columns)
+        result = dataclasses.replace(result, cases_file=("", ""))
         try:
-            if rows:
-                name = write_columns(path.with_suffix(""), rows)
-                result = dataclasses.replace(result, per_user=name)
+            if columns:
+                cases_file = write_columns(path.with_suffix(""), columns)
+                result = dataclasses.replace(result, cases_file=cases_file)
             write(path, encode_result(result))
         finally:
-            for one in {result.per_user[0], old.per_user[0] if old else ""} - {""}:
-                _drop(path.with_name(one), path)
+            written = {result.cases_file[0], stored.cases_file[0] if stored else ""} - {""}
+            for name in written:
+                _remove_unless_named(path.with_name(name), path)
         return result
 
     def write_candidates(self, setting: Setting, pool: Array) -> Path:
-        """Keep the (judged rows, n) items that targets were ranked among; gives the file.
+        """Keep the (cases, n) items that targets were ranked among; gives the file.
 
         Raises RecbenchError where the folder cannot be written.
         """
-        folder = self.folder / _slug(setting.dataset) / _slug(setting.split)
+        folder = self._section_folder(setting)
         stem = folder / f"candidates={_slug(setting.candidates)}"
         with _writing(stem):
             return folder / write_columns(stem, {"candidates": pool})[0]
 
-    def per_user(self, result: Result) -> dict[str, Column]:
-        """The columns of a stored result. Raises RecbenchError where they are damaged.
+    def case_columns(self, result: Result) -> dict[str, Column]:
+        """The columns of a stored result, a row for each case.
 
-        Where another run has stored the same numbers and more since, its columns.
+        Where another run has stored the same numbers and more since, its columns. Raises
+        RecbenchError where they are damaged.
         """
         path = self.path(result)
-        if result.per_user[1] and result.per_user[1] == self._last[0]:
-            return decode(self._last[1])
+        if result.cases_file[1] and result.cases_file[1] == self._last_read[0]:
+            return decode_columns(self._last_read[1])
         try:
             try:
-                return decode(self._rows(path, result))
+                return decode_columns(self._read_cases(path, result))
             except RecbenchError:
                 now = self._load(path)
                 if now.key != result.key or not _numbers(result) <= _numbers(now):
                     raise
-                return decode(self._rows(path, now))
+                return decode_columns(self._read_cases(path, now))
         except OSError as error:
-            what = f"{path} or its rows"
-            raise RecbenchError(f"cannot read {what}: {error.strerror or error}") from error
+            raise RecbenchError(
+                f"cannot read {path} or its rows: {error.strerror or error}"
+            ) from error
 
     def ranking(self, result: Result) -> Ranking:
-        """Where the targets of a stored result ended up; without popularity, which is no row's."""
-        return Ranking.of_columns(self.per_user(result))
+        """Where the targets of a stored result ended up; without popularity, which is no case's."""
+        return Ranking.of_columns(self.case_columns(result))
 
     def model_folder(self, result: Result) -> Path:
         """Where this cell's fitted model is, or would be."""
@@ -169,25 +175,38 @@ class Store:
         be written, and whatever else `save` raises.
         """
         folder = self.model_folder(result)
-        with _writing(folder), atomic_folder(folder) as passing:
-            save(passing)
+        with _writing(folder), atomic_folder(folder) as unfinished:
+            save(unfinished)
         return folder
+
+    def keep_model(self, result: Result, save: Callable[[Path], None]) -> None:
+        """`write_model`, if that can be done; if not, say so."""
+        try:
+            self.write_model(result, save)
+        except Exception as error:  # its numbers are still worth having
+            log.warning("%s: could not be saved (%s)", result.model, describe_error(error))
 
     def checkpoint(self, result: Result) -> Path:
         """Where an interrupted training of this cell is, or would be, kept until `write`."""
         path = self.path(result).absolute()
         return path.with_name(f"{path.stem}{result.key[8:]}{checkpoint.SUFFIX}")
 
-    def _read(self, path: Path, so: str, told: list[str] | None = None) -> Result | None:
-        """A stored result; None where there is none or, said and told, where it is damaged."""
+    def _section_folder(self, setting: Setting) -> Path:
+        """The folder of a dataset and split."""
+        return self.folder / _slug(setting.dataset) / _slug(setting.split)
+
+    def _read(
+        self, path: Path, consequence: str, left_out: list[str] | None = None
+    ) -> Result | None:
+        """A stored result; None where there is none or, said and noted, where it is damaged."""
         try:
             return self._load(path)
         except FileNotFoundError:
             return None
         except (OSError, RecbenchError) as error:
-            log.warning("%s; it is %s", describe_error(error), so)
-            if told is not None:
-                told.append(describe_error(error))
+            log.warning("%s; it is %s", describe_error(error), consequence)
+            if left_out is not None:
+                left_out.append(describe_error(error))
             return None
 
     def _load(self, path: Path) -> Result:
@@ -198,37 +217,89 @@ class Store:
             try:
                 result = decode_result(path, text)
                 if result.ok:
-                    self._rows(path, result)
+                    self._read_cases(path, result)
             except RecbenchError:
-                if text == before:  # else another run has replaced it, and its rows, meanwhile
+                if text == before:  # else another run has replaced it, and its cases, meanwhile
                     raise
             else:
                 return result
 
-    def _rows(self, path: Path, result: Result) -> bytes:
+    def _read_cases(self, path: Path, result: Result) -> bytes:
         """The Parquet of a result, read and checked."""
-        name, digest = result.per_user
-        self._last = digest, read_bytes(path.with_name(name or "rows"), digest)
-        return self._last[1]
+        self._last_read = result.cases_file[1], read_cases(path, result)
+        return self._last_read[1]
 
-    def _sweep(self) -> None:
+    def _remove_leftovers(self) -> None:
         """Remove, or put back, what killed runs left."""
         for folder in self.folder.glob("*/*/"):
             sweep(folder)
             checkpoint.sweep(folder)
-            for rows in folder.glob("*.parquet"):
+            for cases in folder.glob("*.parquet"):
                 with contextlib.suppress(OSError):
-                    stem = stem_of(rows) if is_stale(rows) else None
+                    stem = stem_of(cases) if is_stale(cases) else None
                     if stem is not None and re.search("-[0-9a-f]{8}$", stem.name):
                         with locked(folder):
-                            _drop(rows, stem.with_name(f"{stem.name}.json"))
+                            _remove_unless_named(cases, stem.with_name(f"{stem.name}.json"))
 
 
-def _drop(rows: Path, path: Path) -> None:
-    """Remove rows that no result has: their JSON is whole and names others, or is not there."""
+def read_cells(paths: Sequence[str | Path]) -> list[tuple[Path, Result | str]]:
+    """The cells stored under files and folders that have numbers and are not outdated.
+
+    A cell whose files are damaged stands as what is wrong with them. Of the cells of one model,
+    seed, dataset and split only the newest is there. Raises UsageError where there is nothing.
+    """
+    damaged: dict[Path, str] = {}
+    cells: dict[str, tuple[Path, Result]] = {}
+    n_failed = 0
+    for path, cell in _find_cells(paths):
+        if isinstance(cell, str):
+            damaged[path] = cell
+        elif cell.ok:
+            cells[cell.key] = path, cell
+        else:
+            n_failed += 1
+    kept, outdated = newest(cell for _, cell in cells.values())
+    for number, why in ((n_failed, "failed when run"), (len(outdated), "outdated by newer code")):
+        if number:
+            log.info("left out: %d cells, %s", number, why)
+    if not damaged and not kept:
+        raise UsageError(f"no stored numbers under {', '.join(map(str, paths))}")
+    return [*(cells[cell.key] for cell in kept), *damaged.items()]
+
+
+def _find_cells(paths: Sequence[str | Path]) -> Iterator[tuple[Path, Result | str]]:
+    """Every stored cell under the paths, or what is wrong with its files."""
+    for given in map(Path, paths):
+        if not given.exists():
+            raise UsageError(f"{given} is not there; name a folder of results or a cell's JSON")
+        for path in sorted(given.rglob("*.json")) if given.is_dir() else [given]:
+            parents = path.relative_to(given).parents
+            if any(folder.suffix in (".model", checkpoint.SUFFIX) for folder in parents):
+                continue
+            try:
+                cell = decode_result(path, path.read_bytes())
+                if cell.ok:
+                    read_cases(path, cell)
+            except (RecbenchError, OSError) as error:
+                if given.is_dir() and not CELL_NAME.search(path.name):
+                    log.info("passed over, no result of recbench: %s", path)
+                else:
+                    yield path, describe_error(error)
+            else:
+                yield path, cell
+
+
+def read_cases(path: Path, result: Result) -> bytes:
+    """The Parquet beside a result's JSON. Raises RecbenchError where it is gone or damaged."""
+    name, digest = result.cases_file
+    return read_bytes(path.with_name(name or "rows"), digest)
+
+
+def _remove_unless_named(cases: Path, path: Path) -> None:
+    """Remove cases that no result has: their JSON is whole and names others, or is not there."""
     with contextlib.suppress(OSError, RecbenchError):
-        if not path.exists() or decode_result(path, path.read_bytes()).per_user[0] != rows.name:
-            rows.unlink()
+        if not path.exists() or decode_result(path, path.read_bytes()).cases_file[0] != cases.name:
+            cases.unlink()
 
 
 def _numbers(result: Result) -> ItemsView[str, Any]:

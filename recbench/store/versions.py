@@ -16,19 +16,21 @@ RANKS = ("above", "tied")
 """The columns that every result that is ok has."""
 
 
-def merge(old: Result, old_rows: Columns, new: Result, rows: Columns) -> tuple[Result, Columns]:
-    """The new result and its rows, with what only the old one has; alone where the ranks differ.
+def merge(
+    old: Result, old_columns: Columns, new: Result, new_columns: Columns
+) -> tuple[Result, Columns]:
+    """The new result and its columns, with what only the old one has; alone where ranks differ.
 
     Targets below the depth of either count as the same, and the ranks of the deeper are taken, as
     are the wider of two `lists`. Values come in the same order whichever result is the old one.
     """
-    if not _same_ranks(old_rows, rows, min(old.depth, new.depth)):
-        return new, rows
-    merged = {**old_rows, **rows}
+    if not _same_ranks(old_columns, new_columns, min(old.depth, new.depth)):
+        return new, new_columns
+    merged = {**old_columns, **new_columns}
     if old.depth > new.depth:
-        merged.update({name: old_rows[name] for name in RANKS})
-    if "lists" in old_rows and np.shape(old_rows["lists"])[1] > np.shape(merged["lists"])[1]:
-        merged["lists"] = old_rows["lists"]
+        merged.update({name: old_columns[name] for name in RANKS})
+    if "lists" in old_columns and np.shape(old_columns["lists"])[1] > np.shape(merged["lists"])[1]:
+        merged["lists"] = old_columns["lists"]
     values, depth = _in_order({**old.values, **new.values}), max(old.depth, new.depth)
     return dataclasses.replace(new, values=values, depth=depth), merged
 
@@ -38,16 +40,16 @@ def _same_ranks(old: Columns, new: Columns, depth: int) -> bool:
     for name in RANKS:
         if name not in old or name not in new:
             return False
-        (ours, our_rows), (theirs, their_rows) = _flat(old[name]), _flat(new[name])
+        (old_ranks, old_offsets), (new_ranks, new_offsets) = _flat(old[name]), _flat(new[name])
         if name == "above":
-            ours, theirs = np.minimum(ours, depth), np.minimum(theirs, depth)
-        if not (np.array_equal(ours, theirs) and np.array_equal(our_rows, their_rows)):
+            old_ranks, new_ranks = np.minimum(old_ranks, depth), np.minimum(new_ranks, depth)
+        if not (np.array_equal(old_ranks, new_ranks) and np.array_equal(old_offsets, new_offsets)):
             return False
     if "lists" not in old or "lists" not in new:
         return True
-    ours, theirs = np.asarray(old["lists"]), np.asarray(new["lists"])
-    width = min(ours.shape[1], theirs.shape[1])
-    return np.array_equal(ours[:, :width], theirs[:, :width])
+    old_lists, new_lists = np.asarray(old["lists"]), np.asarray(new["lists"])
+    width = min(old_lists.shape[1], new_lists.shape[1])
+    return np.array_equal(old_lists[:, :width], new_lists[:, :width])
 
 
 def _flat(column: Column) -> tuple[Array, Array]:
@@ -72,16 +74,23 @@ def newest(results: Iterable[Result]) -> tuple[list[Result], list[Result]]:
     All seeds of a model are of the code that ran last; where there is nothing but a failure without
     any version, since the plugin was broken, what was found before stands.
     """
-    given = sorted(results, key=lambda one: one.setting.comparison_key)
+    in_order = sorted(results, key=lambda result: result.setting.comparison_key)
     last: dict[Any, Result] = {}
-    for one in sorted(given, key=lambda one: (bool(one.model_version), one.finished)):
-        last[one.setting.comparison_key, one.model] = last[
-            one.setting.comparison_key, one.model, one.seed
-        ] = one
-    stands: list[Result] = []
+    for result in sorted(
+        in_order, key=lambda result: (bool(result.model_version), result.finished)
+    ):
+        for name in _names(result):
+            last[name] = result
+    kept: list[Result] = []
     outdated: list[Result] = []
-    for one in given:
-        same = one.model_version == last[one.setting.comparison_key, one.model].model_version
-        alone = one is last[one.setting.comparison_key, one.model, one.seed]
-        (stands if same and alone else outdated).append(one)
-    return stands, outdated
+    for result in in_order:
+        model, cell = _names(result)
+        current = result.model_version == last[model].model_version and result is last[cell]
+        (kept if current else outdated).append(result)
+    return kept, outdated
+
+
+def _names(result: Result) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """What tells a model, and one of its seeds, from all others."""
+    model = result.setting.comparison_key, result.model
+    return model, (*model, result.seed)

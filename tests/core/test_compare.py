@@ -32,31 +32,33 @@ def _call(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str
 
 def test_it_says_what_the_rows_say(busy: str) -> None:
     recbench.run(["popular", "random"], busy, ks=(5, 10))
-    found = compare("popular", "random")
-    assert [(one.metric, one.k) for one in found] == [("ndcg", 5), ("ndcg", 10)]
+    comparisons = compare("popular", "random")
+    assert [(each.metric, each.k) for each in comparisons] == [("ndcg", 5), ("ndcg", 10)]
     store = Store("results")
     a, b = (
-        store.per_user(one)["ndcg@10"]
+        store.case_columns(cell)["ndcg@10"]
         for name in ("popular", "random")
-        for one in store.all()
-        if one.model == name
+        for cell in store.all()
+        if cell.model == name
     )
-    one = found[1]
-    assert (one.a.mean, one.b.mean) == (pytest.approx(a.mean()), pytest.approx(b.mean()))
-    assert one.paired.difference == pytest.approx((a - b).mean())
-    assert one.paired.p == pytest.approx(stats.ttest_rel(a, b).pvalue)
-    assert one.paired.first == (a > b).sum()
-    assert one.paired.second == (a < b).sum()
+    comparison = comparisons[1]
+    assert comparison.first_value.mean == pytest.approx(a.mean())
+    assert comparison.second_value.mean == pytest.approx(b.mean())
+    paired = comparison.paired
+    assert paired.difference == pytest.approx((a - b).mean())
+    assert paired.p == pytest.approx(stats.ttest_rel(a, b).pvalue)
+    assert paired.wins == (a > b).sum()
+    assert paired.losses == (a < b).sum()
     error = (a - b).std(ddof=1) / np.sqrt(len(a))
-    assert one.paired.low == pytest.approx(one.paired.difference - 1.96 * error, rel=0.15)
-    assert one.paired.high == pytest.approx(one.paired.difference + 1.96 * error, rel=0.15)
+    assert paired.low == pytest.approx(paired.difference - 1.96 * error, rel=0.15)
+    assert paired.high == pytest.approx(paired.difference + 1.96 * error, rel=0.15)
     back = compare("random", "popular", ks=[10])[0].paired
-    assert back.difference == -one.paired.difference
+    assert back.difference == -paired.difference
     assert (back.low, back.high) == (
-        pytest.approx(-one.paired.high),
-        pytest.approx(-one.paired.low),
+        pytest.approx(-paired.high),
+        pytest.approx(-paired.low),
     )
-    assert (back.first, back.second, back.p) == (one.paired.second, one.paired.first, one.paired.p)
+    assert (back.wins, back.losses, back.p) == (paired.losses, paired.wins, paired.p)
 
 
 def test_seeds_are_means_and_users_count_once(busy: str) -> None:
@@ -67,13 +69,14 @@ def test_seeds_are_means_and_users_count_once(busy: str) -> None:
         ks=[10],
         seed=(0, 1, 2),
     )
-    (one,) = compare("popular", "random")
+    (comparison,) = compare("popular", "random")
+    paired = comparison.paired
     store = Store("results")
-    rows = [store.per_user(cell) for cell in store.all() if cell.model == "random"]
+    rows = [store.case_columns(cell) for cell in store.all() if cell.model == "random"]
     assert len(rows) == 3
-    assert one.b.mean == pytest.approx(np.mean([row["ndcg@10"] for row in rows]))
+    assert comparison.second_value.mean == pytest.approx(np.mean([row["ndcg@10"] for row in rows]))
     users = len(np.unique(np.asarray(rows[0]["user"])))
-    assert one.paired.first + one.paired.second + one.paired.neither == users
+    assert paired.wins + paired.losses + paired.ties == users
     assert users < len(np.asarray(rows[0]["user"]))
 
 
@@ -81,8 +84,8 @@ def test_every_section_that_has_both(tiny: str, busy: str) -> None:
     recbench.run(["popular", "random"], tiny, split=["leave-last-out", "windows:length=2,test=0.5"])
     recbench.run(["popular"], tiny, split="windows:length=3")
     recbench.run(["popular", "random"], busy, candidates=8, ks=[10])
-    found = compare("popular", "random", ks=[10])
-    assert [one.section.title.partition(", SAMPLED")[0] for one in found] == [
+    comparisons = compare("popular", "random", ks=[10])
+    assert [each.section.title.partition(", SAMPLED")[0] for each in comparisons] == [
         "busy.csv, leave-last-out",
         "tiny.csv, leave-last-out",
         "tiny.csv, windows:length=2,test=0.5",
@@ -98,13 +101,15 @@ def test_other_protocols_are_left_out(
     tiny: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recbench.run(["popular", "random"], tiny)
-    monkeypatch.setattr(recbench.bench, "PROTOCOL", recbench.bench.PROTOCOL - 1)
+    monkeypatch.setattr(recbench.experiment, "PROTOCOL", recbench.experiment.PROTOCOL - 1)
     recbench.run(["popular", "popular:rule=rated"], tiny)
     stored = Store("results").all()
     assert len(stored) == 4
     sections = stored.sections()
     assert len(sections) == 2
-    assert all(len({one.setting.protocol for one in of.results}) == 1 for of in sections)
+    assert all(
+        len({cell.setting.protocol for cell in section.results}) == 1 for section in sections
+    )
     code, out, err = _call(capsys, "table")
     assert code == 0
     assert "popular:rule=rated" not in out
@@ -127,12 +132,12 @@ def test_a_small_example_to_the_last_number(capsys: pytest.CaptureFixture[str]) 
     code, out, err = _call(capsys, "compare", "mine", "yours", "--metrics", "hit,mrr")
     assert code == 0, err
     table = [re.split("  +", line) for line in out.splitlines() if "  " in line]
-    found = {line[0]: line[1:] for line in table}
-    assert found["mine"] in (["0.6000", "0.8000"], ["0.6000", "0.7000"])
+    lines_by_label = {line[0]: line[1:] for line in table}
+    assert lines_by_label["mine"] in (["0.6000", "0.8000"], ["0.6000", "0.7000"])
     blocks = out.split("\n\n")
     assert blocks[0] == "log.csv, leave-last-out"
     hit, mrr = (
-        {line[0]: line[1:] for line in (re.split("  +", one) for one in block.splitlines())}
+        {line[0]: line[1:] for line in (re.split("  +", text) for text in block.splitlines())}
         for block in blocks[1:3]
     )
     assert hit[""] == ["hit@1", "hit@3"]
@@ -153,7 +158,7 @@ def test_a_small_example_to_the_last_number(capsys: pytest.CaptureFixture[str]) 
 def test_long_names_stay_readable_in_a_narrow_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, busy: str
 ) -> None:
-    monkeypatch.setattr(recbench.grid, "terminal", lambda: 80)
+    monkeypatch.setattr(recbench.cli.text, "terminal", lambda: 80)
     recbench.run(["popular:rule=rated", "popular:rule=consumed"], busy)
     code, out, _ = _call(capsys, "compare", "popular:rule=rated", "popular:rule=consumed")
     assert code == 0

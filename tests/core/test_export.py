@@ -24,10 +24,10 @@ SPLITS = [
 
 def _split(dataset: Any, split: str) -> recbench.Split:
     spec = Spec.parse(split)
-    made: recbench.Split = (
+    parts: recbench.Split = (
         recbench.load_plugins().build("splitters", spec).split(dataset.interactions)
     )
-    return made
+    return parts
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -43,17 +43,17 @@ def test_files_hold_the_very_same_split(split: str, read: Any) -> None:
     train, history, targets = (
         read(f"out/{name}.{form}") for name in ("train", "history", "targets")
     )
-    of_train = parts.train
+    in_train = parts.train
     assert list(train) == ["row", "user", "item", "time", "rating"]
-    assert (train["row"] == np.repeat(np.arange(len(of_train)), of_train.lengths)).all()
-    assert (train["user"] == data.user_ids[np.repeat(of_train.users, of_train.lengths)]).all()
-    assert (train["item"] == data.item_ids[of_train.items]).all()
-    assert (train["time"] == of_train.times).all()
-    assert (train["rating"] == of_train.ratings).all()
+    assert (train["row"] == np.repeat(np.arange(len(in_train)), in_train.lengths)).all()
+    assert (train["user"] == data.user_ids[np.repeat(in_train.users, in_train.lengths)]).all()
+    assert (train["item"] == data.item_ids[in_train.items]).all()
+    assert (train["time"] == in_train.times).all()
+    assert (train["rating"] == in_train.ratings).all()
     assert sorted(history["row"].unique()) == parts.judged.tolist()
     for row, items in history.groupby("row")["item"]:
-        mine = parts.history.take([row])
-        assert items.tolist() == data.item_ids[mine.items].tolist()
+        one_history = parts.history.take([row])
+        assert items.tolist() == data.item_ids[one_history.items].tolist()
     items, offsets = parts.judged_targets
     assert list(targets) == ["row", "user", "item", "time"]
     assert (targets["item"] == data.item_ids[items]).all()

@@ -15,7 +15,7 @@ from recbench.export import export_split
 
 
 class TopList:
-    """Popularity as lists: by training events, then by item number."""
+    """Popularity as lists: by training interactions, then by item number."""
 
     def fit(self, train: Interactions) -> "TopList":
         self.order_ = np.argsort(-np.bincount(train.items, minlength=train.n_items), kind="stable")
@@ -30,7 +30,7 @@ class TopList:
 
 
 def _popular(folder: Path, form: str = "parquet") -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Each judged row with its user, and each item with its training events; pandas alone."""
+    """Each case with its user, and each item with its training interactions; pandas alone."""
     read = pd.read_parquet if form == "parquet" else pd.read_csv
     train, history = read(folder / f"train.{form}"), read(folder / f"history.{form}")
     targets = read(folder / f"targets.{form}")
@@ -48,12 +48,12 @@ def _lists(folder: Path, k: int) -> pd.DataFrame:
     rows, counts = _popular(folder)
     history = pd.read_parquet(folder / "history.parquet").groupby("row")["item"].agg(set)
     order = counts.sort_values("score", ascending=False, kind="stable")["item"]
-    found = [
+    lines = [
         (row, user, item, rank)
         for row, user in rows.itertuples(index=False)
         for rank, item in enumerate([i for i in order if i not in history[row]][:k], 1)
     ]
-    return pd.DataFrame(found, columns=["row", "user", "item", "rank"])
+    return pd.DataFrame(lines, columns=["row", "user", "item", "rank"])
 
 
 def _judged(path: Path | str, dataset: str = "synthetic", **more: Any) -> Result:
@@ -71,15 +71,15 @@ def test_scores_come_back_as_the_numbers_of_the_model(busy: str, split: str, for
     scores = _scores(Path("split"), form).sample(frac=1, random_state=0)
     scores = scores.drop(columns="user" if split.startswith("windows") else "row")
     getattr(scores, f"to_{form}")(f"mine.{form}", index=False)
-    model, mine = recbench.run(
+    model, external = recbench.run(
         ["popular"], busy, split=split, ks=(1, 3, 10, 30), recs={"mine": f"mine.{form}"}
     )
-    assert mine.ok, mine.status
-    assert mine.setting.n_cases > 10
-    assert repr(mine.values) == repr(model.values)
+    assert external.ok, external.status
+    assert external.setting.n_cases > 10
+    assert repr(external.values) == repr(model.values)
     store = Store("results")
     for name in ("above", "tied", "lists", "segment", "history"):
-        assert repr(store.per_user(mine)[name]) == repr(store.per_user(model)[name])
+        assert repr(store.case_columns(external)[name]) == repr(store.case_columns(model)[name])
 
 
 @pytest.mark.parametrize("split", ["leave-last-out", "temporal:targets=all", "windows:length=5"])
@@ -87,13 +87,13 @@ def test_lists_come_back_as_the_numbers_of_a_lister(busy: str, split: str) -> No
     export_split(busy, split=split, output="split")
     _lists(Path("split"), 12).to_csv("mine.csv", index=False)
     plugins = load_plugins(top=plugin(models={"top-list": TopList}))
-    model, mine = recbench.run(
+    model, external = recbench.run(
         ["top-list"], busy, split=split, ks=(5, 12), recs={"mine": "mine.csv"}, plugins=plugins
     )
-    assert mine.ok, mine.status
-    assert mine.setting.n_cases > 10
-    assert repr(mine.values) == repr(model.values)
-    assert (mine.depth, mine.model_version != model.model_version) == (12, True)
+    assert external.ok, external.status
+    assert external.setting.n_cases > 10
+    assert repr(external.values) == repr(model.values)
+    assert (external.depth, external.model_version != model.model_version) == (12, True)
 
 
 def test_repeats_that_are_kept_may_be_listed(tmp_path: Path) -> None:
@@ -105,9 +105,9 @@ def test_repeats_that_are_kept_may_be_listed(tmp_path: Path) -> None:
     recs.write_text(
         "user,item,rank\n" + "".join(f"u{u},i{t},{t}\n" for u in "ab" for t in range(3))
     )
-    kept = _judged(recs, f"{log}:repeats=keep", ks=[3])
-    assert kept.value("hit", 3).mean == 1
-    assert kept.value("mrr", 3).mean == 1
+    result = _judged(recs, f"{log}:repeats=keep", ks=[3])
+    assert result.value("hit", 3).mean == 1
+    assert result.value("mrr", 3).mean == 1
     assert "was seen already" in _judged(recs, str(log), ks=[1]).status
 
 
@@ -128,9 +128,9 @@ def test_what_is_not_listed_counts_as_below_everything(
     tiny: str, split: pd.DataFrame, caplog: pytest.LogCaptureFixture
 ) -> None:
     targets = pd.read_csv("split/targets.csv").set_index("user")["item"]
-    mine = split[split["user"].isin(["u0", "u1"])]
-    mine = mine[(mine["user"] == "u0") | (mine["item"] != targets["u1"])]
-    mine.to_csv("mine.csv", index=False)
+    listed = split[split["user"].isin(["u0", "u1"])]
+    listed = listed[(listed["user"] == "u0") | (listed["item"] != targets["u1"])]
+    listed.to_csv("mine.csv", index=False)
     result = _judged("mine.csv", tiny, ks=[7])
     assert result.ok
     rank = split.set_index(["user", "item"])["rank"]["u0", targets["u0"]]
@@ -167,8 +167,8 @@ def test_it_is_stored_shown_and_compared_like_any_other(
     split[::-1].to_csv("mine.csv", index=False)
     assert call("verify", "results")[0] == 1
     call("run", "--recs", "mine=mine.csv", "--dataset", tiny)
-    keys = {one.key for one in Store("results").all()}
-    assert len(keys - {one.key for one in before}) == 1
+    keys = {cell.key for cell in Store("results").all()}
+    assert len(keys - {cell.key for cell in before}) == 1
     assert len(keys) == 2
     Path("mine.csv").write_text("user,item,rank\nu1,i99,1\n")
     code, out, _ = call("run", "popular", "--recs", "mine=mine.csv", "--dataset", tiny)
@@ -178,7 +178,7 @@ def test_it_is_stored_shown_and_compared_like_any_other(
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "problem"),
     [
         ("popular", "has the name of a model"),
         ("random", "has the name of a model"),
@@ -186,9 +186,9 @@ def test_it_is_stored_shown_and_compared_like_any_other(
         ("", "neither"),
     ],
 )
-def test_names_that_cannot_be_a_row(tiny: str, name: str, said: str) -> None:
+def test_names_that_cannot_be_a_row(tiny: str, name: str, problem: str) -> None:
     Path("mine.csv").write_text("")
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=problem):
         recbench.run(["popular"], tiny, recs={name: "mine.csv"})
 
 

@@ -1,5 +1,7 @@
 """Files of work done elsewhere: the forms they may have, and what is said of broken ones."""
 
+import bz2
+import dataclasses
 import gzip
 import re
 from collections.abc import Mapping
@@ -8,16 +10,20 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from helpers import plugin
 
 import recbench
-from recbench import Result
+from recbench import RecbenchError, Result, load_plugins
+from recbench.experiment import Experiment
 from recbench.export import export_split
+from recbench.external_file import read_lines
+from recbench.plugins import Plugins
 
 
 def _judged(files: list[str], dataset: str, **more: Any) -> Mapping[str, Result]:
     """What comes of each file."""
-    found = recbench.run([], dataset, recs={one.replace(":", " "): one for one in files}, **more)
-    return {one.model: one for one in found}
+    results = recbench.run([], dataset, recs={name: name for name in files}, **more)
+    return {result.model: result for result in results}
 
 
 def _lists(dataset: str, k: int) -> pd.DataFrame:
@@ -25,12 +31,12 @@ def _lists(dataset: str, k: int) -> pd.DataFrame:
     export_split(dataset, output="split")
     history = pd.read_parquet("split/history.parquet")
     items = sorted({*history["item"], *pd.read_parquet("split/targets.parquet")["item"]})
-    found = [
+    lines = [
         (row, user, item, rank)
         for (row, user), seen in history.groupby(["row", "user"])["item"]
         for rank, item in enumerate([i for i in items if i not in set(seen)][:k], 1)
     ]
-    return pd.DataFrame(found, columns=["row", "user", "item", "rank"])
+    return pd.DataFrame(lines, columns=["row", "user", "item", "rank"])
 
 
 @pytest.fixture
@@ -57,9 +63,9 @@ def test_other_separators_names_and_ends_of_lines(tiny: str, lists: pd.DataFrame
     lists.assign(score=1).to_csv("rank_counts.csv", index=False)
     files = [str(path) for path in Path().iterdir() if path.is_file() and str(path) != "tiny.csv"]
     assert len(files) == 11
-    found = _judged(files, tiny)
-    assert {one.status for one in found.values()} == {"ok"}
-    assert all(one.values == found["plain.csv"].values for one in found.values())
+    results = _judged(files, tiny)
+    assert {result.status for result in results.values()} == {"ok"}
+    assert all(result.values == results["plain.csv"].values for result in results.values())
 
 
 def test_ids_of_any_type(busy: str) -> None:
@@ -76,20 +82,20 @@ def test_ids_of_any_type(busy: str) -> None:
     ):
         lists.astype(types).to_parquet(f"{number}.parquet")
         lists.astype(types).to_csv(f"{number}.csv", index=False)
-    found = _judged(
+    results = _judged(
         [f"{number}.{form}" for number in range(5) for form in ("csv", "parquet")], busy
     )
-    assert {one.status for one in found.values()} == {"ok"}
-    assert all(one.values == found["0.csv"].values for one in found.values())
+    assert {result.status for result in results.values()} == {"ok"}
+    assert all(result.values == results["0.csv"].values for result in results.values())
 
 
 def _broken(lists: pd.DataFrame) -> dict[str, tuple[int | None, str, pd.DataFrame]]:
     """Name -> which line is wrong, what is said of it, and the lists broken so."""
 
     def changed(line: int, column: str, value: Any) -> pd.DataFrame:
-        other = lists.astype({column: object})
-        other.loc[line, column] = value
-        return other.astype(str) if isinstance(value, str) else other.astype({column: float})
+        wrong = lists.astype({column: object})
+        wrong.loc[line, column] = value
+        return wrong.astype(str) if isinstance(value, str) else wrong.astype({column: float})
 
     finite = "is no finite number"
     columns = "wanted user (or row), item, and rank or score"
@@ -122,45 +128,52 @@ def test_a_broken_file_is_a_failed_row_and_the_others_stand(
         frame.to_csv(path, index=False) if form == "csv" else frame.to_parquet(path)
     files = {name: f"{name}.{form}" for name in broken}
     results = recbench.run(["popular"], tiny, ks=[1, 3], recs={**files, "good": "good"})
-    found = {one.model: one.status for one in results}
-    assert found.pop("popular") == found.pop("good") == "ok"
-    for name, (line, said, _) in broken.items():
+    statuses = {result.model: result.status for result in results}
+    assert statuses.pop("popular") == statuses.pop("good") == "ok"
+    for name, (line, problem, _) in broken.items():
         place = ""
         if line is not None:
             place = f" line {line + 2}:" if form == "csv" else f" row {line + 1}:"
-        status = found[name]
-        of = "" if name == "short" else f"{name}.{form}{place} "
-        assert status.startswith(f"failed: {name}: {of}"), status
-        assert said in status, status
-    assert "and --k asks for 3; list more, or ask for less" in found["short"]
+        status = statuses[name]
+        start = "" if name == "short" else f"{name}.{form}{place} "
+        assert status.startswith(f"failed: {name}: {start}"), status
+        assert problem in status, status
+    assert "and --k asks for 3; list more, or ask for less" in statuses["short"]
 
 
 def test_rubbish_is_said_in_one_line(tiny: str, lists: pd.DataFrame) -> None:
-    unread = "cannot be read as CSV or Parquet"
     text = lists.to_csv(index=False)
+    wanted = "; wanted user \\(or row\\), item, and rank or score, with a header$"
     rubbish = {
-        "nothing": (b"", "is empty"),
-        "blank": (b"\n\n", "is empty"),
-        "binary": (b"\x00\xff\xfe\x01" * 500, f"{unread}|has the columns"),
-        "half-parquet": (b"PAR1 and then nothing", unread),
-        "half-gzip": (b"\x1f\x8b and then nothing", unread),
+        "nothing": (b"", f"is empty{wanted}"),
+        "blank": (b"\n\n", f"is empty{wanted}"),
+        "binary": (b"\x00\xff\xfe\x01" * 500, f"line 1 holds NUL bytes.*{wanted}"),
+        "half-parquet": (b"PAR1 and then nothing", f"is broken or no Parquet file.*{wanted}"),
+        "half-gzip": (b"\x1f\x8b and then nothing", f"ends early or is damaged.*{wanted}"),
         "two-items": (b"user,item,item,rank\nu1,i5,i5,1\n", "has the column 'item' twice"),
-        "latin-1": (b"user,item,rank\nu1,i5,1\n\nu1,i\xff,2\n", unread),
+        "latin-1": (
+            b"user,item,rank\nu1,i5,1\n\nu1,i\xff,2\n",
+            f"line 4: item .* is not UTF-8.*{wanted}",
+        ),
         "headless": (text.partition("\n")[2].encode(), "has the columns 'u0, "),
-        "ragged": (text.replace("u1,i5,3", "u1,i5").encode(), f"{unread} .*Expected 3 columns"),
+        "ragged": (
+            text.replace("u1,i5,3", "u1,i5").encode(),
+            f"line 8: 2 fields where the header has 3: 'u1,i5'{wanted}",
+        ),
         "no-folder": (b"", ""),
     }
     for name, (data, _) in rubbish.items():
         Path(name).write_bytes(data)
     Path("no-folder").unlink()
     Path("no-folder").mkdir()
-    for name, one in _judged(list(rubbish), tiny, ks=[1]).items():
-        assert one.status.startswith(f"failed: {name}: "), one.status
-        assert re.search(rubbish[name][1], one.status), one.status
-        assert name in one.status.removeprefix(f"failed: {name}: "), one.status
-        assert "\n" not in one.status
-        assert len(one.status) < 500
-        assert one.status.isprintable()
+    for name, result in _judged(list(rubbish), tiny, ks=[1]).items():
+        status = result.status
+        assert status.startswith(f"failed: {name}: "), status
+        assert re.search(rubbish[name][1], status), status
+        assert name in status.removeprefix(f"failed: {name}: "), status
+        assert "\n" not in status
+        assert len(status) < 500
+        assert status.isprintable()
 
 
 def test_lines_are_counted_as_an_editor_does(tiny: str) -> None:
@@ -180,10 +193,48 @@ def test_rows_and_users_must_fit(tiny: str) -> None:
         changed.loc[4, "row"] = row
         changed.to_csv(name, index=False)
     lists.loc[4, "user"] = "u0"
-    lists.to_csv("other", index=False)
-    found = _judged(["both", "rows", "users", "other", *wrong], tiny)
-    assert found["users"].ok
-    assert found["both"].values == found["rows"].values == found["users"].values
-    assert "other line 6: row 1 is not of user 'u0'" in found["other"].status
+    lists.to_csv("unlike", index=False)
+    results = _judged(["both", "rows", "users", "unlike", *wrong], tiny)
+    assert results["users"].ok
+    assert results["both"].values == results["rows"].values == results["users"].values
+    assert "unlike line 6: row 1 is not of user 'u0'" in results["unlike"].status
     for name, row in wrong.items():
-        assert f"{name} line 6: there is no row '{row}'" in found[name].status
+        assert f"{name} line 6: there is no row '{row}'" in results[name].status
+
+
+def test_quotes_over_lines_and_other_packers(tiny: str) -> None:
+    text = '"user","title","item","rank"\n"u1","a\n,""b""",i5,1\n\n"u1",c,i66,2\n'
+    Path("mine.csv").write_text(text)
+    Path("mine.bz2").write_bytes(bz2.compress(text.encode()))
+    for name, result in _judged(["mine.csv", "mine.bz2"], tiny, ks=[1]).items():
+        assert f"{name} line 5: no item 'i66'" in result.status
+
+
+def test_a_score_beside_a_rank_may_hold_anything(tiny: str, lists: pd.DataFrame) -> None:
+    lists.to_csv("plain.csv", index=False)
+    lists.assign(score="none").to_csv("words.csv", index=False)
+    results = _judged(["plain.csv", "words.csv"], tiny)
+    assert results["words.csv"].values == results["plain.csv"].values
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({}, "--recs are read by the plugin of dataset file: no dataset 'file'"),
+        ({"files": plugin(datasets=ValueError("no"))}, r"Broken, so perhaps there: files \(see"),
+        (
+            {"mine": plugin(datasets={"file": lambda path: path})},
+            "--recs are read by dataset file, and that of plugin mine has no `open_table`",
+        ),
+    ],
+)
+def test_the_plugin_that_reads_files_is_missing_or_broken(
+    tiny: str, given: dict[str, Any], problem: str
+) -> None:
+    experiment = Experiment.prepare(load_plugins(), tiny, "leave-last-out")
+    plugins = Plugins()
+    for name, module in given.items():
+        plugins.add(name, "0", lambda module=module: module)
+    experiment = dataclasses.replace(experiment, plugins=plugins)
+    with pytest.raises(RecbenchError, match=problem):
+        read_lines(experiment, Path("mine.csv"), b"user,item,rank\nu1,i5,1\n")

@@ -14,7 +14,7 @@ from recbench.inspect_user import inspect_user
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
     def called(*args: str, width: int = 0) -> tuple[int, str, str]:
-        monkeypatch.setattr(recbench.grid, "terminal", lambda: width)
+        monkeypatch.setattr(recbench.cli.text, "terminal", lambda: width)
         with pytest.raises(SystemExit) as stop:
             main(["inspect", *args])
         return int(stop.value.code or 0), *capsys.readouterr()
@@ -24,22 +24,22 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
 
 def test_history_target_ranks_and_lists_are_those_of_the_referee(tiny: str) -> None:
     results = recbench.run(["popular", "random"], tiny, seed=(0, 1))
-    (one,) = inspect_user("u1", dataset=tiny, k=2)
-    ids = one.dataset.item_ids
-    assert [ids[item] for item in one.history] == ["i1", "i2", "i3"]
-    assert [ids[item] for item in one.targets] == ["i4"]
-    assert [(o.result.model, o.result.seed) for o in one.opinions] == [
+    (case,) = inspect_user("u1", dataset=tiny, k=2)
+    ids = case.dataset.item_ids
+    assert [ids[item] for item in case.history] == ["i1", "i2", "i3"]
+    assert [ids[item] for item in case.targets] == ["i4"]
+    assert [(o.result.model, o.result.seed) for o in case.rankings] == [
         (o.model, o.seed) for o in Store("results").all().sections()[0].results
     ]
-    assert len(one.opinions) == len(results) == 3
-    for opinion in one.opinions:
-        rows = Store("results").per_user(opinion.result)
+    assert len(case.rankings) == len(results) == 3
+    for ranking in case.rankings:
+        rows = Store("results").case_columns(ranking.result)
         row = list(rows["user"]).index("u1")
-        assert opinion.above.tolist() == [rows["above"][row]]
-        assert opinion.tied.tolist() == [rows["tied"][row]]
-        assert opinion.best.tolist() == rows["lists"][row][:2].tolist()
-        assert not set(opinion.best) & set(one.history)
-    popular = next(o for o in one.opinions if o.result.model == "popular")
+        assert ranking.above.tolist() == [rows["above"][row]]
+        assert ranking.tied.tolist() == [rows["tied"][row]]
+        assert ranking.top_items.tolist() == rows["lists"][row][:2].tolist()
+        assert not set(ranking.top_items) & set(case.history)
+    popular = next(o for o in case.rankings if o.result.model == "popular")
     counts = {"i0": 1, "i4": 3, "i5": 3, "i6": 2}  # what u1 has not seen, in training
     assert popular.above.tolist() == [0]
     assert popular.tied.tolist() == [sum(n == counts["i4"] for n in counts.values())]
@@ -52,14 +52,14 @@ def test_the_text_has_titles_and_marks_what_was_held_out(real: Any, call: Any) -
         code, out, _ = call("--user", "42", "--data-dir", folder, width=width)
         assert code == 0
         assert "History of user 42 in ml-100k, leave-last-out, oldest first, the last 20" in out
-        assert "845     That Thing You Do! (1996)" in out
-        assert "Held out\n\nitem    title\n" in out
-        assert "834     Halloween: The Curse of Michael Myers (1995)" in out
-        assert "popular          693 to 704" in out
-        assert "random   0       1" in out
-        assert "\npopular\n\nrank    item    title\n" in out
+        assert "845   That Thing You Do! (1996)" in out
+        assert "Held out\n\nitem  title\n" in out
+        assert "834   Halloween: The Curse of Michael Myers (1995)" in out
+        assert "popular        693 to 704" in out
+        assert "random   0     1" in out
+        assert "\npopular\n\nrank  item  title\n" in out
         assert "\nrandom, seed 1\n\n" in out
-        assert "1       100     Fargo (1996)" in out
+        assert "1     100   Fargo (1996)" in out
         assert max(map(len, out.splitlines())) <= 80
     recbench.run(["popular"], "ml-100k", data_dir=folder, split="temporal:targets=all")
     split = ("--split", "temporal:targets=all", "--data-dir", folder)
@@ -72,30 +72,31 @@ def test_several_rows_and_several_targets(call: Any, busy: str) -> None:
     for split in ("windows", "temporal:targets=all"):
         recbench.run(["popular", "random"], busy, split=split, ks=[10])
     stored = Store("results").all()
-    rows = stored.columns(next(one for one in stored if one.setting.split == "windows"))["user"]
+    windows = next(result for result in stored if result.setting.split == "windows")
+    rows = stored.read_columns(windows)["user"]
     users, counts = np.unique(np.asarray(rows), return_counts=True)
     several = users[counts.argmax()]
-    found = inspect_user(several, dataset=busy, split="windows")
-    assert len(found) == counts.max() > 1
-    assert all(len(one.targets) == 1 and len(one.history) == 3 for one in found)
+    cases = inspect_user(several, dataset=busy, split="windows")
+    assert len(cases) == counts.max() > 1
+    assert all(len(case.targets) == 1 and len(case.history) == 3 for case in cases)
     code, out, _ = call("--user", str(several), "--dataset", busy, "--split", "windows")
     assert code == 0
-    for number in range(1, len(found) + 1):
-        assert f", row {number} of {len(found)}, oldest first, all" in out
+    for number in range(1, len(cases) + 1):
+        assert f", row {number} of {len(cases)}, oldest first, all" in out
     split = "temporal:targets=all"
     for user in range(100, 160):
         try:
-            (one,) = inspect_user(user, dataset=busy, split=split)
+            (case,) = inspect_user(user, dataset=busy, split=split)
         except UsageError:
             continue
-        if len(one.targets) > 3:
+        if len(case.targets) > 3:
             break
-    assert len(one.targets) > 3
-    for opinion in one.opinions:
-        assert opinion.above.shape == opinion.tied.shape == one.targets.shape
-        for above, item in zip(opinion.above, one.targets, strict=True):
-            if opinion.result.model == "random" and above < 10:
-                assert opinion.best[above] == item
+    assert len(case.targets) > 3
+    for ranking in case.rankings:
+        assert ranking.above.shape == ranking.tied.shape == case.targets.shape
+        for above, item in zip(ranking.above, case.targets, strict=True):
+            if ranking.result.model == "random" and above < 10:
+                assert ranking.top_items[above] == item
     code, out, _ = call("--user", str(user), "--dataset", busy, "--split", split)
     assert "Held out, and its rank by model" in out
     assert "popular" in out.partition("rank by model")[2].partition("---")[0]
@@ -107,7 +108,7 @@ def test_a_target_that_a_list_lacks_is_not_listed(call: Any, tiny: str) -> None:
     recbench.run([], tiny, ks=[2], recs={"mine": "mine.csv"})
     code, out, _ = call("--user", "u1", "--dataset", tiny)
     assert code == 0
-    assert "mine     not listed" in out
+    assert "mine   not listed" in out
     code, out, _ = call("--user", "u2", "--dataset", tiny)
     assert "(no list was kept)" in out
 
@@ -153,6 +154,6 @@ def test_wrong_use_is_said(call: Any, args: list[str], said: str) -> None:
 def test_k_is_how_many_are_shown(busy: str) -> None:
     recbench.run(["popular"], busy, ks=[3])
     for k, shown in ((3, 3), (10, 10), (50, 10)):
-        (one,) = inspect_user(101, dataset=busy, k=k)
-        assert len(one.opinions[0].best) == shown
-        assert len(np.unique(one.opinions[0].best)) == shown
+        (case,) = inspect_user(101, dataset=busy, k=k)
+        assert len(case.rankings[0].top_items) == shown
+        assert len(np.unique(case.rankings[0].top_items)) == shown

@@ -1,8 +1,11 @@
 """What is broken breaks only itself, and is said; nothing is guessed."""
 
+import os
+import shutil
 import subprocess
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ from helpers import plugin
 
 import recbench
 from recbench import UsageError, hookimpl, load_plugins
-from recbench.plugins import Offer, Plugins
+from recbench.plugins import Offer, Plugins, _warn_of_namesake
 from recbench.spec import Spec
 
 
@@ -109,7 +112,7 @@ def test_an_edited_source_is_another_version(tmp_path: Path) -> None:
         versions.append(Offer("models", "m", module.make, "p", "1.0").source_version())
     del sys.modules["edited"]
     assert versions[0] != versions[1]
-    assert all(one.startswith("1.0+") for one in versions)
+    assert all(version.startswith("1.0+") for version in versions)
 
 
 def test_a_listener_hears_and_cannot_break_a_run(caplog: pytest.LogCaptureFixture) -> None:
@@ -144,5 +147,49 @@ def test_discovery_imports_no_torch(code: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_hookimpl_is_all_that_a_plugin_needs() -> None:
-    assert recbench.hookimpl is hookimpl
+@pytest.fixture
+def namesake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder on the path with a distribution called `recbench`, as pip would leave it there."""
+    metadata = tmp_path / "site" / "recbench-0.0.1.dist-info" / "METADATA"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text("Metadata-Version: 2.1\nName: recbench\nVersion: 0.0.1\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    _warn_of_namesake.cache_clear()
+    yield tmp_path / "site"
+    _warn_of_namesake.cache_clear()
+
+
+def test_another_distribution_of_the_name_is_said_once(
+    namesake: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        load_plugins()
+    (message,) = caplog.messages
+    assert message == (
+        "the distribution `recbench` is not recbench-toolkit and may have written over its files: "
+        "pip uninstall recbench, then pip install --force-reinstall --no-deps recbench-toolkit"
+    )
+
+
+def test_without_it_nothing_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    _warn_of_namesake.cache_clear()
+    load_plugins()
+    assert caplog.messages == []
+
+
+def test_it_is_said_too_where_it_wrote_over_our_package(namesake: Path, tmp_path: Path) -> None:
+    """Which breaks every plugin, and the command line says why."""
+    package = Path(recbench.__file__).parent
+    shutil.copytree(package, namesake / "recbench", ignore=shutil.ignore_patterns("__pycache__"))
+    (namesake / "recbench" / "__init__.py").write_text("def hello(): print('hello')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "recbench", "models"],
+        env={**os.environ, "PYTHONPATH": str(namesake)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    first, *_ = done.stderr.splitlines()
+    assert first.startswith("the distribution `recbench` is not recbench-toolkit")
+    assert done.stderr.count("is not recbench-toolkit") == 1
+    assert "plugin popular is broken" in done.stderr

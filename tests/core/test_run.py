@@ -150,7 +150,7 @@ def test_further_ks_come_from_the_stored_ranks(tiny: str) -> None:
     fresh = _run_here(["counting"], tiny, ks=(1, 4), results=None)
     assert FITS == ["counting 0"]
     assert more[0].values == fresh[0].values
-    assert "ndcg@4" in Store("results").per_user(more[0])
+    assert "ndcg@4" in Store("results").case_columns(more[0])
 
 
 def test_lists_that_are_too_short_for_a_further_k_run_again(tiny: str) -> None:
@@ -328,7 +328,7 @@ def test_unknown_users_are_stored_as_such(tiny: str) -> None:
 
     plugins = load_plugins(cold=plugin(splitters={"cold": Cold}))
     result = recbench.run(["popular"], tiny, split="cold", plugins=plugins)[0]
-    assert Store("results").per_user(result)["user"].tolist() == ["", "u0", ""]
+    assert Store("results").case_columns(result)["user"].tolist() == ["", "u0", ""]
     assert (result.setting.n_judged_users, result.setting.n_cases) == (3, 3)
 
 

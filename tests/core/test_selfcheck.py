@@ -9,11 +9,10 @@ import pytest
 import recbench
 from recbench import Interactions, Split, load_dataset
 from recbench.cli.main import main
-from recbench.evaluation import counting as ranks
-from recbench.evaluation import referee
-from recbench.selfcheck import Check, Oracle, Shuffled, _chance, _rooms, selfcheck
+from recbench.evaluation import counting, referee
+from recbench.selfcheck import Check, Oracle, Shuffled, TornOracle, _chance, _sizes, selfcheck
 
-SMALL = "synthetic:users=150,items=60,events=3000"
+SMALL = "synthetic:users=150,items=60,interactions=3000"
 """Few enough for many runs."""
 
 SPLITS = [
@@ -27,15 +26,17 @@ SPLITS = [
 
 
 def _wrong(checks: list[Check]) -> set[str]:
-    return {one.name.partition(",")[0] for one in checks if not one.holds}
+    return {check.name.partition(",")[0] for check in checks if not check.holds}
 
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_all_holds_under_every_split(busy: str, split: str) -> None:
     checks = selfcheck(busy, split=split)
-    assert len(checks) == 24
+    assert len(checks) == 36
     assert not _wrong(checks)
-    assert [one.got for one in checks if one.name == "oracle, ndcg@1"] == ["1.000000000000"]
+    actual = {check.name: check.actual for check in checks}
+    assert actual["oracle, ndcg@1"] == "1.000000000000"
+    assert actual["oracle loves seen items, ndcg@1"] == "1.000000000000"
 
 
 def test_all_holds_on_repeats_that_are_kept(tmp_path: Path) -> None:
@@ -45,7 +46,7 @@ def test_all_holds_on_repeats_that_are_kept(tmp_path: Path) -> None:
     path.write_text("user,item,time\n" + "\n".join(events) + "\n")
     for split in ("leave-last-out", "temporal:targets=all"):
         checks = selfcheck(f"{path}:repeats=keep", split=split)
-        assert len(checks) == 18  # nothing is masked, so nothing can be gained or lost by it
+        assert len(checks) == 24  # nothing is masked, so nothing can be gained or lost by it
         assert not _wrong(checks)
 
 
@@ -62,7 +63,7 @@ def test_all_holds_on_movielens(real: Any, capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit) as stop:
         main(["selfcheck", "--dataset", "ml-100k", "--data-dir", str(folder)])
     assert stop.value.code == 0
-    assert "24 checks, none wrong" in capsys.readouterr().out
+    assert "36 checks, none wrong" in capsys.readouterr().out
 
 
 def _no_masking(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,8 +79,8 @@ def _ties(monkeypatch: pytest.MonkeyPatch, above: Any) -> None:
     right = referee.rank_scores
 
     def rank(*given: Any) -> Any:
-        found, tied, lists = right(*given)
-        return above(found, tied), np.ones_like(tied), lists
+        ranks, tied, lists = right(*given)
+        return above(ranks, tied), np.ones_like(tied), lists
 
     monkeypatch.setattr(referee, "rank_scores", rank)
 
@@ -103,42 +104,46 @@ def _average(monkeypatch: pytest.MonkeyPatch) -> None:
 def _masked_target(monkeypatch: pytest.MonkeyPatch) -> None:
     """Targets are masked too."""
     monkeypatch.setattr(
-        referee, "rank_scores", lambda s, t, o, m, d: _all_below(ranks.rank_scores(s, t, o, m, d))
+        referee,
+        "rank_scores",
+        lambda s, t, o, m, d: _all_below(counting.rank_scores(s, t, o, m, d)),
     )
 
 
-def _all_below(found: Any) -> Any:
-    return np.full_like(found[0], 10**6), found[1], found[2]
+def _all_below(ranks: Any) -> Any:
+    return np.full_like(ranks[0], 10**6), ranks[1], ranks[2]
 
 
 @pytest.mark.parametrize(
-    ("bug", "found"),
+    ("plant", "caught_by"),
     [
-        (_no_masking, {"constant", "loves seen items"}),
-        (_optimistic, {"constant", "loves seen items", "oracle", "oracle, shuffled"}),
-        (_pessimistic, {"constant", "loves seen items"}),
-        (_average, {"constant", "loves seen items"}),
-        (_off_by_one, {"oracle", "constant"}),
-        (_masked_target, {"oracle", "constant"}),
+        (_no_masking, {"constant", "loves seen items", "oracle loves seen items"}),
+        (_optimistic, {"constant", "loves seen items", "oracle with a tie", "oracle, shuffled"}),
+        (_pessimistic, {"constant", "loves seen items", "oracle with a tie"}),
+        (_average, {"constant", "loves seen items", "oracle with a tie"}),
+        (_off_by_one, {"constant", "oracle", "oracle with a tie", "oracle loves seen items"}),
+        (_masked_target, {"constant", "oracle", "oracle with a tie", "oracle loves seen items"}),
     ],
 )
-def test_a_bug_in_the_referee_is_found_and_the_exit_code_is_1(
+def test_a_fault_in_the_referee_is_found_by_an_oracle_too_and_the_exit_code_is_1(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     busy: str,
-    bug: Any,
-    found: set[str],
+    plant: Any,
+    caught_by: set[str],
 ) -> None:
-    bug(monkeypatch)
+    plant(monkeypatch)
     with pytest.raises(SystemExit) as stop:
         main(["selfcheck", "--dataset", busy])
     assert stop.value.code == 1
     out = capsys.readouterr().out
     wrong = [line for line in out.splitlines() if line.endswith("WRONG")]
-    assert f"24 checks, {len(wrong)} wrong" in out
-    for name in found - {"oracle, shuffled", "oracle"}:
-        assert any(line.startswith(name) for line in wrong), (name, out)
-    if "oracle, shuffled" in found:
+    assert f"36 checks, {len(wrong)} wrong" in out
+    for name in caught_by:
+        begins = name if "shuffled" in name else f"{name}, "
+        lines = [line for line in wrong if line.startswith(begins)]
+        assert [line for line in lines if ("shuffled" in line) == ("shuffled" in name)], (name, out)
+    if "oracle, shuffled" in caught_by:
         assert sum("shuffled" in line for line in wrong) >= 2
 
 
@@ -171,12 +176,12 @@ def _with_splitter(splitter: Any) -> list[Check]:
 
 
 def test_shuffled_targets_are_uniform_over_what_is_not_seen() -> None:
-    data = load_dataset("synthetic:users=40,items=12,events=240")
-    parts = recbench.load_plugins().build("splitters", recbench.spec.Spec("leave-last-out"))
-    split = parts.split(data.interactions)
+    data = load_dataset("synthetic:users=40,items=12,interactions=240")
+    splitter = recbench.load_plugins().build("splitters", recbench.spec.Spec("leave-last-out"))
+    split = splitter.split(data.interactions)
     counts = np.zeros((len(split.judged), 12))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recbench.selfcheck, "DRAWS", 3000)
+        patch.setattr(recbench.selfcheck, "MAX_DRAWS", 3000)
         drawn = Shuffled(split, data).parts
     rows = np.tile(np.arange(len(split.judged)), 3000)
     assert len(drawn.judged) == len(rows)
@@ -197,19 +202,19 @@ def test_its_bound_is_kept_over_many_draws() -> None:
     history = split.history.take(split.judged)
     scores = np.tile(counts.astype(float), (len(history), 1))
     gains = 1 / np.log2(np.arange(2, 12))
-    chance, variance = _chance(_rooms(split, data), "ndcg", 10)
-    free = [np.setdiff1d(np.arange(60), one) for one in history.sequences()]
-    found = []
+    chance, variance = _chance(_sizes(split, data), "ndcg", 10)
+    free = [np.setdiff1d(np.arange(60), items) for items in history.sequences()]
+    values = []
     for seed in range(200):
         draw = np.random.default_rng([seed, 7])
-        targets = np.array([draw.choice(one) for one in free])
+        targets = np.array([draw.choice(items) for items in free])
         offsets = np.arange(len(targets) + 1)
-        above, tied, _ = ranks.rank_scores(scores, targets, offsets, history, 1)
-        found.append(recbench.Ranking(above, tied).expectation(gains).mean())
-    off = np.array(found) - chance
+        above, tied, _ = counting.rank_scores(scores, targets, offsets, history, 1)
+        values.append(recbench.Ranking(above, tied).expectation(gains).mean())
+    off = np.array(values) - chance
     assert abs(off.mean()) < 4 * np.sqrt(variance / 200)
     assert off.std() < 1.15 * np.sqrt(variance)  # ties only make it less
-    luck = np.log(2 / recbench.selfcheck.LUCK)
+    luck = np.log(2 / recbench.selfcheck.FALSE_ALARM)
     assert np.abs(off).max() < np.sqrt(2 * variance * luck) + luck / (3 * len(targets))
 
 
@@ -220,3 +225,15 @@ def test_the_oracle_knows_nothing_of_others() -> None:
     scores = Oracle(split).score(split.history.take([3]))
     assert scores.sum() == 1
     assert scores[0, split.targets[3]] == 1
+
+
+def test_a_torn_oracle_ties_its_targets_with_one_item_that_was_not_seen() -> None:
+    data = load_dataset(SMALL)
+    splitter = recbench.load_plugins().build("splitters", recbench.spec.Spec("leave-last-out"))
+    split = splitter.split(data.interactions)
+    history = split.history.take([3])
+    scores = TornOracle(split).score(history)
+    assert scores.max() == 1
+    assert scores.sum() == 2
+    assert scores[0, split.targets[3]] == 1
+    assert scores[0, history.items].sum() == 0

@@ -1,11 +1,12 @@
 """Names with options: how they are read, and what is said where they are wrong."""
 
-from typing import Any, Literal
+import functools
+from typing import Any, ClassVar, Literal
 
 import pytest
 
 from recbench import UsageError
-from recbench.spec import Spec, build
+from recbench.spec import Spec, build, check_options
 
 
 def _make(
@@ -142,3 +143,55 @@ def test_a_type_that_cannot_be_typed_is_refused() -> None:
 
     with pytest.raises(UsageError, match="given from Python only"):
         build("it", make, {"inner": "1"})
+
+
+def test_renamed_options_are_refused_with_their_new_names() -> None:
+    def make(width: int = 1) -> int:
+        return width
+
+    make.__dict__["renamed_options"] = {"dim": "width", "size": "width"}
+    assert build("it", make, {"width": "2"}) == 2
+    for old in ("dim", "size"):
+        match = f"^it has no option '{old}' any more; it is now width$"
+        with pytest.raises(UsageError, match=match):
+            build("it", make, {old: "2"})
+        with pytest.raises(UsageError, match=match):
+            build("it", functools.partial(make, width=3), {old: "2"})
+
+
+def test_classes_and_instances_may_have_renamed_options() -> None:
+    class Kind:
+        renamed_options: ClassVar = {"dim": "width"}
+
+        def __init__(self, width: int = 1) -> None: ...
+
+        def __call__(self, **others: int) -> dict[str, int]:
+            return others
+
+    for factory in (Kind, Kind()):
+        with pytest.raises(UsageError, match="'dim' any more; it is now width"):
+            build("it", factory, {"dim": "3"})
+    assert build("it", Kind(), {"width": "3"}) == {"width": 3}
+
+
+def test_an_option_that_there_is_is_no_old_name() -> None:
+    def make(ties: int = 0, time_ties: int = 0) -> tuple[int, int]:
+        return ties, time_ties
+
+    make.__dict__["renamed_options"] = {"ties": "time_ties"}
+    assert build("it", make, {"ties": "2"}) == (2, 0)
+
+
+def test_an_option_of_any_of_several_factories_will_do() -> None:
+    def other(ties: int = 0) -> int:
+        return ties
+
+    def renamed(time_ties: int = 0) -> int:
+        return time_ties
+
+    renamed.__dict__["renamed_options"] = {"ties": "time_ties", "order": "time_ties"}
+    check_options("it", {"time_ties": "1", "ties": "1"}, other, renamed)
+    with pytest.raises(UsageError, match="'order' any more; it is now time_ties"):
+        check_options("it", {"order": "1"}, other, renamed)
+    with pytest.raises(UsageError, match="no option 'time_tie'; did you mean 'time_ties'"):
+        check_options("it", {"time_tie": "1"}, other, renamed)

@@ -195,7 +195,7 @@ def _writes(ranking: Any, k: int) -> Any:
 
 
 def _first_named(ranking: Any, k: int) -> Any:
-    return hit(Ranking(ranking.above, ranking.tied), k)[np.cumsum(ranking.targets) - 1]
+    return hit(Ranking(ranking.above, ranking.tied), k)[np.cumsum(ranking.n_targets) - 1]
 
 
 def _lucky(ranking: Any, k: int) -> Any:
@@ -217,7 +217,7 @@ def _lucky(ranking: Any, k: int) -> Any:
         (lambda ranking, k: 1 - ndcg(ranking, k), "better rank must never be worth less"),
         (lambda ranking, k: hit(ranking, k + 1), "more than the one after k"),
         (_lucky, "the mean over its ranks"),
-        (lambda ranking, k: hit(ranking, k) + ranking.targets, "far below k must add nothing"),
+        (lambda ranking, k: hit(ranking, k) + ranking.n_targets, "far below k must add nothing"),
         (lambda ranking, k: np.minimum(ranking.expectation([1] * k), 1), "all their orders"),
     ],
 )

@@ -15,7 +15,7 @@ import recbench
 from recbench import Interactions, Store, UsageError, load_plugins
 from recbench.cli.main import main
 from recbench.cli.reports import verification
-from recbench.verify import EXACT, Number, verify
+from recbench.verify import EXACT, NumberCheck, verify
 
 
 @pytest.fixture
@@ -53,27 +53,28 @@ def test_all_numbers_of_all_cells_are_compared(call: Any, tiny: str, busy: str) 
         ["popular", "random"], tiny, seed=(0, 1), split=["leave-last-out", "windows:length=3"]
     )
     recbench.run(["popular"], busy, candidates=8)
-    found = verify(["results"])
-    assert len(found) == 7
-    for one in found:
-        assert one.holds
-        assert one.result is not None
-        assert len(one.numbers) == 4 * len(one.result.values)
-        assert {number.bound for number in one.numbers} >= {EXACT}
+    checks = verify(["results"])
+    assert len(checks) == 7
+    for check in checks:
+        assert check.holds
+        assert check.result is not None
+        assert len(check.numbers) == 4 * len(check.result.values)
+        assert {number.bound for number in check.numbers} >= {EXACT}
         assert all(
-            number.off <= EXACT * max(1, number.stored) for number in one.numbers if number.off
+            number.off <= EXACT * max(1, number.stored) for number in check.numbers if number.off
         )
-        assert one.reason == ""
-    assert {one.result.key for one in found if one.result} >= {one.key for one in results}
-    out = verification(found)
+        assert check.reason == ""
+    keys = {check.result.key for check in checks if check.result}
+    assert keys >= {result.key for result in results}
+    out = verification(checks)
     for text in ("tiny.csv, leave-last-out", "busy.csv, leave-last-out, candidates 8"):
         assert text in out
     assert "random, seed 1" in out
-    total = sum(len(one.numbers) for one in found)
+    total = sum(len(check.numbers) for check in checks)
     assert f"7 cells with {total:,} numbers, none not the same" in out
     assert out.count("same") == 8
     assert "1.0e-09" in out
-    every = verification(found, every=True)
+    every = verification(checks, every=True)
     assert len(every.splitlines()) > total
     assert "ndcg@10 stderr" in every
     code, out, _ = call("results/busy.csv", "--all")
@@ -135,31 +136,31 @@ def test_a_tampered_store_is_not_the_same(quick: None, call: Any, tiny: str) -> 
 def test_a_model_that_gives_other_numbers_differs(busy: str) -> None:
     plugins = load_plugins(mine=plugin(models={"restless": Restless}))
     recbench.run(["restless"], busy, plugins=plugins)
-    (one,) = verify(["results"], plugins=plugins)
-    assert not one.holds
-    assert one.furthest is not None
-    assert one.furthest.off > one.furthest.bound
-    assert "DIFFERS" in verification([one])
-    assert "1 not the same" in verification([one])
-    (one,) = verify(["results"], plugins=plugins, bound=1000)
-    assert one.holds
-    assert {number.bound for number in one.numbers} == {1000}
+    (check,) = verify(["results"], plugins=plugins)
+    assert not check.holds
+    assert check.furthest is not None
+    assert check.furthest.off > check.furthest.bound
+    assert "DIFFERS" in verification([check])
+    assert "1 not the same" in verification([check])
+    (check,) = verify(["results"], plugins=plugins, bound=1000)
+    assert check.holds
+    assert {number.bound for number in check.numbers} == {1000}
 
 
 def test_on_another_machine_a_seeded_model_may_be_off_by_its_standard_error(
     monkeypatch: pytest.MonkeyPatch, busy: str
 ) -> None:
     recbench.run(["popular", "random"], busy)
-    monkeypatch.setattr(recbench.bench, "provenance", lambda offer: {"versions": {}})
+    monkeypatch.setattr(recbench.experiment, "provenance", lambda offer: {"versions": {}})
     popular, random = verify(["results"])
-    for one in (popular, random):
-        assert one.holds
-        assert one.reason == "other versions, machine or threads"
-        assert one.result is not None
+    for check in (popular, random):
+        assert check.holds
+        assert check.reason == "other versions, machine or threads"
+        assert check.result is not None
     bounds = {number.name: number.bound for number in random.numbers}
     assert random.result is not None
     assert bounds["ndcg@10"] == random.result.value("ndcg", 10).stderr
-    assert {n.bound for n in popular.numbers if abs(n.stored) < 1} == {EXACT}
+    assert {number.bound for number in popular.numbers if abs(number.stored) < 1} == {EXACT}
 
 
 def test_what_cannot_be_run_is_said_and_counts(quick: None, call: Any, tiny: str) -> None:
@@ -203,9 +204,9 @@ def test_a_model_that_fails_now_does_not_hold(tiny: str) -> None:
     plugins = load_plugins(mine=plugin(models={"sometimes": Sometimes}))
     recbench.run(["sometimes"], tiny, plugins=plugins)
     Path("fail").touch()
-    (one,) = verify(["results"], plugins=plugins)
-    assert not one.holds
-    assert "not today" in one.reason
+    (check,) = verify(["results"], plugins=plugins)
+    assert not check.holds
+    assert "not today" in check.reason
 
 
 def test_other_rules_and_another_split_are_no_ground_for_comparing(
@@ -213,15 +214,15 @@ def test_other_rules_and_another_split_are_no_ground_for_comparing(
 ) -> None:
     recbench.run(["popular"], tiny)
     with monkeypatch.context() as patch:
-        now = recbench.bench.PROTOCOL
-        patch.setattr(recbench.bench, "PROTOCOL", now + 1)
-        (one,) = verify(["results"])
-        assert not one.holds
-        assert one.reason == f"judged by rules of version {now}, and they are at {now + 1} now"
-    monkeypatch.setattr(recbench.bench, "split_of", lambda plugins, data, split: _other(data))
-    (one,) = verify(["results"])
-    assert not one.holds
-    assert one.reason.startswith("what leave-last-out makes of ")
+        now = recbench.experiment.PROTOCOL
+        patch.setattr(recbench.experiment, "PROTOCOL", now + 1)
+        (check,) = verify(["results"])
+        assert not check.holds
+        assert check.reason == f"judged by rules of version {now}, and they are at {now + 1} now"
+    monkeypatch.setattr(recbench.experiment, "split_of", lambda plugins, data, split: _other(data))
+    (check,) = verify(["results"])
+    assert not check.holds
+    assert check.reason.startswith("what leave-last-out makes of ")
 
 
 def _other(data: Any) -> Any:
@@ -268,19 +269,19 @@ def test_wrong_use(call: Any) -> None:
 
 def test_a_number_that_is_lost_differs() -> None:
     nan = math.nan
-    assert Number("x", nan, nan, 0).holds
-    assert not Number("x", 1, nan, 1e9).holds
-    assert not Number("x", nan, 1, 1e9).holds
-    assert Number("x", 1, 1, 0).holds
-    assert not Number("x", 1, 1 + 1e-12, 0).holds
+    assert NumberCheck("x", nan, nan, 0).holds
+    assert not NumberCheck("x", 1, nan, 1e9).holds
+    assert not NumberCheck("x", nan, 1, 1e9).holds
+    assert NumberCheck("x", 1, 1, 0).holds
+    assert not NumberCheck("x", 1, 1 + 1e-12, 0).holds
 
 
 def test_a_metric_that_is_gone_differs(tiny: str) -> None:
     metrics = {"mine": lambda ranking, k: np.ones(len(ranking))}
     recbench.run(["popular"], tiny, plugins=load_plugins(mine=plugin(metrics=metrics)))
-    (one,) = verify(["results"])
-    assert not one.holds
-    assert one.reason == "not measured any more: mine"
-    assert one.furthest is not None
-    assert one.furthest.name == "mine@3"
+    (check,) = verify(["results"])
+    assert not check.holds
+    assert check.reason == "not measured any more: mine"
+    assert check.furthest is not None
+    assert check.furthest.name == "mine@3"
     assert len(Store("results").all()) == 1

@@ -12,28 +12,28 @@ import pytest
 
 import recbench
 from recbench import evaluate, load_dataset
-from recbench_metrics import ndcg
+from recbench_metrics.ranks import ndcg
 from recbench_popular import Popular
-from recbench_splitters.last import LeaveLastOut
+from recbench_splitters.leave_last_out import LeaveLastOut
 from recbench_transformer.model import Transformer
 
 BOUND = 1e-4
 """How far a mean NDCG may be off in batches of another size; the README says so."""
 
-DATA = "synthetic:users=150,items=80,events=3000"
+DATA = "synthetic:users=150,items=80,interactions=3000"
 
 
 def test_one_thread_or_two(tmp_path: Path) -> None:
     trained = ["transformer:epochs=2,dim=16", "transformer:preset=notebook,epochs=1"]
-    one, two = (_table(["popular", "random", *trained], tmp_path, n) for n in ("1", "2"))
-    assert one.keys() == two.keys()
-    assert len(one) > 60
-    for key, line in one.items():
+    with_1, with_2 = (_table(["popular", "random", *trained], tmp_path, n) for n in ("1", "2"))
+    assert with_1.keys() == with_2.keys()
+    assert len(with_1) > 60
+    for key, line in with_1.items():
         if key[0] in ("popular", "random"):
-            assert line == two[key], key
+            assert line == with_2[key], key
         else:  # training adds up in another order: as sure as the number is, the README says
             value, stderr = map(float, line[:2])
-            assert abs(value - float(two[key][0])) <= stderr, key
+            assert abs(value - float(with_2[key][0])) <= stderr, key
 
 
 def _table(models: list[str], folder: Path, threads: str) -> dict[tuple[str, str, str], list[str]]:
@@ -83,4 +83,4 @@ def test_a_rerun_is_the_same(tmp_path: Path) -> None:
         recbench.run(["popular", "random"], DATA, results=tmp_path / name, seed=(0, 1))
         for name in "ab"
     ]
-    assert [one.values for one in runs[0]] == [one.values for one in runs[1]]
+    assert [result.values for result in runs[0]] == [result.values for result in runs[1]]

@@ -139,9 +139,9 @@ def test_plugins_for_people_and_programs(call: Any) -> None:
     assert code == 0
     assert "models: popular" in out
     code, out, _ = call("plugins", "--json")
-    told = {one["name"]: one for one in json.loads(out)}
-    assert told["popular"]["gives"] == {"models": ["popular"]}
-    assert told["popular"]["broken"] is None
+    plugins = {info["name"]: info for info in json.loads(out)}
+    assert plugins["popular"]["gives"] == {"models": ["popular"]}
+    assert plugins["popular"]["broken"] is None
 
 
 def test_a_broken_plugin_gives_exit_code_1_and_the_rest_goes_on(
@@ -175,8 +175,8 @@ def test_explain_prints_what_counted_and_draws_it(
     call: Any, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "last"
-    _distribution(folder, "last", "last_one")
-    (folder / "last_one.py").write_text(
+    _distribution(folder, "last", "last_model")
+    (folder / "last_model.py").write_text(
         "import numpy as np, recbench\n"
         "class Last:\n"
         "    def fit(self, train): return self\n"
@@ -185,7 +185,7 @@ def test_explain_prints_what_counted_and_draws_it(
         "        return -np.abs(np.arange(history.n_items) - last[:, None]).astype(float)\n"
         "    def explain(self, history, items):\n"
         "        'The last event alone.'\n"
-        "        weights = np.zeros((len(items), history.n_events))\n"
+        "        weights = np.zeros((len(items), history.n_interactions))\n"
         "        weights[:, -1] = self.score(history)[0, items]\n"
         "        return weights\n"
         "@recbench.hookimpl\n"
@@ -201,7 +201,7 @@ def test_explain_prints_what_counted_and_draws_it(
         "i4"
     ] * 2
     assert Path("picture.svg").read_text().startswith("<?xml")
-    monkeypatch.setattr("recbench.explain.heatmap", lambda *_, **__: 1 // 0)
+    monkeypatch.setattr(sys.modules["recbench.explain"], "heatmap", lambda *_, **__: 1 // 0)
     code, drawn, err = call(*asked, "--items", "i1, i4", "-o", "other.png")
     assert code == 1
     assert "a history typed by hand" in drawn
@@ -219,8 +219,8 @@ def test_explain_needs_a_model_that_can(call: Any, tiny: str) -> None:
 def test_python_m_recbench_works_without_torch() -> None:
     for args in (["--help"], ["models"]):
         code = (
-            "import sys, recbench.cli\n"
-            f"try: recbench.cli.main({args})\n"
+            "import sys, recbench.cli.main\n"
+            f"try: recbench.cli.main.main({args})\n"
             "finally: print('torch' in sys.modules, file=sys.stderr)"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -233,8 +233,8 @@ def test_python_m_recbench_works_without_torch() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX does")
 def test_ctrl_c_leaves_the_store_intact(tiny: str, tmp_path: Path) -> None:
     folder = tmp_path / "slow"
-    _distribution(folder, "slow", "slow_one")
-    (folder / "slow_one.py").write_text(
+    _distribution(folder, "slow", "slow_model")
+    (folder / "slow_model.py").write_text(
         "import time, recbench\n"
         "class Slow:\n"
         "    def fit(self, train): open('started', 'w').close(); time.sleep(60)\n"
@@ -264,8 +264,8 @@ def test_whatever_plugins_print_stdout_holds_the_table_alone(
     call: Any, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "noisy"
-    _distribution(folder, "noisy", "noisy_one")
-    (folder / "noisy_one.py").write_text(
+    _distribution(folder, "noisy", "noisy_plugin")
+    (folder / "noisy_plugin.py").write_text(
         "import recbench\n"
         "print('noise')\n"
         "@recbench.hookimpl\n"

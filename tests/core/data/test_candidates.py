@@ -10,7 +10,8 @@ import pytest
 from helpers import plugin
 
 import recbench
-from recbench import Interactions, Split, Store, UsageError, load_plugins
+from recbench import Interactions, Split, Store, UsageError, experiment, load_plugins
+from recbench.data import candidates
 from recbench.data.candidates import draw_candidates, read_candidates
 
 
@@ -41,7 +42,7 @@ def test_names_leave_out_what_is_the_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "wanted a whole number from 1"),
         ("0", "wanted a whole number from 1"),
@@ -56,13 +57,13 @@ def test_names_leave_out_what_is_the_default() -> None:
         ("100:size=3", "has no option 'size'"),
     ],
 )
-def test_wrong_texts_are_refused_before_anything_is_loaded(text: str, said: str) -> None:
+def test_wrong_texts_are_refused_before_anything_is_loaded(text: str, message: str) -> None:
     def never() -> Any:
         """Fail if loaded."""
         raise AssertionError("loaded")
 
     plugins = load_plugins(never=plugin(datasets={"never": never}))
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         recbench.run(["popular"], "never", candidates=text, plugins=plugins)
 
 
@@ -70,8 +71,8 @@ def test_too_many_are_refused_before_any_model_is_fitted(tiny: str) -> None:
     with pytest.raises(UsageError, match=r"only 3 items left to draw from; ask for no more"):
         recbench.run(["popular"], tiny, candidates=4)
     assert not list(Path("results").rglob("*.json"))
-    (one,) = recbench.run(["popular"], tiny, candidates=3)
-    assert one.ok
+    (result,) = recbench.run(["popular"], tiny, candidates=3)
+    assert result.ok
 
 
 def test_uniform_is_uniform_among_what_is_neither_seen_nor_wanted() -> None:
@@ -91,14 +92,14 @@ def test_uniform_is_uniform_among_what_is_neither_seen_nor_wanted() -> None:
 def test_what_is_seen_may_be_drawn_where_nothing_is_masked() -> None:
     split = _split(500, [0, 1, 0], np.full(500, 2), 12)
     _, pool = draw_candidates("11", split, mask_seen=False)
-    assert {tuple(one) for one in np.sort(pool, axis=1)} == {(0, 1, *range(3, 12))}
+    assert {tuple(items) for items in np.sort(pool, axis=1)} == {(0, 1, *range(3, 12))}
 
 
 @pytest.mark.parametrize("rounds", [0, 8])
 def test_popularity_is_in_proportion(rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawn without putting back, whether by trying again or by filling up."""
-    monkeypatch.setattr(recbench.candidates, "ROUNDS", rounds)
-    monkeypatch.setattr(recbench.candidates, "AT_ONCE", 1000)
+    monkeypatch.setattr(candidates, "ROUNDS", rounds)
+    monkeypatch.setattr(candidates, "DRAWS_AT_ONCE", 1000)
     rows, weights = 30_000, np.array([8, 4, 2, 1, 1, 0])
     base = _split(rows, [5], np.full(rows, 4), 6)
     train = Interactions([0], np.repeat(np.arange(6), weights), [0, 16], rows, 6)
@@ -140,7 +141,7 @@ def test_seeds_differ_and_repeat() -> None:
 @pytest.mark.parametrize("split", ["leave-last-out", "temporal:targets=all", "leave-last-basket"])
 def test_a_constant_gets_chance_among_them_and_the_targets(busy: str, split: str) -> None:
     plugins = load_plugins(mine=plugin(models={"constant": Constant}))
-    (one,) = recbench.run(
+    (result,) = recbench.run(
         ["constant"], busy, split=split, candidates=8, plugins=plugins, results=None
     )
     gains = [1 / math.log2(rank + 1) for rank in range(1, 11)]
@@ -149,7 +150,7 @@ def test_a_constant_gets_chance_among_them_and_the_targets(busy: str, split: str
     )
     counts = np.diff(parts.judged_targets[1])
     expected = [n * sum(gains[: 8 + n]) / (8 + n) / sum(gains[: min(n, 10)]) for n in counts]
-    assert one.value("ndcg", 10).mean == pytest.approx(np.mean(expected), abs=1e-12)
+    assert result.value("ndcg", 10).mean == pytest.approx(np.mean(expected), abs=1e-12)
 
 
 def test_one_set_for_all_models_and_seeds_is_used_and_stored(
@@ -157,18 +158,18 @@ def test_one_set_for_all_models_and_seeds_is_used_and_stored(
 ) -> None:
     used = []
 
-    def spy(*given: Any, **more: Any) -> Any:
-        used.append(more["pool"])
-        return evaluate(*given, **more)
+    def spy(*args: Any, **options: Any) -> Any:
+        used.append(options["pool"])
+        return evaluate(*args, **options)
 
-    evaluate = recbench.bench.evaluate
-    monkeypatch.setattr(recbench.bench, "evaluate", spy)
+    evaluate = experiment.evaluate
+    monkeypatch.setattr(experiment, "evaluate", spy)
     results = recbench.run(
         ["popular", "random"], busy, candidates="10:by=popularity", seed=[0, 1], ks=[3]
     )
     assert len(used) == 3
-    assert all((one == used[0]).all() for one in used)
-    assert len({one.setting.candidates_sha256 for one in results}) == 1
+    assert all((pool == used[0]).all() for pool in used)
+    assert len({result.setting.candidates_sha256 for result in results}) == 1
     (file,) = Path("results").rglob("candidates=*.parquet")
     stored = np.array(pyarrow.parquet.read_table(file)["candidates"].to_pylist())
     assert (stored == used[0]).all()
@@ -187,7 +188,7 @@ def test_tables_say_so_in_the_title_and_never_mix(busy: str) -> None:
     for section in sections:
         sampled = section.setting.candidates
         assert len(section.results) == 2
-        assert {one.setting.candidates for one in section.results} == {sampled}
+        assert {result.setting.candidates for result in section.results} == {sampled}
         assert ("SAMPLED" in section.title) == bool(sampled)
         assert ("not comparable" in section.title) == bool(sampled)
     text = load_plugins().find("tables", "plain").factory(stored)
@@ -203,6 +204,6 @@ def test_lists_cannot_be_ranked_among_candidates(tiny: str) -> None:
             return np.full((len(history), k), -1)
 
     plugins = load_plugins(mine=plugin(models={"lister": Lister}))
-    one, other = recbench.run(["lister", "popular"], tiny, candidates=2, plugins=plugins)
-    assert "leave --candidates out" in one.status
-    assert other.ok
+    lister, popular = recbench.run(["lister", "popular"], tiny, candidates=2, plugins=plugins)
+    assert "leave --candidates out" in lister.status
+    assert popular.ok

@@ -15,15 +15,15 @@ def test_order_is_stable_by_user_and_time(log: list[tuple[int, int, int]]) -> No
     users, items, times = map(list, zip(*log, strict=True))
     made = Interactions.from_log(users, items, times)
     for user, sequence in zip(made.users, made.sequences(), strict=True):
-        own = sorted((e for e in log if e[0] == user), key=lambda e: e[2])  # sorted is stable
-        assert sequence.tolist() == [item for _, item, _ in own]
+        expected = sorted((e for e in log if e[0] == user), key=lambda e: e[2])  # sorted is stable
+        assert sequence.tolist() == [item for _, item, _ in expected]
     assert made.n_interactions == len(log)
     assert made.users.tolist() == sorted(set(users))
 
 
 def test_without_times_the_order_of_the_log_stands() -> None:
     made = Interactions.from_log([1, 0, 1, 0], [3, 2, 1, 0])
-    assert [one.tolist() for one in made.sequences()] == [[2, 0], [3, 1]]
+    assert [items.tolist() for items in made.sequences()] == [[2, 0], [3, 1]]
     assert made.times is None
 
 
@@ -64,11 +64,11 @@ def test_a_hundred_million_events_fit_in_two_gigabytes() -> None:
 
 def test_batches_and_take_give_the_same_sequences() -> None:
     made = Interactions.from_log([0, 0, 1, 2, 2, 2], [0, 1, 2, 3, 4, 5], [0, 1, 0, 0, 1, 2])
-    whole = [one.tolist() for one in made.sequences()]
-    parts = [one.tolist() for part in made.batches(2) for one in part.sequences()]
+    whole = [items.tolist() for items in made.sequences()]
+    parts = [items.tolist() for part in made.batches(2) for items in part.sequences()]
     assert parts == whole
     picked = made.take([2, 0, 2])
-    assert [one.tolist() for one in picked.sequences()] == [whole[2], whole[0], whole[2]]
+    assert [items.tolist() for items in picked.sequences()] == [whole[2], whole[0], whole[2]]
     assert picked.users.tolist() == [2, 0, 2]
     assert picked.times is not None
     assert picked.times.tolist() == [0, 1, 2, 0, 1, 0, 1, 2]
@@ -76,14 +76,14 @@ def test_batches_and_take_give_the_same_sequences() -> None:
 
 def test_keep_leaves_empty_rows() -> None:
     made = Interactions.from_log([0, 1, 1], [0, 1, 2]).keep(np.array([False, True, False]))
-    assert [one.tolist() for one in made.sequences()] == [[], [1]]
+    assert [items.tolist() for items in made.sequences()] == [[], [1]]
 
 
 def test_fingerprint_tells_content_apart() -> None:
-    one = Interactions.from_log([0, 0], [0, 1], [1, 2])
-    assert one.fingerprint() == Interactions.from_log([0, 0], [1, 0], [2, 1]).fingerprint()
-    assert one.fingerprint() != Interactions.from_log([0, 0], [0, 1]).fingerprint()
-    assert one.fingerprint() != Interactions.from_log([0, 0], [0, 1], [1, 3]).fingerprint()
+    log = Interactions.from_log([0, 0], [0, 1], [1, 2])
+    assert log.fingerprint() == Interactions.from_log([0, 0], [1, 0], [2, 1]).fingerprint()
+    assert log.fingerprint() != Interactions.from_log([0, 0], [0, 1]).fingerprint()
+    assert log.fingerprint() != Interactions.from_log([0, 0], [0, 1], [1, 3]).fingerprint()
 
 
 @pytest.mark.parametrize(

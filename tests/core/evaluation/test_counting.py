@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recbench import Interactions
-from recbench.evaluation import counting as ranks
+from recbench.evaluation import counting
 from recbench.evaluation.counting import NonFiniteScore, rank_pool, rank_scores
 
 
@@ -27,10 +27,10 @@ def _plain(scores: Any, targets: Any, offsets: Any, seen: list[list[int]], depth
     """The same by sorting every row."""
     above, tied, lists = [], [], []
     for row, values in enumerate(np.asarray(scores, dtype=float)):
-        mine = targets[offsets[row] : offsets[row + 1]]
-        out = set(seen[row]) - set(mine)
-        left = [item for item in range(len(values)) if item not in out]
-        for target in mine:
+        row_targets = targets[offsets[row] : offsets[row + 1]]
+        masked = set(seen[row]) - set(row_targets)
+        left = [item for item in range(len(values)) if item not in masked]
+        for target in row_targets:
             above.append(sum(values[item] > values[target] for item in left))
             tied.append(sum(values[item] == values[target] for item in left))
         best = sorted(left, key=lambda item: (-values[item], item))[:depth]
@@ -60,7 +60,7 @@ def _cases(draw: Any) -> Any:
 def test_ranks_and_lists_are_those_of_sorting(case: Any, block: int) -> None:
     scores, targets, offsets, seen, depth = case
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ranks, "BLOCK", block)
+        patch.setattr(counting, "BLOCK", block)
         masked = _sequences(seen, scores.shape[1])
         above, tied, lists = rank_scores(scores, targets, offsets, masked, depth)
     wanted = _plain(scores, targets, offsets, seen, depth)
@@ -78,13 +78,14 @@ def test_a_pool_ranks_among_its_items_alone(case: Any) -> None:
         for row in range(len(scores))
     ]
     size = min(7, *map(len, free))
-    drawn = [rng.choice(one, size, replace=False) for one in free]
+    drawn = [rng.choice(items, size, replace=False) for items in free]
     pool = np.array(drawn).reshape(len(scores), size)
     above, tied, lists = rank_pool(scores, targets, offsets, pool.astype(np.int32), depth)
-    out = [
-        sorted(set(one.tolist()) - set(mine.tolist())) for one, mine in zip(free, pool, strict=True)
+    masked = [
+        sorted(set(items.tolist()) - set(candidates.tolist()))
+        for items, candidates in zip(free, pool, strict=True)
     ]
-    wanted = _plain(scores, targets, offsets, out, depth)
+    wanted = _plain(scores, targets, offsets, masked, depth)
     assert (above.tolist(), tied.tolist(), lists.tolist()) == wanted
 
 
@@ -103,7 +104,7 @@ def test_scores_that_are_read_only_views_stay_as_they_are() -> None:
 def test_what_is_not_finite_is_found(
     kind: Any, value: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ranks, "BLOCK", 10_000)
+    monkeypatch.setattr(counting, "BLOCK", 10_000)
     scores = np.ones((700, 900), dtype=kind)
     rows = np.arange(701)
     rank_scores(scores, np.zeros(700, dtype=int), rows, None, 3)

@@ -41,31 +41,31 @@ def test_a_value_is_the_mean_with_its_error_and_its_interval_over_users() -> Non
     expected = (np.arange(ROWS) % 7 < 3).astype(float)
     assert np.array_equal(columns["hit@3"], expected)
     low, high = intervals(expected[:, None], USERS)
-    found = values["hit@3"]
-    assert found.mean == pytest.approx(expected.mean())
-    assert found.stderr == pytest.approx(expected.std(ddof=1) / math.sqrt(ROWS))
-    assert (found.low, found.high) == pytest.approx((low[0], high[0]))
+    value = values["hit@3"]
+    assert value.mean == pytest.approx(expected.mean())
+    assert value.stderr == pytest.approx(expected.std(ddof=1) / math.sqrt(ROWS))
+    assert (value.low, value.high) == pytest.approx((low[0], high[0]))
 
 
 def test_a_number_of_all_lists_has_a_jackknife_and_no_column() -> None:
     values, columns = measure_all({"share": _share}, RANKING, [1], USERS, {})
     assert columns == {}
-    found = values["share@1"]
-    stderr = jackknife(lambda rows: _share(RANKING.take(rows), 1), USERS)
-    assert found.mean == _share(RANKING, 1)
-    assert found.stderr == stderr
-    assert (found.low, found.high) == pytest.approx(
-        (found.mean - 1.96 * stderr, found.mean + 1.96 * stderr)
+    value = values["share@1"]
+    stderr = jackknife(lambda cases: _share(RANKING.take(cases), 1), USERS)
+    assert value.mean == _share(RANKING, 1)
+    assert value.stderr == stderr
+    assert (value.low, value.high) == pytest.approx(
+        (value.mean - 1.96 * stderr, value.mean + 1.96 * stderr)
     )
 
 
-def test_known_intervals_stand_where_the_means_do() -> None:
+def test_stored_intervals_stand_where_the_means_do() -> None:
     fresh, _ = measure_all({"hit": _hit, "share": _share}, RANKING, [1, 3], USERS, {})
-    known = {key: Value(value.mean, 1.0, 2.0, 3.0) for key, value in fresh.items()}
-    known["hit@3"] = Value(0.123, 1.0, 2.0, 3.0)
-    again, _ = measure_all({"hit": _hit, "share": _share}, RANKING, [1, 3], USERS, known)
-    assert again["hit@1"] == known["hit@1"]
-    assert again["share@3"] == known["share@3"]
+    stored = {key: Value(value.mean, 1.0, 2.0, 3.0) for key, value in fresh.items()}
+    stored["hit@3"] = Value(0.123, 1.0, 2.0, 3.0)
+    again, _ = measure_all({"hit": _hit, "share": _share}, RANKING, [1, 3], USERS, stored)
+    assert again["hit@1"] == stored["hit@1"]
+    assert again["share@3"] == stored["share@3"]
     assert again["hit@3"] == fresh["hit@3"]
 
 

@@ -58,10 +58,10 @@ def test_arrays_are_read_only() -> None:
 
 def test_rows_have_their_targets() -> None:
     assert len(SEVERAL) == 3
-    assert SEVERAL.targets.tolist() == [4, 1, 1]
-    assert SEVERAL.rows.tolist() == [0, 0, 0, 0, 1, 2]
+    assert SEVERAL.n_targets.tolist() == [4, 1, 1]
+    assert SEVERAL.case_of_target.tolist() == [0, 0, 0, 0, 1, 2]
     assert SEVERAL.sum(np.arange(6)).tolist() == [6, 4, 5]
-    assert _sure([3, 1]).targets.tolist() == [1, 1]
+    assert _sure([3, 1]).n_targets.tolist() == [1, 1]
 
 
 def test_expectation_is_a_sum_over_targets() -> None:
@@ -70,7 +70,7 @@ def test_expectation_is_a_sum_over_targets() -> None:
 
 def test_blocks_are_targets_with_one_score_best_first() -> None:
     blocks = SEVERAL.blocks
-    assert blocks.rows.tolist() == [0, 0, 0, 1, 2]
+    assert blocks.cases.tolist() == [0, 0, 0, 1, 2]
     assert blocks.above.tolist() == [0, 4, 9, 0, 4]
     assert blocks.tied.tolist() == [1, 3, 2, 5, 1]
     assert blocks.size.tolist() == [1, 2, 1, 1, 1]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recbench import Interactions, RecbenchError, Split, evaluate
 from recbench_files import read_file
-from recbench_metrics import hit, mrr, ndcg
+from recbench_metrics.ranks import hit, mrr, ndcg
 from recbench_popular import Popular
 from recbench_splitters import LeaveLastOut
 

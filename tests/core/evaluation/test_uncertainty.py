@@ -9,7 +9,16 @@ import pytest
 from scipy import stats
 
 from recbench.evaluation import uncertainty
-from recbench.evaluation.uncertainty import holm, intervals, jackknife, paired, pvalues, summarise
+from recbench.evaluation.uncertainty import (
+    holm_correction,
+    intervals,
+    jackknife,
+    number_users,
+    paired_test,
+    pvalues,
+    summarise,
+    summarise_whole,
+)
 
 RANDOM = np.random.default_rng(7)
 SKEWED = RANDOM.exponential(size=(40, 3))
@@ -28,22 +37,22 @@ def test_the_interval_is_that_of_scipy() -> None:
 
 
 def test_the_interval_is_that_of_a_loop_over_the_same_draws() -> None:
-    users = np.array(["eve", "bob", "bob", "ann", "eve", "bob", "dan"])
+    names = np.array(["eve", "bob", "bob", "ann", "eve", "bob", "dan"])
     values = RANDOM.normal(size=(7, 2))
-    rows = [np.flatnonzero(users == name) for name in ("ann", "bob", "dan", "eve")]
+    rows = [np.flatnonzero(names == name) for name in ("ann", "bob", "dan", "eve")]
     random, means = np.random.default_rng(5), []
     for _ in range(300):
         drawn = np.concatenate([rows[user] for user in random.integers(0, 4, size=4)])
         means.append(values[drawn].mean(axis=0))
-    low, high = intervals(values, users, resamples=300, level=0.8, seed=5)
+    low, high = intervals(values, number_users(names), resamples=300, level=0.8, seed=5)
     assert low == pytest.approx(np.quantile(means, 0.1, axis=0))
     assert high == pytest.approx(np.quantile(means, 0.9, axis=0))
 
 
 def test_the_size_of_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = intervals(SKEWED, EACH, resamples=501)
-    for cells in (1, 1_000):
-        monkeypatch.setattr(uncertainty, "CELLS", cells)
+    for most in (1, 1_000):
+        monkeypatch.setattr(uncertainty, "DRAWS_AT_ONCE", most)
         assert np.allclose(intervals(SKEWED, EACH, resamples=501), whole, rtol=1e-12)
 
 
@@ -67,28 +76,28 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(
 
 
 def test_rows_of_a_user_that_agree_are_no_further_evidence() -> None:
-    one = RANDOM.normal(size=(200, 1))
+    values = RANDOM.normal(size=(200, 1))
     users = np.repeat(np.arange(200), 9)
-    nine = np.repeat(one, 9, axis=0)
-    alone = np.subtract(*intervals(one, np.arange(200)))
+    nine = np.repeat(values, 9, axis=0)
+    alone = np.subtract(*intervals(values, np.arange(200)))
     assert np.subtract(*intervals(nine, users)) == pytest.approx(alone)
     assert np.subtract(*intervals(nine, np.arange(1800))) == pytest.approx(alone / 3, rel=0.05)
 
 
 def test_a_user_counts_by_rows() -> None:
-    values, users = np.array([[1.0], [1.0], [1.0], [0.0]]), np.array([1, 1, 1, 2])
+    values, users = np.array([[1.0], [1.0], [1.0], [0.0]]), np.array([0, 0, 0, 1])
     low, high = intervals(values, users, level=0.4)
     assert (low[0], high[0]) == (0.75, 0.75)
 
 
 def test_the_same_seed_gives_the_same_and_another_gives_another() -> None:
-    first, again, other = (np.array(intervals(SKEWED, EACH, seed=seed)) for seed in (1, 1, 2))
+    first, again, another = (np.array(intervals(SKEWED, EACH, seed=seed)) for seed in (1, 1, 2))
     assert first.tobytes() == again.tobytes()
-    assert (first != other).all()
-    assert np.allclose(first, other, atol=0.02)
+    assert (first != another).all()
+    assert np.allclose(first, another, atol=0.02)
 
 
-def test_columns_share_their_draws_whatever_else_is_asked() -> None:
+def test_columns_share_their_bootstrap_counts_whatever_else_is_asked() -> None:
     low, high = intervals(SKEWED, EACH)
     doubled = intervals(np.column_stack([SKEWED[:, 1] * 2 + 1, SKEWED[:, 1]]), EACH)
     assert doubled[0] == pytest.approx([low[1] * 2 + 1, low[1]], rel=1e-12)
@@ -98,7 +107,7 @@ def test_columns_share_their_draws_whatever_else_is_asked() -> None:
 def test_neither_the_order_of_rows_nor_the_names_of_users_matter() -> None:
     order = RANDOM.permutation(40)
     named = np.array([f"user {user:03}" for user in EACH])
-    shuffled = intervals(SKEWED[order], named[order])
+    shuffled = intervals(SKEWED[order], number_users(named[order]))
     assert np.allclose(shuffled, intervals(SKEWED, EACH), rtol=1e-12)
 
 
@@ -107,7 +116,7 @@ def test_more_users_than_the_cap_get_nearly_the_same_interval(
 ) -> None:
     values, users = RANDOM.exponential(size=(7_000, 4)), np.repeat(np.arange(3_500), 2)
     low, high = intervals(values, users)
-    monkeypatch.setattr(uncertainty, "MOST_UNITS", 1_500)
+    monkeypatch.setattr(uncertainty, "MAX_UNITS", 1_500)
     grouped = intervals(values, users)
     assert not np.array_equal(grouped[0], low)
     assert grouped[0] == pytest.approx(low, abs=0.08 * (high - low).max())
@@ -117,20 +126,20 @@ def test_more_users_than_the_cap_get_nearly_the_same_interval(
 def test_users_above_the_cap_cost_no_more_and_keep_the_width(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    draws, shapes = uncertainty._draws, []
+    draws, shapes = uncertainty._bootstrap_counts, []
 
     def watched(*given):
         for times in draws(*given):
             shapes.append(times.shape)
             yield times
 
-    monkeypatch.setattr(uncertainty, "_draws", watched)
+    monkeypatch.setattr(uncertainty, "_bootstrap_counts", watched)
     values = RANDOM.normal(size=(200_000, 1))
     low, high = intervals(values, np.arange(200_000), resamples=2_000)
     assert high - low == pytest.approx(2 * 1.96 / math.sqrt(200_000), rel=0.1)
-    assert {units for _, units in shapes} == {uncertainty.MOST_UNITS}
+    assert {units for _, units in shapes} == {uncertainty.MAX_UNITS}
     assert sum(some for some, _ in shapes) == 2_000
-    assert max(some * units for some, units in shapes) <= uncertainty.CELLS
+    assert max(some * units for some, units in shapes) <= uncertainty.DRAWS_AT_ONCE
 
 
 def test_what_is_not_finite_spoils_its_own_column_only() -> None:
@@ -177,21 +186,21 @@ def test_a_summary_is_of_each_column_by_itself() -> None:
 
 
 def test_a_summary_of_one_row_is_its_value_and_of_no_column_nothing() -> None:
-    one = summarise({"it": np.array([0.5])}, np.array([7]))["it"]
-    assert one.mean == 0.5
-    assert np.isnan(one[1:]).all()
+    value = summarise({"it": np.array([0.5])}, np.array([0]))["it"]
+    assert value.mean == 0.5
+    assert np.isnan(value[1:]).all()
     assert summarise({}, EACH) == {}
 
 
 def test_a_pair_is_compared_as_scipy_does() -> None:
     a, b = SKEWED[:, 0], SKEWED[:, 0] * 0.8 + SKEWED[:, 1] * 0.1
-    found = paired(a, b, EACH)
+    found = paired_test(a, b, EACH)
     low, high = intervals((a - b)[:, None], EACH)
     assert found.difference == pytest.approx(a.mean() - b.mean())
     assert (found.low, found.high) == (low[0], high[0])
     assert found.p == pytest.approx(stats.ttest_rel(a, b).pvalue, rel=1e-9)
     assert 0 < found.p < 1
-    back = paired(b, a, EACH)
+    back = paired_test(b, a, EACH)
     assert back.p == pytest.approx(found.p)
     assert (back.difference, back.low, back.high) == pytest.approx(
         (-found.difference, -found.high, -found.low)
@@ -200,55 +209,55 @@ def test_a_pair_is_compared_as_scipy_does() -> None:
 
 def test_a_pair_takes_the_options_of_intervals() -> None:
     a, b = SKEWED[:, 0], SKEWED[:, 1]
-    found = paired(a, b, EACH, resamples=99, level=0.5, seed=3)
+    found = paired_test(a, b, EACH, resamples=99, level=0.5, seed=3)
     low, high = intervals((a - b)[:, None], EACH, resamples=99, level=0.5, seed=3)
     assert (found.low, found.high) == (low[0], high[0])
 
 
 def test_a_pair_is_tested_on_the_means_of_users() -> None:
-    users = RANDOM.integers(0, 12, 80)
+    users = number_users(RANDOM.integers(0, 12, 80))
     a, b = RANDOM.normal(0.2, size=80), RANDOM.normal(size=80)
     means = [[column[users == user].mean() for user in np.unique(users)] for column in (a, b)]
-    found = paired(a, b, users)
+    found = paired_test(a, b, users)
     assert found.p == pytest.approx(stats.ttest_rel(*means).pvalue, rel=1e-9)
     assert found.difference == pytest.approx((a - b).mean())
-    assert found.first == np.sum(np.greater(*means))
+    assert found.wins == np.sum(np.greater(*means))
 
 
 def test_users_who_do_better_are_counted_by_their_means() -> None:
-    users = np.array([1, 1, 2, 3, 4, 4, 5])
+    users = np.array([0, 0, 1, 2, 3, 3, 4])
     a = np.array([0.9, 0.0, 0.1 + 0.2, 0.0, 0.5, 0.5, 0.7])
     b = np.array([0.1, 0.6, 0.3, 0.5, 0.6, 0.4, 0.2])
-    found = paired(a, b, users)
-    assert (found.first, found.second, found.neither) == (2, 1, 2)
+    found = paired_test(a, b, users)
+    assert (found.wins, found.losses, found.ties) == (2, 1, 2)
 
 
 def test_no_difference_is_p_one_and_a_constant_one_is_p_zero() -> None:
     a = SKEWED[:, 0]
-    same = paired(a, a.copy(), EACH)
+    same = paired_test(a, a.copy(), EACH)
     assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
-    assert (same.first, same.second, same.neither) == (0, 0, 40)
-    rounded = paired(a, a + 1e-15 * RANDOM.normal(size=40), EACH)
-    assert (rounded.p, rounded.neither) == (1, 40)
+    assert (same.wins, same.losses, same.ties) == (0, 0, 40)
+    rounded = paired_test(a, a + 1e-15 * RANDOM.normal(size=40), EACH)
+    assert (rounded.p, rounded.ties) == (1, 40)
     for shift in (0.1, -0.5):  # a + 0.1 - a is 0.1 only up to rounding
-        moved = paired(a + shift, a, EACH)
+        moved = paired_test(a + shift, a, EACH)
         assert moved.p == 0
         assert (moved.difference, moved.low, moved.high) == pytest.approx((shift,) * 3)
 
 
 def test_a_pair_of_one_user_or_none_has_no_p() -> None:
-    one = paired(np.array([1.0, 0.5]), np.array([0.0, 0.0]), np.array([8, 8]))
-    assert (one.difference, one.first, one.second, one.neither) == (0.75, 1, 0, 0)
-    assert np.isnan([one.p, one.low, one.high]).all()
-    none = paired(*np.ones((2, 0)), np.zeros(0, dtype=np.int64))
+    single = paired_test(np.array([1.0, 0.5]), np.array([0.0, 0.0]), np.array([0, 0]))
+    assert (single.difference, single.wins, single.losses, single.ties) == (0.75, 1, 0, 0)
+    assert np.isnan([single.p, single.low, single.high]).all()
+    none = paired_test(*np.ones((2, 0)), np.zeros(0, dtype=np.int64))
     assert np.isnan([none.difference, none.p, none.low, none.high]).all()
-    assert (none.first, none.second, none.neither) == (0, 0, 0)
+    assert (none.wins, none.losses, none.ties) == (0, 0, 0)
 
 
 def test_a_pair_with_nan_is_unknown_and_counts_the_users_it_can() -> None:
-    found = paired(np.array([1.0, np.nan, 0.0]), np.array([0.0, 0.0, 0.0]), np.arange(3))
+    found = paired_test(np.array([1.0, np.nan, 0.0]), np.array([0.0, 0.0, 0.0]), np.arange(3))
     assert np.isnan([found.difference, found.low, found.high, found.p]).all()
-    assert (found.first, found.second, found.neither) == (1, 0, 1)
+    assert (found.wins, found.losses, found.ties) == (1, 0, 1)
 
 
 def test_p_of_many_columns_is_that_of_each_pair() -> None:
@@ -256,7 +265,7 @@ def test_p_of_many_columns_is_that_of_each_pair() -> None:
     columns = np.column_stack([SKEWED, SKEWED[:, 1], SKEWED[:, 1] + 0.1, np.full(40, np.nan)])
     p = pvalues(columns, 1, users)
     for column in (0, 2):
-        pair = paired(columns[:, column], columns[:, 1], users, resamples=10)
+        pair = paired_test(columns[:, column], columns[:, 1], users, resamples=10)
         assert p[column] == pytest.approx(pair.p, rel=1e-12)
         assert 0 < p[column] < 1
     assert p[[1, 3, 4]].tolist() == [1, 1, 0]
@@ -264,7 +273,7 @@ def test_p_of_many_columns_is_that_of_each_pair() -> None:
 
 
 def test_p_of_one_user_is_unknown() -> None:
-    p = pvalues(SKEWED, 2, np.zeros(40))
+    p = pvalues(SKEWED, 2, np.zeros(40, dtype=np.int64))
     assert np.isnan(p[:2]).all()
     assert p[2] == 1
 
@@ -280,22 +289,24 @@ def test_p_is_uniform_where_nothing_differs() -> None:
 
 
 def test_holm_by_hand() -> None:
-    assert holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm(np.array([0.5, 0.9, 0.6])).tolist() == [1, 1, 1]
-    assert holm(np.array([0.02])).tolist() == [0.02]
-    assert holm(np.zeros(0)).shape == (0,)
+    assert holm_correction(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx(
+        [0.03, 0.06, 0.06, 0.02]
+    )
+    assert holm_correction(np.array([0.5, 0.9, 0.6])).tolist() == [1, 1, 1]
+    assert holm_correction(np.array([0.02])).tolist() == [0.02]
+    assert holm_correction(np.zeros(0)).shape == (0,)
 
 
 def test_holm_leaves_nan_out_of_the_family_and_the_input_alone() -> None:
     given = np.array([np.nan, 0.01, 0.04, np.nan])
-    assert holm(given) == pytest.approx([np.nan, 0.02, 0.04, np.nan], nan_ok=True)
+    assert holm_correction(given) == pytest.approx([np.nan, 0.02, 0.04, np.nan], nan_ok=True)
     assert given[1] == 0.01
-    assert np.isnan(holm(np.full(3, np.nan))).all()
+    assert np.isnan(holm_correction(np.full(3, np.nan))).all()
 
 
 def test_holm_lies_between_none_and_bonferroni_and_keeps_the_order() -> None:
     p = np.random.default_rng(3).random(50) ** 4
-    adjusted = holm(p)
+    adjusted = holm_correction(p)
     assert (adjusted >= p).all()
     assert (adjusted <= np.minimum(1, 50 * p)).all()
     assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()
@@ -328,14 +339,14 @@ def test_the_jackknife_of_a_coverage_is_its_spread_over_samples() -> None:
     samples = (500 * random.random((300, 400)) ** 3).astype(int)
     spread = np.std([coverage(sample) for sample in samples], ddof=1)
     found = [
-        jackknife(lambda rows, one=sample: coverage(one[rows]), np.arange(400))
+        jackknife(lambda rows, sample=sample: coverage(sample[rows]), np.arange(400))
         for sample in samples[:60]
     ]
     assert 0.6 * spread < np.mean(found) < 1.6 * spread
 
 
 def test_the_jackknife_leaves_whole_users_out() -> None:
-    users = RANDOM.integers(0, 50, 300)
+    users = number_users(RANDOM.integers(0, 50, 300))
     seen = []
 
     def statistic(rows: np.ndarray) -> float:
@@ -352,20 +363,44 @@ def test_the_jackknife_leaves_whole_users_out() -> None:
 
 
 def test_the_jackknife_wants_two_users() -> None:
-    for users in (np.zeros(5), np.zeros(0)):
+    for n_cases in (5, 0):
+        users = np.zeros(n_cases, dtype=np.int64)
         assert math.isnan(jackknife(lambda rows: 1.0, users))
     assert jackknife(lambda rows: 1.0, EACH) == 0
 
 
 def test_scipy_is_imported_when_it_is_needed() -> None:
-    code = "import sys, recbench.uncertainty; sys.exit('scipy' in sys.modules)"
+    code = "import sys, recbench.evaluation.uncertainty; sys.exit('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_users_are_numbered_by_their_sorted_ids() -> None:
+    assert number_users(np.array(["eve", "bob", "ann", "bob"])).tolist() == [2, 1, 0, 1]
+    assert number_users(np.array([70, 8, 70])).tolist() == [1, 0, 1]
+    assert number_users(np.array([], dtype=np.int64)).tolist() == []
+
+
 def test_unknown_users_are_somebody_else_each() -> None:
-    users = np.array(["", "a", "", "a", ""], dtype=object)
-    units, count = uncertainty.numbered(users)
-    assert count == 4
-    assert len(set(units[[0, 2, 4]])) == 3
-    assert units[1] == units[3]
-    assert set(units) == set(range(4))
+    users = number_users(np.array(["", "a", "", "a", ""], dtype=object))
+    assert len(set(users[[0, 2, 4]])) == 3
+    assert users[1] == users[3]
+    assert set(users) == set(range(4))
+
+
+def test_users_that_are_not_numbered_are_refused() -> None:
+    users = np.array([0, 2])
+    for compute in (
+        lambda: intervals(np.ones((2, 1)), users),
+        lambda: pvalues(np.ones((2, 2)), 0, users),
+        lambda: jackknife(lambda cases: 1.0, users),
+    ):
+        with pytest.raises(ValueError, match="without a gap"):
+            compute()
+
+
+def test_a_number_of_all_cases_has_the_interval_of_the_jackknife() -> None:
+    values = SKEWED[:, 0]
+    whole = summarise_whole(3.5, lambda cases: values[cases].max(), EACH)
+    stderr = jackknife(lambda cases: values[cases].max(), EACH)
+    assert (whole.mean, whole.stderr) == (3.5, stderr)
+    assert (whole.low, whole.high) == pytest.approx((3.5 - 1.96 * stderr, 3.5 + 1.96 * stderr))

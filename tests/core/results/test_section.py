@@ -22,9 +22,9 @@ from made_results import (
 )
 from scipy import stats
 
-from recbench import Result, Results, Section, Value
+from recbench import Result, Results, Section, Value, footer_lines
 from recbench.data.interactions import Column
-from recbench.evaluation.uncertainty import holm, summarise
+from recbench.evaluation.uncertainty import holm_correction, number_users, summarise
 from recbench.results.results import COLUMNS
 
 
@@ -41,7 +41,7 @@ def test_a_model_is_tested_against_the_best_by_scipy_and_holm() -> None:
     raw = np.array([stats.ttest_rel(columns[one], columns[best]).pvalue for one in rest])
     p = section.p_of_best("ndcg", 3)
     assert p.pop(best) == 1
-    assert p == pytest.approx(dict(zip(rest, holm(raw), strict=True)))
+    assert p == pytest.approx(dict(zip(rest, holm_correction(raw), strict=True)))
     alike = {name for name in p if p[name] >= 0.05}
     assert section.level_with_best("ndcg", 3) == {best, *alike}
     assert "poor" not in section.level_with_best("ndcg", 3)
@@ -119,10 +119,10 @@ def test_seeds_are_one_row_with_their_mean_and_spread() -> None:
     assert row.seeds == [0, 1, 2]
     means = [one.mean() for one in (GOOD, FAIR, POOR)]
     assert row.spread("ndcg", 3) == pytest.approx(np.std(means, ddof=1))
-    expected = summarise({"it": (GOOD + FAIR + POOR) / 3}, USERS)["it"]
+    expected = summarise({"it": (GOOD + FAIR + POOR) / 3}, number_users(USERS))["it"]
     assert row.value("ndcg", 3) == pytest.approx(expected)
     assert row.mean("ndcg", 3) == pytest.approx(expected.mean)
-    assert row.per_row("ndcg", 3) == pytest.approx((GOOD + FAIR + POOR) / 3)
+    assert row.per_case("ndcg", 3) == pytest.approx((GOOD + FAIR + POOR) / 3)
 
 
 def test_one_seed_has_no_spread_and_keeps_its_stored_interval() -> None:
@@ -154,7 +154,7 @@ def test_the_intervals_of_seeds_without_rows_are_means() -> None:
     )
     (row,) = _section(one, other).rows
     assert row.value("gini", 3) == pytest.approx((0.3, 0.03, 0.2, 0.4))
-    assert row.per_row("gini", 3) is None
+    assert row.per_case("gini", 3) is None
 
 
 def test_a_k_that_a_seed_lacks_is_unknown() -> None:
@@ -284,7 +284,7 @@ def test_other_protocols_are_left_out_and_said() -> None:
     assert [one.model for one in kept] == ["a"]
     assert kept.left_out[0] == "something"
     assert kept.left_out[1].startswith("2 results by version 1 of the referee's rules")
-    assert kept.columns(kept[0])["ndcg@3"] is GOOD
+    assert kept.read_columns(kept[0])["ndcg@3"] is GOOD
 
 
 def test_other_metrics_can_be_shown() -> None:
@@ -391,7 +391,7 @@ def test_the_footer_counts_and_explains() -> None:
         notes=("1 row.",),
     )
     section = _section(of("a", {"ndcg@3": GOOD}, 4, setting=setting))
-    judged, split, ranking, *rest = section.footer
+    judged, split, ranking, *rest = footer_lines(section)
     assert judged.startswith("data: 40 rows of 38 users judged on 55 targets, 1 is not; 9 items")
     assert "order by time; seeds: 4." in split
     assert "95% bootstrap interval over users" in ranking

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import recbench
 from recbench import Ranking, Store, load_plugins
 from recbench.results.segments import by_segment, history_cuts, popularity_segment
-from recbench_metrics import ndcg
+from recbench_metrics.ranks import ndcg
 
 HEAD, MIDDLE, TAIL = range(3)
 

@@ -19,7 +19,7 @@ from recbench import Store
 resource = pytest.importorskip("resource", reason="kills and limits are those of POSIX")
 
 MODELS = ("popular", "random:seed=1", "random:seed=2", "random:seed=3", "random:seed=4")
-DATASET = ("--dataset", "synthetic:users=200,items=200,events=4000")
+DATASET = ("--dataset", "synthetic:users=200,items=200,interactions=4000")
 KILLS = 12
 TOKEN = "RECBENCH_TEST_CRASH"
 

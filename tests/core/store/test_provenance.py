@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,15 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_every_cell_has_all_of_it(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["/usr/bin/recbench", "run", "popular", "--dataset", "a b"])
-    (one,) = recbench.run(["popular"], tiny)
+    (result,) = recbench.run(["popular"], tiny)
     (stored,) = Store("results").all()
-    assert stored.provenance == one.provenance
+    assert stored.provenance == result.provenance
     made = stored.provenance
     assert made["versions"]["python"] == platform.python_version()
     assert made["versions"]["numpy"] == np.__version__
+    assert made["versions"]["recbench"] == metadata.version("recbench-toolkit")
     assert {"torch", "recbench", "plugin popular"} <= made["versions"].keys()
-    assert made["versions"]["plugin popular"] == one.model_version
+    assert made["versions"]["plugin popular"] == result.model_version
     assert made["machine"]["cores"] == os.cpu_count()
     assert made["machine"]["processor"]
     assert made["machine"]["memory"] > 2**28
@@ -71,7 +73,7 @@ def test_every_cell_has_all_of_it(tiny: str, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_versions_come_without_importing_torch() -> None:
     code = (
-        "import sys; from recbench.provenance import provenance; made = provenance(None);"
+        "import sys; from recbench.store.provenance import provenance; made = provenance(None);"
         "assert made['versions']['torch'] and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -81,12 +83,12 @@ def test_the_commit_of_a_plugin_and_whether_it_was_changed(own: Any, tiny: str) 
     module, folder = own
     commit = _git(folder, "rev-parse", "HEAD")
     plugins = load_plugins(own=module)
-    (one,) = recbench.run(["own"], tiny, plugins=plugins)
-    assert one.provenance["commits"]["plugin own"] == commit
+    (result,) = recbench.run(["own"], tiny, plugins=plugins)
+    assert result.provenance["commits"]["plugin own"] == commit
     (folder / "own_model.py").write_text((folder / "own_model.py").read_text() + "# changed\n")
     provenance._commit.cache_clear()
-    (one,) = recbench.run(["own"], tiny, plugins=plugins, force=True)
-    assert one.provenance["commits"]["plugin own"] == f"{commit}+"
+    (result,) = recbench.run(["own"], tiny, plugins=plugins, force=True)
+    assert result.provenance["commits"]["plugin own"] == f"{commit}+"
 
 
 def test_another_repository_in_the_environment_does_not_mislead(
@@ -94,13 +96,13 @@ def test_another_repository_in_the_environment_does_not_mislead(
 ) -> None:
     """As within a git hook."""
     module, folder = own
-    other = tmp_path / "other"
-    other.mkdir()
-    _git(other, "init", "-q")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    _git(elsewhere, "init", "-q")
     commit = _git(folder, "rev-parse", "HEAD")
-    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
-    (one,) = recbench.run(["own"], tiny, plugins=load_plugins(own=module))
-    assert one.provenance["commits"]["plugin own"] == commit
+    monkeypatch.setenv("GIT_DIR", str(elsewhere / ".git"))
+    (result,) = recbench.run(["own"], tiny, plugins=load_plugins(own=module))
+    assert result.provenance["commits"]["plugin own"] == commit
 
 
 def test_no_repository_no_commit(tmp_path: Path) -> None:
@@ -117,12 +119,12 @@ def test_it_survives_a_poor_system(tiny: str, monkeypatch: pytest.MonkeyPatch) -
     """No git, no torch, no name of the program."""
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(sys, "argv", [])
-    right = provenance.metadata.version
+    real_version = provenance.metadata.version
 
     def version(name: str) -> str:
         if name == "torch":
             raise provenance.metadata.PackageNotFoundError(name)
-        return right(name)
+        return real_version(name)
 
     monkeypatch.setattr(provenance.metadata, "version", version)
     provenance._commit.cache_clear()
@@ -143,15 +145,15 @@ def test_threads_are_those_that_were_asked_for(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_failed_cells_have_it_too(tiny: str) -> None:
-    class WireError:
+    class BrokenModel:
         def fit(self, train: Interactions) -> None:
             raise RuntimeError("no")
 
         def score(self, history: Interactions) -> None:
             pass
 
-    (one,) = recbench.run(
-        ["broken"], tiny, plugins=load_plugins(mine=plugin(models={"broken": WireError}))
+    (result,) = recbench.run(
+        ["broken"], tiny, plugins=load_plugins(mine=plugin(models={"broken": BrokenModel}))
     )
-    assert one.status.startswith("failed")
-    assert one.provenance["versions"]["plugin mine"] == one.model_version
+    assert result.status.startswith("failed")
+    assert result.provenance["versions"]["plugin mine"] == result.model_version

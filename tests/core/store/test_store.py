@@ -1,7 +1,8 @@
-"""The folder of results: whole or not there, whatever happens to it. See also test_crash.py."""
+"""The folder of results: whole or not there, whatever happens to it. See also test_kills.py."""
 
 import dataclasses
 import errno
+import io
 import json
 import multiprocessing
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from recbench import RecbenchError, Result, Store
@@ -76,7 +78,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def _rows_of(store: Store, result: Result) -> Path:
-    return store.path(result).with_name(result.per_user[0])
+    return store.path(result).with_name(result.cases_file[0])
 
 
 def test_json_round_trip() -> None:
@@ -90,7 +92,7 @@ def test_what_is_written_is_found(tmp_path: Path) -> None:
     written = store.write(CELL, ROWS)
     assert store.find(CELL) == written
     assert list(store.all()) == [written]
-    assert store.per_user(written)["user"].tolist() == ["a", "b"]
+    assert store.case_columns(written)["user"].tolist() == ["a", "b"]
     assert store.ranking(written).above.tolist() == [0, 20]
     assert sorted(Path(name).suffix for name in _files(tmp_path)) == [".json", ".parquet"]
 
@@ -101,7 +103,7 @@ def test_columns_come_back_as_they_were(tmp_path: Path) -> None:
     rows = {**ROWS, "above": (above, offsets), "tied": (tied, offsets), "lists": lists}
     written = Store(tmp_path).write(CELL, rows)
     store = Store(tmp_path)
-    again = store.per_user(written)
+    again = store.case_columns(written)
     assert again["lists"].dtype == np.int32
     assert [one.tolist() for one in again["above"]] == [above.tolist(), offsets.tolist()]
     assert again["ndcg@10"].tolist() == [1.0, 0.0]
@@ -191,7 +193,7 @@ def test_rows_that_were_changed_are_not_taken(
     assert caplog.text.count(str(path)) >= 2
     fresh = Store(tmp_path)
     with pytest.raises(RecbenchError, match=re.escape(str(path))):
-        fresh.per_user(dataclasses.replace(CELL, per_user=(path.name, "0" * 64)))
+        fresh.case_columns(dataclasses.replace(CELL, cases_file=(path.name, "0" * 64)))
 
 
 @pytest.mark.parametrize("text", ["[]", "3", '{"key": 1}', "{}", "null", "[" * 99_999, "\ufeff"])
@@ -233,7 +235,7 @@ def test_what_was_measured_at_other_ks_is_kept_in_order(tmp_path: Path, ks: list
         written = store.write(*_at(k))
     keys = ["ndcg@3", "ndcg@10", "ndcg@20", "hit@3", "hit@10", "hit@20"]
     assert list(written.values) == keys
-    assert {key for key in store.per_user(written) if "@" in key} == set(keys)
+    assert {key for key in store.case_columns(written) if "@" in key} == set(keys)
     assert store.find(CELL) == written
     assert len(_files(tmp_path)) == 2
 
@@ -280,7 +282,7 @@ def test_four_writers_at_once_lose_nothing_and_readers_see_whole_cells_only(
     while any(one.is_alive() for one in writers):
         for result in store.all():
             seen += 1
-            assert result.values.keys() <= Store(tmp_path).per_user(result).keys()
+            assert result.values.keys() <= Store(tmp_path).case_columns(result).keys()
     assert [one.exitcode for one in writers] == [0] * 4
     assert seen
     assert not caplog.text
@@ -291,11 +293,11 @@ def test_four_writers_at_once_lose_nothing_and_readers_see_whole_cells_only(
 def test_rows_that_another_run_has_added_to_are_found(tmp_path: Path) -> None:
     held = Store(tmp_path).write(*_at(3))
     Store(tmp_path).write(*_at(10))
-    assert "hit@10" in Store(tmp_path).per_user(held)
+    assert "hit@10" in Store(tmp_path).case_columns(held)
     result, rows = _at(10)
     Store(tmp_path).write(result, {**rows, "above": np.array([7, 7])})
     with pytest.raises(RecbenchError, match="is gone"):
-        Store(tmp_path).per_user(held)
+        Store(tmp_path).case_columns(held)
 
 
 def test_a_reader_reads_again_what_is_replaced_under_its_eyes(
@@ -556,3 +558,17 @@ def test_candidates_are_kept_by_their_content(tmp_path: Path) -> None:
     paths = {store.write_candidates(setting, np.array([[1, 2], [one, 4]])) for one in (3, 3, 5)}
     assert len(paths) == len(_files(tmp_path)) == 2
     assert all(path.name.startswith("candidates=2_by=popularity-") for path in paths)
+
+
+def test_results_of_version_0_1_0_are_still_shown() -> None:
+    """The folder was written by version 0.1.0, and the CSV by its `recbench table`."""
+    folder = Path(__file__).parent / "stored_by_0.1.0"
+    stored = Store(folder / "results").all()
+    assert len(stored) == 6
+    assert not stored.left_out
+    first = stored[0].setting
+    assert (first.n_judged_users, first.n_cases, first.n_interactions) == (30, 30, 200)
+    shown = pd.read_csv(io.StringIO(stored.to_frame().to_csv(index=False)))
+    pd.testing.assert_frame_equal(shown, pd.read_csv(folder / "table.csv"), rtol=1e-12)
+    for result in stored:
+        assert len(Store(folder / "results").ranking(result)) == result.setting.n_cases

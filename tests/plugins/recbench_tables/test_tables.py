@@ -15,8 +15,8 @@ from made_results import FAIR, GOOD, POOR, SETTING, columns_of, failed, of
 
 import recbench
 from recbench import Result, Results, load_plugins
-from recbench_tables import human
-from recbench_tables.layout import broken
+from recbench.cli.text import PIPE
+from recbench.results.results import COLUMNS
 
 MODELS = ["random", "popular", "popular:rule=rated"]
 PEOPLE = ("plain", "markdown", "latex")
@@ -63,19 +63,21 @@ def test_plain_shows_ndcg_with_its_interval_and_what_it_is_of(results: Results) 
 
 
 def test_best_comes_first(results: Results) -> None:
-    values = [one.value("ndcg", 10)[0] for one in results.sections()[0].results]
+    values = [result.value("ndcg", 10)[0] for result in results.sections()[0].results]
     assert values == sorted(values, reverse=True)
 
 
 def test_csv_has_a_line_for_each_value(results: Results) -> None:
     lines = list(csv.DictReader(io.StringIO(_table("csv", results))))
     assert len(lines) == 3 * len(load_plugins().metrics()) * 3
-    assert list(lines[0]) == list(recbench.results.COLUMNS)
+    assert list(lines[0]) == list(COLUMNS)
     line = next(
-        one for one in lines if (one["model"], one["metric"], one["k"]) == ("popular", "mrr", "5")
+        line
+        for line in lines
+        if (line["model"], line["metric"], line["k"]) == ("popular", "mrr", "5")
     )
     value = results[1].value("mrr", 5)
-    assert tuple(float(line[one]) for one in ("value", "stderr", "low", "high")) == value
+    assert tuple(float(line[column]) for column in ("value", "stderr", "low", "high")) == value
     assert float(line["p"]) == results.sections()[0].p_of_best("mrr", 5)["popular"]
     assert (line["dataset"], line["split"], line["users"]) == ("tiny.csv", "leave-last-out", "6")
     assert (line["seed"], line["status"], line["remark"]) == ("", "ok", "")
@@ -88,7 +90,7 @@ def test_json_is_the_same_as_csv(results: Results) -> None:
     rows = json.loads(_table("json", results))
     lines = list(csv.DictReader(io.StringIO(_table("csv", results))))
     assert len(rows) == len(lines)
-    assert list(rows[0]) == list(recbench.results.COLUMNS)
+    assert list(rows[0]) == list(COLUMNS)
     for row, line in zip(rows, lines, strict=True):
         assert (row["model"], row["metric"], row["k"]) == (
             line["model"],
@@ -109,20 +111,20 @@ def test_failed_models_stand_in_every_table(tiny: str) -> None:
         assert "failed" in text
         assert "needs ratings" in text
     lines = list(csv.DictReader(io.StringIO(_table("csv", results))))
-    failed = [one for one in lines if one["model"] == "popular:rule=rated"]
+    failed = [line for line in lines if line["model"] == "popular:rule=rated"]
     assert len(failed) == 3 * len(load_plugins().metrics())
-    assert {one["value"] for one in failed} == {""}
+    assert {line["value"] for line in failed} == {""}
     said = "failed: popular:rule=rated (plugin popular): popular:rule=rated needs ratings"
-    assert all(one["status"].startswith(said) for one in failed)
+    assert all(line["status"].startswith(said) for line in failed)
     rows = json.loads(_table("json", results))
-    assert sum(one["value"] is None for one in rows) == len(failed)
+    assert sum(row["value"] is None for row in rows) == len(failed)
 
 
 def test_sections_never_mix_datasets_or_splits(tiny: str) -> None:
-    one = recbench.run(["popular"], tiny)
-    other = recbench.run(["popular"], f"{tiny}:min_item_interactions=3")
-    third = recbench.run(["popular"], tiny, split="windows:length=3")
-    sections = Results([*one, *other, *third]).sections()
+    whole = recbench.run(["popular"], tiny)
+    filtered = recbench.run(["popular"], f"{tiny}:min_item_interactions=3")
+    windows = recbench.run(["popular"], tiny, split="windows:length=3")
+    sections = Results([*whole, *filtered, *windows]).sections()
     assert [section.title for section in sections] == [
         "tiny.csv, leave-last-out",
         "tiny.csv:min_item_interactions=3, leave-last-out",
@@ -131,18 +133,20 @@ def test_sections_never_mix_datasets_or_splits(tiny: str) -> None:
 
 
 def test_same_name_with_other_content_is_another_section(tiny: str) -> None:
-    one = recbench.run(["popular"], tiny)
+    before = recbench.run(["popular"], tiny)
     with open(tiny, "a") as file:
         file.write("u9,i1,5,1\nu9,i2,6,1\n")
-    other = recbench.run(["popular"], tiny)
-    titles = [section.title for section in Results([*one, *other]).sections()]
+    after = recbench.run(["popular"], tiny)
+    titles = [section.title for section in Results([*before, *after]).sections()]
     assert len(set(titles)) == 2
-    assert all(re.fullmatch(r"tiny\.csv \([0-9a-f]{6}\), leave-last-out", one) for one in titles)
+    assert all(
+        re.fullmatch(r"tiny\.csv \([0-9a-f]{6}\), leave-last-out", title) for title in titles
+    )
 
 
 def test_seeds_of_one_model_are_one_row_that_says_how_many(tiny: str) -> None:
     both = recbench.run(["random", "popular"], tiny, seed=(0, 1))
-    (row,) = [one for one in both.sections()[0].rows if one.model == "random"]
+    (row,) = [row for row in both.sections()[0].rows if row.model == "random"]
     value, spread = row.value("ndcg", 3), row.spread("ndcg", 3)
     number = f"{value.mean:.4f} ±{spread:.4f} [{value.low:.3f}, {value.high:.3f}]"
     for name in PEOPLE:
@@ -154,7 +158,7 @@ def test_seeds_of_one_model_are_one_row_that_says_how_many(tiny: str) -> None:
         assert "± is the standard deviation over seeds" in _flat(text)
         assert number in _flat(text.replace(r"$\pm$ ", "±"))
     lines = list(csv.DictReader(io.StringIO(_table("csv", both))))
-    assert {one["seed"] for one in lines if one["model"] == "random"} == {"0", "1"}
+    assert {line["seed"] for line in lines if line["model"] == "random"} == {"0", "1"}
 
 
 def test_one_seed_shows_no_spread(results: Results) -> None:
@@ -184,8 +188,8 @@ def test_the_best_and_who_cannot_be_told_from_it_share_a_mark(name: str) -> None
     )
     text = _table(name, results)
     mark = {"plain": r"\] \*", "markdown": r"\] \\\*", "latex": r"\]\\rlap\{\*\}"}[name]
-    lines = {one: next(x for x in text.splitlines() if one in x) for one in ("good", "alike")}
-    assert all(re.search(mark, line) for line in lines.values())
+    lines = [next(x for x in text.splitlines() if model in x) for model in ("good", "alike")]
+    assert all(re.search(mark, line) for line in lines)
     assert not re.search(mark, next(x for x in text.splitlines() if "poor" in x))
     assert "the best of its column, or not to be told from it (paired t-test" in _flat(text)
 
@@ -219,7 +223,7 @@ def test_every_format_flags_who_is_not_above_popular() -> None:
         assert "! not above popular" in _flat(text)
     lines = list(csv.DictReader(io.StringIO(_table("csv", results))))
     for rows in (lines, json.loads(_table("json", results))):
-        flagged = [one["model"] for one in rows if "not above popular" in one["remark"]]
+        flagged = [row["model"] for row in rows if "not above popular" in row["remark"]]
         assert flagged == ["worse", "worse"]
     alone = _made(of("better", {"ndcg@3": GOOD}), of("worse", {"ndcg@3": POOR}))
     for name in (*PEOPLE, "csv", "json"):
@@ -362,7 +366,7 @@ def test_without_a_terminal_lines_stay_short_and_names_whole() -> None:
     for metric in ("NDCG", "hit", "MRR", "popularity"):
         assert f"{metric}@3" in text
     short = _table("plain", _many(("good", "fair", "poor")))
-    assert max(map(len, short.splitlines())) <= human.PIPE
+    assert max(map(len, short.splitlines())) <= PIPE
     assert short.count("model ") == 5, "a block a metric, and the costs"
 
 
@@ -380,7 +384,7 @@ def test_numbers_of_every_size_are_readable() -> None:
 
 def test_costs_are_shown() -> None:
     setting = dataclasses.replace(SETTING, n_cases=40)
-    one = of(
+    result = of(
         "a",
         {"ndcg@3": GOOD},
         setting=setting,
@@ -389,7 +393,7 @@ def test_costs_are_shown() -> None:
         peak_memory=300 * 2**20,
         parameters=1_234_567,
     )
-    line = next(x for x in _table("plain", _made(one)).splitlines() if x.startswith("a "))
+    line = next(x for x in _table("plain", _made(result)).splitlines() if x.startswith("a "))
     assert line.split()[-4:] == ["1,234", "0.50", "300", "1.23M"]
     bare = next(
         x for x in _table("plain", _made(of("a", {"ndcg@3": GOOD}))).splitlines() if x[:2] == "a "
@@ -402,8 +406,8 @@ def test_segments_stand_below_each_metric_and_are_explained(name: str, tiny: str
     stored = recbench.run(MODELS, tiny)
     plugins = load_plugins()
     metrics = ("ndcg", "hit", "coverage")
-    apart = {one: plugins.find("metrics", one).factory for one in metrics}
-    text = _table(name, stored.showing(metrics, apart))
+    segments = {metric: plugins.find("metrics", metric).factory for metric in metrics}
+    text = _table(name, stored.showing(metrics, segments))
     assert len(re.findall(r"in tail", text)) == 2
     assert "Segments: target is where the target's item belongs" in _flat(text)
     assert "Not by segment: coverage, of whole lists or not stored." in _flat(text)
@@ -418,28 +422,11 @@ def test_segments_fit_the_terminal(
     monkeypatch: pytest.MonkeyPatch, columns: int, tiny: str
 ) -> None:
     stored = recbench.run(MODELS, tiny)
-    apart = {"ndcg": load_plugins().find("metrics", "ndcg").factory}
+    segments = {"ndcg": load_plugins().find("metrics", "ndcg").factory}
     _terminal(monkeypatch, columns)
-    text = _table("plain", stored.showing(["ndcg"], apart))
+    text = _table("plain", stored.showing(["ndcg"], segments))
     assert max(map(len, text.splitlines())) <= columns
     assert "history" in text
-
-
-@pytest.mark.parametrize(
-    ("name", "width", "lines"),
-    [
-        ("popular", 16, ["popular"]),
-        (LONG, 16, ["transformer:", "dim=128,layers=2", ",preset=notebook"]),
-        (LONG, 20, ["transformer:dim=128,", "layers=2,", "preset=notebook"]),
-        ("x" * 20, 16, ["x" * 16, "x" * 4]),
-        ("", 16, [""]),
-    ],
-)
-def test_names_are_broken_where_options_are(name: str, width: int, lines: list[str]) -> None:
-    assert "".join(broken(name, width).split("\n")) == name
-    assert all(len(line) <= width for line in broken(name, width).split("\n"))
-    if name != LONG or width != 16:
-        assert broken(name, width).split("\n") == lines
 
 
 def test_constant_rows_make_no_warning() -> None:

@@ -1,0 +1,166 @@
+"""The slow path: find the line in which something is wrong, and say what."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import recbench
+
+from .columns import Chosen
+from .layout import Layout, damaged, is_number, shorten
+from .parquet import find_value
+
+Record = tuple[int, list[str]]  # the number of its first line, as an editor counts, and its fields
+
+
+def diagnose(
+    layout: Layout, chosen: Chosen, cause: Exception, numbers: Collection[str] = ()
+) -> recbench.RecbenchError:
+    """The error for the first record that breaks a rule of its format.
+
+    numbers: the roles whose fields must be numbers, where they are not empty.
+    """
+    file = layout.file
+    empty = True
+    try:
+        records = _records(layout)
+        for line, fields in records:
+            empty = False
+            problem = _problem(layout, chosen, fields, numbers)
+            if problem:
+                if len(fields) != _width(layout) and next(records, None) is None:
+                    problem += "; it is the last line, so the file may be cut short"
+                return recbench.RecbenchError(f"{file} line {line}: {problem}")
+    except _UnclosedError as error:
+        return recbench.RecbenchError(
+            f"{file} line {error}: a quote is opened and never closed; close it, or double it "
+            "where it belongs to the text"
+        )
+    except OSError as error:
+        return damaged(layout, error)
+    if empty:
+        return no_rows(layout)
+    reason = " ".join(str(cause).split())
+    return recbench.RecbenchError(f"{file} cannot be read as {layout.format}: {reason}")
+
+
+def no_rows(layout: Layout) -> recbench.RecbenchError:
+    """The error for a file in which nothing stands but names."""
+    what = "no rows" if layout.format == "parquet" else "a header and no rows under it"
+    return recbench.RecbenchError(f"{layout.file} has {what}")
+
+
+def locate(layout: Layout, chosen: Chosen, role: str, row: int) -> tuple[str, Any]:
+    """Where a row stands, counted from 0, such as `line 7`, and what it holds there."""
+    if layout.format == "parquet":
+        return f"row {row + 1}", find_value(layout, chosen.name[role], row)
+    record = next(itertools.islice(_records(layout), row, None), None)
+    if record is None:  # the fast reader counts otherwise
+        return f"row {row + 1}", ""
+    line, fields = record
+    return f"line {line}", fields[_place(layout, chosen.index[role])]
+
+
+def row_error(
+    layout: Layout, chosen: Chosen, role: str, row: int, problem: str
+) -> recbench.RecbenchError:
+    """The error for what is wrong with a role's value in a row."""
+    where, value = locate(layout, chosen, role, row)
+    column = f" (column {chosen.name[role]})" if layout.header else ""
+    return recbench.RecbenchError(
+        f"{layout.file} {where}: {role} {shorten(value)}{column} {problem}"
+    )
+
+
+def _place(layout: Layout, column: int) -> int:
+    """A column's place among a record's fields: `::` is read as `:` with an empty one between."""
+    return column // 2 if layout.format == "dat" else column
+
+
+def _problem(layout: Layout, chosen: Chosen, fields: list[str], numbers: Collection[str]) -> str:
+    """What is wrong with a record, or ""."""
+    width = _width(layout)
+    if width and len(fields) != width:
+        noun = "field" if len(fields) == 1 else "fields"
+        rule = f"the header has {width}" if layout.header else f"{_form(layout)} has {width}"
+        return f"{len(fields)} {noun} where {rule}: {shorten(_joined(layout, fields))}"
+    used = list(chosen.index.items()) if width else [("user", n) for n in range(len(fields))]
+    for role, column in used:
+        text = fields[_place(layout, column)]
+        if any("\udc80" <= letter <= "\udcff" for letter in text):
+            return (
+                f"{role} {shorten(text)} is not UTF-8; save the file as UTF-8, "
+                f"for instance: iconv -f latin1 -t utf-8"
+            )
+        if "\0" in text:
+            return f"{role} {shorten(text)} holds a NUL byte; take it out"
+        if role in numbers and text and not is_number(text):
+            whole = shorten(_joined(layout, fields))
+            without = f", or write {role}= to do without" if layout.header else ""
+            return f"{role} {shorten(text)} is no number in {whole}; mend it{without}"
+        if layout.format == "dat" and ":" in text:
+            return f"{role} {shorten(text)} holds a colon, which separates the fields"
+    return ""
+
+
+def _records(layout: Layout) -> Iterator[Record]:
+    """Every record under the header; empty lines are no records but count as lines."""
+    with io.TextIOWrapper(
+        layout.open(), encoding="utf-8-sig", errors="surrogateescape", newline=""
+    ) as text:
+        records = _quoted_records(text, layout) if layout.quoted else _plain_records(text, layout)
+        yield from itertools.islice(records, int(layout.header), None)
+
+
+class _UnclosedError(Exception):
+    """The number of the line in which a quote opens that nothing closes."""
+
+
+def _quoted_records(text: io.TextIOWrapper, layout: Layout) -> Iterator[Record]:
+    end = "\x02end\x03"
+    reader = csv.reader(itertools.chain(text, ["\n", end]), delimiter=layout.delimiter)
+    before = 0
+    try:
+        for fields in reader:
+            if fields == [end]:
+                return
+            if fields and fields[-1].endswith(end):
+                raise _UnclosedError(before + 1)
+            if fields:
+                yield before + 1, fields
+            before = reader.line_num
+    except csv.Error:  # a field of more than 131,072 letters
+        raise _UnclosedError(before + 1) from None
+
+
+def _plain_records(text: io.TextIOWrapper, layout: Layout) -> Iterator[Record]:
+    for number, ended in enumerate(text, start=1):
+        line = ended.rstrip("\r\n")
+        if layout.format == "sequences":
+            if line.strip():
+                yield number, line.split()
+        elif line:
+            yield number, line.split("::" if layout.format == "dat" else layout.delimiter)
+
+
+def _width(layout: Layout) -> int:
+    """How many fields a record has; 0 where they may be any number."""
+    if layout.format == "sequences":
+        return 0
+    return 4 if layout.format == "dat" else len(layout.names)
+
+
+def _form(layout: Layout) -> str:
+    return {
+        "dat": "user::item::rating::time",
+        "udata": "user<tab>item<tab>rating<tab>time",
+        "pairs": "a line of a user and an item",
+    }[layout.format]
+
+
+def _joined(layout: Layout, fields: list[str]) -> str:
+    return ("::" if layout.format == "dat" else layout.delimiter).join(fields)

@@ -1,0 +1,51 @@
+"""A warm start: what co-occurrences alone say of items, as their first embeddings."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import recbench
+from recbench_rules.counts import count_followers
+
+MAX_WINDOW = 10
+"""Steps within which two items co-occur, at most."""
+
+MAX_PAIRS = 60_000_000
+"""Pairs of items that may be counted: what bounds the memory."""
+
+
+def window_for(data: recbench.Interactions) -> int:
+    """Steps within which items are counted together: the widest that keeps to `MAX_PAIRS`."""
+    if data.n_items**2 <= MAX_PAIRS:
+        return MAX_WINDOW
+    return max(1, min(MAX_WINDOW, MAX_PAIRS // max(1, data.n_interactions)))
+
+
+def cooccurrence_embeddings(data: recbench.Interactions, dim: int, seed: int) -> Tensor:
+    """(n_items, dim) float32 of variance 1 / dim.
+
+    The truncated singular value decomposition, u * sqrt(s), of the positive pointwise mutual
+    information of items that stand near each other, pairs weighing 1 / distance: what word2vec
+    converges to, without its training (Levy & Goldberg 2014, "Neural word embedding as implicit
+    matrix factorization"). An item of which nothing is known begins at random, and small.
+    """
+    from scipy.sparse import csr_matrix
+    from sklearn.utils.extmath import randomized_svd
+
+    rng = np.random.default_rng(seed)
+    table = rng.normal(0, 0.1 * dim**-0.5, (data.n_items, dim)).astype(np.float32)
+    counts = count_followers(data, window_for(data))
+    counts = csr_matrix(counts + counts.T)
+    totals = np.bincount(counts.indices, weights=counts.data, minlength=data.n_items)
+    log_totals = np.log(totals, where=totals > 0, out=np.zeros(len(totals))).astype(np.float32)
+    information = np.log(counts.data) + np.float32(np.log(max(totals.sum(), 1)))
+    information -= log_totals[counts.indices]
+    information -= np.repeat(log_totals, np.diff(counts.indptr))
+    counts.data = np.maximum(information, 0)
+    counts.eliminate_zeros()
+    rank = min(dim, data.n_items - 1)
+    if counts.nnz and rank > 0:
+        left, singular_values, _ = randomized_svd(counts, rank, n_iter=2, random_state=seed)
+        vectors = left * np.sqrt(singular_values)
+        table[:, :rank] += vectors * (dim**-0.5 / max(vectors.std(), 1e-9))
+    return torch.from_numpy(table)

@@ -1,0 +1,117 @@
+"""Step 5, evaluate: what equal scores are worth. The one place that says how rank ties count.
+
+With g items scored above a target and t items tied with it (the target included), its rank is any
+of g + 1 ... g + t, all equally likely: a tie is worth the mean over all orders of what is tied
+(McSherry & Najork, "Computing Information Retrieval Performance Measures Efficiently in the
+Presence of Tied Scores", ECIR 2008). So a constant scorer gets what chance gives.
+
+Several targets of one case with the same score are a block: m of t tied items, g items above
+them, b of those targets too; all ways in which its m targets may stand at the ranks
+g + 1 ... g + t are equally likely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from recbench.data.interactions import Array
+
+PLACES = 2**18
+"""Pairs of a block and a place in it that are looked at together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """Targets of a case with equal scores, (blocks,) int64 each, case after case, best first.
+
+    cases: whose they are. above: items above them. tied: items that share their score, themselves
+    included. size: how many targets they are. before: how many targets of the case are above them.
+    """
+
+    cases: Array
+    above: Array
+    tied: Array
+    size: Array
+    before: Array
+
+
+def blocks_of(cases: Array, above: Array, tied: Array) -> Blocks:
+    """The blocks of targets; cases: (targets,) whose each is; above, tied: as in `Ranking`."""
+    order = np.lexsort((above, cases))
+    cases, above, tied = cases[order], above[order], tied[order]
+    is_new = np.ones(len(cases), dtype=bool)
+    is_new[1:] = (cases[1:] != cases[:-1]) | (above[1:] != above[:-1])
+    starts = np.flatnonzero(is_new)
+    first_of_case = np.searchsorted(cases, cases[starts])
+    sizes = np.diff(np.append(starts, len(cases)))
+    return Blocks(cases[starts], above[starts], tied[starts], sizes, starts - first_of_case)
+
+
+def expected_gain(above: Array, tied: Array, gains: Array) -> Array:
+    """(targets,) float64: the mean gain over the ranks that each target may have.
+
+    gains: (k,) what a target at rank 1 ... k is worth; every later rank is worth 0.
+    """
+    total = np.concatenate([[0.0], np.cumsum(gains)])
+    first = np.minimum(above, len(gains))
+    last = np.minimum(above + tied, len(gains))
+    untied = np.concatenate([gains, [0.0]])[first]
+    return np.where(tied == 1, untied, (total[last] - total[first]) / tied)
+
+
+def expected_first_gain(blocks: Blocks, gains: Array) -> Array:
+    """(cases,) float64: the expected gain of the first target of each case.
+
+    gains: (k,) as in `expected_gain`. The first target is in the first block of its case, at place
+    j of it with probability C(t - j, m - 1) / C(t, m).
+    """
+    first = blocks.before == 0
+    above, tied, size = blocks.above[first], blocks.tied[first], blocks.size[first]
+    values = expected_gain(above, tied, gains)
+    k, padded = len(gains), np.append(gains, 0.0)
+    widths = np.where(size > 1, np.minimum(k - above, tied - size + 1), 0)
+    for part, place in _places(widths):
+        g, t, m = (counts[part, None] for counts in (above, tied, size))
+        # C(t - j, m - 1) / C(t, m) from the one before it: no large numbers, no lost digits
+        chance = np.maximum(t - place - m + 2, 0) / np.maximum(t - place + 1, 1)
+        chance[:, 0] = size[part] / tied[part]
+        np.cumprod(chance, axis=1, out=chance)
+        expected = (chance * padded[np.minimum(g + place - 1, k)]).sum(axis=1)
+        values[part] = np.minimum(expected, gains.max())  # rounding adds up to more than certainty
+    return values
+
+
+def expected_precision(blocks: Blocks, k: int, n_cases: int) -> Array:
+    """(cases,) float64: the sum, over the targets with rank <= k, of the precision at their rank.
+
+    The precision at rank r is the share of the first r items that are targets. A target is at
+    place j of its block with probability m / t, and 1 + b + (m - 1)(j - 1) / (t - 1) targets are
+    then expected at its rank g + j or above, so that each block adds, over its places with
+    g + j <= k, the sum of m / t * (1 + b + (m - 1)(j - 1) / (t - 1)) / (g + j).
+    """
+    above, tied, size, before = blocks.above, blocks.tied, blocks.size, blocks.before
+    values = expected_gain(above, tied, 1 / np.arange(1, k + 1)) * (1 + before)
+    for part, place in _places(np.where(size > 1, np.minimum(k - above, tied), 0)):
+        g, t, m, b = (counts[part, None] for counts in (above, tied, size, before))
+        precision = (1 + b + (m - 1) * ((place - 1) / (t - 1))) / (g + place)
+        within = place <= np.minimum(k - g, t)
+        values[part] = (precision * within).sum(axis=1) * size[part] / tied[part]
+    return np.bincount(blocks.cases, weights=values, minlength=n_cases)
+
+
+def _places(widths: Array) -> Iterator[tuple[Array, Array]]:
+    """Blocks with some width, in parts of at most PLACES places, and the places 1 ... the widest.
+
+    widths: (blocks,) how many places of each count; those without any are left out.
+    """
+    order = np.argsort(-widths, kind="stable")
+    order = order[: np.count_nonzero(widths > 0)]
+    start = 0
+    while start < len(order):
+        widest = int(widths[order[start]])
+        part = order[start : start + max(1, PLACES // widest)]
+        yield part, np.arange(1, widest + 1)
+        start += len(part)

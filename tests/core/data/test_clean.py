@@ -1,0 +1,230 @@
+"""Cleaning: equal times, repeats, k-core, counts."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recbench import Dataset, Interactions, RecbenchError, UsageError, load_dataset
+from recbench.data.clean import _sort_within, clean
+from recbench.data.dataset import ORDER_RULE
+from recbench_splitters import LeaveLastOut
+
+
+def _dataset(pairs: list[tuple[int, int]], titles: list[str] | None = None) -> Dataset:
+    users, items = zip(*pairs, strict=True)
+    log = Interactions.from_log(users, items, range(len(pairs)))
+    user_ids = np.arange(log.n_users) + 100
+    item_ids = np.array([f"i{item}" for item in range(log.n_items)])
+    return Dataset("it", log, user_ids, item_ids, None if titles is None else np.array(titles))
+
+
+def _sequences(dataset: Dataset) -> list[list[str]]:
+    return [list(map(str, dataset.item_ids[items])) for items in dataset.interactions.sequences()]
+
+
+def test_repeats_keep_the_first_and_are_counted() -> None:
+    raw = _dataset([(0, 1), (0, 2), (0, 1), (1, 1), (0, 1)])
+    merged = clean(raw)
+    assert _sequences(merged) == [["i1", "i2"], ["i1"]]
+    assert merged.notes == ("2 repeated events merged into the user's first with the item",)
+    assert merged.interactions.times is not None
+    assert merged.interactions.times.tolist() == [0, 1, 3]
+    kept = clean(raw, repeats="keep")
+    assert _sequences(kept) == [["i1", "i2", "i1", "i1"], ["i1"]]
+    assert kept.notes == ("2 events repeat an earlier item of their user and are kept",)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=40),
+    st.integers(0, 3),
+    st.integers(0, 3),
+)
+def test_rare_ones_are_dropped_to_a_fixed_point(
+    pairs: list[tuple[int, int]], min_user_interactions: int, min_item_interactions: int
+) -> None:
+    left = list(dict.fromkeys(pairs))
+    while True:  # the definition, slowly
+        users, items = [u for u, _ in left], [i for _, i in left]
+        still = [
+            (u, i)
+            for u, i in left
+            if users.count(u) >= min_user_interactions and items.count(i) >= min_item_interactions
+        ]
+        if still == left:
+            break
+        left = still
+    if not left:
+        with pytest.raises(RecbenchError, match="leave no event"):
+            clean(_dataset(pairs), min_user_interactions, min_item_interactions)
+        return
+    made = clean(_dataset(pairs), min_user_interactions, min_item_interactions)
+    wanted: dict[int, list[str]] = {}
+    for user, item in left:
+        wanted.setdefault(user, []).append(f"i{item}")
+    assert _sequences(made) == [wanted[user] for user in sorted(wanted)]
+    if max(min_user_interactions, min_item_interactions) > 1:
+        assert made.user_ids.tolist() == [100 + user for user in sorted(wanted)]
+        assert made.interactions.n_items == len({item for _, item in left})
+
+
+def test_titles_follow_the_items_that_are_left() -> None:
+    raw = _dataset([(0, 0), (1, 2), (2, 2)], titles=["zero", "one", "two"])
+    made = clean(raw, min_item_interactions=2)
+    assert made.titles is not None
+    assert made.titles.tolist() == ["two"]
+    assert made.notes == (
+        "1 events, 1 users and 2 items dropped by min_user_interactions=0, min_item_interactions=2",
+    )
+
+
+TIED = [(user, item, time) for time in (5, 6) for user in ("a", "b") for item in range(6)]
+
+
+def _csv(path: Path, rows: list[tuple[str, int, int]], rated: bool = False) -> str:
+    lines = [f"{user},{item},{time}" + ",3" * rated for user, item, time in rows]
+    path.write_text(
+        "user_id,item_id,timestamp" + ",rating" * rated + "\n" + "\n".join(lines) + "\n"
+    )
+    return str(path)
+
+
+def _hashed(path: str, seed: int = 1, options: str = "") -> list[list[str]]:
+    return _sequences(load_dataset(f"{path}:time_ties=hash,seed={seed}{options}"))
+
+
+def test_ties_by_hash_do_not_depend_on_the_files_rows(tmp_path: Path) -> None:
+    orders = set()
+    for n in range(5):
+        rows = random.Random(n).sample(TIED, len(TIED))
+        path = _csv(tmp_path / "log.csv", rows, rated=bool(n))
+        hashed, as_read = (
+            _hashed(path, options=",repeats=keep"),
+            _sequences(load_dataset(f"{path}:repeats=keep")),
+        )
+        assert [sorted(items[:6]) for items in hashed] == [[*"012345"]] * 2  # times stay in order
+        orders.add((str(hashed), str(as_read)))
+    assert len({hashed for hashed, _ in orders}) == 1
+    assert len({as_read for _, as_read in orders}) == 5
+
+
+def test_ties_by_hash_differ_by_seed_user_and_time_alone(tmp_path: Path) -> None:
+    path = _csv(tmp_path / "log.csv", TIED)
+    first, second = _hashed(path)
+    assert first != second  # the items and times of both users are the same
+    assert _hashed(path) == [first, second]
+    assert len({str(_hashed(path, seed)) for seed in range(9)}) == 9
+    assert _hashed(_csv(tmp_path / "part.csv", [row for row in TIED if row[0] == "b"])) == [second]
+    kept = _hashed(path, options=",repeats=keep")
+    assert kept == [first * 2, second * 2]  # the hash orders, and then repeats are merged
+
+
+def test_ties_by_hash_leave_all_else_as_it_is(tmp_path: Path) -> None:
+    rows = [("a", item, item // 2 * 2) for item in range(6)] + [("b", 3, 1), ("c", 4, 1)]
+    made = load_dataset(_csv(tmp_path / "log.csv", rows, rated=True) + ":time_ties=hash")
+    log, plain = made.interactions, load_dataset(str(tmp_path / "log.csv")).interactions
+    assert log.times is not None
+    assert plain.times is not None
+    assert log.times.tolist() == plain.times.tolist()
+    assert log.offsets.tolist() == plain.offsets.tolist()
+    assert [set(log.items[n : n + 2].tolist()) for n in (0, 2, 4)] == [{0, 1}, {2, 3}, {4, 5}]
+    assert log.items[6:].tolist() == [3, 4]
+
+
+def test_ratings_move_with_their_events_and_order_what_is_alike() -> None:
+    users, items = [0] * 6 + [1] * 2, [1, 2, 1, 3, 1, 0, 0, 1]
+    for shuffled in range(6):
+        order = random.Random(shuffled).sample(range(8), 8)
+        log = Interactions.from_log(
+            [users[n] for n in order],
+            [items[n] for n in order],
+            [7] * 8,
+            [[5, 2, 4, 3, 1, 9, 8, 7][n] for n in order],
+        )
+        made = clean(
+            Dataset("it", log, np.arange(2), np.arange(4)), repeats="keep", time_ties="hash"
+        )
+        assert made.interactions.ratings is not None
+        rated = list(zip(made.interactions.items.tolist(), made.interactions.ratings, strict=True))
+        assert [rating for item, rating in rated[:6] if item == 1] == [1, 4, 5]
+        assert {(2, 2.0), (3, 3.0), (0, 9.0)} <= set(rated[:6])
+        assert set(rated[6:]) == {(0, 8.0), (1, 7.0)}
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 3), st.integers(0, 7), st.integers(1, 2)), max_size=20),
+    st.integers(0, 61),
+)
+def test_hashes_that_hardly_differ_order_exactly(
+    rows: list[tuple[int, int, int]], place: int
+) -> None:
+    rows = sorted(rows, key=lambda row: row[0])
+    groups, hashes, ratings = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+    order = _sort_within(groups, hashes.astype(np.uint64) << np.uint64(place), ratings)
+    assert [rows[n] for n in order] == sorted(rows)
+
+
+def test_the_order_is_said(tmp_path: Path) -> None:
+    path = _csv(tmp_path / "log.csv", TIED)
+    assert load_dataset(path).order == ORDER_RULE
+    made = load_dataset(f"{path}:min_user_interactions=1,time_ties=hash,seed=3")
+    assert made.order == "by user and time, equal times by a hash of user, item and seed 3"
+    assert made.name == "log.csv:min_user_interactions=1,seed=3,time_ties=hash"
+
+
+def test_without_times_there_is_nothing_to_order(tmp_path: Path) -> None:
+    (tmp_path / "log.txt").write_text("1 2\n1 3\n2 2\n")
+    with pytest.raises(
+        UsageError, match="time_ties=hash orders events with equal times, and without"
+    ):
+        load_dataset(f"{tmp_path / 'log.txt'}:time_ties=hash")
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=30
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_ties_by_hash_on_any_log(
+    events: list[tuple[int, int, int]], shuffle: random.Random
+) -> None:
+    def made(rows: list[tuple[int, int, int]]) -> list[list[tuple[str, int]]]:
+        log = Interactions.from_log(*zip(*rows, strict=True), n_users=4, n_items=6)
+        ids = np.array(list("wxyz")), np.array(list("abcdef"))
+        hashed = clean(Dataset("it", log, *ids), repeats="keep", time_ties="hash", seed=5)
+        assert hashed.interactions.times is not None
+        times = np.split(hashed.interactions.times, hashed.interactions.offsets[1:-1])
+        pairs = zip(_sequences(hashed), times, strict=True)
+        return [list(zip(items, when.tolist(), strict=True)) for items, when in pairs]
+
+    by_user = made(events)
+    assert by_user == made(shuffle.sample(events, len(events)))
+    for user, own in zip(sorted({user for user, _, _ in events}), by_user, strict=True):
+        in_log = [("abcdef"[item], time) for user_, item, time in events if user_ == user]
+        assert sorted(own) == sorted(in_log)
+        assert [time for _, time in own] == sorted(time for _, time in own)
+
+
+def test_hashed_ties_change_the_targets_of_movielens(real: Callable[[str], Path]) -> None:
+    path = real("ml-100k/u.data")
+    logs = [
+        load_dataset(f"{path}{options}").interactions
+        for options in ("", ":time_ties=hash,seed=1", ":time_ties=hash,seed=2")
+    ]
+    times = logs[0].times
+    assert times is not None
+    last = [own[-1] == own for own in np.split(times, logs[0].offsets[1:-1])]
+    sizes = np.array([np.count_nonzero(at_last_time) for at_last_time in last])
+    assert np.count_nonzero(sizes > 1) == 415
+    targets = [LeaveLastOut().split(log).targets for log in logs]
+    for first, second in ((0, 1), (0, 2), (1, 2)):
+        changed = targets[first] != targets[second]
+        assert not changed[sizes == 1].any()
+        chance = 1 - 1 / sizes  # of another target, if the order is as good as drawn
+        spread = np.sqrt((chance * (1 - chance)).sum())
+        assert abs(np.count_nonzero(changed) - chance.sum()) < 4 * spread

@@ -1,0 +1,148 @@
+"""What a split holds, what is refused, and how splits are named and made."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import plugin
+
+from recbench import Dataset, Interactions, RecbenchError, Split, UsageError, load_plugins
+from recbench.data.split import split_names, split_of
+
+LOG = Interactions.from_log([0, 0, 1, 1, 2], [0, 1, 1, 2, 3], n_users=4, n_items=6)
+TARGETS = [2, -1, 4]
+SEVERAL = {"targets": [2, 3, 4], "offsets": [0, 2, 2, 3]}
+
+
+def _split(targets: Any = TARGETS, times: Any = None, offsets: Any = None) -> Split:
+    return Split(LOG, LOG, targets, times, offsets)
+
+
+def test_the_cases_are_the_rows_with_a_target() -> None:
+    split = _split(times=[10, 0, 30])
+    assert split.judged.tolist() == [0, 2]
+    assert [array.tolist() for array in split.judged_targets] == [[2, 4], [0, 1, 2]]
+    assert split.judged_target_times is not None
+    assert split.judged_target_times.tolist() == [10, 30]
+    assert split.case_of_target.tolist() == [0, 1]
+    assert split.target_pairs.tolist() == [2, 6 + 4]
+
+
+def test_a_case_may_have_several_targets() -> None:
+    split = _split(**SEVERAL, times=[10, 20, 30])
+    assert split.judged.tolist() == [0, 2]
+    assert [array.tolist() for array in split.judged_targets] == [[2, 3, 4], [0, 2, 3]]
+    assert split.judged_target_times is not None
+    assert split.judged_target_times.tolist() == [10, 20, 30]
+    assert split.case_of_target.tolist() == [0, 0, 1]
+    assert split.target_pairs.tolist() == [2, 3, 6 + 4]
+
+
+def test_nothing_to_judge_is_no_case() -> None:
+    split = _split([-1, -1, -1])
+    assert split.judged.tolist() == split.case_of_target.tolist() == []
+    assert split.judged_target_times is None
+
+
+@pytest.mark.parametrize("name", ["targets", "times", "offsets"])
+def test_arrays_are_read_only(name: str) -> None:
+    array = getattr(_split(**SEVERAL, times=[10, 20, 30]), name)
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [
+        ({"targets": [2, 4]}, r"targets has shape \(2,\), wanted \(3,\)"),
+        ({"times": [1]}, r"times has shape \(1,\), wanted \(3,\)"),
+        ({"targets": [2, 6, 4]}, r"targets must be in \[-1, 6\)"),
+        ({"targets": [2, -1, 4], "offsets": [0, 1, 2, 3]}, r"targets must be in \[0, 6\)"),
+        ({"targets": [2, 3], "offsets": [0, 1, 2, 3]}, "rise from 0 to 2, the targets, in 3 steps"),
+        ({"targets": [2, 3], "offsets": [0, 2]}, "rise from 0 to 2"),
+        ({"targets": [1, 4, 4], "offsets": [0, 1, 1, 3]}, "row 2 has the same target twice"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(wrong: dict[str, Any], match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        _split(**wrong)
+
+
+def test_two_cases_may_share_a_target() -> None:
+    assert _split([2, 2, 4], offsets=[0, 1, 3, 3]).target_pairs.tolist() == [2, 6 + 2, 6 + 4]
+
+
+def test_a_case_without_a_history_is_refused() -> None:
+    history = LOG.keep(np.array([True, True, True, True, False]))
+    assert Split(LOG, history, [2, 2, -1]).judged.tolist() == [0, 1]  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="row 2 is judged but has no history"):
+        Split(LOG, history, [2, 2, 2])  # type: ignore[arg-type]
+
+
+def test_train_and_history_must_have_one_catalogue() -> None:
+    smaller = Interactions.from_log([0], [0], n_items=5)
+    with pytest.raises(ValueError, match="train knows 5 items and history 6"):
+        Split(smaller, LOG, TARGETS)  # type: ignore[arg-type]
+
+
+def test_fingerprint_tells_what_is_judged_apart() -> None:
+    split = _split()
+    assert split.fingerprint() == _split(times=[1, 2, 3]).fingerprint()
+    assert split.fingerprint() != _split([2, -1, 5]).fingerprint()
+    shorter = LOG.keep(np.array([True, False, True, True, True]))
+    assert split.fingerprint() != Split(LOG, shorter, split.targets).fingerprint()
+    assert split.fingerprint() != Split(shorter, LOG, split.targets).fingerprint()
+    several = {_split(**SEVERAL).fingerprint(), _split([2, 3, 4], None, [0, 1, 1, 3]).fingerprint()}
+    assert len(several) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("leave-last-out", ["leave-last-out"]),
+        ("temporal, leave-last-out", ["temporal", "leave-last-out"]),
+        ("windows:length=3,test=0.5,temporal", ["windows:length=3,test=0.5", "temporal"]),
+        ("temporal:at=2001-01-01,targets=all", ["temporal:at=2001-01-01,targets=all"]),
+    ],
+)
+def test_several_splits_are_told_from_options(text: str, names: list[str]) -> None:
+    assert split_names(text) == names
+
+
+def _make(answer: Any) -> tuple[str, Split]:
+    """What a splitter that gives, or raises, this answer makes of the log."""
+
+    class Splitter:
+        def __init__(self, share: float = 0.5) -> None:
+            """Take an option."""
+
+        def split(self, interactions: Interactions) -> Any:
+            assert interactions is LOG
+            if isinstance(answer, BaseException):
+                raise answer
+            return answer
+
+    plugins = load_plugins(mine=plugin(splitters={"mine": Splitter}))
+    ids = np.arange(LOG.n_users), np.arange(LOG.n_items)
+    return split_of(plugins, Dataset("log", LOG, *ids), "mine:share=0.20")
+
+
+def test_a_split_comes_with_the_name_of_its_splitter() -> None:
+    split = _split()
+    assert _make(split) == ("mine:share=0.20", split)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("too short"), SystemExit("too short")])
+def test_a_splitter_that_fails_is_named(error: BaseException) -> None:
+    with pytest.raises(RecbenchError, match=r"splitter mine.* \(plugin mine\) failed: .*too short"):
+        _make(error)
+
+
+def test_a_splitter_may_refuse_its_options_in_its_own_words() -> None:
+    with pytest.raises(UsageError, match=r"^share must be less$"):
+        _make(UsageError("share must be less"))
+
+
+def test_a_splitter_must_give_a_split() -> None:
+    with pytest.raises(RecbenchError, match="gave tuple, wanted a Split"):
+        _make((LOG, LOG))

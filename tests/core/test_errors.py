@@ -1,0 +1,46 @@
+"""Errors in one line each, with what to do next."""
+
+import pytest
+
+from recbench import RecbenchError, UsageError
+from recbench.errors import LONGEST, describe_error, suggest
+
+
+@pytest.mark.parametrize(
+    ("wrong", "known", "hint"),
+    [
+        ("transfomer", ["popular", "transformer"], "did you mean 'transformer'?"),
+        ("zzz", ["popular", "a"], "there is: a, popular"),
+        ("zzz", [], "there is none"),
+    ],
+)
+def test_a_mistyped_word_has_a_hint(wrong: str, known: list[str], hint: str) -> None:
+    assert suggest(wrong, known) == hint
+
+
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (RecbenchError("no log"), "no log"),
+        (UsageError("no\n  such   log"), "no such log"),
+        (RecbenchError(), "RecbenchError"),
+        (ValueError("bad value"), "ValueError: bad value"),
+        (KeyError("user"), "KeyError: 'user'"),
+        (MemoryError(), "MemoryError"),
+        (UnspeakableError(), "UnspeakableError"),
+        (ValueError("half a \ud83d"), "ValueError: half a ?"),
+    ],
+)
+def test_an_error_is_one_line(error: BaseException, text: str) -> None:
+    assert describe_error(error) == text
+
+
+def test_long_texts_of_others_are_cut_and_ours_are_not() -> None:
+    text = "x" * (LONGEST + 1)
+    assert describe_error(ValueError(text)) == f"ValueError: {'x' * LONGEST} ..."
+    assert describe_error(RecbenchError(text)) == text

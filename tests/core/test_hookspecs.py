@@ -1,0 +1,44 @@
+"""The six hooks: what a plugin may give, in signatures that need nothing of the core."""
+
+import inspect
+import subprocess
+import sys
+import typing
+from pathlib import Path
+
+import recbench
+from recbench import hookspecs
+from recbench.plugins import HOOKS, KINDS, Plugins
+
+SPECS = {name: getattr(hookspecs, name) for name in HOOKS}
+
+
+def test_there_is_a_hook_for_each_kind_and_one_for_the_end_of_a_run() -> None:
+    assert {*(f"recbench_{kind}" for kind in KINDS), "recbench_run_finished"} == HOOKS
+
+
+def test_every_hook_says_what_it_is_for_and_its_types_can_be_read() -> None:
+    for spec in SPECS.values():
+        assert inspect.getdoc(spec)
+        assert "return" in typing.get_type_hints(spec)
+
+
+def test_hooks_that_nobody_implements_give_nothing() -> None:
+    plugins = Plugins()
+    for name in HOOKS - {"recbench_run_finished"}:
+        assert SPECS[name]() == {}
+        assert getattr(plugins.manager.hook, name)() == []
+    assert SPECS["recbench_run_finished"](None) is None
+
+
+def test_reading_them_needs_pluggy_alone() -> None:
+    code = "import sys, hookspecs; print([m for m in ('recbench', 'numpy') if m in sys.modules])"
+    folder = Path(recbench.__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_hookimpl_is_all_that_a_plugin_needs() -> None:
+    assert recbench.hookimpl is hookspecs.hookimpl

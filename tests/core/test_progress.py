@@ -1,0 +1,46 @@
+"""How far long work is: lines in a log, a bar on a terminal, nothing where nobody asked."""
+
+import logging
+import sys
+
+import pytest
+
+from recbench import Progress
+
+
+def _work(total: int | None) -> Progress:
+    with Progress("mine", total=total, unit="epoch") as progress:
+        progress.step()
+        progress.step(2, message="loss 0.5")
+    return progress
+
+
+@pytest.mark.parametrize(("total", "count"), [(4, "3/4"), (None, "3")])
+def test_elsewhere_each_message_is_a_line(
+    caplog: pytest.LogCaptureFixture, total: int | None, count: str
+) -> None:
+    with caplog.at_level(logging.INFO, "recbench"):
+        assert _work(total).done == 3
+    assert caplog.messages == [f"mine: epoch {count}, loss 0.5"]
+
+
+def test_nothing_where_the_log_is_not_enabled(capsys: pytest.CaptureFixture[str]) -> None:
+    _work(4)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("unit", ["epoch", "byte"])
+def test_on_a_terminal_it_is_a_bar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], unit: str
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    logging.getLogger("recbench").setLevel(logging.INFO)
+    with Progress("mine", total=2, unit=unit) as progress:
+        progress.step(message="half")
+        progress.step()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "mine" in err
+    assert "half" in err
+    assert ("2/2 bytes" if unit == "byte" else "2/2") in err

@@ -1,0 +1,270 @@
+"""Who may import whom: the core in one order, without circles, and plugins only what is public."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+import recbench
+import recbench.testing
+
+ROOT = Path(__file__).parents[2]
+
+ORDER = (
+    *("errors", "progress", "spec", "files"),
+    *("hookspecs", "plugins"),
+    *("data", "models", "isolation", "evaluation", "results", "store"),
+    "experiment",
+    *("external_file", "external", "run", "recommend", "explain", "inspect_user"),
+    *("compare", "export", "verify", "selfcheck", "testing"),
+    *("cli", "__init__", "__main__"),
+)
+"""The core's packages and files: each imports only from those before it, and from within itself."""
+
+SHIPPED = sorted(folder.name for folder in (ROOT / "plugins").iterdir() if folder.is_dir())
+
+MODULES = {"recbench", "recbench.testing"}
+PUBLIC = {
+    *(f"recbench.{name}" for name in recbench.__all__),
+    *(f"recbench.testing.{name}" for name in recbench.testing.__all__),
+}
+"""The modules that plugins may import, and the names that they may use."""
+
+Sources = Mapping[str, str]
+"""Dotted module -> its source. A package goes by the name of the package."""
+
+Graph = Mapping[str, set[str]]
+"""Dotted module -> the modules that it imports, of those that are in the graph."""
+
+
+def sources_of(package: Path) -> dict[str, str]:
+    """Every module of a package on disk."""
+    return {
+        ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(
+            ".__init__"
+        ): path.read_text()
+        for path in sorted(package.rglob("*.py"))
+    }
+
+
+def imported_names(source: str, package: str) -> Iterator[str]:
+    """What a file imports, anywhere in it: `a.b` for `import a.b`, `a.b.c` for `from a.b import c`.
+
+    package: what relative imports start from.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join([*(parents if node.level else []), *filter(None, [node.module])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def graph_of(sources: Sources) -> dict[str, set[str]]:
+    """Who imports whom among these modules; a name of a module counts as the module."""
+    packages = {module.rpartition(".")[0] for module in sources}
+    graph: dict[str, set[str]] = {}
+    for module, source in sources.items():
+        package = module if module in packages else module.rpartition(".")[0]
+        names = imported_names(source, package)
+        owners = (
+            next((owner for owner in _prefixes(name) if owner in sources), None) for name in names
+        )
+        graph[module] = {owner for owner in owners if owner is not None}
+    return graph
+
+
+def _prefixes(name: str) -> Iterator[str]:
+    """`a.b.c`, `a.b`, `a`."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
+
+
+def room(module: str) -> str:
+    """The entry of ORDER that a module of the core belongs to."""
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def against_the_order(graph: Graph, order: Collection[str] = ORDER) -> list[str]:
+    """The imports that run against the order."""
+    places = {name: place for place, name in enumerate(order)}
+    return [
+        f"{module} imports {imported}"
+        for module, imports in graph.items()
+        for imported in sorted(imports)
+        if room(imported) != room(module) and places[room(imported)] > places[room(module)]
+    ]
+
+
+def circle(graph: Graph) -> list[str]:
+    """Some modules that import each other in a circle, [] where there is none."""
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def beyond_the_public(source: str) -> list[str]:
+    """What a plugin's file imports or reads of the core beyond its public names."""
+    reached: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):  # under its own name, so that its uses can be read below
+            reached += [
+                alias.name for alias in node.names if alias.asname or alias.name not in MODULES
+            ]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            reached += [name for name in names if name not in PUBLIC]
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in MODULES:
+            name = ast.unparse(node)
+            reached += [name] if name not in PUBLIC | MODULES else []
+    return [name for name in reached if name.partition(".")[0] == "recbench"]
+
+
+CORE = sources_of(ROOT / "recbench")
+PLUGINS = {
+    module: source
+    for name in SHIPPED
+    for module, source in sources_of(ROOT / "plugins" / name).items()
+}
+
+
+def test_the_order_names_every_room_and_nothing_else() -> None:
+    assert sorted(ORDER) == sorted({room(module) for module in CORE})
+
+
+def test_no_import_runs_against_the_order() -> None:
+    assert against_the_order(graph_of(CORE)) == []
+
+
+def test_no_circle_of_imports() -> None:
+    assert circle(graph_of(CORE)) == []
+    for name in SHIPPED:
+        assert circle(graph_of(sources_of(ROOT / "plugins" / name))) == []
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_the_core_imports_no_plugin(module: str) -> None:
+    tops = {name.partition(".")[0] for name in imported_names(CORE[module], "recbench")}
+    assert not tops & set(SHIPPED)
+
+
+@pytest.mark.parametrize("module", PLUGINS)
+def test_plugins_reach_only_what_is_public(module: str) -> None:
+    assert beyond_the_public(PLUGINS[module]) == []
+
+
+# The guards themselves, on sources that break each rule
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import recbench.store.format",
+        "import recbench.store.format as form",
+        "from recbench.store.format import read",
+        "from recbench.store import format",
+        "from recbench.store import format as form",
+        "from ..store.format import read",
+        "from ..store import format",
+        "def late():\n    from recbench.store import format",
+        "if TYPE_CHECKING:\n    from recbench.store import format",
+        "try:\n    import recbench.store.format\nexcept ImportError:\n    pass",
+    ],
+)
+def test_every_form_of_an_upward_import_is_caught(source: str) -> None:
+    graph = graph_of({"recbench.data.load": source, "recbench.store.format": ""})
+    assert against_the_order(graph) == ["recbench.data.load imports recbench.store.format"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import recbench", "from recbench import Result", "from recbench import load_dataset, data"],
+)
+def test_the_public_names_are_not_for_the_core(source: str) -> None:
+    graph = graph_of({"recbench": "", "recbench.data": "", "recbench.cli.main": source})
+    assert against_the_order(graph) == ["recbench.cli.main imports recbench"]
+
+
+def test_imports_downwards_and_within_a_room_are_right() -> None:
+    graph = graph_of(
+        {
+            "recbench": "from recbench.data.load import load",
+            "recbench.__main__": "import recbench",
+            "recbench.cli": "",
+            "recbench.cli.main": "from recbench.cli import options\nfrom . import options",
+            "recbench.cli.options": "from recbench.data import load",
+            "recbench.data.load": "from .split import Split",
+            "recbench.data.split": "import numpy, recbench_popular",
+        }
+    )
+    assert graph["recbench.cli.main"] == {"recbench.cli.options"}
+    assert graph["recbench.data.load"] == {"recbench.data.split"}
+    assert graph["recbench.data.split"] == set()
+    assert against_the_order(graph) == []
+    assert circle(graph) == []
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "from recbench.data import load",
+        "from . import load",
+        "def f():\n    import recbench.data.load",
+    ],
+)
+def test_a_circle_is_caught_within_a_room_too(back: str) -> None:
+    graph = graph_of(
+        {
+            "recbench.data.load": "from recbench.data.clean import clean",
+            "recbench.data.clean": "from recbench.data.split import Split",
+            "recbench.data.split": back,
+        }
+    )
+    assert against_the_order(graph) == []
+    assert set(circle(graph)) == set(graph)
+
+
+@pytest.mark.parametrize(
+    ("source", "reached"),
+    [
+        ("import recbench.data", "recbench.data"),
+        ("import recbench.run", "recbench.run"),
+        ("import recbench as core", "recbench"),
+        ("from recbench import evaluation", "recbench.evaluation"),
+        ("from recbench import testing", "recbench.testing"),
+        ("from recbench import *", "recbench.*"),
+        ("from recbench.store.store import Store", "recbench.store.store.Store"),
+        ("from recbench.run import run", "recbench.run.run"),
+        ("from recbench.testing import np", "recbench.testing.np"),
+        ("def f():\n    from recbench.spec import Spec", "recbench.spec.Spec"),
+        ("import recbench\nrecbench.evaluation.referee.evaluate()", "recbench.evaluation"),
+        ("import recbench\nrecbench.spec", "recbench.spec"),
+        ("import recbench.testing\nrecbench.testing.evaluate", "recbench.testing.evaluate"),
+    ],
+)
+def test_a_plugin_that_reaches_beyond_the_public_names_is_caught(source: str, reached: str) -> None:
+    assert beyond_the_public(source) == [reached]
+
+
+def test_public_names_and_other_plugins_are_free() -> None:
+    source = """
+import recbench, recbench.testing
+import recbench_files.text
+import numpy as np
+from recbench import Interactions, run as go
+from recbench.testing import check_model
+from recbench_files import read_file
+from .data import load
+recbench.Interactions.from_log([], [])
+recbench.testing.check_model(go)
+self.recbench.spec
+"""
+    assert beyond_the_public(source) == []

@@ -1,0 +1,76 @@
+"""Formats of logs: each known by its content, or an error that says what to write."""
+
+import numpy as np
+import pytest
+
+import recbench
+from recbench_files import read_file
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";", "|"])
+def test_a_table_with_a_header(read, delimiter, sequences):
+    text = "userId,movieId,rating,timestamp\n2,9,4.5,20\n1,9,3,30\n2,8,1,10\n"
+    dataset = read(text.replace(",", delimiter), "any.log")
+    assert sequences(dataset) == {1: [9], 2: [8, 9]}
+    assert dataset.user_ids.dtype == dataset.item_ids.dtype == np.int64
+    assert dataset.interactions.times.tolist() == [30, 10, 20]
+    assert dataset.interactions.ratings.tolist() == [3, 1, 4.5]
+    assert dataset.name == dataset.source == "any.log"
+    assert len(dataset.sha256) == 64
+    assert "user=userId, item=movieId, time=timestamp, rating=rating" in dataset.notes[0]
+
+
+def test_a_table_separated_by_spaces(read, sequences):
+    assert sequences(read("user item time\n1 7 2\n1 8 1\n")) == {1: [8, 7]}
+
+
+def test_u_data(read, sequences):
+    dataset = read("196\t242\t3\t881250949\n196\t12\t1\t881250000\n", "u.data")
+    assert sequences(dataset) == {196: [12, 242]}
+    assert dataset.interactions.ratings.tolist() == [1, 3]
+
+
+def test_ratings_dat(read, sequences):
+    dataset = read("1::1193::5::978300760\n1::661::3.5::978300000\n", "ratings.dat")
+    assert sequences(dataset) == {1: [661, 1193]}
+    assert dataset.interactions.ratings.tolist() == [3.5, 5]
+
+
+def test_recbole_inter(read, sequences):
+    text = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n7\ta\t3\t881250949.5\n"
+    dataset = read(text, "x.inter")
+    assert sequences(dataset) == {7: ["a"]}
+    assert dataset.interactions.times.tolist() == [881250949]
+    assert sequences(read(text, "x.inter", user="user_id", rating="")) == {7: ["a"]}
+
+
+@pytest.mark.parametrize("gap", [" ", "\t"])
+def test_pairs_in_the_order_of_time(read, gap, sequences):
+    dataset = read(f"1{gap}9\n2{gap}9\n1{gap}3\n", "pairs.txt")
+    assert sequences(dataset) == {1: [9, 3], 2: [9]}
+    assert dataset.interactions.times is None
+    assert dataset.interactions.ratings is None
+
+
+def test_sequences_oldest_first(read, sequences):
+    dataset = read("2 9 3 9\n1\t4 \n\n10 9  4\n", "sequences.txt")
+    assert sequences(dataset) == {1: [4], 2: [9, 3, 9], 10: [9, 4]}
+
+
+def test_format_decides_where_lines_leave_it_open(read, fails, sequences):
+    assert "format=sequences" in fails("1 5 6\n2 7 8\n", kind=recbench.UsageError)
+    assert sequences(read("1 5 6\n2 7 8\n", format="sequences")) == {1: [5, 6], 2: [7, 8]}
+    assert "format=" in fails("1 2 3 4\n2 3 4 5\n", kind=recbench.UsageError)
+    assert sequences(read("ann\tb\nann\ta\n", format="pairs")) == {"ann": ["b", "a"]}
+
+
+def test_parquet_is_known_by_its_content(read_table, tmp_path, sequences):
+    assert sequences(read_table({"user": [1, 1], "item": [5, 4], "ts": [2, 1]})) == {1: [4, 5]}
+    (tmp_path / "log.parquet").rename(tmp_path / "odd.bin")
+    assert sequences(read_file(str(tmp_path / "odd.bin"))) == {1: [4, 5]}
+
+
+def test_no_header(fails):
+    message = fails("1,1193,5,978300760\n1,661,3,978302109\n", kind=recbench.UsageError)
+    assert "no header was found, line 1 is '1,1193,5,978300760'" in message
+    assert "user,item,rating,time" in message

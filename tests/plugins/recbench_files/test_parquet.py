@@ -1,0 +1,29 @@
+"""Broken Parquet: one error that names the row and says what is wrong with it."""
+
+import pyarrow as pa
+import pytest
+
+import recbench
+
+
+def test_broken_parquet(fails, read_table, tmp_path):
+    assert "broken or no Parquet" in fails(b"PAR1 and nothing more", "log.parquet")
+    assert "broken or no Parquet" in fails("user,item\n1,2\n", "log.parquet")
+    read_table({"user": list(range(5000)), "item": list(range(5000))})
+    whole = (tmp_path / "log.parquet").read_bytes()
+    assert "broken or no Parquet" in fails(whole[: len(whole) // 2], "log.parquet")
+    assert "is not Parquet" in fails("user,item\n", kind=recbench.UsageError, format="parquet")
+
+
+def test_broken_rows_in_parquet(read_table):
+    rows = {"user": [1, None, 1], "item": [1, 2, 3]}
+    with pytest.raises(recbench.RecbenchError, match="row 3: rating nan"):
+        read_table({**rows, "rating": [1.0, None, float("nan")]})
+    with pytest.raises(recbench.RecbenchError, match=r"row 3: time None .* is missing"):
+        read_table({**rows, "time": [1, 2, None]})
+    with pytest.raises(recbench.RecbenchError, match="row 1: rating 'a'"):
+        read_table({**rows, "rating": ["a", "b", "c"]})
+    with pytest.raises(recbench.RecbenchError, match="no rows"):
+        read_table({"user": pa.array([], pa.int64()), "item": pa.array([], pa.int64())})
+    with pytest.raises(recbench.UsageError, match="lists"):
+        read_table({"user": [1], "item": [[1, 2]]})

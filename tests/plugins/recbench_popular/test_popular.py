@@ -1,0 +1,34 @@
+"""Popularity."""
+
+import pytest
+
+from recbench import Interactions, RecbenchError
+from recbench.testing import check_model
+from recbench_popular import Popular
+
+
+@pytest.mark.parametrize("options", [{}, {"rule": "rated"}])
+def test_contract(options: dict[str, str]) -> None:
+    check_model(Popular, **options)
+
+
+def test_popular_counts() -> None:
+    train = Interactions.from_log([0, 1, 1, 2], [2, 2, 0, 2], n_items=4)
+    assert Popular().fit(train).score(train)[0].tolist() == [1, 0, 3, 0]
+
+
+def test_rated_takes_the_best_mean_among_the_most_rated() -> None:
+    often = [(u, item, rating) for item, rating in ((0, 3.0), (1, 4.0)) for u in range(20)]
+    seldom = [(u, 2 + u, 5.0) for u in range(18)]
+    users, items, ratings = zip(*(often + seldom), strict=True)
+    train = Interactions.from_log(users, items, ratings=ratings)
+    scores = Popular(rule="rated").fit(train).score(train)[0]
+    assert scores[1] == 4
+    assert scores[0] == 3
+    assert (scores[2:] < 3).all(), "an item with few ratings is never above one with many"
+
+
+def test_rated_without_ratings_is_an_error() -> None:
+    train = Interactions.from_log([0, 0], [0, 1])
+    with pytest.raises(RecbenchError, match="needs ratings and this dataset has none"):
+        Popular(rule="rated").fit(train)

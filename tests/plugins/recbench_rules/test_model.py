@@ -1,0 +1,200 @@
+"""The rules: their contract, answers known from plain loops, their files, levels on real data."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
+
+from recbench import Interactions, RecbenchError, UsageError, evaluate, load_dataset
+from recbench.testing import check_model, example
+from recbench_rules import Rules
+from recbench_splitters import LeaveLastOut
+
+N_ITEMS = 8
+"""Of which the logs below consume 6 at most."""
+
+REPEATING = st.lists(st.lists(st.integers(0, 5), max_size=9), max_size=6)
+UNIQUE = st.lists(st.lists(st.integers(0, 5), max_size=6, unique=True), max_size=6)
+SIZES = st.sampled_from([1, 2, 3, 100])
+DECAYS = st.sampled_from([0.5, 0.8, 1.0])
+
+
+def log_of(sequences: list[list[int]], n_items: int = N_ITEMS) -> Interactions:
+    return Interactions(
+        users=np.arange(len(sequences)),
+        items=np.array([item for sequence in sequences for item in sequence], dtype=np.int32),
+        offsets=np.cumsum([0, *map(len, sequences)]),
+        n_users=len(sequences),
+        n_items=n_items,
+    )
+
+
+def plain_rules(sequences: list[list[int]], window: int) -> npt.NDArray[np.float64]:
+    """The rules (n_items, n_items), by plain loops over every pair."""
+    counts = np.zeros((N_ITEMS, N_ITEMS))
+    for sequence in sequences:
+        for here, item in enumerate(sequence):
+            for there in range(here + 1, len(sequence)):
+                if there - here <= window:
+                    counts[item, sequence[there]] += 1 / (there - here)
+    sums = counts.sum(axis=1, keepdims=True)
+    return counts / np.where(sums > 0, sums, 1)
+
+
+def plain_scores(
+    sequences: list[list[int]], rules: npt.NDArray[Any], length: int, decay: float
+) -> npt.NDArray[np.float64]:
+    scores = np.zeros((len(sequences), N_ITEMS))
+    for row, sequence in enumerate(sequences):
+        for age, item in enumerate(sequence[::-1]):
+            if age < length:
+                scores[row] += decay**age * rules[item]
+    return scores
+
+
+@pytest.mark.parametrize("options", [{}, {"window": 1, "length": 1}, {"length": 500, "decay": 1}])
+def test_contract(options: dict[str, Any]) -> None:
+    check_model(Rules, **options)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.one_of(REPEATING, UNIQUE), REPEATING, SIZES, SIZES, DECAYS)
+def test_scores_are_those_of_plain_loops(
+    train: list[list[int]], history: list[list[int]], window: int, length: int, decay: float
+) -> None:
+    model = Rules(window, length, decay).fit(log_of(train))
+    rules = plain_rules(train, window)
+    assert model.n_parameters == np.count_nonzero(rules)
+    scores = model.score(log_of(history))
+    assert scores.dtype == np.float32
+    assert scores == pytest.approx(plain_scores(history, rules, length, decay), abs=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(REPEATING, st.lists(st.integers(0, 5), max_size=9), SIZES, SIZES, DECAYS)
+def test_what_is_explained_sums_to_the_score(
+    train: list[list[int]], sequence: list[int], window: int, length: int, decay: float
+) -> None:
+    model, history = Rules(window, length, decay).fit(log_of(train)), log_of([sequence])
+    items = np.array([5, 0, 7, 2])
+    parts = model.explain(history, items)
+    assert parts.shape == (4, len(sequence))
+    assert parts.sum(axis=1) == pytest.approx(model.score(history)[0, items], abs=1e-5)
+    rules = plain_rules(train, window)
+    for place, item in enumerate(sequence):
+        age = len(sequence) - 1 - place
+        part = decay**age * rules[item, items] if age < length else np.zeros(4)
+        assert parts[:, place] == pytest.approx(part, abs=1e-5)
+
+
+def test_an_answer_worked_out_by_hand() -> None:
+    """After 0 come 1 (at distance 1), 2 (at 2) and 1 (at 1); after 1 comes 2."""
+    model = Rules(window=2, length=2, decay=0.5).fit(log_of([[0, 1, 2], [0, 1]]))
+    scores = model.score(log_of([[0], [0, 1], [0, 0, 1], [2]]))
+    assert scores[0, :3] == pytest.approx([0, 2 / 2.5, 0.5 / 2.5])
+    assert scores[1, :3] == pytest.approx([0, 0.5 * 0.8, 1 + 0.5 * 0.2])
+    assert np.array_equal(scores[2], scores[1]), "only the latest 2 count"
+    assert not scores[3].any(), "nothing follows 2"
+
+
+def test_without_events_and_of_items_nobody_consumed_scores_are_zero() -> None:
+    model = Rules().fit(log_of([[0, 1, 2], [], [1, 3]]))
+    scores = model.score(log_of([[], [6, 7], [0, 6], [0]]))
+    assert np.isfinite(scores).all()
+    assert not scores[:2].any()
+    assert scores[2] == pytest.approx(0.8 * scores[3])
+    assert scores[3].any()
+    assert not scores[:, 6:].any()
+    assert model.score(log_of([])).shape == (0, N_ITEMS)
+    assert model.explain(log_of([[]]), np.array([1, 2])).shape == (2, 0)
+
+
+@pytest.mark.parametrize("sequences", [[], [[]], [[1], [2]]])
+def test_nothing_that_follows_anything_gives_no_rules(sequences: list[list[int]]) -> None:
+    model = Rules().fit(log_of(sequences))
+    assert model.n_parameters == 0
+    assert np.array_equal(model.score(log_of([[1, 2]])), np.zeros((1, N_ITEMS)))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"window": 0}, "rules: window=0 must be 1 or more"),
+        ({"length": 0}, "rules: length=0 must be 1 or more"),
+        ({"decay": 0}, "rules: decay=0 must be above 0 and at most 1"),
+        ({"decay": 1.1}, r"rules: decay=1\.1 must be above 0 and at most 1"),
+        ({"decay": float("nan")}, "rules: decay=nan must be above 0"),
+    ],
+)
+def test_wrong_options_are_refused_at_once(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Rules(**options)
+
+
+def test_another_catalogue_is_refused() -> None:
+    model = Rules().fit(log_of([[0, 1]]))
+    for ask in (model.score, lambda history: model.explain(history, np.array([0]))):
+        with pytest.raises(RecbenchError, match="know 8 items and the history 9; fit them on the"):
+            ask(log_of([[0]], n_items=9))
+
+
+def test_they_say_when_they_have_counted_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RecbenchError, match="call fit or load"):
+        Rules().score(example())
+    with pytest.raises(RecbenchError, match="call fit or load"):
+        Rules().save(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_load_gives_back_what_save_wrote(tmp_path: Path) -> None:
+    model = Rules().fit(example())
+    model.save(tmp_path)
+    loaded = Rules().load(tmp_path)
+    assert np.array_equal(model.score(example()), loaded.score(example()))
+    assert loaded.n_parameters == model.n_parameters > 0
+
+
+def test_broken_files_are_refused(tmp_path: Path) -> None:
+    Rules().fit(example()).save(tmp_path)
+    path = tmp_path / "rules.safetensors"
+    whole, parts = path.read_bytes(), load_file(path)
+    for broken in (whole[:-8], whole[:20], b""):
+        path.write_bytes(broken)
+        with pytest.raises(RecbenchError, match=r"holds no whole saved rules: .*fit them again"):
+            Rules().load(tmp_path)
+    incomplete = {name: value for name, value in parts.items() if name != "indptr"}
+    for wrong in (
+        incomplete,
+        {**parts, "data": parts["data"][:-1]},
+        {**parts, "indptr": parts["indptr"][:-1]},
+        {**parts, "shape": np.array([32])},
+        {**parts, "shape": np.array([32, 16])},
+        {**parts, "indices": parts["indices"] + 32},
+        {**parts, "indices": parts["indices"] - 32},
+    ):
+        save_file(wrong, path)
+        with pytest.raises(RecbenchError, match="holds no whole saved rules"):
+            Rules().load(tmp_path)
+    with pytest.raises(RecbenchError, match="holds no whole saved rules"):
+        Rules().load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [
+        ("ml-1m/sasrec-ml-1m.txt", 0.1577),
+        ("ml-100k/u.data", 0.1149),
+        ("amazon-beauty/Beauty.txt", 0.0566),
+    ],
+)
+def test_levels_on_real_data(real: Callable[[str], Path], name: str, level: float) -> None:
+    split = LeaveLastOut().split(load_dataset(real(name)).interactions)
+    ranking = evaluate(Rules().fit(split.train), split, mask_seen=True).ranking
+    ndcg = ranking.expectation(1 / np.log2(np.arange(10) + 2)).mean()
+    assert ndcg == pytest.approx(level, abs=0.00006)

@@ -1,0 +1,55 @@
+"""Leave-last-basket: all of the last time, on logs small enough to read, and on random ones."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from hypothesis import given
+from made_splits import LOGS, Event, by_user, cases, distinct, timed_log, train_items
+
+from recbench import load_dataset
+from recbench_splitters import LeaveLastBasket
+
+
+def test_the_last_basket_is_all_that_has_the_last_time() -> None:
+    log = timed_log(
+        *[(0, 1, 5), (0, 2, 5), (0, 3, 7), (0, 4, 9), (0, 5, 9)],
+        *[(1, 6, 9), (1, 7, 9)],  # comes once
+        *[(2, 1, 3), (2, 2, 4)],
+        (3, 9, 1),
+    )
+    split = LeaveLastBasket().split(log)
+    assert train_items(split) == {0: [1, 2, 3], 1: [6, 7], 2: [1], 3: [9]}
+    assert cases(split) == {0: ([1, 2, 3], [4, 5], [9, 9]), 2: ([1], [2], [4])}
+    assert split.offsets is not None
+    assert split.offsets.tolist() == [0, 2, 2, 3, 3]
+    assert split.notes == ("2 users whose events all have one time are trained on and not judged",)
+
+
+def test_repeats_in_a_basket_count_once_and_may_be_in_the_history() -> None:
+    log = timed_log((0, 1, 1), (0, 2, 1), (0, 1, 2), (0, 3, 2), (0, 1, 2))
+    split = LeaveLastBasket().split(log)
+    assert cases(split) == {0: ([1, 2], [1, 3], [2, 2])}
+    assert split.notes == ()
+
+
+@given(LOGS)
+def test_the_last_basket_as_a_loop_finds_it(events: list[Event]) -> None:
+    train, rows = {}, {}
+    for user, own in by_user(events).items():
+        known = [event for event in own if event[2] < own[-1][2]]
+        train[user] = [item for _, item, _ in known or own]
+        if known:
+            rows[user] = (train[user], *distinct(own[len(known) :]))
+    split = LeaveLastBasket().split(timed_log(*events))
+    assert train_items(split) == train
+    assert cases(split) == rows
+
+
+def test_invoices_are_baskets(real: Callable[[str], Path]) -> None:
+    path = real("online-retail/OnlineRetail.parquet")
+    log = load_dataset(f"{path}:repeats=keep").interactions
+    split = LeaveLastBasket().split(log)
+    assert split.notes == (
+        "1,314 users whose events all have one time are trained on and not judged",
+    )
+    assert len(split.judged) == len(log) - 1_314

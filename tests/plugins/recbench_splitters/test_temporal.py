@@ -1,0 +1,140 @@
+"""Temporal: one cut in time, on logs small enough to read, and on random ones."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_splits import LOGS, Event, by_user, cases, distinct, numbered_log, timed_log, train_items
+
+from recbench import RecbenchError, Split, UsageError
+from recbench_splitters import Temporal
+
+DAY = 86_400
+
+
+def _cut_at(targets: Any, at: int = 5) -> Split:
+    log = timed_log(
+        *[(0, 10, 1), (0, 11, 4), (0, 12, 5), (0, 13, 6)],  # on both sides, and at the cut
+        *[(1, 20, 2), (1, 21, 3)],  # before only
+        *[(2, 30, 5), (2, 31, 9)],  # after only
+        *[(3, 40, 4), (3, 40, 8), (3, 41, 8), (3, 41, 9)],  # repeats
+    )
+    return Temporal(at=at, targets=targets).split(log)
+
+
+def test_temporal_next_is_the_first_event_at_or_after_the_cut() -> None:
+    split = _cut_at("next")
+    assert train_items(split) == {0: [10, 11], 1: [20, 21], 3: [40]}
+    assert cases(split) == {0: ([10, 11], [12], [5]), 3: ([40], [40], [8])}
+    assert split.offsets is None
+    assert split.targets.tolist() == [12, -1, 40]
+    assert split.notes == (
+        "the cut is 1970-01-01 00:00:05 UTC: 5 events before it, 7 at or after it",
+        "1 user without an event before the cut is neither trained on nor judged",
+        "1 user without an event at or after the cut is trained on and not judged",
+    )
+
+
+def test_temporal_all_is_every_later_item_once() -> None:
+    split = _cut_at("all")
+    assert train_items(split) == train_items(_cut_at("next"))
+    assert cases(split) == {0: ([10, 11], [12, 13], [5, 6]), 3: ([40], [40, 41], [8, 8])}
+    assert split.offsets is not None
+    assert split.offsets.tolist() == [0, 2, 2, 4]
+    assert split.notes == _cut_at("next").notes
+
+
+@given(LOGS, st.integers(0, 9), st.sampled_from(["next", "all"]))
+def test_temporal_as_a_loop_finds_it(events: list[Event], at: int, targets: Any) -> None:
+    before = [event for event in events if event[2] < at]
+    splitter = Temporal(at=at, targets=targets)
+    if not 0 < len(before) < len(events):
+        with pytest.raises(RecbenchError, match="no event lies"):
+            splitter.split(timed_log(*events))
+        return
+    rows = {}
+    for user, own in by_user(events).items():
+        known = [item for _, item, time in own if time < at]
+        later = [event for event in own if event[2] >= at]
+        if known and later:
+            rows[user] = (known, *distinct(later[:1] if targets == "next" else later))
+    split = splitter.split(timed_log(*events))
+    kept = by_user(before).items()
+    assert train_items(split) == {user: [item for _, item, _ in own] for user, own in kept}
+    assert cases(split) == rows
+
+
+@given(LOGS, st.floats(0.01, 0.99))
+def test_a_share_of_the_events_is_before_the_cut(events: list[Event], share: float) -> None:
+    times = sorted(time for _, _, time in events)
+    cut = times[min(round(share * len(times)), len(times) - 1)]
+    try:
+        split = Temporal(share=share).split(timed_log(*events))
+    except RecbenchError:
+        assert cut == times[0]
+        return
+    assert split.train.n_interactions == sum(time < cut for time in times)
+    assert split.train.n_interactions <= max(round(share * len(times)), 1)
+    assert split.fingerprint() == Temporal(at=cut).split(timed_log(*events)).fingerprint()
+
+
+def test_nine_tenths_are_before_the_cut_unless_told() -> None:
+    log = numbered_log(*[10] * 10)
+    assert Temporal().split(log).train.n_interactions == 90
+    assert Temporal(share=0.29).split(log).train.n_interactions == 29
+
+
+@pytest.mark.parametrize(
+    ("at", "seconds"),
+    [
+        ("1970-01-03", 2 * DAY),
+        (" 1970-01-03 ", 2 * DAY),
+        ("1970-01-03T12:30", 2 * DAY + 45_000),
+        ("1970-01-03 12:30:00", 2 * DAY + 45_000),
+        ("1970-01-03T12:30Z", 2 * DAY + 45_000),
+        ("1970-01-03T12:30+02:00", 2 * DAY + 37_800),
+        ("1970-01-03T12:30:00.5", 2 * DAY + 45_001),  # what happened in second 0 is before it
+        ("1969-12-31", -DAY),
+        ("172800", 2 * DAY),
+        ("-5", -5),
+        (172_800, 2 * DAY),
+    ],
+)
+def test_a_cut_is_a_date_or_seconds(at: str | int, seconds: int) -> None:
+    assert Temporal(at=at).at == seconds
+    log = timed_log((0, 1, seconds - 1), (0, 2, seconds))
+    assert cases(Temporal(at=at).split(log)) == {0: ([1], [2], [seconds])}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [
+        ({"at": "1998-03-01", "share": 0.9}, "at=1998-03-01 and share=0.9 both say"),
+        ({"share": 0.0}, "0 < share < 1, not 0.0"),
+        ({"share": 1.0}, "0 < share < 1, not 1.0"),
+        ({"share": float("nan")}, "0 < share < 1, not nan"),
+        ({"at": "1.3.1998"}, "at=1.3.1998 is no time; write a date such as 1998-03-01"),
+        ({"at": "1998-02-30"}, "is no time"),
+        ({"at": ""}, "is no time"),
+        ({"targets": "some"}, "targets=some is not next or all"),
+    ],
+)
+def test_temporal_refuses_options_that_say_nothing(wrong: dict[str, Any], match: str) -> None:
+    with pytest.raises(UsageError, match=match):
+        Temporal(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("at", "side"), [(DAY, "before"), (DAY - 9, "before"), (9 * DAY + 1, "at or after")]
+)
+def test_a_cut_outside_the_data_is_told_where_they_are(at: int, side: str) -> None:
+    with pytest.raises(RecbenchError) as caught:
+        Temporal(at=at).split(timed_log((0, 1, DAY), (0, 2, 9 * DAY)))
+    assert f"no event lies {side} the cut" in str(caught.value)
+    assert "from 1970-01-02 00:00:00 UTC to 1970-01-10 00:00:00 UTC" in str(caught.value)
+
+
+def test_one_time_for_all_events_cannot_be_cut() -> None:
+    with pytest.raises(RecbenchError, match="no event lies before the cut"):
+        Temporal().split(timed_log((0, 1, 5), (0, 2, 5), (1, 1, 5)))

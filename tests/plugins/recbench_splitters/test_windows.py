@@ -1,0 +1,62 @@
+"""Windows: the protocol of the notebook."""
+
+import pytest
+from made_splits import numbered_log
+
+from recbench import RecbenchError, UsageError
+from recbench.testing import example
+from recbench_splitters import Windows
+
+
+def test_windows_slide_and_the_last_one_ends_with_the_sequence() -> None:
+    cut = Windows(length=4, step=2)._windows(numbered_log(7, 4, 3, 6))
+    assert [items.tolist() for items in cut.sequences()] == [
+        [0, 1, 2, 3],
+        [2, 3, 4, 5],
+        [3, 4, 5, 6],
+        [10, 11, 12, 13],
+        [30, 31, 32, 33],
+        [32, 33, 34, 35],
+    ]
+    assert cut.users.tolist() == [0, 0, 0, 1, 3, 3]
+    assert Windows(test=0.5).split(numbered_log(7, 4, 3, 6, 2)).notes == (
+        "2 users with fewer than 4 events are left out",
+    )
+    assert Windows(test=0.5).split(numbered_log(7, 4)).notes == (
+        "1 user whose windows are all trained on is not judged",
+    )
+    assert Windows(test=0.5).split(numbered_log(7, 7)).notes == ()
+
+
+def test_windows_hold_a_seeded_share_out() -> None:
+    log = example(users=200)
+    split = Windows().split(log)
+    n = len(split.train) + len(split.history)
+    assert len(split.history) == round(0.15 * n)
+    assert set(split.history.lengths) == {3}
+    assert set(split.train.lengths) == {4}
+    assert split.fingerprint() == Windows(seed=0).split(log).fingerprint()
+    assert split.fingerprint() != Windows(seed=1).split(log).fingerprint()
+
+
+def test_windows_and_targets_belong_together() -> None:
+    log = example(users=50)
+    whole = [items.tolist() for items in log.sequences()]
+    split = Windows().split(log)
+    for user, items, target in zip(
+        split.history.users, split.history.sequences(), split.targets, strict=True
+    ):
+        window = [*items.tolist(), int(target)]
+        own = whole[user]
+        assert any(own[i : i + 4] == window for i in range(len(own)))
+
+
+@pytest.mark.parametrize("wrong", [{"length": 1}, {"step": 0}, {"test": 0.0}, {"test": 1.0}])
+def test_options_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="splitter windows needs"):
+        Windows(**wrong)  # type: ignore[arg-type]
+
+
+def test_sequences_that_are_too_short_are_said() -> None:
+    with pytest.raises(RecbenchError, match="found 0 windows"):
+        Windows(length=9).split(numbered_log(3, 3))

@@ -1,0 +1,104 @@
+"""The fused loss: its value and gradients beside autograd's."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small_transformer import small_network
+from torch.nn import functional
+
+from recbench_transformer import loss
+from recbench_transformer.presets import PRESETS
+
+
+def plain_loss(
+    hidden: torch.Tensor, targets: torch.Tensor, output: Any, negatives: int
+) -> torch.Tensor:
+    """The loss in plain words, for autograd; the negatives are drawn as `loss` draws."""
+    scores = functional.linear(hidden, *output)
+    if not negatives:
+        return functional.cross_entropy(scores, targets)
+    drawn = torch.randint(scores.shape[1], (negatives,))
+    is_target = drawn == targets[:, None]
+    assert is_target.any()
+    drawn_scores = scores[:, drawn] + math.log(scores.shape[1] / negatives)
+    target_scores = scores.gather(1, targets[:, None])
+    drawn_scores = drawn_scores.masked_fill(is_target, -math.inf)
+    together = torch.cat([target_scores, drawn_scores], dim=1)
+    return functional.cross_entropy(together, torch.zeros_like(targets))
+
+
+def gradients(dtype: torch.dtype, negatives: int) -> list[list[torch.Tensor]]:
+    """The loss and its gradients, fused and by autograd."""
+    torch.manual_seed(0)
+    targets, given = torch.arange(10) % 6, (torch.randn(10, 4), torch.randn(6, 4), torch.randn(6))
+    results = []
+    for fused in (True, False):
+        start, *output = (tensor.clone().requires_grad_() for tensor in given)
+        torch.manual_seed(1)
+        if fused:
+            value = loss.backward(start * 2, targets, tuple(output), negatives, dtype)
+        else:
+            value = plain_loss(start * 2, targets, output, negatives)
+            value.backward()
+        gradients_ = [tensor.grad for tensor in (start, *output)]
+        results.append([torch.as_tensor(value).detach(), *gradients_])
+    return results
+
+
+@pytest.mark.parametrize("scores", [10**6, 18])  # 18 scores are 3 events of 6 items
+@pytest.mark.parametrize("negatives", [0, 8])
+def test_the_fused_gradient_is_autograds(
+    negatives: int, scores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loss, "MAX_SCORES", scores)
+    for fused, plain in zip(*gradients(torch.float32, negatives), strict=True):
+        assert torch.allclose(fused, plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("negatives", [0, 8])
+def test_in_bfloat16_the_gradient_points_the_same_way(negatives: int) -> None:
+    (value, *fused), (plain_value, *plain) = gradients(torch.bfloat16, negatives)
+    assert float(value) == pytest.approx(float(plain_value), rel=0.02)
+    for low, high in zip(fused, plain, strict=True):
+        assert low.dtype == torch.float32
+        assert functional.cosine_similarity(low.flatten(), high.flatten(), dim=0) > 0.999
+        assert float(low.norm()) == pytest.approx(float(high.norm()), rel=0.02)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_weight_of_a_network_gets_its_gradient(preset: str) -> None:
+    """The default's item embeddings are its output too: theirs is the sum of both."""
+    items, targets = torch.tensor([[1, 2, 3], [4, 1, 0]]), torch.tensor([2, 3, 5, 1, 0, 7])
+    results = []
+    for fused in (True, False):
+        net = small_network(preset, embed_users=True)
+        hidden = net(items, torch.tensor([0, -1])).flatten(0, 1)
+        if fused:
+            loss.backward(hidden, targets, net.output(), 0, torch.float32)
+        else:
+            plain_loss(hidden, targets, net.output(), 0).backward()
+        results.append({name: weight.grad for name, weight in net.named_parameters()})
+    fused, plain = results
+    for name, gradient in fused.items():
+        assert gradient.any(), name
+        assert torch.allclose(gradient, plain[name], atol=1e-5), name
+
+
+def test_sampled_softmax_aims_at_the_full_one() -> None:
+    """Its sum of exp(score), averaged over many draws, is that of the whole catalogue."""
+    torch.manual_seed(0)
+    hidden, weight, bias = torch.randn(1, 4), torch.randn(50, 4), torch.randn(50)
+    scores = functional.linear(hidden, weight, bias)[0]
+    sums = [
+        math.exp(
+            float(
+                loss.sampled_softmax(hidden, torch.tensor([3]), (weight, bias), drawn)[0]
+                + scores[3]
+            )
+        )
+        for drawn in torch.randint(50, (4000, 16))
+    ]
+    assert np.mean(sums) == pytest.approx(float(scores.exp().sum()), rel=0.05)

@@ -1,0 +1,89 @@
+"""The networks: causality, positions, dropout, unknown users."""
+
+import numpy as np
+import pytest
+import torch
+from small_transformer import SMALL, small_network
+
+from recbench import Interactions
+from recbench.testing import example
+from recbench_transformer import Transformer, network
+from recbench_transformer.presets import PRESETS
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_later_items_change_nothing_before_them(preset: str) -> None:
+    net, users = small_network(preset, embed_users=True), torch.tensor([0])
+    items, changed = torch.tensor([[1, 2, 3, 4, 5]]), torch.tensor([[1, 2, 3, 9, 8]])
+    with torch.no_grad():
+        before, after = net(items, users), net(changed, users)
+    assert torch.allclose(before[:, :3], after[:, :3], atol=1e-6)
+    assert not torch.allclose(before[:, 3:], after[:, 3:], atol=1e-2)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_order_matters(preset: str) -> None:
+    net, users = small_network(preset), torch.tensor([0])
+    with torch.no_grad():
+        hidden = net(torch.tensor([[1, 2, 3]]), users)
+        swapped = net(torch.tensor([[2, 1, 3]]), users)
+    assert not torch.allclose(hidden[:, -1], swapped[:, -1], atol=1e-3)
+
+
+def test_rotary_products_depend_on_the_distance_alone() -> None:
+    torch.manual_seed(0)
+    rotary = network.rotary_positions(40, 8, torch.device("cpu"))
+    q, k = torch.randn(2, 8)
+    queries, keys = (network.apply_rotary(x.expand(1, 1, 40, 8), rotary)[0, 0] for x in (q, k))
+    products = queries @ keys.T
+    for distance in range(-39, 40):
+        diagonal = products.diagonal(distance)
+        assert torch.allclose(diagonal, diagonal[:1].expand_as(diagonal), atol=1e-4)
+    assert float(products[5, 5]) == pytest.approx(float(q @ k), abs=1e-4)
+    assert products[0].std() > 0.1
+    assert torch.allclose(queries.norm(dim=-1), q.norm(), atol=1e-4)
+
+
+def test_shifting_all_positions_changes_no_attention() -> None:
+    block, x = small_network().blocks[0], torch.randn(2, 6, 16)
+    rotary = network.rotary_positions(30, 8, torch.device("cpu"))
+    with torch.no_grad():
+        here, there = block.attend(x, rotary[:, :6]), block.attend(x, rotary[:, 20:26])
+        spread, without = block.attend(x, rotary[:, ::5]), block.attend(x, None)
+    assert torch.allclose(here, there, atol=1e-5)
+    assert not torch.allclose(here, spread, atol=1e-3)
+    assert not torch.allclose(here, without, atol=1e-3)
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
+    torch.manual_seed(0)
+    drop, x = network.Dropout(0.25), torch.ones(1000, 101, requires_grad=True)
+    y = drop(x)
+    zero = (y == 0).flatten()
+    assert float(zero.float().mean()) == pytest.approx(0.25, abs=0.006)
+    for place in range(8):  # each of the bytes of a number that is drawn
+        assert float(zero[place::8].float().mean()) == pytest.approx(0.25, abs=0.02)
+    assert float(y.detach().mean()) == pytest.approx(1, abs=0.01)
+    assert y[y > 0].unique().tolist() == pytest.approx([4 / 3])
+    assert not torch.equal(y, drop(x))
+    y.sum().backward()
+    assert torch.equal(x.grad, y)
+    assert drop(x.bfloat16()).dtype == torch.bfloat16
+    assert drop.eval()(x) is x
+    assert network.Dropout(0.0)(x) is x
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_unknown_people_are_all_the_same(preset: str) -> None:
+    """On windows both presets embed users; one who had no window is as unknown as -1."""
+    log = example(items=10)
+    known = log.take(np.repeat(np.arange(30), 2))
+    model = Transformer(preset=preset, **SMALL).fit(known)
+    assert model.network_.users is not None
+    history = Interactions(np.array([-1, 35, 39, 0]), np.tile([1, 2], 4), np.arange(5) * 2, 40, 12)
+    scores = model.score(history)
+    assert np.allclose(scores[0], scores[1:3], atol=1e-5)
+    assert not np.allclose(scores[0], scores[3], atol=1e-5)
+    if preset == "notebook":
+        table = model.network_.users.weight
+        assert torch.allclose(table[-1], table[:30].mean(dim=0), atol=1e-6)

@@ -1,0 +1,57 @@
+"""The options: presets, what goes by the data, what is refused."""
+
+import math
+from typing import Any
+
+import pytest
+
+from recbench import UsageError
+from recbench_transformer import Transformer
+from recbench_transformer.presets import DEFAULT, NOTEBOOK, size_to_data
+
+
+@pytest.mark.parametrize(
+    ("events", "dropout", "batch"),
+    [(0, 0.2, 2048), (300_000, 0.2, 4687), (300_001, 0.1, 4687), (10**6, 0.1, 8192)],
+)
+def test_what_is_not_given_goes_by_the_data(events: int, dropout: float, batch: int) -> None:
+    sized = size_to_data(DEFAULT, events)
+    assert (sized.dropout, sized.batch) == (dropout, batch)
+    given = Transformer(dropout=0.0, batch=7).settings
+    assert size_to_data(given, events) == given
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"preset": "large"}, "preset=large is unknown; use one of: default, notebook"),
+        ({"dim": 10, "heads": 3}, "dim=10 must be a multiple of heads=3"),
+        ({"dim": 0}, "dim=0 must be 1 or more"),
+        ({"epochs": 0}, "epochs=0"),
+        ({"dropout": 1.0}, "dropout=1.0"),
+        ({"lr": math.nan}, "lr=nan"),
+        ({"dim": 6}, "dim=6 must be a multiple of 2 x heads=2 for rotary positions"),
+        ({"batch": 0}, "batch=0 must be 1 or more"),
+        ({"patience": 0}, "patience=0 must be 1 or more"),
+        ({"rules": -0.1}, r"rules=-0\.1 must be 0 or more and finite"),
+        ({"rules": math.inf}, "rules=inf must be 0 or more and finite"),
+        ({"finish": 1.0}, r"finish=1\.0 must be in \[0, 1\)"),
+        ({"finish": -0.1}, r"finish=-0\.1 must be in"),
+        ({"negatives": -1}, "negatives=-1"),
+        ({"seed": -1}, "seed=-1"),
+        ({"device": "tpu"}, "device=tpu is unknown"),
+    ],
+)
+def test_wrong_options_are_refused_at_once(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Transformer(**options)
+
+
+def test_options_stand_above_the_preset() -> None:
+    assert Transformer().settings == DEFAULT
+    assert Transformer(preset="notebook").settings == NOTEBOOK
+    changed = Transformer(preset="notebook", dim=32, dropout=0.0).settings
+    assert (changed.dim, changed.dropout, changed.lr) == (32, 0.0, NOTEBOOK.lr)
+    none = Transformer(rules=0, warm=False, finish=0, rotary=False, bfloat16=False).settings
+    assert not any((none.rules, none.warm, none.finish, none.rotary, none.bfloat16))
+    assert Transformer(dim=6, rotary=False).settings.dim == 6

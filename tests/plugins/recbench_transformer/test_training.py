@@ -1,0 +1,177 @@
+"""The training loop: it learns, its schedule, early stopping, the last part, its errors."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from small_transformer import SMALL, log_of, ndcg_at_10, script_validation, watch_epochs
+
+from recbench import RecbenchError
+from recbench.testing import example
+from recbench_splitters import LeaveLastOut, Windows
+from recbench_transformer import Transformer, loss, training, validation
+from recbench_transformer.presets import DEFAULT, NOTEBOOK
+from recbench_transformer.warm_start import cooccurrence_embeddings
+
+CERTAIN = {"epochs": 4, "patience": 4, "batch": 256, "device": "cpu", "rules": 0, "warm": False}
+"""The network alone, from random embeddings."""
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_it_learns_what_is_certain(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Items in a cycle of 30, each user from another start, so the next is always certain."""
+    monkeypatch.setattr(training, "matmul_dtype", lambda device: dtype)
+    split = LeaveLastOut().split(example(users=300))
+    model = Transformer(**CERTAIN).fit(split.train)
+    assert ndcg_at_10(model, split) > 0.95
+    off = Transformer(**{**CERTAIN, "epochs": 1}, bfloat16=False).fit(split.train)
+    on = Transformer(**{**CERTAIN, "epochs": 1}).fit(split.train)
+    same = np.array_equal(off.score(split.history), on.score(split.history))
+    assert same == (dtype == torch.float32)
+
+
+def test_a_sampled_softmax_learns_it_too() -> None:
+    split = LeaveLastOut().split(example(users=300))
+    assert ndcg_at_10(Transformer(negatives=8, **CERTAIN).fit(split.train), split) > 0.9
+
+
+def test_rules_learn_it_sooner() -> None:
+    split = LeaveLastOut().split(example(users=300))
+    options = {**CERTAIN, "epochs": 2, "batch": 4096}
+    alone = ndcg_at_10(Transformer(**options).fit(split.train), split)
+    assert ndcg_at_10(Transformer(**{**options, "rules": 1}).fit(split.train), split) > alone + 0.05
+
+
+def test_notebook_learns_on_windows() -> None:
+    split = Windows().split(example(users=300))
+    model = Transformer(preset="notebook", batch=96, epochs=6, device="cpu").fit(split.train)
+    assert ndcg_at_10(model, split) > 0.6
+
+
+def test_a_catalogue_of_one_item_trains() -> None:
+    log = log_of([[0, 0, 0], [0, 0]], n_items=1)
+    assert np.isfinite(Transformer(**SMALL).fit(log).score(log)).all()
+
+
+def test_training_begins_warm_unless_it_is_told_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    begins, log = watch_epochs(monkeypatch), example()
+    for warm in (True, False):
+        Transformer(**{**SMALL, "epochs": 1}, warm=warm, seed=3).fit(log)
+    rest, _ = validation.hold_out(log, DEFAULT, np.random.default_rng(3))
+    embeddings = cooccurrence_embeddings(rest, 16, 3)
+    assert torch.equal(begins[0][1], embeddings)
+    assert not torch.allclose(begins[1][1], embeddings, atol=0.1)
+
+
+def test_same_seed_same_weights_and_the_callers_generators_are_left_alone() -> None:
+    torch.manual_seed(7)
+    np.random.seed(7)  # noqa: NPY002
+    expected = torch.rand(3), np.random.rand(3)  # noqa: NPY002
+    torch.manual_seed(7)
+    np.random.seed(7)  # noqa: NPY002
+    model, again, reseeded = (Transformer(**SMALL, seed=s).fit(example()) for s in (1, 1, 2))
+    drawn = torch.rand(3), np.random.rand(3)  # noqa: NPY002
+    assert torch.equal(expected[0], drawn[0])
+    assert np.array_equal(expected[1], drawn[1])
+    scores = [fitted.score(example()) for fitted in (model, again, reseeded)]
+    assert np.array_equal(scores[0], scores[1])
+    assert not np.allclose(scores[0], scores[2], atol=1e-3)
+
+
+def test_one_row_a_user_needs_no_memory_of_users() -> None:
+    assert Transformer(**SMALL).fit(example()).network_.users is None
+
+
+def test_validation_leaves_out_what_was_seen_where_nothing_is_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+    monkeypatch.setattr(
+        training, "validate", lambda *given, mask_seen: asked.append(mask_seen) or (0.0, 1.0)
+    )
+    for log in (log_of([[1, 2, 3], [3, 2, 4]]), log_of([[1, 2, 3], [3, 2, 3]])):
+        Transformer(**{**SMALL, "epochs": 1, "finish": 0}).fit(log)
+    assert asked == [True, False]
+
+
+def test_big_catalogues_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(training, "MAX_FULL_SOFTMAX", 20)
+    monkeypatch.setattr(training, "DEFAULT_NEGATIVES", 5)
+    monkeypatch.setattr(
+        loss, "backward", lambda h, t, o, n, d: asked.append(n) or float(h.detach().sum() * 0)
+    )
+    Transformer(**SMALL).fit(example())
+    Transformer(**SMALL, negatives=0).fit(example())
+    assert set(asked) == {0, 5}
+
+
+def test_without_a_last_part_the_best_epoch_is_kept_and_patience_ends_training(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen = script_validation(monkeypatch, [0.1, 0.3, 0.2, 0.3, 0.9])
+    caplog.set_level(logging.INFO, logger="recbench")
+    model = Transformer(**{**SMALL, "epochs": 9, "patience": 2, "finish": 0}).fit(example())
+    assert len(seen) == 4
+    assert torch.equal(model.network_.items.weight, seen[1])
+    assert not torch.equal(seen[3], seen[1])
+    assert len(caplog.messages) == 4
+    assert "epoch 2/9" in caplog.messages[1]
+    for word in ("loss", "perplexity", "validation NDCG@10 0.3000 and loss 4.000", "events/s"):
+        assert word in caplog.messages[1]
+
+
+@pytest.mark.parametrize(
+    ("ndcg", "epochs", "best"),
+    [
+        ([0.1, 0.3, 0.2, 0.3], [0, 1, 2, 3, 6, 7], 1),  # patience is over, two are left out
+        ([0.1, 0.3, 0.2, 0.4, 0.3, 0.5], [0, 1, 2, 3, 4, 5, 6, 7], 5),
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.4], [0, 1, 2, 3, 4, 5, 6, 7], 4),
+    ],
+)
+def test_the_last_part_goes_on_from_the_best_epoch_with_everything(
+    ndcg: list[float], epochs: list[int], best: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, begins, log = script_validation(monkeypatch, ndcg), watch_epochs(monkeypatch), example()
+    model = Transformer(**{**SMALL, "epochs": 8, "patience": 2, "finish": 0.25})
+    events = [epoch.n_interactions for epoch in model.fit_epochs(log)]
+    everything = int((log.lengths - 1).sum())
+    assert events == [everything - 20] * len(ndcg) + [everything] * 2 + [0]  # 20 rows of 40
+    assert [epoch for epoch, _ in begins] == epochs
+    assert torch.equal(begins[-2][1], seen[best])
+    assert best == len(ndcg) - 1 or not torch.equal(seen[-1], seen[best])
+    assert not torch.equal(model.network_.items.weight, seen[best])
+
+
+def test_after_each_epoch_it_scores_as_it_is_then() -> None:
+    log, options = example(), {**SMALL, "epochs": 3}
+    model = Transformer(**options)
+    scores = [model.score(log) for _ in model.fit_epochs(log)]
+    assert len(scores) == 4
+    assert not np.allclose(scores[0], scores[1], atol=1e-3)
+    assert np.array_equal(scores[-1], Transformer(**options).fit(log).score(log))
+
+
+def test_the_learning_rate_rises_and_falls_to_zero() -> None:
+    rates = [training.lr_factor(DEFAULT, DEFAULT.epochs * share / 100) for share in range(101)]
+    assert rates[0] == rates[100] == pytest.approx(0)
+    assert max(rates) == rates[5] > 0.98
+    assert rates[5:] == sorted(rates[5:], reverse=True)
+    assert training.lr_factor(NOTEBOOK, 2.5) == pytest.approx(0.95**2)
+
+
+def test_rows_too_short_to_validate_on_still_train() -> None:
+    model = Transformer(**SMALL).fit(log_of([[1, 2], [3], [], [2, 3]]))
+    assert np.isfinite(model.score(log_of([[1]], users=[-1]))).all()
+
+
+@pytest.mark.parametrize("sequences", [[], [[1], []]])
+def test_nothing_to_learn_is_an_error(sequences: list[list[int]]) -> None:
+    with pytest.raises(RecbenchError, match="nothing to learn"):
+        Transformer(**SMALL).fit(log_of(sequences))
+
+
+def test_a_training_that_diverges_is_an_error() -> None:
+    with pytest.raises(RecbenchError, match=r"diverged in epoch \d: .* lower lr"):
+        Transformer(preset="notebook", lr=1e30, device="cpu").fit(Windows().split(example()).train)

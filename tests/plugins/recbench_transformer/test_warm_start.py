@@ -1,0 +1,69 @@
+"""The warm start: items that co-occur begin alike."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from small_transformer import log_of
+from torch.nn import functional
+
+from recbench import Interactions
+from recbench.testing import example
+from recbench_transformer import warm_start
+from recbench_transformer.warm_start import cooccurrence_embeddings
+
+
+def two_groups() -> Interactions:
+    """People who stay among items 0 to 4, or among 5 to 9; nobody has 10 and 11."""
+    rng = np.random.default_rng(0)
+    return log_of([(rng.permutation(5) + 5 * (nth % 2)).tolist() for nth in range(40)])
+
+
+def test_a_warm_start_likens_items_that_co_occur() -> None:
+    table = cooccurrence_embeddings(two_groups(), 4, 0)
+    assert (table.shape, table.dtype) == ((12, 4), torch.float32)
+    known = functional.normalize(table[:10], dim=1)
+    alike, same = known @ known.T, torch.arange(10)[:, None] // 5 == torch.arange(10) // 5
+    assert alike[same].mean() > alike[~same].mean() + 0.3
+
+
+def test_a_warm_start_is_seeded_and_begins_at_random_where_it_knows_nothing() -> None:
+    table, again, reseeded = (cooccurrence_embeddings(two_groups(), 4, s) for s in (1, 1, 2))
+    assert torch.equal(table, again)
+    assert not torch.equal(table[10:], reseeded[10:])
+    assert torch.isfinite(table).all()
+    assert table[10:].all()
+    assert table[10:].norm(dim=1).max() < table[:10].norm(dim=1).min()
+    assert float(cooccurrence_embeddings(example(), 16, 0).std()) == pytest.approx(
+        16**-0.5, rel=0.1
+    )
+
+
+@pytest.mark.parametrize(
+    ("n_items", "n_interactions", "window"),
+    [
+        (10_000, 10**9, 10),
+        (10_001, 1_000, 10),
+        (10_001, 3 * 10**7, 3),
+        (10_001, 10**9, 1),
+        (10_001, 0, 10),
+    ],
+)
+def test_how_far_a_warm_start_counts(
+    n_items: int, n_interactions: int, window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm_start, "MAX_PAIRS", 100_000_000)
+    data = SimpleNamespace(n_items=n_items, n_interactions=n_interactions)
+    assert warm_start.window_for(data) == window
+
+
+@pytest.mark.parametrize(
+    ("sequences", "n_items"),
+    [([[0, 0, 0]], 1), ([[0, 1, 0]], 2), ([[1], [2], []], 5), ([], 3)],
+)
+def test_a_warm_start_needs_no_pairs(sequences: list[list[int]], n_items: int) -> None:
+    table = cooccurrence_embeddings(log_of(sequences, n_items=n_items), 4, 0)
+    assert table.shape == (n_items, 4)
+    assert torch.isfinite(table).all()
+    assert table.all()
