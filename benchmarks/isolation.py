@@ -111,17 +111,17 @@ def install(folder: Path) -> None:
 
 def row(model: str, runs: int, cells: int) -> str:
     """The line of the table for one model."""
-    found = {inside: ([], []) for inside in (False, True)}
+    seconds_of = {inside: ([], []) for inside in (False, True)}
     for _ in range(runs):
-        for inside, (later, whole) in found.items():
-            each, run = timed(model, cells, inside)
-            later.extend(each)
-            whole.append(run)
-    (cell, all_), (cell_inside, all_inside) = (
-        map(statistics.median, found[inside]) for inside in (False, True)
+        for inside, (later_cells, whole_runs) in seconds_of.items():
+            later, whole = timed(model, cells, inside)
+            later_cells.extend(later)
+            whole_runs.append(whole)
+    (cell, run), (cell_inside, run_inside) = (
+        map(statistics.median, seconds_of[inside]) for inside in (False, True)
     )
-    numbers = (cell, cell_inside, cell - cell_inside, all_, all_inside)
-    return f"| {model} | {' | '.join(f'{one:.3f}' for one in numbers)} |"
+    numbers = (cell, cell_inside, cell - cell_inside, run, run_inside)
+    return f"| {model} | {' | '.join(f'{seconds:.3f}' for seconds in numbers)} |"
 
 
 def timed(model: str, cells: int, inside: bool) -> tuple[list[float], float]:

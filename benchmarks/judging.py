@@ -66,7 +66,7 @@ def main() -> None:
         print(json.dumps(measure(options.path, options.side, options.runs)))
         return
     # where the file lies is the reader's own
-    command = [Path(one).name if one == options.path else one for one in sys.argv]
+    command = [Path(word).name if word == options.path else word for word in sys.argv]
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     lines = [
         "# Judging",
@@ -123,27 +123,26 @@ def measure(path: str, number: int, runs: int) -> dict[str, Any]:
 
 def table(path: str, runs: int) -> list[str]:
     """All sides, each in a process of its own, where no other's threads and memory are about."""
-    told: list[dict[str, Any]] = []
-    while not told or len(told) < told[0]["sides"]:
-        command = [sys.executable, __file__, path, "--runs", str(runs), "--side", str(len(told))]
+    sides: list[dict[str, Any]] = []
+    while not sides or len(sides) < sides[0]["sides"]:
+        command = [sys.executable, __file__, path, "--runs", str(runs), "--side", str(len(sides))]
         done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
-        told.append(json.loads(done.stdout.splitlines()[-1]))
-    rows, items = told[0]["shape"]
-    sides = [one["name"] for one in told]
-    found = {one["name"]: one["value"] for one in told}
-    seconds = {one["name"]: one["seconds"] for one in told}
-    for name, value in found.items():
-        if abs(value - found["recbench"]) > 1e-6:
-            raise SystemExit(f"{name} gives NDCG@10 {value}, recbench {found['recbench']}")
+        sides.append(json.loads(done.stdout.splitlines()[-1]))
+    rows, items = sides[0]["shape"]
+    values = {side["name"]: side["value"] for side in sides}
+    seconds = {side["name"]: side["seconds"] for side in sides}
+    for name, value in values.items():
+        if abs(value - values["recbench"]) > 1e-6:
+            raise SystemExit(f"{name} gives NDCG@10 {value}, recbench {values['recbench']}")
     middle = {name: statistics.median(took) for name, took in seconds.items()}
     lines = {
         name: (
             f"| {name} | {took:.3f} | {rows / took:,.0f} "
-            f"| {took / middle['recbench']:.1f} | {found[name]:.8f} |"
+            f"| {took / middle['recbench']:.1f} | {values[name]:.8f} |"
         )
         for name, took in middle.items()
     }
-    same = [name for name in sides if name not in OTHER_WORK]
+    same = [name for name in values if name not in OTHER_WORK]
     fastest = min((name for name in same if name != "recbench"), key=middle.__getitem__)
     head = [
         "| | seconds | users a second | recbench is faster by | NDCG@10 |",
@@ -186,9 +185,9 @@ def ours(scores: Any, split: recbench.Split) -> Callable[[], float]:
     metrics = recbench_metrics()
 
     def side() -> float:
-        verdict = recbench.evaluate(Matrix(scores), split, mask_seen=True)
+        evaluation = recbench.evaluate(Matrix(scores), split, mask_seen=True)
         values = {
-            (name, k): metrics[name](verdict.ranking, k) for name in METRICS for k in (3, 5, 10)
+            (name, k): metrics[name](evaluation.ranking, k) for name in METRICS for k in (3, 5, 10)
         }
         return float(values["ndcg", 10].mean())
 

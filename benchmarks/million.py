@@ -91,9 +91,9 @@ class Factors:
 def table(users: int) -> list[str]:
     model, split = Factors(users), made_up(users)
     began = time.perf_counter()
-    verdict = recbench.evaluate(model, split, mask_seen=True)
+    evaluation = recbench.evaluate(model, split, mask_seen=True)
     took = time.perf_counter() - began - model.bare
-    inside = verdict.score_seconds - model.bare
+    inside = evaluation.score_seconds - model.bare
     model.again()  # what came after the last turn
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     peak *= 1 if sys.platform == "darwin" else 1024

@@ -1,45 +1,55 @@
-"""Steps 1 to 5 for one comparison: load and split once, then fit and judge a model at a time."""
+"""A dataset and split, ready, and the trial of one model on it: fit, score, evaluate."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import math
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 
 from recbench.data.candidates import draw_candidates
 from recbench.data.dataset import Dataset
-from recbench.data.interactions import Array, Column
+from recbench.data.interactions import Array, Column, Columns
 from recbench.data.leakage import leakage, n_unjudged_users
 from recbench.data.load import load_dataset
-from recbench.data.split import Split, split_of
+from recbench.data.split import Split, make_split
 from recbench.errors import RecbenchError, describe_error
 from recbench.evaluation.metrics import measure_all, no_values, valid_metrics
 from recbench.evaluation.ranking import Metric, Ranking
-from recbench.evaluation.referee import PROTOCOL, evaluate
+from recbench.evaluation.referee import PROTOCOL, Evaluation, rank_answers
+from recbench.isolation.runner import AVAILABLE, IsolatedHost
+from recbench.models.answers import Answers
+from recbench.models.in_process import InProcessHost
+from recbench.models.protocols import FitReport, ModelHandle
 from recbench.plugins import Plugins
 from recbench.progress import log
 from recbench.results.result import Result, Setting
 from recbench.results.segments import popularity_segment
 from recbench.spec import Spec, seed_of
 from recbench.store.provenance import provenance
+from recbench.store.store import Store
 
-Keep = Callable[[Result, Callable[[Path], None]], object]
+Host = IsolatedHost | InProcessHost
+"""Where models run."""
 
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
     """A dataset, split and ready: what every model of a comparison is given.
 
-    pool: (judged rows, n) the candidates where targets are not ranked among all items.
-    typed: the text that the dataset was asked for by.
+    pool: (cases, n) the candidates where targets are not ranked among all items.
+    dataset_text: what the dataset was asked for by.
     """
 
     plugins: Plugins
@@ -47,7 +57,7 @@ class Experiment:
     split: Split
     setting: Setting
     pool: Array | None = None
-    typed: str = ""
+    dataset_text: str = ""
 
     @classmethod
     def prepare(
@@ -57,55 +67,57 @@ class Experiment:
         split: str,
         data_dir: str | None = None,
         candidates: str | None = None,
-    ) -> Experiment:
+    ) -> Self:
         """Load and split. Raises UsageError for wrong names and RecbenchError for broken data."""
-        data = load_aloud(dataset, data_dir, plugins)
+        data = load_with_notes(plugins, dataset, data_dir)
         return cls.of(plugins, data, split, candidates, dataset)
 
     @classmethod
     def of(
         cls,
         plugins: Plugins,
-        data: Dataset,
-        split: str,
+        dataset: Dataset,
+        split_text: str,
         candidates: str | None = None,
-        typed: str = "",
-    ) -> Experiment:
-        """The same for a dataset that is loaded already; typed is what it was asked for by."""
-        spec, parts = split_of(plugins, data, split)
-        judged = parts.judged
+        dataset_text: str = "",
+    ) -> Self:
+        """Split a dataset that is loaded already. Raises as `prepare` does."""
+        split_name, split = make_split(plugins, dataset, split_text)
+        judged = split.judged
         if not len(judged):
             raise RecbenchError(
-                f"{data.name}, {spec}: no row can be judged, the users' sequences are too short; "
-                "use more data or another --split"
+                f"{dataset.name}, {split_name}: no row can be judged, the users' sequences are too "
+                "short; use more data or another --split"
             )
-        pool, how = None, ""
+        pool, candidates_name = None, ""
         if candidates:
-            how, pool = draw_candidates(candidates, parts, data.repeats == "first")
-        users = parts.history.users[judged]
+            mask_seen = dataset.repeats == "first"
+            candidates_name, pool = draw_candidates(candidates, split, mask_seen)
+        users = split.history.users[judged]
+        interactions = dataset.interactions
         setting = Setting(
-            dataset=data.name,
-            dataset_sha256=data.fingerprint(),
-            split=spec,
-            split_sha256=parts.fingerprint(),
+            dataset=dataset.name,
+            dataset_sha256=dataset.fingerprint(),
+            split=split_name,
+            split_sha256=split.fingerprint(),
             protocol=PROTOCOL,
-            repeats=data.repeats,
-            n_users=data.interactions.n_users,
-            n_items=data.interactions.n_items,
-            n_interactions=data.interactions.n_interactions,
+            repeats=dataset.repeats,
+            n_users=interactions.n_users,
+            n_items=interactions.n_items,
+            n_interactions=interactions.n_interactions,
             n_judged_users=len(np.unique(users[users >= 0])) + int(np.count_nonzero(users < 0)),
             n_cases=len(judged),
-            order=data.order,
-            source=data.source,
-            licence=data.licence,
-            citation=data.citation,
-            notes=(*data.notes, *parts.notes),
-            candidates=how,
+            order=dataset.order,
+            source=dataset.source,
+            licence=dataset.licence,
+            citation=dataset.citation,
+            notes=(*dataset.notes, *split.notes),
+            candidates=candidates_name,
             candidates_sha256="" if pool is None else hashlib.sha256(pool.tobytes()).hexdigest(),
-            n_unjudged_users=n_unjudged_users(data.interactions, parts),
-            **dataclasses.asdict(leakage(data.interactions, parts)),
+            n_unjudged_users=n_unjudged_users(interactions, split),
+            **dataclasses.asdict(leakage(interactions, split)),
         )
-        return cls(plugins, data, parts, setting, pool, typed)
+        return cls(plugins, dataset, split, setting, pool, dataset_text)
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -114,12 +126,17 @@ class Experiment:
 
     @property
     def users(self) -> Array:
-        """(judged rows,) the outside id of each row's user, "" for somebody unknown."""
+        """(cases,) the outside id of each case's user, "" for somebody unknown."""
         numbers = self.split.history.users[self.split.judged]
         ids = np.asarray(self.dataset.user_ids)
         if ids.dtype.kind in "iu" and (numbers >= 0).all():
             return np.asarray(ids[numbers])
         return np.where(numbers >= 0, ids.astype(str)[numbers], "")
+
+    def cells(self, models: Sequence[str], seeds: Sequence[int]) -> list[Result]:
+        """A cell for each model and seed; one only for a model that takes no seed."""
+        cells = [self.cell(model, seed) for model in models for seed in seeds]
+        return list({cell.key: cell for cell in cells}.values())
 
     def cell(self, model: str, seed: int) -> Result:
         """The identity of a cell, before anything is known of it."""
@@ -127,18 +144,13 @@ class Experiment:
         if self.plugins.why_missing(spec.name):
             return self.blank(str(spec), "", "", None)
         offer = self.plugins.check("models", spec)
-        own = seed_of(offer.factory, spec, seed)
-        return self.blank(str(spec), offer.source_version(), offer.plugin, own)
+        own_seed = seed_of(offer.factory, spec, seed)
+        return self.blank(str(spec), offer.source_version(), offer.plugin, own_seed)
 
     def blank(self, model: str, version: str, plugin: str, seed: int | None) -> Result:
         """A cell of this comparison without any number."""
-        identity = (
-            *map(str, self.setting.comparison_key),
-            self.setting.repeats,
-            model,
-            version,
-            seed,
-        )
+        key = self.setting.comparison_key
+        identity = (*map(str, key), self.setting.repeats, model, version, seed)
         return Result(
             key=hashlib.sha256(json.dumps(identity).encode()).hexdigest(),
             model=model,
@@ -150,63 +162,51 @@ class Experiment:
             values={},
         )
 
-    def judge(
-        self,
-        cell: Result,
-        ks: Sequence[int],
-        device: str,
-        home: Any,
-        keep: Keep | None = None,
-        checkpoint: Path | None = None,
-    ) -> tuple[Result, dict[str, Column]]:
-        """Fit and evaluate; a failure becomes the status of the result.
-
-        home: where models run, an `Isolation` or an `Inside`. keep: stores a fitted model that
-        can save itself. checkpoint: where one may be kept for the next try.
-        """
-        name = f"{cell.model} (plugin {cell.plugin})"
-        costs: Any = None
-        try:
-            with home.cell(cell.model, {"seed": cell.seed, "device": device}) as model:
-                costs = model.costs
-                model.fit(self.split.train, checkpoint)
-                verdict = evaluate(
-                    model,
-                    self.split,
-                    mask_seen=self.setting.repeats == "first",
-                    depth=min(max(ks), self.setting.n_items),
-                    pool=self.pool,
-                    ask_again=True,
-                    name=name,
-                    user_ids=self.dataset.user_ids,
-                )
-                if keep is not None and model.keeps:
-                    keep_model(cell, keep, model.save)
-        except (Exception, SystemExit) as error:
-            log.debug("%s failed", cell.model, exc_info=True)
-            reason = describe_error(error)
-            if not reason.startswith(name):
-                reason = f"{name}: {reason}"
-            nothing = no_values(self.metrics, ks)
-            return self.finished(cell, status=f"failed: {reason}", values=nothing), {}
-        known = {"depth": verdict.depth, "score_seconds": verdict.score_seconds}
-        return self.measure(cell, verdict.ranking, ks, **known, **dataclasses.asdict(costs))
+    def judge(self, cell: Result, host: Host, ks: Sequence[int], device: str) -> Result:
+        """Run a cell from beginning to end, and keep nothing."""
+        with Trial(self, cell, host, ks, device) as trial:
+            trial.fit()
+            trial.score()
+            trial.evaluate()
+        return trial.result
 
     def measure(
-        self, cell: Result, ranking: Ranking, ks: Sequence[int], **known: Any
-    ) -> tuple[Result, dict[str, Column]]:
+        self, cell: Result, ranking: Ranking, ks: Sequence[int], **costs: Any
+    ) -> tuple[Result, Columns]:
         """The result that a ranking amounts to, and its columns for the store."""
-        values, columns = measure_all(self.metrics, ranking, ks, self.users, cell.values)
-        rows: dict[str, Column] = {"user": self.users, **self.facts, **ranking.columns(), **columns}
+        values, measured = measure_all(self.metrics, ranking, ks, self.users, cell.values)
+        columns = {"user": self.users, **self._segments, **ranking.columns(), **measured}
         values = {**cell.values, **values}
-        return self.finished(cell, status="ok", values=values, **known), rows
+        return self.finished(cell, status="ok", values=values, **costs), columns
+
+    def failed(self, cell: Result, reason: str, ks: Sequence[int]) -> Result:
+        """The result of a cell that gave no numbers."""
+        return self.finished(cell, status=f"failed: {reason}", values=no_values(self.metrics, ks))
 
     def ranking(self, stored: Ranking) -> Ranking:
         """A ranking out of the store with what metrics may ask for besides."""
         return dataclasses.replace(stored, popularity=self.split.train.popularity)
 
+    def finished(self, cell: Result, **found: Any) -> Result:
+        """The cell with what was found, and where and when."""
+        name = Spec.parse(cell.model).name
+        offer = next(
+            (
+                offer
+                for offer in self.plugins.offers("models")
+                if (offer.name, offer.plugin) == (name, cell.plugin)
+            ),
+            None,
+        )
+        return dataclasses.replace(
+            cell,
+            provenance={**provenance(offer), "dataset": self.dataset_text or self.dataset.name},
+            finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            **found,
+        )
+
     @property
-    def facts(self) -> dict[str, Column]:
+    def _segments(self) -> dict[str, Column]:
         """Columns for segments: how long each history is, how popular each target."""
         targets, offsets = self.split.judged_targets
         segment = popularity_segment(self.split.train.popularity, targets)
@@ -215,27 +215,131 @@ class Experiment:
             "segment": segment if self.split.offsets is None else (segment, offsets),
         }
 
-    def finished(self, cell: Result, **known: Any) -> Result:
-        """The cell with what was found, and where and when."""
-        offers = self.plugins.offers("models")
-        named = Spec.parse(cell.model).name
-        of = [one for one in offers if (one.name, one.plugin) == (named, cell.plugin)]
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        made = {**provenance(of[0] if of else None), "dataset": self.typed or self.dataset.name}
-        return dataclasses.replace(cell, provenance=made, finished=now, **known)
+
+class Trial:
+    """One cell being run: `fit`, `score` and `evaluate`, in that order.
+
+    Use as a context manager. Its model lives as long as that, in a process of its own unless the
+    host says otherwise. Whatever goes wrong meanwhile is raised no further: it becomes the status
+    of the result.
+
+    result: what came out, once the context is left. columns: a row for each case, for the store.
+    """
+
+    result: Result
+    columns: Columns
+
+    def __init__(
+        self, experiment: Experiment, cell: Result, host: Host, ks: Sequence[int], device: str
+    ) -> None:
+        self.experiment, self.cell, self.host = experiment, cell, host
+        self.ks, self.device = ks, device
+        self._name = f"{cell.model} (plugin {cell.plugin})"
+        self._open = contextlib.ExitStack()
+        self._model: ModelHandle
+        self._report: FitReport
+        self._fit_seconds = math.nan
+        self._answers: Answers
+        self._evaluation: Evaluation
+
+    def __enter__(self) -> Self:
+        return self
+
+    def fit(self, checkpoint: Path | None = None) -> None:
+        """Start the model's process and train it.
+
+        checkpoint: where one may be kept for the next try.
+        """
+        why_missing = self.experiment.plugins.why_missing(Spec.parse(self.cell.model).name)
+        if why_missing:
+            raise RecbenchError(why_missing)
+        log.info("%s: fitting on %s", self.cell.label, self.cell.setting.dataset)
+        options = {"seed": self.cell.seed, "device": self.device}
+        self.host.share(self.experiment.split.train)
+        self._model = self._open.enter_context(self.host.cell(self.cell.model, options))
+        began = time.perf_counter()
+        self._report = self._model.fit(self.experiment.split.train, checkpoint)
+        if not self._report.resumed:  # nobody timed the earlier tries
+            self._fit_seconds = time.perf_counter() - began
+
+    def score(self) -> None:
+        """Have the model asked for every case: batch by batch, as `evaluate` ranks them."""
+        setting, split = self.cell.setting, self.experiment.split
+        self._answers = Answers(
+            self._model,
+            split,
+            mask_seen=setting.repeats == "first",
+            depth=min(max(self.ks), setting.n_items),
+            ask_again=True,
+            name=self._name,
+            user_ids=self.experiment.dataset.user_ids,
+        )
+
+    def evaluate(self) -> None:
+        """Rank the targets by the answers."""
+        self._evaluation = rank_answers(self._answers, self.experiment.pool)
+
+    def keep_model(self, store: Store | None) -> None:
+        """Store the fitted model, if it can save itself."""
+        if store is not None and self._model.storable:
+            store.keep_model(self.cell, self._model.save)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        """End the model's process, and make the result; the end may bring a failure to light."""
+        try:
+            self._open.__exit__(kind, error, trace)
+            if error is not None:
+                raise error  # noqa: TRY301  to be told as what the end brings to light is
+        except (Exception, SystemExit) as failure:
+            log.debug("%s failed", self.cell.model, exc_info=True)
+            reason = describe_error(failure)
+            if self.cell.plugin and not reason.startswith(self._name):
+                reason = f"{self._name}: {reason}"
+            self.result = self.experiment.failed(self.cell, reason, self.ks)
+            self.columns = {}
+        else:
+            self.result, self.columns = self._measure()
+        return True
+
+    def _measure(self) -> tuple[Result, Columns]:
+        return self.experiment.measure(
+            self.cell,
+            self._evaluation.ranking,
+            self.ks,
+            depth=self._evaluation.depth,
+            fit_seconds=self._fit_seconds,
+            score_seconds=self._evaluation.score_seconds,
+            peak_memory=self._model.peak_memory,
+            parameters=self._report.n_parameters,
+        )
 
 
-def load_aloud(dataset: str, data_dir: str | None, plugins: Plugins) -> Dataset:
-    """The dataset, once its notes are said."""
-    data = load_dataset(dataset, data_dir, plugins)
-    for note in data.notes:
-        log.info("%s: %s", data.name, note)
-    return data
+def load_with_notes(plugins: Plugins, text: str, data_dir: str | None = None) -> Dataset:
+    """Load a dataset, and say on the log what was assumed about it."""
+    dataset = load_dataset(text, data_dir, plugins)
+    for note in dataset.notes:
+        log.info("%s: %s", dataset.name, note)
+    return dataset
 
 
-def keep_model(cell: Result, keep: Keep, save: Callable[[Path], None]) -> None:
-    """Store a fitted model, if that can be done."""
-    try:
-        keep(cell, save)
-    except Exception as error:  # its numbers are still worth having
-        log.warning("%s: could not be saved (%s)", cell.model, describe_error(error))
+def model_host(
+    plugins: Plugins,
+    timeout: float | None = None,
+    memory: int | None = None,
+    *,
+    in_process: bool = False,
+) -> Host:
+    """Where the models run: each in a process of its own, unless that cannot be had.
+
+    timeout, memory: seconds and megabytes that one cell may take.
+    """
+    if AVAILABLE and not in_process:
+        return IsolatedHost(plugins, timeout, None if memory is None else memory * 2**20)
+    if not in_process or timeout is not None or memory is not None:
+        log.warning("models run inside this process: nothing bounds their time and memory")
+    return InProcessHost(plugins)

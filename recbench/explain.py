@@ -12,11 +12,11 @@ import numpy as np
 
 from recbench.data.interactions import Array, Interactions
 from recbench.errors import RecbenchError, UsageError, describe_error
-from recbench.files import put
-from recbench.models.answers import AnswerCheck, call
+from recbench.files import write_output
+from recbench.models.answers import AnswerCheck
+from recbench.models.in_process import call_model
 from recbench.models.protocols import Explainer
-from recbench.plugins import Plugins
-from recbench.recommend import Query, Recommendation
+from recbench.recommend import Query, Recommendation, takes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,24 +76,24 @@ class Explanation:
         form: png, svg, pdf or what else matplotlib writes. Raises RecbenchError where there is
         no recommendation.
         """
-        of = self.recommendation
-        if not len(of.items):
+        recommended = self.recommendation
+        if not len(recommended.items):
             raise RecbenchError(f"{self.model} recommends nothing, so there is nothing to draw")
         weights = self.weights[:ROWS]
         order = np.argsort(-np.abs(weights).sum(axis=0), kind="stable")[:COLUMNS]
         events = np.sort(order)
-        total = len(of.history)
-        some = (
-            f"the {len(events)} of {total:,} events that count most" if total > COLUMNS else "all"
-        )
-        first = f", the first {ROWS} of {len(of.items):,}" if len(of.items) > ROWS else ""
+        n_events, n_items = len(recommended.history), len(recommended.items)
+        shown = "all"
+        if n_events > COLUMNS:
+            shown = f"the {len(events)} of {n_events:,} events that count most"
+        first = f", the first {ROWS} of {n_items:,}" if n_items > ROWS else ""
         return heatmap(
             weights[:, events],
-            [f"{rank}  {self.name(item)}" for rank, item in enumerate(of.items[:ROWS], 1)],
-            [self.name(item) for item in of.history[events]],
-            title=f"{self.model} on {of.dataset.name}: what the recommendations for {of.who} "
-            f"leaned on{first}\n{self.method}",
-            below=f"history, oldest to newest ({some})",
+            [f"{rank}  {self.name(item)}" for rank, item in enumerate(recommended.items[:ROWS], 1)],
+            [self.name(item) for item in recommended.history[events]],
+            title=f"{self.model} on {recommended.dataset.name}: what the recommendations for "
+            f"{recommended.recipient} leaned on{first}\n{self.method}",
+            below=f"history, oldest to newest ({shown})",
             legend="weight: below 0 it lowered the score",
             form=form,
         )
@@ -103,23 +103,11 @@ class Explanation:
 
         Raises UsageError for another suffix, OSError where it cannot be written.
         """
-        put(Path(path), self.picture(picture_form(path)))
+        write_output(Path(path), self.picture(picture_form(path)))
 
 
-def explain(
-    model: str,
-    *,
-    user: str | int | None = None,
-    items: str | Sequence[str | int] | None = None,
-    k: int = 10,
-    dataset: str | Path = "ml-100k",
-    split: str = "leave-last-out",
-    seed: int = 0,
-    device: str = "auto",
-    results: str | Path | None = "results",
-    data_dir: str | None = None,
-    plugins: Plugins | None = None,
-) -> Explanation:
+@takes(Query)
+def explain(query: Query) -> Explanation:
     """The k best items, as `recommend` finds them, and which events of the history they leaned on.
 
     The arguments are those of `recommend`.
@@ -127,22 +115,27 @@ def explain(
     Raises UsageError for unknown names and ids and for a model without `explain(history, items)`,
     RecbenchError where the model fails or its answer breaks a rule.
     """
-    query = Query.of(model, user, items, k, str(dataset), split, seed, data_dir, plugins)
+    prepared = query.prepare()
 
-    def able(built: Any) -> None:
-        if not isinstance(built, Explainer):
+    def check(model: Any) -> None:
+        if not isinstance(model, Explainer):
             raise UsageError(
-                f"{query.name} cannot explain itself: it has no method explain(history, items); "
-                "name a model that has one, or see what it recommends: "
-                f"recbench recommend {query.cell.model}"
+                f"{prepared.model_name} cannot explain itself: it has no method "
+                "explain(history, items); name a model that has one, or see what it recommends: "
+                f"recbench recommend {prepared.cell.model}"
             )
 
-    with query.named():
-        fitted, origin = query.fitted(device, results, able)
-        found = query.recommendation(fitted, origin)
-        user_ids = found.dataset.user_ids
-        weights = checked_explanation(fitted, query.history, found.items, query.name, user_ids)
-        return Explanation(found, weights, _method(fitted), query.cell.model)
+    with prepared.naming_the_model():
+        model, origin = prepared.fitted_model(check)
+        recommendation = prepared.recommendation(model, origin)
+        weights = checked_explanation(
+            model,
+            prepared.history,
+            recommendation.items,
+            prepared.model_name,
+            recommendation.dataset.user_ids,
+        )
+        return Explanation(recommendation, weights, _method(model), prepared.cell.model)
 
 
 def checked_explanation(
@@ -156,19 +149,20 @@ def checked_explanation(
 
     Raises RecbenchError that names the model and the rule that its answer breaks.
     """
-    rules = AnswerCheck(name, history, user_ids)
+    check = AnswerCheck(name, history, user_ids)
     shape = len(items), history.n_interactions
     if not len(items):
         return np.zeros(shape)
     try:
-        answer = call("explain", model.explain, history, items.copy())
+        answer = call_model("explain", model.explain, history, items.copy())
     except RecbenchError as error:
-        raise rules.broken(describe_error(error)) from error
-    weights = rules.array(answer, "explain", "fiu", shape).astype(np.float64)
+        raise check.broken(describe_error(error)) from error
+    weights = check.numbers("explain", answer).astype(np.float64)
+    check.shape("explain", weights, shape)
     bad = np.argwhere(~np.isfinite(weights))
     if len(bad):
         item, event = bad[0]
-        raise rules.broken(
+        raise check.broken(
             f"explain gave {weights[item, event]} for item number {items[item]} and event "
             f"{event + 1} of {history.n_interactions}"
         )
@@ -234,8 +228,8 @@ def heatmap(
     width = 5.5 + 0.36 * max(len(columns), 4)
     title = "\n".join(textwrap.fill(line, int(width * 10)) for line in title.split("\n"))
     rows, columns = (
-        [shortened(one, LABEL) for one in rows],
-        [shortened(one, LABEL) for one in columns],
+        [shortened(label, LABEL) for label in rows],
+        [shortened(label, LABEL) for label in columns],
     )
     fonts, lacking = _fonts([*rows, *columns, *title.split("\n"), below, legend])
     plain = str.maketrans(dict.fromkeys(lacking, LACKING))
@@ -248,10 +242,10 @@ def heatmap(
         most = float(np.abs(values).max(initial=0)) or 1.0
         image = axes.imshow(values, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto")
         labels: dict[str, Any] = {"parse_math": False, "fontsize": 9}
-        axes.set_yticks(range(len(rows)), [one.translate(plain) for one in rows], **labels)
+        axes.set_yticks(range(len(rows)), [label.translate(plain) for label in rows], **labels)
         axes.set_xticks(
             range(len(columns)),
-            [one.translate(plain) for one in columns],
+            [label.translate(plain) for label in columns],
             **labels,
             rotation=45,
             ha="right",
@@ -286,9 +280,9 @@ def _fonts(texts: Iterable[str]) -> tuple[list[str], set[int]]:
     """The fonts that these texts need, and the characters that none of them has."""
     from matplotlib.font_manager import fontManager
 
-    lacking = {ord(one) for text in texts for one in text} - _characters(FONT)
+    lacking = {ord(character) for text in texts for character in text} - _characters(FONT)
     fonts = [FONT]
-    upright = {one.name for one in fontManager.ttflist if (one.style, one.weight) == PLAIN}
+    upright = {font.name for font in fontManager.ttflist if (font.style, font.weight) == PLAIN}
     for name in sorted(upright) if lacking else ():
         found = lacking & _characters(name)
         if found:

@@ -9,7 +9,7 @@ import numpy as np
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
 from recbench.data.load import load_dataset
-from recbench.data.split import Split, split_names, split_of
+from recbench.data.split import Split, make_split, parse_split_names
 from recbench.errors import RecbenchError, UsageError
 from recbench.files import atomic
 from recbench.plugins import Plugins, load_plugins
@@ -35,7 +35,7 @@ def export_split(
     line, is judged by `recbench run --recs name=file`.
     """
     plugins = plugins or load_plugins()
-    splits = split_names(split)
+    splits = parse_split_names(split)
     if not splits:
         raise UsageError("name a split; see: recbench splitters")
     for text in splits:
@@ -43,7 +43,7 @@ def export_split(
     data = load_dataset(dataset, data_dir, plugins)
     files = []
     for text in splits:
-        name, parts = split_of(plugins, data, text)
+        name, parts = make_split(plugins, data, text)
         folder = Path(output) / name.replace("/", "_") if splits[1:] else Path(output)
         files += _export(data, parts, folder)
     return files

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from recbench.data.interactions import Array, Column
+from recbench.data.interactions import Array, Columns
 from recbench.errors import RecbenchError, UsageError, describe_error
-from recbench.evaluation.metrics import no_values
 from recbench.evaluation.ranking import Ranking
 from recbench.evaluation.referee import LISTED
 from recbench.experiment import Experiment
@@ -23,9 +22,6 @@ from recbench.results.result import Result
 
 EXTERNAL_PLUGIN = "--recs"
 """What stands in place of a plugin's name in such results."""
-
-
-ELSEWHERE = EXTERNAL_PLUGIN
 
 
 NOT_FOUND = np.iinfo(np.int32).max
@@ -44,7 +40,7 @@ def check_name(plugins: Plugins, name: str) -> None:
 
 def judge_file(
     experiment: Experiment, name: str, path: Path, ks: Sequence[int]
-) -> tuple[Result, dict[str, Column]]:
+) -> tuple[Result, Columns]:
     """The result of a file with a line for each recommended item, and its columns for the store.
 
     CSV or Parquet with the columns user (or row, as `recbench export-split` numbers the judged
@@ -53,17 +49,14 @@ def judge_file(
     below all that is, a judged user without any line as not served.
     """
     cell = experiment.blank(name, "", EXTERNAL_PLUGIN, None)
-    columns: dict[str, Column] = {}
+    columns: Columns = {}
     try:
         content = _read_content(path)
         cell = experiment.blank(name, version_of(content), EXTERNAL_PLUGIN, None)
         ranking, depth = _rank(experiment, name, read_lines(experiment, path, content), max(ks))
     except Exception as error:
         log.debug("%s failed", name, exc_info=True)
-        nothing = no_values(experiment.metrics, ks)
-        result = experiment.finished(
-            cell, status=f"failed: {name}: {describe_error(error)}", values=nothing
-        )
+        result = experiment.failed(cell, f"{name}: {describe_error(error)}", ks)
     else:
         result, columns = experiment.measure(cell, ranking, ks, depth=depth)
     provenance = {**result.provenance, "file": str(path)}

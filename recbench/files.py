@@ -21,7 +21,12 @@ DAY = 24 * 3600
 """Seconds after which nobody can be writing a file any more that is still unfinished."""
 
 
-_PASSING, _REPLACED = ".writing-", ".replaced-"
+LOCK = ".lock"
+"""The file in a folder that whoever writes there has locked."""
+
+
+_UNFINISHED, _REPLACED = ".writing-", ".replaced-"
+"""What the names of files and folders begin with that wait for their own, or to be removed."""
 
 
 @contextlib.contextmanager
@@ -30,17 +35,17 @@ def atomic(path: Path) -> Iterator[io.BufferedWriter]:
 
     Whatever happens, `path` is what it was or all that was written. Raises OSError.
     """
-    handle, passing = tempfile.mkstemp(prefix=_PASSING, dir=path.parent)
+    handle, unfinished = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(passing, 0o644)
-        os.replace(passing, path)
+        os.chmod(unfinished, 0o644)
+        os.replace(unfinished, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(passing)
+            os.unlink(unfinished)
         raise
     with contextlib.suppress(OSError):  # the name outlives a power cut too, where it can be made to
         folder = os.open(path.parent, os.O_RDONLY)
@@ -61,23 +66,23 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     """A folder to fill that takes its name when it is whole; until then what is there stays.
 
     Raises OSError. No folder can be renamed over another: a kill between two renamings leaves the
-    earlier one under another name, and `sweep` puts it back.
+    earlier one under another name, and `remove_leftovers` puts it back.
     """
-    passing = Path(tempfile.mkdtemp(prefix=_PASSING, dir=folder.parent))
+    unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder.parent))
     replaced = folder.with_name(f"{_REPLACED}{folder.name}")
     try:
-        yield passing
-        passing.chmod(0o755)
+        yield unfinished
+        unfinished.chmod(0o755)
         with locked(folder.parent):
             _put_back(replaced)
             try:
                 if folder.exists():
                     folder.rename(replaced)
-                passing.rename(folder)
+                unfinished.rename(folder)
             finally:
                 _put_back(replaced)
     finally:
-        shutil.rmtree(passing, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _put_back(replaced: Path) -> None:
@@ -89,15 +94,15 @@ def _put_back(replaced: Path) -> None:
         replaced.rename(folder)
 
 
-def sweep(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
     """Remove, or put back, what killed writers left. What cannot be removed stays."""
-    for left in folder.glob(f"{_PASSING}*"):
+    for unfinished in folder.glob(f"{_UNFINISHED}*"):
         with contextlib.suppress(OSError):
-            if is_stale(left):
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
-    for left in folder.glob(f"{_REPLACED}*.model"):
+            if is_stale(unfinished):
+                shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
+    for replaced in folder.glob(f"{_REPLACED}*.model"):
         with contextlib.suppress(OSError), locked(folder):
-            _put_back(left)
+            _put_back(replaced)
 
 
 def is_stale(path: Path) -> bool:
@@ -112,24 +117,15 @@ def locked(folder: Path, patience: float | None = None) -> Iterator[bool]:
     patience: other seconds than PATIENCE. Gives whether it is alone. A process that is killed lets
     go. Threads exclude each other as well; a nested lock waits.
     """
+    from filelock import FileLock
+
+    timeout = PATIENCE if patience is None else patience
     alone = False
     with contextlib.ExitStack() as held:
-        with contextlib.suppress(OSError, ImportError):  # no room, no locks or no fcntl there
-            import fcntl
-
-            path = folder / ".lock"
-            until = time.monotonic() + (PATIENCE if patience is None else patience)
-            file = held.enter_context(open(path, "ab"))
-            while not alone:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                        break  # it was removed meanwhile, and made anew by somebody else
-                    alone = True
-                except BlockingIOError:
-                    if time.monotonic() > until:
-                        break
-                    time.sleep(0.01)
+        with contextlib.suppress(OSError):  # another has it; or there is no room, or no locks
+            lock = FileLock(folder / LOCK, fallback_to_soft=False)
+            held.enter_context(lock.acquire(timeout=timeout, poll_interval=0.01))
+            alone = True
         yield alone
 
 
@@ -141,16 +137,16 @@ def output_file(output: str | None) -> Path | None:
     if not output:
         return None
     path = Path(output)
-    end = path.resolve()
-    if end.is_dir() or not os.access(end if end.exists() else end.parent, os.W_OK):
+    file = path.resolve()
+    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
         raise UsageError(f"cannot write -o {output}; name a file in a folder that can be written")
     return path
 
 
-def put(path: Path, data: bytes) -> None:
+def write_output(path: Path, data: bytes) -> None:
     """Write the file in one go, where its links end; a pipe or a device keeps its place."""
-    end = path.resolve()
-    if end.exists() and not end.is_file():
-        end.write_bytes(data)
+    file = path.resolve()
+    if file.exists() and not file.is_file():
+        file.write_bytes(data)
     else:
-        write(end, data)
+        write(file, data)

@@ -1,4 +1,4 @@
-"""The flow: dataset -> split -> model.fit(train) -> model.score(history) -> evaluate -> result."""
+"""The flow: load, split, fit, score, evaluate, keep, show."""
 
 from __future__ import annotations
 
@@ -6,125 +6,22 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from recbench.data.candidates import read_candidates
-from recbench.data.interactions import Array, Column
+from recbench.data.interactions import Columns
 from recbench.data.load import find_dataset
-from recbench.data.split import split_names
+from recbench.data.split import parse_split_names
 from recbench.errors import RecbenchError, UsageError, describe_error
-from recbench.evaluation.metrics import no_values
-from recbench.experiment import Experiment, load_aloud
+from recbench.experiment import Experiment, Host, Trial, load_with_notes, model_host
 from recbench.external import check_name, judge_file
-from recbench.isolation.runner import AVAILABLE, IsolatedHost, Limits
-from recbench.models.checkpoint import forget, holds_something
-from recbench.models.in_process import InProcessHost
+from recbench.models import checkpoint
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
-from recbench.results.result import Result, Setting
+from recbench.results.result import Result
 from recbench.results.results import Results
 from recbench.results.section import RANKED_BY
 from recbench.spec import Spec
 from recbench.store.store import Store
-
-
-@dataclass(eq=False)
-class Work:
-    """What turns cells into results: from the store where they are there, else by running them.
-
-    columns: by key, what is known of each judged row. unstored: what could not be stored.
-    """
-
-    experiment: Experiment
-    store: Store | None
-    home: Any
-    ks: Sequence[int]
-    device: str
-    force: bool
-    columns: dict[str, Mapping[str, Column]] = field(default_factory=dict)
-    unstored: list[Result] = field(default_factory=list)
-
-    def model(self, cell: Result) -> Result:
-        """The result of a model's cell."""
-        kept = self._find_stored(cell)
-        if kept is not None:
-            log.info("%s: stored already, not run again (--force runs it)", _called(cell))
-            return self._asked(kept)
-        lost = self.experiment.plugins.why_missing(Spec.parse(cell.model).name)
-        if lost:
-            nothing = no_values(self.experiment.metrics, self.ks)
-            failed = self.experiment.finished(cell, status=f"failed: {lost}", values=nothing)
-            return self._done(failed, {})
-        log.info("%s: fitting on %s", _called(cell), self.experiment.setting.dataset)
-        keep = None if self.store is None else self.store.write_model
-        place = None if self.store is None else self.store.checkpoint(cell)
-        if self.force and place is not None and not forget(place):
-            place = None  # another run is training with it
-        result, rows = self.experiment.judge(cell, self.ks, self.device, self.home, keep, place)
-        result = self._done(result, rows)
-        if place is not None and not holds_something(place):
-            forget(place)
-        elif place is not None and not result.ok:
-            log.warning(
-                "%s: its checkpoint is kept; run again, it goes on from there (--force: anew)",
-                _called(cell),
-            )
-        return result
-
-    def recs(self, name: str, path: str | Path) -> Result:
-        """The result of lists or scores that were made elsewhere."""
-        return self._done(*judge_file(self.experiment, name, Path(path), self.ks))
-
-    def _done(self, result: Result, rows: Mapping[str, Column]) -> Result:
-        if not result.ok:
-            log.error("%s %s", _called(result), result.status)
-        if self.store is not None:
-            result = self._store(self.store, result, rows)
-        self.columns[result.key] = rows
-        self.experiment.plugins.notify(result)
-        return self._asked(result)
-
-    def _asked(self, result: Result) -> Result:
-        """The result with the values at the ks that were asked for."""
-        asked = {
-            key: value
-            for key, value in result.values.items()
-            if int(key.partition("@")[2]) in self.ks
-        }
-        return dataclasses.replace(result, values=asked)
-
-    def _store(self, store: Store, result: Result, rows: Mapping[str, Column]) -> Result:
-        """Store it; a disk that is full by now costs neither the numbers nor the other models."""
-        if not result.ok and store.find(result) is not None:
-            log.warning("%s: its earlier result stays stored", _called(result))
-            return result
-        try:
-            return store.write(result, rows)
-        except RecbenchError as error:
-            log.error("%s: NOT STORED, %s", _called(result), describe_error(error))
-            self.unstored.append(result)
-            return result
-
-    def _find_stored(self, cell: Result) -> Result | None:
-        """The stored result, with every metric and k as it is computed today from its ranks."""
-        kept = None if self.store is None or self.force else self.store.find(cell)
-        if kept is None or self.store is None:
-            return None
-        if kept.depth < max(self.ks) and kept.depth < kept.setting.n_items:
-            return None
-        ranking = self.experiment.ranking(self.store.ranking(kept))
-        again, rows = self.experiment.measure(kept, ranking, self.ks)
-        self.columns[kept.key] = {**self.store.case_columns(kept), **rows}
-        if repr(self._asked(again).values) == repr(self._asked(kept).values):
-            return kept
-        return self._store(
-            self.store, dataclasses.replace(kept, values=again.values), self.columns[kept.key]
-        )
-
-
-def _called(result: Result) -> str:
-    return result.model if result.seed is None else f"{result.model}, seed {result.seed}"
-
 
 KS = (3, 5, 10)
 
@@ -171,105 +68,200 @@ def run(
     Raises UsageError for wrong names and options before anything is computed.
     """
     plugins = plugins or load_plugins()
-    ks = [ks] if isinstance(ks, int) else list(ks)
-    seeds = [seed] if isinstance(seed, int) else list(dict.fromkeys(seed))
-    splits = list(dict.fromkeys(split_names(split) if isinstance(split, str) else split))
-    dataset = str(dataset)
-    specs = _names(models)
-    sample = None if candidates is None else str(candidates)
-    _check(plugins, specs, recs or {}, dataset, splits, ks, seeds, metrics, sample)
-    store = None if results is None else Store(results).ready()
-    home: IsolatedHost | InProcessHost
-    if in_process or not AVAILABLE:
-        if not in_process or timeout is not None or memory is not None:
-            log.warning("models run inside this process: nothing bounds their time and memory")
-        home = InProcessHost(plugins)
-    else:
-        home = IsolatedHost(plugins, Limits(timeout, None if memory is None else memory * 2**20))
-    with home:
-        _check_options(home, plugins, specs, seeds[0], device)
-        data = load_aloud(dataset, data_dir, plugins)
-        found: list[Result] = []
-        columns: dict[str, Mapping[str, Column]] = {}
-        unstored: list[Result] = []
-        experiments = [Experiment.of(plugins, data, one, sample, dataset) for one in splits]
+    request = Request.of(models, dataset, split, ks, seed, candidates, recs, metrics)
+    request.check(plugins)
+    keeper = Keeper(None if results is None else Store(results).ready(), request.ks, force)
+    judged: list[Result] = []
+    with model_host(plugins, timeout, memory, in_process=in_process) as host:
+        request.check_model_options(plugins, host, device)
+        data = load_with_notes(plugins, request.dataset, data_dir)  # load
+        experiments = [
+            Experiment.of(plugins, data, name, request.candidates, request.dataset)  # split
+            for name in request.splits
+        ]
         for experiment in experiments:
-            if store is not None and experiment.pool is not None:
-                _store_candidates(store, experiment.setting, experiment.pool)
-            work = Work(experiment, store, home, ks, device, force)
-            found += [work.model(cell) for cell in _cells(experiment, specs, seeds)]
-            found += [work.recs(name, path) for name, path in (recs or {}).items()]
-            columns |= work.columns
-            unstored += work.unstored
-    return Results(found, lambda one: columns.get(one.key, {}), metrics, not_stored=unstored)
+            keeper.keep_candidates(experiment)
+            for cell in experiment.cells(request.models, request.seeds):
+                result = keeper.find(experiment, cell)
+                if result is None:
+                    with Trial(experiment, cell, host, request.ks, device) as trial:
+                        trial.fit(keeper.checkpoint(cell))  # fit
+                        trial.score()  # score
+                        trial.evaluate()  # evaluate
+                        trial.keep_model(keeper.store)
+                    result = keeper.keep(experiment, trial.result, trial.columns)  # keep
+                judged.append(result)
+            for name, path in request.recs.items():
+                result, columns = judge_file(experiment, name, Path(path), request.ks)
+                judged.append(keeper.keep(experiment, result, columns))
+    return Results(judged, keeper.read_columns, metrics, not_stored=keeper.not_stored)  # show
 
 
-def _names(models: Iterable[str]) -> list[str]:
-    """The models without repeats, as tables call them."""
-    models = [models] if isinstance(models, str) else models
-    return list(dict.fromkeys(str(Spec.parse(model)) for model in models))
+@dataclass(frozen=True)
+class Request:
+    """What `run` is asked for, with each name once and in the form that tables have."""
+
+    models: Sequence[str]
+    dataset: str
+    splits: Sequence[str]
+    ks: Sequence[int]
+    seeds: Sequence[int]
+    candidates: str | None
+    recs: Mapping[str, str | Path]
+    metrics: Sequence[str]
+
+    @classmethod
+    def of(
+        cls,
+        models: Iterable[str],
+        dataset: str | Path,
+        split: str | Sequence[str],
+        ks: int | Sequence[int],
+        seed: int | Sequence[int],
+        candidates: str | int | None,
+        recs: Mapping[str, str | Path] | None,
+        metrics: Sequence[str],
+    ) -> Request:
+        """The arguments of `run`, read but not checked."""
+        models = [models] if isinstance(models, str) else models
+        splits = parse_split_names(split) if isinstance(split, str) else split
+        return cls(
+            models=list(dict.fromkeys(str(Spec.parse(model)) for model in models)),
+            dataset=str(dataset),
+            splits=list(dict.fromkeys(splits)),
+            ks=[ks] if isinstance(ks, int) else list(ks),
+            seeds=[seed] if isinstance(seed, int) else list(dict.fromkeys(seed)),
+            candidates=None if candidates is None else str(candidates),
+            recs=recs or {},
+            metrics=metrics,
+        )
+
+    def check(self, plugins: Plugins) -> None:
+        """Raise UsageError for what cannot work, before anything is computed."""
+        if not self.models and not self.recs:
+            raise UsageError("name at least one model; see: recbench models")
+        if not self.ks or min(self.ks) < 1:
+            raise UsageError(f"k must be whole numbers from 1, not {list(self.ks)}")
+        if not self.splits or not self.seeds:
+            raise UsageError("name at least one split and one seed")
+        for name in self.recs:
+            check_name(plugins, name)
+        if self.candidates is not None:
+            read_candidates(self.candidates)
+        for spec in map(Spec.parse, self.models):
+            if not plugins.why_missing(spec.name):
+                plugins.check("models", spec)
+        for split in self.splits:
+            plugins.check("splitters", Spec.parse(split))
+        for metric in {RANKED_BY, *self.metrics}:
+            plugins.find("metrics", metric)
+        find_dataset(plugins, self.dataset)
+
+    def check_model_options(self, plugins: Plugins, host: Host, device: str) -> None:
+        """Raise UsageError for options that a factory refuses; whatever else is a row later."""
+        for model in self.models:
+            if plugins.why_missing(Spec.parse(model).name):
+                continue
+            try:
+                with host.cell(model, {"seed": self.seeds[0], "device": device}):
+                    pass
+            except UsageError:
+                raise
+            except RecbenchError as error:
+                log.debug("%s will fail: %s", model, describe_error(error))
 
 
-def _check(
-    plugins: Plugins,
-    specs: Sequence[str],
-    recs: Mapping[str, str | Path],
-    dataset: str,
-    splits: Sequence[str],
-    ks: Sequence[int],
-    seeds: Sequence[int],
-    metrics: Sequence[str],
-    candidates: str | None,
-) -> None:
-    """Raise UsageError for what cannot work, before anything is computed."""
-    if not specs and not recs:
-        raise UsageError("name at least one model; see: recbench models")
-    if not ks or min(ks) < 1:
-        raise UsageError(f"k must be whole numbers from 1, not {list(ks)}")
-    if not splits or not seeds:
-        raise UsageError("name at least one split and one seed")
-    for name in recs:
-        check_name(plugins, name)
-    if candidates is not None:
-        read_candidates(candidates)
-    for spec in map(Spec.parse, specs):
-        if not plugins.why_missing(spec.name):
-            plugins.check("models", spec)
-    for split in splits:
-        plugins.check("splitters", Spec.parse(split))
-    for metric in {RANKED_BY, *metrics}:
-        plugins.find("metrics", metric)
-    find_dataset(plugins, dataset)
+@dataclass(eq=False)
+class Keeper:
+    """Finds what is stored already, and stores what is new.
 
+    store: None keeps nothing. ks: what was asked for. force: run again what is stored.
+    columns: by key, a row for each case of a result. not_stored: what could not be stored.
+    """
 
-def _check_options(
-    home: Any, plugins: Plugins, specs: Sequence[str], seed: int, device: str
-) -> None:
-    """Raise UsageError for options that a model's factory refuses; whatever else is a row later."""
-    for spec in specs:
-        if plugins.why_missing(Spec.parse(spec).name):
-            continue
+    store: Store | None
+    ks: Sequence[int]
+    force: bool
+    columns: dict[str, Columns] = field(default_factory=dict)
+    not_stored: list[Result] = field(default_factory=list)
+
+    def find(self, experiment: Experiment, cell: Result) -> Result | None:
+        """The stored result, with every metric and k as it is computed today from its ranks."""
+        stored = None if self.store is None or self.force else self.store.find(cell)
+        if stored is None or self.store is None:
+            return None
+        if stored.depth < max(self.ks) and stored.depth < stored.setting.n_items:
+            return None
+        ranking = experiment.ranking(self.store.ranking(stored))
+        now, columns = experiment.measure(stored, ranking, self.ks)
+        self.columns[stored.key] = {**self.store.case_columns(stored), **columns}
+        if repr(self._at_ks(now).values) != repr(self._at_ks(stored).values):
+            stored = self._store(
+                self.store,
+                dataclasses.replace(stored, values=now.values),
+                self.columns[stored.key],
+            )
+        log.info("%s: stored already, not run again (--force runs it)", cell.label)
+        return self._at_ks(stored)
+
+    def checkpoint(self, cell: Result) -> Path | None:
+        """Where a training may be kept for the next try; None while another run trains there."""
+        if self.store is None:
+            return None
+        place = self.store.checkpoint(cell)
+        return None if self.force and not checkpoint.remove(place) else place
+
+    def keep(self, experiment: Experiment, result: Result, columns: Columns) -> Result:
+        """Store a new result, tell the plugins, and give it at the ks that were asked for."""
+        if not result.ok:
+            log.error("%s %s", result.label, result.status)
+        if self.store is not None:
+            result = self._store(self.store, result, columns)
+            self._clear_checkpoint(self.store.checkpoint(result), result)
+        self.columns[result.key] = columns
+        experiment.plugins.notify(result)
+        return self._at_ks(result)
+
+    def keep_candidates(self, experiment: Experiment) -> None:
+        """Store the items that targets are ranked among, where they are sampled."""
+        if self.store is None or experiment.pool is None:
+            return
         try:
-            with home.cell(spec, {"seed": seed, "device": device}):
-                pass
-        except UsageError:
-            raise
+            self.store.write_candidates(experiment.setting, experiment.pool)
+        except RecbenchError as error:  # they can be drawn again
+            log.error("candidates: NOT STORED, %s", describe_error(error))
+
+    def read_columns(self, result: Result) -> Columns:
+        """A row for each case of a result; none where there are none."""
+        return self.columns.get(result.key, {})
+
+    def _store(self, store: Store, result: Result, columns: Columns) -> Result:
+        """Store it; a disk that is full by now costs neither the numbers nor the other models."""
+        if not result.ok and store.find(result) is not None:
+            log.warning("%s: its earlier result stays stored", result.label)
+            return result
+        try:
+            return store.write(result, columns)
         except RecbenchError as error:
-            log.debug("%s will fail: %s", spec, describe_error(error))
+            log.error("%s: NOT STORED, %s", result.label, describe_error(error))
+            self.not_stored.append(result)
+            return result
 
+    def _clear_checkpoint(self, place: Path, result: Result) -> None:
+        """Remove a checkpoint that holds nothing; of one that a failed training left, say so."""
+        if not checkpoint.can_resume(place):
+            checkpoint.remove(place)
+        elif not result.ok:
+            log.warning(
+                "%s: its checkpoint is kept; run again, it goes on from there (--force: anew)",
+                result.label,
+            )
 
-def _store_candidates(store: Store, setting: Setting, pool: Array) -> None:
-    try:
-        store.write_candidates(setting, pool)
-    except RecbenchError as error:  # they can be drawn again
-        log.error("candidates: NOT STORED, %s", describe_error(error))
-
-
-def _cells(experiment: Experiment, specs: Sequence[str], seeds: Sequence[int]) -> list[Result]:
-    """A cell for each model and seed; one only for a model that takes no seed."""
-    cells = {}
-    for spec in specs:
-        for seed in seeds:
-            cell = experiment.cell(spec, seed)
-            cells[cell.key] = cell
-    return list(cells.values())
+    def _at_ks(self, result: Result) -> Result:
+        """The result with the values at the ks that were asked for."""
+        values = {
+            key: value
+            for key, value in result.values.items()
+            if int(key.partition("@")[2]) in self.ks
+        }
+        return dataclasses.replace(result, values=values)

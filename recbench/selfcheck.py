@@ -16,7 +16,7 @@ import numpy as np
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
 from recbench.data.load import load_dataset
-from recbench.data.split import Split, split_of
+from recbench.data.split import Split, make_split
 from recbench.hookspecs import hookimpl
 from recbench.plugins import load_plugins
 from recbench.results.result import Result
@@ -61,7 +61,7 @@ def selfcheck(
     """
     plugins = load_plugins()
     data = load_dataset(dataset, data_dir, plugins)
-    _, parts = split_of(plugins, data, split)
+    _, parts = make_split(plugins, data, split)
     shuffled = Shuffled(parts, data)
     models = {
         "selfcheck-oracle": lambda: Oracle(parts),

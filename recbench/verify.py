@@ -10,10 +10,8 @@ from typing import Any
 
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.evaluation.uncertainty import Value
-from recbench.experiment import Experiment
-from recbench.external import ELSEWHERE, judge_file, version_of
-from recbench.isolation.runner import AVAILABLE, IsolatedHost, Limits
-from recbench.models.in_process import InProcessHost
+from recbench.experiment import Experiment, Host, model_host
+from recbench.external import EXTERNAL_PLUGIN, judge_file, version_of
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
 from recbench.results.result import Result
@@ -97,10 +95,9 @@ def verify(
         raise UsageError(f"bound must be a number from 0, not {bound}")
     plugins = plugins or load_plugins()
     cells = read_cells(paths)
-    home: Any = IsolatedHost(plugins, Limits()) if AVAILABLE else InProcessHost(plugins)
     experiments: dict[Any, Experiment | str] = {}
     checks = []
-    with home:
+    with model_host(plugins) as host:
         for path, cell in cells:
             if isinstance(cell, str):
                 checks.append(CellCheck(path, None, reason=cell))
@@ -114,7 +111,7 @@ def verify(
                 continue
             log.info("%s on %s: again", cell.model, cell.setting.dataset)
             try:
-                now = _run_again(experiment, cell, home, device)
+                now = _run_again(experiment, cell, host, device)
             except RecbenchError as error:
                 checks.append(CellCheck(path, cell, reason=describe_error(error)))
                 continue
@@ -148,10 +145,10 @@ def _experiment_of(
     return experiment
 
 
-def _run_again(experiment: Experiment, cell: Result, home: Any, device: str) -> Result:
+def _run_again(experiment: Experiment, cell: Result, host: Host, device: str) -> Result:
     """The cell run again. Raises RecbenchError where it cannot be, or fails."""
     ks = sorted(cell.ks)
-    if cell.plugin == ELSEWHERE:
+    if cell.plugin == EXTERNAL_PLUGIN:
         path = Path(cell.provenance.get("file") or "")
         if not path.is_file() or version_of(path.read_bytes()) != cell.model_version:
             raise RecbenchError(
@@ -160,7 +157,7 @@ def _run_again(experiment: Experiment, cell: Result, home: Any, device: str) -> 
             )
         now, _ = judge_file(experiment, cell.model, path, ks)
     else:
-        now, _ = experiment.judge(experiment.cell(cell.model, cell.seed or 0), ks, device, home)
+        now = experiment.judge(experiment.cell(cell.model, cell.seed or 0), host, ks, device)
     if not now.ok:
         raise RecbenchError(now.status)
     return now

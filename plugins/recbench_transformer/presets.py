@@ -132,8 +132,8 @@ NOTEBOOK = Settings(
 tutorial. It is meant for `--split windows`, whose windows of 4 events give 3 inputs and 3 targets:
 768 positions are then the notebook's batch of 256 windows.
 
-Its products are three times the default's an event, which is what it takes long for: they may be
-in bfloat16, where the notebook's were in float32, and the results are the same but for rounding.
+An event costs it three times the default's arithmetic. Products may therefore be in bfloat16, where
+the notebook's were in float32: the results are the same to a few units of the fourth digit.
 
 Two slips of the notebook are not repeated:
 

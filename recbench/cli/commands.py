@@ -18,7 +18,7 @@ from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.evaluation.referee import PROTOCOL
 from recbench.explain import explain, picture_form
 from recbench.export import export_split
-from recbench.files import output_file, put
+from recbench.files import output_file, write_output
 from recbench.inspect_user import inspect_user
 from recbench.plugins import load_plugins
 from recbench.progress import log
@@ -174,7 +174,7 @@ def explain_command(output: str | None, **arguments: Any) -> Answer:
     text = listings.explanation(explained)
     try:
         if path:
-            put(path, explained.picture(form))
+            write_output(path, explained.picture(form))
     except Exception as error:  # the table is still worth having
         log.error("%s was not drawn: %s", output, describe_error(error))
         return text, 1
@@ -244,7 +244,7 @@ def _table_writer(form: str | None, output: str | None) -> Callable[[Results], s
         if not isinstance(text, str):
             raise RecbenchError(f"{offer.what} gave {type(text).__name__}, wanted text")
         if path:
-            put(path, text.encode())
+            write_output(path, text.encode())
         return text
 
     return write

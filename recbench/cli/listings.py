@@ -96,7 +96,7 @@ def recommendation(recommended: Recommendation) -> str:
     best = recommended.to_frame()
     best["score"] = best["score"].map("{:.4g}".format, na_action="ignore").fillna("")
     parts = [
-        f"{which} of {recommended.who} in {recommended.dataset.name}, oldest first",
+        f"{which} of {recommended.recipient} in {recommended.dataset.name}, oldest first",
         draw_rows(shown),
         f"{len(best)} recommendations by {recommended.origin}",
         draw_rows(best.to_dict("records")),
@@ -110,7 +110,7 @@ def explanation(explained: Explanation) -> str:
     n_items, n_events = len(recommended.items), len(recommended.history)
     parts = [
         wrap_text(
-            f"{n_items} recommendation{'s' * (n_items != 1)} for {recommended.who} in "
+            f"{n_items} recommendation{'s' * (n_items != 1)} for {recommended.recipient} in "
             f"{recommended.dataset.name} by {recommended.origin}, and what they leaned on"
         )
     ]

@@ -102,6 +102,12 @@ class _Column:
     def _mark_width(self) -> int:
         return 2 if any(self.marks) else 0
 
+    def tight(self, width: int) -> int:
+        """Characters that it takes once its words are broken for so many."""
+        room = width - self._mark_width
+        lines = [part for line in _lines(self.head, *self.cells) for part in _broken(line, room)]
+        return min(width, _longest(lines) + self._mark_width)
+
     def texts(self, width: int) -> list[str]:
         """The head, a rule and the cells, each as it stands in so many characters."""
         marks = self.marks or [""] * len(self.cells)
@@ -123,9 +129,9 @@ def _lines(*texts: str) -> list[str]:
 
 
 class _Wrapper(textwrap.TextWrapper):
-    """Breaks lines at spaces, and behind the commas and colons of names with options."""
+    """Breaks lines at spaces, but before no sign at the end, and behind commas and colons."""
 
-    wordsep_simple_re = re.compile(r"(\s+|(?<=[,:])(?=[^\W\d_]))")
+    wordsep_simple_re = re.compile(r"(\s+(?!\W$)|(?<=[,:])(?=[^\W\d_]))")
 
 
 def _pieces(*texts: str) -> list[str]:
@@ -146,12 +152,15 @@ def _longest(texts: Iterable[str]) -> int:
 
 
 def _arranged(
-    lead: list[_Column], groups: Iterable[list[_Column]], width: int
+    lead: list[_Column], groups: Sequence[list[_Column]], width: int
 ) -> list[list[_Column]]:
-    """The columns of each table: as few tables as there can be, and cells in one line if so."""
+    """The columns of each table: all in one if they fit, with words broken and cells in one line.
+
+    Else groups stand beside each other only where no word is broken for that.
+    """
 
     def fits(table: list[_Column]) -> bool:
-        return sum(column.narrowest for column in table) + GAP * (len(table) - 1) <= width
+        return _span([column.narrowest for column in table]) <= width
 
     def packed(columns: list[_Column]) -> list[list[_Column]]:
         tables = [[*lead, columns[0]]]
@@ -162,16 +171,25 @@ def _arranged(
                 tables.append([*lead, column])
         return tables
 
+    together = [*lead, *(column.flat for group in groups for column in group)]
+    if fits(together):
+        return [together]
     tables: list[list[_Column]] = []
     for group in filter(None, groups):
         flat = [column.flat for column in group]
-        if tables and fits([*tables[-1], *flat]):
-            tables[-1] += flat
+        beside = [*tables[-1], *flat] if tables else []
+        if beside and _span([column.width for column in beside]) <= width:
+            tables[-1] = beside
         else:
             choices = packed(flat), packed(group)
-            best = min(choices, key=lambda made: (not all(map(fits, made)), len(made)))
+            best = min(choices, key=lambda made: (not all(map(fits, made)), len(made) > 1))
             tables += best
     return tables or [lead]
+
+
+def _span(widths: Sequence[int]) -> int:
+    """The characters of a line with columns of these widths."""
+    return sum(widths) + GAP * (len(widths) - 1)
 
 
 def _drawn(columns: list[_Column], width: int) -> str:
@@ -187,16 +205,21 @@ def _drawn(columns: list[_Column], width: int) -> str:
         table.add_column(Text(head), width=room)
     for row in zip(*(below for _, *below in texts), strict=True):
         table.add_row(*map(Text, row))
-    console = Console(width=sum(widths) + GAP * len(widths), legacy_windows=False)
+    console = Console(width=_span(widths) + GAP, legacy_windows=False)
     lines = console.render_lines(table, pad=False)
     return "\n".join("".join(part.text for part in line).rstrip() for line in lines)
 
 
 def _shrunk(columns: list[_Column], width: int) -> list[int]:
-    """The width of each column: of those that can be broken the widest, until all have room."""
+    """The width of each column: the widest of those with words give way until all have room."""
     widths = [column.width for column in columns]
-    least = [column.narrowest for column in columns]
-    while width and sum(widths) + GAP * (len(widths) - 1) > width and widths != least:
-        free = [i for i, room in enumerate(widths) if room > least[i]]
-        widths[max(free, key=widths.__getitem__)] -= 1
-    return widths
+    for floors in (
+        [column.narrowest for column in columns],
+        [NARROWEST // 2 if column.is_words else column.narrowest for column in columns],
+    ):
+        while width and _span(widths) > width:
+            wide = [i for i, floor in enumerate(floors) if widths[i] > floor]
+            if not wide:
+                break
+            widths[max(wide, key=widths.__getitem__)] -= 1
+    return [column.tight(room) for column, room in zip(columns, widths, strict=True)]

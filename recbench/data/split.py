@@ -118,7 +118,7 @@ class Splitter(Protocol):
     def split(self, interactions: Interactions) -> Split: ...
 
 
-def split_of(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]:
+def make_split(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]:
     """How the splitter is called, with its options, and what it gives."""
     spec = Spec.parse(split)
     splitter = plugins.build("splitters", spec)
@@ -136,7 +136,7 @@ def split_of(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]:
     return str(spec), made
 
 
-def split_names(text: str) -> list[str]:
+def parse_split_names(text: str) -> list[str]:
     """`leave-last-out,temporal:share=0.8,targets=all` as the splits that it names."""
     names = re.split(r",(?=\s*[A-Za-z_])(?!\s*\w+=)", text)
     return [name.strip() for name in names if name.strip()]

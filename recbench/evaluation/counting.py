@@ -25,8 +25,6 @@ INT16_FLAGS = 2**15 - CACHE_LINE
 Ranks = tuple[Array, Array, Array]
 """(targets,) items above each, (targets,) items tied with it, (rows, depth) the best items."""
 
-Found = Ranks  # TRANSITION: until referee.py says Ranks
-
 
 class NonFiniteScore(Exception):  # noqa: N818  it says what a score is
     """The (row, item) of the first score of a block that is NaN or infinite."""

@@ -1,13 +1,14 @@
 """Steps 3 and 4, the process that models' processes are forked from.
 
 It has every plugin loaded, torch once a model has needed it, and never sees a dataset. Between it
-and each cell stands a keeper, which watches the cell and cleans up after it; a model that kills
+and each cell stands a watcher, which watches the cell and cleans up after it; a model that kills
 its parent kills only that.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import faulthandler
 import gc
 import importlib
@@ -19,9 +20,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from recbench.isolation.processes import (
     adopt_orphans,
@@ -29,24 +30,46 @@ from recbench.isolation.processes import (
     descendants,
     die_with_parent,
     fork,
-    memory,
-    sweep,
+    kill_descendants,
+    memory_used,
 )
 from recbench.isolation.wire import WireError
 from recbench.isolation.worker import PATIENCE, serve
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
 
-POLL = 0.05
-"""Seconds between two looks at the memory of a cell."""
+POLL_SECONDS = 0.05
+"""Between two looks at the memory of a cell."""
 
 
-LOST = 70
+NOBODY_LISTENS = 70
 """Exit code of a cell that has nobody to talk to any more."""
 
 
 KILL, END = b"k", b"e"
-"""Words to a keeper: the cell is to be killed; or it should be ending by itself now."""
+"""Words to a watcher: the cell is to be killed; or it should be ending by itself now."""
+
+
+@dataclass(frozen=True)
+class CellEnd:
+    """How a cell ended.
+
+    status: its exit code, or minus a signal. reason: why it was killed: `asked`, `memory` or, if
+    nobody is left who watched it, `unwatched`; else "". peak_memory: bytes. left_processes: what
+    it left behind.
+    """
+
+    status: int = -signal.SIGKILL
+    reason: str = ""
+    peak_memory: int | None = None
+    left_processes: list[str] = field(default_factory=list)
+
+    def to_json(self) -> bytes:
+        """The message that says so."""
+        return json.dumps(dataclasses.asdict(self)).encode()
+
+
+UNWATCHED = CellEnd(reason="unwatched")
 
 
 def main(fd: int) -> None:
@@ -58,7 +81,7 @@ def main(fd: int) -> None:
 
 def run(commands: socket.socket, plugins: Plugins) -> None:
     """Fork a cell whenever asked to, one at a time, until the other end hangs up; then exit."""
-    with _to_the_end():
+    with _exiting():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.set_wakeup_fd(-1)
         adopt_orphans()
@@ -68,89 +91,78 @@ def run(commands: socket.socket, plugins: Plugins) -> None:
                 break
             if text in (KILL, END):  # for a cell that has ended already
                 continue
-            asked = json.loads(text)
-            for name in asked.get("import", ()):
+            order = json.loads(text)
+            for name in order.get("import", ()):
                 with contextlib.suppress(Exception):
                     importlib.import_module(name)
             if fds:
-                _cell(commands, plugins, fds, asked["memory"])
+                _run_cell(commands, plugins, fds, order["memory"])
 
 
-def _cell(commands: socket.socket, plugins: Plugins, fds: list[int], bound: int) -> None:
-    """Run one cell, below its keeper, to its end, and see that the end is reported."""
+def _run_cell(commands: socket.socket, plugins: Plugins, fds: list[int], limit: int) -> None:
+    """Run one cell, below its watcher, to its end, and see that the end is reported.
+
+    fds: of the cell's connection to the referee, and of what it prints to. limit: bytes.
+    """
     gc.freeze()  # what is here stays, and no cell needs to look through it
-    keeper = fork()
-    if keeper == 0:
-        _keep(commands, plugins, fds, bound)
+    watcher = fork()
+    if watcher == 0:
+        _watch_cell(commands, plugins, fds, limit)
     for fd in fds:
         os.close(fd)
-    _, status = os.waitpid(keeper, 0)
-    sweep(patience=0)
+    _, status = os.waitpid(watcher, 0)
+    kill_descendants(patience=0)
     if status:
-        commands.sendall(json.dumps(report(reason="keeper")).encode())
+        commands.sendall(UNWATCHED.to_json())
 
 
-def report(
-    status: int = -signal.SIGKILL,
-    reason: str = "",
-    peak: int | None = None,
-    left: Sequence[str] = (),
-) -> dict[str, Any]:
-    """How a cell ended.
-
-    status: its exit code, or minus a signal. reason: why it was killed: `asked`, `memory` or, if
-    nobody is left who watched it, `keeper`. peak: bytes. left: processes that it left behind.
-    """
-    return {"status": status, "reason": reason, "peak": peak, "left": list(left)}
-
-
-def _keep(commands: socket.socket, plugins: Plugins, fds: list[int], bound: int) -> None:
-    """The keeper: fork the cell, watch it, say how it ended, and exit."""
-    with _to_the_end():
+def _watch_cell(commands: socket.socket, plugins: Plugins, fds: list[int], limit: int) -> None:
+    """The watcher: fork the cell, wait for its end, clean up, say how it ended, and exit."""
+    with _exiting():
         die_with_parent()
         adopt_orphans()
-        child = fork()
-        if child == 0:
+        cell = fork()
+        if cell == 0:
             _become_cell(commands, plugins, *fds)
         for fd in fds:
             os.close(fd)
-        reason, peak = _watch(commands, child, bound)
-        _, status, usage = os.wait4(child, 0)
-        left = sweep(patience=0 if reason else PATIENCE)
+        reason, peak = _await_end(commands, cell, limit)
+        _, status, usage = os.wait4(cell, 0)
+        left = kill_descendants(patience=0 if reason else PATIENCE)
         peak = max(peak, usage.ru_maxrss * 1024)
-        told = report(os.waitstatus_to_exitcode(status), reason, peak, left)
-        commands.sendall(json.dumps(told).encode())
+        end = CellEnd(os.waitstatus_to_exitcode(status), reason, peak, left)
+        commands.sendall(end.to_json())
 
 
-def _watch(commands: socket.socket, child: int, bound: int) -> tuple[str, int]:
+def _await_end(commands: socket.socket, cell: int, limit: int) -> tuple[str, int]:
     """Wait for the cell's end, or bring it about. Why, if so, and the most memory it had."""
-    ending = os.pidfd_open(child)
+    ending = os.pidfd_open(cell)
     poll = select.poll()
     poll.register(ending, select.POLLIN)
     poll.register(commands, select.POLLIN)
     peak, until = 0, float("inf")
     while True:
-        ready = dict(poll.poll(POLL * 1000))
+        ready = dict(poll.poll(POLL_SECONDS * 1000))
         if ending in ready:
             return "", peak
-        used = memory([child, *descendants(child)], bound)
+        used = memory_used([cell, *descendants(cell)], limit)
         peak = max(peak, used)
-        word = b""
         if commands.fileno() in ready:
+            word = b""
             with contextlib.suppress(OSError):
                 word = commands.recv(16)
             if word == END:
                 until = time.monotonic() + PATIENCE
                 continue
-        elif used <= bound and time.monotonic() < until:
+        elif used <= limit and time.monotonic() < until:
             continue
-        os.kill(child, signal.SIGKILL)
-        return "memory" if used > bound else "asked", peak
+        os.kill(cell, signal.SIGKILL)
+        return "memory" if used > limit else "asked", peak
 
 
 def _become_cell(commands: socket.socket, plugins: Plugins, wire: int, output: int) -> None:
     """The cell: put everything in its place, serve, and exit."""
-    with _to_the_end():
+    with _exiting():
         die_with_parent()
         commands.close()
         os.setsid()
@@ -171,17 +183,17 @@ def _become_cell(commands: socket.socket, plugins: Plugins, wire: int, output: i
             faulthandler.enable(err)
         log.handlers[:] = [logging.StreamHandler(err)]
         log.propagate = False
-        with socket.socket(fileno=wire) as parent:
-            serve(parent, plugins)
+        with socket.socket(fileno=wire) as referee:
+            serve(referee, plugins)
         for stream in (out, err):
             with contextlib.suppress(Exception):
                 stream.flush()
 
 
 @contextlib.contextmanager
-def _to_the_end() -> Iterator[None]:
+def _exiting() -> Iterator[None]:
     """What a process does until it exits, without a look back at what it was forked from."""
-    code = LOST
+    code = NOBODY_LISTENS
     try:
         yield
         code = 0

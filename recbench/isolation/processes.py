@@ -8,14 +8,14 @@ import os
 import signal
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 _DEATH_SIGNAL, _SUBREAPER = 1, 36  # prctl(2)
 
 
-SHOWN = 3
-"""How many of the processes that were left behind are named."""
+MAX_NAMED = 3
+"""How many of the things that were left behind are named."""
 
 
 def fork() -> int:
@@ -41,7 +41,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def blank_files(but: int) -> None:
-    """Turn every open file of this process into /dev/null, but for one and the first three.
+    """Turn every open file of this process into /dev/null, but for `but` and the first three.
 
     Their numbers stay taken, so whoever still believes to own one can close it without harm.
     """
@@ -53,32 +53,37 @@ def blank_files(but: int) -> None:
     os.close(nothing)
 
 
-def descendants(of: int) -> list[int]:
-    """Every process below this one."""
+def descendants(root: int) -> list[int]:
+    """Every process below this one.
+
+    From /proc and not by psutil, which looks through all processes of the machine for it: too long
+    for what is asked for every 50 ms.
+    """
     found: list[int] = []
-    todo = [of]
-    while todo:
-        parent = todo.pop()
+    parents = [root]
+    while parents:
+        parent = parents.pop()
         with contextlib.suppress(OSError):
             for task in os.listdir(f"/proc/{parent}/task"):
                 text = Path(f"/proc/{parent}/task/{task}/children").read_text(encoding="ascii")
-                todo += map(int, text.split())
-                found += map(int, text.split())
+                children = [int(pid) for pid in text.split()]
+                parents += children
+                found += children
     return found
 
 
-def sweep(patience: float) -> list[str]:
+def kill_descendants(patience: float) -> list[str]:
     """Kill every process below this one, and name those that did not end by themselves in time.
 
     patience: seconds. Gives up after some seconds more, on what the kernel cannot kill.
     """
-    left: dict[int, str] = {}
+    killed: dict[int, str] = {}
     patient_until = time.monotonic() + patience
     while time.monotonic() < patient_until + 5:
         for pid in descendants(os.getpid()):
             command = _command(pid)
             if command and time.monotonic() > patient_until:
-                left.setdefault(pid, command)
+                killed.setdefault(pid, command)
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
         try:
@@ -87,44 +92,50 @@ def sweep(patience: float) -> list[str]:
         except ChildProcessError:
             break
         time.sleep(0.005)
-    names = [f"{command} (process {pid})" for pid, command in left.items()]
-    more = [f"and {len(names) - SHOWN} more"] if len(names) > SHOWN else []
-    return names[:SHOWN] + more
+    names = [f"{command} (process {pid})" for pid, command in killed.items()]
+    more = [f"and {len(names) - MAX_NAMED} more"] if len(names) > MAX_NAMED else []
+    return names[:MAX_NAMED] + more
 
 
 def _command(pid: int) -> str:
     """What a process is called, or "" where it has ended already."""
-    with contextlib.suppress(OSError, IndexError):
-        state = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-        if state not in "ZX":
-            text = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
-            return text.decode(errors="replace").strip()[:60] or "a process"
-    return ""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+            return ""
+        text = " ".join(process.cmdline())
+    except psutil.AccessDenied:
+        text = ""
+    except psutil.Error:
+        return ""
+    text = os.fsencode(text).decode(errors="replace")  # it may be called by any bytes
+    return text.strip()[:60] or "a process"
 
 
-def memory(pids: Iterable[int], bound: int) -> int:
+def memory_used(pids: Sequence[int], limit: int) -> int:
     """Bytes that processes have for themselves; those they share count once if it matters.
 
-    What they share is only found out, which takes long, where they would be above the bound.
+    What they share is only found out, which takes long, where they would be above the limit.
+    From /proc and not by psutil, which cannot tell memory that is shared from files' pages.
     """
-    pids = list(pids)
-    most = sum(_field(pid, "status", "RssAnon:", "RssShmem:") for pid in pids)
-    if most <= bound or len(pids) < 2:
+    most = sum(_bytes(pid, "status", "RssAnon:", "RssShmem:") for pid in pids)
+    if most <= limit or len(pids) < 2:
         return most
-    return sum(_field(pid, "smaps_rollup", "Pss_Anon:", "Pss_Shmem:") for pid in pids) or most
+    return sum(_bytes(pid, "smaps_rollup", "Pss_Anon:", "Pss_Shmem:") for pid in pids) or most
 
 
-def _field(pid: int, file: str, *names: str) -> int:
+def _bytes(pid: int, file: str, *fields: str) -> int:
+    """The sum of some fields, in bytes, of a process's file in /proc; 0 where it has ended."""
     with contextlib.suppress(OSError, ValueError):
         lines = Path(f"/proc/{pid}/{file}").read_text(errors="replace").splitlines()
-        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(names))
+        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(fields))
     return 0
 
 
 def free_memory() -> int:
     """Bytes of memory that are free on this machine."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return 2**62
+    import psutil
+
+    return int(psutil.virtual_memory().available)

@@ -12,9 +12,13 @@ from collections.abc import Callable
 
 
 class OutputRelay:
-    """A thread between a model's stdout and stderr, and ours. writing: the end that it gets."""
+    """A thread between a model's stdout and stderr, and ours.
 
-    MOST = 32 * 2**20
+    writing: the end that the model gets. flooded: whether it printed more than it may; then `stop`
+    was called.
+    """
+
+    MAX_BYTES = 32 * 2**20
     """Bytes that a model may print."""
 
     def __init__(self, stop: Callable[[], None]) -> None:
@@ -33,7 +37,7 @@ class OutputRelay:
         self._thread.join(timeout=5)
 
     def _pass_on(self) -> None:
-        done = 0
+        n_bytes = 0
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         while True:
             try:
@@ -42,8 +46,8 @@ class OutputRelay:
                 data = b""
             if not data:
                 break
-            done += len(data)
-            if done <= self.MOST:
+            n_bytes += len(data)
+            if n_bytes <= self.MAX_BYTES:
                 with contextlib.suppress(OSError, ValueError):  # ours is closed
                     sys.stderr.write(decoder.decode(data))
                     sys.stderr.flush()

@@ -20,11 +20,11 @@ import numpy as np
 
 from recbench.data.interactions import Array, Interactions
 
-_HEAD = 1 << 20
+_MAX_HEAD = 1 << 20
 """Bytes that the JSON of a message may have."""
 
 
-_NUMBERS = re.compile(r"[<>|][fiu]\d{1,2}")
+_NUMBER_TYPES = re.compile(r"[<>|][fiu]\d{1,2}")
 """The types that an array may have, as numpy writes them."""
 
 
@@ -39,85 +39,102 @@ class ConnectionClosedError(WireError):
     """The other end has closed the connection, as processes do that end."""
 
 
+class TooLargeError(WireError):
+    """Arrays that would take more bytes than is allowed. shapes: theirs."""
+
+    def __init__(self, n_bytes: int, max_bytes: int, shapes: dict[str, tuple[int, ...]]) -> None:
+        super().__init__(f"arrays of {n_bytes} bytes, where {max_bytes} are enough")
+        self.shapes = shapes
+
+
 def send(
-    to: socket.socket,
+    receiver: socket.socket,
     head: Mapping[str, Any],
     arrays: Mapping[str, Array] | None = None,
     fd: int | None = None,
 ) -> None:
-    """Send a message, and a file's number behind it. Raises Broken where nobody listens."""
-    plain = {name: np.ascontiguousarray(one) for name, one in (arrays or {}).items()}
-    shapes = {name: (one.dtype.str, one.shape) for name, one in plain.items()}
-    text = json.dumps({**head, "arrays": shapes}).encode()
+    """Send a message, and a file's number behind it.
+
+    Raises ConnectionClosedError where nobody listens.
+    """
+    plain = {name: np.asarray(array, order="C") for name, array in (arrays or {}).items()}
+    described = {name: (array.dtype.str, array.shape) for name, array in plain.items()}
+    text = json.dumps({**head, "arrays": described}).encode()
     try:
-        to.sendall(len(text).to_bytes(8, "little") + text)
-        for one in plain.values():
-            if one.size:
-                to.sendall(one.data.cast("B"))
+        receiver.sendall(len(text).to_bytes(8, "little") + text)
+        for array in plain.values():
+            if array.size:
+                receiver.sendall(array.data.cast("B"))
         if fd is not None:
-            socket.send_fds(to, [b"."], [fd])
+            socket.send_fds(receiver, [b"."], [fd])
     except OSError as error:
         raise ConnectionClosedError(str(error)) from error
 
 
-def receive(sender: socket.socket, most: int, deadline: float | None = None) -> Message:
+def receive(sender: socket.socket, max_bytes: int, deadline: float | None = None) -> Message:
     """The next message.
 
-    most: bytes that its arrays may have. deadline: by time.monotonic(), None waits for ever.
-    Raises Broken where the other end is gone or talks nonsense, TimeoutError at the deadline.
+    max_bytes: what its arrays may have. deadline: by time.monotonic(), None waits for ever.
+    Raises ConnectionClosedError where the other end is gone, WireError where it talks nonsense,
+    TooLargeError where it wants to send more, and TimeoutError at the deadline.
     """
     size = int.from_bytes(_read(sender, 8, deadline), "little")
-    if size > _HEAD:
+    if size > _MAX_HEAD:
         raise WireError(f"a message of {size} bytes")
     text = bytes(_read(sender, size, deadline))
     try:
         head = json.loads(text)
-        kinds = {name: _number(kind) for name, (kind, _) in head["arrays"].items()}
-        shapes = {name: [int(one) for one in shape] for name, (_, shape) in head["arrays"].items()}
-        del head["arrays"]
+        described = head.pop("arrays").items()
+        types = {name: _number_type(text) for name, (text, _) in described}
+        shapes = {name: tuple(map(int, shape)) for name, (_, shape) in described}
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as e:
         raise WireError("a message that is no message") from e
-    sizes = {name: math.prod(shape) * kinds[name].itemsize for name, shape in shapes.items()}
-    if min((one for shape in shapes.values() for one in shape), default=0) < 0 or (
-        sum(sizes.values()) > most
-    ):
-        raise WireError(f"arrays of {sum(sizes.values())} bytes, where {most} are enough")
+    if not all(_is_shape(shape) for shape in shapes.values()):
+        raise WireError("arrays of a shape that there is not")
+    sizes = {name: math.prod(shape) * types[name].itemsize for name, shape in shapes.items()}
+    if sum(sizes.values()) > max_bytes:
+        raise TooLargeError(sum(sizes.values()), max_bytes, shapes)
     return head, {
-        name: np.frombuffer(_read(sender, sizes[name], deadline), kinds[name]).reshape(shape)
+        name: np.frombuffer(_read(sender, sizes[name], deadline), types[name]).reshape(shape)
         for name, shape in shapes.items()
     }
 
 
-def _number(text: Any) -> np.dtype[Any]:
-    if not _NUMBERS.fullmatch(str(text)):
+def _number_type(text: Any) -> np.dtype[Any]:
+    if not _NUMBER_TYPES.fullmatch(str(text)):
         raise ValueError(text)
     return np.dtype(str(text))
+
+
+def _is_shape(shape: tuple[int, ...]) -> bool:
+    """Whether numpy knows such arrays."""
+    return len(shape) <= 64 and all(0 <= length < 2**63 for length in shape)
 
 
 def _read(sender: socket.socket, size: int, deadline: float | None) -> memoryview:
     data = memoryview(bytearray(size))
     done = 0
     while done < size:
-        left = None if deadline is None else deadline - time.monotonic()
-        if left is not None and left <= 0:
+        patience = None if deadline is None else deadline - time.monotonic()
+        if patience is not None and patience <= 0:
             raise TimeoutError
-        sender.settimeout(left)
+        sender.settimeout(patience)
         try:
-            got = sender.recv_into(data[done:])
+            received = sender.recv_into(data[done:])
         except TimeoutError:
             raise
         except OSError as error:
             raise ConnectionClosedError(str(error)) from error
-        if not got:
+        if not received:
             raise ConnectionClosedError("gone")
-        done += got
+        done += received
     return data
 
 
 class SharedInteractions:
     """Interactions in memory that other processes can map and nobody can write.
 
-    fd: of the memory. head: what `mapped` needs to know besides.
+    fd: of the memory. head: what `map_shared` needs to know besides.
     """
 
     def __init__(self, interactions: Interactions) -> None:
@@ -138,8 +155,8 @@ class SharedInteractions:
             "n_users": interactions.n_users,
             "n_items": interactions.n_items,
         }
-        for_good = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, for_good)
+        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, seals)
 
     def close(self) -> None:
         """Let go of the memory."""
@@ -147,7 +164,7 @@ class SharedInteractions:
 
 
 def map_shared(sender: socket.socket, head: Mapping[str, Any]) -> Interactions:
-    """The `Shared` behind a message: read-only pages, which no flag can make writeable."""
+    """The `SharedInteractions` behind a message: read-only pages, which no flag can change."""
     _, (fd, *_), _, _ = socket.recv_fds(sender, 1, 1)
     pages = mmap.mmap(fd, 0, prot=mmap.PROT_READ)
     os.close(fd)

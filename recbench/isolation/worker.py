@@ -6,6 +6,7 @@ Neither the targets nor the results are ever in this process.
 from __future__ import annotations
 
 import _thread
+import dataclasses
 import gc
 import os
 import re
@@ -20,115 +21,119 @@ from typing import Any
 
 from recbench.data.interactions import Array
 from recbench.errors import RecbenchError, UsageError, describe_error
-from recbench.isolation.processes import SHOWN
+from recbench.isolation.processes import MAX_NAMED
 from recbench.isolation.wire import map_shared, receive, send
-from recbench.models.answers import as_answer, call, is_writing
-from recbench.models.checkpoint import fit
-from recbench.models.in_process import build, n_parameters
-from recbench.models.protocols import Scorer, Storable
+from recbench.models.in_process import InProcessModel, build, is_writing
 from recbench.plugins import Offer, Plugins
 from recbench.progress import log
 
 PATIENCE = 1.0
-"""Seconds that threads and processes are given to end once the last row is scored."""
+"""Seconds that threads and processes are given to end once the last case is scored."""
 
 
-def serve(parent: socket.socket, plugins: Plugins) -> None:
-    """Do what the referee asks for, until it says that this is all. Raises Gone if it hangs up."""
-    me, served = os.getpid(), Served(plugins)
-    send(parent, {})
-    doing = ""
-    while doing != "finish":
-        head, _ = receive(parent, 0)
-        given = map_shared(parent, head["given"]) if "given" in head else None
-        log.setLevel(head["level"])
-        doing, answer = head["do"], None
-        try:
-            reply, answer = served.do(head, given)
-        except BaseException as error:  # also the KeyboardInterrupt that a model raises
-            log.debug("%s", traceback.format_exc())
-            raised = "" if isinstance(error, RecbenchError) else f"{doing} raised "
-            reply = {
-                "error": raised + describe_error(error),
-                "usage": isinstance(error, UsageError),
-            }
-        if os.getpid() != me:
-            os._exit(0)  # the model forked, and this is the copy
-        reply["imported"] = [one for one in HEAVY if one in sys.modules]
-        send(parent, reply, {} if answer is None else {"answer": answer})
-
-
-HEAVY = ("torch", "scipy", "sklearn", "pandas")
+HEAVY_PACKAGES = ("torch", "scipy", "sklearn", "pandas")
 """Packages that take long to import: where a model's source names one, or a cell has needed it,
 the cells to come find it there."""
 
 
-def heavy(offer: Offer) -> list[str]:
+def heavy_imports(offer: Offer) -> list[str]:
     """The heavy packages that a model's source imports."""
     source = "\n".join(file.read_text(errors="replace") for file in offer.files)
-    return [one for one in HEAVY if re.search(rf"^\s*(import|from) {one}\b", source, re.MULTILINE)]
+    return [
+        package
+        for package in HEAVY_PACKAGES
+        if re.search(rf"^\s*(import|from) {package}\b", source, re.MULTILINE)
+    ]
+
+
+def serve(referee: socket.socket, plugins: Plugins) -> None:
+    """Do what the referee asks for, until it says that this is all.
+
+    Raises ConnectionClosedError if it hangs up.
+    """
+    pid, server = os.getpid(), ModelServer(plugins)
+    send(referee, {})
+    request = ""
+    while request != "finish":
+        head, _ = receive(referee, 0)
+        given = map_shared(referee, head["interactions"]) if "interactions" in head else None
+        log.setLevel(head["log_level"])
+        request, array = head["request"], None
+        try:
+            reply, array = server.answer(head, given)
+        except BaseException as error:  # also the KeyboardInterrupt that a model raises
+            log.debug("%s", traceback.format_exc())
+            raised = "" if isinstance(error, RecbenchError) else f"{request} raised "
+            reply = {
+                "error": raised + describe_error(error),
+                "usage": isinstance(error, UsageError),
+            }
+        if os.getpid() != pid:
+            os._exit(0)  # the model forked, and this is the copy
+        reply["imported"] = [package for package in HEAVY_PACKAGES if package in sys.modules]
+        send(referee, reply, {} if array is None else {"answer": array})
 
 
 Reply = tuple[dict[str, Any], Array | None]
 
 
-class Served:
+class ModelServer:
     """The model, and what it does that nobody else would see."""
 
     def __init__(self, plugins: Plugins) -> None:
         self.plugins = plugins
-        self.model: Any = None
-        self.threads = set(threading.enumerate()), _thread._count()  # noqa: SLF001
-        self.wrote: list[str] = []
-        threading.excepthook = self._heard(threading.__excepthook__)
-        sys.unraisablehook = self._heard(sys.__unraisablehook__)
+        self.model: InProcessModel
+        self.threads_before = set(threading.enumerate()), _thread._count()  # noqa: SLF001
+        self.thread_wrote: list[str] = []
+        threading.excepthook = self._watching(threading.__excepthook__)
+        sys.unraisablehook = self._watching(sys.__unraisablehook__)
 
-    def do(self, head: dict[str, Any], given: Any) -> Reply:
-        """One thing that the referee asks for. given: the train or history that it is about."""
-        if head["do"] == "build":
-            self.model = build(self.plugins, head["model"], head["filled"])
-            scores, keeps = isinstance(self.model, Scorer), isinstance(self.model, Storable)
-            return {"scores": scores, "keeps": keeps}, None
-        if head["do"] == "fit":
-            place = head["checkpoint"]
-            seconds = fit(self.model, given, None if place is None else Path(place))
-            return {"seconds": seconds, "parameters": n_parameters(self.model)}, None
-        if head["do"] == "score":
-            answer = call("score", self.model.score, given)
-            return {}, as_answer(answer, "score", "fiu", tuple(head["shape"]))
-        if head["do"] == "recommend":
-            answer = call("recommend", self.model.recommend, given, head["shape"][1])
-            return {}, as_answer(answer, "recommend", "iu", tuple(head["shape"]))
-        if head["do"] == "save":
-            self.model.save(Path(head["folder"]))
-            return {}, None
-        self.model = None
-        return {"threads": self._left(), "wrote": self.wrote}, None
+    def answer(self, head: dict[str, Any], given: Any) -> Reply:
+        """What a request comes to. given: the train or history that it is about."""
+        match head["request"]:
+            case "build":
+                self.model = InProcessModel(build(self.plugins, head["model"], head["filled"]))
+                return {"scores": self.model.scores, "storable": self.model.storable}, None
+            case "fit":
+                place = head["checkpoint"]
+                report = self.model.fit(given, None if place is None else Path(place))
+                return dataclasses.asdict(report), None
+            case "score":
+                return {}, self.model.score(given)
+            case "recommend":
+                return {}, self.model.recommend(given, head["k"])
+            case "save":
+                self.model.save(Path(head["folder"]))
+                return {}, None
+        del self.model
+        return {"threads": self._left_threads(), "thread_wrote": self.thread_wrote}, None
 
-    def _left(self) -> list[str]:
+    def _left_threads(self) -> list[str]:
         """The names of threads that the model started and that do not end."""
         joblib = sys.modules.get("joblib.externals.loky.reusable_executor")
         if getattr(joblib, "_executor", None) is not None:  # kept for a next call that never comes
             joblib._executor.shutdown(kill_workers=True)  # type: ignore[union-attr]  # noqa: SLF001
         until = time.monotonic() + PATIENCE
-        before, count = self.threads
+        threads_before, count_before = self.threads_before
         while True:
-            known = set(threading.enumerate()) - before
+            started = set(threading.enumerate()) - threads_before
             # tqdm keeps a thread that redraws its bars; it does no harm
-            left = [one.name for one in known if not type(one).__module__.startswith("tqdm")]
-            others = _thread._count() - count - len(known)  # noqa: SLF001  also what hides
-            left += ["one without a name"] * others
-            if not left or time.monotonic() > until:
-                return left[:SHOWN]
+            names = [
+                thread.name for thread in started if not type(thread).__module__.startswith("tqdm")
+            ]
+            nameless = _thread._count() - count_before - len(started)  # noqa: SLF001  what hides
+            names += ["one without a name"] * nameless
+            if not names or time.monotonic() > until:
+                return names[:MAX_NAMED]
             gc.collect()  # pools end with the last that refers to them
             time.sleep(0.02)
 
-    def _heard(self, tell: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def _watching(self, report: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """A hook for errors in threads, and where Python cannot raise them, around its own."""
 
-        def hook(told: Any) -> None:
-            if is_writing(told.exc_value):
-                self.wrote = [describe_error(told.exc_value)]
-            tell(told)
+        def hook(raised: Any) -> None:
+            if is_writing(raised.exc_value):
+                self.thread_wrote = [describe_error(raised.exc_value)]
+            report(raised)
 
         return hook

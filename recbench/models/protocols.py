@@ -1,7 +1,12 @@
-"""Step 3, model: the two things that a recommender must be able to do, and those it may."""
+"""Step 3, model: the two things that a recommender must be able to do, and those it may.
+
+And the handle by which the referee holds one, wherever it runs.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -81,6 +86,50 @@ class Explainer(Protocol):
 
         `history` is one row with one event at least, `items` (n,) item numbers, each once. Gives
         (n, history.n_interactions) numbers, all finite: how much each event, oldest first, moved
-        the score of each item; below 0 it lowered it. An item's numbers must not depend on the items
-        beside it, and the same question must have the same answer.
+        the score of each item; below 0 it lowered it. An item's numbers must not depend on the
+        items beside it, and the same question must have the same answer.
         """
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What is known after a training.
+
+    resumed: whether it went on from what an earlier try had left in its checkpoint.
+    n_parameters: how many numbers the model has learned, None where it does not say.
+    """
+
+    resumed: bool = False
+    n_parameters: int | None = None
+
+
+class ModelHandle(ABC):
+    """A plugin's model as the referee holds it: in this process, or in one of its own.
+
+    Whatever goes wrong in the model, each method raises as a RecbenchError that says so. Answers
+    are arrays of numbers; everything else about them is for the referee to check.
+
+    scores: whether the model scores; else it gives lists. storable: whether it can be saved.
+    peak_memory: bytes that its process had at most; None until that has ended, or where it has no
+        process of its own.
+    """
+
+    scores: bool
+    storable: bool
+    peak_memory: int | None = None
+
+    @abstractmethod
+    def fit(self, train: Interactions, checkpoint: Path | None = None) -> FitReport:
+        """Train. checkpoint: where one may be kept, as `recbench.models.checkpoint` says."""
+
+    @abstractmethod
+    def score(self, history: Interactions) -> Array:
+        """What should be (rows, n_items) scores, of a model that scores."""
+
+    @abstractmethod
+    def recommend(self, history: Interactions, k: int) -> Array:
+        """What should be (rows, k) item numbers, of a model that gives lists."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Have the model write itself into a folder."""

@@ -16,7 +16,6 @@ from recbench.errors import RecbenchError, describe_error
 from recbench.files import write
 from recbench.results.result import Result, from_json, to_json
 
-
 _NOT_OURS = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from recbench.data.interactions import Array, Column, Columns
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.evaluation.ranking import Ranking
-from recbench.files import atomic_folder, is_stale, locked, sweep, write
+from recbench.files import atomic_folder, is_stale, locked, remove_leftovers, write
 from recbench.models import checkpoint
 from recbench.progress import log
 from recbench.results.result import Result, Setting, to_json
@@ -103,7 +103,7 @@ class Store:
         with _writing(path), locked(path.parent):
             written = self._write(path, result, columns)
         if result.ok:
-            checkpoint.forget(self.checkpoint(result))
+            checkpoint.remove(self.checkpoint(result))
         return written
 
     def _write(self, path: Path, result: Result, columns: Columns) -> Result:
@@ -232,8 +232,8 @@ class Store:
     def _remove_leftovers(self) -> None:
         """Remove, or put back, what killed runs left."""
         for folder in self.folder.glob("*/*/"):
-            sweep(folder)
-            checkpoint.sweep(folder)
+            remove_leftovers(folder)
+            checkpoint.remove_stale(folder)
             for cases in folder.glob("*.parquet"):
                 with contextlib.suppress(OSError):
                     stem = stem_of(cases) if is_stale(cases) else None

@@ -131,7 +131,7 @@ def _explain(model: str, dataset: str, **more: Any) -> Explanation:
 
 
 def _width(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
-    for module in (recbench.grid, recbench.listings):
+    for module in (recbench.cli.text, recbench.cli.listings):
         monkeypatch.setattr(module, "terminal", lambda: columns)
 
 
@@ -216,7 +216,7 @@ def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: i
     assert "Exact: each event's term of the sum. Each recommendation" in text
     assert "of the history (40 in all)" in " ".join(text.split())
     assert "not shown" not in text
-    (line,) = [one for one in text.splitlines() if one.startswith("1 ")]
+    (line,) = [line for line in text.splitlines() if line.startswith("1 ")]
     weight = found.weights[0, found.leading(0, 1)[0]]
     assert f"{weight:+.2f}" in line
     if columns == 200:
@@ -230,7 +230,7 @@ def test_titles_are_cut_before_what_tells_them_apart() -> None:
 
 
 def test_lists_have_no_score_and_no_weight_is_said(tiny: str) -> None:
-    heads = [explanation(_explain(one, tiny, user="u0", k=1)) for one in ("sums", "lists")]
+    heads = [explanation(_explain(model, tiny, user="u0", k=1)) for model in ("sums", "lists")]
     names = [text[text.index("\nrank") :].splitlines()[1].split() for text in heads]
     assert names[0] == ["rank", "recommended", "score", "weight", "leaned", "on"]
     assert names[1] == ["rank", "recommended", "weight", "leaned", "on"]
@@ -259,11 +259,11 @@ def test_the_picture_holds_the_columns_that_count_most_in_their_order(
         drawn.update(more, values=values, rows=rows, columns=columns)
         return b""
 
-    monkeypatch.setattr("recbench.explain.heatmap", keep)
+    monkeypatch.setattr(sys.modules["recbench.explain"], "heatmap", keep)
     found = _explain("sums", "long", user="0", k=50)
     found.picture()
     assert drawn["values"].shape == (40, 25)
-    places = [int(one.split()[-1]) for one in drawn["columns"]]
+    places = [int(label.split()[-1]) for label in drawn["columns"]]
     assert places == sorted(places)
     assert 39 in places
     assert drawn["rows"][0] == f"1  {found.name(found.recommendation.items[0])}"
@@ -295,6 +295,6 @@ def test_nothing_recommended_is_said_and_not_drawn(tiny: str) -> None:
 
 
 def test_matplotlib_is_imported_for_pictures_alone() -> None:
-    code = "import sys, recbench.cli, recbench.commands; print('matplotlib' in sys.modules)"
+    code = "import sys, recbench.cli.commands; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr

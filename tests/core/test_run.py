@@ -10,7 +10,7 @@ from helpers import plugin
 
 import recbench
 from recbench import Interactions, RecbenchError, Results, Store, UsageError, load_plugins
-from recbench.data.split import split_names
+from recbench.data.split import parse_split_names
 from recbench.results.results import COLUMNS
 from recbench_popular import Popular
 
@@ -423,7 +423,7 @@ def test_seeds_have_their_mean_and_spread(tiny: str) -> None:
     ],
 )
 def test_several_splits_are_told_from_options(text: str, names: list[str]) -> None:
-    assert split_names(text) == names
+    assert parse_split_names(text) == names
 
 
 @pytest.mark.parametrize("order", [["temporal", "leave-last-out"], ["leave-last-out", "temporal"]])

@@ -178,6 +178,8 @@ scores("inf")(lambda _model, _history, answer: _with(answer, np.inf))
 scores("transposed")(lambda _model, _history, answer: answer.T)
 scores("row-less")(lambda _model, _history, answer: answer[:-1])
 scores("column-less")(lambda _model, _history, answer: answer[:, :-1])
+scores("too-wide")(lambda _model, _history, answer: np.tile(answer, 5))
+scores("one-number")(lambda *_: 3.0)
 scores("strings")(lambda _model, _history, answer: answer.astype(str))
 scores("objects")(lambda _model, _history, answer: answer.astype(object))
 scores("complex")(lambda _model, _history, answer: answer * 1j)
@@ -188,6 +190,8 @@ lists("duplicates")(lambda _, answer: answer[:, [0] * answer.shape[1]])
 lists("above-range")(lambda _, answer: answer + 10**6)
 lists("below-range")(lambda _, answer: answer * 0 - 2)
 lists("too-short")(lambda _, answer: answer[:, :-1])
+lists("too-long")(lambda _, answer: np.tile(answer, 9))
+lists("words")(lambda _, answer: answer.astype(str))
 lists("floats")(lambda _, answer: answer.astype(float))
 lists("gap")(lambda _, answer: np.where(np.arange(answer.shape[1]) == 0, -1, answer))
 
@@ -410,8 +414,15 @@ def _child_prints(*_: Any) -> None:
 
 
 fits("leaves-thread")(lambda *_: threading.Thread(target=time.sleep, args=(1000,)).start())
-fits("leaves-nameless-thread")(lambda *_: _thread.start_new_thread(time.sleep, (1000,)))
 fits("leaves-process")(lambda *_: subprocess.Popen(["sleep", "1000"]))
+
+
+@fits("leaves-nameless-thread")
+def _leaves_nameless_thread(*_: Any) -> None:
+    count = _thread._count()
+    _thread.start_new_thread(time.sleep, (1000,))
+    while _thread._count() == count:  # until it runs, which takes its time on a busy machine
+        time.sleep(0.001)
 
 
 @fits("leaves-daemon-thread")
@@ -477,14 +488,15 @@ def _garbage(*_: Any) -> None:
 def _say(text: bytes) -> None:
     for fd in range(3, 256):
         try:
-            with socket.socket(fileno=os.dup(fd)) as one:
-                one.send(struct.pack("<Q", len(text)) + text)
+            with socket.socket(fileno=os.dup(fd)) as connection:
+                connection.send(struct.pack("<Q", len(text)) + text)
         except OSError:
             continue
 
 
 fits("forges")(lambda *_: _say(b'{"arrays": {}}'))
-fits("forges-types")(lambda *_: _say(b'{"seconds": [], "parameters": "x", "arrays": {}}'))
+fits("forges-types")(lambda *_: _say(b'{"resumed": [], "n_parameters": "x", "arrays": {}}'))
+fits("forges-arrays")(lambda *_: _say(b'{"arrays": {"answer": ["<f8", [1000000]]}}'))
 fits("forges-nesting")(lambda *_: _say(b"[" * 10**5))
 
 
@@ -532,7 +544,7 @@ def _shared_memory(model: Any, _: Any) -> None:
 def _joblib(*_: Any) -> None:
     import joblib
 
-    joblib.Parallel(n_jobs=2)(joblib.delayed(abs)(one) for one in (-1, -2))
+    joblib.Parallel(n_jobs=2)(joblib.delayed(abs)(number) for number in (-1, -2))
 
 
 @fits("good-copies-share-memory")
@@ -589,7 +601,7 @@ KEY = 0x5A
 
 def hidden(pattern: bytes) -> str:
     """A pattern as text that does not have it, for `Spy`."""
-    return bytes(one ^ KEY for one in pattern).hex()
+    return bytes(byte ^ KEY for byte in pattern).hex()
 
 
 class Spy(Counts):
@@ -613,13 +625,13 @@ class Spy(Counts):
         while frame is not None:
             seen += [*frame.f_locals.values(), *frame.f_globals.values()]
             frame = frame.f_back
-        for one in seen:
-            if type(one).__name__ in ("Split", "Dataset", "Bench", "Work"):
-                raise LookupError(f"found a {type(one).__name__}")
+        for thing in seen:
+            if type(thing).__name__ in ("Split", "Dataset", "Experiment", "Runner"):
+                raise LookupError(f"found a {type(thing).__name__}")
         with Path("/proc/self/mem").open("rb", buffering=0) as memory:
             for line in Path("/proc/self/maps").read_text().splitlines():
                 span, rights, _, _, _, *file = line.split()
-                start, stop = (int(one, 16) for one in span.split("-"))
+                start, stop = (int(address, 16) for address in span.split("-"))
                 if rights[0] == "r" and not (file and file[0].startswith(("/usr", "[v"))):
                     memory.seek(start)
                     try:
@@ -632,8 +644,8 @@ class Spy(Counts):
     def is_in(self, raw: Any) -> bool:
         raw = raw[: max(0, len(raw))]
         found = np.flatnonzero(raw[: -len(self.pattern)] == self.pattern[0] ^ KEY)
-        for place, one in enumerate(self.pattern):
-            found = found[raw[found + place] == one ^ KEY]
+        for place, byte in enumerate(self.pattern):
+            found = found[raw[found + place] == byte ^ KEY]
         return len(found) > 0
 
 

@@ -38,7 +38,7 @@ def test_marks_stand_behind_the_first_line_in_a_place_of_their_own(
     _terminal(monkeypatch, 28)
     text = draw_table({"model": ["a", "b"]}, numbers, marks=marks)
     assert text.splitlines() == [
-        "model        NDCG@3    fit s",
+        "model      NDCG@3    fit s",
         "-----  ------------  -----",
         "a        0.5 ±0.1 *      1",
         "       [0.1, 0.9]",
@@ -58,7 +58,7 @@ def test_words_break_and_numbers_do_not(monkeypatch: pytest.MonkeyPatch, width: 
         assert text.count(head) == 1
     for table in text.split("\n\n"):
         assert table.startswith("model")
-        assert "popular !" in table
+        assert "\npopular" in table
 
 
 def test_groups_stand_beside_each_other_where_there_is_room(
@@ -92,7 +92,8 @@ def test_nothing_in_a_cell_is_markup_and_heads_are_broken_too(
 ) -> None:
     _terminal(monkeypatch, 40)
     text = draw_table({"item": ["[bold]x[/bold] :smile:"]}, {LONG: ["1 to 12"], "b": ["3"]})
-    assert "[bold]x[/bold] :smile:" in " ".join(text.split())
+    assert "[bold]x[/bold] :" in text
+    assert "smile:" in text
     assert max(map(len, text.splitlines())) <= 40
     assert "preset=notebook" in text
 

@@ -124,41 +124,6 @@ def test_a_split_without_targets_leaks_nothing() -> None:
     assert leakage(log, LeaveLastOut().split(log)) == Leakage(0.0, 0, 0)
 
 
-LATER = "of the training events are later than the target they help to predict"
-TIED = (
-    "targets depend on how equal times are ordered "
-    "(--dataset NAME:time_ties=hash,seed=N shows how much that matters)."
-)
-
-
-@pytest.mark.parametrize(
-    ("counted", "sentences"),
-    [
-        (
-            Leakage(0.4831, 415, 943),
-            (
-                f"On average 48.3% {LATER} (0% under --split temporal).",
-                f"415 of 943 {TIED}",
-            ),
-        ),
-        (
-            Leakage(0.0, 0, 1234),
-            (
-                "No training event is later than the target that it helps to predict.",
-                "No target depends on how equal times are ordered.",
-            ),
-        ),
-        (
-            Leakage(0.0002, None, 3),
-            (f"On average less than 0.1% {LATER} (0% under --split temporal).",),
-        ),
-        (Leakage(None, 0, 3), ("No target depends on how equal times are ordered.",)),
-    ],
-)
-def test_sentences(counted: Leakage, sentences: tuple[str, ...]) -> None:
-    assert counted.sentences == sentences
-
-
 @pytest.mark.parametrize(
     ("splitter", "later", "tied", "targets"),
     [

@@ -7,7 +7,7 @@ import pytest
 from helpers import plugin
 
 from recbench import Dataset, Interactions, RecbenchError, Split, UsageError, load_plugins
-from recbench.data.split import split_names, split_of
+from recbench.data.split import make_split, parse_split_names
 
 LOG = Interactions.from_log([0, 0, 1, 1, 2], [0, 1, 1, 2, 3], n_users=4, n_items=6)
 TARGETS = [2, -1, 4]
@@ -106,7 +106,7 @@ def test_fingerprint_tells_what_is_judged_apart() -> None:
     ],
 )
 def test_several_splits_are_told_from_options(text: str, names: list[str]) -> None:
-    assert split_names(text) == names
+    assert parse_split_names(text) == names
 
 
 def _make(answer: Any) -> tuple[str, Split]:
@@ -124,7 +124,7 @@ def _make(answer: Any) -> tuple[str, Split]:
 
     plugins = load_plugins(mine=plugin(splitters={"mine": Splitter}))
     ids = np.arange(LOG.n_users), np.arange(LOG.n_items)
-    return split_of(plugins, Dataset("log", LOG, *ids), "mine:share=0.20")
+    return make_split(plugins, Dataset("log", LOG, *ids), "mine:share=0.20")
 
 
 def test_a_split_comes_with_the_name_of_its_splitter() -> None:

@@ -39,10 +39,10 @@ class Lists(Fixed):
 
 
 def _split(histories: list[list[int]], targets: list[int], n_items: int) -> Split:
-    lengths = [len(one) for one in histories]
+    lengths = [len(history) for history in histories]
     made = Interactions(
         users=np.arange(len(histories)),
-        items=np.array([item for one in histories for item in one]),
+        items=np.array([item for history in histories for item in history]),
         offsets=np.concatenate([[0], np.cumsum(lengths)]),
         n_users=len(histories),
         n_items=n_items,
@@ -59,7 +59,7 @@ def _oracle(
     tied = sum(scores[i] == scores[target] for i in rivals)
     ranks = [r for r in range(above + 1, above + tied + 1) if r <= k]
     gains = ([1 / math.log2(r + 1) for r in ranks], [1.0 for _ in ranks], [1 / r for r in ranks])
-    return [sum(one) / tied for one in gains]
+    return [sum(values) / tied for values in gains]
 
 
 @settings(max_examples=150)
@@ -78,7 +78,7 @@ def test_referee_equals_the_oracle(data: st.DataObject) -> None:
     )
     masked, k = data.draw(st.booleans()), data.draw(st.integers(1, 10))
     dtype = data.draw(st.sampled_from([np.float32, np.float64, np.int64, np.float16]))
-    verdict = evaluate(
+    evaluation = evaluate(
         Fixed(np.array(scores, dtype=dtype)),
         _split(histories, targets, n_items),
         mask_seen=masked,
@@ -86,15 +86,15 @@ def test_referee_equals_the_oracle(data: st.DataObject) -> None:
     )
     for row in range(rows):
         wanted = _oracle(scores[row], histories[row], targets[row], k, masked)
-        got = [metric(verdict.ranking, k)[row] for metric in (ndcg, hit, mrr)]
+        got = [metric(evaluation.ranking, k)[row] for metric in (ndcg, hit, mrr)]
         assert got == pytest.approx(wanted)
 
 
 def test_a_constant_scorer_gets_chance() -> None:
     n_items = 50
     split = _split([[0], [1]], [7, 8], n_items)
-    verdict = evaluate(Fixed(np.ones((2, n_items))), split, mask_seen=True)
-    assert hit(verdict.ranking, 10) == pytest.approx([10 / 49, 10 / 49])
+    evaluation = evaluate(Fixed(np.ones((2, n_items))), split, mask_seen=True)
+    assert hit(evaluation.ranking, 10) == pytest.approx([10 / 49, 10 / 49])
 
 
 def test_preferring_seen_items_gains_nothing() -> None:
@@ -106,15 +106,17 @@ def test_preferring_seen_items_gains_nothing() -> None:
 
 def test_rows_that_are_not_judged_are_not_asked_for() -> None:
     split = _split([[0], [1], [2]], [3, -1, 4], 5)
-    verdict = evaluate(Fixed(np.eye(5)[[3, 4]]), split, mask_seen=True)
-    assert verdict.ranking.above.tolist() == [0, 0]
+    evaluation = evaluate(Fixed(np.eye(5)[[3, 4]]), split, mask_seen=True)
+    assert evaluation.ranking.above.tolist() == [0, 0]
 
 
 def test_lists_rank_by_position_and_miss_what_they_lack() -> None:
     split = _split([[0], [1], [2]], [3, 3, 4], 6)
-    verdict = evaluate(Lists([[3, 4, 5], [5, 3, -1], [5, -1, -1]]), split, mask_seen=True, depth=3)
-    assert ndcg(verdict.ranking, 3) == pytest.approx([1, 1 / np.log2(3), 0])
-    assert verdict.depth == 3
+    evaluation = evaluate(
+        Lists([[3, 4, 5], [5, 3, -1], [5, -1, -1]]), split, mask_seen=True, depth=3
+    )
+    assert ndcg(evaluation.ranking, 3) == pytest.approx([1, 1 / np.log2(3), 0])
+    assert evaluation.depth == 3
 
 
 @pytest.mark.parametrize(

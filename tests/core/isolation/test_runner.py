@@ -78,6 +78,7 @@ IN_FIT = {
     "closes-all-and-hangs": "fit closed or garbled its connection to recbench",
     "garbage": "fit closed or garbled its connection to recbench",
     "forges": "fit closed or garbled its connection to recbench",
+    "forges-arrays": "fit closed or garbled its connection to recbench",
     "forges-types": "fit closed or garbled its connection to recbench",
     "forges-nesting": "fit closed or garbled its connection to recbench",
 }
@@ -87,6 +88,8 @@ IN_SCORE = {
     "transposed": r"score gave shape \(7, 6\), wanted \(6, 7\) \(first for user u0\)",
     "row-less": r"score gave shape \(5, 7\), wanted \(6, 7\) \(first for user u0\)",
     "column-less": r"score gave shape \(6, 6\), wanted \(6, 7\) \(first for user u0\)",
+    "too-wide": r"score gave shape \(6, 35\), wanted \(6, 7\) \(first for user u0\)",
+    "one-number": r"score gave shape \(\), wanted \(6, 7\) \(first for user u0\)",
     "strings": r"score gave an array of <U32, wanted numbers \(first for user u0\)",
     "objects": r"score gave an array of object, wanted numbers \(first for user u0\)",
     "complex": r"score gave an array of complex128, wanted numbers \(first for user u0\)",
@@ -97,6 +100,8 @@ IN_SCORE = {
     "above-range": r"recommend gave an id out of \[0, 7\).*\(first for user u0\)",
     "below-range": r"recommend gave an id out of \[0, 7\).*\(first for user u0\)",
     "too-short": r"recommend gave shape \(6, 2\), wanted \(6, 3\) \(first for user u0\)",
+    "too-long": r"recommend gave shape \(6, 27\), wanted \(6, 3\) \(first for user u0\)",
+    "words": r"recommend gave an array of <U\d+, wanted whole numbers \(first for user u0\)",
     "floats": r"recommend gave an array of float64, wanted whole numbers \(first for user u0\)",
     "gap": r"recommend put an item behind the -1 that pads.*\(first for user u0\)",
     "seen": r"recommend gave item number \d, which the history already has.*first for user u0\)",
@@ -142,10 +147,10 @@ def _status(dataset: str, name: str, **limits: Any) -> str:
     models = {name: hostile.MODELS[name], "fine": hostile.Counts}
     plugins = load_plugins(theirs=plugin(models=models))
     results = recbench.run([name, "fine"], dataset, ks=3, results=None, plugins=plugins, **limits)
-    one, last = results
+    first, last = results
     assert last.ok, last.status
-    assert one.ok or one.status.startswith(f"failed: {name} (plugin theirs): ")
-    return one.status
+    assert first.ok or first.status.startswith(f"failed: {name} (plugin theirs): ")
+    return first.status
 
 
 def _assert_says(status: str, words: str) -> None:
@@ -165,7 +170,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
     assert len(results.failed) == len(results) - 2
     first, *_, last = results
     assert first.values == last.values
-    return {one.model: one for one in results}
+    return {result.model: result for result in results}
 
 
 @pytest.mark.parametrize("name", RAISES)
@@ -181,7 +186,7 @@ def test_what_a_model_raises_is_a_row(rows: dict[str, Result], where: str, name:
 def test_what_a_model_does_in_fit_is_a_row(
     tiny: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(OutputRelay, "MOST", 2**20)
+    monkeypatch.setattr(OutputRelay, "MAX_BYTES", 2**20)
     status = _status(tiny, name)
     _assert_says(status, IN_FIT[name])
     assert "first for user" not in status
@@ -211,12 +216,12 @@ def test_a_model_that_takes_all_memory_is_a_row(tiny: str, name: str) -> None:
     _assert_says(_status(tiny, name, memory=300), words)
 
 
-def test_a_keeper_that_is_stopped_is_given_up(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recbench.isolation.runner.HANGS", 2.5)
+def test_a_watcher_that_is_stopped_is_given_up(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recbench.isolation.launcher.HANGS", 2.5)
     _assert_says(_status(tiny, "stops-parent"), "killed the process that watches over it")
 
 
-@pytest.mark.parametrize("name", [one for one in hostile.MODELS if one.startswith("good")])
+@pytest.mark.parametrize("name", [name for name in hostile.MODELS if name.startswith("good")])
 def test_what_only_looks_bad_is_no_failure(tiny: str, name: str) -> None:
     assert _status(tiny, name, timeout=60, memory=700) == "ok"
 
@@ -319,7 +324,7 @@ def test_installed_models_fail_alone_and_the_table_says_so(installed: Path, tiny
         for name, words in wanted.items():
             _assert_says(cells[name]["status"], words)
             _assert_says(cells[name]["status"], rf"failed: {name}\b")
-        assert all(cells[one]["status"] == "ok" for one in ("popular", "eager", "good"))
+        assert all(cells[name]["status"] == "ok" for name in ("popular", "eager", "good"))
     for text in (out, table):
         numbers = _numbers(text)
         assert numbers["popular"] == numbers["good"]
@@ -334,13 +339,13 @@ def test_a_run_that_is_ended_leaves_nothing_running(
     assert running.stderr is not None
     while "fit-hangs: fitting" not in running.stderr.readline():
         assert running.poll() is None
-    while len(_running_in(tmp_path)) < 4:  # the run, what forks cells, a keeper and its cell
+    while len(_running_in(tmp_path)) < 4:  # the run, what forks cells, a watcher and its cell
         assert running.poll() is None
         time.sleep(0.02)
     running.send_signal(number)
     running.communicate(timeout=30)
     assert running.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)
-    assert [one.model for one in recbench.Store("r").all()] == ["popular"]
+    assert [result.model for result in recbench.Store("r").all()] == ["popular"]
 
 
 def test_a_model_that_looks_for_the_targets_finds_nothing(installed: Path, tmp_path: Path) -> None:

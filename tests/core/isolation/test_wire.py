@@ -15,6 +15,7 @@ from recbench.isolation.runner import AVAILABLE
 from recbench.isolation.wire import (
     ConnectionClosedError,
     SharedInteractions,
+    TooLargeError,
     WireError,
     map_shared,
     receive,
@@ -26,9 +27,9 @@ pytestmark = pytest.mark.skipif(not AVAILABLE, reason="models have a process of 
 
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    one, other = socket.socketpair()
-    with one, other:
-        yield one, other
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
 
 
 @pytest.mark.parametrize("kind", ["<f8", "<f4", "<f2", ">f8", "<i8", "<u1", np.longdouble])
@@ -40,6 +41,19 @@ def test_arrays_come_through(pair: Any, kind: Any) -> None:
     assert found["a"].dtype == array.dtype
     assert found["none"].shape == (0, 4)
     np.testing.assert_array_equal(found["a"], array.T)
+
+
+def test_a_number_alone_keeps_its_shape(pair: Any) -> None:
+    send(pair[0], {}, {"a": np.array(2.5)})
+    found = receive(pair[1], 8)[1]["a"]
+    assert (found.shape, found.item()) == ((), 2.5)
+
+
+def test_more_than_is_allowed_is_not_read_but_said(pair: Any) -> None:
+    send(pair[0], {}, {"a": np.zeros((2, 3))})
+    with pytest.raises(TooLargeError, match="48 bytes, where 47 are enough") as raised:
+        receive(pair[1], 47)
+    assert raised.value.shapes == {"a": (2, 3)}
 
 
 @pytest.mark.parametrize("columns", [{}, {"times": [3, 4, 5], "ratings": [1.0, 2.0, 3.5]}])
@@ -82,6 +96,9 @@ def test_interactions_without_events_come_through(pair: Any) -> None:
         b'{"arrays": {"a": ["<f8", [Infinity]]}}',
         b'{"arrays": {"a": ["<f8", [-2, -3]]}}',
         b'{"arrays": {"a": ["<f8", [1000000000]]}}',
+        b'{"arrays": {"a": ["<f8", [0, 9223372036854775808]]}}',
+        b'{"arrays": {"a": ["<f8", [' + b"0, " * 64 + b"0]]}}",
+        b'{"arrays": {"a": ["<f8", [' + b"9" * 4000 + b", " + b"9" * 4000 + b"]]}}",
         b'{"arrays": {"a": ["|O", [1]]}}',
         b'{"arrays": {"a": ["<f99", [1]]}}',
         b'{"arrays": {"a": ["V8", [1]]}}',

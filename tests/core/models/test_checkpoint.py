@@ -1,5 +1,6 @@
 """Training that is interrupted goes on; a checkpoint is one cell's, one try's, and no result."""
 
+import errno
 import logging
 import os
 import shutil
@@ -22,7 +23,7 @@ from recbench.isolation.runner import AVAILABLE
 from recbench.models.checkpoint import takes_checkpoint
 from recbench.verify import verify
 
-pytest.importorskip("fcntl", reason="kills and locks are those of POSIX")
+fcntl = pytest.importorskip("fcntl", reason="kills and locks are those of POSIX")
 
 TRIES = Path("tries")
 """A line for each fit: the epoch that it began at, or `none` without a checkpoint."""
@@ -77,17 +78,10 @@ def _run(dataset: str, in_process: bool = False, model: str = "epochs", **more: 
 
 def _start(*given: Any, before: str = "") -> subprocess.Popen[str]:
     """The same in another process, which may be killed; it prints whether all went well."""
-    run = f"print([one.ok for one in test_checkpoint._run(*{given!r})])"
-    path = os.pathsep.join(
-        filter(
-            None,
-            [
-                str(Path(__file__).parent),
-                str(Path(__file__).parents[2]),
-                os.environ.get("PYTHONPATH"),
-            ],
-        )
-    )
+    run = f"print([result.ok for result in test_checkpoint._run(*{given!r})])"
+    here = Path(__file__)
+    folders = [str(here.parent), str(here.parents[2]), os.environ.get("PYTHONPATH", "")]
+    path = os.pathsep.join(filter(None, folders))
     return subprocess.Popen(
         [sys.executable, "-c", f"import test_checkpoint; {before or 0}; {run}"],
         env={**os.environ, "PYTHONPATH": path},
@@ -113,7 +107,7 @@ def _wait(until: Callable[[], Any]) -> None:
 
 
 def _reached(epoch: str) -> bool:
-    return any(one.read_text() == epoch for one in Path("r").rglob("epoch.json"))
+    return any(file.read_text() == epoch for file in Path("r").rglob("epoch.json"))
 
 
 def _epoch() -> str:
@@ -239,7 +233,10 @@ def test_a_model_that_outlives_its_killed_run_still_has_it_alone(tiny: str) -> N
 def test_where_there_are_no_locks_training_goes_without(
     tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "fcntl", None)
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
     (result,) = _run(tiny, in_process=True, model="epochs:ends=not")
     assert result.ok
     assert _tries() == ["none"]
@@ -270,17 +267,18 @@ def test_a_disk_that_is_full_does_not_stop_training(tiny: str, in_process: bool)
 def test_it_is_never_taken_for_a_result(tiny: str) -> None:
     _run(tiny, in_process=True, model="popular")
     _run(tiny, in_process=True, model="epochs:ends=raise")
-    (stored,) = (one for one in Store("r").all() if one.ok)
+    (stored,) = (result for result in Store("r").all() if result.ok)
     (place,) = _places()
     for file in Store("r").path(stored).parent.glob("popular*"):
         shutil.copy(file, place / "kept")
     Store("r").ready()
-    assert [one.model for one in Store("r").all()] == ["epochs:ends=raise", "popular"]
-    assert [one.model for one in recbench.run(["popular"], tiny, ks=3, results="r")] == ["popular"]
+    assert [result.model for result in Store("r").all()] == ["epochs:ends=raise", "popular"]
+    (again,) = recbench.run(["popular"], tiny, ks=3, results="r")
+    assert again.model == "popular"
     assert _epoch() == "2"
     (cut,) = (place / "kept").glob("popular*.json")
     cut.write_bytes(cut.read_bytes()[:-9])
-    assert [one.path for one in verify(["r"])] == [Store("r").path(stored)]
+    assert [check.path for check in verify(["r"])] == [Store("r").path(stored)]
 
 
 class Strange:

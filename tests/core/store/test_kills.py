@@ -22,6 +22,7 @@ MODELS = ("popular", "random:seed=1", "random:seed=2", "random:seed=3", "random:
 DATASET = ("--dataset", "synthetic:users=200,items=200,interactions=4000")
 KILLS = 12
 TOKEN = "RECBENCH_TEST_CRASH"
+SEED = "RECBENCH_TEST_SEED"
 
 KILLER = f"""
 import os, signal, sys
@@ -79,8 +80,8 @@ def _table(folder: Path) -> str:
 def _shown(folder: Path) -> Values:
     """Every number that is shown."""
     cells = Store(folder).all()
-    assert all(one.ok for one in cells)
-    return {(one.key, key): repr(value) for one in cells for key, value in one.values.items()}
+    assert all(cell.ok for cell in cells)
+    return {(cell.key, key): repr(value) for cell in cells for key, value in cell.values.items()}
 
 
 def _left_running(folder: Path) -> list[str]:
@@ -126,15 +127,25 @@ def _no_damage_is_told(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert "left out" not in caplog.text
 
 
+@pytest.fixture
+def draw() -> random.Random:
+    """Draws when to kill: other times in each run, or those of the seed in the environment."""
+    seed = int(os.environ.get(SEED) or random.SystemRandom().randrange(10**6))
+    print(f"the times are drawn from {SEED}={seed}")  # which is shown where the test fails
+    return random.Random(seed)
+
+
 def test_a_run_that_is_killed_at_any_moment_is_completed_by_the_next(
-    tmp_path: Path, undisturbed: Undisturbed
+    tmp_path: Path, undisturbed: Undisturbed, draw: random.Random
 ) -> None:
-    draw, folder = random.Random(7), tmp_path / "results"
+    folder = tmp_path / "results"
     whole: Values = {}
     for kill in range(KILLS):
         again = ["--force"] if kill % 3 == 2 else []
         running = _start(folder, *MODELS, "--k", "1,3,5,10", *again)
-        time.sleep(draw.uniform(0, undisturbed.seconds))
+        seconds = draw.uniform(0, undisturbed.seconds)
+        print(f"kill {kill} after {seconds:.3f} s")
+        time.sleep(seconds)
         if kill % 2:
             os.killpg(running.pid, signal.SIGKILL)
         else:  # the others must notice by themselves: this is about isolation, not the store
@@ -210,8 +221,8 @@ def test_a_run_without_room_says_so_and_another_one_completes_it(
     assert done.returncode in (0, 1)
     assert done.stderr.count("File too large") >= len(MODELS)
     assert "not meant to happen" not in done.stderr
-    stored = [one for one in Store(folder).all() if one.ok]
-    assert {(one.key, key) for one in stored for key in one.values} == before.keys()
+    stored = [cell for cell in Store(folder).all() if cell.ok]
+    assert {(cell.key, key) for cell in stored for key in cell.values} == before.keys()
     assert not list(folder.rglob(".writing-*"))
     _run(folder, *MODELS, "--k", "1,3,5,10")
     assert _shown(folder) == undisturbed.values

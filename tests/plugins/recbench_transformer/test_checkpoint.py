@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_transformer import SMALL, script_validation, watch_epochs
+from made_transformer import SMALL, script_validation, watch_epochs
 
 from recbench import Interactions
 from recbench.testing import example

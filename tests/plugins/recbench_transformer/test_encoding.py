@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_transformer import SMALL, log_of
+from made_transformer import SMALL, log_of
 from torch.nn import functional
 
 from recbench.testing import example

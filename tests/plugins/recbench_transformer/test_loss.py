@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_transformer import small_network
+from made_transformer import small_network
 from torch.nn import functional
 
 from recbench_transformer import loss

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_transformer import SMALL, log_of
+from made_transformer import SMALL, log_of
 
 from recbench import RecbenchError
 from recbench.testing import check_model, example

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from small_transformer import SMALL, small_network
+from made_transformer import SMALL, small_network
 
 from recbench import Interactions
 from recbench.testing import example

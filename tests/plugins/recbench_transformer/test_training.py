@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 import torch
-from small_transformer import SMALL, log_of, ndcg_at_10, script_validation, watch_epochs
+from made_transformer import SMALL, log_of, ndcg_at_10, script_validation, watch_epochs
 
 from recbench import RecbenchError
 from recbench.testing import example

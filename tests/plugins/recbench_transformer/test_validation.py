@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from small_transformer import SMALL, log_of, small_network
+from made_transformer import SMALL, log_of, small_network
 from torch.nn import functional
 
 from recbench.testing import example

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from small_transformer import log_of
+from made_transformer import log_of
 from torch.nn import functional
 
 from recbench import Interactions

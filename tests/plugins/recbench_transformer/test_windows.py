@@ -1,7 +1,7 @@
 """Windows and batches: every event once, within the budget."""
 
 import numpy as np
-from small_transformer import log_of
+from made_transformer import log_of
 
 from recbench_transformer import windows
 

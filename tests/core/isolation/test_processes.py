@@ -1,0 +1,169 @@
+"""Processes: who is below whom, what they are called, what memory they have, and their end."""
+
+import mmap
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from recbench.isolation.processes import (
+    adopt_orphans,
+    descendants,
+    fork,
+    free_memory,
+    kill_descendants,
+    memory_used,
+)
+from recbench.isolation.runner import AVAILABLE
+
+pytestmark = pytest.mark.skipif(not AVAILABLE, reason="models have a process of their own on Linux")
+
+MB = 2**20
+
+
+@pytest.fixture
+def child() -> Iterator[Callable[[str], int]]:
+    """Starts a process that runs some lines of Python, and waits until it is done with them."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(code: str) -> int:
+        text = f"import mmap, os, subprocess, sys, time\n{code}\nprint('done', flush=True)\n"
+        text += "time.sleep(1000)"
+        running = subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True)
+        started.append(running)
+        assert running.stdout is not None
+        assert running.stdout.readline() == "done\n"
+        return running.pid
+
+    yield start
+    for running in started:
+        for pid in [*descendants(running.pid), running.pid]:
+            os.kill(pid, signal.SIGKILL)
+        running.communicate()
+
+
+def test_descendants_are_children_and_their_children(child: Any) -> None:
+    pid = child("for _ in range(2): os.fork()\ntime.sleep(0.2)")
+    found = descendants(pid)
+    assert len(found) == 3
+    assert set(found) == {process.pid for process in psutil.Process(pid).children(recursive=True)}
+    assert descendants(found[-1]) in ([], [found[-1]])
+
+
+def test_memory_is_what_is_ones_own_and_what_is_shared_but_no_file(child: Any) -> None:
+    limit = 2**60
+    bare = memory_used([child("")], limit)
+    own = memory_used([child(f"kept = b'1' * {64 * MB}")], limit)
+    shared = memory_used(
+        [child(f"kept = mmap.mmap(-1, {64 * MB})\nkept.write(b'1' * {64 * MB})")], limit
+    )
+    assert own - bare == pytest.approx(64 * MB, rel=0.2)
+    assert shared - bare == pytest.approx(64 * MB, rel=0.2)
+    path = os.path.abspath("file")
+    with open(path, "wb") as file:
+        file.truncate(64 * MB)
+    mapped = f"mmap.mmap(os.open({path!r}, os.O_RDONLY), 0, prot=mmap.PROT_READ)"
+    assert memory_used([child(f"kept = {mapped}\nsum(kept[::4096])")], limit) - bare < 16 * MB
+
+
+def test_what_processes_share_counts_once_where_it_would_be_too_much(child: Any) -> None:
+    pid = child(f"kept = b'1' * {64 * MB}\nfor _ in range(3): os.fork() or time.sleep(1000)")
+    pids = [pid, *descendants(pid)]
+    assert len(pids) == 4
+    assert memory_used(pids, 2**60) > 4 * 60 * MB
+    assert memory_used(pids, 100 * MB) < 110 * MB
+    assert memory_used([2**22 + 1], 0) == 0
+
+
+def test_free_memory_is_that_of_the_machine() -> None:
+    assert 0 < free_memory() <= psutil.virtual_memory().total
+
+
+def _in_a_fork(do: Callable[[], Any]) -> Any:
+    """What a function gives in a copy of this process."""
+    reading, writing = os.pipe()
+    pid = fork()
+    if pid == 0:
+        try:
+            adopt_orphans()
+            os.write(writing, repr(do()).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as answer:
+        text = answer.read().decode()
+    os.waitpid(pid, 0)
+    return eval(text)
+
+
+def test_what_is_left_is_killed_and_named() -> None:
+    def leave() -> Any:
+        for _ in range(4):
+            subprocess.Popen(["sleep", "1000"])
+        return kill_descendants(patience=0), descendants(os.getpid())
+
+    named, left = _in_a_fork(leave)
+    assert left == []
+    assert len(named) == 4
+    assert all(name.startswith("sleep 1000 (process ") for name in named[:3])
+    assert named[3] == "and 1 more"
+
+
+def test_a_name_of_any_bytes_can_be_said() -> None:
+    def leave() -> Any:
+        subprocess.Popen([b"\xff\xfe", "1000"], executable="sleep")
+        return kill_descendants(patience=0), descendants(os.getpid())
+
+    (name,), left = _in_a_fork(leave)
+    assert left == []
+    assert name.startswith("\ufffd\ufffd 1000 (process ")
+
+
+def test_what_ends_in_time_is_not_named() -> None:
+    def leave() -> Any:
+        subprocess.Popen(["sleep", "0.1"])
+        began = time.monotonic()
+        return kill_descendants(patience=5), time.monotonic() - began < 3
+
+    assert _in_a_fork(leave) == ([], True)
+
+
+def test_a_process_that_hides_its_name_is_killed_as_well() -> None:
+    """It has unmapped the pages that hold its arguments, so there is nothing to read."""
+
+    def leave() -> Any:
+        if os.fork() == 0:
+            with open("/proc/self/stat", encoding="ascii") as file:
+                start = int(file.read().rpartition(")")[2].split()[45])  # arg_start
+            _unmap(start & ~(mmap.PAGESIZE - 1))
+            time.sleep(1000)
+        time.sleep(0.2)
+        return kill_descendants(patience=0), descendants(os.getpid())
+
+    named, left = _in_a_fork(leave)
+    assert left == []
+    assert len(named) == 1
+
+
+def _unmap(address: int) -> None:
+    import ctypes
+
+    ctypes.CDLL(None).munmap(ctypes.c_void_p(address), ctypes.c_size_t(mmap.PAGESIZE))
+
+
+def test_looking_at_memory_is_cheap(child: Any) -> None:
+    """The watcher looks every 50 ms."""
+    pid = child("")
+    seconds = []
+    for _ in range(20):
+        began = time.perf_counter()
+        memory_used([pid, *descendants(pid)], 2**60)
+        seconds.append(time.perf_counter() - began)
+    assert np.median(seconds) < 0.005

@@ -1,0 +1,252 @@
+"""Files that are whole or not there, and locks: one writer at a time, and nobody for ever."""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recbench import UsageError
+from recbench.files import (
+    atomic,
+    atomic_folder,
+    locked,
+    output_file,
+    remove_leftovers,
+    write,
+    write_output,
+)
+
+fcntl = pytest.importorskip("fcntl", reason="what fails here are the locks of POSIX")
+
+
+def _left(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_file_is_what_it_was_until_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write(path, b"old")
+
+    def fail() -> None:
+        with atomic(path) as file:
+            file.write(b"half")
+            file.flush()
+            assert path.read_bytes() == b"old"
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert _left(tmp_path) == {"file"}
+    write(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_folder_is_what_it_was_until_it_is_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "a.model"
+
+    def fill(text: str, error: type[Exception] | None = None) -> None:
+        with atomic_folder(folder) as unfinished:
+            (unfinished / "w").write_text(text)
+            if error:
+                raise error
+
+    fill("old")
+    with pytest.raises(ZeroDivisionError):
+        fill("half", ZeroDivisionError)
+    assert (folder / "w").read_text() == "old"
+    fill("new")
+    assert (folder / "w").read_text() == "new"
+    assert _left(tmp_path) == {"a.model", ".lock"}
+
+
+def test_what_killed_writers_left_is_removed_after_a_day_or_put_back(tmp_path: Path) -> None:
+    for name in ("old", "new", "old-folder/x"):
+        (tmp_path / f".writing-{name}").parent.mkdir(exist_ok=True)
+        (tmp_path / f".writing-{name}").write_text("half")
+    for path in tmp_path.glob(".writing-old*"):
+        os.utime(path, (0, 0))
+    for name in ("a", "b"):
+        (tmp_path / f".replaced-{name}.model").mkdir()
+    (tmp_path / "b.model").mkdir()
+    remove_leftovers(tmp_path)
+    assert _left(tmp_path) == {".writing-new", "a.model", "b.model", ".lock"}
+
+
+def test_output_goes_where_links_end_and_a_pipe_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder" / "file")
+    write_output(tmp_path / "link", b"text")
+    assert (tmp_path / "folder" / "file").read_bytes() == b"text"
+    assert (tmp_path / "link").is_symlink()
+    os.mkfifo(tmp_path / "pipe")
+    reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_output(tmp_path / "pipe", b"text")
+    assert os.read(reading, 9) == b"text"
+    os.close(reading)
+    assert output_file(None) is None
+    for wrong in (tmp_path, tmp_path / "nowhere" / "file"):
+        with pytest.raises(UsageError, match="cannot write -o"):
+            output_file(str(wrong))
+
+
+# locks
+
+
+def test_one_is_alone_and_a_nested_lock_waits_in_vain(tmp_path: Path) -> None:
+    with locked(tmp_path) as alone:
+        began = time.monotonic()
+        with locked(tmp_path, patience=0.2) as nested:
+            assert (alone, nested) == (True, False)
+        assert 0.2 <= time.monotonic() - began < 5
+        with locked(tmp_path, patience=0) as nested:
+            assert not nested
+    with locked(tmp_path, patience=0) as alone:
+        assert alone
+
+
+def test_threads_exclude_each_other(tmp_path: Path) -> None:
+    inside, most = [0], [0]
+
+    def work() -> None:
+        for _ in range(5):
+            with locked(tmp_path) as alone:
+                assert alone
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+                time.sleep(0.002)
+                inside[0] -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1]
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from recbench.files import locked
+with locked(Path(sys.argv[1])) as alone:
+    print(alone, flush=True)
+    time.sleep(1000)
+"""
+
+
+def test_a_killed_process_lets_go(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "True\n"
+        with locked(tmp_path, patience=0) as alone:
+            assert not alone
+        holder.kill()
+        with locked(tmp_path, patience=30) as alone:
+            assert alone
+
+
+def _fork_and_wait(tmp_path: Path) -> int:
+    """A copy of this process that is forked under the lock, and lives on."""
+    with locked(tmp_path) as alone:
+        assert alone
+        pid = os.fork()
+        if pid == 0:
+            time.sleep(1000)
+            os._exit(0)
+        return pid
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_copy_of_the_process_does_not_hold_the_lock(tmp_path: Path) -> None:
+    pid = _fork_and_wait(tmp_path)
+    try:
+        with locked(tmp_path, patience=0) as alone:
+            assert alone
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_copy_of_the_process_does_not_let_go_of_the_lock(tmp_path: Path) -> None:
+    pid = 0
+    try:
+        with locked(tmp_path) as alone:
+            assert alone
+            pid = os.fork()
+            if pid:
+                os.waitpid(pid, 0)
+                with locked(tmp_path, patience=0) as other:
+                    assert not other
+    finally:
+        if pid == 0:  # the copy, once it has left the lock
+            os._exit(0)
+
+
+def test_a_lock_that_is_removed_meanwhile_is_not_taken_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = fcntl.flock, []
+
+    def replaced(file: Any, how: int) -> None:
+        real(file, how)
+        calls.append(how)
+        if len(calls) == 1:  # just after it was locked, and before that was seen
+            (tmp_path / ".lock").unlink()
+
+    monkeypatch.setattr(fcntl, "flock", replaced)
+    with locked(tmp_path, patience=5) as alone:
+        assert alone
+        assert len(calls) >= 2
+        monkeypatch.setattr(fcntl, "flock", real)
+        with locked(tmp_path, patience=0) as other:  # it is the file of this name that is locked
+            assert not other
+
+
+def test_where_there_are_no_locks_it_goes_on_not_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for code in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+
+        def no_locks(*_: object, code: int = code) -> None:
+            raise OSError(code, os.strerror(code))
+
+        with monkeypatch.context() as patched:
+            patched.setattr(fcntl, "flock", no_locks)
+            began = time.monotonic()
+            with locked(tmp_path) as alone:
+                assert not alone
+            assert time.monotonic() - began < 5
+
+
+def test_where_no_file_can_be_made_it_goes_on_not_alone(tmp_path: Path) -> None:
+    (tmp_path / ".lock").mkdir()
+    with locked(tmp_path) as alone:
+        assert not alone
+    shutil.rmtree(tmp_path / ".lock")
+    (tmp_path / "file").touch()
+    with locked(tmp_path / "file") as alone:
+        assert not alone
+    if os.geteuid():  # whom nothing keeps from writing
+        tmp_path.chmod(0o500)
+        with locked(tmp_path) as alone:
+            assert not alone
+        tmp_path.chmod(0o700)
+
+
+def test_what_is_raised_under_a_lock_comes_through(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="mine"), locked(tmp_path):
+        raise FileNotFoundError("mine")
+    with locked(tmp_path, patience=0) as alone:
+        assert alone
