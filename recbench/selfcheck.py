@@ -137,16 +137,11 @@ class Oracle(Constant):
     def score(self, history: Interactions) -> Array:
         """The targets above everything else."""
         scores = np.zeros((len(history), history.n_items))
-        for row, _, targets in self._cases(history):
-            scores[row, targets] = np.arange(len(targets), 0, -1)
-        return scores
-
-    def _cases(self, history: Interactions) -> Iterator[tuple[int, Array, Array]]:
-        """Row, items and targets of each history; no targets for one that is not of the split."""
-        nothing = np.empty(0, dtype=np.int64)
         rows = zip(history.users.tolist(), history.sequences(), strict=True)
         for row, (user, items) in enumerate(rows):
-            yield row, items, self.known.get((user, items.tobytes()), nothing)
+            targets = self.known.get((user, items.tobytes()), ())
+            scores[row, targets] = np.arange(len(targets), 0, -1)
+        return scores
 
 
 class OracleLovesSeen(Oracle):
@@ -154,20 +149,19 @@ class OracleLovesSeen(Oracle):
 
     def score(self, history: Interactions) -> Array:
         """More than any target for what was seen."""
-        scores = super().score(history)
-        return np.where(LovesSeen().score(history) > 0, history.n_items + 1, scores)
+        return super().score(history) + LovesSeen().score(history) * history.n_items
 
 
 class TornOracle(Oracle):
-    """Cannot tell the targets of a case from one other item, the first that is not seen."""
+    """Cannot tell the targets of a case from one other item, the first that was not seen."""
 
     def score(self, history: Interactions) -> Array:
         """One for the targets and the other item, zero for the rest."""
-        scores = np.zeros((len(history), history.n_items))
-        for row, items, targets in self._cases(history):
-            scores[row, targets] = 1
-            scores[row, _others(history.n_items, items, targets)[:1]] = 1
-        return scores
+        scores = super().score(history) > 0
+        known = scores | (LovesSeen().score(history) > 0)
+        others = known.argmin(axis=1)
+        scores[np.arange(len(scores)), others] |= ~known.all(axis=1)
+        return scores.astype(np.float64)
 
 
 class Shuffled:
@@ -209,11 +203,6 @@ def _targets(split: Split) -> Iterator[Array]:
     return (items[start:stop] for start, stop in itertools.pairwise(offsets))
 
 
-def _others(n_items: int, items: Array, targets: Array) -> Array:
-    """What a case has neither seen nor as its target, by item number."""
-    return np.setdiff1d(np.arange(n_items), np.concatenate([items, targets]))
-
-
 def _any_seen(split: Split) -> bool:
     """Whether some case must find what it has had; it then is no ground for a check."""
     case = np.repeat(np.arange(len(split.judged)), np.diff(split.judged_targets[1]))
@@ -233,11 +222,12 @@ def _sizes(split: Split, data: Dataset) -> Counter[tuple[int, int]]:
 
 def _torn_sizes(split: Split) -> Counter[tuple[int, int]]:
     """How many cases have so many targets among so many items that `TornOracle` puts on top."""
+    sizes: Counter[tuple[int, int]] = Counter()
     history = split.history.take(split.judged)
-    return Counter(
-        (len(targets), len(targets) + len(_others(history.n_items, items, targets)[:1]))
-        for targets, items in zip(_targets(split), history.sequences(), strict=True)
-    )
+    for targets, items in zip(_targets(split), history.sequences(), strict=True):
+        another = len({*items.tolist(), *targets.tolist()}) < history.n_items
+        sizes[len(targets), len(targets) + another] += 1
+    return sizes
 
 
 def _chance(sizes: Counter[tuple[int, int]], metric: str, k: int) -> tuple[float, float]:

@@ -219,7 +219,7 @@ def test_other_rules_and_another_split_are_no_ground_for_comparing(
         (check,) = verify(["results"])
         assert not check.holds
         assert check.reason == f"judged by rules of version {now}, and they are at {now + 1} now"
-    monkeypatch.setattr(recbench.experiment, "split_of", lambda plugins, data, split: _other(data))
+    monkeypatch.setattr(recbench.experiment, "make_split", lambda plugins, data, split: _other(data))
     (check,) = verify(["results"])
     assert not check.holds
     assert check.reason.startswith("what leave-last-out makes of ")

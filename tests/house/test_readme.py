@@ -33,3 +33,22 @@ def test_readme_points_at_lines_that_say_what_it_tells() -> None:
         assert line == anchor
         text = (ROOT / path).read_text().splitlines()[int(line) - 1]
         assert words in text, f"line {line} of {path} is: {text}"
+
+
+def test_the_map_of_the_core_names_every_file_of_it() -> None:
+    core = ROOT / "recbench"
+    page = (core / "README.md").read_text()
+    rows = dict(re.findall(r"^\| ((?:`[\w./]+`(?:, )?)+) \|.*?\| (.*) \|$", page, re.MULTILINE))
+    for path in core.rglob("*.py"):
+        if path.stem in ("__init__", "__main__"):
+            continue
+        place = path.relative_to(core)
+        holds = page if place.parent == Path() else rows[f"`{place.parent}/`"]
+        assert f"`{place if place.parent == Path() else place.stem}`" in holds, place
+    for link in re.findall(r"\]\(([^)]+)\)", page):
+        assert (core / link).exists(), link
+
+
+def test_a_run_can_be_followed_through_twenty_files() -> None:
+    page = (ROOT / "recbench" / "README.md").read_text()
+    assert 10 <= len(re.findall(r"^\d+\. \[", page, re.MULTILINE)) <= 20
