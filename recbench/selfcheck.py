@@ -149,7 +149,7 @@ class OracleLovesSeen(Oracle):
 
     def score(self, history: Interactions) -> Array:
         """More than any target for what was seen."""
-        return super().score(history) + LovesSeen().score(history) * history.n_items
+        return np.asarray(super().score(history) + history.n_items * LovesSeen().score(history))
 
 
 class TornOracle(Oracle):

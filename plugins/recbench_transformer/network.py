@@ -147,10 +147,7 @@ class Notebook(nn.Module):
             dim, settings.heads, settings.feedforward, dropout, batch_first=True
         )
         self.encoder = nn.TransformerEncoder(layer, settings.layers, enable_nested_tensor=False)
-        self.dropout = Dropout(dropout)
-        for encoder_layer in self.encoder.layers:  # the library's own is slow on processors
-            encoder_layer.dropout = self.dropout
-            encoder_layer.dropout1 = encoder_layer.dropout2 = self.dropout
+        self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(2 * dim, n_items)
         for weight in (self.items.weight, self.users.weight, self.linear.weight):
             nn.init.uniform_(weight, -0.1, 0.1)

@@ -217,9 +217,8 @@ def lr_factor(settings: Settings, epochs_done: float) -> float:
 
 
 def _build_optimiser(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    fused = next(network.parameters()).device.type in ("cpu", "cuda")
     if settings.optimiser == "sgd":
-        return torch.optim.SGD(network.parameters(), lr=settings.lr, fused=fused)
+        return torch.optim.SGD(network.parameters(), lr=settings.lr)
     decayed: list[Tensor] = []
     undecayed: list[Tensor] = []
     for name, weight in network.named_parameters():
@@ -229,6 +228,7 @@ def _build_optimiser(network: nn.Module, settings: Settings) -> torch.optim.Opti
         {"params": decayed, "weight_decay": settings.weight_decay},
         {"params": undecayed, "weight_decay": 0.0},
     ]
+    fused = undecayed[0].device.type in ("cpu", "cuda")
     return torch.optim.AdamW(groups, lr=settings.lr, betas=(0.9, 0.98), fused=fused)
 
 

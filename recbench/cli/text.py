@@ -102,22 +102,17 @@ class _Column:
     def _mark_width(self) -> int:
         return 2 if any(self.marks) else 0
 
-    def tight(self, width: int) -> int:
-        """Characters that it takes once its words are broken for so many."""
-        room = width - self._mark_width
-        lines = [part for line in _lines(self.head, *self.cells) for part in _broken(line, room)]
-        return min(width, _longest(lines) + self._mark_width)
-
     def texts(self, width: int) -> list[str]:
-        """The head, a rule and the cells, each as it stands in so many characters."""
-        marks = self.marks or [""] * len(self.cells)
-        cells = map(self._text, self.cells, marks, [width] * len(marks))
-        return [self._text(self.head, "", width), "-" * width, *cells]
+        """The head and the cells, each as it stands in so many characters."""
+        marks = ["", *(self.marks or [""] * len(self.cells))]
+        return [
+            self._text(text, mark, width - self._mark_width)
+            for text, mark in zip((self.head, *self.cells), marks, strict=True)
+        ]
 
-    def _text(self, text: str, mark: str, width: int) -> str:
-        room = width - self._mark_width
+    def _text(self, text: str, mark: str, room: int) -> str:
         lines = [part for line in _lines(text) for part in _broken(line, room)]
-        if not self.is_words:
+        if not self.is_words:  # rich would strip the spaces that hold numbers below each other
             lines = [" " * (room - _longest([line])) + line for line in lines]
         if mark:
             lines[0] += f" {mark}"
@@ -195,16 +190,19 @@ def _span(widths: Sequence[int]) -> int:
 def _drawn(columns: list[_Column], width: int) -> str:
     """A table of at most this width, if it can be; 0 for any."""
     from rich.console import Console
+    from rich.rule import Rule
     from rich.table import Table
     from rich.text import Text
 
     widths = _shrunk(columns, width)
-    texts = [column.texts(room) for column, room in zip(columns, widths, strict=True)]
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False)
-    for (head, *_), room in zip(texts, widths, strict=True):
-        table.add_column(Text(head), width=room)
-    for row in zip(*(below for _, *below in texts), strict=True):
-        table.add_row(*map(Text, row))
+    contents = []
+    for column, room in zip(columns, widths, strict=True):
+        head, *cells = map(Text, column.texts(room))
+        table.add_column(head, no_wrap=not column.is_words)
+        contents.append([Rule(characters="-"), *cells])
+    for row in zip(*contents, strict=True):
+        table.add_row(*row)
     console = Console(width=_span(widths) + GAP, legacy_windows=False)
     lines = console.render_lines(table, pad=False)
     return "\n".join("".join(part.text for part in line).rstrip() for line in lines)
@@ -222,4 +220,4 @@ def _shrunk(columns: list[_Column], width: int) -> list[int]:
             if not wide:
                 break
             widths[max(wide, key=widths.__getitem__)] -= 1
-    return [column.tight(room) for column, room in zip(columns, widths, strict=True)]
+    return widths

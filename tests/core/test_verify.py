@@ -31,7 +31,7 @@ def call(capsys: pytest.CaptureFixture[str]) -> Any:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models in this process, which is faster."""
-    monkeypatch.setattr(recbench.verify, "AVAILABLE", False)
+    monkeypatch.setattr(recbench.experiment, "AVAILABLE", False)
 
 
 class Restless:
@@ -219,7 +219,9 @@ def test_other_rules_and_another_split_are_no_ground_for_comparing(
         (check,) = verify(["results"])
         assert not check.holds
         assert check.reason == f"judged by rules of version {now}, and they are at {now + 1} now"
-    monkeypatch.setattr(recbench.experiment, "make_split", lambda plugins, data, split: _other(data))
+    monkeypatch.setattr(
+        recbench.experiment, "make_split", lambda plugins, data, split: _other(data)
+    )
     (check,) = verify(["results"])
     assert not check.holds
     assert check.reason.startswith("what leave-last-out makes of ")
