@@ -203,8 +203,9 @@ def _drawn(columns: list[_Column], width: int) -> str:
         contents.append([Rule(characters="-"), *cells])
     for row in zip(*contents, strict=True):
         table.add_row(*row)
-    console = Console(width=_span(widths) + GAP, legacy_windows=False)
-    lines = console.render_lines(table, pad=False)
+    console = Console()
+    options = console.options.update_width(_span(widths) + GAP)  # whatever the terminal is
+    lines = console.render_lines(table, options, pad=False)
     return "\n".join("".join(part.text for part in line).rstrip() for line in lines)
 
 

@@ -2,8 +2,7 @@
 
 A cell's checkpoint is `model-seed-key.checkpoint/`: the lock of whoever trains with it, and `kept`,
 the folder that the model is given. The lock is taken where the model runs, so that it lasts exactly
-as long as there is somebody who may write. It is taken, and removed with the folder, under the
-lock of the folder around it: so nobody can hold a lock that is no longer there.
+as long as there is somebody who may write.
 """
 
 from __future__ import annotations
@@ -45,13 +44,13 @@ def folder_for(model: Any, place: Path | None) -> Iterator[Path | None]:
         return
     with contextlib.ExitStack() as held:
         folder, kept = None, place / "kept"
-        with contextlib.suppress(OSError), locked(place.parent):
+        with contextlib.suppress(OSError):
             place.mkdir(parents=True, exist_ok=True)
             if held.enter_context(locked(place, patience=0)):
                 kept.mkdir(exist_ok=True)
                 folder = kept
-            elif not kept.exists():  # nobody has it: there are no locks
-                _remove_folder(place)
+            else:
+                place.rmdir()  # where there are no locks; it is not empty if another run has it
         yield folder
 
 
@@ -59,19 +58,16 @@ def remove(place: Path) -> bool:
     """Remove a checkpoint unless somebody trains with it; gives whether there is none any more."""
     if not place.exists():
         return True
-    with contextlib.suppress(OSError), locked(place.parent):
+    with contextlib.suppress(OSError):
         with locked(place, patience=0) as alone:
-            if alone and (place / "kept").exists():
-                shutil.rmtree(place / "kept")
+            if alone:
+                if (place / "kept").exists():
+                    shutil.rmtree(place / "kept")
+                with contextlib.suppress(PermissionError):  # Windows removes it when it is let go
+                    (place / LOCK).unlink()
         if alone:
-            _remove_folder(place)
+            place.rmdir()  # unless another run has begun anew there
     return not place.exists()
-
-
-def _remove_folder(place: Path) -> None:
-    """Remove a checkpoint's folder, in which only its lock may be left. Raises OSError."""
-    (place / LOCK).unlink(missing_ok=True)
-    place.rmdir()
 
 
 def can_resume(place: Path) -> bool:

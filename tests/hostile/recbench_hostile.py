@@ -626,7 +626,7 @@ class Spy(Counts):
             seen += [*frame.f_locals.values(), *frame.f_globals.values()]
             frame = frame.f_back
         for thing in seen:
-            if type(thing).__name__ in ("Split", "Dataset", "Experiment", "Runner"):
+            if type(thing).__name__ in ("Split", "Dataset", "Experiment", "Trial"):
                 raise LookupError(f"found a {type(thing).__name__}")
         with Path("/proc/self/mem").open("rb", buffering=0) as memory:
             for line in Path("/proc/self/maps").read_text().splitlines():

@@ -158,12 +158,12 @@ def test_one_set_for_all_models_and_seeds_is_used_and_stored(
 ) -> None:
     used = []
 
-    def spy(*args: Any, **options: Any) -> Any:
-        used.append(options["pool"])
-        return evaluate(*args, **options)
+    def spy(answers: Any, pool: Any) -> Any:
+        used.append(pool)
+        return rank_answers(answers, pool)
 
-    evaluate = experiment.evaluate
-    monkeypatch.setattr(experiment, "evaluate", spy)
+    rank_answers = experiment.rank_answers
+    monkeypatch.setattr(experiment, "rank_answers", spy)
     results = recbench.run(
         ["popular", "random"], busy, candidates="10:by=popularity", seed=[0, 1], ks=[3]
     )

@@ -19,9 +19,9 @@ from helpers import plugin
 
 import recbench
 from recbench import Result, load_plugins
-from recbench.evaluation.referee import evaluate
 from recbench.isolation.runner import AVAILABLE
 from recbench.isolation.stdout import OutputRelay
+from recbench.models.answers import Answers
 
 HOSTILE = Path(__file__).parents[2] / "hostile"
 sys.path.insert(0, str(HOSTILE))
@@ -200,7 +200,7 @@ def test_what_is_wrong_with_an_answer_is_a_row(rows: dict[str, Result], name: st
 def test_the_first_user_of_a_batch_that_fails_is_named(
     tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(evaluate.__kwdefaults__, "memory", 2 * 7 * 10)  # two rows a batch
+    monkeypatch.setitem(Answers.__init__.__kwdefaults__, "memory", 2 * 7 * 10)  # two rows a batch
     _assert_says(_status(tiny, "score-raises"), r"on purpose \(first for user u2\)")
 
 

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 import pytest
 from helpers import plugin
@@ -20,10 +22,10 @@ import recbench
 from recbench import RecbenchError, Results, Store, load_plugins
 from recbench.files import locked
 from recbench.isolation.runner import AVAILABLE
-from recbench.models.checkpoint import takes_checkpoint
+from recbench.models.checkpoint import folder_for, remove, takes_checkpoint
 from recbench.verify import verify
 
-fcntl = pytest.importorskip("fcntl", reason="kills and locks are those of POSIX")
+pytest.importorskip("fcntl", reason="kills and locks are those of POSIX")
 
 TRIES = Path("tries")
 """A line for each fit: the epoch that it began at, or `none` without a checkpoint."""
@@ -233,10 +235,10 @@ def test_a_model_that_outlives_its_killed_run_still_has_it_alone(tiny: str) -> N
 def test_where_there_are_no_locks_training_goes_without(
     tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_locks(*_: object) -> None:
+    def no_locks(*_: object, **__: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(fcntl, "flock", no_locks)
+    monkeypatch.setattr(filelock.FileLock, "acquire", no_locks)
     (result,) = _run(tiny, in_process=True, model="epochs:ends=not")
     assert result.ok
     assert _tries() == ["none"]
@@ -279,6 +281,33 @@ def test_it_is_never_taken_for_a_result(tiny: str) -> None:
     (cut,) = (place / "kept").glob("popular*.json")
     cut.write_bytes(cut.read_bytes()[:-9])
     assert [check.path for check in verify(["r"])] == [Store("r").path(stored)]
+
+
+def test_of_many_at_once_one_has_it_also_while_others_remove_it(tmp_path: Path) -> None:
+    place, stop = tmp_path / "r" / "x.checkpoint", time.monotonic() + 2
+    had, removed = [0] * 4, [0] * 2
+
+    def train(nth: int) -> None:
+        while time.monotonic() < stop:
+            with folder_for(Epochs(), place) as folder:
+                if folder is not None:
+                    file = folder / "epoch.json"
+                    file.touch(exist_ok=False)  # nobody else is there, and all was removed
+                    time.sleep(0.001)
+                    file.unlink()  # nobody has removed it meanwhile
+                    had[nth] += 1
+
+    def remove_again(nth: int) -> None:
+        while time.monotonic() < stop:
+            removed[nth] += remove(place)
+
+    with ThreadPoolExecutor(6) as threads:
+        done = [threads.submit(train, nth) for nth in range(4)]
+        done += [threads.submit(remove_again, nth) for nth in range(2)]
+        for future in done:
+            future.result(timeout=60)
+    assert sum(had) > 0
+    assert sum(removed) > 0
 
 
 class Strange:
