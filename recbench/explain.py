@@ -27,7 +27,6 @@ from collections.abc import Iterable
 ROWS, COLUMNS = 40, 25
 """How many recommendations and events a picture has room for."""
 
-
 UNNAMED = "The model does not name its method (the first line of explain's docstring)."
 
 
@@ -177,14 +176,11 @@ def _method(model: Explainer) -> str:
 LABEL = 34
 """Characters that a label may have; longer ones are shortened."""
 
-
 FONT = "DejaVu Sans"
 """The font that matplotlib brings itself; others of the machine stand in for what it lacks."""
 
-
 PLAIN = ("normal", 400)
 """The style and weight that a font must have to stand in, as matplotlib calls them."""
-
 
 LACKING = "\N{WHITE SQUARE}"
 """What is drawn for a character that no font has."""

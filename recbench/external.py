@@ -23,7 +23,6 @@ from recbench.results.result import Result
 EXTERNAL_PLUGIN = "--recs"
 """What stands in place of a plugin's name in such results."""
 
-
 NOT_FOUND = np.iinfo(np.int32).max
 """Items above a target that is not listed."""
 

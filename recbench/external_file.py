@@ -25,7 +25,6 @@ NAMES = {
 }
 """What columns may be called, in any case; the first one counts. A rank counts before a score."""
 
-
 WANTED = "wanted user (or row), item, and rank or score, with a header"
 
 

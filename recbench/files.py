@@ -16,14 +16,11 @@ from recbench.errors import UsageError
 PATIENCE = 60.0
 """Seconds to wait for another writer, who needs some milliseconds unless he is stopped."""
 
-
 DAY = 24 * 3600
 """Seconds after which nobody can be writing a file any more that is still unfinished."""
 
-
 LOCK = ".lock"
 """The file in a folder that whoever writes there has locked."""
-
 
 _UNFINISHED, _REPLACED = ".writing-", ".replaced-"
 """What the names of files and folders begin with that wait for their own, or to be removed."""

@@ -24,13 +24,10 @@ from recbench.run import run
 
 KS = (1, 5, 10)
 
-
 MAX_DRAWS = 20
 """How often targets are drawn for each case, if that makes no more than MAX_SCORES scores."""
 
-
 MAX_SCORES = 3 * 10**8
-
 
 FALSE_ALARM = 1e-4
 """How likely it is that a right referee is found wrong by chance, for each number at most."""

@@ -31,7 +31,6 @@ from recbench.spec import parameters
 
 __all__ = ["check_metric", "check_model", "check_splitter", "example"]
 
-
 RTOL, ATOL = 1e-3, 1e-4
 """How far two computations of the same score may differ: float32 sums in another order."""
 

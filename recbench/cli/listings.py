@@ -20,7 +20,6 @@ from recbench.spec import parameters
 N_LAST = 5
 """How many of the user's last items `recommendation` shows."""
 
-
 N_LEADING = 3
 """How many interactions `explanation` shows for each recommendation."""
 

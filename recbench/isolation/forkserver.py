@@ -41,10 +41,8 @@ from recbench.progress import log
 POLL_SECONDS = 0.05
 """Between two looks at the memory of a cell."""
 
-
 NOBODY_LISTENS = 70
 """Exit code of a cell that has nobody to talk to any more."""
-
 
 KILL, END = b"k", b"e"
 """Words to a watcher: the cell is to be killed; or it should be ending by itself now."""

@@ -21,7 +21,6 @@ from recbench.plugins import Plugins
 HANGS = 30.0
 """Seconds after which the process that cells are forked from is taken for hanging."""
 
-
 _AFRESH = (
     "import sys; sys.path[:] = sys.argv[2:]; "
     "from recbench.isolation.forkserver import main; main(int(sys.argv[1]))"

@@ -13,7 +13,6 @@ from pathlib import Path
 
 _DEATH_SIGNAL, _SUBREAPER = 1, 36  # prctl(2)
 
-
 MAX_NAMED = 3
 """How many of the things that were left behind are named."""
 

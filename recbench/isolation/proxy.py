@@ -32,18 +32,14 @@ from recbench.progress import log
 
 T = TypeVar("T")
 
-
 Read = Callable[[dict[str, Any], dict[str, Array]], T]
 """What makes something of a reply: of its head and its arrays."""
-
 
 STARTUP = 120.0
 """Seconds until a cell must be there; torch may have to be imported first."""
 
-
 MAX_ITEMSIZE = 16
 """Bytes that a number of an answer may have."""
-
 
 SIGNAL_HINTS = {
     signal.SIGSEGV: ", as a crash in native code does, or writing into train or history by force",

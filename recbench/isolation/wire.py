@@ -23,10 +23,8 @@ from recbench.data.interactions import Array, Interactions
 _MAX_HEAD = 1 << 20
 """Bytes that the JSON of a message may have."""
 
-
 _NUMBER_TYPES = re.compile(r"[<>|][fiu]\d{1,2}")
 """The types that an array may have, as numpy writes them."""
-
 
 Message = tuple[dict[str, Any], dict[str, Array]]
 

@@ -30,7 +30,6 @@ from recbench.progress import log
 PATIENCE = 1.0
 """Seconds that threads and processes are given to end once the last case is scored."""
 
-
 HEAVY_PACKAGES = ("torch", "scipy", "sklearn", "pandas")
 """Packages that take long to import: where a model's source names one, or a cell has needed it,
 the cells to come find it there."""

@@ -19,7 +19,6 @@ from recbench.spec import parameters
 
 SUFFIX = ".checkpoint"
 
-
 EXPIRY = 30 * DAY
 """Seconds after which nobody is expected to come back for a checkpoint."""
 

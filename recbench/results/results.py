@@ -14,7 +14,6 @@ from recbench.results.section import RANKED_BY, ReadColumns, Section
 if TYPE_CHECKING:
     import pandas as pd
 
-
 COLUMNS = (
     "model",
     "dataset",
