@@ -10,7 +10,6 @@ from helpers import plugin
 
 import recbench
 from recbench import Interactions, RecbenchError, Results, Store, UsageError, load_plugins
-from recbench.data.split import parse_split_names
 from recbench.results.results import COLUMNS
 from recbench_popular import Popular
 
@@ -411,19 +410,6 @@ def test_seeds_have_their_mean_and_spread(tiny: str) -> None:
     stored = Store("results").all().sections()[0].rows[0]
     assert stored.value("ndcg", 3) == row.value("ndcg", 3)
     assert stored.spread("ndcg", 3) == row.spread("ndcg", 3)
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("leave-last-out", ["leave-last-out"]),
-        ("temporal, leave-last-out", ["temporal", "leave-last-out"]),
-        ("windows:length=3,test=0.5,temporal", ["windows:length=3,test=0.5", "temporal"]),
-        ("temporal:at=2001-01-01,targets=all", ["temporal:at=2001-01-01,targets=all"]),
-    ],
-)
-def test_several_splits_are_told_from_options(text: str, names: list[str]) -> None:
-    assert parse_split_names(text) == names
 
 
 @pytest.mark.parametrize("order", [["temporal", "leave-last-out"], ["leave-last-out", "temporal"]])
