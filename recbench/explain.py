@@ -34,8 +34,8 @@ UNNAMED = "The model does not name its method (the first line of explain's docst
 class Explanation:
     """What `explain` found.
 
-    recommendation: as `recommend` gives it. weights: (items, events) float64, how much each event
-    of its history, oldest first, moved the score of each of its items; below 0 it lowered it.
+    recommendation: as `recommend` gives it. weights: (items, interactions) float64, how much each
+    event of its history, oldest first, moved the score of each of its items; below 0 it lowered it.
     method: how the model found that, in its own words. model: as it was asked for.
     """
 
@@ -81,10 +81,10 @@ class Explanation:
         weights = self.weights[:ROWS]
         order = np.argsort(-np.abs(weights).sum(axis=0), kind="stable")[:COLUMNS]
         events = np.sort(order)
-        n_events, n_items = len(recommended.history), len(recommended.items)
+        n_interactions, n_items = len(recommended.history), len(recommended.items)
         shown = "all"
-        if n_events > COLUMNS:
-            shown = f"the {len(events)} of {n_events:,} events that count most"
+        if n_interactions > COLUMNS:
+            shown = f"the {len(events)} of {n_interactions:,} events that count most"
         first = f", the first {ROWS} of {n_items:,}" if n_items > ROWS else ""
         return heatmap(
             weights[:, events],
@@ -144,7 +144,7 @@ def checked_explanation(
     name: str = "model",
     user_ids: Array | None = None,
 ) -> Array:
-    """(items, events) float64: a model's `explain` for one row, checked.
+    """(items, interactions) float64: a model's `explain` for one row, checked.
 
     Raises RecbenchError that names the model and the rule that its answer breaks.
     """

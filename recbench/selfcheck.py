@@ -92,8 +92,8 @@ def selfcheck(
                 checks.append(_exact("oracle loves seen items", oracle_loves_seen, metric, k, most))
     drawn_sizes = _sizes(shuffled.parts, data)
     for result in run(["selfcheck-oracle", "popular"], name, split="selfcheck-shuffled", **same):
-        who = f"{result.model.removeprefix('selfcheck-')}, shuffled targets"
-        checks += [_by_chance(who, result, k, *_chance(drawn_sizes, "ndcg", k)) for k in KS]
+        label = f"{result.model.removeprefix('selfcheck-')}, shuffled targets"
+        checks += [_by_chance(label, result, k, *_chance(drawn_sizes, "ndcg", k)) for k in KS]
     return checks
 
 

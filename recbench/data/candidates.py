@@ -63,10 +63,10 @@ def draw_candidates(text: str, split: Split, mask_seen: bool) -> tuple[str, Arra
 
     Raises UsageError where some case has not so many items left.
     """
-    name, asked = read_candidates(text)
-    n, n_cases, n_items = asked["n"], len(split.judged), split.train.n_items
+    name, options = read_candidates(text)
+    n, n_cases, n_items = options["n"], len(split.judged), split.train.n_items
     weights = split.train.popularity
-    if asked["by"] == "uniform":
+    if options["by"] == "uniform":
         weights = np.ones(n_items, dtype=np.int64)
     excluded = _excluded_pairs(split, mask_seen)
     cases, items = np.divmod(excluded, n_items)
@@ -77,7 +77,7 @@ def draw_candidates(text: str, split: Split, mask_seen: bool) -> tuple[str, Arra
             f"--candidates {text}: some user has only {n_left:,} items left to draw from; "
             "ask for no more, or leave it out for full ranking"
         )
-    random = np.random.default_rng([asked["seed"], RANDOM_STREAM])
+    random = np.random.default_rng([options["seed"], RANDOM_STREAM])
     candidates = np.empty((n_cases, n), dtype=np.int32)
     size = max(1, DRAWS_AT_ONCE // (2 * n))
     for start in range(0, n_cases, size):

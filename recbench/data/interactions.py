@@ -27,11 +27,11 @@ class Interactions:
 
     users: (rows,) int32, whose sequence each row is; a splitter that cuts windows may repeat
         a user, and -1 is somebody who is not in the training data.
-    items: (events,) int32 in [0, n_items), oldest first inside a sequence.
+    items: (interactions,) int32 in [0, n_items), oldest first inside a sequence.
     offsets: (rows + 1,) int64; row r is items[offsets[r]:offsets[r + 1]].
     n_users, n_items: sizes of the whole dataset's numbering, not of this part of it.
-    times: (events,) int64 in seconds, or None.
-    ratings: (events,) float32, or None.
+    times: (interactions,) int64 in seconds, or None.
+    ratings: (interactions,) float32, or None.
 
     Raises ValueError where the arrays do not fit together.
     """
@@ -130,8 +130,11 @@ class Interactions:
         )
 
     def keep(self, mask: Array) -> Interactions:
-        """The events where a (events,) bool mask is true; every row stays, if only an empty one."""
-        kept_before = offsets_of(mask)  # for each event, how many are kept of those before it
+        """The interactions where a mask is true; every row stays, if only an empty one.
+
+        mask: (interactions,) bool.
+        """
+        kept_before = offsets_of(mask)  # for each interaction, how many are kept of those before it
         return dataclasses.replace(self, offsets=kept_before[self.offsets], **self._select(mask))
 
     def _select(self, events: Any) -> dict[str, Any]:
@@ -171,9 +174,9 @@ class Interactions:
 
         The rule: a stable sort by (user, time); equal times keep the order of the log's lines.
 
-        users, items: (events,) integers from 0.
-        times: (events,) seconds, whole or fractional; without times the log's order stands.
-        ratings: (events,) numbers.
+        users, items: (interactions,) integers from 0.
+        times: (interactions,) seconds, whole or fractional; without times the log's order stands.
+        ratings: (interactions,) numbers.
         n_users, n_items: sizes of the numbering; by default the highest number plus one.
         """
         users, items = np.asarray(users), np.asarray(items)

@@ -57,7 +57,7 @@ class CellEnd:
     it left behind.
     """
 
-    status: int = -signal.SIGKILL
+    status: int = -9  # SIGKILL, which not every system knows by that name
     reason: str = ""
     peak_memory: int | None = None
     left_processes: list[str] = field(default_factory=list)

@@ -42,8 +42,8 @@ MAX_ITEMSIZE = 16
 """Bytes that a number of an answer may have."""
 
 SIGNAL_HINTS = {
-    signal.SIGSEGV: ", as a crash in native code does, or writing into train or history by force",
-    signal.SIGKILL: ", as the system does where memory runs out",
+    "SIGSEGV": ", as a crash in native code does, or writing into train or history by force",
+    "SIGKILL": ", as the system does where memory runs out",
 }
 
 
@@ -195,9 +195,9 @@ class ModelProxy(ModelHandle):
         if end.reason == "asked" or end.status == NOBODY_LISTENS:
             return RecbenchError(f"{doing} closed or garbled its connection to recbench")
         if end.status < 0:
-            killer = signal.Signals(-end.status)
-            hint = SIGNAL_HINTS.get(killer, "")
-            return RecbenchError(f"its process was killed by {killer.name} in {doing}{hint}")
+            name = signal.Signals(-end.status).name
+            hint = SIGNAL_HINTS.get(name, "")
+            return RecbenchError(f"its process was killed by {name} in {doing}{hint}")
         return RecbenchError(f"its process ended in {doing}, with exit code {end.status}")
 
 

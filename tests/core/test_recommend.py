@@ -1,5 +1,6 @@
 """One user's recommendations: whose history, which model, nothing that was seen."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from helpers import plugin
 
-from recbench import RecbenchError, UsageError, load_plugins, recommend
+from recbench import RecbenchError, UsageError, explain, load_plugins, recommend
 from recbench_popular import Popular
 
 FITS: list[int] = []
@@ -129,3 +130,20 @@ def test_training_goes_on_where_it_failed(tiny: str) -> None:
     assert "trained now" in found.origin
     assert FITS == [0, 1]
     assert not list(Path("results").rglob("*.checkpoint"))
+
+
+def test_recommend_and_explain_take_the_same_arguments_and_no_others() -> None:
+    signatures = [inspect.signature(function) for function in (recommend, explain)]
+    assert signatures[0].parameters == signatures[1].parameters
+    assert list(signatures[0].parameters)[:4] == ["model", "user", "items", "k"]
+    assert [signature.return_annotation for signature in signatures] == [
+        "Recommendation",
+        "Explanation",
+    ]
+    for function in (recommend, explain):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'usr'"):
+            function("popular", usr="u0")
+        with pytest.raises(TypeError, match="too many positional"):
+            function("popular", "u0")
+        with pytest.raises(TypeError, match="missing a required argument: 'model'"):
+            function(user="u0")

@@ -17,9 +17,10 @@ import filelock
 import numpy as np
 import pytest
 from helpers import plugin
+from made_epochs import TRIES, Epochs, read_tries, run_epochs
 
 import recbench
-from recbench import RecbenchError, Results, Store, load_plugins
+from recbench import RecbenchError, Store, load_plugins
 from recbench.files import locked
 from recbench.isolation.runner import AVAILABLE
 from recbench.models.checkpoint import folder_for, remove, takes_checkpoint
@@ -27,74 +28,21 @@ from recbench.verify import verify
 
 pytest.importorskip("fcntl", reason="kills and locks are those of POSIX")
 
-TRIES = Path("tries")
-"""A line for each fit: the epoch that it began at, or `none` without a checkpoint."""
-
 ISOLATED = pytest.param(
     False, marks=pytest.mark.skipif(not AVAILABLE, reason="needs a process for each model")
 )
 
 
-class Epochs:
-    """Learns in four epochs, counted in a file; the first try ends after the second of them."""
-
-    def __init__(self, ends: str = "kill", padding: int = 0) -> None:
-        self.ends, self.padding = ends, padding
-
-    def fit(self, train: Any, checkpoint: Path | None = None) -> Any:
-        file = None if checkpoint is None else checkpoint / "epoch.json"
-        done = int(file.read_text()) if file is not None and file.exists() else 0
-        with TRIES.open("a") as tries:
-            tries.write(f"{'none' if file is None else done}\n")
-        first = len(_tries()) == 1
-        self.scores_ = np.zeros(train.n_items)
-        for epoch in range(4):
-            self.scores_ += np.bincount(train.items, minlength=train.n_items) * (epoch + 1)
-            if file is not None and epoch >= done:
-                try:
-                    file.write_text(f"{epoch + 1}" + " " * self.padding)
-                except OSError:
-                    file.unlink(missing_ok=True)
-            if epoch == 1 and first:
-                self._end()
-        return self
-
-    def _end(self) -> None:
-        if self.ends == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if self.ends == "raise":
-            raise ZeroDivisionError
-        while self.ends == "wait" and not Path("go").exists():
-            time.sleep(0.01)
-
-    def score(self, history: Any) -> Any:
-        return np.tile(self.scores_, (len(history), 1))
-
-
-def _run(dataset: str, in_process: bool = False, model: str = "epochs", **more: Any) -> Results:
-    plugins = load_plugins(mine=plugin(models={"epochs": Epochs}))
-    return recbench.run(
-        [model], dataset, ks=3, plugins=plugins, in_process=in_process, **{"results": "r", **more}
-    )
-
-
 def _start(*given: Any, before: str = "") -> subprocess.Popen[str]:
-    """The same in another process, which may be killed; it prints whether all went well."""
-    run = f"print([result.ok for result in test_checkpoint._run(*{given!r})])"
-    here = Path(__file__)
-    folders = [str(here.parent), str(here.parents[2]), os.environ.get("PYTHONPATH", "")]
-    path = os.pathsep.join(filter(None, folders))
+    """`run_epochs` in another process, which may be killed; it prints whether all went well."""
+    run = f"print([result.ok for result in made_epochs.run_epochs(*{given!r})])"
     return subprocess.Popen(
-        [sys.executable, "-c", f"import test_checkpoint; {before or 0}; {run}"],
-        env={**os.environ, "PYTHONPATH": path},
+        [sys.executable, "-c", f"import made_epochs; {before or 0}; {run}"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def _tries() -> list[str]:
-    return TRIES.read_text().split() if TRIES.exists() else []
 
 
 def _places() -> list[Path]:
@@ -123,15 +71,15 @@ def test_training_goes_on_after_a_kill(tiny: str, in_process: bool) -> None:
     running.communicate(timeout=60)
     assert running.returncode == (-signal.SIGKILL if in_process else 0)
     assert _epoch() == "2"
-    (result,) = _run(tiny, in_process)
+    (result,) = run_epochs(tiny, in_process)
     assert result.ok
-    assert _tries() == ["0", "2"]
+    assert read_tries() == ["0", "2"]
     assert np.isnan(result.fit_seconds)  # nobody knows what the first try took
     assert not _places()
-    (whole,) = _run(tiny, in_process, results=None)
+    (whole,) = run_epochs(tiny, in_process, results=None)
     assert whole.values == result.values
     assert whole.fit_seconds >= 0
-    assert _tries() == ["0", "2", "none"]
+    assert read_tries() == ["0", "2", "none"]
 
 
 @pytest.mark.parametrize(
@@ -146,22 +94,22 @@ def test_a_failure_keeps_it_and_says_so(
     tiny: str, model: str, more: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    (result,) = _run(tiny, model=model, **more)
+    (result,) = run_epochs(tiny, model=model, **more)
     assert not result.ok
     assert _epoch() == "2"
     assert "run again, it goes on from there (--force: anew)" in caplog.text
     caplog.clear()
-    (result,) = _run(tiny, model=model, **more)
+    (result,) = run_epochs(tiny, model=model, **more)
     assert result.ok
-    assert _tries() == ["0", "2"]
+    assert read_tries() == ["0", "2"]
     assert "its checkpoint" not in caplog.text
     assert not _places()
 
 
 def test_force_begins_anew(tiny: str) -> None:
-    _run(tiny, in_process=True, model="epochs:ends=raise")
-    _run(tiny, in_process=True, model="epochs:ends=raise", force=True)
-    assert _tries() == ["0", "0"]
+    run_epochs(tiny, in_process=True, model="epochs:ends=raise")
+    run_epochs(tiny, in_process=True, model="epochs:ends=raise", force=True)
+    assert read_tries() == ["0", "0"]
     assert not _places()
 
 
@@ -171,12 +119,12 @@ def test_it_is_kept_until_the_result_is_stored(tiny: str, monkeypatch: pytest.Mo
 
     with monkeypatch.context() as patched:
         patched.setattr(Store, "write", fails)
-        (result,) = _run(tiny, in_process=True, model="epochs:ends=not")
+        (result,) = run_epochs(tiny, in_process=True, model="epochs:ends=not")
     assert result.ok
     assert _epoch() == "4"
-    (again,) = _run(tiny, in_process=True, model="epochs:ends=not")
+    (again,) = run_epochs(tiny, in_process=True, model="epochs:ends=not")
     assert again.values == result.values
-    assert _tries() == ["0", "4"]
+    assert read_tries() == ["0", "4"]
     assert not _places()
 
 
@@ -192,10 +140,10 @@ def test_a_failure_that_left_nothing_leaves_no_folder(tiny: str) -> None:
 
 
 def test_another_cell_has_its_own(tiny: str, busy: str) -> None:
-    _run(tiny, in_process=True, model="epochs:ends=raise")
-    _run(tiny, in_process=True, model="epochs:ends=raise,padding=1")
-    _run(busy, in_process=True, model="epochs:ends=raise")
-    assert _tries() == ["0", "0", "0"]
+    run_epochs(tiny, in_process=True, model="epochs:ends=raise")
+    run_epochs(tiny, in_process=True, model="epochs:ends=raise,padding=1")
+    run_epochs(busy, in_process=True, model="epochs:ends=raise")
+    assert read_tries() == ["0", "0", "0"]
     assert _epoch() == "2"
 
 
@@ -204,14 +152,14 @@ def test_another_cell_has_its_own(tiny: str, busy: str) -> None:
 def test_of_two_at_once_one_trains_without(tiny: str, in_process: bool, force: bool) -> None:
     model = "epochs:ends=wait"
     running = _start(tiny, in_process, model)
-    _wait(lambda: _tries() and _reached("2"))
-    (second,) = _run(tiny, in_process, model, force=force)
+    _wait(lambda: read_tries() and _reached("2"))
+    (second,) = run_epochs(tiny, in_process, model, force=force)
     assert _places()  # it is the other's
     Path("go").touch()
     out, err = running.communicate(timeout=60)
     assert "[True]" in out, err
     assert second.ok
-    assert _tries() == ["0", "none"]
+    assert read_tries() == ["0", "none"]
     assert not _places()
 
 
@@ -227,9 +175,9 @@ def test_a_model_that_outlives_its_killed_run_still_has_it_alone(tiny: str) -> N
             return alone
 
     _wait(is_free)
-    (result,) = _run(tiny, model="epochs:ends=wait")
+    (result,) = run_epochs(tiny, model="epochs:ends=wait")
     assert result.ok
-    assert _tries() == ["0", "2"]
+    assert read_tries() == ["0", "2"]
 
 
 def test_where_there_are_no_locks_training_goes_without(
@@ -239,20 +187,20 @@ def test_where_there_are_no_locks_training_goes_without(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(filelock.FileLock, "acquire", no_locks)
-    (result,) = _run(tiny, in_process=True, model="epochs:ends=not")
+    (result,) = run_epochs(tiny, in_process=True, model="epochs:ends=not")
     assert result.ok
-    assert _tries() == ["none"]
+    assert read_tries() == ["none"]
     assert not _places()
 
 
 def test_a_folder_that_cannot_be_made_does_not_stop_training(tiny: str) -> None:
-    _run(tiny, in_process=True, model="epochs:ends=raise")
+    run_epochs(tiny, in_process=True, model="epochs:ends=raise")
     (place,) = _places()
     shutil.rmtree(place)
     place.touch()
-    (result,) = _run(tiny, in_process=True, model="epochs:ends=raise")
+    (result,) = run_epochs(tiny, in_process=True, model="epochs:ends=raise")
     assert result.ok
-    assert _tries() == ["0", "none"]
+    assert read_tries() == ["0", "none"]
 
 
 @pytest.mark.parametrize("in_process", [ISOLATED, True])
@@ -267,8 +215,8 @@ def test_a_disk_that_is_full_does_not_stop_training(tiny: str, in_process: bool)
 
 
 def test_it_is_never_taken_for_a_result(tiny: str) -> None:
-    _run(tiny, in_process=True, model="popular")
-    _run(tiny, in_process=True, model="epochs:ends=raise")
+    run_epochs(tiny, in_process=True, model="popular")
+    run_epochs(tiny, in_process=True, model="epochs:ends=raise")
     (stored,) = (result for result in Store("r").all() if result.ok)
     (place,) = _places()
     for file in Store("r").path(stored).parent.glob("popular*"):
