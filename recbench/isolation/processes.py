@@ -116,11 +116,12 @@ def _command(pid: int) -> str:
 def memory_used(pids: Sequence[int], limit: int) -> int:
     """Bytes that processes have for themselves; those they share count once if it matters.
 
-    What they share is only found out, which takes long, where they would be above the limit.
+    What they share, also with what they were forked from, is only found out, which takes long,
+    where they would be above the limit.
     From /proc and not by psutil, which cannot tell memory that is shared from files' pages.
     """
     most = sum(_bytes(pid, "status", "RssAnon:", "RssShmem:") for pid in pids)
-    if most <= limit or len(pids) < 2:
+    if most <= limit:
         return most
     return sum(_bytes(pid, "smaps_rollup", "Pss_Anon:", "Pss_Shmem:") for pid in pids) or most
 

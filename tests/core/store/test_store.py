@@ -502,23 +502,6 @@ def test_checkpoints_are_swept_when_nobody_will_come_back_for_them(tmp_path: Pat
     assert set(old.parent.iterdir()) == {young, touched}
 
 
-def test_a_lock_that_was_removed_meanwhile_keeps_nobody_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = fcntl.flock
-
-    def replaced(file: Any, how: int) -> None:
-        (tmp_path / ".lock").unlink()
-        (tmp_path / ".lock").touch()
-        real(file, how)
-
-    with atomic.locked(tmp_path) as alone, atomic.locked(tmp_path, patience=0) as other:
-        assert (alone, other) == (True, False)
-    monkeypatch.setattr(fcntl, "flock", replaced)
-    with atomic.locked(tmp_path) as alone:
-        assert not alone
-
-
 def test_a_lock_that_is_not_let_go_or_not_there_holds_nobody_up_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
