@@ -74,6 +74,7 @@ def main(fd: int) -> None:
     """Serve the other end of a socket, in a fresh interpreter, with what is installed."""
     blank_files(but=fd)
     sys.argv[:] = ["recbench"]
+    log.setLevel(logging.ERROR)  # the referee's process has said what there is to say of plugins
     run(socket.socket(fileno=fd), load_plugins())
 
 
