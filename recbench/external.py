@@ -80,8 +80,7 @@ def _rank(experiment: Experiment, name: str, lines: Lines, max_k: int) -> tuple[
         raise RecbenchError("--candidates needs a model that can be asked; leave it out")
     split, n_items = experiment.split, experiment.setting.n_items
     n_cases = len(split.judged)
-    targets, offsets = split.judged_targets
-    target_pairs = np.repeat(np.arange(n_cases), np.diff(offsets)) * np.int64(n_items) + targets
+    target_pairs = split.target_pairs
     seen_pairs = _seen_pairs(experiment, target_pairs)
     by_pair, pairs = _sort_by_pair(experiment, lines)
     seen = np.zeros(len(pairs), dtype=bool)
@@ -118,7 +117,9 @@ def _rank(experiment: Experiment, name: str, lines: Lines, max_k: int) -> tuple[
     tied = np.ones(len(target_pairs), dtype=np.int64)
     above[listed] = ties[tie] - start[target_pairs[listed] // n_items]
     tied[listed] = ties[tie + 1] - ties[tie]
-    ranking = Ranking(above, tied, None if split.offsets is None else offsets, lists)
+    ranking = Ranking(
+        above, tied, None if split.offsets is None else split.judged_targets[1], lists
+    )
     return experiment.ranking(ranking), n_items if (lengths >= room).all() else int(lengths.max())
 
 

@@ -202,9 +202,7 @@ def _targets(split: Split) -> Iterator[Array]:
 
 def _any_seen(split: Split) -> bool:
     """Whether some case must find what it has had; it then is no ground for a check."""
-    case = np.repeat(np.arange(len(split.judged)), np.diff(split.judged_targets[1]))
-    wanted = case * split.train.n_items + split.judged_targets[0]
-    return bool(np.isin(wanted, split.history.take(split.judged).pairs()).any())
+    return bool(np.isin(split.target_pairs, split.history.take(split.judged).pairs()).any())
 
 
 def _sizes(split: Split, data: Dataset) -> Counter[tuple[int, int]]:

@@ -219,8 +219,11 @@ def sort_distinct(values: Array) -> Array:
     return np.asarray(values[np.append(True, values[1:] != values[:-1])[: len(values)]])
 
 
-def freeze_arrays(instance: Any, **dtypes: npt.DTypeLike) -> None:
-    """Make arrays of a frozen dataclass read-only views, of these types; None stays None."""
+def freeze_arrays(instance: Any, **dtypes: npt.DTypeLike | None) -> None:
+    """Make arrays of a frozen dataclass read-only views, of these types or, by None, their own.
+
+    An array that is not there (None) stays so.
+    """
     for name, dtype in dtypes.items():
         given = getattr(instance, name)
         if given is not None:

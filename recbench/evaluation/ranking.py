@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from recbench.data.interactions import Array, Column, offsets_of, slices
+from recbench.data.interactions import Array, Column, freeze_arrays, offsets_of, slices
 from recbench.errors import RecbenchError
 from recbench.evaluation import ties
 
@@ -37,12 +37,7 @@ class Ranking:
     popularity: Array | None = None
 
     def __post_init__(self) -> None:
-        for name in ("above", "tied", "offsets", "lists", "popularity"):
-            given = getattr(self, name)
-            if given is not None:
-                array = np.asarray(given).view()
-                array.flags.writeable = False
-                object.__setattr__(self, name, array)
+        freeze_arrays(self, above=None, tied=None, offsets=None, lists=None, popularity=None)
 
     def __len__(self) -> int:
         """The number of cases."""
