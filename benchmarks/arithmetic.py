@@ -1,10 +1,11 @@
-"""Time training beside its arithmetic as bare matrix products, and see where the rest goes.
+"""Compare the time of a training step with the time of its matrix products alone.
 
     python benchmarks/arithmetic.py sasrec-ml-1m.txt -o benchmarks/arithmetic.md
 
-For batches of one epoch of the transformer's defaults, a step of training is timed, and the matrix
-products of that step alone: same shapes, same types, forward, and the two of each in the backward
-pass. Then a profile says where the time of the steps goes.
+The script takes batches from one epoch of the transformer with its default options. For each batch
+it times a training step, and then the matrix products of that step alone, with the same shapes and
+types: each product of the forward pass, and its two gradients in the backward pass. At the end it
+profiles some steps, to show where the rest of the time goes.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ from recbench_transformer.training import Trainer
 from recbench_transformer.windows import Batch, make_batches
 
 ROWS = (
-    "a step of training",
+    "training step",
     "its matrix products alone",
-    "a step with bfloat16=false",
+    "training step with bfloat16=false",
     "its matrix products alone, in float32",
 )
 
@@ -53,10 +54,15 @@ PARTS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("data", help="what `recbench run --dataset` takes, a path or a name")
-    parser.add_argument("--batches", type=int, default=40, help="how many are timed")
-    parser.add_argument("--repeats", type=int, default=3, help="each so often; medians count")
-    parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
+    parser.add_argument("data", help="dataset: a name or a path, as in `recbench run --dataset`")
+    parser.add_argument("--batches", type=int, default=40, help="number of batches to time")
+    parser.add_argument(
+        "--repeats",
+        type=int,
+        default=3,
+        help="runs of each measurement; the table has the medians",
+    )
+    parser.add_argument("-o", "--output", type=Path, help="also write the table to this file")
     options = parser.parse_args()
     data = LeaveLastOut().split(recbench.load_dataset(options.data).interactions).train
     settings = size_to_data(Transformer().settings, data.n_interactions)
@@ -73,7 +79,7 @@ def main() -> None:
     float32_trainer.step(batches[0])
     spent: dict[str, list[float]] = {name: [] for name in ROWS}
     trainers = (trainer, float32_trainer)
-    for batch in batches:  # in turn, so that a busy moment hits all
+    for batch in batches:  # all four take turns, so that a busy machine slows down all of them
         for name, (timed_trainer, bare) in zip(
             ROWS, itertools.product(trainers, (False, True)), strict=True
         ):
@@ -88,23 +94,23 @@ def main() -> None:
         for batch in batches[:10]:
             trainer.step(batch)
     lines = [
-        "# Training beside its bare arithmetic",
+        "# Training and its matrix products",
         "",
         f"    python {shlex.join(sys.argv)}",
         "",
         (
             f"{os.cpu_count()} cores, {torch.get_num_threads()} threads; {len(batches)} batches "
-            f"with {n_interactions:,} events of {data.n_items:,} items, median of "
-            f"{options.repeats} for each. The default computes products in "
-            f"{trainer.dtype}, attention in torch.float32; `bfloat16=false` computes all in "
-            "torch.float32."
+            f"with {n_interactions:,} interactions and {data.n_items:,} items; each number is the "
+            f"median of {options.repeats} runs. By default, products are computed in "
+            f"{trainer.dtype} and attention in torch.float32; with `bfloat16=false`, everything is "
+            "computed in torch.float32."
         ),
         "",
-        "| | microseconds an event | of its products alone |",
+        "| | µs per interaction | share of matrix products |",
         "|---|---:|---:|",
         *time_rows(spent, n_interactions),
         "",
-        "Where the time of a step goes, by torch's profiler:",
+        "Where the time of a step goes, measured by the profiler of torch:",
         "",
         "| part | share |",
         "|---|---:|",
@@ -117,7 +123,7 @@ def main() -> None:
 
 
 def time_rows(spent: dict[str, list[float]], n_interactions: int) -> list[str]:
-    """A line a row; steps are compared with the products in their type, and in float32."""
+    """Return one row per measurement; each step is compared with its own matrix products."""
     cost = {name: sum(seconds) / n_interactions * 1e6 for name, seconds in spent.items()}
     step, products, float32_step, float32_products = cost.values()
     shares = (
@@ -132,7 +138,7 @@ def time_rows(spent: dict[str, list[float]], n_interactions: int) -> list[str]:
 
 
 def time_runs(run: Callable[[], object], repeats: int) -> list[float]:
-    """Seconds of each of so many runs."""
+    """Return the seconds of each run."""
     seconds = []
     for _ in range(repeats):
         began = time.perf_counter()
@@ -144,7 +150,7 @@ def time_runs(run: Callable[[], object], repeats: int) -> list[float]:
 def time_products(
     batch: Batch, settings: Settings, n_items: int, dtype: torch.dtype, repeats: int
 ) -> float:
-    """Seconds that the matrix products of one step take, and nothing else."""
+    """Return the seconds of the matrix products of one step."""
     rows, length = batch.items.shape
     dim, layers, heads = settings.dim, settings.layers, rows * settings.heads
     positions, n_interactions = rows * length, int(batch.lengths.sum())
@@ -160,13 +166,13 @@ def time_products(
 
     def attention() -> None:
         q @ k.mT, w @ v  # forward
-        w.mT @ q, w @ v, w @ k, w.mT @ q  # backward: of values, weights, queries, keys
+        w.mT @ q, w @ v, w @ k, w.mT @ q  # backward: values, weights, queries, keys
 
     return seconds + layers * statistics.median(time_runs(attention, repeats))
 
 
 def time_product(m: int, k: int, n: int, dtype: torch.dtype, repeats: int) -> float:
-    """Seconds of (m, k) @ (k, n) and of its two gradients."""
+    """Return the seconds of (m, k) @ (k, n) and of its two gradients."""
     x, w, y = (torch.randn(shape).to(dtype) for shape in ((m, k), (n, k), (m, n)))
 
     def run() -> None:
@@ -176,12 +182,12 @@ def time_product(m: int, k: int, n: int, dtype: torch.dtype, repeats: int) -> fl
 
 
 def share_rows(profiled: profile) -> list[str]:
-    """A line a part of the profile, largest first."""
-    spent = dict.fromkeys([*PARTS, "all else"], 0.0)
+    """Return one row per part of the profile, largest first."""
+    spent = dict.fromkeys([*PARTS, "other"], 0.0)
     for event in profiled.key_averages():
         name = event.key.removeprefix("aten::")
         part = next(
-            (part for part, names in PARTS.items() if any(map(name.startswith, names))), "all else"
+            (part for part, names in PARTS.items() if any(map(name.startswith, names))), "other"
         )
         spent[part] += event.self_cpu_time_total
     total = sum(spent.values())

@@ -1,8 +1,9 @@
-"""Train an epoch on a large catalogue, and say what memory it took.
+"""Train the transformer for one epoch on a large catalogue, and measure time and memory.
 
     python benchmarks/catalogue.py -o benchmarks/catalogue.md
 
-10 million synthetic events of 200,000 users over 1 million items; Linux only.
+The data are synthetic: 10 million interactions of 200,000 users with 1 million items. The script
+runs on Linux only.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from recbench_transformer import Transformer
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--events", type=int, default=10_000_000)
-    parser.add_argument("--items", type=int, default=1_000_000)
-    parser.add_argument("--users", type=int, default=200_000)
-    parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
+    parser.add_argument("--events", type=int, default=10_000_000, help="number of interactions")
+    parser.add_argument("--items", type=int, default=1_000_000, help="size of the catalogue")
+    parser.add_argument("--users", type=int, default=200_000, help="number of users")
+    parser.add_argument("-o", "--output", type=Path, help="also write the table to this file")
     options = parser.parse_args()
     data = synthetic(options.users, options.items, options.events)
     before = peak_gigabytes()
@@ -39,15 +40,15 @@ def main() -> None:
         f"    python {shlex.join(sys.argv)}",
         "",
         (
-            f"{os.cpu_count()} cores. {data.n_interactions:,} events, {len(data):,} users, "
-            f"{data.n_items:,} items; the transformer's defaults, one epoch."
+            f"{os.cpu_count()} cores. {data.n_interactions:,} interactions, {len(data):,} users, "
+            f"{data.n_items:,} items; one epoch of the transformer with its default options."
         ),
         "",
-        "| what | |",
+        "| | |",
         "|---|---:|",
-        f"| seconds of fit | {seconds:,.0f} |",
+        f"| seconds to fit | {seconds:,.0f} |",
         f"| peak memory of the process | {peak_gigabytes():.2f} GB |",
-        f"| of it before fit | {before:.2f} GB |",
+        f"| memory before fit | {before:.2f} GB |",
     ]
     text = "\n".join(lines) + "\n"
     print(text, end="")
@@ -55,10 +56,10 @@ def main() -> None:
         options.output.write_text(text)
 
 
-def synthetic(users: int, items: int, events: int) -> Interactions:
-    """Popularity falls with the item's number, and neighbours in number follow each other."""
+def synthetic(users: int, items: int, interactions: int) -> Interactions:
+    """Make up a log: low item numbers are popular, and near numbers follow each other."""
     rng = np.random.default_rng(0)
-    lengths = np.full(users, events // users)
+    lengths = np.full(users, interactions // users)
     start = (items * rng.random(users) ** 3).astype(np.int64)
     steps = rng.integers(-50, 51, lengths.sum())
     walk = (
@@ -78,7 +79,7 @@ def synthetic(users: int, items: int, events: int) -> Interactions:
 
 
 def peak_gigabytes() -> float:
-    """Gigabytes that this process has held at most."""
+    """Return the peak memory of this process, in gigabytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 

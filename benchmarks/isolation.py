@@ -1,8 +1,9 @@
-"""Time what it costs to run each cell in a process of its own, beside running it inside.
+"""Measure what it costs to run each model in its own process.
 
     python benchmarks/isolation.py -o benchmarks/isolation.md
 
-The models are installed, for as long as this runs, in a temporary folder.
+The script runs two small models with isolation and with `in_process=True`. It installs them in a
+temporary folder, which is removed at the end.
 """
 
 from __future__ import annotations
@@ -68,9 +69,11 @@ def recbench_models():
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each kind (medians count)")
-    parser.add_argument("--cells", type=int, default=5, help="cells of a run")
+    parser.add_argument("-o", "--output", type=Path, help="also write the table to this file")
+    parser.add_argument(
+        "--runs", type=int, default=5, help="runs of each kind; the table has the medians"
+    )
+    parser.add_argument("--cells", type=int, default=5, help="results per run, one seed each")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         install(Path(folder))
@@ -82,13 +85,14 @@ def main() -> None:
         "",
         (
             f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}, "
-            f"Python {platform.python_version()}, numpy {np.__version__}. Seconds for a cell after "
-            "the first, and for a whole run; on a log of 1,000 users, made up. Isolated, torch is "
-            f"imported in each run, inside only in the first. Medians of {options.runs} runs of "
-            f"{options.cells} cells each, isolated and inside in turn."
+            f"Python {platform.python_version()}, numpy {np.__version__}. Seconds for each seed "
+            "after the first one, and for a whole run, on a synthetic log of 1,000 users. "
+            "With isolation, torch is imported in each run; in process, only in the first. "
+            f"Medians of {options.runs} runs with {options.cells} seeds each; isolated runs and "
+            "runs in process take turns."
         ),
         "",
-        "| model | a cell, isolated | inside | more | the run, isolated | inside |",
+        "| model | one seed, isolated | in process | difference | run, isolated | in process |",
         "|---|---:|---:|---:|---:|---:|",
         *rows,
     ]
@@ -99,7 +103,7 @@ def main() -> None:
 
 
 def install(folder: Path) -> None:
-    """Let the entry points of the models be found from this folder."""
+    """Install the two models in this folder."""
     for name, text in (("recbench_timed", PLUGIN), ("recbench_with_torch", WITH_TORCH)):
         (folder / f"{name}.py").write_text(text)
         info = folder / f"{name}-1.dist-info"
@@ -110,7 +114,7 @@ def install(folder: Path) -> None:
 
 
 def row(model: str, runs: int, cells: int) -> str:
-    """The line of the table for one model."""
+    """Return the row of the table for one model."""
     seconds_of = {inside: ([], []) for inside in (False, True)}
     for _ in range(runs):
         for inside, (later_cells, whole_runs) in seconds_of.items():
@@ -125,7 +129,7 @@ def row(model: str, runs: int, cells: int) -> str:
 
 
 def timed(model: str, cells: int, inside: bool) -> tuple[list[float], float]:
-    """Seconds of every cell but the first, and of the whole run."""
+    """Return the seconds of each cell except the first, and of the whole run."""
     import recbench_timed
 
     recbench_timed.ENDS.clear()

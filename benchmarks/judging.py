@@ -1,11 +1,11 @@
-"""Time judging the same scores with recbench, rectools, ranx and scikit-learn.
+"""Time the evaluation of the same scores by recbench, RecTools, ranx and scikit-learn.
 
     sh benchmarks/peers.sh
     peers/rectools/bin/pip install --no-deps .
     peers/rectools/bin/python benchmarks/judging.py sasrec-ml-1m.txt -o benchmarks/judging.md
 
-The argument is the path of the file of that name, a `user item` pair a line. Run by hand; it takes
-a minute.
+The argument is the path of MovieLens 1M as the SASRec paper uses it, with one `user item` pair per
+line. The script takes about a minute.
 """
 
 from __future__ import annotations
@@ -34,16 +34,19 @@ PACKAGES = ("numpy", "pandas", "torch", "rectools", "ranx", "scikit-learn")
 METRICS = ("ndcg", "recall", "hit", "mrr", "map")
 WIDTH = 64
 NOTES = """\
-- recbench: `evaluate`, then ndcg, recall, hit, mrr and map at k = 3, 5 and 10: every score checked
-  to be finite, exact ranks and ties of all targets, the ten best items of everybody.
-- The others: NDCG@10 alone, of the ten best, without a check; scikit-learn sorts all. Targets, seen
-  items and names are in the form they want before the clock starts.
-- rectools: `recommend_from_scores` is asked user by user. Its rankers take no scores but factors,
-  so they do the product (of width 65) too. `NDCG(k=10, divide_by_achievable=True)`.
-- ranx selects nothing, it judges lists: these are made of the scores in blocks of 1,024 users, by
-  numpy (`argpartition`), and handed over as its guide does, as a `Run` of a dict. A third library,
-  `torch.topk`, makes them faster. Its `evaluate` names arrays among its types too; then nearly all
-  that is timed is `torch.topk`.
+- recbench runs `evaluate`, and then computes NDCG, recall, hit rate, MRR and MAP at k = 3, 5 and
+  10. It checks that every score is finite, finds the exact ranks and ties of all targets, and
+  selects the ten best items of every user.
+- The others compute NDCG@10 alone, from the ten best items, without checks; scikit-learn sorts all
+  scores. Targets, seen items and names are converted to the form that each library needs before
+  the clock starts.
+- RecTools: `recommend_from_scores` is called once per user. The rankers of RecTools need factors
+  instead of scores, so their time includes the product (of width 65). The metric is
+  `NDCG(k=10, divide_by_achievable=True)`.
+- ranx evaluates lists and does not select items. Its lists are made from the scores in blocks of
+  1,024 users, with numpy (`argpartition`), and passed as a `Run` of a dict, as in its guide. Lists
+  made with `torch.topk` are faster. `ranx.evaluate` also accepts arrays; then most of the time is
+  spent in `torch.topk`.
 """
 OTHER_WORK = (
     "rectools: `ImplicitRanker`, from factors",
@@ -52,20 +55,22 @@ OTHER_WORK = (
     "ranx: arrays of `torch.topk`",
     "ranx: `evaluate` alone, lists not counted",
 )
-"""No score matrix, no lists made of it, or lists that another library makes in its own arrays."""
+"""Sides that start from factors or from lists, or that use a third library to select items."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("path", help="MovieLens 1M as a `user item` pair a line")
-    parser.add_argument("-o", "--output", type=Path, help="write the tables to this file too")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each side (medians count)")
+    parser.add_argument("path", help="file of MovieLens 1M with one `user item` pair per line")
+    parser.add_argument("-o", "--output", type=Path, help="also write the tables to this file")
+    parser.add_argument(
+        "--runs", type=int, default=5, help="runs of each side; the table has the medians"
+    )
     parser.add_argument("--side", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side is not None:
         print(json.dumps(measure(options.path, options.side, options.runs)))
         return
-    # where the file lies is the reader's own
+    # the table names the file without its folder, which differs between machines
     command = [Path(word).name if word == options.path else word for word in sys.argv]
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     lines = [
@@ -87,7 +92,7 @@ def main() -> None:
 
 
 class Matrix:
-    """A model whose scores are there already."""
+    """A model with ready-made scores."""
 
     def __init__(self, scores: Any) -> None:
         self.scores = scores
@@ -101,13 +106,13 @@ class Matrix:
 
 
 def measure(path: str, number: int, runs: int) -> dict[str, Any]:
-    """One side, in this process: what it gives, and the seconds of each run after the first."""
+    """Run one side in this process: its value, and the seconds of each run after the first."""
     split = LeaveLastOut().split(recbench.load_dataset(path).interactions)
     users, items = factors(split)
     scores = users @ items.T
     sides = {"recbench": ours(scores, split), **theirs(users, items, scores, split)}
     name, side = list(sides.items())[number]
-    value, seconds = side(), []  # and numba compiles
+    value, seconds = side(), []  # the first run includes the compilation by numba
     for _ in range(runs):
         began = time.perf_counter()
         side()
@@ -122,7 +127,7 @@ def measure(path: str, number: int, runs: int) -> dict[str, Any]:
 
 
 def table(path: str, runs: int) -> list[str]:
-    """All sides, each in a process of its own, where no other's threads and memory are about."""
+    """Run each side in its own process, so that threads and memory of one do not slow another."""
     sides: list[dict[str, Any]] = []
     while not sides or len(sides) < sides[0]["sides"]:
         command = [sys.executable, __file__, path, "--runs", str(runs), "--side", str(len(sides))]
@@ -133,7 +138,10 @@ def table(path: str, runs: int) -> list[str]:
     seconds = {side["name"]: side["seconds"] for side in sides}
     for name, value in values.items():
         if abs(value - values["recbench"]) > 1e-6:
-            raise SystemExit(f"{name} gives NDCG@10 {value}, recbench {values['recbench']}")
+            raise SystemExit(
+                f"{name} has an NDCG@10 of {value}, recbench one of {values['recbench']}; "
+                "they must be equal"
+            )
     middle = {name: statistics.median(took) for name, took in seconds.items()}
     lines = {
         name: (
@@ -145,13 +153,14 @@ def table(path: str, runs: int) -> list[str]:
     same = [name for name in values if name not in OTHER_WORK]
     fastest = min((name for name in same if name != "recbench"), key=middle.__getitem__)
     head = [
-        "| | seconds | users a second | recbench is faster by | NDCG@10 |",
+        "| | seconds | users per second | time relative to recbench | NDCG@10 |",
         "|---|---:|---:|---:|---:|",
     ]
     return [
         (
-            f"The same {rows:,} x {items:,} float32 scores, seen items left out, leave-last-out; "
-            f"medians of {runs} runs after a first one, each side in a process of its own."
+            f"All sides evaluate the same {rows:,} x {items:,} float32 scores with leave-last-out, "
+            f"seen items masked. Medians of {runs} runs after a first one; each side runs in its "
+            "own process."
         ),
         "",
         NOTES,
@@ -159,11 +168,11 @@ def table(path: str, runs: int) -> list[str]:
         *(lines[name] for name in same),
         "",
         (
-            f"The fastest of the others is {fastest}: recbench judges "
-            f"{middle[fastest] / middle['recbench']:.1f} times as many users a second."
+            f"The fastest of the others is {fastest}. recbench evaluates "
+            f"{middle[fastest] / middle['recbench']:.1f} times as many users per second."
         ),
         "",
-        "Not the same work, for comparison:",
+        "These sides do other work, and are shown for comparison:",
         "",
         *head,
         *(lines[name] for name in OTHER_WORK),
@@ -171,7 +180,7 @@ def table(path: str, runs: int) -> list[str]:
 
 
 def factors(split: recbench.Split) -> tuple[Any, Any]:
-    """Factors of users and of items, whose products are popularity and noise, with no ties."""
+    """Make factors of users and items; their products are popularity plus noise, without ties."""
     random = np.random.default_rng(1)
     counts = np.bincount(split.train.items, minlength=split.train.n_items)
     users = random.standard_normal((len(split.history), WIDTH + 1), dtype=np.float32)
@@ -181,7 +190,7 @@ def factors(split: recbench.Split) -> tuple[Any, Any]:
 
 
 def ours(scores: Any, split: recbench.Split) -> Callable[[], float]:
-    """All checks, all ranks, the ten best of everybody, five metrics at three k."""
+    """Evaluate with recbench: checks, ranks, the ten best items, five metrics at three k."""
     metrics = recbench_metrics()
 
     def side() -> float:
@@ -197,7 +206,7 @@ def ours(scores: Any, split: recbench.Split) -> Callable[[], float]:
 def theirs(
     users: Any, items: Any, scores: Any, split: recbench.Split
 ) -> dict[str, Callable[[], float]]:
-    """The peers' routes to NDCG@10. What does not depend on scores is made before, uncounted."""
+    """Evaluate with the other libraries. What does not depend on scores is prepared untimed."""
     import pandas as pd
     import ranx
     import torch
@@ -209,24 +218,24 @@ def theirs(
     from sklearn.metrics import ndcg_score
 
     rows, n = scores.shape
-    history, targets, everybody = split.history, split.targets, np.arange(rows)
-    row = np.repeat(everybody, history.lengths)
+    history, targets, all_users = split.history, split.targets, np.arange(rows)
+    row = np.repeat(all_users, history.lengths)
     seen = [np.sort(sequence) for sequence in history.sequences()]
     ones = np.ones(len(row), dtype=np.float32)
     pairs = sparse.csr_matrix((ones, (row, history.items)), scores.shape)
-    wanted = pd.DataFrame({Columns.User: everybody, Columns.Item: targets})
+    expected = pd.DataFrame({Columns.User: all_users, Columns.Item: targets})
     ndcg = NDCG(k=10, divide_by_achievable=True)
     names, people = [str(item) for item in range(n)], [str(user) for user in range(rows)]
     relevant = {user: {names[item]: 1} for user, item in zip(people, targets, strict=True)}
     qrels = ranx.Qrels(relevant)
     truth = np.zeros(scores.shape, dtype=np.int8)
-    truth[everybody, targets] = 1
+    truth[all_users, targets] = 1
 
     def rectools(best: Any) -> float:
         ranks = np.tile(np.arange(1, 11), rows)
-        user = np.repeat(everybody, 10)
+        user = np.repeat(all_users, 10)
         recs = pd.DataFrame({Columns.User: user, Columns.Item: best, Columns.Rank: ranks})
-        return float(ndcg.calc(recs, wanted))
+        return float(ndcg.calc(recs, expected))
 
     def each() -> float:
         best = [
@@ -237,11 +246,11 @@ def theirs(
 
     def implicit() -> float:
         ranker = ImplicitRanker(Distance.DOT, users, items)
-        return rectools(ranker.rank(everybody, k=10, filter_pairs_csr=pairs)[1])
+        return rectools(ranker.rank(all_users, k=10, filter_pairs_csr=pairs)[1])
 
-    def from_torch() -> float:  # of batches of 128 ... 6,040 rows the fastest
+    def from_torch() -> float:  # 512 was the fastest of the batch sizes from 128 to 6,040
         ranker = TorchRanker(Distance.DOT, "cpu", users, items, batch_size=512)
-        return rectools(ranker.rank(everybody, k=10, filter_pairs_csr=pairs)[1])
+        return rectools(ranker.rank(all_users, k=10, filter_pairs_csr=pairs)[1])
 
     def numpy_best(block: Any) -> tuple[Any, Any]:
         item = np.argpartition(block, -10, axis=1)[:, -10:]

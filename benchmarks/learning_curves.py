@@ -1,6 +1,8 @@
-"""Draw validation NDCG@10 against seconds of training, from what time_to_quality.py wrote.
+"""Draw learning curves: validation NDCG@10 by seconds of training.
 
-peers/rectools/bin/python benchmarks/learning_curves.py curves.json -o curves.png
+    python benchmarks/learning_curves.py curves.json -o curves.png
+
+The input is the file that `time_to_quality.py --curves` writes.
 """
 
 from __future__ import annotations
@@ -15,21 +17,23 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's, which colour-blind people can tell apart; markers tell the lines apart too."""
+"""The palette of Okabe and Ito, which colour-blind readers can distinguish."""
 MARKERS = "osD^vPX"
-LABEL_GAP = 0.055  # between labels, as a share of the axis' height
+LABEL_GAP = 0.055  # least distance between two labels, as a share of the height of the axis
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("curves", type=Path, help="JSON: side -> [[seconds, ndcg], ...]")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="the PNG to write")
+    parser.add_argument("curves", type=Path, help="JSON file: name -> [[seconds, NDCG@10], ...]")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="PNG file to write")
     options = parser.parse_args()
     curves = {
         name: curve for name, curve in json.loads(options.curves.read_text()).items() if curve
     }
     if not curves:
-        raise SystemExit(f"{options.curves} holds no curve")
+        raise SystemExit(
+            f"{options.curves} has no curve; write one with time_to_quality.py --curves"
+        )
     plot(curves).savefig(options.output, dpi=150)
 
 
@@ -62,7 +66,7 @@ def plot(curves: dict[str, list[list[float]]]) -> Figure:
 
 
 def label_lines(axes: Any) -> None:
-    """Each line's name to the right of the axes, at the height of its end, none over another."""
+    """Write the name of each line beside its end, without overlaps."""
     low, high = axes.get_ylim()
     lines = sorted(axes.get_lines(), key=lambda line: line.get_ydata()[-1])
     below = -LABEL_GAP

@@ -1,9 +1,9 @@
-"""Time reading a log and splitting it: the notebook's reader beside recbench, and 32 million rows.
+"""Time reading and splitting a log: recbench and the notebook, and recbench on 32 million rows.
 
     python benchmarks/loading.py -o benchmarks/loading.md
 
-Both logs are made up, from a seed, in a temporary folder. Run by hand; the second part wants
-1 GB of disk and takes about a minute.
+Both logs are synthetic and are written to a temporary folder. The second part needs 1 GB of disk
+space and takes about a minute.
 """
 
 from __future__ import annotations
@@ -36,10 +36,14 @@ USERS, ITEMS = 200_948, 87_585  # of MovieLens 32M
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each reader (medians count)")
-    parser.add_argument("--million", type=float, default=32, help="rows of the large log")
-    parser.add_argument("--measure", help=argparse.SUPPRESS)  # how it calls itself
+    parser.add_argument("-o", "--output", type=Path, help="also write the table to this file")
+    parser.add_argument(
+        "--runs", type=int, default=5, help="runs of each reader; the table has the medians"
+    )
+    parser.add_argument(
+        "--million", type=float, default=32, help="rows of the large log, in millions"
+    )
+    parser.add_argument("--measure", help=argparse.SUPPRESS)  # for the script's own calls
     options = parser.parse_args()
     if options.measure:
         print_cost(options.measure)
@@ -54,7 +58,7 @@ def main() -> None:
                 f"{os.cpu_count()} cores, {platform.machine()}, "
                 f"Python {platform.python_version()}, numpy {np.__version__}, "
                 f"pandas {pd.__version__}, pyarrow {pa.__version__}. "
-                "From the file to the split, the last item of each user held out; "
+                "Time from the file to the leave-last-out split; "
                 f"medians of {options.runs} runs."
             ),
             "",
@@ -69,7 +73,7 @@ def main() -> None:
 
 
 def compare_with_notebook(path: Path, runs: int) -> list[str]:
-    """A million rows of ratings.dat, read by the notebook and by recbench in turn."""
+    """Read a million rows of ratings.dat as the notebook does and with recbench, in turn."""
     write_dat(path, rows=1_000_000, users=6_040, items=3_706)
     seconds: dict[str, list[float]] = {"notebook": [], "recbench": []}
     held_out: dict[str, Any] = {}
@@ -79,10 +83,10 @@ def compare_with_notebook(path: Path, runs: int) -> list[str]:
             seconds[name].append(duration)
             held_out[name] = targets
         if not np.array_equal(held_out["notebook"], held_out["recbench"]):
-            raise SystemExit("the two readers hold out different items")
+            raise SystemExit("the two readers hold out different items; they must be the same")
     slow, fast = (statistics.median(seconds[name]) for name in ("notebook", "recbench"))
     return [
-        "| 1,000,000 rows of `ratings.dat` | seconds | times as fast |",
+        "| 1,000,000 rows of `ratings.dat` | seconds | speed-up |",
         "|---|---:|---:|",
         f'| the notebook: `pd.read_csv(sep="::", engine="python")`, groupby | {slow:.2f} | 1 |',
         f"| recbench | {fast:.3f} | {slow / fast:.0f} |",
@@ -90,7 +94,7 @@ def compare_with_notebook(path: Path, runs: int) -> list[str]:
 
 
 def load_as_notebook(path: str) -> Any:
-    """What the notebook does: pandas, a list for each user, the last item out."""
+    """Read and split as the notebook does: with pandas and a list per user."""
     names = ["user_id", "movie_id", "rating", "timestamp"]
     frame = pd.read_csv(path, sep="::", engine="python", names=names)
     frame = frame.sort_values("timestamp")
@@ -109,7 +113,7 @@ def load_by_recbench(path: str) -> Any:
 
 
 def time_large_log(path: Path, rows: int, runs: int) -> list[str]:
-    """A log like MovieLens 32M, each run in a process of its own, for its peak of memory."""
+    """Read a log of the size of MovieLens 32M; each run has its own process, for its memory."""
     write_csv(path, rows)
     command = [sys.executable, __file__, "--measure", str(path)]
     costs = [json.loads(subprocess.check_output(command)) for _ in range(runs)]  # noqa: S603
@@ -125,10 +129,10 @@ def time_large_log(path: Path, rows: int, runs: int) -> list[str]:
 
 
 def print_cost(path: str) -> None:
-    """Load and split once, and print what it took as JSON."""
+    """Load and split once, and print seconds and peak memory as JSON."""
     duration, targets = timed(load_by_recbench, path)
     if len(targets) != USERS:
-        raise SystemExit(f"{len(targets)} users were read where {USERS} were written")
+        raise SystemExit(f"{len(targets)} users were read, but {USERS} were written")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(
         json.dumps({"seconds": duration, "bytes": peak * (1 if sys.platform == "darwin" else 1024)})
@@ -142,7 +146,7 @@ def timed(load: Callable[[str], Any], path: str) -> tuple[float, Any]:
 
 
 def write_dat(path: Path, rows: int, users: int, items: int) -> None:
-    """Rows sorted by user, in no order of time inside a user, and no two times of a user equal."""
+    """Write rows sorted by user; the times of a user are all different, in random order."""
     random = np.random.default_rng(1)
     user = np.sort(np.concatenate([np.arange(users), random.integers(0, users, rows - users)]))
     item = popular_first(random, rows, items)
@@ -154,7 +158,7 @@ def write_dat(path: Path, rows: int, users: int, items: int) -> None:
 
 
 def write_csv(path: Path, rows: int, chunk: int = 4_000_000) -> None:
-    """Rows sorted by user, every user and item in it, times of a user within some months."""
+    """Write rows sorted by user, with every user and item; a user's times span some months."""
     random = np.random.default_rng(1)
     weights = random.lognormal(0, 1.2, USERS)
     counts = np.maximum(1, (weights / weights.sum() * (rows - USERS)).astype(np.int64))
@@ -187,7 +191,7 @@ def write_csv(path: Path, rows: int, chunk: int = 4_000_000) -> None:
 
 
 def popular_first(random: np.random.Generator, rows: int, items: int) -> Any:
-    """Item numbers of which the low ones are drawn far more often."""
+    """Draw item numbers, low ones far more often than high ones."""
     return (items * random.random(rows) ** 3).astype(np.int64)
 
 

@@ -1,9 +1,9 @@
-"""Time judging a catalogue of a million items, beside the matrix products that score it.
+"""Time the evaluation on a million items, and the matrix products that score them alone.
 
     python benchmarks/million.py -o benchmarks/million.md
 
-Made up, from a seed. Run by hand; it scores 10^11 pairs, twice, and takes some ten minutes.
-`--users 3000` shows the same in half a minute.
+The data are synthetic. The script computes 10^11 scores twice and takes more than ten minutes;
+with `--users 3000` it takes half a minute.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ import numpy as np
 
 import recbench
 
-ITEMS, WIDTH, SEEN = 1_000_000, 64, 20  # the catalogue, the factors, what each user has seen
-TURN = 20  # batches that each side does before it is the other's turn, about a second
+ITEMS, WIDTH, SEEN = 1_000_000, 64, 20  # items, width of the factors, seen items per user
+TURN = 20  # batches of each side before it is the turn of the other, about a second
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
-    parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("-o", "--output", type=Path, help="also write the table to this file")
+    parser.add_argument("--users", type=int, default=100_000, help="number of users")
     options = parser.parse_args()
     lines = [
         "# A million items",
@@ -50,17 +50,17 @@ def main() -> None:
 
 
 class Factors:
-    """A model that is one matrix product, written to the same place again and again.
+    """A model that is one matrix product, always written to the same array.
 
-    Every TURN batches it does the products of the last ones again, all else standing still: so
-    both sides are timed through the same minutes, however busy the machine is in some of them.
+    After every TURN batches it repeats their products and times them. So both sides are timed in
+    the same minutes, and a busy machine slows down both.
 
-    bare: seconds that these took. batches: (first user, behind the last) of each batch.
+    bare: seconds of the repeated products. batches: (first user, last user + 1) of each batch.
     """
 
     def __init__(self, users: int) -> None:
         random = np.random.default_rng(1)
-        self.items = random.standard_normal((WIDTH, ITEMS), dtype=np.float32)  # so, it is faster
+        self.items = random.standard_normal((WIDTH, ITEMS), dtype=np.float32)  # the faster layout
         self.users = random.standard_normal((users, WIDTH), dtype=np.float32)
         self.scores = np.empty((0, ITEMS), dtype=np.float32)
         self.bare, self.batches = 0.0, list[tuple[int, int]]()
@@ -81,7 +81,7 @@ class Factors:
         return np.matmul(self.users[first:stop], self.items, out=self.scores[: stop - first])
 
     def again(self) -> None:
-        """The bare products of the batches since the last time."""
+        """Repeat and time the products of the batches since the last call."""
         began = time.perf_counter()
         for batch in self.batches[-((len(self.batches) - 1) % TURN + 1) :]:
             self.product(*batch)
@@ -94,36 +94,36 @@ def table(users: int) -> list[str]:
     evaluation = recbench.evaluate(model, split, mask_seen=True)
     took = time.perf_counter() - began - model.bare
     inside = evaluation.score_seconds - model.bare
-    model.again()  # what came after the last turn
+    model.again()  # the batches after the last turn
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     peak *= 1 if sys.platform == "darwin" else 1024
     return [
         (
             f"{users:,} users x {ITEMS:,} items, float32 factors of width {WIDTH}, {SEEN} seen "
-            f"items a user, in batches of {len(model.scores)} users. The bare products are "
-            "`np.matmul(users, items, out=scores)`, in the same batches and always to the same "
-            "place; the model that recbench judges does exactly these, and both sides take turns "
-            f"of {TURN} batches. recbench checks that all scores are finite, leaves out what a "
-            "user has seen, counts ranks and ties and keeps the ten best items of everybody. "
-            "The peak is that of the whole process, factors and scores included."
+            f"items per user, in batches of {len(model.scores)} users. The bare products are "
+            "`np.matmul(users, items, out=scores)`, in the same batches and always into the same "
+            "array. The model that recbench evaluates computes exactly these products, and both "
+            f"sides take turns of {TURN} batches. recbench checks that all scores are finite, "
+            "masks seen items, counts ranks and ties, and keeps the ten best items of every user. "
+            "The peak memory is that of the whole process, factors and scores included."
         ),
         "",
-        "| | seconds | users a second | times the bare products | peak memory |",
+        "| | seconds | users per second | times the bare products | peak memory |",
         "|---|---:|---:|---:|---:|",
         f"| bare products | {model.bare:.1f} | {users / model.bare:,.0f} | 1 | |",
         (
             f"| recbench | {took:.1f} | {users / took:,.0f} | {took / model.bare:.2f} "
             f"| {peak / 1e9:.2f} GB |"
         ),
-        f"| of which products | {inside:.1f} | | {inside / model.bare:.2f} | |",
+        f"| its products alone | {inside:.1f} | | {inside / model.bare:.2f} | |",
     ]
 
 
 def made_up(users: int) -> recbench.Split:
-    """Everybody has seen SEEN items, all drawn by chance, and is to find another."""
+    """Make a split: each user has SEEN random items as history, and one more as target."""
     items = np.random.default_rng(2).integers(0, ITEMS, (users, SEEN + 1), dtype=np.int32)
-    everybody, offsets = np.arange(users), np.arange(users + 1) * SEEN
-    history = recbench.Interactions(everybody, items[:, :SEEN].ravel(), offsets, users, ITEMS)
+    user_numbers, offsets = np.arange(users), np.arange(users + 1) * SEEN
+    history = recbench.Interactions(user_numbers, items[:, :SEEN].ravel(), offsets, users, ITEMS)
     return recbench.Split(history, history, items[:, SEEN])
 
 

@@ -1,11 +1,10 @@
 #!/bin/sh
-# One virtual environment for each peer that recbench is measured beside, with pinned versions:
+# Install the libraries that the benchmarks compare recbench with, each in a virtual environment:
 #
 #     sh benchmarks/peers.sh [FOLDER]
 #
-# makes FOLDER/rectools and FOLDER/recbole (FOLDER is ./peers where none is given) with the
-# python3 of the PATH; the versions are those for Python 3.11. What is there already is brought up
-# to the lists again.
+# This makes FOLDER/rectools and FOLDER/recbole with the python3 of the PATH (default of FOLDER:
+# peers). The pinned versions need Python 3.11. Run it again to bring an existing folder up to date.
 set -eu
 folder=${1:-peers}
 here=$(dirname "$0")

@@ -1,13 +1,14 @@
-"""Time training until NDCG@10 on validation targets reaches given levels: recbench and its peers.
+"""Time how long recbench and other libraries train until validation NDCG@10 reaches given levels.
 
     sh benchmarks/peers.sh
     python benchmarks/time_to_quality.py sasrec-ml-1m.txt --sides ours,rectools_sasrec \
         -o benchmarks/time_to_quality.md --curves curves.json
 
-The first argument is what `recbench run --dataset` takes, a path or a name. Each user's last item,
-the test target, is cut off unseen; the last of what is left is the validation target. Each side is
-a script of benchmarks/peers/ in a process of its own, one after the other. Run by hand; a side that
-does not reach the highest level takes `--limit` seconds, and then some for judging.
+The first argument is a dataset: a name or a path, as in `recbench run --dataset`. The script first
+removes each user's last item, which is the test target, and never uses it. The item before it is
+the validation target. Each side is a script in benchmarks/peers/ and runs in its own process, one
+after the other. A side that does not reach the highest level trains for `--limit` seconds, plus the
+time for judging.
 """
 
 from __future__ import annotations
@@ -37,20 +38,20 @@ SIDES = {
     "RecBole SASRec": ("recbole_sasrec", "recbole", ("recbole", "torch")),
     "the notebook's loop": ("notebook_loop", "rectools", ("torch",)),
 }
-"""Of each side the script, its environment (None: this one) and the packages to be named."""
+"""Side -> its script, its environment (None: this one) and the packages to list."""
 
 
 @dataclass
 class Run:
-    """One training: (seconds, NDCG@10) of each look, events a second, and how it ended."""
+    """One training: (seconds, NDCG@10) of each evaluation, its speed, and how it ended."""
 
     curve: list[tuple[float, float]] = field(default_factory=list)
     interactions_per_second: float = 0.0
     n_users: int = 0
-    end: str = "broken off"
+    end: str = "interrupted"
 
     def seconds_to(self, level: float) -> float:
-        """Seconds of training until a look found the level, inf if none did."""
+        """Return the seconds of training until the level was reached, inf if it was not."""
         return next((seconds for seconds, ndcg in self.curve if ndcg >= level), math.inf)
 
     @property
@@ -74,13 +75,13 @@ def main() -> None:
             for name in options.sides:
                 train_side(name, data, options, runs.setdefault(name, []), versions)
         except KeyboardInterrupt:
-            print("broken off: what follows is what there is", flush=True)
+            print("interrupted; the table has the results so far", flush=True)
     if options.curves:
         curves = {
             name: median_run(tried).curve for name, tried in runs.items() if with_curve(tried)
         }
         options.curves.write_text(json.dumps(curves) + "\n")
-    # where the data and the peers lie is the reader's own
+    # the table names data and peers without their folders, which differ between machines
     own_paths = (options.data, str(options.peers))
     command = [Path(word).name if word in own_paths else word for word in sys.argv]
     lines = [
@@ -102,21 +103,37 @@ def main() -> None:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", help="what `recbench run --dataset` takes, a path or a name")
-    parser.add_argument("--peers", type=Path, default=Path("peers"), help="what peers.sh made")
-    parser.add_argument("--sides", type=parse_sides, default=list(SIDES), help="scripts in peers/")
-    parser.add_argument("--levels", type=parse_levels, default="0.15,0.17,0.18", help="of NDCG@10")
-    parser.add_argument("--limit", type=float, default=3600, help="seconds of training a run")
-    parser.add_argument("--runs", type=int, default=3, help="of recbench, a seed each")
-    parser.add_argument("--peer-runs", type=int, default=1, help="of each other side")
-    parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
-    parser.add_argument("--curves", type=Path, help="write side -> [[seconds, ndcg], ...] here")
+    parser.add_argument("data", help="dataset: a name or a path, as in `recbench run --dataset`")
+    parser.add_argument(
+        "--peers", type=Path, default=Path("peers"), help="folder that peers.sh made"
+    )
+    parser.add_argument(
+        "--sides",
+        type=parse_sides,
+        default=list(SIDES),
+        help="scripts in benchmarks/peers/ to run, separated by commas",
+    )
+    parser.add_argument(
+        "--levels", type=parse_levels, default="0.15,0.17,0.18", help="levels of NDCG@10"
+    )
+    parser.add_argument(
+        "--limit", type=float, default=3600, help="maximum seconds of training per run"
+    )
+    parser.add_argument("--runs", type=int, default=3, help="runs of recbench, one seed each")
+    parser.add_argument("--peer-runs", type=int, default=1, help="runs of each other side")
+    parser.add_argument("-o", "--output", type=Path, help="also write the table to this file")
+    parser.add_argument("--curves", type=Path, help="write the learning curves to this JSON file")
     return parser.parse_args()
 
 
 def parse_sides(text: str) -> list[str]:
-    """The names of the sides whose scripts are named, with commas between."""
+    """Return the names of the sides with these scripts, which are separated by commas."""
     scripts = {script: name for name, (script, _, _) in SIDES.items()}
+    for script in text.split(","):
+        if script not in scripts:
+            raise argparse.ArgumentTypeError(
+                f"there is no script {script!r}; available: {', '.join(scripts)}"
+            )
     return [scripts[script] for script in text.split(",")]
 
 
@@ -125,7 +142,7 @@ def parse_levels(text: str) -> list[float]:
 
 
 def write_problem(data: str, path: Path) -> str:
-    """The validation problem, a `user item` pair a line with ids from 1, and words about it."""
+    """Write one `user item` pair per line, with ids from 1, and return a description."""
     log = recbench.load_dataset(data)
     n_users = n_interactions = 0
     with path.open("w") as file:
@@ -134,22 +151,23 @@ def write_problem(data: str, path: Path) -> str:
             n_users += len(items) > 1
             n_interactions += len(items[:-1])
     return (
-        f"{log.name}, each user's last event (the test target) cut off: {n_users:,} users with "
-        f"{n_interactions:,} events are left, the last of each user is the validation target."
+        f"{log.name} without each user's last interaction, which is the test target: "
+        f"{n_users:,} users and {n_interactions:,} interactions. Each user's last one of these is "
+        "the validation target."
     )
 
 
 def train_side(
     name: str, data: Path, options: argparse.Namespace, runs: list[Run], versions: dict[str, str]
 ) -> None:
-    """Fill `runs` with all trainings of a side, as far as they come."""
+    """Append each training of a side to `runs`, also one that is interrupted."""
     script, environment, packages = SIDES[name]
     python = sys.executable
     if environment:
         python = str(options.peers.absolute() / environment / "bin" / "python")
         if not os.access(python, os.X_OK):
             make = shlex.join(["sh", "benchmarks/peers.sh", str(options.peers)])
-            print(f"{name}: no {environment} in {options.peers}; `{make}` makes it", flush=True)
+            print(f"{name}: {options.peers} has no folder {environment}; run `{make}`", flush=True)
             return
     versions[name] = package_versions(python, packages)
     for seed in range(options.peer_runs if environment else options.runs):
@@ -180,14 +198,14 @@ def package_versions(python: str, packages: tuple[str, ...]) -> str:
 
 
 def read_lines(command: list[str], run: Run) -> Iterator[dict[str, Any]]:
-    """The JSON lines of a side as they come; how it failed goes to `run.end`."""
+    """Yield the JSON lines of a side as they arrive; a failure is described in `run.end`."""
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)  # noqa: S603
         try:
             for line in process.stdout or ():
                 yield json.loads(line)
             code = process.wait()
-        finally:  # whatever happens here, no training goes on
+        finally:  # stop the training, also after Ctrl-C
             process.kill()
             process.wait()
         if code:
@@ -201,25 +219,25 @@ def with_curve(runs: list[Run]) -> list[Run]:
 
 
 def median_run(runs: list[Run]) -> Run:
-    """The run whose whole curve stands for all: of the middle time to the best that all reached."""
+    """Return the run with the median time to the highest level that all runs reached."""
     judged = with_curve(runs)
     common = min(run.best for run in judged)
     return sorted(judged, key=lambda run: run.seconds_to(common))[(len(judged) - 1) // 2]
 
 
 def median_seconds(runs: list[Run], level: float) -> float:
-    """The later one in the middle of an even number: a number and inf have no mean."""
+    """Return the median, or the higher of the two middle values, as these may be inf."""
     return statistics.median_high([run.seconds_to(level) for run in runs])
 
 
 def table(runs: dict[str, list[Run]], versions: dict[str, str], levels: list[float]) -> list[str]:
-    """Markdown: a line a side, then what is to be known of the sides."""
+    """Return a Markdown table with one row per side, and notes on the sides."""
     ours = with_curve(runs.get(OURS, []))
     reached = [level for level in levels if ours and median_seconds(ours, level) < math.inf]
     head = [f"seconds to {level:g}" for level in levels]
-    ratio = f"times ours, to {reached[-1]:g}" if reached else "times ours"
+    ratio = f"relative to recbench, to {reached[-1]:g}" if reached else "relative to recbench"
     rows = [
-        f"| side | {' | '.join(head)} | events a second | {ratio} | runs |",
+        f"| side | {' | '.join(head)} | targets per second | {ratio} | runs |",
         f"|---|{'---:|' * (len(head) + 3)}",
     ]
     notes = []
@@ -227,7 +245,7 @@ def table(runs: dict[str, list[Run]], versions: dict[str, str], levels: list[flo
         judged = with_curve(tried)
         notes += [f"- {name}: {run.end}." for run in tried if run.end not in ("reached", "limit")]
         if not judged:
-            notes.append(f"- {name}: not measured.")
+            notes.append(f"- {name}: no result.")
             continue
         cells = [seconds_cell(judged, level) for level in levels]
         speed = statistics.median(run.interactions_per_second for run in judged)
@@ -236,16 +254,16 @@ def table(runs: dict[str, list[Run]], versions: dict[str, str], levels: list[flo
         missed = [f"{level:g}" for level in levels if median_seconds(judged, level) == math.inf]
         if missed:
             words = f"did not reach {', '.join(missed)} in {judged[0].seconds:,.0f} s of training"
-            notes.append(f"- {name} {words}; the best look found {median_best(judged):.4f}.")
+            notes.append(f"- {name} {words}; its best value was {median_best(judged):.4f}.")
         if versions.get(name):
             notes.append(f"- {name}: {versions[name]}.")
     counts = sorted({run.n_users for tried in runs.values() for run in tried if run.n_users})
     n_users = " or ".join(f"{count:,}" for count in counts)
     about = (
-        "Seconds of training, the library's own preparation included and our judging not, until "
-        f"a look found NDCG@10 of that level or more (full ranking, seen items masked, {n_users} "
-        "users); a look follows every epoch and, in longer ones, every minute. Medians over runs. "
-        "Events are the real targets trained on, as often as windows overlap in them."
+        "Seconds of training until NDCG@10 reached the level (full ranking, seen items masked, "
+        f"{n_users} users), with the library's own preparation and without our evaluation. Each "
+        "side is evaluated after every epoch and, in longer epochs, every minute. Medians over "
+        "runs. A target in several overlapping windows counts once per window."
     )
     return [about, "", *rows, "", *notes]
 
@@ -263,7 +281,7 @@ def median_best(runs: list[Run]) -> float:
 
 
 def ratio_cell(runs: list[Run], ours: list[Run], level: float) -> str:
-    """How many times as long as ours, or more than how many where the level was not reached."""
+    """Return the time as a multiple of recbench's; `> ` where the level was not reached."""
     seconds = median_seconds(runs, level)
     spent = statistics.median_low([run.seconds for run in runs])
     least = "" if seconds < math.inf else "> "

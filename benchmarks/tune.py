@@ -1,9 +1,9 @@
-"""Compare settings of the transformer on validation targets alone, as its defaults were chosen.
+"""Compare options on validation targets; the transformer's defaults were chosen this way.
 
     python benchmarks/tune.py ml-100k transformer transformer:lr=4e-3 -o benchmarks/tune.md
 
-Each user's last event, the test target, is cut off before anything else and never looked at; the
-one before it is the validation target, which recbench's referee judges as it would a test target.
+The script first removes each user's last interaction, which is the test target, and never uses it.
+The interaction before it is the validation target, and is judged like a test target.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ GAINS = 1 / np.log2(np.arange(10) + 2)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("data", help="what `recbench run --dataset` takes, a path or a name")
-    parser.add_argument("models", nargs="+", help="what `recbench run` takes")
-    parser.add_argument("--seeds", default="0", help="with commas between")
-    parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
+    parser.add_argument("data", help="dataset: a name or a path, as in `recbench run --dataset`")
+    parser.add_argument("models", nargs="+", help="models with options, as in `recbench run`")
+    parser.add_argument("--seeds", default="0", help="seeds, separated by commas")
+    parser.add_argument("-o", "--output", type=Path, help="also write the table to this file")
     options = parser.parse_args()
     seeds = [int(seed) for seed in options.seeds.split(",")]
     data = recbench.load_dataset(options.data)
-    untested = LeaveLastOut().split(data.interactions).train  # the test targets are gone
+    untested = LeaveLastOut().split(data.interactions).train  # without the test targets
     split = LeaveLastOut().split(untested)
     plugins = recbench.load_plugins()
     lines = [
@@ -44,10 +44,10 @@ def main() -> None:
         "",
         (
             f"{os.cpu_count()} cores; {len(split.judged):,} users; seeds {options.seeds}. NDCG@10 "
-            "of each user's last event but one, the last being cut off unseen."
+            "on each user's second-to-last interaction; the last one is not used."
         ),
         "",
-        "| model | NDCG@10, mean over seeds | of each seed | s to fit |",
+        "| model | NDCG@10, mean over seeds | NDCG@10 of each seed | fit s |",
         "|---|---:|---:|---:|",
     ]
     for text in options.models:

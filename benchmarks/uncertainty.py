@@ -1,9 +1,9 @@
-"""Time the bootstrap over users: recbench beside scipy.stats.bootstrap.
+"""Time the bootstrap over users: recbench and scipy.stats.bootstrap.
 
     python benchmarks/uncertainty.py -o benchmarks/uncertainty.md
 
-The values are made up, from a seed: one row a user, as many users as MovieLens 1M has. Run by
-hand; it takes about ten seconds.
+The values are synthetic, with one row per user and as many users as MovieLens 1M has. The script
+takes about ten seconds.
 """
 
 from __future__ import annotations
@@ -26,14 +26,16 @@ from scipy import stats
 from recbench.evaluation.uncertainty import RESAMPLES, intervals
 
 USERS = 6_040  # of MovieLens 1M
-FEW, MANY = 10, 200  # columns: the metrics of one model, and of twenty
-BATCH = 64  # resamples that scipy holds at a time; of 16, 64, 256 and 1,000 the fastest
+FEW, MANY = 10, 200  # columns: the metrics of one model, and those of twenty models
+BATCH = 64  # resamples per batch of scipy; the fastest of 16, 64, 256 and 1,000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-o", "--output", type=Path, help="write the table to this file too")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each (medians count)")
+    parser.add_argument("-o", "--output", type=Path, help="also write the table to this file")
+    parser.add_argument(
+        "--runs", type=int, default=5, help="runs of each side; the table has the medians"
+    )
     options = parser.parse_args()
     lines = [
         "# Intervals",
@@ -56,7 +58,7 @@ def main() -> None:
 
 
 def table(runs: int) -> list[str]:
-    """All three in turn, run after run, so that a slow minute hits all of them."""
+    """Time all three in turn, so that a busy machine slows down all of them."""
     values = np.random.default_rng(1).exponential(size=(USERS, MANY))
     contestants: dict[str, tuple[int, Callable[[Any], Any]]] = {
         f"`scipy.stats.bootstrap`, percentile, vectorized, batches of {BATCH}": (1, theirs),
@@ -67,7 +69,7 @@ def table(runs: int) -> list[str]:
     bounds: dict[str, Any] = {}
     for _ in range(runs):
         for name, (columns, interval) in contestants.items():
-            copy = values[:, :columns].copy()  # scipy is twice as slow where it has to stride
+            copy = values[:, :columns].copy()  # scipy takes twice as long on a strided column
             began = time.perf_counter()
             bounds[name] = interval(copy)
             seconds[name].append(time.perf_counter() - began)
@@ -75,13 +77,13 @@ def table(runs: int) -> list[str]:
     first = {name: np.array([low[0], high[0]]) for name, (low, high) in bounds.items()}
     for name in contestants:
         if np.abs(first[name] - first[peer]).max() > np.ptp(first[peer]) / 20:
-            raise SystemExit(f"{name} gives another interval than scipy")
+            raise SystemExit(f"the interval of {name} differs from the one of scipy")
     a_column = {
         name: statistics.median(seconds[name]) / columns
         for name, (columns, _) in contestants.items()
     }
     return [
-        "| | seconds | a column | times as fast a column |",
+        "| | seconds | seconds per column | speed-up per column |",
         "|---|---:|---:|---:|",
         *(
             f"| {name} | {a_column[name] * columns:.2f} | {a_column[name]:.4f} "
@@ -96,7 +98,7 @@ def ours(values: Any) -> Any:
 
 
 def theirs(values: Any) -> Any:
-    """Of the first column, which is the only one."""
+    """Return the interval of the first column, which is the only one."""
     result = stats.bootstrap(
         (values[:, 0],),
         np.mean,

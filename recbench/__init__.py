@@ -1,11 +1,12 @@
-"""Compare recommenders under one referee that cannot be fooled.
+"""Compare recommender systems fairly: one evaluation for all models.
 
     results = recbench.run(["transformer", "popular"], dataset="ml-100k", ks=(3, 5, 10))
     results.to_frame()
 
-A plugin needs nothing but the names below, and `recbench.testing` to test itself.
+Plugins import nothing but the names below, and `recbench.testing` in their tests.
 """
 
+from recbench.attention import Attention, attention
 from recbench.cli.text import draw_table, wrap_text
 from recbench.compare import Comparison, compare
 from recbench.data.dataset import Dataset
@@ -22,13 +23,15 @@ from recbench.plugins import load_plugins
 from recbench.progress import Progress
 from recbench.recommend import Recommendation, recommend
 from recbench.results.footer import footer_lines, left_out_lines
-from recbench.results.result import Result
+from recbench.results.result import Result, metric_label
 from recbench.results.results import Results
-from recbench.results.section import Row, Section
+from recbench.results.row import Row
+from recbench.results.section import Section
 from recbench.run import run
 from recbench.store.store import Store
 
 __all__ = [
+    "Attention",
     "Comparison",
     "Dataset",
     "Explanation",
@@ -45,6 +48,7 @@ __all__ = [
     "Store",
     "UsageError",
     "Value",
+    "attention",
     "compare",
     "draw_table",
     "evaluate",
@@ -54,6 +58,7 @@ __all__ = [
     "left_out_lines",
     "load_dataset",
     "load_plugins",
+    "metric_label",
     "recommend",
     "run",
     "wrap_text",

@@ -1,4 +1,4 @@
-"""Beside the flow: whether one stored model is better than another, on the same users."""
+"""Beside the flow: test whether one stored model beats another, on the same users."""
 
 from __future__ import annotations
 
@@ -10,17 +10,40 @@ from recbench.errors import UsageError, suggest
 from recbench.evaluation.referee import PROTOCOL
 from recbench.evaluation.uncertainty import PairedTest, Value, paired_test
 from recbench.results.results import Results
-from recbench.results.section import RANKED_BY, Row, Section
+from recbench.results.row import Row
+from recbench.results.section import RANKED_BY, Section
 from recbench.spec import Spec
 from recbench.store.store import Store
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models in one section of the store, by one metric at one k.
+    """Two stored models compared on the same cases, by one metric at one cut-off.
 
-    first_value, second_value: what each has, means over its seeds. paired: of first minus second,
-    over the same users.
+    Parameters
+    ----------
+    section : Section
+        The dataset, split and rules that both were evaluated with.
+    metric : str
+        Name of the metric.
+    k : int
+        Cut-off.
+    first_row, second_row : Row
+        The models, with all their seeds.
+    first_value, second_value : Value
+        Mean over cases and seeds, with its 95% interval over users.
+    paired : PairedTest
+        Difference, first minus second, with its interval and p-value over the same users.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import recbench
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = recbench.run(["popular", "random"], "synthetic", results=folder, in_process=True)
+    ...     (comparison,) = recbench.compare("popular", "random", ks=[10], results=folder)
+    >>> comparison.metric, comparison.k, bool(comparison.paired.difference > 0)
+    ('ndcg', 10, True)
     """
 
     section: Section
@@ -43,16 +66,46 @@ def compare(
     split: str | None = None,
     results: str | Path = "results",
 ) -> list[Comparison]:
-    """Every comparison of the two models that the store allows.
+    """Test whether one model beats another, from stored results.
 
-    first, second: names with options, as on the command line. ks, metrics: by default all ks that
-    both have. dataset, split: as on the command line or as tables name them, by default all.
+    Parameters
+    ----------
+    first, second : str
+        Models with options, such as "transformer:dim=128".
+    ks : sequence of int or None, default: None
+        Cut-offs. None takes all that both have stored.
+    metrics : sequence of str, default: ("ndcg",)
+        Metrics. Those without a value per case, such as coverage, cannot be compared.
+    dataset : str or None, default: None
+        Compare on this dataset only, named as for `run` or as in a table. None takes all.
+    split : str or None, default: None
+        Compare on this split only, named as for `run` or as in a table. None takes all.
+    results : str or path, default: "results"
+        Folder of stored results.
 
-    Raises UsageError where there is nothing to compare.
+    Returns
+    -------
+    list of Comparison
+        One per dataset, split, metric and cut-off that both models have stored.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing to compare.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import recbench
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = recbench.run(["popular", "random"], "synthetic", results=folder, in_process=True)
+    ...     comparisons = recbench.compare("popular", "random", results=folder)
+    >>> [(comparison.k, bool(comparison.paired.p < 0.05)) for comparison in comparisons]
+    [(3, True), (5, True), (10, True)]
     """
     names = str(Spec.parse(first)), str(Spec.parse(second))
     if names[0] == names[1]:
-        raise UsageError(f"{first} and {second} are the same row; name two")
+        raise UsageError(f"{first} and {second} are the same model. Name two different ones")
     stored = Store(results).all().of_protocol(PROTOCOL)
     comparisons = []
     for section in stored.sections():
@@ -69,8 +122,8 @@ def compare(
 
 
 def _is_of(section: Section, dataset: str | None, split: str | None) -> bool:
-    """Whether a section is of this dataset and split, if one was named."""
-    setting = section.results[0].setting  # the section's may have a hash behind its names
+    """Whether a section is of this dataset and split; None stands for any."""
+    setting = section.results[0].setting  # the section's names may end in a hash
     if split is not None and str(Spec.parse(split)) not in (setting.split, section.setting.split):
         return False
     if dataset is None:
@@ -81,7 +134,7 @@ def _is_of(section: Section, dataset: str | None, split: str | None) -> bool:
 
 
 def _compared(section: Section, metric: str, k: int, first: Row, second: Row) -> list[Comparison]:
-    """The comparison, or none for a metric that has no value a case."""
+    """Return the comparison; none for a metric that has no value per case."""
     cases = first.per_case(metric, k), second.per_case(metric, k)
     if cases[0] is None or cases[1] is None:
         return []
@@ -91,15 +144,18 @@ def _compared(section: Section, metric: str, k: int, first: Row, second: Row) ->
 
 
 def _nothing_to_compare(names: tuple[str, str], stored: Results, folder: str | Path) -> UsageError:
-    """What is missing, and the command that makes it."""
+    """Return the error that says what is missing, and the command that makes it."""
     first, second = names
     known = {result.model for result in stored if result.ok}
-    lacking = next((name for name in names if name not in known), None)
-    hint = "but there is none, with values of single users, for what was asked"
-    if lacking:
-        hint = f"{lacking!r} is not: {suggest(lacking, known)}"
-    left_out = "".join(f"; left out: {reason}" for reason in stored.left_out)
+    missing = next((name for name in names if name not in known), None)
+    if missing:
+        problem = f"{folder} has no result of {missing!r} ({suggest(missing, known)})"
+    else:
+        problem = (
+            f"{folder} has no results of both for the same dataset, split, metric and cut-off, or "
+            "the metric has no value per case"
+        )
+    left_out = "".join(f". Left out: {reason}" for reason in stored.left_out)
     return UsageError(
-        f"nothing to compare: {first} and {second} must both be stored under {folder} with one "
-        f"dataset, split, metric and k, {hint}{left_out}. Run both: recbench run {first} {second}"
+        f"nothing to compare: {problem}{left_out}. To run both: recbench run {first} {second}"
     )

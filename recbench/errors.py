@@ -1,4 +1,4 @@
-"""Every step: the errors that are meant for people, with what to do next in their text."""
+"""Every step: the errors that users see. Their text says what is wrong and what to do next."""
 
 from __future__ import annotations
 
@@ -6,35 +6,55 @@ import difflib
 from collections.abc import Iterable
 
 LONGEST = 1000
-"""Characters that are kept of what others say in their exceptions."""
+"""Longer messages of foreign exceptions are cut to this many characters."""
 
 
 class RecbenchError(Exception):
-    """Work that failed: a broken file, a broken plugin, a download. The CLI exits with 1."""
+    """Something failed: a broken file or plugin, or a download. The CLI exits with 1.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> try:
+    ...     recbench.load_dataset("synthetic:min_item_interactions=9000")
+    ... except recbench.RecbenchError as error:
+    ...     print(error)
+    synthetic: no interactions are left with min_item_interactions=9000. Choose smaller values
+    """
 
 
 class UsageError(RecbenchError):
-    """Wrong use: an unknown name, option or path. The CLI exits with 2."""
+    """Wrong usage: an unknown name, option or path. The CLI exits with 2.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> try:
+    ...     recbench.load_dataset("synthetik")
+    ... except recbench.UsageError as error:
+    ...     print(error)
+    no dataset 'synthetik'; did you mean 'synthetic'?
+    """
 
 
 def suggest(wrong: str, known: Iterable[str]) -> str:
-    """A hint for a mistyped word: `did you mean 'x'?`, or the words there are."""
+    """Return a hint for a misspelt word: `did you mean 'x'?`, or the words that are available."""
     words = sorted(known)
     close = difflib.get_close_matches(wrong, words, n=1, cutoff=0.5)
-    if not close:  # somebody typed the beginning of a long word, perhaps
+    if not close:  # perhaps the beginning of a long word
         beginnings = {word[: len(wrong)]: word for word in words}
         like = difflib.get_close_matches(wrong, beginnings, n=1, cutoff=0.8)
         close = [beginnings[beginning] for beginning in like]
     if close:
         return f"did you mean {close[0]!r}?"
-    return f"there is: {', '.join(words)}" if words else "there is none"
+    return f"available: {', '.join(words)}" if words else "none are available"
 
 
 def describe_error(error: BaseException) -> str:
-    """An exception in one line: its text, or its type where the text says nothing by itself."""
+    """Return an exception as one line: its type and text, or only the text of a RecbenchError."""
     try:
         text = " ".join(str(error).split())
-    except Exception:  # a plugin's own type, that cannot even say what it is
+    except Exception:  # a plugin's own exception type may have a broken __str__
         text = ""
     if isinstance(error, RecbenchError) and text:
         return text

@@ -1,4 +1,4 @@
-"""A dataset and split, ready, and the trial of one model on it: fit, score, evaluate."""
+"""Steps 1 to 4 for one cell: a prepared dataset and split, and the trial of a model on it."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ from recbench.store.provenance import provenance
 from recbench.store.store import Store
 
 Host = IsolatedHost | InProcessHost
-"""Where models run."""
+"""What runs models: in a separate process each, or in this one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """A dataset, split and ready: what every model of a comparison is given.
+    """A dataset and a split of it, the same for every model of a comparison.
 
-    pool: (cases, n) the candidates where targets are not ranked among all items.
-    dataset_text: what the dataset was asked for by.
+    pool: (cases, n) the candidates; None if targets are ranked among all items.
+    dataset_text: the dataset as the user named it.
     """
 
     plugins: Plugins
@@ -68,8 +68,11 @@ class Experiment:
         data_dir: str | None = None,
         candidates: str | None = None,
     ) -> Self:
-        """Load and split. Raises UsageError for wrong names and RecbenchError for broken data."""
-        data = load_with_notes(plugins, dataset, data_dir)
+        """Load a dataset, log the notes on how it was read, and split it.
+
+        Raises UsageError for wrong names and RecbenchError for broken data.
+        """
+        data = load_and_log(plugins, dataset, data_dir, log_notes=True)
         return cls.of(plugins, data, split, candidates, dataset)
 
     @classmethod
@@ -81,13 +84,13 @@ class Experiment:
         candidates: str | None = None,
         dataset_text: str = "",
     ) -> Self:
-        """Split a dataset that is loaded already. Raises as `prepare` does."""
+        """Split a dataset that is already loaded. Raises as `prepare` does."""
         split_name, split = make_split(plugins, dataset, split_text)
         judged = split.judged
         if not len(judged):
             raise RecbenchError(
-                f"{dataset.name}, {split_name}: no row can be judged, the users' sequences are too "
-                "short; use more data or another --split"
+                f"{dataset.name}, {split_name}: there is no case to judge, because the users' "
+                "sequences are too short. Use more data or another --split"
             )
         pool, candidates_name = None, ""
         if candidates:
@@ -121,12 +124,12 @@ class Experiment:
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
-        """Every metric that keeps the contract; what is left out is said once."""
+        """Every metric that meets the contract; the log names the others once."""
         return valid_metrics(self.plugins)
 
     @property
     def users(self) -> Array:
-        """(cases,) the outside id of each case's user, "" for somebody unknown."""
+        """(cases,) the dataset's own id of each case's user, "" for an unknown user."""
         numbers = self.split.history.users[self.split.judged]
         ids = np.asarray(self.dataset.user_ids)
         if ids.dtype.kind in "iu" and (numbers >= 0).all():
@@ -134,12 +137,12 @@ class Experiment:
         return np.where(numbers >= 0, ids.astype(str)[numbers], "")
 
     def cells(self, models: Sequence[str], seeds: Sequence[int]) -> list[Result]:
-        """A cell for each model and seed; one only for a model that takes no seed."""
+        """Return a cell for each model and seed, and a single one for a model without a seed."""
         cells = [self.cell(model, seed) for model in models for seed in seeds]
         return list({cell.key: cell for cell in cells}.values())
 
     def cell(self, model: str, seed: int) -> Result:
-        """The identity of a cell, before anything is known of it."""
+        """Return the cell of a model and seed, before it is run."""
         spec = Spec.parse(model)
         if self.plugins.why_missing(spec.name):
             return self.blank(str(spec), "", "", None)
@@ -148,7 +151,7 @@ class Experiment:
         return self.blank(str(spec), offer.source_version(), offer.plugin, own_seed)
 
     def blank(self, model: str, version: str, plugin: str, seed: int | None) -> Result:
-        """A cell of this comparison without any number."""
+        """Return a cell of this comparison without numbers."""
         key = self.setting.comparison_key
         identity = (*map(str, key), self.setting.repeats, model, version, seed)
         return Result(
@@ -163,7 +166,7 @@ class Experiment:
         )
 
     def judge(self, cell: Result, host: Host, ks: Sequence[int], device: str) -> Result:
-        """Run a cell from beginning to end, and keep nothing."""
+        """Run a cell, and store nothing."""
         with Trial(self, cell, host, ks, device) as trial:
             trial.fit()
             trial.score()
@@ -173,22 +176,22 @@ class Experiment:
     def measure(
         self, cell: Result, ranking: Ranking, ks: Sequence[int], **costs: Any
     ) -> tuple[Result, Columns]:
-        """The result that a ranking amounts to, and its columns for the store."""
+        """Return the result of a ranking, and its columns for the store."""
         values, measured = measure_all(self.metrics, ranking, ks, self.users, cell.values)
         columns = {"user": self.users, **self._segments, **ranking.columns(), **measured}
         values = {**cell.values, **values}
         return self.finished(cell, status="ok", values=values, **costs), columns
 
     def failed(self, cell: Result, reason: str, ks: Sequence[int]) -> Result:
-        """The result of a cell that gave no numbers."""
+        """Return the result of a cell that failed."""
         return self.finished(cell, status=f"failed: {reason}", values=no_values(self.metrics, ks))
 
     def ranking(self, stored: Ranking) -> Ranking:
-        """A ranking out of the store with what metrics may ask for besides."""
+        """Return a stored ranking with the popularity of items, which metrics may need."""
         return dataclasses.replace(stored, popularity=self.split.train.popularity)
 
     def finished(self, cell: Result, **found: Any) -> Result:
-        """The cell with what was found, and where and when."""
+        """Return the cell with its numbers or failure, its provenance and the time."""
         name = Spec.parse(cell.model).name
         offer = next(
             (
@@ -207,7 +210,7 @@ class Experiment:
 
     @property
     def _segments(self) -> dict[str, Column]:
-        """Columns for segments: how long each history is, how popular each target."""
+        """Return columns for segments: the length of each history, how popular each target is."""
         targets, offsets = self.split.judged_targets
         segment = popularity_segment(self.split.train.popularity, targets)
         return {
@@ -217,13 +220,12 @@ class Experiment:
 
 
 class Trial:
-    """One cell being run: `fit`, `score` and `evaluate`, in that order.
+    """The run of one cell: `fit`, `score` and `evaluate`, in that order.
 
-    Use as a context manager. Its model lives as long as that, in a process of its own unless the
-    host says otherwise. Whatever goes wrong meanwhile is raised no further: it becomes the status
-    of the result.
+    Use as a context manager. The model lives until the context ends, where the host runs it. Errors
+    in the context are not raised: they become the status of the result.
 
-    result: what came out, once the context is left. columns: a row for each case, for the store.
+    result: the result, once the context has ended. columns: one row per case, for the store.
     """
 
     result: Result
@@ -246,25 +248,26 @@ class Trial:
         return self
 
     def fit(self, checkpoint: Path | None = None) -> None:
-        """Start the model's process and train it.
+        """Start the model, and train it.
 
-        checkpoint: where one may be kept for the next try.
+        checkpoint: the folder for a checkpoint, from which a later run can resume.
         """
         why_missing = self.experiment.plugins.why_missing(Spec.parse(self.cell.model).name)
         if why_missing:
             raise RecbenchError(why_missing)
-        log.info("%s: fitting on %s", self.cell.label, self.cell.setting.dataset)
+        log.info("%s: fitting on %s", self.cell.label, self.cell.setting.dataset_title)
         options = {"seed": self.cell.seed, "device": self.device}
         self.host.share(self.experiment.split.train)
         self._model = self._open.enter_context(self.host.cell(self.cell.model, options))
         began = time.perf_counter()
         self._report = self._model.fit(self.experiment.split.train, checkpoint)
-        if not self._report.resumed:  # nobody timed the earlier tries
+        if not self._report.resumed:  # the time of the earlier runs is unknown
             self._fit_seconds = time.perf_counter() - began
 
     def score(self) -> None:
-        """Have the model asked for every case: batch by batch, as `evaluate` ranks them."""
+        """Prepare the model's answers, which `evaluate` requests batch by batch."""
         setting, split = self.cell.setting, self.experiment.split
+        log.info("%s: scoring %s cases", self.cell.label, f"{setting.n_cases:,}")
         self._answers = Answers(
             self._model,
             split,
@@ -276,7 +279,7 @@ class Trial:
         )
 
     def evaluate(self) -> None:
-        """Rank the targets by the answers."""
+        """Rank the targets by the model's answers."""
         self._evaluation = rank_answers(self._answers, self.experiment.pool)
 
     def keep_model(self, store: Store | None) -> None:
@@ -290,11 +293,11 @@ class Trial:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        """End the model's process, and make the result; the end may bring a failure to light."""
+        """End the model, which may show a further failure, and make the result."""
         try:
             self._open.__exit__(kind, error, trace)
             if error is not None:
-                raise error  # noqa: TRY301  to be told as what the end brings to light is
+                raise error  # noqa: TRY301  handled like a failure of the end
         except (Exception, SystemExit) as failure:
             log.debug("%s failed", self.cell.model, exc_info=True)
             reason = describe_error(failure)
@@ -319,11 +322,25 @@ class Trial:
         )
 
 
-def load_with_notes(plugins: Plugins, text: str, data_dir: str | None = None) -> Dataset:
-    """Load a dataset, and say on the log what was assumed about it."""
+def load_and_log(
+    plugins: Plugins, text: str, data_dir: str | None = None, *, log_notes: bool
+) -> Dataset:
+    """Load a dataset, and log its size and the notes on how it was read.
+
+    log_notes: False if the notes are shown with the results; then only their number is logged.
+    """
     dataset = load_dataset(text, data_dir, plugins)
-    for note in dataset.notes:
-        log.info("%s: %s", dataset.name, note)
+    name, data, notes = Spec.parse(dataset.name).name, dataset.interactions, dataset.notes
+    size = f"{data.n_users:,} users, {data.n_items:,} items, {data.n_interactions:,} interactions"
+    if log_notes or not notes:
+        log.info("%s: %s", name, size)
+    elif len(notes) == 1:
+        log.info("%s: %s; a note on how it was read is listed with the results", name, size)
+    else:
+        counted = f"{len(notes)} notes on how it was read are listed with the results"
+        log.info("%s: %s; %s", name, size, counted)
+    for note in notes if log_notes else ():
+        log.info("%s: %s", name, note)
     return dataset
 
 
@@ -334,12 +351,17 @@ def model_host(
     *,
     in_process: bool = False,
 ) -> Host:
-    """Where the models run: each in a process of its own, unless that cannot be had.
+    """Return the host that runs models: in separate processes where the system allows it.
 
-    timeout, memory: seconds and megabytes that one cell may take.
+    timeout, memory: the limits of one cell, in seconds and megabytes.
     """
     if AVAILABLE and not in_process:
         return IsolatedHost(plugins, timeout, None if memory is None else memory * 2**20)
-    if not in_process or timeout is not None or memory is not None:
-        log.warning("models run inside this process: nothing bounds their time and memory")
+    if not in_process:
+        log.warning(
+            "models run in this process, without limits on time and memory: isolating them needs "
+            "Linux"
+        )
+    elif timeout is not None or memory is not None:
+        log.warning("--timeout and --memory have no effect on models that run in this process")
     return InProcessHost(plugins)

@@ -1,18 +1,19 @@
-"""Beside the flow: which events of a history each recommendation leaned on, and a picture."""
+"""Beside the flow: which interactions each recommendation depends on, and a picture of it."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.files import write_output
+from recbench.heatmap import heatmap, picture_form
 from recbench.models.answers import AnswerCheck
 from recbench.models.in_process import call_model
 from recbench.models.protocols import Explainer
@@ -20,23 +21,28 @@ from recbench.recommend import Query, Recommendation, takes
 
 if TYPE_CHECKING:
     import pandas as pd
-import io
-import textwrap
-from collections.abc import Iterable
 
 ROWS, COLUMNS = 40, 25
-"""How many recommendations and events a picture has room for."""
+"""The most recommendations and interactions in a picture."""
 
 UNNAMED = "The model does not name its method (the first line of explain's docstring)."
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What `explain` found.
+    """Recommendations, and how much each depends on each interaction; `explain` returns it.
 
-    recommendation: as `recommend` gives it. weights: (items, interactions) float64, how much each
-    event of its history, oldest first, moved the score of each of its items; below 0 it lowered it.
-    method: how the model found that, in its own words. model: as it was asked for.
+    Parameters
+    ----------
+    recommendation : Recommendation
+        The user, the history that the model read, and what it recommends.
+    weights : numpy.ndarray of shape (items, interactions), float64
+        How much each interaction of the history, oldest first, moved the score of each recommended
+        item. Negative: it lowered the score.
+    method : str
+        How the model computes the weights, in its own words.
+    model : str
+        The model's name with its options.
     """
 
     recommendation: Recommendation
@@ -45,83 +51,178 @@ class Explanation:
     model: str
 
     def to_frame(self) -> pd.DataFrame:
-        """A line a recommendation and event of the history, oldest first.
+        """Return the weights as a table.
 
-        Columns rank, item (outside id), title, event (from 1), event_item, event_title, weight.
+        Returns
+        -------
+        pandas.DataFrame
+            One row per recommendation and interaction of the history, oldest first. Columns: rank,
+            item (the dataset's own id) and title of the recommendation; position (from 1, the
+            oldest), history_item and history_title of the interaction; weight.
         """
         items = self.recommendation.to_frame().drop(columns="score")
-        events = self.recommendation.history_frame()
-        events.insert(0, "event", np.arange(1, len(events) + 1))
-        events = events.rename(columns={"item": "event_item", "title": "event_title"})
-        return items.merge(events, how="cross").assign(weight=self.weights.ravel())
+        history = self.recommendation.history_frame()
+        history.insert(0, "position", np.arange(1, len(history) + 1))
+        history = history.rename(columns={"item": "history_item", "title": "history_title"})
+        return items.merge(history, how="cross").assign(weight=self.weights.ravel())
 
     def leading(self, row: int, most: int) -> Array:
-        """The places in the history of the events that counted most, either way, for an item.
+        """Return the interactions that moved the score of a recommendation most, up or down.
 
-        The largest first; at most so many, and none that did not count.
+        Parameters
+        ----------
+        row : int
+            The recommendation, from 0.
+        most : int
+            The most interactions to return.
+
+        Returns
+        -------
+        numpy.ndarray of int, shape (at most `most`,)
+            Positions in the history, from 0, the largest weight first; none with weight 0.
         """
         sizes = np.abs(self.weights[row])
         order = np.argsort(-sizes, kind="stable")[:most]
         return np.asarray(order[sizes[order] > 0])
 
     def name(self, item: int) -> str:
-        """An item's title, or its outside id where it has none."""
-        data = self.recommendation.dataset
-        return data.title(item) or str(data.item_ids[item])
+        """Return the title of an item, or its id in the dataset if it has no title.
+
+        Parameters
+        ----------
+        item : int
+            Item number.
+
+        Returns
+        -------
+        str
+            Title or id.
+        """
+        return name_of(self.recommendation.dataset, item)
 
     def picture(self, form: str = "png") -> bytes:
-        """A heat map: a row a recommendation, a column an event, of those that count most.
+        """Draw a heat map: a row per recommendation, a column per interaction of the history.
 
-        form: png, svg, pdf or what else matplotlib writes. Raises RecbenchError where there is
-        no recommendation.
+        Of a long history, the interactions with the largest weights are drawn.
+
+        Parameters
+        ----------
+        form : str, default: "png"
+            Format of the picture: "png", "svg", "pdf" or another that matplotlib writes.
+
+        Returns
+        -------
+        bytes
+            The content of the picture's file.
+
+        Raises
+        ------
+        RecbenchError
+            If there is no recommendation.
         """
         recommended = self.recommendation
         if not len(recommended.items):
-            raise RecbenchError(f"{self.model} recommends nothing, so there is nothing to draw")
+            raise RecbenchError(f"{self.model} recommends nothing, so there is nothing to draw.")
         weights = self.weights[:ROWS]
         order = np.argsort(-np.abs(weights).sum(axis=0), kind="stable")[:COLUMNS]
-        events = np.sort(order)
+        drawn = np.sort(order)
         n_interactions, n_items = len(recommended.history), len(recommended.items)
-        shown = "all"
+        which = "all"
         if n_interactions > COLUMNS:
-            shown = f"the {len(events)} of {n_interactions:,} events that count most"
-        first = f", the first {ROWS} of {n_items:,}" if n_items > ROWS else ""
+            which = f"the {len(drawn)} of {n_interactions:,} interactions with the largest weights"
+        first = f" (the first {ROWS} of {n_items:,})" if n_items > ROWS else ""
         return heatmap(
-            weights[:, events],
+            weights[:, drawn],
             [f"{rank}  {self.name(item)}" for rank, item in enumerate(recommended.items[:ROWS], 1)],
-            [self.name(item) for item in recommended.history[events]],
+            [self.name(item) for item in recommended.history[drawn]],
             title=f"{self.model} on {recommended.dataset.name}: what the recommendations for "
-            f"{recommended.recipient} leaned on{first}\n{self.method}",
-            below=f"history, oldest to newest ({shown})",
-            legend="weight: below 0 it lowered the score",
+            f"{recommended.recipient} depend on{first}\n{self.method}",
+            below=f"history, oldest to newest ({which})",
+            legend="weight (below 0: it lowered the score)",
             form=form,
         )
 
     def draw(self, path: str | Path) -> None:
-        """Write the picture to a file, whose suffix says the form: .png, .svg, .pdf.
+        """Write the picture to a file.
 
-        Raises UsageError for another suffix, OSError where it cannot be written.
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            The file. Its suffix decides the format: .png, .svg, .pdf.
+
+        Raises
+        ------
+        UsageError
+            If the suffix is not that of a format.
+        OSError
+            If the file cannot be written.
         """
         write_output(Path(path), self.picture(picture_form(path)))
 
 
 @takes(Query)
 def explain(query: Query) -> Explanation:
-    """The k best items, as `recommend` finds them, and which events of the history they leaned on.
+    """Recommend items for a user, and show which interactions each recommendation depends on.
 
-    The arguments are those of `recommend`.
+    Parameters
+    ----------
+    model : str
+        Name of the model, with options. It needs a method `explain(history, items)`.
+    user : str or int, optional
+        The user's id in the dataset. Give either a user or `items`.
+    items : str or sequence, optional
+        A history instead of a user: item ids, oldest first, as a list or separated by commas.
+    k : int, default: 10
+        Number of recommendations.
+    dataset : str or pathlib.Path, default: "ml-100k"
+        Name of a dataset, with options, or the path of a file.
+    split : str, default: "leave-last-out"
+        Name of the splitter whose training data the model learns from.
+    seed : int, default: 0
+        Seed of the model.
+    device : str, default: "auto"
+        Device of the model.
+    results : str, pathlib.Path or None, default: "results"
+        Folder of stored results and models; None to read and store nothing.
+    data_dir : str, optional
+        Folder that holds one sub-folder per dataset.
+    plugins : Plugins, optional
+        The plugins to use; by default all that are installed.
 
-    Raises UsageError for unknown names and ids and for a model without `explain(history, items)`,
-    RecbenchError where the model fails or its answer breaks a rule.
+    Returns
+    -------
+    Explanation
+        The recommendations and their weights, with methods for a table and a picture.
+
+    Raises
+    ------
+    UsageError
+        If a name or an id is unknown, or the model has no method `explain(history, items)`.
+    RecbenchError
+        If the model fails or its answer is invalid.
+
+    Notes
+    -----
+    The recommendations are those of `recommend`. The model is the one that `run` has stored for
+    these arguments. If there is none, it is trained now, and stored if it can be.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> found = recbench.explain(
+    ...     "rules", user=1, k=3, dataset="synthetic:users=50,interactions=600", results=None
+    ... )
+    >>> found.weights.shape == (3, len(found.recommendation.history))
+    True
     """
     prepared = query.prepare()
 
     def check(model: Any) -> None:
         if not isinstance(model, Explainer):
             raise UsageError(
-                f"{prepared.model_name} cannot explain itself: it has no method "
-                "explain(history, items); name a model that has one, or see what it recommends: "
-                f"recbench recommend {prepared.cell.model}"
+                f"{prepared.model_name} cannot explain its recommendations: it has no method "
+                "explain(history, items). Choose a model that has it, or see what this one "
+                f"recommends: recbench recommend {prepared.cell.model}"
             )
 
     with prepared.naming_the_model():
@@ -144,7 +245,7 @@ def checked_explanation(
     name: str = "model",
     user_ids: Array | None = None,
 ) -> Array:
-    """(items, interactions) float64: a model's `explain` for one row, checked.
+    """Return a model's explanation for one history, checked: (items, interactions) float64.
 
     Raises RecbenchError that names the model and the rule that its answer breaks.
     """
@@ -160,141 +261,19 @@ def checked_explanation(
     check.shape("explain", weights, shape)
     bad = np.argwhere(~np.isfinite(weights))
     if len(bad):
-        item, event = bad[0]
+        item, position = bad[0]
         raise check.broken(
-            f"explain gave {weights[item, event]} for item number {items[item]} and event "
-            f"{event + 1} of {history.n_interactions}"
+            f"explain returned {weights[item, position]} for item number {items[item]} and "
+            f"interaction {position + 1} of {history.n_interactions}; weights must be finite"
         )
     return weights
 
 
+def name_of(dataset: Dataset, item: int) -> str:
+    """Return the title of an item, or its id in the dataset if it has no title."""
+    return dataset.title(item) or str(dataset.item_ids[item])
+
+
 def _method(model: Explainer) -> str:
-    """The first line of what `explain` says of itself; what it overrides may work otherwise."""
+    """Return the first line of the docstring of the model's `explain`."""
     return inspect.cleandoc(model.explain.__doc__ or "").strip().split("\n")[0] or UNNAMED
-
-
-LABEL = 34
-"""Characters that a label may have; longer ones are shortened."""
-
-FONT = "DejaVu Sans"
-"""The font that matplotlib brings itself; others of the machine stand in for what it lacks."""
-
-PLAIN = ("normal", 400)
-"""The style and weight that a font must have to stand in, as matplotlib calls them."""
-
-LACKING = "\N{WHITE SQUARE}"
-"""What is drawn for a character that no font has."""
-
-
-def picture_form(path: str | Path) -> str:
-    """The form that a file's suffix asks for: png, svg, pdf... Raises UsageError for others."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    forms = set(FigureCanvasAgg.get_supported_filetypes()) - {"pgf"}  # which needs LaTeX
-    form = Path(path).suffix.lower().removeprefix(".")
-    if form not in forms:
-        wrong = f"{path} ends in {f'.{form}' if form else 'no suffix'}"
-        raise UsageError(
-            f"{wrong}; a picture's name must end in .png, .svg, .pdf or another of: "
-            f"{', '.join(sorted(forms))}"
-        )
-    return form
-
-
-def heatmap(
-    values: Array,
-    rows: Sequence[str],
-    columns: Sequence[str],
-    *,
-    title: str,
-    below: str,
-    legend: str,
-    form: str = "png",
-) -> bytes:
-    """A picture of (rows, columns) finite numbers, red above 0 and blue below.
-
-    rows, columns: their labels, shortened where they are long. title: stands on top; its lines
-    are kept, and broken where they are too long. below: what the columns are. legend: what the
-    colours are. form: as `picture_form` gives it.
-    """
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    width = 5.5 + 0.36 * max(len(columns), 4)
-    title = "\n".join(textwrap.fill(line, int(width * 10)) for line in title.split("\n"))
-    rows, columns = (
-        [shortened(label, LABEL) for label in rows],
-        [shortened(label, LABEL) for label in columns],
-    )
-    fonts, lacking = _fonts([*rows, *columns, *title.split("\n"), below, legend])
-    plain = str.maketrans(dict.fromkeys(lacking, LACKING))
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()  # the picture is the same whatever a matplotlibrc says
-        matplotlib.rcParams.update({"font.family": fonts, "svg.hashsalt": "recbench"})
-        figure = Figure(figsize=(width, 3.6 + 0.3 * max(len(rows), 3)), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        most = float(np.abs(values).max(initial=0)) or 1.0
-        image = axes.imshow(values, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto")
-        labels: dict[str, Any] = {"parse_math": False, "fontsize": 9}
-        axes.set_yticks(range(len(rows)), [label.translate(plain) for label in rows], **labels)
-        axes.set_xticks(
-            range(len(columns)),
-            [label.translate(plain) for label in columns],
-            **labels,
-            rotation=45,
-            ha="right",
-            rotation_mode="anchor",
-        )
-        axes.set_xticks(np.arange(len(columns) + 1) - 0.5, minor=True)
-        axes.set_yticks(np.arange(len(rows) + 1) - 0.5, minor=True)
-        axes.grid(which="minor", color="white", linewidth=1.5)
-        axes.tick_params(which="both", length=0)
-        axes.spines[:].set_visible(False)
-        axes.set_xlabel(below.translate(plain), parse_math=False)
-        figure.suptitle(title.translate(plain), parse_math=False, fontsize=11)
-        bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02)
-        bar.set_label(legend.translate(plain), parse_math=False)
-        bar.outline.set_visible(False)
-        file = io.BytesIO()
-        undated = {"svg": {"Date": None}, "svgz": {"Date": None}, "pdf": {"CreationDate": None}}
-        figure.savefig(file, format=form, dpi=130, metadata=undated.get(form))
-    return file.getvalue()
-
-
-def shortened(text: str, width: int) -> str:
-    """The text in one line of at most so many characters (4 or more), cut before its end.
-
-    Titles end in what tells them apart: a year in brackets, a part, an edition.
-    """
-    text, end = " ".join(text.split()), min(width // 4, 7)
-    return text if len(text) <= width else f"{text[: width - 1 - end].rstrip()}…{text[-end:]}"
-
-
-def _fonts(texts: Iterable[str]) -> tuple[list[str], set[int]]:
-    """The fonts that these texts need, and the characters that none of them has."""
-    from matplotlib.font_manager import fontManager
-
-    lacking = {ord(character) for text in texts for character in text} - _characters(FONT)
-    fonts = [FONT]
-    upright = {font.name for font in fontManager.ttflist if (font.style, font.weight) == PLAIN}
-    for name in sorted(upright) if lacking else ():
-        found = lacking & _characters(name)
-        if found:
-            fonts.append(name)
-            lacking -= found
-    return fonts, lacking
-
-
-def _characters(font: str) -> set[int]:
-    """The characters that a font can draw; none, where it cannot be read or has fixed sizes."""
-    from matplotlib.font_manager import findfont, get_font
-
-    if font.startswith("Last Resort"):  # which draws a box with a number for everything
-        return set()
-    try:
-        found = get_font(findfont(font))
-        return set(found.get_charmap()) if found.scalable else set()
-    except (OSError, RuntimeError, ValueError):
-        return set()

@@ -1,4 +1,4 @@
-"""Beside the flow: a split as files, so that any other library can work on the very same one."""
+"""Beside the flow: write a split to files, so that other libraries can use the same one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
-from recbench.data.load import load_dataset
 from recbench.data.split import Split, make_split, parse_split_names
 from recbench.errors import RecbenchError, UsageError
+from recbench.experiment import load_and_log
 from recbench.files import atomic
 from recbench.plugins import Plugins, load_plugins
 from recbench.spec import Spec
@@ -24,23 +24,60 @@ def export_split(
     data_dir: str | None = None,
     plugins: Plugins | None = None,
 ) -> list[Path]:
-    """Write train, history and targets as Parquet and CSV into a folder, and give the files.
+    """Write train, history and targets of a split to a folder, as Parquet and CSV.
 
-    split: of several, each gets a folder of its own in that one.
+    Parameters
+    ----------
+    dataset : str or path
+        A dataset, or the path of a log, with options: "log.csv:user=customer,item=product".
+    split : str, default: "leave-last-out"
+        How to hold out targets. With several splitters, as in "leave-last-out,temporal", each
+        split is written to a sub-folder.
+    output : str or path, default: "split"
+        Folder to write to. It is made if it does not exist.
+    data_dir : str or None, default: None
+        Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
+    plugins : Plugins or None, default: None
+        What `load_plugins` returned. None loads all installed plugins.
 
-    Each has a line an event, oldest first, with the columns row (which sequence it belongs to; the
-    judged cases are the rows of history and targets; train counts its own), user, item (outside
-    ids), and time (seconds) and rating where there are any. Rows that are not judged are in train
-    only. What comes back, with a user (or row) and an item in outside ids and a rank or a score a
-    line, is judged by `recbench run --recs name=file`.
+    Returns
+    -------
+    list of pathlib.Path
+        The files.
+
+    Raises
+    ------
+    UsageError
+        If a name or an option is wrong.
+    RecbenchError
+        If the data cannot be loaded or split, or the folder cannot be written.
+
+    Notes
+    -----
+    Each file has one row per interaction, oldest first, with the columns `row` (the number of the
+    sequence; history and targets have the same numbers, train has its own), `user` and `item` (the
+    dataset's own ids), and `time` (in the unit of the dataset) and `rating` if the dataset has
+    them. History holds only the sequences that are judged.
+
+    To evaluate what another library recommends, write a file with one row per recommended item
+    and the columns `user` (or `row`), `item`, and `rank` or `score`, and run
+    `recbench run --recs NAME=FILE`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from recbench.export import export_split
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [path.name for path in export_split("synthetic", output=folder)][:2]
+    ['train.parquet', 'train.csv']
     """
     plugins = plugins or load_plugins()
     splits = parse_split_names(split)
     if not splits:
-        raise UsageError("name a split; see: recbench splitters")
+        raise UsageError("name a split. To list them: recbench splitters")
     for text in splits:
         plugins.check("splitters", Spec.parse(text))
-    data = load_dataset(dataset, data_dir, plugins)
+    data = load_and_log(plugins, str(dataset), data_dir, log_notes=True)
     files = []
     for text in splits:
         name, parts = make_split(plugins, data, text)
@@ -50,7 +87,7 @@ def export_split(
 
 
 def _export(data: Dataset, split: Split, folder: Path) -> list[Path]:
-    """One split into one folder."""
+    """Write one split to one folder."""
     judged = split.judged
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -63,14 +100,17 @@ def _export(data: Dataset, split: Split, folder: Path) -> list[Path]:
         ):
             files += _write(folder / name, columns)
     except OSError as error:
-        raise RecbenchError(f"cannot write into {folder}: {error.strerror or error}") from error
+        raise RecbenchError(
+            f"cannot write to {folder}: {error.strerror or error}. Choose another folder with "
+            "--output"
+        ) from error
     return files
 
 
 def _sequence_columns(data: Dataset, part: Interactions, rows: Array) -> dict[str, Array]:
-    """The columns of a line an interaction.
+    """Return columns with one row per interaction.
 
-    rows: (sequences,) the number that each sequence has in the files.
+    rows: (sequences,) the number of each sequence in the files.
     """
     columns = {
         "row": np.repeat(rows, part.lengths),
@@ -85,7 +125,7 @@ def _sequence_columns(data: Dataset, part: Interactions, rows: Array) -> dict[st
 
 
 def _target_columns(data: Dataset, split: Split) -> dict[str, Array]:
-    """The columns of a line a target."""
+    """Return columns with one row per target."""
     items, offsets = split.judged_targets
     rows = np.repeat(split.judged, np.diff(offsets))
     columns = {
@@ -99,7 +139,7 @@ def _target_columns(data: Dataset, split: Split) -> dict[str, Array]:
 
 
 def _outside_ids(ids: Array, numbers: Array) -> Array:
-    """Outside ids by number, "" for somebody unknown."""
+    """Return the dataset's own ids by number, "" for an unknown user (-1)."""
     ids = np.asarray(ids)
     if (numbers >= 0).all():
         return np.asarray(ids[numbers])

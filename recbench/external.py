@@ -1,4 +1,4 @@
-"""Steps 3 to 5 for work done elsewhere: lists or scores from a file, judged like a model's."""
+"""Steps 3 and 4 for recommendations made elsewhere: read a file, and evaluate it like a model."""
 
 from __future__ import annotations
 
@@ -21,31 +21,32 @@ from recbench.progress import log
 from recbench.results.result import Result
 
 EXTERNAL_PLUGIN = "--recs"
-"""What stands in place of a plugin's name in such results."""
+"""The plugin's name in such results."""
 
 NOT_FOUND = np.iinfo(np.int32).max
-"""Items above a target that is not listed."""
+"""The number of items above a target that is not listed."""
 
 
 def check_name(plugins: Plugins, name: str) -> None:
-    """Raise UsageError for what cannot be the name of a row."""
+    """Raise UsageError for a name that cannot be used in a table."""
     if not re.fullmatch(r"[^\s:=][^\n:=]{0,99}", name):
         raise UsageError(
-            f"--recs {name}=...: a name has up to 100 characters, and neither ':' nor '='"
+            f"--recs {name}=...: a name has 1 to 100 characters, without ':' or '='. Choose another"
         )
     if name in plugins.names("models"):
-        raise UsageError(f"--recs {name}=... has the name of a model; choose another")
+        raise UsageError(f"--recs {name}=...: a model has this name. Choose another")
 
 
 def judge_file(
     experiment: Experiment, name: str, path: Path, ks: Sequence[int]
 ) -> tuple[Result, Columns]:
-    """The result of a file with a line for each recommended item, and its columns for the store.
+    """Return the result of a file with one row per recommended item, and its columns for the store.
 
-    CSV or Parquet with the columns user (or row, as `recbench export-split` numbers the judged
-    cases), item, in outside ids, and rank (from 1, best first) or score (higher is better). Scores
-    are masked by the referee, lists must leave seen items out. What is not in the file counts as
-    below all that is, a judged user without any line as not served.
+    The file is CSV or Parquet with the columns user (or row, the number of a case in the files of
+    `recbench export-split`), item, and rank (from 1, best first) or score (higher is better). Ids
+    are the dataset's own. The referee masks seen items among scores; ranked lists must leave them
+    out. Items that are not in the file rank below all that are. A target that is not in the file is
+    not found.
     """
     cell = experiment.blank(name, "", EXTERNAL_PLUGIN, None)
     columns: Columns = {}
@@ -63,7 +64,7 @@ def judge_file(
 
 
 def version_of(content: bytes) -> str:
-    """What tells a file from another of the same name."""
+    """Return a hash of the file, which tells it from others of the same name."""
     return hashlib.sha256(content).hexdigest()[:16]
 
 
@@ -75,9 +76,9 @@ def _read_content(path: Path) -> bytes:
 
 
 def _rank(experiment: Experiment, name: str, lines: Lines, max_k: int) -> tuple[Ranking, int]:
-    """Where the targets are among what is listed, and up to which k that is known."""
+    """Return the ranks of the targets, and the largest cut-off at which they are known."""
     if experiment.pool is not None:
-        raise RecbenchError("--candidates needs a model that can be asked; leave it out")
+        raise RecbenchError("--candidates works only with models, not with --recs. Leave one out")
     split, n_items = experiment.split, experiment.setting.n_items
     n_cases = len(split.judged)
     target_pairs = split.target_pairs
@@ -87,17 +88,19 @@ def _rank(experiment: Experiment, name: str, lines: Lines, max_k: int) -> tuple[
     position, listed = _find(pairs, seen_pairs)
     seen[position[listed]] = True
     if lines.ranked and seen.any():
-        raise _error(experiment, lines, by_pair[seen].min(), "is listed, but was seen already")
+        problem = "is in the history, and seen items are masked. Leave it out of the list"
+        raise _error(experiment, lines, by_pair[seen].min(), problem)
     by_pair, pairs = by_pair[~seen], pairs[~seen]
     case, value = lines.case[by_pair], lines.value[by_pair] * (1 if lines.ranked else -1)
     best_first = np.lexsort((value, case))  # equal scores stay in order of item numbers
     by_rank, case, value = by_pair[best_first], case[best_first], value[best_first]
-    begins_tie = np.ones(len(by_rank) + 1, dtype=bool)  # with what is behind the end
+    begins_tie = np.ones(len(by_rank) + 1, dtype=bool)  # and the end
     begins_tie[1:-1] = (case[1:] != case[:-1]) | (value[1:] != value[:-1])
     if lines.ranked and not begins_tie.all():
         equal = np.flatnonzero(~begins_tie)[0]
         first, second = sorted(by_rank[equal - 1 : equal + 1])
-        problem = f"has the rank {lines.value[second]:g}, as at {lines.where(int(first))}"
+        place = lines.where(int(first))
+        problem = f"has rank {lines.value[second]:g}, like the item at {place}. Make ranks unique"
         raise _error(experiment, lines, second, problem)
     lengths = np.bincount(case, minlength=n_cases)
     room = n_items - np.bincount(seen_pairs // n_items, minlength=n_cases)
@@ -124,7 +127,7 @@ def _rank(experiment: Experiment, name: str, lines: Lines, max_k: int) -> tuple[
 
 
 def _seen_pairs(experiment: Experiment, target_pairs: Array) -> Array:
-    """Every pair, case * n_items + item, that may not be recommended, in order."""
+    """Return the pairs, case * n_items + item, that must not be recommended, in order."""
     if experiment.setting.repeats != "first":
         return np.empty(0, dtype=np.int64)
     seen = experiment.split.history.take(experiment.split.judged).pairs()
@@ -133,7 +136,7 @@ def _seen_pairs(experiment: Experiment, target_pairs: Array) -> Array:
 
 
 def _sort_by_pair(experiment: Experiment, lines: Lines) -> tuple[Array, Array]:
-    """The lines by case and item, and their pairs. Raises RecbenchError for a pair twice."""
+    """Return the lines sorted by pair, and the pairs. Raises RecbenchError for a repeated pair."""
     pairs = lines.case * np.int64(experiment.setting.n_items) + lines.item
     order = np.arange(len(pairs))
     if (pairs[1:] < pairs[:-1]).any():
@@ -142,37 +145,38 @@ def _sort_by_pair(experiment: Experiment, lines: Lines) -> tuple[Array, Array]:
     repeated = np.flatnonzero(pairs[1:] == pairs[:-1])
     if len(repeated):
         first, second = order[repeated[0]], order[repeated[0] + 1]
-        problem = f"is listed twice, first at {lines.where(int(first))}"
+        problem = f"is listed twice, first at {lines.where(int(first))}. Remove one of them"
         raise _error(experiment, lines, second, problem)
     return order, pairs
 
 
-def _find(pairs: Array, wanted: Array) -> tuple[Array, Array]:
-    """Where the wanted pairs are among sorted ones, and whether they are there at all."""
-    position = np.minimum(np.searchsorted(pairs, wanted), max(len(pairs) - 1, 0))
-    present = pairs[position] == wanted if len(pairs) else np.zeros(len(wanted), dtype=bool)
+def _find(pairs: Array, sought: Array) -> tuple[Array, Array]:
+    """Return where the sought pairs are among sorted ones, and whether they are there."""
+    position = np.minimum(np.searchsorted(pairs, sought), max(len(pairs) - 1, 0))
+    present = pairs[position] == sought if len(pairs) else np.zeros(len(sought), dtype=bool)
     return position, present
 
 
 def _check_lengths(name: str, lengths: Array, room: Array, max_k: int) -> None:
-    """Say how many cases have less than k items, and raise if all have.
+    """Log how many cases have fewer than k items. Raises RecbenchError if all of them do.
 
-    lengths, room: (cases,) how many items each has, and could have.
+    lengths, room: (cases,) how many items each has, and how many it could have.
     """
     short = lengths < np.minimum(room, max_k)
     if short[room > 0].all() and room.any():
         raise RecbenchError(
-            f"its lists are too short: the longest has {lengths.max():,} items that may be "
-            f"recommended, and --k asks for {max_k:,}; list more, or ask for less"
+            f"its lists are too short: the longest has {lengths.max():,} items that can be "
+            f"recommended, and --k needs {max_k:,}. List more items, or lower --k"
         )
     if short.any():
         log.warning(
-            "%s: %d judged rows have fewer than %d items, %d of them none; what is missing counts "
-            "as not found",
+            "%s: %s of %s cases have fewer than %d items, and %s have none. A target that is not "
+            "listed counts as not found",
             name,
-            np.count_nonzero(short),
+            f"{np.count_nonzero(short):,}",
+            f"{len(lengths):,}",
             max_k,
-            np.count_nonzero(lengths == 0),
+            f"{np.count_nonzero(lengths == 0):,}",
         )
 
 

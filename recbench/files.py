@@ -1,4 +1,4 @@
-"""Every step: files and folders that are whole or not there, and one writer at a time."""
+"""Every step: write files and folders completely or not at all, with one writer at a time."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from pathlib import Path
 from recbench.errors import UsageError
 
 PATIENCE = 60.0
-"""Seconds to wait for another writer, who needs some milliseconds unless he is stopped."""
+"""Seconds to wait for another writer, which needs milliseconds unless it is suspended."""
 
 DAY = 24 * 3600
-"""Seconds after which nobody can be writing a file any more that is still unfinished."""
+"""Seconds after which an unfinished file is taken to be abandoned by its writer."""
 
 LOCK = ".lock"
-"""The file in a folder that whoever writes there has locked."""
+"""Name of the file that a writer locks in the folder where it writes."""
 
 _UNFINISHED, _REPLACED = ".writing-", ".replaced-"
-"""What the names of files and folders begin with that wait for their own, or to be removed."""
+"""Prefixes of unfinished files and folders, and of folders that are being replaced."""
 
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[io.BufferedWriter]:
-    """A file open for writing that takes its name when it is whole, and leaves nothing if not.
+    """Open a temporary file for writing and rename it to `path` once it is complete.
 
-    Whatever happens, `path` is what it was or all that was written. Raises OSError.
+    `path` holds either its previous content or all of the new content, whatever happens. If
+    writing fails, the temporary file is removed. Raises OSError.
     """
     handle, unfinished = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
     try:
@@ -44,7 +45,9 @@ def atomic(path: Path) -> Iterator[io.BufferedWriter]:
         with contextlib.suppress(OSError):
             os.unlink(unfinished)
         raise
-    with contextlib.suppress(OSError):  # the name outlives a power cut too, where it can be made to
+    with contextlib.suppress(
+        OSError
+    ):  # makes the new name survive a power cut, where that is supported
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -53,17 +56,18 @@ def atomic(path: Path) -> Iterator[io.BufferedWriter]:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Put a file in place in one go. Raises OSError; then `path` is what it was."""
+    """Write a file atomically. Raises OSError, in which case `path` is unchanged."""
     with atomic(path) as file:
         file.write(data)
 
 
 @contextlib.contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
-    """A folder to fill that takes its name when it is whole; until then what is there stays.
+    """Yield a temporary folder to fill, and rename it to `folder` once it is complete.
 
-    Raises OSError. No folder can be renamed over another: a kill between two renamings leaves the
-    earlier one under another name, and `remove_leftovers` puts it back.
+    Raises OSError. A folder cannot be renamed over another one, so this takes two renames. If the
+    process is killed between them, the previous folder is left under a temporary name, and
+    `remove_leftovers` restores it.
     """
     unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder.parent))
     replaced = folder.with_name(f"{_REPLACED}{folder.name}")
@@ -83,7 +87,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 
 
 def _put_back(replaced: Path) -> None:
-    """Give a replaced folder its name again, if it has no successor; else remove it."""
+    """Rename a replaced folder back if its successor is missing; otherwise remove it."""
     folder = replaced.with_name(replaced.name.removeprefix(_REPLACED))
     if folder.exists():
         shutil.rmtree(replaced, ignore_errors=True)
@@ -92,7 +96,7 @@ def _put_back(replaced: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove, or put back, what killed writers left. What cannot be removed stays."""
+    """Remove or restore what killed writers left, as far as possible."""
     for unfinished in folder.glob(f"{_UNFINISHED}*"):
         with contextlib.suppress(OSError):
             if is_stale(unfinished):
@@ -103,23 +107,26 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def is_stale(path: Path) -> bool:
-    """Whether nobody can be at it any more. Raises OSError."""
+    """Whether a file or folder is too old to be in use. Raises OSError."""
     return time.time() - path.stat().st_mtime > DAY
 
 
 @contextlib.contextmanager
 def locked(folder: Path, patience: float | None = None) -> Iterator[bool]:
-    """Alone among the writers of a folder; where it cannot be locked, or after PATIENCE, not alone.
+    """Hold the lock of a folder, and yield whether it was obtained.
 
-    patience: other seconds than PATIENCE. Gives whether it is alone. A process that is killed lets
-    go. Threads exclude each other as well; a nested lock waits.
+    The block also runs without the lock, if the folder cannot be locked or another writer holds
+    the lock for longer than `patience` seconds (default: PATIENCE). A killed process releases its
+    lock. Threads exclude each other too, and a nested lock waits for the outer one.
     """
     from filelock import FileLock
 
     timeout = PATIENCE if patience is None else patience
     alone = False
     with contextlib.ExitStack() as held:
-        with contextlib.suppress(OSError):  # another has it; or there is no room, or no locks
+        with contextlib.suppress(
+            OSError
+        ):  # held by another writer, disk full, or locks not supported
             lock = FileLock(folder / LOCK, fallback_to_soft=False)
             held.enter_context(lock.acquire(timeout=timeout, poll_interval=0.01))
             alone = True
@@ -127,21 +134,32 @@ def locked(folder: Path, patience: float | None = None) -> Iterator[bool]:
 
 
 def output_file(output: str | None) -> Path | None:
-    """The file, seen to be writable before anything long is done for it; None if none is wanted.
+    """Return the path of an output file, or None if no output was requested.
 
-    Raises UsageError where it cannot be written.
+    Raises UsageError if it cannot be written, before any long work starts.
     """
     if not output:
         return None
     path = Path(output)
     file = path.resolve()
     if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise UsageError(f"cannot write -o {output}; name a file in a folder that can be written")
+        raise UsageError(f"cannot write -o {output}: {_why_not(file)}")
     return path
 
 
+def _why_not(file: Path) -> str:
+    """Why a file cannot be written, and what to do."""
+    if file.is_dir():
+        return "it is a folder. Add a file name"
+    if file.exists():
+        return "the file is write-protected. Choose another file"
+    if not file.parent.is_dir():
+        return f"there is no folder {file.parent}. Create it, or choose another folder"
+    return f"the folder {file.parent} is write-protected. Choose another folder"
+
+
 def write_output(path: Path, data: bytes) -> None:
-    """Write the file in one go, where its links end; a pipe or a device keeps its place."""
+    """Write the file atomically, following links; write into a pipe or device directly."""
     file = path.resolve()
     if file.exists() and not file.is_file():
         file.write_bytes(data)

@@ -1,11 +1,32 @@
-"""All that a plugin may give: six hooks. A plugin implements those it needs.
+"""Before step 1: the six hooks, which are all that a plugin can implement.
 
-A plugin is a module, named by an entry point of the group `recbench`, with functions that are
-marked `@recbench.hookimpl` and bear the names below. The first five return a mapping: the key is
-the name that users type, the value is called to make the thing, its keyword parameters are the
-options (`name:option=value`), and its docstring's first line is the summary in listings. Return
-names and callables only: importing torch or reading files belongs inside the callables, because
-all hooks are asked whenever a name is looked up.
+A plugin is a Python module that an entry point of the group `recbench` names::
+
+    [project.entry-points.recbench]
+    my-plugin = "my_module"
+
+The module has one function per hook that it implements, with the name of the hook and the
+decorator `@recbench.hookimpl`::
+
+    import recbench
+
+    class MyModel: ...
+
+    @recbench.hookimpl
+    def recbench_models():
+        return {"my-model": MyModel}
+
+The first five hooks return a mapping from names to callables. The name is what users type. The
+callable is a factory: its keyword parameters are the options that users set with
+`name:option=value`, converted to the annotated types, and its docstring is shown by
+`recbench models NAME`. The first line of the docstring is the summary in listings, and the
+`Parameters` section describes the options. A factory that has renamed an option can have an
+attribute `renamed_options`, a dict from old to new names; the old name is then refused with an
+error that gives the new one. An attribute `option_groups`, a dict from headings to tuples of
+option names, groups the options in `recbench models NAME`.
+
+recbench calls these five hooks whenever it looks for plugins, so they must be fast. Import large
+packages such as torch, and read files, in the factories and not in the hooks or the module.
 """
 
 from __future__ import annotations
@@ -16,52 +37,157 @@ from typing import Any
 import pluggy
 
 hookspec = pluggy.HookspecMarker("recbench")
+
 hookimpl = pluggy.HookimplMarker("recbench")
+"""Decorator that marks a function as the implementation of a hook."""
 
 
 @hookspec
 def recbench_datasets() -> Mapping[str, Callable[..., Any]]:
-    """Name -> factory giving a `Dataset`: the whole log, in order, nothing dropped."""
+    """Return the datasets of the plugin: a mapping from name to factory.
+
+    `factory(**options) -> recbench.Dataset` returns all interactions of a log. Drop and merge
+    nothing: recbench applies `min_user_interactions`, `min_item_interactions`, `repeats` and
+    `time_ties`, which every dataset has as options, after the factory has returned. Build the
+    interactions with `recbench.Interactions.from_log`, which sorts them by user and time.
+
+    If the factory has a parameter `data_dir`, recbench fills in the folder that the user gave
+    with `--data-dir`, or None. Three attributes of the factory are shown by `recbench datasets`,
+    and all are optional: `size` and `licence` (short texts), and `is_here(data_dir)`, which
+    returns whether the dataset can be loaded without a download.
+
+    recbench calls the factory once per run and dataset, in the main process.
+
+    Returns
+    -------
+    Mapping of str to callable
+        Name of the dataset to its factory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import recbench
+    >>> def two_users():
+    ...     "Two users who both buy item b last."
+    ...     log = recbench.Interactions.from_log([0, 0, 1, 1], [0, 1, 2, 1], [10, 20, 15, 30])
+    ...     return recbench.Dataset("two-users", log, np.array([7, 9]), np.array(["a", "b", "c"]))
+    >>> class MyPlugin:
+    ...     @recbench.hookimpl
+    ...     def recbench_datasets(self):
+    ...         return {"two-users": two_users}
+    >>> plugins = recbench.load_plugins(mine=MyPlugin())
+    >>> recbench.load_dataset("two-users", plugins=plugins).interactions
+    Interactions(2 sequences, 4 interactions, 2 users, 3 items)
+    """
     return {}
 
 
 @hookspec
 def recbench_splitters() -> Mapping[str, Callable[..., Any]]:
-    """Name -> factory giving a splitter: `split(interactions: Interactions) -> Split`."""
+    """Return the splitters of the plugin: a mapping from name to factory.
+
+    `factory(**options)` returns an object with a method
+    `split(interactions: recbench.Interactions) -> recbench.Split`. The interactions have one
+    sequence per user. The split says what models learn from (`train`), what they are shown
+    (`history`) and which items are held out (`targets`). Check it with
+    `recbench.testing.check_splitter`.
+
+    recbench calls `split` once per run, dataset and split, in the main process. The same
+    interactions must always give the same split.
+
+    Returns
+    -------
+    Mapping of str to callable
+        Name of the splitter to its factory.
+    """
     return {}
 
 
 @hookspec
 def recbench_models() -> Mapping[str, Callable[..., Any]]:
-    """Name -> factory giving a model: `fit(train)`, and `score(history)` or `recommend`.
+    """Return the models of the plugin: a mapping from name to factory.
 
-    `fit(train: Interactions) -> Self`.
-    `score(history: Interactions) -> array (len(history), n_items)`, finite, higher is better.
-    `recommend(history: Interactions, k: int) -> int array (len(history), k)`: item numbers, best
-    first, -1 where there is no more.
+    `factory(**options)` returns an object with these methods:
+
+    - `fit(train: recbench.Interactions) -> Self`. With a second parameter `checkpoint=None`, it
+      also gets a folder, or None, where it can save the state of a long training; see below.
+    - `score(history: recbench.Interactions)`, which returns an array of shape
+      (len(history), n_items) with finite numbers, one row per sequence of `history`. A higher
+      score is better. Do not mask items that the user has seen: recbench does.
+    - or, if the model can only produce lists, `recommend(history, k)`, which returns an integer
+      array of shape (len(history), k) with item numbers, best first and padded with -1. Leave out
+      the items of the sequence itself, unless the dataset is loaded with `repeats=keep`.
+
+    These methods are optional:
+
+    - `save(folder)` and `load(folder)`, so that `recbench recommend` can use a fitted model again;
+    - `explain(history, items)`, for a history of one sequence: an array of shape
+      (len(items), history.n_interactions) of finite numbers that say how much each interaction
+      moved the score of each item.
+
+    If the factory has parameters `seed` and `device`, recbench fills them in unless the user sets
+    them. The checkpoint folder belongs to one model, dataset, split and seed. It is empty at
+    first, and holds what `fit` saved there when the run is repeated after it was killed or failed.
+
+    recbench calls the model in a separate process (with `--in-process`, in the main one): first
+    `fit`, then `score` or `recommend` for the histories, in batches. The held-out items stay in
+    the main process. Check a model with `recbench.testing.check_model`.
+
+    Returns
+    -------
+    Mapping of str to callable
+        Name of the model to its factory.
     """
     return {}
 
 
 @hookspec
 def recbench_metrics() -> Mapping[str, Callable[..., Any]]:
-    """Name -> function of (ranking, k) giving one value a judged case, higher is better.
+    """Return the metrics of the plugin: a mapping from name to function.
 
-    `metric(ranking: Ranking, k: int) -> float array (len(ranking),)`, finite; or one number for
-    all of them together.
+    `metric(ranking: recbench.Ranking, k: int)` returns an array of shape (len(ranking),) with one
+    finite value per case, higher is better; or, for metrics of all lists together such as
+    coverage, one number. `ranking.expectation(gains)` averages over ties. Check a metric with
+    `recbench.testing.check_metric`; recbench leaves out metrics that fail this check.
+
+    recbench calls each metric once per model, dataset, split, seed and k, in the main process.
+
+    Returns
+    -------
+    Mapping of str to callable
+        Name of the metric to its function.
     """
     return {}
 
 
 @hookspec
 def recbench_tables() -> Mapping[str, Callable[..., str]]:
-    """Name -> function of results giving text: `table(results: Results) -> str`."""
+    """Return the output formats of the plugin: a mapping from name to function.
+
+    `table(results: recbench.Results) -> str` returns the text of all tables.
+    `results.sections()` are the tables, `section.rows` the rows of one table, and
+    `recbench.footer_lines(section)` the sentences below it.
+
+    recbench calls the function when results are shown with `--format NAME`.
+
+    Returns
+    -------
+    Mapping of str to callable
+        Name of the format to its function.
+    """
     return {}
 
 
 @hookspec
 def recbench_run_finished(result: Any) -> None:
-    """One cell has been judged and stored, or has failed: an event, for trackers.
+    """Handle a new result, for example to send it to an experiment tracker.
 
-    result: a `Result`.
+    recbench calls this hook in the main process for every new result of a run, after it is stored,
+    and also if the model failed (`result.ok` is then False). Results that were already stored are
+    not reported again. An exception is logged as a warning and does not stop the run.
+
+    Parameters
+    ----------
+    result : recbench.Result
+        The result of one model on one dataset and split, with one seed.
     """

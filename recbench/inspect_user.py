@@ -1,4 +1,4 @@
-"""Beside the flow: one user, what was held out, and what each stored model made of it."""
+"""Beside the flow: inspect one user, the targets and where each stored model ranks them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,17 @@ from recbench.store.store import Store
 
 @dataclass(frozen=True)
 class StoredRanking:
-    """What a stored model made of one case.
+    """Where a stored model ranks the targets of one case.
 
-    above, tied: as in `Ranking`, for each target. top_items: its first items, best first.
+    Parameters
+    ----------
+    result : Result
+        The model's result.
+    above, tied : numpy.ndarray of shape (n_targets,), int
+        How many items are ranked above each target, and how many are tied with it, as in
+        `Ranking`.
+    top_items : numpy.ndarray of shape (n,), int32
+        Item numbers of the model's list, best first.
     """
 
     result: Result
@@ -34,9 +42,22 @@ class StoredRanking:
 
 @dataclass(frozen=True)
 class UserInspection:
-    """One case of a user, and what the models made of it, best models first.
+    """One case of a user, and where each stored model ranks its targets.
 
-    history, targets: item numbers, the history's oldest first.
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, for item ids and titles.
+    title : str
+        Dataset and split.
+    user : str
+        The user's id in the dataset.
+    history : numpy.ndarray of shape (n_history,), int32
+        Item numbers, oldest first.
+    targets : numpy.ndarray of shape (n_targets,), int32
+        Item numbers.
+    rankings : list of StoredRanking
+        One per stored result, best first.
     """
 
     dataset: Dataset
@@ -57,14 +78,44 @@ def inspect_user(
     data_dir: str | None = None,
     plugins: Plugins | None = None,
 ) -> list[UserInspection]:
-    """Each case of a user, best models first; the models are those that are stored.
+    """Show one user's history and targets, and where each stored model ranks them.
 
-    user: an outside id. k: how many items of each list, at most as many as were kept.
+    Parameters
+    ----------
+    user : str or int
+        The user's id in the dataset.
+    dataset : str or path, default: "ml-100k"
+        A dataset, or the path of a log, with options: "log.csv:user=customer,item=product".
+    split : str, default: "leave-last-out"
+        How targets are held out.
+    k : int, default: 10
+        How many items of each list to show, at most as many as are stored.
+    results : str or path, default: "results"
+        Folder of stored results.
+    data_dir : str or None, default: None
+        Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
+    plugins : Plugins or None, default: None
+        What `load_plugins` returned. None loads all installed plugins.
 
-    Raises UsageError for a user who is not there or not judged.
+    Returns
+    -------
+    list of UserInspection
+        One per case of the user.
+
+    Raises
+    ------
+    UsageError
+        If the user is unknown or is not judged under this split.
+
+    Examples
+    --------
+    >>> from recbench.inspect_user import inspect_user
+    >>> (case,) = inspect_user(7, dataset="synthetic", results="no-results-yet")
+    >>> len(case.targets), case.rankings
+    (1, [])
     """
     if k < 1:
-        raise UsageError(f"k must be a whole number from 1, not {k}")
+        raise UsageError(f"--k must be 1 or more, not {k}")
     plugins = plugins or load_plugins()
     plugins.check("splitters", Spec.parse(split))
     experiment = Experiment.prepare(plugins, str(dataset), split, data_dir)
@@ -73,8 +124,8 @@ def inspect_user(
     cases = np.flatnonzero(experiment.split.history.users[judged] == number)
     if not len(cases):
         raise UsageError(
-            f"user {user} is not judged under {experiment.setting.split}: the sequence is too "
-            "short, or another part of it is held out"
+            f"user {user} is not judged under {experiment.setting.split}: the user has no target "
+            "there. Choose another user, or another --split"
         )
     rankings = _rankings(Store(results), experiment.setting)
     targets, offsets = experiment.split.judged_targets
@@ -95,7 +146,7 @@ def inspect_user(
 
 
 def _rankings(store: Store, setting: Setting) -> list[tuple[Result, Ranking]]:
-    """The stored results that may be compared under this setting, best first."""
+    """Return the stored results that can be compared under this setting, best first."""
     comparable = [
         result
         for result in store.all()

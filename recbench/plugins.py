@@ -1,117 +1,45 @@
-"""Before step 1: find what is installed, and keep what is broken from breaking the rest."""
+"""Before step 1: find the installed plugins; a broken plugin must not break the others."""
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import functools
-import hashlib
-import inspect
-import os
 import re
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import pluggy
 
 from recbench import hookspecs
-from recbench.errors import RecbenchError, UsageError, describe_error, suggest
+from recbench.errors import UsageError, describe_error, suggest
+from recbench.offers import KINDS, Offer, PluginInfo, import_plugin
 from recbench.progress import log
-from recbench.spec import Spec, read_options, unwrapped
+from recbench.spec import Spec, read_options
 
 DISTRIBUTION = "recbench-toolkit"
-"""What pip calls recbench: the name `recbench` is another project's on the public index."""
+"""The name of recbench for pip: on the public index, `recbench` is a different project."""
 
 GROUP = "recbench"
-"""The group of entry points that plugins are found by."""
-
-HOOKS = {name for name in vars(hookspecs) if name.startswith("recbench_")}
-
-KINDS = ("datasets", "splitters", "models", "metrics", "tables")
-"""What plugins give by name; the hook `recbench_models` gives the models."""
-
-
-@dataclass(frozen=True)
-class Offer:
-    """One name that one plugin gives."""
-
-    kind: str
-    name: str
-    factory: Callable[..., Any]
-    plugin: str
-    version: str
-
-    @property
-    def what(self) -> str:
-        """How errors call it: `model transformer`."""
-        return f"{self.kind.removesuffix('s')} {self.name}"
-
-    @property
-    def summary(self) -> str:
-        """The first line of the factory's docstring."""
-        text = inspect.getdoc(self.factory) or ""
-        return text.partition("\n")[0]
-
-    def build(self, options: Mapping[str, str], filled: Mapping[str, Any]) -> Any:
-        """Call the factory with options read from text, and what is filled in."""
-        return self.call(**read_options(self.what, self.factory, options, filled))
-
-    def call(self, *args: Any, **options: Any) -> Any:
-        """Call the factory. Raises RecbenchError, naming the plugin, for whatever it raises."""
-        try:
-            return self.factory(*args, **options)
-        except (RecbenchError, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            raise RecbenchError(
-                f"{self.what} (plugin {self.plugin}) failed: {describe_error(error)}"
-            ) from error
-
-    def source_version(self) -> str:
-        """The version, and a digest of the Python files that the factory comes from.
-
-        So a result is not taken for current once the code of its plugin has been edited.
-        """
-        digest = hashlib.sha256()
-        for file in self.files:
-            digest.update(file.name.encode() + file.read_bytes())
-        return f"{self.version}+{digest.hexdigest()[:8]}"
-
-    @property
-    def folder(self) -> Path | None:
-        """Where the Python files are that the factory comes from."""
-        return self.files[0].parent if self.files else None
-
-    @property
-    def files(self) -> list[Path]:
-        """Those Python files."""
-        factory = unwrapped(self.factory)
-        module = inspect.getmodule(factory) or inspect.getmodule(type(factory))
-        package = getattr(module, "__package__", "") or ""
-        top = sys.modules.get(package.partition(".")[0], module)
-        origin = Path(getattr(top, "__file__", None) or getattr(module, "__file__", None) or "")
-        files = sorted(origin.parent.rglob("*.py")) if package else [origin]
-        return [file for file in files if file.is_file()]
-
-
-@dataclass
-class PluginInfo:
-    """One plugin as `recbench plugins` lists it."""
-
-    name: str
-    version: str
-    gives: dict[str, list[str]] = field(default_factory=dict)
-    broken: str = ""
+"""The group of entry points in which plugins are looked up."""
 
 
 class Plugins:
-    """What is installed: built by `load_plugins` and handed on; there is no global.
+    """The available plugins and what they offer. `load_plugins` creates it.
 
-    installed: whether every plugin is, so that another process finds the same ones.
+    Attributes
+    ----------
+    infos : dict of str to PluginInfo
+        Every plugin by name, with its version, its offers and, if it is broken, the reason.
+    installed : bool
+        Whether all plugins are installed packages, so that another process finds the same ones.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> plugins = recbench.load_plugins()
+    >>> plugins.names("splitters")
+    ['leave-last-basket', 'leave-last-out', 'temporal', 'windows']
     """
 
     installed = False
@@ -123,76 +51,147 @@ class Plugins:
         self._offers: dict[str, dict[str, list[Offer]]] = {kind: {} for kind in KINDS}
 
     def add(self, name: str, version: str, load: Callable[[], Any]) -> None:
-        """Load and register one plugin; whatever goes wrong is kept as its reason, not raised."""
+        """Load and register a plugin. If that fails, record the reason instead of raising it.
+
+        Parameters
+        ----------
+        name : str
+            Name of the plugin.
+        version : str
+            Its version, as stored with results.
+        load : callable
+            Function without arguments that returns the module or object with the hooks.
+
+        Examples
+        --------
+        >>> from recbench.plugins import Plugins
+        >>> plugins = Plugins()
+        >>> plugins.add("empty", "1.0", lambda: object())
+        >>> plugins.broken[0].broken
+        'it implements no hook; mark its functions with @recbench.hookimpl'
+        """
         info = self.infos[name] = PluginInfo(name, version)
-        plugin = None
         try:
-            with _refuse_hard_exits():
-                plugin = load()
-                _check_hooks(self.manager, plugin)
-                self.manager.register(plugin, name)
-                offers = list(self._offers_of(info, plugin))
+            offers = import_plugin(self.manager, info, load)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             info.broken = describe_error(error)
-            if plugin is not None and self.manager.has_plugin(name):
-                self.manager.unregister(name=name)
             return
         for offer in offers:
             info.gives.setdefault(offer.kind, []).append(offer.name)
             self._offers[offer.kind].setdefault(offer.name, []).append(offer)
 
-    def _offers_of(self, info: PluginInfo, plugin: Any) -> Iterator[Offer]:
-        """The plugin's offers, hook by hook, refused where they are no mapping of callables."""
-        for kind in KINDS:
-            hook = f"recbench_{kind}"
-            implementations = [
-                implementation
-                for implementation in getattr(self.manager.hook, hook).get_hookimpls()
-                if implementation.plugin is plugin
-            ]
-            for implementation in implementations:
-                factories = implementation.function()
-                if not isinstance(factories, Mapping):
-                    raise RecbenchError(
-                        f"{hook}() gave {type(factories).__name__}, wanted a mapping"
-                    )
-                for name, factory in factories.items():
-                    if not isinstance(name, str) or not callable(factory):
-                        raise RecbenchError(f"{hook}() gave {name!r}: {factory!r}, no callable")
-                    yield Offer(kind, name, factory, info.name, info.version)
-
     @property
     def broken(self) -> list[PluginInfo]:
-        """The plugins that could not be taken in."""
+        """The plugins that could not be loaded, as a list of PluginInfo."""
         return [info for info in self.infos.values() if info.broken]
 
     def names(self, kind: str) -> list[str]:
-        """All names of a kind, sorted."""
+        """Return all names of a kind, sorted.
+
+        Parameters
+        ----------
+        kind : {"datasets", "splitters", "models", "metrics", "tables"}
+            Kind of plugin.
+
+        Returns
+        -------
+        list of str
+
+        Examples
+        --------
+        >>> import recbench
+        >>> "popular" in recbench.load_plugins().names("models")
+        True
+        """
         return sorted(self._offers[kind])
 
     def offers(self, kind: str) -> list[Offer]:
-        """All offers of a kind, by name; a name that two plugins claim is there twice."""
+        """Return all offers of a kind, sorted by name.
+
+        Parameters
+        ----------
+        kind : {"datasets", "splitters", "models", "metrics", "tables"}
+            Kind of plugin.
+
+        Returns
+        -------
+        list of Offer
+            A name that two plugins use is listed twice.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> [offer.name for offer in recbench.load_plugins().offers("splitters")]
+        ['leave-last-basket', 'leave-last-out', 'temporal', 'windows']
+        """
         return [offer for name in self.names(kind) for offer in self._offers[kind][name]]
 
     def find(self, kind: str, name: str) -> Offer:
-        """The one offer of this name. Raises UsageError where there is none, or are several."""
+        """Return the offer with a name.
+
+        Parameters
+        ----------
+        kind : {"datasets", "splitters", "models", "metrics", "tables"}
+            Kind of plugin.
+        name : str
+            Name of the offer, without options.
+
+        Returns
+        -------
+        Offer
+            With `name`, `plugin`, `version`, `summary` and `factory`.
+
+        Raises
+        ------
+        UsageError
+            If no plugin uses the name, or more than one does.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> recbench.load_plugins().find("models", "popular").plugin
+        'popular'
+        """
         offers = self._offers[kind].get(name, [])
         if len(offers) == 1:
             return offers[0]
         singular = kind.removesuffix("s")
         if offers:
             claims = " and ".join(offer.plugin for offer in offers)
-            raise UsageError(f"{singular} {name!r} is claimed by {claims}; uninstall one of them")
-        broken = ", ".join(info.name for info in self.broken)
-        hint = f". Broken, so perhaps there: {broken} (see: recbench plugins)" if broken else ""
-        raise UsageError(f"no {singular} {name!r}; {suggest(name, self._offers[kind])}{hint}")
+            raise UsageError(
+                f"{singular} {name!r} is offered by the plugins {claims}; uninstall one of them"
+            )
+        message = f"no {singular} {name!r}; {suggest(name, self._offers[kind])}"
+        if self.broken:
+            message += "" if message.endswith("?") else "."
+            broken = ", ".join(info.name for info in self.broken)
+            message += f" It may belong to a broken plugin ({broken}); see: recbench plugins"
+        raise UsageError(message)
 
     def why_missing(self, model: str) -> str:
-        """Why there is no such model, where a broken plugin must have had it; "" otherwise.
+        """Explain why a model is missing, if a broken plugin is the likely cause.
 
-        That is one of a like name, or any, where the name is like that of no other model.
+        A broken plugin is suspected if its name resembles the model's. If no such plugin exists
+        and the name resembles that of no other model either, every broken plugin is suspected.
+
+        Parameters
+        ----------
+        model : str
+            Name of the model, without options.
+
+        Returns
+        -------
+        str
+            The broken plugins and their errors; "" if the model exists or no plugin is suspected.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> class Unfinished: ...
+        >>> recbench.load_plugins(my_model=Unfinished).why_missing("my-model")
+        'my-model: plugin my_model is broken: it implements no hook; mark its functions with @...'
         """
         if model in self._offers["models"] or not self.broken:
             return ""
@@ -205,41 +204,148 @@ class Plugins:
         return f"{model}: {'; '.join(reasons)}"
 
     def build(self, kind: str, spec: Spec, **filled: Any) -> Any:
-        """Make the thing that a spec names; `filled` are values for parameters such as seed."""
+        """Call the factory that a spec names, with the options of the spec.
+
+        Parameters
+        ----------
+        kind : {"datasets", "splitters", "models", "metrics", "tables"}
+            Kind of plugin.
+        spec : recbench.spec.Spec
+            Name and options, such as `Spec.parse("transformer:dim=128")`.
+        **filled
+            Values for parameters such as `seed`, used if the factory has them and the spec does
+            not set them.
+
+        Returns
+        -------
+        object
+            What the factory returns, such as a model.
+
+        Raises
+        ------
+        UsageError
+            If the name or an option is unknown, or a value has the wrong type.
+        RecbenchError
+            If the factory fails.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> from recbench.spec import Spec
+        >>> recbench.load_plugins().build("models", Spec.parse("popular")).fit
+        <bound method Popular.fit of ...>
+        """
         offer = self.find(kind, spec.name)
         return offer.build(spec.options, filled)
 
     def check(self, kind: str, spec: Spec) -> Offer:
-        """Raise UsageError now for a name or option that would not build later."""
+        """Check a name and its options without calling the factory.
+
+        Parameters
+        ----------
+        kind : {"datasets", "splitters", "models", "metrics", "tables"}
+            Kind of plugin.
+        spec : recbench.spec.Spec
+            Name and options.
+
+        Returns
+        -------
+        Offer
+            The offer with this name.
+
+        Raises
+        ------
+        UsageError
+            If the name or an option is unknown, or a value has the wrong type.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> from recbench.spec import Spec
+        >>> recbench.load_plugins().check("models", Spec.parse("popular:rule=rated")).name
+        'popular'
+        """
         offer = self.find(kind, spec.name)
         read_options(offer.what, offer.factory, spec.options)
         return offer
 
     def metrics(self) -> dict[str, Callable[..., Any]]:
-        """Every metric that exactly one plugin gives."""
+        """Return every metric that exactly one plugin offers.
+
+        Returns
+        -------
+        dict of str to callable
+            Name of the metric to its function of (ranking, k).
+
+        Examples
+        --------
+        >>> import recbench
+        >>> "ndcg" in recbench.load_plugins().metrics()
+        True
+        """
         return {
             offer.name: offer.factory
             for offer in self.offers("metrics")
             if len(self._offers["metrics"][offer.name]) == 1
-        }  # a name that two plugins claim is refused by `find`, and measured by neither
+        }  # `find` refuses a name that two plugins use, so neither is measured
 
     def notify(self, result: Any) -> None:
-        """Fire `recbench_run_finished`; a listener that fails is said and passed over."""
+        """Call the hook `recbench_run_finished` of every plugin; log failures as warnings.
+
+        Parameters
+        ----------
+        result : recbench.Result
+            The result to pass on.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> class Tracker:
+        ...     @recbench.hookimpl
+        ...     def recbench_run_finished(self, result):
+        ...         print("finished:", result)
+        >>> recbench.load_plugins(tracker=Tracker()).notify("a result")
+        finished: a result
+        """
         for listener in self.manager.hook.recbench_run_finished.get_hookimpls():
             try:
                 listener.function(**dict.fromkeys(listener.argnames, result))
             except (Exception, SystemExit) as error:
                 log.warning(
-                    "plugin %s: recbench_run_finished: %s",
+                    "plugin %s: recbench_run_finished failed: %s",
                     listener.plugin_name,
                     describe_error(error),
                 )
 
 
 def load_plugins(**extra: Any) -> Plugins:
-    """Everything installed under the entry-point group `recbench`, each loaded in its own try.
+    """Load all installed plugins, and others that are not installed.
 
-    extra: plugins that are not installed, name=module or object, for notebooks and tests.
+    Installed plugins are the entry points of the group `recbench`. A plugin that cannot be loaded
+    does not affect the others: it is listed in `Plugins.broken` with the reason.
+
+    Parameters
+    ----------
+    **extra
+        Plugins that are not installed, as name=module or name=object, for notebooks and tests.
+
+    Returns
+    -------
+    Plugins
+        What is available; pass it on as `plugins=` to `run`, `load_dataset` and others.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> class MyModel:
+    ...     "Recommend nothing in particular."
+    >>> class MyPlugin:
+    ...     @recbench.hookimpl
+    ...     def recbench_models(self):
+    ...         return {"my-model": MyModel}
+    >>> plugins = recbench.load_plugins(mine=MyPlugin())
+    >>> plugins.find("models", "my-model").summary
+    'Recommend nothing in particular.'
     """
     _warn_of_namesake()
     plugins = Plugins()
@@ -255,59 +361,22 @@ def load_plugins(**extra: Any) -> Plugins:
 
 @functools.cache
 def _warn_of_namesake() -> None:
-    """Say once, in one line, that a distribution called `recbench` is installed.
+    """Warn once if the distribution called `recbench` is installed.
 
-    The one on the public index has a `recbench/__init__.py`, as ours has: whichever pip installs
-    last writes over the other's, and uninstalling either removes it.
+    The one on the public index has a `recbench/__init__.py`, as this one has. The one that pip
+    installs last overwrites the file of the other, and uninstalling either removes it.
     """
     if any(metadata.distributions(name="recbench")):
         log.warning(
-            "the distribution `recbench` is not %s and may have written over its files: "
-            "pip uninstall recbench, then pip install --force-reinstall --no-deps %s",
+            "the installed distribution `recbench` is not %s and may have overwritten its files. "
+            "Run pip uninstall recbench, then pip install --force-reinstall --no-deps %s",
             DISTRIBUTION,
             DISTRIBUTION,
         )
 
 
-@contextlib.contextmanager
-def _refuse_hard_exits() -> Iterator[None]:
-    """Meanwhile os._exit and os.abort, which nothing can catch, raise RecbenchError instead."""
-    exits: dict[str, Callable[..., Any]] = {"_exit": os._exit, "abort": os.abort}
-    importing = True
-
-    def refusing(name: str) -> Callable[..., Any]:
-        def call(*args: Any) -> Any:
-            if importing:
-                raise RecbenchError(f"it calls os.{name} while it is imported")
-            return exits[name](*args)  # by a plugin that took it with `from os import ...`
-
-        return call
-
-    try:
-        for name in exits:
-            setattr(os, name, refusing(name))
-        yield
-    finally:
-        importing = False
-        for name, function in exits.items():
-            setattr(os, name, function)
-
-
-def _check_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:
-    """Raise RecbenchError for a misspelt hook, which pluggy would pass over in silence."""
-    marked = [name for name in dir(plugin) if manager.parse_hookimpl_opts(plugin, name) is not None]
-    for name in marked:
-        if name not in HOOKS:
-            raise RecbenchError(f"there is no hook {name}; {suggest(name, HOOKS)}")
-    unmarked = sorted(name for name in dir(plugin) if name in HOOKS and name not in marked)
-    if unmarked:
-        raise RecbenchError(f"{unmarked[0]} is not marked; write @recbench.hookimpl above it")
-    if not marked:
-        raise RecbenchError("it implements no hook; mark one with @recbench.hookimpl")
-
-
 def _alike(plugin: str, model: str) -> bool:
-    """Whether one name, but for punctuation and the prefix `recbench`, is part of the other."""
+    """Whether one name contains the other, ignoring punctuation and the prefix `recbench`."""
     plugin, model = (re.sub(r"^recbench|[^a-z0-9]", "", name.lower()) for name in (plugin, model))
     return bool(plugin and model) and (plugin in model or model in plugin)
 

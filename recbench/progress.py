@@ -1,4 +1,4 @@
-"""Every step: telling how far long work is, as a bar on a terminal and as lines elsewhere."""
+"""Every step: report the progress of long work, as a bar on a terminal and elsewhere as lines."""
 
 from __future__ import annotations
 
@@ -11,17 +11,34 @@ log = logging.getLogger("recbench")
 
 
 class Progress:
-    """Long work that tells how far it is. Use as a context manager.
+    """Report the progress of long work. Use it as a context manager.
 
-        with recbench.Progress("transformer", total=epochs, unit="epoch") as progress:
-            for epoch in range(epochs):
-                ...
-                progress.step(message=f"loss {loss:.3f}")
+    A terminal shows one bar with the latest message. Elsewhere, each message is written as a
+    line. Both go to stderr, and only if the logger `recbench` is enabled for INFO, as it is on
+    the command line.
 
-    On a terminal one bar is redrawn with the latest message; elsewhere each message is a line.
-    Both go to stderr, and only where the logger `recbench` is enabled for INFO, as the CLI does.
+    Parameters
+    ----------
+    label : str
+        Name of what is working, such as the name of a model.
+    total : int, optional
+        Number of steps, or None if it is unknown.
+    unit : str, default: "step"
+        What one step is, such as "epoch". With "byte", the bar shows sizes.
 
-    label: whose work; total: how many steps, None if unknown; unit: what a step is.
+    Attributes
+    ----------
+    done : int
+        Number of steps done so far.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> with recbench.Progress("my-model", total=3, unit="epoch") as progress:
+    ...     for epoch in range(3):
+    ...         progress.step(message=f"loss {1 / (epoch + 1):.3f}")
+    >>> progress.done
+    3
     """
 
     def __init__(self, label: str, total: int | None = None, unit: str = "step") -> None:
@@ -46,7 +63,23 @@ class Progress:
             self._bar.stop()
 
     def step(self, n: int = 1, message: str = "") -> None:
-        """Say that `n` more steps are done, and perhaps how it goes."""
+        """Report that more steps are done.
+
+        Parameters
+        ----------
+        n : int, default: 1
+            Number of steps that were done since the last call.
+        message : str, optional
+            How the work is going, such as "loss 0.31". Without a message, no line is written.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> with recbench.Progress("my-model", total=100) as progress:
+        ...     progress.step(25, "a quarter is done")
+        >>> progress.done
+        25
+        """
         self.done += n
         if self._bar is not None:
             fields = {"message": message} if message else {}

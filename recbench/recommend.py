@@ -1,4 +1,4 @@
-"""Beside the flow: what one person should consume next, by one model."""
+"""Beside the flow: recommend items to one user, with one model."""
 
 from __future__ import annotations
 
@@ -38,11 +38,29 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, eq=False)
 class Recommendation:
-    """What `recommend` found.
+    """The items that a model recommends to one user.
 
-    recipient: whom it is for, for people to read. history: item numbers that the model was shown,
-    oldest first. items: recommended, best first. scores: the scores of `items`, or None where the
-    model gives lists. origin: which model it was.
+    Parameters
+    ----------
+    dataset : Dataset
+        The dataset, for item ids and titles.
+    recipient : str
+        The user or the history that it is for, as text.
+    history : numpy.ndarray of shape (n_history,), int32
+        Item numbers that the model was given, oldest first.
+    items : numpy.ndarray of shape (n,), int
+        Recommended item numbers, best first.
+    scores : numpy.ndarray of shape (n,), float64, or None
+        The scores of `items`; None for a model that returns lists.
+    origin : str
+        The model that made it, as text.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> found = recbench.recommend("popular", user=7, k=3, dataset="synthetic", results=None)
+    >>> found.recipient, len(found.items), len(found.scores)
+    ('user 7', 3, 3)
     """
 
     dataset: Dataset
@@ -53,11 +71,38 @@ class Recommendation:
     origin: str
 
     def to_frame(self) -> pd.DataFrame:
-        """Columns rank, item (outside id), title and score, best first."""
+        """Return the recommended items, best first.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per item, with the columns rank (from 1), item (the dataset's own id), title
+            and score (NaN for a model that returns lists).
+
+        Examples
+        --------
+        >>> import recbench
+        >>> found = recbench.recommend("popular", user=7, k=2, dataset="synthetic", results=None)
+        >>> found.to_frame()[["rank", "item"]].shape
+        (2, 2)
+        """
         return self._frame(self.items).assign(score=np.nan if self.scores is None else self.scores)
 
     def history_frame(self) -> pd.DataFrame:
-        """Columns item (outside id) and title, oldest first."""
+        """Return the history that the model was given, oldest first.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per item, with the columns item (the dataset's own id) and title.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> found = recbench.recommend("popular", items=[3, 5], dataset="synthetic", results=None)
+        >>> found.history_frame()["item"].astype(int).tolist()
+        [3, 5]
+        """
         return self._frame(self.history).drop(columns="rank")
 
     def _frame(self, items: Array) -> pd.DataFrame:
@@ -74,7 +119,7 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class Query:
-    """What `recommend` and `explain` are asked: their arguments, declared once."""
+    """The arguments of `recommend` and `explain`, declared once."""
 
     model: str
     _: KW_ONLY
@@ -96,10 +141,10 @@ class Query:
             items = [text.strip() for text in next(csv.reader([items])) if text.strip()]
         if (self.user is None) == (items is None) or (items is not None and not items):
             raise UsageError(
-                'name a user (--user ID) or a history (--items "ID,ID,ID"), one of them'
+                'name a user (--user ID) or a history (--items "ID,ID,ID"), but not both'
             )
         if self.k < 1:
-            raise UsageError(f"k must be a whole number from 1, not {self.k}")
+            raise UsageError(f"--k must be 1 or more, not {self.k}")
         plugins = self.plugins or load_plugins()
         plugins.check("models", Spec.parse(self.model))
         experiment = Experiment.prepare(plugins, str(self.dataset), self.split, self.data_dir)
@@ -111,14 +156,14 @@ class Query:
 
 
 def takes(arguments: Callable[P, T]) -> Callable[[Callable[[T], R]], Callable[P, R]]:
-    """Have a function of one object be called with the arguments that the object is made of."""
+    """Turn a function of one object into a function of the arguments that make the object."""
 
     def decorate(function: Callable[[T], R]) -> Callable[P, R]:
         signature = inspect.signature(arguments)
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            signature.bind(*args, **kwargs)  # raises TypeError, in the words of any function
+            signature.bind(*args, **kwargs)  # raises the usual TypeError for wrong arguments
             return function(arguments(*args, **kwargs))
 
         returned = inspect.signature(function).return_annotation
@@ -130,16 +175,56 @@ def takes(arguments: Callable[P, T]) -> Callable[[Callable[[T], R]], Callable[P,
 
 @takes(Query)
 def recommend(query: Query) -> Recommendation:
-    """The k best items for a user of the dataset, or for a history given by hand.
+    """Recommend items to a user of the dataset, or for a given history.
 
-    user: an outside id. items: outside ids, oldest first, in a list or with commas between,
-        instead of a user.
+    The model is loaded from the results folder if `run` or an earlier call has stored it there.
+    Otherwise it is trained now, and stored if it can be saved.
 
-    Where repeats are merged, items of the history are left out. The other arguments are those of
-    `run`; the model is the one that `run` stored for them, or else it is trained now (and stored,
-    if it can be).
+    Parameters
+    ----------
+    model : str
+        A model with options, such as "transformer" or "transformer:dim=128,layers=2".
+    user : str, int or None, default: None
+        The user's id in the dataset. The whole sequence of the user is the history.
+    items : str, sequence of str or int, or None, default: None
+        A history instead of a user: item ids of the dataset, oldest first, as a sequence or as
+        "ID,ID,ID".
+    k : int, default: 10
+        How many items to recommend.
+    dataset : str or path, default: "ml-100k"
+        A dataset, or the path of a log, with options: "log.csv:user=customer,item=product".
+    split : str, default: "leave-last-out"
+        The splitter that decides what the model is trained on.
+    seed : int, default: 0
+        Random seed, for a model that has one.
+    device : str, default: "auto"
+        Device of models that use torch: "auto", "cpu", "cuda" or "mps".
+    results : str, path or None, default: "results"
+        Folder of stored results and models. None neither reads nor stores a model.
+    data_dir : str or None, default: None
+        Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
+    plugins : Plugins or None, default: None
+        What `load_plugins` returned. None loads all installed plugins.
 
-    Raises UsageError for unknown names and ids, RecbenchError where the model fails.
+    Returns
+    -------
+    Recommendation
+        At most k items. Items of the history are left out if the dataset's option `repeats` is
+        "first", the default.
+
+    Raises
+    ------
+    UsageError
+        If a name, an option, the user or an item is unknown.
+    RecbenchError
+        If the model fails.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> found = recbench.recommend("popular", user=7, k=3, dataset="synthetic", results=None)
+    >>> list(found.to_frame())
+    ['rank', 'item', 'title', 'score']
     """
     prepared = query.prepare()
     with prepared.naming_the_model():
@@ -149,9 +234,9 @@ def recommend(query: Query) -> Recommendation:
 
 @dataclass(frozen=True, eq=False)
 class PreparedQuery:
-    """A query with the data that it takes.
+    """A query with its data.
 
-    cell: which model it is about. history: one row, never empty.
+    cell: identifies the model. history: one row, never empty.
     """
 
     query: Query
@@ -166,7 +251,7 @@ class PreparedQuery:
 
     @contextlib.contextmanager
     def naming_the_model(self) -> Iterator[None]:
-        """Whatever the model raises in here becomes a RecbenchError that names it."""
+        """An error that the model raises in the body becomes a RecbenchError that names it."""
         try:
             yield
         except RecbenchError:
@@ -175,9 +260,9 @@ class PreparedQuery:
             raise RecbenchError(f"{self.model_name} failed: {describe_error(error)}") from error
 
     def fitted_model(self, check: Callable[[Any], None] = lambda _: None) -> tuple[Any, str]:
-        """The stored model, or one that is trained now, and which of the two it is.
+        """Return the stored model or one that is trained now, and a text that says which.
 
-        check: is shown the model before anything long is done, and raises if it is of no use.
+        check: called with the unfitted model before any long work; raises if it cannot be used.
         """
         experiment, cell = self.experiment, self.cell
         store = None if self.query.results is None else Store(self.query.results)
@@ -188,9 +273,9 @@ class PreparedQuery:
         if store is not None and store.model_folder(cell).is_dir():
             try:
                 return model.load(store.model_folder(cell)), f"the stored model {name}"
-            except Exception as error:  # a damaged model costs time, not the answer
+            except Exception as error:  # a damaged file must not prevent an answer
                 why = describe_error(error)
-                log.warning("the stored model cannot be read (%s); it is trained again", why)
+                log.warning("the stored model cannot be loaded (%s). Training it again", why)
             model = build(experiment.plugins, cell.model, filled)
         log.info("no stored model: training %s", name)
         place = None if store is None else store.checkpoint(cell)
@@ -208,13 +293,13 @@ class PreparedQuery:
         return model, f"a model trained now ({seconds:.1f} s), {name}"
 
     def recommendation(self, model: Any, origin: str) -> Recommendation:
-        """What a fitted model recommends."""
+        """Return what a fitted model recommends."""
         user, k = self.query.user, min(self.query.k, self.history.n_items)
         leave_out = self.experiment.setting.repeats == "first"
         items, scores = _best(model, self.history, k, leave_out, self.cell.model)
         return Recommendation(
             self.experiment.dataset,
-            "a history typed by hand" if user is None else f"user {user}",
+            "the given history" if user is None else f"user {user}",
             self.history.items,
             items,
             scores,
@@ -223,16 +308,16 @@ class PreparedQuery:
 
 
 def _history_of(dataset: Dataset, user: str) -> Interactions:
-    """One row: all that the user consumed."""
+    """Return one row: the sequence of a user."""
     interactions = dataset.interactions
     rows = np.flatnonzero(interactions.users == dataset.user(user))
     if not len(rows):
-        raise UsageError(f"user {user} has no events in {dataset.name}")
+        raise UsageError(f"user {user} has no interactions in {dataset.name}")
     return interactions.take(rows[:1])
 
 
 def _typed_history(dataset: Dataset, items: Sequence[str]) -> Interactions:
-    """One row: the items of somebody unknown (-1)."""
+    """Return one row: the given items, of an unknown user (-1)."""
     return Interactions(
         users=np.array([-1]),
         items=np.array([dataset.item(item) for item in items]),
@@ -245,7 +330,7 @@ def _typed_history(dataset: Dataset, items: Sequence[str]) -> Interactions:
 def _best(
     model: Any, history: Interactions, k: int, leave_out: bool, name: str
 ) -> tuple[Array, Array | None]:
-    """The k best items and their scores; equal scores go by item number."""
+    """Return the k best items and their scores. Equal scores are ordered by item number."""
     check = AnswerCheck(name, history)
     if not isinstance(model, Scorer):
         items = check.lists(check.numbers("recommend", model.recommend(history, k)), k, leave_out)[
@@ -255,7 +340,7 @@ def _best(
     scores = check.scores(check.numbers("score", model.score(history)))[0].astype(np.float64)
     bad = np.flatnonzero(~np.isfinite(scores))
     if len(bad):
-        raise check.broken(f"score {scores[bad[0]]} for item number {bad[0]}")
+        raise check.not_finite(scores[bad[0]], int(bad[0]))
     if leave_out:
         scores[history.items] = -np.inf
     best = np.argsort(-scores, kind="stable")[:k]

@@ -1,4 +1,4 @@
-"""The flow: load, split, fit, score, evaluate, keep, show."""
+"""The whole flow: load, split, fit, score, evaluate, store, show."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from recbench.data.interactions import Columns
 from recbench.data.load import find_dataset
 from recbench.data.split import parse_split_names
 from recbench.errors import RecbenchError, UsageError, describe_error
-from recbench.experiment import Experiment, Host, Trial, load_with_notes, model_host
-from recbench.external import check_name, judge_file
+from recbench.experiment import Experiment, Host, Trial, load_and_log, model_host
+from recbench.external import EXTERNAL_PLUGIN, check_name, judge_file
 from recbench.models import checkpoint
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
@@ -27,7 +27,7 @@ KS = (3, 5, 10)
 
 
 def run(
-    models: Iterable[str],
+    models: str | Iterable[str],
     dataset: str | Path = "ml-100k",
     *,
     split: str | Sequence[str] = "leave-last-out",
@@ -45,27 +45,70 @@ def run(
     force: bool = False,
     plugins: Plugins | None = None,
 ) -> Results:
-    """Judge every model on the same split and give the results, in the order of the models.
+    """Train and evaluate models on one split, and return results that can be compared.
 
-    models, dataset, split: names with options, as on the command line; several splits give a
-        table each.
-    ks: every metric is computed at each of these.
-    seed, device: for models that take them and whose options do not say otherwise; with several
-        seeds such a model runs once with each.
-    results: the folder that keeps each cell; what it has already is not computed again unless
-        `force` is set. None keeps nothing.
-    data_dir: a folder with one folder a dataset, the publisher's files in it.
-    candidates: `100` or `100:by=popularity,seed=0`: rank among so many sampled items only, to
-        compare with older papers; such numbers cannot be compared with those of full ranking.
-    recs: name -> file with lists or scores made elsewhere, judged like a model.
-    metrics: those that tables for people show; all are computed.
-    timeout, memory: seconds and megabytes that one cell may take.
-    in_process: run models inside this process, for debuggers.
-    plugins: what `load_plugins` gave; by default everything that is installed.
+    Parameters
+    ----------
+    models : str or iterable of str
+        Models with options, such as "popular" or "transformer:dim=128,layers=2".
+    dataset : str or path, default: "ml-100k"
+        A dataset, or the path of a log, with options: "log.csv:user=customer,item=product".
+    split : str or sequence of str, default: "leave-last-out"
+        How to hold out targets. Each of several splitters is evaluated separately.
+    ks : int or sequence of int, default: (3, 5, 10)
+        Cut-offs, of 1 or more. Every metric is computed at each of them.
+    seed : int or sequence of int, default: 0
+        Random seed. With several, each model that has a seed runs once per seed.
+    device : str, default: "auto"
+        Device of models that use torch: "auto", "cpu", "cuda" or "mps".
+    results : str, path or None, default: "results"
+        Folder of stored results. Results that it holds are not computed again. None stores nothing.
+    data_dir : str or None, default: None
+        Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
+    candidates : str, int or None, default: None
+        Rank each target among this many sampled items, as older papers did: 100 or
+        "100:by=popularity,seed=0". None ranks it among all items. Results of the two kinds cannot
+        be compared.
+    recs : mapping of str to path, or None, default: None
+        Recommendations made elsewhere: a name for the table -> a CSV or Parquet file.
+    metrics : sequence of str, default: ("ndcg",)
+        Metrics that tables show. All metrics are computed and stored.
+    timeout : float or None, default: None
+        Time limit per model and seed, for training and scoring together, in seconds.
+    memory : int or None, default: None
+        Memory limit per model and seed, in megabytes. None allows 90% of the memory that is free.
+    in_process : bool, default: False
+        Run models in this process, for a debugger. There are then no limits on time and memory.
+    force : bool, default: False
+        Run models again even if their results are stored.
+    plugins : Plugins or None, default: None
+        What `load_plugins` returned. None loads all installed plugins.
 
-    Each model runs in a process of its own, which never has the targets. One that fails is a
-    result with a `status` that says why; the others still run.
-    Raises UsageError for wrong names and options before anything is computed.
+    Returns
+    -------
+    Results
+        One result per split, model and seed, in the order of the arguments. A model that fails has
+        a result whose `status` gives the reason, and the other models still run.
+
+    Raises
+    ------
+    UsageError
+        If a name or an option is wrong. It is raised before anything is computed.
+    RecbenchError
+        If the data cannot be loaded or split, or the results folder cannot be written.
+
+    Notes
+    -----
+    Each model runs in a separate process, which never has access to the targets.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> results = recbench.run(["popular", "random"], "synthetic", ks=10, results=None)
+    >>> [(result.model, result.status) for result in results]
+    [('popular', 'ok'), ('random', 'ok')]
+    >>> results[0].value("ndcg", 10).mean > results[1].value("ndcg", 10).mean
+    True
     """
     plugins = plugins or load_plugins()
     request = Request.of(models, dataset, split, ks, seed, candidates, recs, metrics)
@@ -74,7 +117,7 @@ def run(
     judged: list[Result] = []
     with model_host(plugins, timeout, memory, in_process=in_process) as host:
         request.check_model_options(plugins, host, device)
-        data = load_with_notes(plugins, request.dataset, data_dir)  # load
+        data = load_and_log(plugins, request.dataset, data_dir, log_notes=False)  # load
         experiments = [
             Experiment.of(plugins, data, name, request.candidates, request.dataset)  # split
             for name in request.splits
@@ -89,7 +132,7 @@ def run(
                         trial.score()  # score
                         trial.evaluate()  # evaluate
                         trial.keep_model(keeper.store)
-                    result = keeper.keep(experiment, trial.result, trial.columns)  # keep
+                    result = keeper.keep(experiment, trial.result, trial.columns)  # store
                 judged.append(result)
             for name, path in request.recs.items():
                 result, columns = judge_file(experiment, name, Path(path), request.ks)
@@ -99,7 +142,7 @@ def run(
 
 @dataclass(frozen=True)
 class Request:
-    """What `run` is asked for, with each name once and in the form that tables have."""
+    """The arguments of `run`, with each name once and spelt as tables spell it."""
 
     models: Sequence[str]
     dataset: str
@@ -122,7 +165,7 @@ class Request:
         recs: Mapping[str, str | Path] | None,
         metrics: Sequence[str],
     ) -> Request:
-        """The arguments of `run`, read but not checked."""
+        """Parse the arguments of `run` without checking them."""
         models = [models] if isinstance(models, str) else models
         splits = parse_split_names(split) if isinstance(split, str) else split
         return cls(
@@ -137,11 +180,11 @@ class Request:
         )
 
     def check(self, plugins: Plugins) -> None:
-        """Raise UsageError for what cannot work, before anything is computed."""
+        """Raise UsageError for wrong arguments, before anything is computed."""
         if not self.models and not self.recs:
-            raise UsageError("name at least one model; see: recbench models")
+            raise UsageError("name at least one model. To list them: recbench models")
         if not self.ks or min(self.ks) < 1:
-            raise UsageError(f"k must be whole numbers from 1, not {list(self.ks)}")
+            raise UsageError(f"cut-offs (k) must be 1 or more, not {', '.join(map(str, self.ks))}")
         if not self.splits or not self.seeds:
             raise UsageError("name at least one split and one seed")
         for name in self.recs:
@@ -158,7 +201,7 @@ class Request:
         find_dataset(plugins, self.dataset)
 
     def check_model_options(self, plugins: Plugins, host: Host, device: str) -> None:
-        """Raise UsageError for options that a factory refuses; whatever else is a row later."""
+        """Raise UsageError for options that a factory rejects; other errors become results."""
         for model in self.models:
             if plugins.why_missing(Spec.parse(model).name):
                 continue
@@ -173,10 +216,11 @@ class Request:
 
 @dataclass(eq=False)
 class Keeper:
-    """Finds what is stored already, and stores what is new.
+    """Finds results that are already stored, and stores new ones.
 
-    store: None keeps nothing. ks: what was asked for. force: run again what is stored.
-    columns: by key, a row for each case of a result. not_stored: what could not be stored.
+    store: None stores nothing. ks: the requested cut-offs. force: do not use stored results.
+    columns: result key -> columns with one row per case. not_stored: results that could not be
+    stored.
     """
 
     store: Store | None
@@ -186,7 +230,7 @@ class Keeper:
     not_stored: list[Result] = field(default_factory=list)
 
     def find(self, experiment: Experiment, cell: Result) -> Result | None:
-        """The stored result, with every metric and k as it is computed today from its ranks."""
+        """Return the stored result, with all metrics computed from its ranks by today's code."""
         stored = None if self.store is None or self.force else self.store.find(cell)
         if stored is None or self.store is None:
             return None
@@ -201,20 +245,20 @@ class Keeper:
                 dataclasses.replace(stored, values=now.values),
                 self.columns[stored.key],
             )
-        log.info("%s: stored already, not run again (--force runs it)", cell.label)
+        log.info("%s: using the stored result (--force runs it again)", cell.label)
         return self._at_ks(stored)
 
     def checkpoint(self, cell: Result) -> Path | None:
-        """Where a training may be kept for the next try; None while another run trains there."""
+        """Return the folder for a checkpoint; with force, None while another run is using it."""
         if self.store is None:
             return None
         place = self.store.checkpoint(cell)
         return None if self.force and not checkpoint.remove(place) else place
 
     def keep(self, experiment: Experiment, result: Result, columns: Columns) -> Result:
-        """Store a new result, tell the plugins, and give it at the ks that were asked for."""
+        """Store a new result, notify the plugins, and return it at the requested cut-offs."""
         if not result.ok:
-            log.error("%s %s", result.label, result.status)
+            log.error("%s", failure(result))
         if self.store is not None:
             result = self._store(self.store, result, columns)
             self._clear_checkpoint(self.store.checkpoint(result), result)
@@ -223,45 +267,55 @@ class Keeper:
         return self._at_ks(result)
 
     def keep_candidates(self, experiment: Experiment) -> None:
-        """Store the items that targets are ranked among, where they are sampled."""
+        """Store the candidates, if there are any."""
         if self.store is None or experiment.pool is None:
             return
         try:
             self.store.write_candidates(experiment.setting, experiment.pool)
         except RecbenchError as error:  # they can be drawn again
-            log.error("candidates: NOT STORED, %s", describe_error(error))
+            log.error("the candidates were NOT STORED: %s", describe_error(error))
 
     def read_columns(self, result: Result) -> Columns:
-        """A row for each case of a result; none where there are none."""
+        """Return columns with one row per case of a result; none for a failed result."""
         return self.columns.get(result.key, {})
 
     def _store(self, store: Store, result: Result, columns: Columns) -> Result:
-        """Store it; a disk that is full by now costs neither the numbers nor the other models."""
+        """Store a result. If that fails, log it, and go on with the other models."""
         if not result.ok and store.find(result) is not None:
-            log.warning("%s: its earlier result stays stored", result.label)
+            log.warning("%s: the stored result of an earlier run is kept", result.label)
             return result
         try:
             return store.write(result, columns)
         except RecbenchError as error:
-            log.error("%s: NOT STORED, %s", result.label, describe_error(error))
+            log.error("%s: the result was NOT STORED: %s", result.label, describe_error(error))
             self.not_stored.append(result)
             return result
 
     def _clear_checkpoint(self, place: Path, result: Result) -> None:
-        """Remove a checkpoint that holds nothing; of one that a failed training left, say so."""
+        """Remove an empty checkpoint; log how to resume from one of a failed training."""
         if not checkpoint.can_resume(place):
             checkpoint.remove(place)
         elif not result.ok:
             log.warning(
-                "%s: its checkpoint is kept; run again, it goes on from there (--force: anew)",
+                "%s: its checkpoint is kept. Run the command again to resume the training, or add "
+                "--force to start over",
                 result.label,
             )
 
     def _at_ks(self, result: Result) -> Result:
-        """The result with the values at the ks that were asked for."""
+        """Return the result with values at the requested cut-offs only."""
         values = {
             key: value
             for key, value in result.values.items()
             if int(key.partition("@")[2]) in self.ks
         }
         return dataclasses.replace(result, values=values)
+
+
+def failure(result: Result) -> str:
+    """Return which model failed and why: `mine, seed 0 (plugin mine) failed: fit raised ...`."""
+    reason = result.status.removeprefix("failed: ")
+    if not result.plugin or result.plugin == EXTERNAL_PLUGIN:
+        return f"{result.label} failed: {reason}"
+    reason = reason.removeprefix(f"{result.model} (plugin {result.plugin}): ")
+    return f"{result.label} (plugin {result.plugin}) failed: {reason}"

@@ -1,4 +1,4 @@
-"""Every step: names with options, such as `transformer:dim=128`, and how they are built."""
+"""Every step: names with options, such as `transformer:dim=128`, and calling what they name."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ _TRUTH_VALUES = {"true": True, "yes": True, "on": True, "false": False, "no": Fa
 
 @dataclass(frozen=True)
 class Spec:
-    """A name and the options that were typed with it, as text."""
+    """A name and its options, as text."""
 
     name: str
     options: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> Spec:
-        """Read `name` or `name:key=value,key=value`; a value may hold a comma or a colon."""
+        """Parse `name` or `name:key=value,key=value`; a value may contain commas and colons."""
         text = text.strip()
         match = _OPTIONS.fullmatch(text)
         if not match:
             if not text or text.endswith(":"):
                 raise UsageError(
-                    f"{text!r} is no name; options are written name:key=value,key=value"
+                    f"{text!r} is not a name; write name or name:option=value,option=value"
                 )
             return cls(text)
         options: dict[str, str] = {}
         for part in re.split(r",(?=\s*[A-Za-z_]\w*=)", match["options"]):
             key, _, value = part.strip().partition("=")
             if key in options:
-                raise UsageError(f"{text!r} gives {key} twice")
+                raise UsageError(f"{text!r} sets {key} twice; set it once")
             options[key] = value
         return cls(match["name"], options)
 
     def __str__(self) -> str:
-        """The spec as tables show it: options in order of their names."""
+        """The spec as tables show it, with its options in alphabetical order."""
         options = ",".join(f"{key}={value}" for key, value in sorted(self.options.items()))
         return f"{self.name}:{options}" if options else self.name
 
 
 def seed_of(factory: Callable[..., Any], spec: Spec, seed: int) -> int | None:
-    """The seed that a model will get: none, its own option's, or the run's."""
+    """The seed that a model gets: None, the one in its own options, or the run's."""
     if "seed" not in parameters(factory)[0]:
         return None
     own = spec.options.get("seed", "")
@@ -64,12 +64,13 @@ def build(
     options: Mapping[str, str],
     filled: Mapping[str, Any] | None = None,
 ) -> Any:
-    """Call the factory with its options, read from text by the parameters' types.
+    """Call the factory with its options, converted from text to the types of its parameters.
 
-    what: how errors call it, such as "model transformer".
-    filled: values for parameters such as `seed` that the user did not give, where it has them.
+    what: its name in errors, such as "model transformer".
+    filled: values for parameters such as `seed`, used if the factory has them and the user set
+        none.
 
-    Raises UsageError for an option that it does not have or a value that does not fit.
+    Raises UsageError for an unknown option and for a value of the wrong type.
     """
     return factory(**read_options(what, factory, options, filled))
 
@@ -80,7 +81,7 @@ def read_options(
     options: Mapping[str, str],
     filled: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The keyword arguments that `build` calls the factory with."""
+    """Return the keyword arguments that `build` calls the factory with."""
     check_options(what, options, factory)
     known, _ = parameters(factory)
     values = {key: value for key, value in (filled or {}).items() if key in known}
@@ -92,16 +93,16 @@ def read_options(
         if key in known and parameter.default is parameter.empty and key not in values
     ]
     if missing:
-        raise UsageError(f"{what} needs {missing[0]}=...; write it behind the name and a colon")
+        raise UsageError(f"{what} needs the option {missing[0]}; write NAME:{missing[0]}=VALUE")
     return values
 
 
 def check_options(what: str, options: Mapping[str, str], *factories: Callable[..., Any]) -> None:
-    """Raise UsageError for an option that none of the factories has, with the option to use.
+    """Raise UsageError for an option that none of the factories has; suggest the right one.
 
-    A factory may have an attribute `renamed_options`, a dict of old to new names: an old name is
-    then refused with the new one. It is not old where a factory has a parameter of that name;
-    `**options` is no such parameter.
+    A factory may have an attribute `renamed_options`, a dict from old to new names. For an old
+    name, the error then gives the new one, unless some factory has a parameter of that name.
+    `**options` does not count as such a parameter.
     """
     known: dict[str, Any] = {}
     renamed: dict[str, str] = {}
@@ -113,16 +114,16 @@ def check_options(what: str, options: Mapping[str, str], *factories: Callable[..
         open_ended = open_ended or takes_others
     for key, text in options.items():
         if key in renamed and key not in known:
-            raise UsageError(f"{what} has no option {key!r} any more; it is now {renamed[key]}")
+            raise UsageError(f"{what} has no option {key!r}; it is now called {renamed[key]!r}")
         if key in known or open_ended:
             continue
         if not known:
-            raise UsageError(f"{what} has no options, so {key}={text} means nothing; leave it out")
+            raise UsageError(f"{what} has no options; remove {key}={text}")
         raise UsageError(f"{what} has no option {key!r}; {suggest(key, known)}")
 
 
 def parameters(factory: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
-    """The options of a factory with their types, and whether it takes any others too."""
+    """Return the options of a factory with their types, and whether it accepts others too."""
     signature = inspect.signature(factory)
     factory = unwrapped(factory)
     source = factory if inspect.isfunction(factory) else getattr(factory, "__init__", factory)
@@ -130,7 +131,7 @@ def parameters(factory: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
         source = getattr(factory, "__call__", factory)  # noqa: B004  an instance that is called
     try:
         hints = typing.get_type_hints(source)
-    except Exception:  # a plugin's annotations may name things that exist for type checkers only
+    except Exception:  # annotations may use names that only type checkers can see
         hints = {}
     known: dict[str, Any] = {}
     open_ended = False
@@ -142,14 +143,14 @@ def parameters(factory: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
 
 
 def unwrapped(factory: Callable[..., Any]) -> Callable[..., Any]:
-    """What a `functools.partial` calls in the end."""
+    """The function or class that a `functools.partial` finally calls."""
     while isinstance(factory, functools.partial):
         factory = factory.func
     return factory
 
 
 def _type_of_default(default: Any) -> Any:
-    """The type that a default without an annotation suggests."""
+    """The type that the default suggests, where there is no annotation."""
     kind = type(default)
     if kind is int:
         return int | float
@@ -157,13 +158,13 @@ def _type_of_default(default: Any) -> Any:
 
 
 def _read(what: str, text: str, kind: Any) -> Any:
-    """One value from its text."""
+    """Convert the text of one value."""
     origin, choices = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Literal:
         for choice in choices:
             if str(choice) == text:
                 return choice
-        raise UsageError(f"{what}={text} is not a choice; {suggest(text, map(str, choices))}")
+        raise UsageError(f"{what}={text} is not allowed; {suggest(text, map(str, choices))}")
     if origin in (typing.Union, types.UnionType):
         if type(None) in choices and text.lower() == "none":
             return None
@@ -193,11 +194,11 @@ def _read(what: str, text: str, kind: Any) -> Any:
         return kind(text)
     if kind is Any:
         return _literal(text)
-    raise UsageError(f"{what} is a {kind}, which cannot be typed; it can be given from Python only")
+    raise UsageError(f"{what} has the type {kind}, which can be set from Python only")
 
 
 def _literal(text: str) -> Any:
-    """A value whose type nobody states: a number or a truth value if it reads as one."""
+    """Convert a value of unknown type: a number, true, false or none if it looks like one."""
     for kind in (int, float):
         try:
             return kind(text)

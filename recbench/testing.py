@@ -1,12 +1,12 @@
-"""For plugin authors: the contract, as checks to call from a test.
+"""For plugin authors: the contracts of the hooks, as checks to call from a test.
 
     from recbench.testing import check_model
 
     def test_contract():
         check_model(FollowsLast)
 
-Each raises AssertionError that names the rule which does not hold, or the plugin's own error.
-Everything that recbench ships passes them.
+Each check raises AssertionError that names the broken rule, or the plugin's own error. All shipped
+plugins pass them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from recbench.attention import checked_attention, shows_attention
 from recbench.data.interactions import Array, Interactions, offsets_of
 from recbench.data.split import Split
 from recbench.errors import describe_error
@@ -26,17 +27,44 @@ from recbench.evaluation.metrics import check_metric
 from recbench.evaluation.referee import evaluate
 from recbench.explain import checked_explanation
 from recbench.models.checkpoint import takes_checkpoint
-from recbench.models.protocols import Explainer, Lister, Scorer, Storable
+from recbench.models.protocols import Attentive, Explainer, Lister, Scorer, Storable
 from recbench.spec import parameters
 
 __all__ = ["check_metric", "check_model", "check_splitter", "example"]
 
 RTOL, ATOL = 1e-3, 1e-4
-"""How far two computations of the same score may differ: float32 sums in another order."""
+"""How far two computations of the same score may differ: float32 sums depend on their order."""
 
 
 def example(users: int = 40, items: int = 30, seed: int = 0) -> Interactions:
-    """A small log without repeats, 3 to 12 interactions a user, with times and ratings."""
+    """Return a small log: 3 to 12 interactions per user, without repeats, with times and ratings.
+
+    Each user starts at a random item and continues with the items after it, so the next item can
+    be predicted from the last one.
+
+    Parameters
+    ----------
+    users : int, default: 40
+        Number of users.
+    items : int, default: 30
+        Number of items that occur. Two more are in the catalogue and occur nowhere.
+    seed : int, default: 0
+        Seed of the random numbers.
+
+    Returns
+    -------
+    Interactions
+        The log.
+
+    Examples
+    --------
+    >>> from recbench.testing import example
+    >>> log = example()
+    >>> log.n_users, log.n_items, log.n_interactions
+    (40, 32, 298)
+    >>> next(log.sequences()).tolist()
+    [12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22]
+    """
     rng = np.random.default_rng(seed)
     lengths = rng.integers(3, 13, users)
     first_item = rng.integers(0, items, users)
@@ -48,15 +76,50 @@ def example(users: int = 40, items: int = 30, seed: int = 0) -> Interactions:
         times=1_000_000 + position * 60,
         ratings=rng.integers(1, 6, len(user)),
         n_users=users,
-        n_items=items + 2,  # two items that nobody ever consumed
+        n_items=items + 2,  # two items without interactions
     )
 
 
 def check_model(factory: Callable[..., Any], **options: Any) -> None:
-    """A model keeps the contract of `recbench_models`.
+    """Check that a model meets the contract of `recbench_models`, on small data.
 
-    factory: what the hook maps the model's name to. options: its options, where they must be
-    other than the defaults (a smaller, faster model, say).
+    It checks that `fit` returns the model and does not change its data; that answers are valid for
+    ordinary histories, a single item, a long history and an unknown user; that scores do not depend
+    on the batch; and that the same seed and data give the same model. If the model has `save` and
+    `load`, `explain`, `attention` or a `checkpoint` in `fit`, it checks these too.
+
+    Parameters
+    ----------
+    factory : callable
+        The value that the hook returns for the model's name: a class or a function.
+    **options
+        Options of the model, for example to make it smaller and faster.
+
+    Raises
+    ------
+    AssertionError
+        If the model breaks a rule. The text names the rule.
+    RecbenchError
+        If the model fails, or an answer is invalid.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from recbench.testing import check_model
+    >>> class Popular:
+    ...     def fit(self, train):
+    ...         self.counts = np.bincount(train.items, minlength=train.n_items)
+    ...         return self
+    ...
+    ...     def score(self, history):
+    ...         return np.tile(self.counts, (len(history), 1))
+    >>> check_model(Popular)
+    >>> class Random(Popular):
+    ...     def score(self, history):
+    ...         return np.random.random((len(history), history.n_items))
+    >>> check_model(Random)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    AssertionError: scores must not depend on the batch...
     """
     log = example()
     train = log.keep(_all_but_last(log))
@@ -66,10 +129,12 @@ def check_model(factory: Callable[..., Any], **options: Any) -> None:
         _check_batches(model, train)
     if isinstance(model, Explainer):
         _check_explanations(model, train)
+    if shows_attention(model):
+        _check_attention(model, train)
     twin = _fit(factory, options, train)
     assert _same_answers(model, twin, train), "the same seed and data must give the same model"
     windows = log.take(np.repeat(np.arange(len(log)), 2))
-    _check_answers(_fit(factory, options, windows), windows)  # users on several rows
+    _check_answers(_fit(factory, options, windows), windows)  # several rows per user
     if isinstance(model, Storable):
         _check_saving(model, factory, options, train)
     if takes_checkpoint(model):
@@ -77,28 +142,57 @@ def check_model(factory: Callable[..., Any], **options: Any) -> None:
 
 
 def check_splitter(factory: Callable[..., Any], **options: Any) -> None:
-    """A splitter keeps the contract of `recbench_splitters`; options as for `check_model`."""
+    """Check that a splitter meets the contract of `recbench_splitters`, on small data.
+
+    It checks that `split` returns a `Split`, leaves its data unchanged, keeps the numbers of users
+    and items, gives the same split each time, and judges at least one history, whose targets are
+    not in the history.
+
+    Parameters
+    ----------
+    factory : callable
+        The value that the hook returns for the splitter's name: a class or a function.
+    **options
+        Options of the splitter.
+
+    Raises
+    ------
+    AssertionError
+        If the splitter breaks a rule. The text names the rule.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> from recbench.testing import check_splitter
+    >>> class Leaks:
+    ...     def split(self, interactions):
+    ...         last = interactions.items[interactions.offsets[1:] - 1]
+    ...         return recbench.Split(interactions, interactions, last)
+    >>> check_splitter(Leaks)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    AssertionError: the target of row 0 must not be in its history...
+    """
     log = example()
     before = log.fingerprint()
     split = factory(**options).split(log)
     assert isinstance(split, Split), f"split must return a recbench.Split, not {type(split)}"
-    assert log.fingerprint() == before, "the interactions must be left as they were"
-    assert len(split.judged), "at least one row must be judged"
+    assert log.fingerprint() == before, "split must not change the interactions"
+    assert len(split.judged), "the split must judge at least one history"
     assert split.fingerprint() == factory(**options).split(log).fingerprint(), (
         "the same options and data must give the same split"
     )
     for name, interactions in (("train", split.train), ("history", split.history)):
-        assert interactions.n_items == log.n_items, f"{name} must keep the numbering of items"
-        assert interactions.n_users == log.n_users, f"{name} must keep the numbering of users"
+        assert interactions.n_items == log.n_items, f"{name} must have the same n_items as the data"
+        assert interactions.n_users == log.n_users, f"{name} must have the same n_users as the data"
     targets, offsets = split.judged_targets
     histories = split.history.take(split.judged).sequences()
     for case, (row, items) in enumerate(zip(split.judged, histories, strict=True)):
         own = targets[offsets[case] : offsets[case + 1]]
-        assert not np.isin(own, items).any(), f"a target of row {row} is in its history"
+        assert not np.isin(own, items).any(), f"the target of row {row} must not be in its history"
 
 
 def _all_but_last(log: Interactions) -> Array:
-    """Which interactions are not the last of their sequence: a mask."""
+    """Return a mask of the interactions that are not the last of their sequence."""
     mask = np.ones(log.n_interactions, dtype=bool)
     mask[log.offsets[1:] - 1] = False
     return mask
@@ -112,7 +206,7 @@ def _fit(
     model = factory(**{**filled, **options})
     before = train.fingerprint()
     assert model.fit(train, **checkpoint) is model, "fit must return the model itself"
-    assert train.fingerprint() == before, "fit must leave train as it was"
+    assert train.fingerprint() == before, "fit must not change train"
     assert isinstance(model, (Scorer, Lister)), (
         "a model needs score(history) or recommend(history, k)"
     )
@@ -120,16 +214,16 @@ def _fit(
 
 
 def _check_answers(model: Any, train: Interactions) -> None:
-    """What the referee asks of every answer, for ordinary and for odd histories."""
+    """Check answers as the referee does, for ordinary and for odd histories."""
     for history in (train, train.take(np.arange(len(train))[::-1]), _odd_histories(train)):
         before = history.fingerprint()
         targets = np.full(len(history), train.n_items - 1)
         evaluate(model, Split(train, history, targets), mask_seen=True, depth=5)
-        assert history.fingerprint() == before, "history must be left as it was"
+        assert history.fingerprint() == before, "the model must not change the history"
 
 
 def _odd_histories(train: Interactions) -> Interactions:
-    """One item only; and somebody unknown, with a longer history than any in train."""
+    """Return a history of one item, and a long history of an unknown user."""
     return Interactions(
         users=np.array([0, -1]),
         items=np.array([1, *np.arange(300) % (train.n_items - 3)]),
@@ -140,18 +234,31 @@ def _odd_histories(train: Interactions) -> Interactions:
 
 
 def _check_explanations(model: Explainer, train: Interactions) -> None:
-    """Finite numbers, item by interaction, for ordinary and odd histories, each item by itself."""
-    items = np.arange(train.n_items)[::-1]  # also those of the history, and what nobody consumed
+    """Check explanations for ordinary and odd histories, and for each item alone."""
+    items = np.arange(train.n_items)[
+        ::-1
+    ]  # also items of the history, and items without interactions
     for history in (*train.take([0, 1]).batches(1), *_odd_histories(train).batches(1)):
         before = history.fingerprint()
         together = checked_explanation(model, history, items)
-        assert history.fingerprint() == before, "explain must leave the history as it was"
+        assert history.fingerprint() == before, "explain must not change the history"
         assert _close(together, checked_explanation(model, history, items)), (
-            "explain must answer the same question in the same way"
+            "explain must return the same numbers for the same call"
         )
         alone = [checked_explanation(model, history, item)[0] for item in items[::7, None]]
         assert _close(together[::7], np.array(alone)), (
-            "what explain says of an item must not depend on the items beside it"
+            "the numbers that explain returns for an item must not depend on the other items"
+        )
+
+
+def _check_attention(model: Attentive, train: Interactions) -> None:
+    """Check attention weights for ordinary and odd histories."""
+    for history in (*train.take([0, 1]).batches(1), *_odd_histories(train).batches(1)):
+        before = history.fingerprint()
+        weights = checked_attention(model, history)
+        assert history.fingerprint() == before, "attention must not change the history"
+        assert _close(weights, checked_attention(model, history)), (
+            "attention must return the same numbers for the same call"
         )
 
 
@@ -164,7 +271,8 @@ def _check_batches(model: Scorer, history: Interactions) -> None:
     alone = np.concatenate([np.asarray(model.score(single)) for single in history.batches(1)])
     wrong = ~np.isclose(together, alone, rtol=RTOL, atol=ATOL).all(axis=1)
     assert not wrong.any(), (
-        f"scores must not depend on the batch: row {np.flatnonzero(wrong)[:1]} scored alone differs"
+        f"scores must not depend on the batch: row {np.flatnonzero(wrong)[0]} gets other scores "
+        "when scored alone"
     )
 
 
@@ -172,6 +280,10 @@ def _same_answers(model: Any, twin: Any, history: Interactions) -> bool:
     if isinstance(model, Explainer):
         question = history.take([0]), np.arange(5)
         if not _close(checked_explanation(model, *question), checked_explanation(twin, *question)):
+            return False
+    if shows_attention(model):
+        first = history.take([0])
+        if not _close(checked_attention(model, first), checked_attention(twin, first)):
             return False
     if isinstance(model, Scorer):
         scores = np.asarray(model.score(history)), np.asarray(twin.score(history))
@@ -185,22 +297,24 @@ def _check_saving(
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder))
         loaded = factory(**options).load(Path(folder))
-    assert _same_answers(model, loaded, history), "load must give back what save wrote"
+    assert _same_answers(model, loaded, history), (
+        "a model that is saved and loaded must give the same answers"
+    )
 
 
 def _check_checkpoint(
     model: Any, factory: Callable[..., Any], options: dict[str, Any], train: Interactions
 ) -> None:
     default = inspect.signature(model.fit).parameters["checkpoint"].default
-    assert default is None, "fit's checkpoint must be None where it is not given: checkpoint=None"
+    assert default is None, "the default of fit's checkpoint must be None"
     with tempfile.TemporaryDirectory() as parent:
         folder, blocked = Path(parent, "folder"), Path(parent, "blocked")
         folder.mkdir()
-        blocked.touch()  # a file: nothing can be written in it, as on a disk that is full
+        blocked.touch()  # a file: nothing can be written in it, as on a full disk
         for checkpoint, rule in (
-            (folder, "a fit that is given an empty checkpoint must give the same model"),
-            (folder, "a fit that goes on from what the last one left must give the same model"),
-            (blocked, "a fit that cannot write its checkpoint must give the same model"),
+            (folder, "fit with an empty checkpoint must give the same model"),
+            (folder, "fit that resumes from its checkpoint must give the same model"),
+            (blocked, "fit that cannot write its checkpoint must give the same model"),
         ):
             try:
                 twin = _fit(factory, options, train, checkpoint=checkpoint)

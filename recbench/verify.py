@@ -1,4 +1,4 @@
-"""Beside the flow: run stored cells again and compare number by number."""
+"""Beside the flow: run stored results again and compare them number by number."""
 
 from __future__ import annotations
 
@@ -15,16 +15,35 @@ from recbench.external import EXTERNAL_PLUGIN, judge_file, version_of
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
 from recbench.results.result import Result
-from recbench.store.store import read_cells
+from recbench.store.cells import read_cells
 
 EXACT = 1e-9
-"""What a number may be off, in parts of itself if it is above 1, where the arithmetic is the same:
-sums in another order."""
+"""Allowed difference with the same arithmetic, where only the order of sums may differ; relative
+for numbers above 1."""
 
 
 @dataclass(frozen=True)
 class NumberCheck:
-    """A number of a cell as it was stored and as it came out now; `bound`: what it may be off."""
+    """A stored number and its new value.
+
+    Parameters
+    ----------
+    name : str
+        Metric and cut-off, such as "ndcg@10", and "stderr", "low" or "high" for its uncertainty.
+    stored : float
+        The stored number.
+    now : float
+        The number of the new run.
+    bound : float
+        The largest difference that is allowed.
+
+    Examples
+    --------
+    >>> from recbench.verify import NumberCheck
+    >>> check = NumberCheck("ndcg@10", stored=0.1, now=0.125, bound=0.05)
+    >>> round(check.off, 3), check.holds
+    (0.025, True)
+    """
 
     name: str
     stored: float
@@ -33,23 +52,31 @@ class NumberCheck:
 
     @property
     def off(self) -> float:
-        """How far it is off; infinite where only one of the two is a number."""
+        """Absolute difference; infinite if only one of the two is NaN."""
         if math.isnan(self.stored) or math.isnan(self.now):
             return 0.0 if math.isnan(self.stored) and math.isnan(self.now) else math.inf
         return abs(self.now - self.stored)
 
     @property
     def holds(self) -> bool:
-        """Whether it is within its bound."""
+        """Whether the difference is within the bound."""
         return self.off <= self.bound
 
 
 @dataclass(frozen=True)
 class CellCheck:
-    """A stored cell and its rerun.
+    """A stored result and its new run.
 
-    path: its JSON. result: what that holds, None where it is damaged. numbers: all of them, none
-    where it could not be run. reason: why that is so, or what to know.
+    Parameters
+    ----------
+    path : pathlib.Path
+        The JSON file of the result.
+    result : Result or None
+        The stored result; None if its files are damaged.
+    numbers : list of NumberCheck, default: []
+        All its numbers; empty if it could not be run again.
+    reason : str, default: ""
+        Why it could not be run again, or a remark.
     """
 
     path: Path
@@ -59,12 +86,12 @@ class CellCheck:
 
     @property
     def holds(self) -> bool:
-        """Whether it was run, and every number is within its bound."""
+        """Whether it was run again and every number is within its bound."""
         return bool(self.numbers) and all(number.holds for number in self.numbers)
 
     @property
     def furthest(self) -> NumberCheck | None:
-        """The number that is furthest off, in parts of its bound."""
+        """The number with the largest difference relative to its bound; None without numbers."""
 
         def distance(number: NumberCheck) -> tuple[bool, float]:
             return not number.holds, number.off / (number.bound or 1)
@@ -81,18 +108,48 @@ def verify(
     device: str = "auto",
     plugins: Plugins | None = None,
 ) -> list[CellCheck]:
-    """Run every cell again that is stored under the paths, files or folders.
+    """Run stored results again, and compare every number.
 
-    bound: how far each number may be off. By default EXACT for models that take no seed and where
-        machine, threads and versions are those of the stored cell; else, because training adds up
-        in another order, the standard error of the number.
-    dataset: where the data are, if no longer under the name that they had.
+    Parameters
+    ----------
+    paths : sequence of str or path
+        Results folders, or JSON files of results.
+    bound : float or None, default: None
+        The largest difference that is allowed. None allows 1e-9 for models without a seed, and on
+        the same machine with the same versions and number of threads; otherwise the standard error
+        of the number, because training then adds numbers in another order.
+    dataset : str or None, default: None
+        Where the data are now, if they have moved: a dataset name or the path of a log.
+    data_dir : str or None, default: None
+        Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
+    device : str, default: "auto"
+        Device of models that use torch: "auto", "cpu", "cuda" or "mps".
+    plugins : Plugins or None, default: None
+        What `load_plugins` returned. None loads all installed plugins.
 
-    Of the cells of one model, seed, data and split only the newest is run, and those that failed
-    have nothing to compare. Raises UsageError where there is nothing to run.
+    Returns
+    -------
+    list of CellCheck
+        One per stored result. Failed results are left out, and so are outdated ones: of the results
+        of one model and seed on the same data, only the newest is run again.
+
+    Raises
+    ------
+    UsageError
+        If there are no results to run again.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import recbench
+    >>> from recbench.verify import verify
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = recbench.run(["popular"], "synthetic", results=folder, in_process=True)
+    ...     [check.holds for check in verify([folder])]
+    [True]
     """
     if bound is not None and not bound >= 0:
-        raise UsageError(f"bound must be a number from 0, not {bound}")
+        raise UsageError(f"--bound must be 0 or more, not {bound}")
     plugins = plugins or load_plugins()
     cells = read_cells(paths)
     experiments: dict[Any, Experiment | str] = {}
@@ -109,7 +166,7 @@ def verify(
             if isinstance(experiment, str):
                 checks.append(CellCheck(path, cell, reason=experiment))
                 continue
-            log.info("%s on %s: again", cell.model, cell.setting.dataset)
+            log.info("%s: running it again on %s", cell.label, cell.setting.dataset_title)
             try:
                 now = _run_again(experiment, cell, host, device)
             except RecbenchError as error:
@@ -122,7 +179,7 @@ def verify(
 def _experiment_of(
     plugins: Plugins, cell: Result, dataset: str | None, data_dir: str | None
 ) -> Experiment | str:
-    """The data and split of a cell, or why they cannot be had."""
+    """Return the data and split of a cell, or why there are none."""
     then = cell.setting
     name = dataset or cell.provenance.get("dataset") or then.dataset
     try:
@@ -130,30 +187,33 @@ def _experiment_of(
             plugins, name, then.split, data_dir, then.candidates or None
         )
     except RecbenchError as error:
-        hint = "" if dataset else " (--dataset says where the data are now)"
+        hint = "" if dataset else ". If the data have moved, name their place with --dataset"
         return f"{describe_error(error)}{hint}"
     now = experiment.setting
     if now.protocol != then.protocol:
-        return f"judged by rules of version {then.protocol}, and they are at {now.protocol} now"
+        return (
+            f"evaluated under version {then.protocol} of the evaluation rules; the current version "
+            f"is {now.protocol}"
+        )
     for changed, before, after in (
         (f"the content of {name}", then.dataset_sha256, now.dataset_sha256),
-        (f"what {then.split} makes of {name}", then.split_sha256, now.split_sha256),
-        ("the sample", then.candidates_sha256, now.candidates_sha256),
+        (f"the split {then.split} of {name}", then.split_sha256, now.split_sha256),
+        ("the sample of candidates", then.candidates_sha256, now.candidates_sha256),
     ):
         if before != after:
-            return f"{changed} is not what it was when this was judged"
+            return f"{changed} has changed since this result was stored"
     return experiment
 
 
 def _run_again(experiment: Experiment, cell: Result, host: Host, device: str) -> Result:
-    """The cell run again. Raises RecbenchError where it cannot be, or fails."""
+    """Run the cell again. Raises RecbenchError if it cannot be run or fails."""
     ks = sorted(cell.ks)
     if cell.plugin == EXTERNAL_PLUGIN:
         path = Path(cell.provenance.get("file") or "")
         if not path.is_file() or version_of(path.read_bytes()) != cell.model_version:
             raise RecbenchError(
-                f"its file, {path}, is gone or another by now; judge what there is with "
-                f"recbench run --recs"
+                f"its file {path} is missing or has changed. Evaluate the current file with "
+                "recbench run --recs"
             )
         now, _ = judge_file(experiment, cell.model, path, ks)
     else:
@@ -175,21 +235,21 @@ def _checked(path: Path, cell: Result, now: Result, bound: float | None) -> Cell
             numbers.append(NumberCheck(name, stored, again, allowed))
     notes = []
     if now.model_version != cell.model_version:
-        notes.append("the plugin's code has changed since")
+        notes.append("the plugin's code has changed since it was stored")
     elif not same_arithmetic:
-        notes.append("other versions, machine or threads")
+        notes.append("the machine, versions or number of threads differ")
     gone = sorted({key.partition("@")[0] for key in cell.values.keys() - now.values.keys()})
     if gone:
-        notes.append(f"not measured any more: {', '.join(gone)}")
+        notes.append(f"no longer measured: {', '.join(gone)}")
     return CellCheck(path, cell, numbers, "; ".join(notes))
 
 
 def _default_bound(stored: float, noise: float) -> float:
-    """What a number may be off; noise: how much training may move it, NaN if that is not known."""
+    """Return the allowed difference. noise: the effect of training on it; NaN if unknown."""
     exact = EXACT * max(1.0, abs(stored)) if math.isfinite(stored) else EXACT
     return exact if math.isnan(noise) else max(noise, exact)
 
 
 def _same_arithmetic(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether two cells were made by the same arithmetic, by their provenance."""
+    """Whether two cells had the same machine, versions and threads."""
     return all(then.get(key) == now.get(key) for key in ("versions", "machine", "threads"))

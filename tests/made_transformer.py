@@ -1,4 +1,4 @@
-"""What tests of the transformer share: small options, logs, networks, and a watched training."""
+"""Shared by tests of the transformer: small options, logs and networks, and a watched training."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def ndcg_at_10(model: Transformer, split: Any) -> float:
 
 
 def script_validation(monkeypatch: pytest.MonkeyPatch, ndcg: list[float]) -> list[torch.Tensor]:
-    """Let validation find these; gives the item embeddings that it looks at, as it does."""
+    """Replace validation by these NDCG values; return the list of item embeddings that it sees."""
     given, seen = iter(ndcg), []
 
     def validate(net: Any, held_out: Any, settings: Any, *, mask_seen: bool) -> tuple[float, float]:
@@ -52,7 +52,7 @@ def script_validation(monkeypatch: pytest.MonkeyPatch, ndcg: list[float]) -> lis
 
 
 def watch_epochs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, torch.Tensor]]:
-    """Gives the epochs that are run from now on, with the item embeddings before each."""
+    """Return a list that collects each later epoch, with the item embeddings before it."""
     begins, run = [], training.Trainer.run_epoch
 
     def watched(self: Any, *given: Any) -> Any:

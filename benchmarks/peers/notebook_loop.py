@@ -1,8 +1,9 @@
-"""Train as the notebook did that recbench grew from, in plain PyTorch, for time_to_quality.py.
+"""Train like the notebook that recbench grew from, in plain PyTorch, for time_to_quality.py.
 
-It is PyTorch's word-language-model tutorial on windows of four events, of which every second event
-begins one, and on the user. One slip of it is not repeated: attention runs along the events of a
-window, not across the windows of a batch, and sees only what came before.
+The notebook follows PyTorch's tutorial of a word language model, with the user as a further input.
+It trains on windows of four interactions; a window starts at every second interaction. One error
+of the notebook is not repeated: here attention runs along the interactions of a window, and not
+across the windows of a batch, and a position attends only to itself and to earlier positions.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ LR, DECAY, CLIP = 1.0, 0.95, 0.5
 
 
 class Notebook(nn.Module):
-    """Post-norm encoder layers over a window, and beside what they say the user's embedding."""
+    """Post-norm encoder layers over a window; their output is joined with the user's embedding."""
 
     positions: Tensor
 
@@ -42,7 +43,7 @@ class Notebook(nn.Module):
         self.register_buffer("future", torch.ones(SHOWN, SHOWN, dtype=torch.bool).triu(1))
 
     def forward(self, items: Tensor, users: Tensor) -> Tensor:
-        """Items (rows, SHOWN) and users (rows,) give (rows, SHOWN, n_items)."""
+        """Map items (rows, SHOWN) and users (rows,) to scores (rows, SHOWN, n_items)."""
         x = self.dropout(self.items(items) * math.sqrt(DIM) + self.positions)
         x = self.encoder(x, mask=self.future, is_causal=True)
         user = (self.users(users) * math.sqrt(DIM))[:, None].expand_as(x)
@@ -51,7 +52,7 @@ class Notebook(nn.Module):
 
 
 def windows(histories: list[Array]) -> tuple[Tensor, Tensor]:
-    """All windows (n, WINDOW) of all histories, and whose they are (n,)."""
+    """Return all windows (n, WINDOW) of all histories, and their users (n,)."""
     parts, users = [], []
     for user, history in enumerate(histories):
         if len(history) >= WINDOW:

@@ -1,4 +1,4 @@
-"""Train recbench's transformer with its defaults, judged as time_to_quality.py wants it."""
+"""Train recbench's transformer with its default options, for time_to_quality.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def main() -> None:
     train = interactions(side, np.arange(len(side.histories)))
     side.begin()
     model = Transformer(seed=side.seed)
-    side.begin_epochs(int((train.lengths - 1).clip(0).sum()))  # what is made ready first counts too
+    side.begin_epochs(int((train.lengths - 1).clip(0).sum()))  # preparation counts too
     for epoch, _ in enumerate(model.fit_epochs(train), 1):
         side.judge(epoch, lambda users: model.score(interactions(side, users)))
 

@@ -1,4 +1,4 @@
-"""Train RecBole's SASRec with its own trainer, judged as time_to_quality.py wants it."""
+"""Train RecBole's SASRec with its own trainer, for time_to_quality.py."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from side import Array, Side, latest
 
 DEFAULT_LENGTH, LENGTH = 50, 200
 LARGE = 500_000
-"""From so many events on (MovieLens 1M) histories have LENGTH items, else RecBole's default."""
+"""With this number of interactions or more, histories have LENGTH items instead of 50."""
 
 
 def main() -> None:
     side = Side(str(__doc__))
-    sys.argv[1:] = []  # or RecBole would take these for its own
+    sys.argv[1:] = []  # RecBole would read them as its own options
     with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)  # it writes its logs to where it stands
+        os.chdir(folder)  # RecBole writes its logs to the current folder
         write_log(side, Path(folder, "log", "log.inter"))
         train(side, folder)
 
 
 def write_log(side: Side, path: Path) -> None:
-    """The file as RecBole reads it, validation targets included: it holds them out itself.
+    """Write the file that RecBole reads, with the validation targets, which it holds out itself.
 
-    Times are places in a user's row, because it keeps them in 32 bits.
+    Times are positions in the user's sequence, because RecBole stores times in 32 bits.
     """
     path.parent.mkdir()
     with path.open("w") as file:
@@ -54,7 +54,7 @@ def settings(side: Side, folder: str) -> dict[str, Any]:
         "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
         "MAX_ITEM_LIST_LENGTH": LENGTH if n_interactions >= LARGE else DEFAULT_LENGTH,
         "loss_type": "CE",
-        "train_neg_sample_args": None,  # as CE has it
+        "train_neg_sample_args": None,  # CE needs no sampled negatives
         "eval_args": {
             "split": {"LS": "valid_only"},
             "order": "TO",
@@ -76,7 +76,7 @@ def train(side: Side, folder: str) -> None:
     part = dataset.build()[0]
     n_targets = sum(max(0, len(history) - 1) for history in side.histories)
     if len(part) != n_targets:
-        raise ValueError(f"RecBole trains on {len(part)} targets, there are {n_targets}")
+        raise ValueError(f"RecBole trains on {len(part)} targets, expected {n_targets}")
     loader = get_dataloader(config, "train")(config, part, None, shuffle=config["shuffle"])
     model = SASRec(config, part).to(config["device"])
 
@@ -84,7 +84,7 @@ def train(side: Side, folder: str) -> None:
         return score_all(model, dataset, [side.histories[user] for user in users], side.n_items)
 
     class Judged(Trainer):  # type: ignore[misc]
-        """Its own trainer, judged after each epoch and, where that takes long, within it."""
+        """RecBole's trainer, judged after each epoch, and within an epoch that takes long."""
 
         def _train_epoch(self, train_data: Any, epoch_idx: int, *args: Any, **named: Any) -> Any:
             done = 0
@@ -108,8 +108,8 @@ def train(side: Side, folder: str) -> None:
 
 @torch.no_grad()
 def score_all(model: Any, dataset: Any, histories: list[Array], n_items: int) -> Array:
-    """(rows, n_items) its own scores, each at the place of the item's number in the file."""
-    tokens = dataset.field2id_token["item_id"][1:].astype(np.int64)  # behind [PAD]
+    """Return RecBole's scores (rows, n_items), in the order of the item numbers in the file."""
+    tokens = dataset.field2id_token["item_id"][1:].astype(np.int64)  # after [PAD]
     number = np.zeros(n_items, dtype=np.int64)
     number[tokens] = np.arange(len(tokens)) + 1
     length = model.max_seq_length

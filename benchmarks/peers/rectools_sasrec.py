@@ -1,4 +1,4 @@
-"""Train RecTools' SASRec with its own Lightning trainer, judged as time_to_quality.py wants it."""
+"""Train RecTools' SASRec with its own Lightning trainer, for time_to_quality.py."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def main() -> None:
             Columns.User: np.repeat(np.arange(len(lengths)), lengths),
             Columns.Item: np.concatenate(side.histories),
             Columns.Weight: 1.0,
-            # the order of the file; all that counts is which comes first
+            # only the order of the times counts
             Columns.Datetime: pd.to_datetime(np.arange(lengths.sum()), unit="s"),
         }
     )
     n_targets = int(np.clip(lengths - 1, 0, LENGTH).sum())
 
     class Judge(Callback):
-        """Has no state of its own: the model trains with a deep copy of its trainer."""
+        """Has no state, because the model trains with a deep copy of its trainer."""
 
         def on_train_start(self, *_: Any) -> None:
             side.begin_epochs(n_targets)
@@ -41,14 +41,14 @@ def main() -> None:
             self, trainer: Trainer, _: LightningModule, __: Any, ___: Any, batch_idx: int
         ) -> None:
             done = (batch_idx + 1) / int(trainer.num_training_batches)
-            if done < 1:  # the epoch's end has a call of its own
+            if done < 1:  # the end of the epoch is judged below
                 side.step(trainer.current_epoch + done, lambda users: score(model, side, users))
 
         def on_train_epoch_end(self, trainer: Trainer, _: LightningModule) -> None:
             side.judge(trainer.current_epoch + 1, lambda users: score(model, side, users))
 
     def trainer() -> Trainer:
-        """The model's default one, but without end and with the judge."""
+        """Return the model's default trainer, without a limit of epochs and with the judge."""
         return Trainer(
             max_epochs=-1,
             enable_progress_bar=False,
@@ -74,10 +74,10 @@ def main() -> None:
 
 @torch.no_grad()
 def score(model: SASRecModel, side: Side, users: Array) -> Array:
-    """(users, n_items) the products of the users' sessions with the items' embeddings."""
+    """Return the products (users, n_items) of the users' sessions and the items' embeddings."""
     network, preparator = model.torch_model, model.data_preparator
     known = preparator.get_known_item_ids().astype(np.int64)
-    number = np.full(side.n_items, -1)  # the model's own, behind its padding
+    number = np.full(side.n_items, -1)  # the numbers of the model, which start after its padding
     number[known] = preparator.get_known_items_sorted_internal_ids()
     rows = [number[side.histories[user]] for user in users]
     sessions = latest([row[row >= 0] for row in rows], LENGTH, left=True)

@@ -1,4 +1,4 @@
-"""What every side of time_to_quality.py shares: its command line, the problem, clock and judge."""
+"""What the sides of time_to_quality.py share: command line, data, clock and evaluation."""
 
 from __future__ import annotations
 
@@ -16,32 +16,41 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[Any]]
 
 MAX_JUDGED = 10_000
-"""Up to so many users all are judged; of more, N_DRAWN are, the same for every side."""
+"""With more users than this, only N_DRAWN of them are judged, the same for every side."""
 N_DRAWN = 2_000
 ROWS = 256
 K = 10
 
 
 class Side:
-    """One side's training, timed and judged.
+    """Time and judge the training of one side.
 
-    histories: of each user of the file, all items but the last, oldest first, as numbers from 0.
-    targets: (users,), the last items, not to be trained on. n_items: the catalogue.
-    judged: the users whose target is looked for; who has no history is not among them.
+    histories: for each user of the file, all items except the last, oldest first, from 0.
+    targets: (users,), the last items, which must not be trained on.
+    n_items: size of the catalogue.
+    judged: the users that are judged; a user without a history is not.
     """
 
     def __init__(self, description: str) -> None:
         parser = argparse.ArgumentParser(description=description.splitlines()[0])
-        parser.add_argument("data", help="a `user item` pair a line, ids from 1, oldest first")
-        parser.add_argument("--levels", required=True, help="NDCG@10, such as 0.15,0.17,0.18")
-        parser.add_argument("--limit", type=float, required=True, help="seconds of training")
-        parser.add_argument("--every", type=float, default=60, help="judge after so many, at least")
-        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument(
+            "data", help="file with one `user item` pair per line, ids from 1, oldest first"
+        )
+        parser.add_argument(
+            "--levels", required=True, help="levels of NDCG@10, such as 0.15,0.17,0.18"
+        )
+        parser.add_argument(
+            "--limit", type=float, required=True, help="maximum seconds of training"
+        )
+        parser.add_argument(
+            "--every", type=float, default=60, help="minimum seconds between two evaluations"
+        )
+        parser.add_argument("--seed", type=int, default=0, help="random seed")
         options = parser.parse_args()
         self.seed: int = options.seed
         self._highest = max(float(level) for level in options.levels.split(","))
         self._limit, self._every = options.limit, options.every
-        # what libraries print goes to stderr, also from below Python
+        # everything that libraries print goes to stderr, including output of C code
         self._out = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
         rows, self.n_items = read(options.data)
@@ -55,23 +64,23 @@ class Side:
         self._n_interactions = 0
 
     def begin(self) -> None:
-        """Start the clock: from here on, all that a library does for its training counts."""
+        """Start the clock; from here on, everything the library does counts as training."""
         self._begun = time.perf_counter()
 
     def begin_epochs(self, n_interactions: int) -> None:
-        """Say that the first epoch begins, with so many targets in each."""
+        """Record the start of the first epoch, and the number of targets per epoch."""
         self._n_interactions = n_interactions
         self._trained_from = self._last = self._now()
 
     def step(self, epochs: float, score: Callable[[Array], Array]) -> None:
-        """After a batch: judge if the last time is long ago. epochs: done, as a fraction."""
+        """Judge after a batch if the last time is long ago. epochs: done, a fraction."""
         if self._now() - self._last >= min(self._every, self._limit - self._last):
             self.judge(epochs, score)
 
     def judge(self, epochs: float, score: Callable[[Array], Array]) -> None:
-        """Stop the clock, judge, print; leave the process where that was the last time.
+        """Stop the clock, judge and print; exit if a level or the limit is reached.
 
-        score: gives (rows, n_items) for an array of users; -inf for items that it does not know.
+        score: returns (rows, n_items) for an array of users, -inf for items it does not know.
         """
         self._seconds = self._last = self._now()
         ndcg = self._ndcg(score)
@@ -99,7 +108,7 @@ class Side:
             users = self.judged[start : start + ROWS]
             scores = np.array(score(users), dtype=np.float32)
             if scores.shape != (len(users), self.n_items) or np.isnan(scores).any():
-                raise ValueError(f"scores of shape {scores.shape}, or some are no numbers")
+                raise ValueError(f"scores have the shape {scores.shape}, or are not all numbers")
             for row, user in enumerate(users):
                 scores[row, self.histories[user]] = -np.inf
             ndcgs.append(ndcg(scores, self.targets[users]))
@@ -114,7 +123,7 @@ class Side:
 
 
 def read(path: str) -> tuple[list[Array], int]:
-    """Each user's items as numbers from 0, in the file's order, and the size of the catalogue."""
+    """Return the items of each user, from 0 and in file order, and the size of the catalogue."""
     users, items = np.loadtxt(path, dtype=np.int64, ndmin=2).T
     order = np.argsort(users, kind="stable")
     _, starts = np.unique(users[order], return_index=True)
@@ -122,9 +131,9 @@ def read(path: str) -> tuple[list[Array], int]:
 
 
 def ndcg(scores: Array, targets: Array) -> Array:
-    """(rows,) NDCG@10 of one target a row, ties by exact expectation, as recbench's referee has it.
+    """Return NDCG@10 (rows,) with one target per row and ties by exact expectation, as recbench.
 
-    A target of -inf, which its side does not know, is worth nothing.
+    A target with the score -inf, which its side does not know, counts as 0.
     """
     own = scores[np.arange(len(targets)), targets][:, None]
     above, tied = (scores > own).sum(axis=1), (scores == own).sum(axis=1)
@@ -135,7 +144,7 @@ def ndcg(scores: Array, targets: Array) -> Array:
 
 
 def latest(histories: list[Array], length: int, *, shift: int = 0, left: bool = False) -> Array:
-    """(rows, length) the last items of each history plus `shift`, padded with 0 at one side."""
+    """Return the last items (rows, length) of each history plus `shift`, padded with 0."""
     padded = np.zeros((len(histories), length), dtype=np.int64)
     for row, history in zip(padded, histories, strict=True):
         items = history[-length:] + shift

@@ -1,10 +1,10 @@
-"""Step 1, dataset: any log file, read whole and in order, by the name of the file.
+"""Step 1, dataset: read a log file of any common format, by its path.
 
     recbench run popular --dataset log.csv:user=CustomerID,item=StockCode,time=InvoiceDate
 
-The way of a file through these modules: `formats` looks at its first lines, `columns` picks the
-columns, `table` has `text` or `parquet` read them, `ids`, `times` and `assemble` make the dataset
-of them; where something is wrong, `diagnose` finds the line.
+How a file passes through these modules: `formats` looks at its first lines, `columns` chooses the
+columns, `table` reads them with `text` or `parquet`, and `ids`, `times` and `assemble` turn them
+into a dataset. If something is wrong, `diagnose` finds the line. README.md is the user's guide.
 """
 
 from __future__ import annotations
@@ -27,25 +27,53 @@ Format = Literal["auto", "csv", "udata", "dat", "inter", "parquet", "pairs", "se
 
 def read_file(
     path: str,
-    format: Format = "auto",  # noqa: A002  it is what users type
+    format: Format = "auto",  # noqa: A002  the name of the option
     user: str | None = None,
     item: str | None = None,
     time: str | None = None,
     rating: str | None = None,
 ) -> recbench.Dataset:
-    """A log file: CSV, Parquet, u.data, ratings.dat, RecBole's .inter, or a user's items a line.
+    """A log file of your own: CSV, Parquet, u.data, ratings.dat, .inter, pairs or sequences.
 
-    path: the file, plain or packed by gzip, bzip2 or zstd. Its format is seen from its first
-        lines: a table with a header (separated by comma, tab, semicolon or `|`), MovieLens's
-        `u.data` and `ratings.dat`, RecBole's `.inter`, Parquet, `user item` a line in the order
-        of time (pairs), or `user item item ...` a line, oldest first (sequences).
-    format: says it where the lines leave it open.
-    user, item, time, rating: the columns' names; usual names are found without being told.
-        An empty name (`rating=`) leaves that column out.
+    `recbench run popular --dataset log.csv` also selects this dataset: wherever a dataset is
+    named, a path can be given, with the options after a colon.
 
-    Ids are exact: whole numbers where every id is written as one, else strings. They are numbered
-    in sorted order. Raises UsageError for a wrong path, format or column, and RecbenchError with
-    the line's number for a file that is broken.
+    Parameters
+    ----------
+    path : str
+        Path of the file, plain or compressed with gzip, bzip2 or zstd.
+    format : {"auto", "csv", "udata", "dat", "inter", "parquet", ...}, default: "auto"
+        Format of the file, detected from its first lines by default. csv: a table with a header,
+        separated by comma, tab, semicolon, `|` or space. udata and dat: `u.data` and
+        `ratings.dat` of MovieLens. inter: RecBole's `.inter`. pairs: a user and an item per line,
+        in order of time. sequences: a user and its items per line, oldest first.
+    user : str, default: found by usual names
+        Column with the users.
+    item : str, default: found by usual names
+        Column with the items.
+    time : str, default: found by usual names
+        Column with the times. With an empty name (`time=`), the file's order is used instead.
+    rating : str, default: found by usual names
+        Column with the ratings. With an empty name (`rating=`), they are left out.
+
+    Returns
+    -------
+    recbench.Dataset
+        Ids are integers if all of a column are written as integers, otherwise strings. Users and
+        items are numbered in the order of their sorted ids.
+
+    Raises
+    ------
+    recbench.UsageError
+        If the path, the format or a column is wrong.
+    recbench.RecbenchError
+        If the file is broken. The message gives the line.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> recbench.load_dataset("log.csv:item=StockCode,rating=")  # doctest: +SKIP
+    Dataset('log.csv:item=StockCode,rating=', Interactions(...))
     """
     from .assemble import assemble
     from .columns import choose_columns
@@ -56,17 +84,22 @@ def read_file(
 
     if format not in get_args(Format):
         close = difflib.get_close_matches(str(format), get_args(Format), n=1)
-        hint = (
-            f"did you mean {close[0]!r}?" if close else f"there is: {', '.join(get_args(Format))}"
-        )
-        raise recbench.UsageError(f"there is no format {format!r}; {hint}")
+        available = ", ".join(get_args(Format))
+        hint = f"did you mean {close[0]!r}?" if close else f"available: {available}"
+        raise recbench.UsageError(f"format={format} is not a format; {hint}")
     file = Path(path).expanduser()
     if file.is_dir():
-        raise recbench.UsageError(f"{path} is a folder; name the file in it that holds the events")
+        raise recbench.UsageError(f"{path} is a folder, not a log file; name a file in it")
     if not file.is_file():
         close = difflib.get_close_matches(file.name, _names_in(file.parent), n=1)
         hint = f"did you mean {close[0]!r}?" if close else "check the path"
         raise recbench.UsageError(f"there is no file {path}; {hint}")
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        raise recbench.RecbenchError(
+            f"{path} cannot be read ({error.strerror}); check its permissions"
+        ) from error
     requested = {"user": user, "item": item, "time": time, "rating": rating}
     layout = detect_layout(file, format, requested)
     chosen = choose_columns(layout, requested)
@@ -79,21 +112,27 @@ def read_file(
 
 
 def open_table(file: str, content: bytes) -> Table:
-    """A table with named columns out of a file's content, for `--recs`.
+    """Return a table with named columns from the content of a file, for `--recs`.
 
-    file: what errors call it. Raises RecbenchError for content that is no such table.
+    file: its name in errors. Raises RecbenchError if the content is not such a table.
     """
     from .table import Table
 
     return Table(file, content)
 
 
-read_file.__dict__.update(open_table=open_table)  # the core looks for it on the factory `file`
+read_file.__dict__.update(
+    open_table=open_table,  # the core gets it from the factory `file`
+    option_groups={
+        "file": ("path", "format"),
+        "columns": ("user", "item", "time", "rating"),
+    },
+)
 
 
 @recbench.hookimpl
 def recbench_datasets() -> Mapping[str, Any]:
-    """`file`, which the core also takes for any path typed in a dataset's place."""
+    """Return the dataset `file`, which also reads any path that is given as a dataset."""
     return {"file": read_file}
 
 

@@ -1,4 +1,4 @@
-"""Columns become the dataset: ids numbered, incomplete rows dropped and counted, order kept."""
+"""Build the dataset from columns: number ids, drop incomplete rows and count them, sort."""
 
 from __future__ import annotations
 
@@ -24,35 +24,36 @@ _FORMAT_NAMES = {
     "dat": "ratings.dat (user::item::rating::time)",
     "inter": "RecBole's .inter",
     "parquet": "Parquet",
-    "pairs": "a user and an item a line, in the order of time",
-    "sequences": "a user and the items a line, oldest first",
+    "pairs": "pairs (a user and an item per line, in order of time)",
+    "sequences": "sequences (a user and its items per line, oldest first)",
 }
 
 
 def assemble(
     layout: Layout, chosen: Chosen, columns: dict[str, Any], sha256: str
 ) -> recbench.Dataset:
-    """The dataset of the columns, which are let go one by one to spare memory.
+    """Build the dataset. Columns are released one by one to save memory.
 
-    columns: role -> pyarrow.ChunkedArray, with one row at least.
+    columns: role -> pyarrow.ChunkedArray, with at least one row.
     """
-    notes = [_how_read(layout, chosen)]
-    if chosen.note:
-        notes.append(chosen.note)
+    notes = []
     users, user_values = encode(columns.pop("user"))
     items, item_values = encode(columns.pop("item"))
-    complete: Array | None = None  # the rows that stay, where some do not
+    complete: Array | None = None  # the rows that are kept, if some are dropped
     if users.min() < 0 or items.min() < 0:
         no_user, no_item = users < 0, (users >= 0) & (items < 0)
         for role, missing in (("user", no_user), ("item", no_item)):
             if missing.any():
                 count = int(missing.sum())
-                rows = f"{count:,} rows" if count > 1 else "1 row"
-                notes.append(f"{rows} without {chosen.name[role]} dropped")
+                have, were = ("rows have", "were") if count > 1 else ("row has", "was")
+                notes.append(f"{count:,} {have} no {chosen.name[role]} and {were} dropped")
         complete = np.flatnonzero(~(no_user | no_item))
         users, items = users[complete], items[complete]
         if not len(complete):
-            raise recbench.RecbenchError(f"{layout.file}: {'; '.join(notes[1:])}: no row is left")
+            raise recbench.RecbenchError(
+                f"{layout.file}: no row has both a user (column {chosen.name['user']}) and an item "
+                f"(column {chosen.name['item']}); choose other columns with user= and item="
+            )
 
     def refuse(role: str) -> Callable[[int, str], recbench.RecbenchError]:
         def error(row: int, problem: str) -> recbench.RecbenchError:
@@ -73,13 +74,12 @@ def assemble(
     if "time" in columns:
         times, per_second, time_notes = parse_times(take("time"), refuse("time"))
         notes += time_notes
-    elif layout.format not in ("pairs", "sequences"):
-        notes.append("no time column: events taken in the file's order")
     ratings = _parse_ratings(take("rating"), refuse("rating")) if "rating" in columns else None
     interactions = recbench.Interactions.from_log(
         users, items, times, ratings, n_users=len(user_ids), n_items=len(item_ids)
     )
-    if per_second > 1 and interactions.times is not None:  # sorted by the fractions, kept without
+    notes += [*chosen.notes, _how_read(layout, chosen)]
+    if per_second > 1 and interactions.times is not None:  # fractions are needed for sorting only
         interactions = dataclasses.replace(interactions, times=interactions.times // per_second)
     return recbench.Dataset(
         name=layout.file,
@@ -93,21 +93,20 @@ def assemble(
 
 
 def _parse_ratings(column: Any, refuse: Callable[[int, str], Exception]) -> Array:
-    """(rows,) float32, every one a finite number."""
+    """Return finite ratings, (rows,) float32."""
     import pyarrow as pa
 
-    without = "or write rating= to do without"
     if column.null_count:
         row = int(np.argmax(column.is_null().to_numpy()))
-        raise refuse(row, f"is missing; fill it in, {without}")
+        raise refuse(row, "is missing. Fill it in")
     try:
         ratings = to_numpy(column.cast(pa.float32(), safe=False), np.float32)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         row = next(n for n, value in enumerate(column) if not _is_castable(value))
-        raise refuse(row, f"is no number; mend it, {without}") from None
+        raise refuse(row, "is not a number. Correct it") from None
     finite = np.isfinite(ratings)
     if not finite.all():
-        raise refuse(int(np.argmin(finite)), f"is no finite number; mend it, {without}")
+        raise refuse(int(np.argmin(finite)), "is not a finite number. Correct it")
     return ratings
 
 
@@ -125,7 +124,7 @@ def _how_read(layout: Layout, chosen: Chosen) -> str:
     used = ", ".join(f"{role}={name}" for role, name in chosen.name.items())
     if layout.format == "csv":
         name = {",": "CSV", "\t": "TSV"}.get(layout.delimiter, f"CSV with {layout.delimiter!r}")
-        return f"read as {name}: {used}"
+        return f"The file was read as {name}, with {used}"
     if layout.format in ("inter", "parquet"):
-        return f"read as {_FORMAT_NAMES[layout.format]}: {used}"
-    return f"read as {_FORMAT_NAMES[layout.format]}"
+        return f"The file was read as {_FORMAT_NAMES[layout.format]}, with {used}"
+    return f"The file was read as {_FORMAT_NAMES[layout.format]}"

@@ -1,4 +1,4 @@
-"""Which column is the user, the item, the time and the rating."""
+"""Choose the columns of the user, the item, the time and the rating."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import recbench
 
 from .layout import Layout
 
-# Compared without case, `_`, `-`, `.` and spaces. Of ratings the first found is taken; two columns
-# that could be the user, the item or the time are an error.
+# Names are compared ignoring case, `_`, `-`, `.` and spaces. The first match of _RATING is used;
+# two matches for the user, the item or the time are an error.
 _USER = (
     "user userid uid userno customer customerid custid visitor visitorid reviewer reviewerid "
     "member memberid account accountid client clientid viewer viewerid reader readerid listenerid"
@@ -30,34 +30,34 @@ _USUAL = {"user": _USER.split(), "item": _ITEM.split(), "time": _TIME.split()}
 _WITHOUT_NAMES = ("dat", "udata", "pairs", "sequences")
 
 Requested = Mapping[str, str | None]
-"""role -> the column's name as the user gave it, "" to leave it out, None to go by usual names."""
+"""role -> name of the column from the user, "" to leave it out, None to look for usual names."""
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """role ("user", "item", "time", "rating") -> index and name of its column; note: for people."""
+    """role ("user", "item", "time", "rating") -> index and name of its column; notes on these."""
 
     index: Mapping[str, int]
     name: Mapping[str, str]
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def count_known(names: Sequence[str], requested: Requested) -> int:
-    """How many of user and item the names of a header tell."""
+    """Return for how many of user and item a header has a known name."""
     plain = {_plain(name) for name in names}
     given = {role: _plain(name) for role, name in requested.items() if name}
     return sum(bool(plain & {*_USUAL[role], given.get(role, role)}) for role in ("user", "item"))
 
 
 def choose_columns(layout: Layout, requested: Requested) -> Chosen:
-    """The columns by the names that the user gave, else by usual names, never by a guess."""
+    """Choose columns by the names from the user, else by usual names; never guess."""
     names = layout.names
     if layout.format in _WITHOUT_NAMES:
         for role, name in requested.items():
             if name is not None:
                 raise recbench.UsageError(
-                    f"{role}={name} means nothing for {layout.file}: it was read as "
-                    f"{layout.format}, which has no column names; leave it out"
+                    f"{role}={name} has no effect: {layout.file} was read as {layout.format}, "
+                    "which has no column names; leave it out"
                 )
     index: dict[str, int] = {}
     for role, name in requested.items():
@@ -66,9 +66,10 @@ def choose_columns(layout: Layout, requested: Requested) -> Chosen:
     for role, rival in ((a, b) for a in index for b in index if a < b):
         if index[role] == index[rival]:
             raise recbench.UsageError(
-                f"{role} and {rival} are both the column {names[index[role]]!r} of {layout.file}"
+                f"{layout.file}: {role} and {rival} are both set to the column "
+                f"{names[index[role]]!r}; name two different columns"
             )
-    note = ""
+    notes: list[str] = []
     for role, name in requested.items():
         if name is None:
             free = [column for column in range(len(names)) if column not in index.values()]
@@ -76,24 +77,31 @@ def choose_columns(layout: Layout, requested: Requested) -> Chosen:
             if len(usual) > 1:
                 quoted = ", ".join(repr(names[column]) for column in usual)
                 raise recbench.UsageError(
-                    f"{layout.file}: the {role} could be any of {quoted}; "
-                    f"write {role}={names[usual[0]]} or {role}={names[usual[1]]}"
+                    f"{layout.file}: several columns could be the {role}: {quoted}. "
+                    f"Write {role}={names[usual[0]]} or {role}={names[usual[1]]}"
                 )
             if usual:
                 index[role] = usual[0]
             if beaten:
                 rest = " or ".join(names[column] for column in beaten)
-                note = f"the rating is {names[usual[0]]}, not {rest}"
+                notes.append(f"Ratings were read from column {names[usual[0]]}, not {rest}")
     for role in ("user", "item"):
         if role not in index:
             raise recbench.UsageError(
-                f"{layout.file}: no column is known to hold the {role}; write {role}=NAME; its "
-                f"columns are: {_listed(names)}"
-                + ("" if layout.format == "parquet" else " (that line is taken as the header)")
+                f"{layout.file}: no column has a usual name for the {role}. Name it: "
+                f"{layout.file}:{role}=COLUMN, where COLUMN is one of {_listed(names)}"
+                + ("" if layout.format == "parquet" else " (this line was read as the header)")
             )
+    if "time" not in index:
+        reason = "No time column was found (name it with time=)"
+        if requested["time"] is not None:
+            reason = "Times were left out"
+        notes.append(f"{reason}, so interactions keep the order of the file")
     roles = [role for role in ("user", "item", "time", "rating") if role in index]
     return Chosen(
-        {role: index[role] for role in roles}, {role: names[index[role]] for role in roles}, note
+        {role: index[role] for role in roles},
+        {role: names[index[role]] for role in roles},
+        () if layout.format in _WITHOUT_NAMES else tuple(notes),
     )
 
 
@@ -106,19 +114,21 @@ def _find_named(file: str, names: Sequence[str], role: str, name: str) -> int:
         return matches[0]
     if matches:
         quoted = ", ".join(repr(names[column]) for column in matches)
-        raise recbench.UsageError(f"{role}={name} is more than one column of {file}: {quoted}")
+        raise recbench.UsageError(
+            f"{role}={name} matches several columns of {file}: {quoted}; rename one of them"
+        )
     plain = {_plain(text): text for text in names}
     close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.5)
-    hint = f"did you mean {plain[close[0]]!r}? " if close else ""
+    hint = f"; did you mean {plain[close[0]]!r}? " if close else ". "
     raise recbench.UsageError(
-        f"{role}={name}: {file} has no such column; {hint}its columns are: {_listed(names)}"
+        f"{role}={name}: {file} has no such column{hint}Its columns are: {_listed(names)}"
     )
 
 
 def _find_usual(
     names: Sequence[str], free: Sequence[int], role: str
 ) -> tuple[list[int], list[int]]:
-    """The free columns with a usual name for the role, and those that a better one beats."""
+    """The free columns with the best usual name for the role, and those with other usual names."""
     if role != "rating":
         return [column for column in free if _plain(names[column]) in _USUAL[role]], []
     tiers = [[column for column in free if _plain(names[column]) == usual] for usual in _RATING]

@@ -1,4 +1,4 @@
-"""The slow path: find the line in which something is wrong, and say what."""
+"""The slow path: find the line that is wrong, and say what is wrong with it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .columns import Chosen
 from .layout import Layout, damaged, is_number, shorten
 from .parquet import find_value
 
-Record = tuple[int, list[str]]  # the number of its first line, as an editor counts, and its fields
+Record = tuple[int, list[str]]  # the number of its first line, as in an editor, and its fields
 
 
 def diagnose(
     layout: Layout, chosen: Chosen, cause: Exception, numbers: Collection[str] = ()
 ) -> recbench.RecbenchError:
-    """The error for the first record that breaks a rule of its format.
+    """Return the error for the first record that breaks a rule of its format.
 
-    numbers: the roles whose fields must be numbers, where they are not empty.
+    numbers: the roles whose fields must be numbers, unless they are empty.
     """
     file = layout.file
     empty = True
@@ -33,12 +33,12 @@ def diagnose(
             problem = _problem(layout, chosen, fields, numbers)
             if problem:
                 if len(fields) != _width(layout) and next(records, None) is None:
-                    problem += "; it is the last line, so the file may be cut short"
+                    problem += ". It is the last line, so the file may be truncated"
                 return recbench.RecbenchError(f"{file} line {line}: {problem}")
     except _UnclosedError as error:
         return recbench.RecbenchError(
-            f"{file} line {error}: a quote is opened and never closed; close it, or double it "
-            "where it belongs to the text"
+            f"{file} line {error}: a quote is opened but never closed. Close it, or double it if "
+            "it is part of the text"
         )
     except OSError as error:
         return damaged(layout, error)
@@ -49,17 +49,17 @@ def diagnose(
 
 
 def no_rows(layout: Layout) -> recbench.RecbenchError:
-    """The error for a file in which nothing stands but names."""
-    what = "no rows" if layout.format == "parquet" else "a header and no rows under it"
-    return recbench.RecbenchError(f"{layout.file} has {what}")
+    """Return the error for a file that contains only the names of columns."""
+    what = "has no rows" if layout.format == "parquet" else "has a header but no rows"
+    return recbench.RecbenchError(f"{layout.file} {what}; check that it was written completely")
 
 
 def locate(layout: Layout, chosen: Chosen, role: str, row: int) -> tuple[str, Any]:
-    """Where a row stands, counted from 0, such as `line 7`, and what it holds there."""
+    """Return the place of a row (counted from 0), such as `line 7`, and its value."""
     if layout.format == "parquet":
         return f"row {row + 1}", find_value(layout, chosen.name[role], row)
     record = next(itertools.islice(_records(layout), row, None), None)
-    if record is None:  # the fast reader counts otherwise
+    if record is None:  # the fast reader counts differently
         return f"row {row + 1}", ""
     line, fields = record
     return f"line {line}", fields[_place(layout, chosen.index[role])]
@@ -68,47 +68,56 @@ def locate(layout: Layout, chosen: Chosen, role: str, row: int) -> tuple[str, An
 def row_error(
     layout: Layout, chosen: Chosen, role: str, row: int, problem: str
 ) -> recbench.RecbenchError:
-    """The error for what is wrong with a role's value in a row."""
+    """Return the error for a wrong value. problem: ends with what to do, without a full stop."""
     where, value = locate(layout, chosen, role, row)
     column = f" (column {chosen.name[role]})" if layout.header else ""
+    what_else = _leave_out(layout, role)
     return recbench.RecbenchError(
-        f"{layout.file} {where}: {role} {shorten(value)}{column} {problem}"
+        f"{layout.file} {where}: {role} {shorten(value)}{column} {problem}{what_else}"
     )
 
 
+def _leave_out(layout: Layout, role: str) -> str:
+    """How to go on without a column, for the columns that are optional."""
+    if layout.header and role in ("time", "rating"):
+        return f", or leave the column out with {role}="
+    return ""
+
+
 def _place(layout: Layout, column: int) -> int:
-    """A column's place among a record's fields: `::` is read as `:` with an empty one between."""
+    """Index of a column in a record: `::` is read as `:` with an empty column between."""
     return column // 2 if layout.format == "dat" else column
 
 
 def _problem(layout: Layout, chosen: Chosen, fields: list[str], numbers: Collection[str]) -> str:
-    """What is wrong with a record, or ""."""
+    """Return what is wrong with a record, or ""."""
     width = _width(layout)
     if width and len(fields) != width:
         noun = "field" if len(fields) == 1 else "fields"
         rule = f"the header has {width}" if layout.header else f"{_form(layout)} has {width}"
-        return f"{len(fields)} {noun} where {rule}: {shorten(_joined(layout, fields))}"
+        whole = shorten(_joined(layout, fields))
+        return f"{len(fields)} {noun}, but {rule}: {whole}. Correct the line"
     used = list(chosen.index.items()) if width else [("user", n) for n in range(len(fields))]
     for role, column in used:
         text = fields[_place(layout, column)]
         if any("\udc80" <= letter <= "\udcff" for letter in text):
             return (
-                f"{role} {shorten(text)} is not UTF-8; save the file as UTF-8, "
-                f"for instance: iconv -f latin1 -t utf-8"
+                f"{role} {shorten(text)} is not UTF-8. Save the file as UTF-8, for example with: "
+                "iconv -f latin1 -t utf-8"
             )
         if "\0" in text:
-            return f"{role} {shorten(text)} holds a NUL byte; take it out"
+            return f"{role} {shorten(text)} contains a NUL byte. Remove it"
         if role in numbers and text and not is_number(text):
             whole = shorten(_joined(layout, fields))
-            without = f", or write {role}= to do without" if layout.header else ""
-            return f"{role} {shorten(text)} is no number in {whole}; mend it{without}"
+            fix = f"Correct it{_leave_out(layout, role)}"
+            return f"{role} {shorten(text)} is not a number, in the line {whole}. {fix}"
         if layout.format == "dat" and ":" in text:
-            return f"{role} {shorten(text)} holds a colon, which separates the fields"
+            return f"{role} {shorten(text)} contains a colon, which separates fields. Remove it"
     return ""
 
 
 def _records(layout: Layout) -> Iterator[Record]:
-    """Every record under the header; empty lines are no records but count as lines."""
+    """Iterate over the records below the header. Empty lines are counted but are not records."""
     with io.TextIOWrapper(
         layout.open(), encoding="utf-8-sig", errors="surrogateescape", newline=""
     ) as text:
@@ -117,7 +126,7 @@ def _records(layout: Layout) -> Iterator[Record]:
 
 
 class _UnclosedError(Exception):
-    """The number of the line in which a quote opens that nothing closes."""
+    """The number of the line with a quote that is never closed."""
 
 
 def _quoted_records(text: io.TextIOWrapper, layout: Layout) -> Iterator[Record]:
@@ -133,7 +142,7 @@ def _quoted_records(text: io.TextIOWrapper, layout: Layout) -> Iterator[Record]:
             if fields:
                 yield before + 1, fields
             before = reader.line_num
-    except csv.Error:  # a field of more than 131,072 letters
+    except csv.Error:  # a field of more than 131,072 characters
         raise _UnclosedError(before + 1) from None
 
 
@@ -148,7 +157,7 @@ def _plain_records(text: io.TextIOWrapper, layout: Layout) -> Iterator[Record]:
 
 
 def _width(layout: Layout) -> int:
-    """How many fields a record has; 0 where they may be any number."""
+    """Number of fields per record; 0 if it is not fixed."""
     if layout.format == "sequences":
         return 0
     return 4 if layout.format == "dat" else len(layout.names)
@@ -158,7 +167,7 @@ def _form(layout: Layout) -> str:
     return {
         "dat": "user::item::rating::time",
         "udata": "user<tab>item<tab>rating<tab>time",
-        "pairs": "a line of a user and an item",
+        "pairs": "a line with a user and an item",
     }[layout.format]
 
 

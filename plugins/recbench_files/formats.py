@@ -1,4 +1,4 @@
-"""Look at a file's first lines and say what it is, or what the user must say."""
+"""Detect the format from the first lines of a file, or say what the user must add."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _PARQUET = b"PAR1"
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 _UNREADABLE = {
     b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save it as CSV",
-    b"\xfd7zXZ\x00": "packed by xz; unpack it first",
-    b"\x89HDF": "HDF5; write it as CSV or Parquet",
-    b"SQLite format": "an SQLite database; write the table as CSV or Parquet",
-    b"\xff\xfe": "UTF-16; save it as UTF-8",
-    b"\xfe\xff": "UTF-16; save it as UTF-8",
+    b"\xfd7zXZ\x00": "compressed with xz; decompress it first",
+    b"\x89HDF": "an HDF5 file; save it as CSV or Parquet",
+    b"SQLite format": "an SQLite database; save the table as CSV or Parquet",
+    b"\xff\xfe": "text in UTF-16; save it as UTF-8",
+    b"\xfe\xff": "text in UTF-16; save it as UTF-8",
 }
 _TYPED = re.compile(r"[^\t]+:(token|float|token_seq|float_seq)")
 _DAT = ("user", "", "item", "", "rating", "", "time")
@@ -34,7 +34,7 @@ _UDATA = ("user", "item", "rating", "time")
 
 
 def detect_layout(path: Path, format: str, requested: Requested) -> Layout:  # noqa: A002
-    """The layout of a log. Raises UsageError where its lines leave open what it is."""
+    """Return the layout of a log. Raises UsageError if it cannot be detected."""
     with path.open("rb") as raw:
         start = raw.read(16)
     layout = Layout(path.name, path)
@@ -42,7 +42,7 @@ def detect_layout(path: Path, format: str, requested: Requested) -> Layout:  # n
     if start.startswith(_PARQUET) or by_name:
         return _parquet(layout)
     if format == "parquet":
-        raise recbench.UsageError(f"{path.name} is not Parquet; leave format=parquet out")
+        raise recbench.UsageError(f"{path.name} is not a Parquet file; leave out format=parquet")
     layout, lines = _open_text(layout, start)
     if format == "auto":
         format = _guess_format(layout.file, lines, requested)  # noqa: A001
@@ -61,7 +61,7 @@ def detect_layout(path: Path, format: str, requested: Requested) -> Layout:  # n
 
 
 def detect_table(file: str, content: bytes) -> Layout:
-    """The layout of Parquet, or of text whose first line names the columns, whatever they are."""
+    """Return the layout of Parquet, or of text whose first line names the columns."""
     import pyarrow as pa
 
     layout = Layout(file, pa.py_buffer(content))
@@ -70,7 +70,7 @@ def detect_table(file: str, content: bytes) -> Layout:
     layout, lines = _open_text(layout, content[:16])
     table = _table(layout, lines, _find_delimiter(lines[0], {})[0])
     if not layout.packed and b'"' not in content:
-        return dataclasses.replace(table, quoted=False)  # which is faster
+        return dataclasses.replace(table, quoted=False)  # faster to read
     return table
 
 
@@ -78,8 +78,8 @@ def _guess_format(file: str, lines: list[str], requested: Requested) -> str:
     first = lines[0]
     if first.lstrip()[0] in "{[<":
         raise recbench.UsageError(
-            f"{file} begins with {shorten(first)}, which is no log that can be read; "
-            "write it as CSV with a header, or as Parquet"
+            f"{file} looks like JSON, XML or HTML: its first line is {shorten(first)}. "
+            "Save the log as CSV with a header, or as Parquet"
         )
     if all(_TYPED.fullmatch(name) for name in first.split("\t")):
         return "inter"
@@ -95,7 +95,9 @@ def _guess_format(file: str, lines: list[str], requested: Requested) -> str:
         return "csv"
     counts = Counter(len(line.split()) for line in lines)
     usual, often = counts.most_common(1)[0]
-    usual = usual if 2 * often > len(lines) else 0  # one broken line does not make another format
+    usual = (
+        usual if 2 * often > len(lines) else 0
+    )  # a single broken line must not change the format
     again = len({line.split()[0] for line in lines}) < len(lines)
     if delimiter == "\t" and usual == 4 and (len(numbers) != 4 or all(numbers)):
         return "udata"
@@ -105,38 +107,38 @@ def _guess_format(file: str, lines: list[str], requested: Requested) -> str:
         return "sequences"
     if len(counts) == 1 and usual != 1:
         raise recbench.UsageError(
-            f"{file}: every line has {usual} fields and the first is {shorten(first)}; write "
-            "format=sequences if a line is a user and the items, or put a header on top that names "
-            "the columns"
+            f"{file} has no header, and every line has {usual} fields, as in {shorten(first)}. Add "
+            "a first line that names the columns; or, if each line is a user and its items, write "
+            "format=sequences"
         )
     raise recbench.UsageError(
-        f"{file} line 1: {shorten(first)} has neither a header nor a user and an item; "
-        "put a header on top, such as user,item,time"
+        f"{file} line 1: {shorten(first)} is neither a header nor a user and an item. Add a first "
+        "line that names the columns, such as user,item,time"
     )
 
 
 def _log_with_header(layout: Layout, lines: list[str], requested: Requested) -> Layout:
-    """A table with a header, or an error that says that there is no header."""
+    """Return the layout of a table with a header. Raises UsageError if there is no header."""
     delimiter, known = _find_delimiter(lines[0], requested)
     table = _table(layout, lines, delimiter)
     if len(table.names) < 2:
         raise recbench.UsageError(
-            f"{layout.file} line {layout.skip + 1}: {shorten(lines[0])} is one column; "
-            "put a header on top, such as user,item,time"
+            f"{layout.file} line {layout.skip + 1}: {shorten(lines[0])} is a single column. Add a "
+            "first line that names the columns, such as user,item,time"
         )
     if not known and any(is_number(name) for name in table.names):
         raise recbench.UsageError(
-            f"{layout.file}: no header was found, line {layout.skip + 1} is {shorten(lines[0])}; "
-            "put a line on top that names the columns, such as user,item,rating,time"
+            f"{layout.file} has no header: line {layout.skip + 1} is {shorten(lines[0])}. Add a "
+            "first line that names the columns, such as user,item,rating,time"
         )
     return table
 
 
 def _table(layout: Layout, lines: list[str], delimiter: str) -> Layout:
-    """The layout of text that begins with a header; no names where a quote in it never ends."""
+    """Return the layout of text with a header; without names if a quote in it never ends."""
     delimiter = delimiter or ","
     records: list[list[str]] = []
-    with contextlib.suppress(csv.Error):  # the slow path will say where
+    with contextlib.suppress(csv.Error):  # the slow path reports where
         records.extend(itertools.islice(csv.reader(lines, delimiter=delimiter), 100))
     names = tuple(records[0]) if records else ()
     whole = [record for record in records[1:] if len(record) == len(names)]
@@ -145,12 +147,12 @@ def _table(layout: Layout, lines: list[str], delimiter: str) -> Layout:
 
 
 def _inter(layout: Layout, lines: list[str]) -> Layout:
-    """RecBole's table: tabs, and a header that gives the types too."""
+    """Return the layout of RecBole's table: tabs, and a header with types."""
     fields = [line.split("\t") for line in lines]
     if not all(_TYPED.fullmatch(name) for name in fields[0]):
         raise recbench.UsageError(
-            f"{layout.file} line {layout.skip + 1}: {shorten(lines[0])} is no header of an .inter "
-            f"file, such as user_id:token<tab>item_id:token"
+            f"{layout.file} line {layout.skip + 1}: {shorten(lines[0])} is not the header of an "
+            ".inter file. It must look like user_id:token<tab>item_id:token"
         )
     names = tuple(name.rpartition(":")[0] for name in fields[0])
     layout = dataclasses.replace(layout, format="inter", header=True)
@@ -169,7 +171,7 @@ def _with_columns(
 
 
 def _find_delimiter(line: str, requested: Requested) -> tuple[str, bool]:
-    """What separates the fields of a header, and whether a known name stands in it."""
+    """Return what separates the fields of a header, and whether a field has a known name."""
     best = (0, 1, "")
     for delimiter in ",\t;| ":
         names = next(csv.reader([line], delimiter=delimiter), [])
@@ -184,7 +186,7 @@ def _find_delimiter(line: str, requested: Requested) -> tuple[str, bool]:
 
 
 def _open_text(layout: Layout, start: bytes) -> tuple[Layout, list[str]]:
-    """How the text is packed and how many empty lines stand on top; its first lines with text.
+    """Detect compression and leading empty lines; return the layout and the first other lines.
 
     start: the first bytes of the file.
     """
@@ -201,14 +203,16 @@ def _open_text(layout: Layout, start: bytes) -> tuple[Layout, list[str]]:
     text = sample.decode("utf-8-sig", errors="surrogateescape")
     lines = re.split(r"\r\n|\n|\r", text)
     if len(sample) == SAMPLE and len(lines) > 1:
-        lines.pop()  # its end is not in the sample
+        lines.pop()  # the sample ends within it
     full = [line for line in lines if line.strip()]
     if not full:
-        raise recbench.RecbenchError(f"{layout.file} is empty")
+        raise recbench.RecbenchError(
+            f"{layout.file} is empty; check that it was written completely"
+        )
     skip = next(n for n, line in enumerate(lines) if line.strip())
     if "\0" in full[0]:
         raise recbench.RecbenchError(
-            f"{layout.file} line {skip + 1} holds NUL bytes, so it is no text in UTF-8; "
-            "save the file as UTF-8"
+            f"{layout.file} is not a text file: line {skip + 1} contains NUL bytes. Save the log "
+            "as CSV in UTF-8, or as Parquet"
         )
     return dataclasses.replace(layout, skip=skip), full

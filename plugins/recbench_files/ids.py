@@ -1,4 +1,4 @@
-"""Exact ids out of any column, and numbers for them in sorted order."""
+"""Read exact ids from any column, and number them in sorted order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EMPTY_WORDS = ("null", "nan", "none", "na", "n/a", "\\n", "<na>")
 
 
 def encode(column: Any) -> tuple[Array, Any]:
-    """(rows,) int32 codes, -1 where the id is missing, and the pyarrow array they index."""
+    """Return (rows,) int32 codes, -1 for a missing id, and the pyarrow array that they index."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -40,10 +40,10 @@ def encode(column: Any) -> tuple[Array, Any]:
 def number_ids(
     codes: Array, known: Any, refuse: Callable[[int, str], Exception]
 ) -> tuple[Array, Array]:
-    """(rows,) int32 numbers and the ids they stand for, sorted, integers where all ids are.
+    """Return (rows,) int32 numbers and the sorted ids; these are integers if all of them are.
 
-    known: what the codes index; entries that no row has are left out.
-    refuse: makes the error for (row, problem).
+    known: what the codes index; entries that do not occur are left out.
+    refuse: creates the error for (row, problem).
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -54,7 +54,7 @@ def number_ids(
         nul = pc.match_substring(known, "\0").to_numpy(zero_copy_only=False)
         if nul.any():
             row = int(np.argmax(codes == used[np.argmax(nul)]))
-            raise refuse(row, "holds a NUL byte; take it out")
+            raise refuse(row, "contains a NUL byte. Remove it")
     ids = _integers(known)
     if ids is None:
         texts = known.cast(pa.large_string())
@@ -69,21 +69,23 @@ def number_ids(
 
 
 def find_doubtful(ids: Array, column: str) -> list[str]:
-    """A note where ids look like what another program writes for a missing value, or padded."""
+    """Return notes on ids that look like a missing value or have spaces around them."""
     if ids.dtype.kind != "O":
         return []
     notes = []
     words = [text for text in ids if text.strip().lower() in _EMPTY_WORDS]
     if words:
-        notes.append(f"{words[0]!r} in {column} was kept as an id; is it a missing value?")
+        notes.append(
+            f"The id {words[0]!r} in column {column} was kept, but may stand for a missing value"
+        )
     padded = next((text for text in ids if text != text.strip()), None)
     if padded is not None:
-        notes.append(f"spaces around ids in {column} were kept, as in {padded!r}")
+        notes.append(f"Spaces around ids in column {column} were kept, as in {padded!r}")
     return notes
 
 
 def _plain(known: Any) -> Any:
-    """Distinct ids as integers, or as strings that keep apart whatever was apart."""
+    """Return ids as integers, or as strings; different ids stay different."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -112,7 +114,7 @@ def _plain(known: Any) -> Any:
 
 
 def _texts_of_bytes(values: list[bytes | None]) -> list[str | None]:
-    """UTF-8 where all of them are, else hexadecimal digits."""
+    """Decode as UTF-8 if all values allow it, otherwise as hexadecimal digits."""
     try:
         texts = [None if value is None else value.decode() for value in values]
     except UnicodeDecodeError:
@@ -123,7 +125,7 @@ def _texts_of_bytes(values: list[bytes | None]) -> list[str | None]:
 
 
 def _integers(known: Any) -> Array | None:
-    """The ids as int64, or None where one of them is not written as Python writes integers."""
+    """Return the ids as int64, or None if one is not written as Python writes integers."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""How a file is to be read: what `formats` finds, and what the readers go by."""
+"""How to read a file: what `formats` detects and the readers use."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import recbench
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file is to be read.
+    """How to read a file.
 
-    file: its name, as errors and tables show it.
+    file: its name in errors and tables.
     source: its path, or its content as a pyarrow.Buffer.
-    packed: gzip, bz2, zstd or "".
+    packed: the compression: gzip, bz2, zstd or "".
     delimiter: one character; `::` is read as `:` with an empty column between.
-    names: the columns' names; of formats without a header, the names of their meaning.
-    header: does the file name its columns? Above a line that does, `skip` empty ones stand.
-    quoted: may fields stand in double quotes?
-    sample: the records after the header that were looked at.
+    names: names of the columns; for formats without a header, their roles.
+    header: whether the file names its columns. `skip` empty lines come before that line.
+    quoted: whether fields may be in double quotes.
+    sample: the first records after the header.
     """
 
     file: str
@@ -35,29 +35,31 @@ class Layout:
     sample: tuple[tuple[str, ...], ...] = ()
 
     def open(self) -> Any:
-        """The unpacked bytes, as a pyarrow stream."""
+        """Return the decompressed bytes, as a pyarrow stream."""
         import pyarrow as pa
 
         return pa.input_stream(self.source, compression=self.packed or None)
 
     def open_parquet(self) -> Any:
-        """The pyarrow.parquet.ParquetFile, to be closed."""
+        """Return the pyarrow.parquet.ParquetFile; the caller must close it."""
         from pyarrow import parquet
 
         return parquet.ParquetFile(self.source)
 
 
 def damaged(layout: Layout, error: Exception) -> recbench.RecbenchError:
-    """The error for packed data that ends early or does not unpack."""
+    """Return the error for a file that cannot be read or decompressed."""
     cause = " ".join(str(error).split())
     what = (
-        f"the {layout.packed} data ends early or is damaged" if layout.packed else "reading failed"
+        f"the {layout.packed} data is truncated or damaged" if layout.packed else "reading failed"
     )
-    return recbench.RecbenchError(f"{layout.file}: {what} ({cause}); fetch the file again")
+    return recbench.RecbenchError(
+        f"{layout.file}: {what} ({cause}); download or write the file again"
+    )
 
 
 def is_number(text: str) -> bool:
-    """Does Python read it as a number? `nan` and `inf` are words here."""
+    """Whether Python reads the text as a finite number."""
     try:
         return "_" not in text and math.isfinite(float(text))
     except ValueError:
@@ -65,7 +67,7 @@ def is_number(text: str) -> bool:
 
 
 def shorten(value: Any) -> str:
-    """A value as Python writes it, texts in quotes, cut after 60 letters."""
+    """Return a value as Python writes it, with text in quotes, cut to 60 characters."""
     return repr(_cut(value)) if isinstance(value, str) else _cut(repr(value))
 
 

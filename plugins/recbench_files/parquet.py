@@ -11,7 +11,7 @@ from .layout import Layout
 
 
 def column_names(layout: Layout) -> tuple[str, ...]:
-    """The columns' names, in the file's order. Raises RecbenchError for a broken file."""
+    """Return the names of the columns in order. Raises RecbenchError for a broken file."""
     import pyarrow as pa
 
     try:
@@ -22,7 +22,7 @@ def column_names(layout: Layout) -> tuple[str, ...]:
 
 
 def read_parquet(layout: Layout, chosen: Chosen) -> dict[str, Any]:
-    """By role, a pyarrow.ChunkedArray of the type that the file gives it."""
+    """Return a pyarrow.ChunkedArray per role, with the types of the file."""
     import pyarrow as pa
 
     try:
@@ -30,8 +30,8 @@ def read_parquet(layout: Layout, chosen: Chosen) -> dict[str, Any]:
             for role, name in chosen.name.items():
                 if pa.types.is_nested(file.schema_arrow.field(chosen.index[role]).type):
                     raise recbench.UsageError(
-                        f"{layout.file}: {role} column {name!r} holds lists or records; "
-                        "write one row an event"
+                        f"{layout.file}: the {role} column {name!r} contains lists or records; "
+                        "write one row per interaction"
                     )
             return {role: file.read(columns=[name]).column(0) for role, name in chosen.name.items()}
     except (pa.ArrowException, OSError) as error:
@@ -39,9 +39,9 @@ def read_parquet(layout: Layout, chosen: Chosen) -> dict[str, Any]:
 
 
 def find_value(layout: Layout, name: str, row: int) -> Any:
-    """What stands in a column's row, counted from 0.
+    """Return the value of a column in a row, counted from 0.
 
-    Read again: keeping the column would keep its memory.
+    It reads the column again, because keeping the column would cost memory.
     """
     with layout.open_parquet() as file:
         return file.read(columns=[name]).column(0)[row].as_py()
@@ -50,5 +50,5 @@ def find_value(layout: Layout, name: str, row: int) -> Any:
 def _broken(layout: Layout, error: Exception) -> recbench.RecbenchError:
     cause = " ".join(str(error).split())
     return recbench.RecbenchError(
-        f"{layout.file} is broken or no Parquet file ({cause}); write or fetch it again"
+        f"{layout.file} is damaged or not a Parquet file ({cause}); write or download it again"
     )

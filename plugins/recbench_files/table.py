@@ -1,4 +1,4 @@
-"""Columns out of any file that is read: those of a log, and of any table by their names."""
+"""Read columns: those of a log by role, and those of any table by name."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ Array = npt.NDArray[Any]
 def read_columns(
     layout: Layout, chosen: Chosen, numbers: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """By role, a pyarrow.ChunkedArray: as `read_text` says, or of Parquet's own types."""
+    """Return a pyarrow.ChunkedArray per role, with the types of `read_text` or of Parquet."""
     if layout.format == "parquet":
         return read_parquet(layout, chosen)
     return read_text(layout, chosen, numbers)
 
 
 class Table:
-    """A table with named columns: CSV by any separator, plain or packed, or Parquet.
+    """A table with named columns: CSV with any separator, also compressed, or Parquet.
 
-    names: of all columns, in the file's order. Raises RecbenchError for a file that is none.
+    names: the names of all columns, in order. Raises RecbenchError if it is not such a table.
     """
 
     def __init__(self, file: str, content: bytes) -> None:
-        """file: what errors call it."""
+        """file: its name in errors."""
         self._layout = detect_table(file, content)
         self.names = self._layout.names
 
     def read(self, ids: Collection[str], numbers: Collection[str]) -> dict[str, Any]:
-        """The columns of these names, one of ids at least, each of which must be there once.
+        """Read columns by name: at least one of ids. Each name must occur exactly once.
 
-        Of ids a pair: (rows,) int32 codes, -1 where the id is missing, and the texts they index.
-        Of numbers: (rows,) float64, NaN for what is no number.
-        Raises RecbenchError, which names the line, for a file that is broken.
+        For ids, returns a pair: (rows,) int32 codes, -1 for a missing id, and the texts that they
+        index. For numbers, returns (rows,) float64, NaN for anything that is not a number.
+        Raises RecbenchError with the line for a broken file.
         """
         import pyarrow as pa
 
@@ -57,7 +57,7 @@ class Table:
         }
 
     def locate(self, name: str, row: int) -> tuple[str, str]:
-        """Where a row stands, such as `recs.csv line 7`, and what this column holds there."""
+        """Return the place of a row, such as `recs.csv line 7`, and its value in this column."""
         where, value = locate(self._layout, self._choose(name), name, row)
         text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
         return f"{self._layout.file} {where}", text
@@ -80,7 +80,7 @@ def _parse_numbers(column: Any) -> Array:
 
     try:
         return to_numpy(column.cast(pa.float64()), np.float64)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # a text, or whole beyond 2**53
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # text, or integers beyond 2**53
         codes, texts = _parse_ids(column)
     numbers = [float(text) if text and is_number(text) else np.nan for text in texts]
-    return np.array([*numbers, np.nan])[codes]  # the last for what is missing
+    return np.array([*numbers, np.nan])[codes]  # NaN at index -1, for missing values

@@ -1,4 +1,4 @@
-"""Read the chosen columns of a text file, by pyarrow's compiled reader."""
+"""Read the chosen columns of a text file with pyarrow's compiled reader."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ _END = "\x02end\x03"
 def read_text(
     layout: Layout, chosen: Chosen, numbers: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """By role, a pyarrow.ChunkedArray: numbers, or dictionaries of strings; empty fields are null.
+    """Return a pyarrow.ChunkedArray per role: numbers, or dictionaries of strings.
 
-    numbers: role -> the type of its numbers, one mapping after the other to be tried until the
-        file reads so. What is in none of them is text: lean, and no block's types are guessed from
-        its rows.
+    Empty fields are null.
+
+    numbers: mappings from role to the type of its numbers. They are tried in turn until the file
+        can be read. Other roles are text, which needs little memory and no guessing of types.
     """
     import pyarrow as pa
 
@@ -40,7 +41,7 @@ def read_text(
 
 
 def log_numbers(layout: Layout, chosen: Chosen) -> list[dict[str, Any]]:
-    """The types to try for a log: times as whole, then as any numbers; or as text, for dates."""
+    """Return the types to try for a log: times as integers, then as floats; or as text."""
     import pyarrow as pa
 
     rating = {"rating": pa.float32()} if "rating" in chosen.index else {}
@@ -63,7 +64,7 @@ def _read_table(layout: Layout, chosen: Chosen, numbers: Mapping[str, Any]) -> d
     types = {str(n): numbers.get(role, strings) for role, n in chosen.index.items()}
     marked = next(n for role, n in chosen.index.items() if role not in numbers)
     if layout.format == "dat":
-        # `::` is `:` twice; what stands between must be empty
+        # `::` is read as two `:`; the column between must be empty
         types.update({str(n): pa.null() for n in range(1, len(layout.names), 2)})
     fields = (_END if n == marked else "" for n in range(len(layout.names)))
     end = "\n" + layout.delimiter.join(fields) + "\n"
@@ -96,10 +97,10 @@ def _read_table(layout: Layout, chosen: Chosen, numbers: Mapping[str, Any]) -> d
 
 
 class _EndMarked(io.RawIOBase):
-    """A stream with a row more at its end, which only a quote that is never closed swallows.
+    """A stream with an additional last row, which is missing if a quote is never closed.
 
-    pyarrow takes such a quote for one field up to the end of the file, and says nothing. Nor does
-    a block end between CR and LF here: pyarrow would drop that LF, inside quotes too.
+    pyarrow reads such a quote as one field up to the end of the file, without an error. Also, no
+    block ends between CR and LF: pyarrow would drop that LF, even inside quotes.
     """
 
     def __init__(self, stream: Any, end: bytes) -> None:
@@ -121,7 +122,7 @@ class _EndMarked(io.RawIOBase):
 
 
 def _read_sequences(layout: Layout) -> dict[str, Any]:
-    """`user item item ...` a line, as a user and an item for each interaction."""
+    """Read lines of `user item item ...` as a user and an item per interaction."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -145,7 +146,7 @@ def _read_sequences(layout: Layout) -> dict[str, Any]:
     lengths = pc.list_value_length(words).to_numpy(zero_copy_only=False)
     if (lengths < 2).any():
         row = int(np.argmax(lengths < 2))
-        problem = "has no items; a line is a user and the items"
+        problem = "has no items. Write a user and its items on each line"
         raise row_error(layout, users_alone, "user", row, problem)
     starts = np.cumsum(lengths) - lengths
     tokens = words.flatten()
@@ -154,7 +155,7 @@ def _read_sequences(layout: Layout) -> dict[str, Any]:
     if len(distinct.dictionary) < len(users):
         _, first_rows = np.unique(distinct.indices.to_numpy(), return_index=True)
         row = int(np.setdiff1d(np.arange(len(users)), first_rows)[0])
-        problem = "has a line above already; put a user's items on one line"
+        problem = "already has a line above. Put all items of a user on one line"
         raise row_error(layout, users_alone, "user", row, problem)
     is_item = np.ones(len(tokens), dtype=bool)
     is_item[starts] = False

@@ -1,4 +1,4 @@
-"""Times of any kind as numbers that order fully, and how many of them make a second."""
+"""Read times of any kind as numbers, and find out how many of these make a second."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Refuse = Callable[[int, str], Exception]
 
-# (at least this far from 0, as many in a second, name): seconds reach 1e11 in the year 5138, and
-# milliseconds from 1e11 on are later than 1973
+# (smallest absolute value, units per second, name): 1e11 seconds are in the year 5138, and 1e11
+# milliseconds in 1973
 _UNITS = (
     (1e17, 1_000_000_000, "nanoseconds"),
     (1e14, 1_000_000, "microseconds"),
@@ -25,17 +25,15 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d(:?\d\d(:?\d\d(\.\d+)?)?)?\s*(Z|[+-]
 
 
 def parse_times(column: Any, refuse: Refuse) -> tuple[Array, int, list[str]]:
-    """(rows,) int64 or float64 times since 1970, how many of them make a second, and notes.
+    """Return (rows,) int64 or float64 times since 1970, the units per second, and notes.
 
-    refuse: makes the error for (row, problem).
+    refuse: creates the error for (row, problem).
     """
     import pyarrow as pa
 
     kind = column.type
     if column.null_count:
-        raise refuse(
-            _first_row(column.is_null()), "is missing; fill it in, or write time= to do without"
-        )
+        raise refuse(_first_row(column.is_null()), "is missing. Fill it in")
     if pa.types.is_timestamp(kind):
         per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
         return to_numpy(column.cast(pa.int64()), np.int64), per_second, _zone_notes(kind.tz)
@@ -49,11 +47,13 @@ def parse_times(column: Any, refuse: Refuse) -> tuple[Array, int, list[str]]:
         return _in_units(to_numpy(column, np.int64), refuse)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return _in_units(to_numpy(column.cast(pa.float64()), np.float64), refuse)
-    raise refuse(0, f"is no time ({kind}); write seconds since 1970 or ISO dates")
+    raise refuse(
+        0, f"has the type {kind}, which is not a time. Write seconds since 1970 or ISO dates"
+    )
 
 
 def to_numpy(column: Any, dtype: Any) -> Array:
-    """A column as an array, chunk by chunk to spare memory; of missing values, floats make NaN."""
+    """Copy a column to an array, chunk by chunk to save memory. Missing floats become NaN."""
     array = np.empty(len(column), dtype=dtype)
     start = 0
     for chunk in column.chunks:
@@ -64,7 +64,7 @@ def to_numpy(column: Any, dtype: Any) -> Array:
 
 
 def _parse_texts(column: Any, refuse: Refuse) -> tuple[Array, int, list[str]]:
-    """ISO dates or numbers; each distinct text is read once."""
+    """Read ISO dates or numbers; each distinct text is read once."""
     import pyarrow as pa
 
     from .ids import encode
@@ -73,10 +73,8 @@ def _parse_texts(column: Any, refuse: Refuse) -> tuple[Array, int, list[str]]:
         return parse_times(column.cast(column.type.value_type), refuse)
     codes, texts = encode(column)
     if (codes < 0).any():
-        raise refuse(
-            int(np.argmax(codes < 0)), "is missing; fill it in, or write time= to do without"
-        )
-    used = np.flatnonzero(np.bincount(codes))  # rows that were dropped may hold anything
+        raise refuse(int(np.argmax(codes < 0)), "is missing. Fill it in")
+    used = np.flatnonzero(np.bincount(codes))  # dropped rows may contain anything
     ranks = np.zeros(len(texts), dtype=np.int32)
     ranks[used] = np.arange(len(used), dtype=np.int32)
     codes, texts = ranks[codes], texts.take(pa.array(used))
@@ -96,25 +94,23 @@ def _parse_texts(column: Any, refuse: Refuse) -> tuple[Array, int, list[str]]:
 
 
 def _text_error(codes: Array, texts: list[str], refuse: Refuse) -> Exception:
-    """The error for the first row whose text is no time like the others."""
+    """Return the error for the first row whose text is not a time like the others."""
     zoned = [bool((match := _ISO.fullmatch(text)) and match[5]) for text in texts]
     first = int(codes[0])
     for row, code in enumerate(codes):
         if _DAY_FIRST.fullmatch(texts[code]):
-            return refuse(
-                row, "could have the day or the month first; write it as 2010-12-31 08:26"
-            )
+            return refuse(row, "may have the day or the month first. Write it as 2010-12-31 08:26")
         if not _ISO.fullmatch(texts[code]) or not _is_instant(texts[code], zoned[code]):
             return refuse(
-                row, "is no time; write seconds since 1970 or ISO dates (2010-12-31 08:26)"
+                row, "is not a time. Write seconds since 1970, or ISO dates like 2010-12-31 08:26"
             )
         if zoned[code] != zoned[first]:
             return refuse(
                 row,
-                "does not fit the times above it: some have a time zone and some have none; "
-                "write all of them alike",
+                "differs from the times above it: some have a time zone and some do not. Write all "
+                "of them with a time zone, or all without",
             )
-    return refuse(0, "is too far from 1970 for the fractions of a second; write fewer digits")
+    return refuse(0, "is too far from 1970 for this many decimals. Write fewer decimals")
 
 
 def _is_instant(text: str, zoned: bool) -> bool:
@@ -130,14 +126,14 @@ def _is_instant(text: str, zoned: bool) -> bool:
 
 
 def _in_units(values: Array, refuse: Refuse) -> tuple[Array, int, list[str]]:
-    """Numbers with the unit that their size tells."""
+    """Return the numbers and their unit, which their size determines."""
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise refuse(int(np.argmin(np.isfinite(values))), "is no time; write a finite number")
+        raise refuse(int(np.argmin(np.isfinite(values))), "is not a finite number. Correct it")
     high, low = float(values.max()), float(values.min())
     size = max(high, -low)
     if size >= 9.2e18:
         row = int(np.argmax(np.abs(values.astype(np.float64)) >= 9.2e18))
-        raise refuse(row, "is too large for a time in seconds, or even nanoseconds, since 1970")
+        raise refuse(row, "is too large, even for nanoseconds since 1970. Correct it")
     _refuse_dates_in_digits(values, low, high, refuse)
     least, per_second, name = next(unit for unit in _UNITS if size >= unit[0])
     if per_second == 1:
@@ -147,22 +143,22 @@ def _in_units(values: Array, refuse: Refuse) -> tuple[Array, int, list[str]]:
         misfit = (small >= 1e8) & (small < least)
         if misfit.any():
             row = int(np.argmax(misfit))
-            raise refuse(row, f"does not fit the others, which are {name}; use one unit of time")
-    return values, per_second, [f"times read as {name}"]
+            raise refuse(row, f"does not fit the others, which are {name}. Use one unit for all")
+    return values, per_second, [f"Times were read as {name} since 1970"]
 
 
 def _refuse_dates_in_digits(values: Array, low: float, high: float, refuse: Refuse) -> None:
-    """20101231 and 20101231082600 are dates that would pass for numbers."""
+    """Refuse dates such as 20101231 and 20101231082600, which would pass for seconds."""
     for scale in (1, 10**4, 10**6):
         if low >= 19000101 * scale and high < 21010101 * scale:
             dates = values // scale
             days, months = dates % 100, dates // 100 % 100
             if ((days >= 1) & (days <= 31) & (months >= 1) & (months <= 12)).all():
-                raise refuse(0, "looks like a date in digits; write it as 2010-12-31 08:26:00")
+                raise refuse(0, "looks like a date in digits. Write it as 2010-12-31 08:26:00")
 
 
 def _zone_notes(zone: str | None) -> list[str]:
-    return [] if zone else ["times have no time zone and were read as UTC"]
+    return [] if zone else ["Times have no time zone and were read as UTC"]
 
 
 def _is_text(kind: Any) -> bool:

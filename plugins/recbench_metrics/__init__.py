@@ -1,4 +1,4 @@
-"""The metrics of top-k recommendation: where targets ended up, and what is recommended at all."""
+"""The metrics: how high targets are ranked, and which items are recommended at all."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,7 +1,7 @@
-"""Metrics of what is recommended, whatever the targets: the first k items of every case's list.
+"""Metrics of the lists of recommended items; they do not depend on the targets.
 
-Items with equal scores stand in the lists by their number, so these metrics have no ties. A place
-where a list has no item is left out.
+Items with equal scores are listed by item number, so ties need no averaging. Padding in short
+lists is left out.
 """
 
 from typing import Any
@@ -16,22 +16,91 @@ Values = npt.NDArray[np.float64]
 
 
 def coverage(ranking: recbench.Ranking, k: int) -> float:
-    """Catalogue coverage: the share of all items that stand in at least one list of length k.
+    """Coverage@k: the share of the catalogue that is in at least one list of k items.
 
-    One number for all cases. Ge, Delgado-Battenfeld & Jannach, "Beyond accuracy: evaluating
-    recommender systems by coverage and serendipity", RecSys 2010. It grows with the number of
-    cases, so compare it within one table only. Equal scores: by item number.
+    One number for all cases. It grows with the number of cases, so compare it only within one
+    table. Equal scores are ordered by item number.
+
+    Parameters
+    ----------
+    ranking : recbench.Ranking
+        A ranking with lists of recommended items and the popularity of all items.
+    k : int
+        Cut-off: only the first k items of each list count.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Raises
+    ------
+    recbench.RecbenchError
+        If the ranking has no lists, or if they are shorter than k.
+
+    References
+    ----------
+    Ge, Delgado-Battenfeld & Jannach, "Beyond accuracy: evaluating recommender systems by coverage
+    and serendipity", RecSys 2010.
+
+    Examples
+    --------
+    Lists [0, 1] and [0, 2] from a catalogue of 4 items:
+
+    >>> import numpy as np
+    >>> import recbench
+    >>> from recbench_metrics.lists import coverage
+    >>> lists = np.array([[0, 1], [0, 2]])
+    >>> popularity = np.array([7, 1, 3, 1])
+    >>> ranking = recbench.Ranking(np.zeros(2), np.ones(2), None, lists, popularity)
+    >>> coverage(ranking, 2)
+    0.75
     """
     return float(np.mean(_times_listed(ranking, k) > 0))
 
 
 def gini(ranking: recbench.Ranking, k: int) -> float:
-    """Gini index of how often each item is in the first k: 0 all equally, near 1 a few get all.
+    """Gini@k: how unequally items are recommended; 0 is equally often, near 1 is only a few items.
 
-    One number for all cases: with c_1 <= ... <= c_n, how often each item of the whole catalogue
-    stands in a list of length k, the sum of (2 i - n - 1) c_i over n times the sum of c_i; at
-    most 1 - 1 / n, and 0 where nothing is recommended. Fleder & Hosanagar, "Blockbuster culture's
-    next rise or fall", Management Science 2009. Equal scores: by item number.
+    One number for all cases. Let c_1 <= ... <= c_n be how often each item of the catalogue is in a
+    list of k items. The Gini index is the sum of (2i - n - 1) * c_i, divided by n times the sum of
+    c_i. It is at most 1 - 1/n, and 0 if nothing is recommended. Equal scores are ordered by item
+    number.
+
+    Parameters
+    ----------
+    ranking : recbench.Ranking
+        A ranking with lists of recommended items and the popularity of all items.
+    k : int
+        Cut-off: only the first k items of each list count.
+
+    Returns
+    -------
+    float
+        From 0 to 1 - 1/n.
+
+    Raises
+    ------
+    recbench.RecbenchError
+        If the ranking has no lists, or if they are shorter than k.
+
+    References
+    ----------
+    Fleder & Hosanagar, "Blockbuster culture's next rise or fall: the impact of recommender systems
+    on sales diversity", Management Science 55, 2009.
+
+    Examples
+    --------
+    Lists [0, 1] and [0, 2] from a catalogue of 4 items:
+
+    >>> import numpy as np
+    >>> import recbench
+    >>> from recbench_metrics.lists import gini
+    >>> lists = np.array([[0, 1], [0, 2]])
+    >>> popularity = np.array([7, 1, 3, 1])
+    >>> ranking = recbench.Ranking(np.zeros(2), np.ones(2), None, lists, popularity)
+    >>> gini(ranking, 1), gini(ranking, 2)
+    (0.75, 0.375)
     """
     times = np.sort(_times_listed(ranking, k))
     weights = 2 * np.arange(1, len(times) + 1) - len(times) - 1
@@ -39,13 +108,48 @@ def gini(ranking: recbench.Ranking, k: int) -> float:
 
 
 def novelty(ranking: recbench.Ranking, k: int) -> Values:
-    """Novelty: the mean surprise of the first k items in bits, -log2 of their share of training.
+    """Novelty@k: the mean self-information of the first k items, in bits; rare items score higher.
 
-    Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems", PNAS
-    2010; "mean self-information" in Castells, Hurley & Vargas, "Novelty and diversity in
-    recommender systems", 2015. An item's share is (its training events + 1) / (all training
-    events + the number of items): one is added to each, so that items which nobody consumed are
-    finite. A case with an empty list gives 0. Equal scores: by item number.
+    The self-information of an item is -log2(p), where p is its share of the training interactions:
+    (interactions with the item + 1) / (all interactions + number of items). The 1 keeps items
+    without interactions finite. A case with an empty list gets 0. Equal scores are ordered by item
+    number.
+
+    Parameters
+    ----------
+    ranking : recbench.Ranking
+        A ranking with lists of recommended items and the popularity of all items.
+    k : int
+        Cut-off: only the first k items of each list count.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_cases,), float64
+        One value per case, in bits.
+
+    Raises
+    ------
+    recbench.RecbenchError
+        If the ranking has no lists, or if they are shorter than k.
+
+    References
+    ----------
+    Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems", PNAS 107,
+    2010. Castells, Hurley & Vargas, "Novelty and diversity in recommender systems", Recommender
+    Systems Handbook, 2015, call it mean self-information.
+
+    Examples
+    --------
+    Lists [0, 1] and [0, 2] from a catalogue of 4 items:
+
+    >>> import numpy as np
+    >>> import recbench
+    >>> from recbench_metrics.lists import novelty
+    >>> lists = np.array([[0, 1], [0, 2]])
+    >>> popularity = np.array([7, 1, 3, 1])
+    >>> ranking = recbench.Ranking(np.zeros(2), np.ones(2), None, lists, popularity)
+    >>> novelty(ranking, 2).tolist()
+    [2.0, 1.5]
     """
     items, counts = _first(ranking, k)
     shares = (counts + 1) / (counts.sum() + len(counts))
@@ -53,45 +157,78 @@ def novelty(ranking: recbench.Ranking, k: int) -> Values:
 
 
 def popularity(ranking: recbench.Ranking, k: int) -> Values:
-    """Popularity: how many training events the first k items have in the mean.
+    """Popularity@k: the mean number of training interactions of the first k items.
 
-    The sum of the counts over their number; Yin et al., "Challenging the long tail
-    recommendation", PVLDB 2012, known as average recommendation popularity. A case with an empty
-    list gives 0. Equal scores: by item number.
+    Also known as average recommendation popularity. A case with an empty list gets 0. Equal scores
+    are ordered by item number.
+
+    Parameters
+    ----------
+    ranking : recbench.Ranking
+        A ranking with lists of recommended items and the popularity of all items.
+    k : int
+        Cut-off: only the first k items of each list count.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_cases,), float64
+        One value per case, in interactions.
+
+    Raises
+    ------
+    recbench.RecbenchError
+        If the ranking has no lists, or if they are shorter than k.
+
+    References
+    ----------
+    Yin, Cui, Li, Yao & Chen, "Challenging the long tail recommendation", PVLDB 5, 2012.
+
+    Examples
+    --------
+    Lists [0, 1] and [0, 2] from a catalogue of 4 items:
+
+    >>> import numpy as np
+    >>> import recbench
+    >>> from recbench_metrics.lists import popularity
+    >>> lists = np.array([[0, 1], [0, 2]])
+    >>> counts = np.array([7, 1, 3, 1])
+    >>> ranking = recbench.Ranking(np.zeros(2), np.ones(2), None, lists, counts)
+    >>> popularity(ranking, 2).tolist()
+    [4.0, 5.0]
     """
     items, counts = _first(ranking, k)
     return _mean(counts.astype(np.float64), items)
 
 
 def _first(ranking: recbench.Ranking, k: int) -> tuple[Array, Array]:
-    """(cases, at most k) the items of the lists, and (n_items,) the training counts."""
+    """(cases, k or fewer) the first items of the lists, and (n_items,) the popularity of items."""
     lists, counts = ranking.lists, ranking.popularity
     if lists is None or counts is None:
         raise recbench.RecbenchError(
-            "it needs the lists of recommended items and the training counts of all items, and "
-            "this ranking has none; evaluate the model again"
+            "this metric needs lists of recommended items and the popularity of all items, but the "
+            "ranking has none; evaluate the model again"
         )
     length = lists.shape[1]
     if length < min(k, len(counts)):
         raise recbench.RecbenchError(
-            f"it needs the first {k} recommended items of each case, and the lists are only "
-            f"{length} long; ask for k up to {length}, or evaluate the model again"
+            f"this metric needs the first {k} items of each list, but the lists have only {length} "
+            f"items; use k up to {length}, or evaluate the model again"
         )
     return lists[:, :k], counts
 
 
 def _times_listed(ranking: recbench.Ranking, k: int) -> Array:
-    """(n_items,) int64: in how many of the lists of length k each item is."""
+    """(n_items,) int64: how many lists of k items contain each item."""
     items, counts = _first(ranking, k)
     return np.bincount(items[items >= 0], minlength=len(counts))
 
 
-def _mean(worth: Values, items: Array) -> Values:
-    """(cases,) the mean over each case's items of what each is worth; 0 where there is none."""
+def _mean(values: Values, items: Array) -> Values:
+    """(cases,) the mean of the values of each case's items; 0 for an empty list."""
     listed = items >= 0
-    found = np.where(listed, worth[np.where(listed, items, 0)], 0.0)
+    found = np.where(listed, values[np.where(listed, items, 0)], 0.0)
     return np.asarray(found.sum(axis=1) / np.maximum(listed.sum(axis=1), 1), dtype=np.float64)
 
 
 METRICS = {"coverage": coverage, "gini": gini, "novelty": novelty, "popularity": popularity}
-"""What users type -> the metric; a new one is added here."""
+"""Name that users type -> metric. Add new metrics here."""

@@ -1,7 +1,7 @@
-"""Metrics of where a case's targets ended up, each the mean over all orders of what is tied.
+"""Metrics of the ranks of targets.
 
-A case has n targets. What a tie is worth is recbench's rule, the same for every metric: a metric
-says what ranks are worth, and `ranking` gives the expectation.
+Each metric defines the gain of a rank. `ranking` averages it over all orders of tied items, by the
+same rule for every metric.
 """
 
 import numpy as np
@@ -13,12 +13,42 @@ Values = npt.NDArray[np.float64]
 
 
 def ndcg(ranking: recbench.Ranking, k: int) -> Values:
-    """Normalised discounted cumulative gain: 1 / log2(rank + 1) up to k, over the best possible.
+    """NDCG@k, normalised discounted cumulative gain: targets near the top of the list count more.
 
-    The sum of 1 / log2(rank + 1) over the targets with rank <= k, over that of min(n, k) targets
-    at the ranks from 1. Järvelin & Kekäläinen, "Cumulated gain-based evaluation of IR
-    techniques", TOIS 2002. Ties: the mean gain over a target's ranks, which is exact, as it is
-    a sum over targets; scikit-learn's `ndcg_score` gives the same.
+    A target at rank r has the gain 1 / log2(r + 1) if r <= k, and 0 otherwise. NDCG@k is the sum
+    over the targets of a case, divided by the highest possible sum: that of min(n, k) targets at
+    ranks 1, 2, 3, ..., where n is the number of targets. With one target, NDCG@k is its gain.
+
+    For tied scores it is the exact mean over all orders of the tied items, as in scikit-learn's
+    `ndcg_score`.
+
+    Parameters
+    ----------
+    ranking : recbench.Ranking
+        The ranks of the targets.
+    k : int
+        Cut-off.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_cases,), float64
+        One value per case, from 0 to 1.
+
+    References
+    ----------
+    Järvelin & Kekäläinen, "Cumulated gain-based evaluation of IR techniques", ACM Transactions on
+    Information Systems 20, 2002.
+
+    Examples
+    --------
+    Targets at ranks 1, 3 and 11:
+
+    >>> import numpy as np
+    >>> import recbench
+    >>> from recbench_metrics.ranks import ndcg
+    >>> ranking = recbench.Ranking(above=np.array([0, 2, 10]), tied=np.array([1, 1, 1]))
+    >>> ndcg(ranking, 10).tolist()
+    [1.0, 0.5, 0.0]
     """
     gains = 1 / np.log2(np.arange(2, k + 2))
     ideal: Values = np.cumsum(gains)[np.minimum(ranking.n_targets, k) - 1]
@@ -26,41 +56,156 @@ def ndcg(ranking: recbench.Ranking, k: int) -> Values:
 
 
 def recall(ranking: recbench.Ranking, k: int) -> Values:
-    """Recall: the share of the case's targets with rank <= k.
+    """Recall@k: the share of a case's targets that are among the first k items.
 
-    Herlocker et al., "Evaluating collaborative filtering recommender systems", TOIS 2004. Over
-    all n targets, so that it stays below 1 where k < n. Ties: the expected number, a sum over
-    targets.
+    The number of targets with rank <= k, divided by the number of all targets of the case. With
+    more than k targets it therefore stays below 1. With one target it is the same as HR@k.
+
+    For tied scores it is the exact mean over all orders of the tied items.
+
+    Parameters
+    ----------
+    ranking : recbench.Ranking
+        The ranks of the targets.
+    k : int
+        Cut-off.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_cases,), float64
+        One value per case, from 0 to 1.
+
+    References
+    ----------
+    Herlocker, Konstan, Terveen & Riedl, "Evaluating collaborative filtering recommender systems",
+    ACM Transactions on Information Systems 22, 2004.
+
+    Examples
+    --------
+    A case with targets at ranks 1 and 12:
+
+    >>> import numpy as np
+    >>> import recbench
+    >>> from recbench_metrics.ranks import recall
+    >>> ranking = recbench.Ranking(np.array([0, 11]), np.array([1, 1]), np.array([0, 2]))
+    >>> recall(ranking, 10).tolist()
+    [0.5]
     """
     return ranking.expectation(np.ones(k)) / ranking.n_targets
 
 
 def hit(ranking: recbench.Ranking, k: int) -> Values:
-    """Hit rate: 1 where at least one target has rank <= k, else 0.
+    """HR@k, hit rate: 1 if at least one target is among the first k items, else 0.
 
-    Deshpande & Karypis, "Item-based top-N recommendation algorithms", TOIS 2004. With one target
-    the same as recall. Ties: the probability; where k cuts through the first block of m targets
-    among t tied items, g items above, it is 1 - C(t - m, k - g) / C(t, k - g).
+    For tied scores it is the probability of that, over all orders of the tied items. If the first
+    targets are m of t tied items with g items above them, and g < k < g + t, the probability is
+    1 - C(t - m, k - g) / C(t, k - g).
+
+    Parameters
+    ----------
+    ranking : recbench.Ranking
+        The ranks of the targets.
+    k : int
+        Cut-off.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_cases,), float64
+        One value per case, from 0 to 1.
+
+    References
+    ----------
+    Deshpande & Karypis, "Item-based top-N recommendation algorithms", ACM Transactions on
+    Information Systems 22, 2004.
+
+    Examples
+    --------
+    Targets at ranks 1 and 11, and a target tied with one other item at ranks 10 and 11:
+
+    >>> import numpy as np
+    >>> import recbench
+    >>> from recbench_metrics.ranks import hit
+    >>> ranking = recbench.Ranking(above=np.array([0, 10, 9]), tied=np.array([1, 1, 2]))
+    >>> hit(ranking, 10).tolist()
+    [1.0, 0.0, 0.5]
     """
     return ranking.expectation_of_first(np.ones(k))
 
 
 def mrr(ranking: recbench.Ranking, k: int) -> Values:
-    """Mean reciprocal rank: 1 / rank of the first target where that is <= k, else 0.
+    """MRR@k, mean reciprocal rank: 1 / rank of the first target if it is among the first k, else 0.
 
-    Voorhees, "The TREC-8 question answering track report", 1999. Ties: the expectation.
+    For tied scores it is the exact mean over all orders of the tied items.
+
+    Parameters
+    ----------
+    ranking : recbench.Ranking
+        The ranks of the targets.
+    k : int
+        Cut-off.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_cases,), float64
+        One value per case, from 0 to 1.
+
+    References
+    ----------
+    Voorhees, "The TREC-8 question answering track report", TREC 1999.
+
+    Examples
+    --------
+    Targets at ranks 1, 4 and 11:
+
+    >>> import numpy as np
+    >>> import recbench
+    >>> from recbench_metrics.ranks import mrr
+    >>> ranking = recbench.Ranking(above=np.array([0, 3, 10]), tied=np.array([1, 1, 1]))
+    >>> mrr(ranking, 10).tolist()
+    [1.0, 0.25, 0.0]
     """
     return ranking.expectation_of_first(1 / np.arange(1, k + 1))
 
 
 def average_precision(ranking: recbench.Ranking, k: int) -> Values:
-    """Mean average precision: the precision at each target with rank <= k, over min(n, k).
+    """MAP@k, mean average precision: the precision at the rank of each target, averaged.
 
-    The precision at rank r is the share of the first r items that are targets. With one target
-    the same as mrr. Ties: the expectation, after McSherry & Najork, ECIR 2008.
+    The precision at rank r is the share of targets among the first r items. MAP@k is its sum over
+    the targets with rank <= k, divided by min(n, k), where n is the number of targets of the case.
+    With one target it is the same as MRR@k.
+
+    For tied scores it is the exact mean over all orders of the tied items.
+
+    Parameters
+    ----------
+    ranking : recbench.Ranking
+        The ranks of the targets.
+    k : int
+        Cut-off.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_cases,), float64
+        One value per case, from 0 to 1.
+
+    References
+    ----------
+    McSherry & Najork, "Computing Information Retrieval Performance Measures Efficiently in the
+    Presence of Tied Scores", ECIR 2008.
+
+    Examples
+    --------
+    A case with targets at ranks 1 and 4, where the precision is 1/1 and 2/4:
+
+    >>> import numpy as np
+    >>> import recbench
+    >>> from recbench_metrics.ranks import average_precision
+    >>> ranking = recbench.Ranking(np.array([0, 3]), np.array([1, 1]), np.array([0, 2]))
+    >>> average_precision(ranking, 10).tolist()
+    [0.75]
     """
     return ranking.expected_precision(k) / np.minimum(ranking.n_targets, k)
 
 
 METRICS = {"ndcg": ndcg, "recall": recall, "hit": hit, "mrr": mrr, "map": average_precision}
-"""What users type -> the metric; a new one is added here."""
+"""Name that users type -> metric. Add new metrics here."""

@@ -1,4 +1,4 @@
-"""Step 1, dataset: the MovieLens datasets, as GroupLens publishes them."""
+"""Step 1, dataset: the MovieLens datasets, as published by GroupLens."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REDISTRIBUTION = (
 MOVIELENS = (
     MovieLens(
         "ml-100k",
-        "MovieLens 100K: ratings of 1997 and 1998",
+        "MovieLens 100K: ratings from 1997 and 1998",
         (943, 1_682, 100_000),
         PublishedZip(
             UDATA,
@@ -37,7 +37,7 @@ MOVIELENS = (
     ),
     MovieLens(
         "ml-1m",
-        "MovieLens 1M: ratings of people who joined in 2000",
+        "MovieLens 1M: ratings of users who joined in 2000",
         (6_040, 3_706, 1_000_209),
         PublishedZip(
             DAT,
@@ -49,7 +49,7 @@ MOVIELENS = (
     ),
     MovieLens(
         "ml-latest-small",
-        "MovieLens latest, small: changes over time, so not for results to be compared",
+        "MovieLens latest, small: it changes over time, so do not publish results on it",
         (610, 9_724, 100_836),
         PublishedZip(CSV, f"{_FOLDER}/ml-latest-small.zip", 978_202),
         _REDISTRIBUTION,
@@ -57,7 +57,7 @@ MOVIELENS = (
     ),
     MovieLens(
         "ml-20m",
-        "MovieLens 20M: ratings of 1995 to 2015",
+        "MovieLens 20M: ratings from 1995 to 2015",
         (138_493, 26_744, 20_000_263),
         PublishedZip(
             CSV,
@@ -69,7 +69,7 @@ MOVIELENS = (
     ),
     MovieLens(
         "ml-25m",
-        "MovieLens 25M: ratings of 1995 to 2019",
+        "MovieLens 25M: ratings from 1995 to 2019",
         (162_541, 59_047, 25_000_095),
         PublishedZip(
             CSV,
@@ -81,7 +81,7 @@ MOVIELENS = (
     ),
     MovieLens(
         "ml-32m",
-        "MovieLens 32M: ratings of 1995 to 2023",
+        "MovieLens 32M: ratings from 1995 to 2023",
         (200_948, 84_432, 32_000_204),
         PublishedZip(
             CSV,

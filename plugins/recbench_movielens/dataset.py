@@ -1,8 +1,9 @@
-"""Step 1, dataset: what is known of one MovieLens dataset, and how it is loaded."""
+"""Step 1, dataset: the facts about a MovieLens dataset, and how to load it."""
 
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from dataclasses import dataclass
 
 import recbench
@@ -18,15 +19,41 @@ CITATION = (
 )
 
 
+DOCSTRING = """{summary}.
+
+Ratings with times and film titles, from the first of these that has them: the folder given by
+`--data-dir` or RECBENCH_DATA, the cache, the publisher{copy}.
+
+Parameters
+----------
+data_dir : str, default: the environment variable RECBENCH_DATA, if it is set
+    Folder holding one sub-folder per dataset, with the publisher's files, such as {file}.
+
+Returns
+-------
+recbench.Dataset
+
+References
+----------
+{citation}
+
+Examples
+--------
+>>> import recbench
+>>> recbench.load_dataset("{name}")  # doctest: +SKIP
+Dataset('{name}', Interactions({users} sequences, {ratings} interactions, {users} users, ...
+"""
+
+
 @dataclass(frozen=True)
 class MovieLens:
-    """A factory for `recbench_datasets`: calling it gives the dataset.
+    """A factory for `recbench_datasets`: calling it loads the dataset.
 
-    name, summary: what users type, and the line they read about it.
+    name, summary: the name that users type, and the line that describes it.
     counts: users, rated items and ratings, as published.
     archive: the publisher's zip.
-    copy: what is downloaded in its place where the publisher cannot be reached.
-    changes: the publisher renews it in place, so the counts are only about right.
+    copy: a package to download instead if the publisher cannot be reached.
+    changes: whether the publisher updates it, so that the counts are only approximate.
     """
 
     name: str
@@ -39,13 +66,23 @@ class MovieLens:
     changes: bool = False
 
     def __post_init__(self) -> None:
-        # `recbench datasets` shows a factory's docstring: an instance needs its own.
-        object.__setattr__(self, "__doc__", self.summary)
+        # `recbench datasets NAME` shows the docstring of a factory, so each instance needs its own.
+        copy = " and the package index of pip" if self.copy else ""
+        text = DOCSTRING.format(
+            summary=self.summary,
+            copy=copy,
+            file=f"{self.name}/{self.archive.layout.ratings}",
+            citation=textwrap.fill(self.citation, 96),
+            name=self.name,
+            users=self.counts[0],
+            ratings=self.counts[2],
+        )
+        object.__setattr__(self, "__doc__", text)
 
     def __call__(self, data_dir: str | None = None) -> recbench.Dataset:
-        """Load it, from the first source that has it.
+        """Load the dataset from the first source that has it.
 
-        data_dir: a folder with one folder a dataset and the publisher's files in it.
+        data_dir: folder holding one sub-folder per dataset, with the publisher's files.
         """
         files = find_files(self.name, self.downloads, data_dir)
         dataset, notes = files.layout.read(files.folder)
@@ -55,32 +92,34 @@ class MovieLens:
             source=files.origin,
             licence=self.licence,
             citation=self.citation,
-            notes=(*dataset.notes, *notes, *self._differences(dataset, files.layout)),
+            notes=(*self._differences(dataset, files.layout), *notes, *dataset.notes),
         )
 
     @property
     def downloads(self) -> tuple[Download, ...]:
-        """What can be downloaded, in the order in which it is tried."""
+        """The possible downloads, in the order in which they are tried."""
         return (self.archive,) if self.copy is None else (self.archive, self.copy)
 
     @property
     def size(self) -> str:
-        """The counts and the size of the download, for people."""
+        """The counts and the size of the download, as text."""
         about = "about " if self.changes else ""
         users, items, ratings = self.counts
         megabytes = max(1, round(self.archive.size / 1e6))
         return f"{about}{users:,} users, {items:,} items, {ratings:,} ratings, {megabytes} MB"
 
     def is_here(self, data_dir: str | None = None) -> bool:
-        """Can it be loaded without a download?"""
+        """Whether it can be loaded without a download."""
         return is_here(self.name, self.downloads, data_dir)
 
     def _differences(self, dataset: recbench.Dataset, layout: Layout) -> tuple[str, ...]:
-        """Notes on how a file that somebody put there differs from the published one."""
+        """Notes on differences between a file of the user and the published one."""
         ratings, published = dataset.interactions.n_interactions, self.counts[2]
         if layout.sha256 and dataset.sha256 != layout.sha256:
-            return (f"{layout.ratings} differs from the published file and is used as it is.",)
+            return (
+                f"The file {layout.ratings} differs from the published one and is used as it is",
+            )
         if not self.changes and ratings != published:
-            counts = f"{ratings:,} ratings where the published file has {published:,}"
-            return (f"{layout.ratings} holds {counts}, and is used as it is.",)
+            counts = f"{ratings:,} ratings instead of the published {published:,}"
+            return (f"The file {layout.ratings} has {counts} and is used as it is",)
         return ()

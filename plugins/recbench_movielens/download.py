@@ -1,4 +1,4 @@
-"""Step 1, dataset: zips that carry a dataset's files, and how pooch gets them."""
+"""Step 1, dataset: the zips with the files of a dataset, and how to download them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ import recbench
 from .layouts import Layout
 
 _HTTP_SECONDS = (10, 30)
-"""How long to wait for a connection, and for the next bytes: without a network, fail soon."""
+"""Seconds to wait for a connection and for the next bytes. Without a network, fail soon."""
 
 _PIP_SECONDS = 300
 
 
 @dataclass(frozen=True)
 class PublishedZip:
-    """The publisher's zip, which holds one folder that is called as the zip is.
+    """The publisher's zip, which contains one folder of the same name.
 
-    origin: its address. size: bytes. checksum: `kind:hex`, or "" where none is published.
+    origin: its address. size: bytes. checksum: `kind:hex`, or "" if none is published.
     """
 
     layout: Layout
@@ -36,18 +36,18 @@ class PublishedZip:
 
     @property
     def file_name(self) -> str:
-        """What the zip is called in the cache."""
+        """Name of the zip in the cache."""
         return PurePosixPath(self.origin).name
 
     @property
     def folder(self) -> str:
-        """Where in the zip the files are."""
+        """Folder of the files in the zip."""
         return PurePosixPath(self.origin).stem
 
     def fetch(self, _url: str, file: str, _pooch: object) -> None:
-        """What pooch calls to have the zip written into a file.
+        """Download the zip to a file. Called by pooch.
 
-        Raises RecbenchError where the download fails, OSError where the file cannot be written.
+        Raises RecbenchError if the download fails, and OSError if the file cannot be written.
         """
         import pooch
 
@@ -59,21 +59,23 @@ class PublishedZip:
             try:
                 downloader(self.origin, _CountedFile(content, progress), None)
             except OSError as error:
-                if not hasattr(error, "request"):  # no exception of requests: a full disk, say
+                if not hasattr(
+                    error, "request"
+                ):  # not an exception of requests: a full disk, for example
                     raise
                 raise recbench.RecbenchError(_network_reason(error)) from error
         if not zipfile.is_zipfile(file):
             raise recbench.RecbenchError(
-                f"{os.path.getsize(file):,} bytes came that are no zip: a web page, or a download "
-                "cut off"
+                f"the {os.path.getsize(file):,} bytes received are not a zip, but a web page or an "
+                "incomplete download"
             )
 
 
 @dataclass(frozen=True)
 class PackagedCopy:
-    """The copy in a Python package of an exact version, had through the user's own pip.
+    """A copy in a Python package of an exact version, downloaded with the user's own pip.
 
-    folder: where in the package it is.
+    folder: folder of the files in the package.
     """
 
     layout: Layout
@@ -84,25 +86,25 @@ class PackagedCopy:
 
     @property
     def origin(self) -> str:
-        """Where the files come from, for people."""
+        """Where the files come from, as text."""
         return f"{self.place}, the copy in {self.requirement}"
 
     @property
     def file_name(self) -> str:
-        """What the wheel is called in the cache."""
+        """Name of the wheel in the cache."""
         return f"{self.requirement}.whl"
 
     def fetch(self, _url: str, file: str, _pooch: object) -> None:
-        """What pooch calls to have the wheel written into a file.
+        """Download the wheel to a file. Called by pooch.
 
-        pip gets it from whatever index it is set up for. Raises RecbenchError where it does not.
+        pip uses the index that it is configured for. Raises RecbenchError if it fails.
         """
         options = "--no-deps --only-binary :all: --no-input --disable-pip-version-check --quiet"
         patience = "--retries 1 --timeout 10"
         command = [sys.executable, "-m", "pip", "download", *options.split(), *patience.split()]
         with tempfile.TemporaryDirectory(dir=os.path.dirname(file)) as folder:
             try:
-                done = subprocess.run(  # noqa: S603  every word of it is ours
+                done = subprocess.run(  # noqa: S603  no part of it comes from the user
                     [*command, "--dest", folder, self.requirement],
                     stdin=subprocess.DEVNULL,
                     capture_output=True,
@@ -112,7 +114,9 @@ class PackagedCopy:
                     check=False,
                 )
             except subprocess.TimeoutExpired as error:
-                raise recbench.RecbenchError("pip took too long") from error
+                raise recbench.RecbenchError(
+                    f"pip did not finish within {_PIP_SECONDS} seconds"
+                ) from error
             if done.returncode != 0:
                 raise recbench.RecbenchError(_pip_reason(done.stderr))
             for wheel in Path(folder).glob("*.whl"):
@@ -123,7 +127,7 @@ Download = PublishedZip | PackagedCopy
 
 
 class _CountedFile:
-    """A file that counts what is written into it as progress."""
+    """A file that reports the bytes written to it as progress."""
 
     def __init__(self, file: BinaryIO, progress: recbench.Progress) -> None:
         self.file, self.progress = file, progress
@@ -135,20 +139,20 @@ class _CountedFile:
 
 
 def _network_reason(error: OSError) -> str:
-    """An exception of requests in few words."""
+    """Describe an exception of requests in a few words."""
     response = getattr(error, "response", None)
     if response is not None:
-        return f"the server answered {response.status_code}"
+        return f"the server answered with status {response.status_code}"
     kind = type(error).__name__
     if "Timeout" in kind or "timed out" in str(error):
-        return "no answer in time"
-    return "the download was cut off" if "Chunked" in kind else "it cannot be reached"
+        return "the server did not answer in time"
+    return "the download was interrupted" if "Chunked" in kind else "it cannot be reached"
 
 
 def _pip_reason(stderr: str) -> str:
-    """What pip said, in one line."""
+    """Return the error of pip, in one line."""
     if "No module named pip" in stderr:
         return "this Python has no pip"
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return f"pip said: {(errors or lines or ['nothing'])[-1]}"
+    return f"pip failed: {(errors or lines or ['no reason given'])[-1]}"

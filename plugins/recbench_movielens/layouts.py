@@ -1,4 +1,4 @@
-"""Step 1, dataset: the forms of MovieLens's files, and how ratings and titles are read."""
+"""Step 1, dataset: the file formats of MovieLens, and how ratings and titles are read."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from recbench_files import Format
 
 Titles = Iterator[tuple[str, str]]
-"""Pairs of an item's outside id and its title."""
+"""Pairs of item id and title."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """One form of a dataset's files.
+    """One format of a dataset's files.
 
-    ratings, format, columns: the file of ratings, and how `recbench_files` is told to read it.
-    titles, read_titles: the file of titles, and the function that reads it.
-    sha256, titles_sha256: of these files as published, where they are known.
+    ratings, format, columns: the file with the ratings, and the options to read it.
+    titles, read_titles: the file with the titles, and the function that reads it.
+    sha256, titles_sha256: hashes of the two published files, if known.
     """
 
     ratings: str
@@ -38,26 +38,26 @@ class Layout:
     titles_sha256: str = ""
 
     def files_in(self, folder: str) -> Mapping[str, str]:
-        """The paths of both files in a folder -> their sha256, or ""."""
+        """Return the paths of both files in a folder, with their sha256 or ""."""
         return {
             f"{folder}/{self.ratings}": self.sha256,
             f"{folder}/{self.titles}": self.titles_sha256,
         }
 
     def read(self, folder: Path) -> tuple[recbench.Dataset, tuple[str, ...]]:
-        """The whole log with its titles, and notes about it."""
+        """Read ratings and titles; return the dataset and notes on the titles."""
         from recbench_files import read_file
 
         dataset = read_file(str(folder / self.ratings), format=self.format, **self.columns)
         file = folder / self.titles
         if not file.is_file():
-            return dataset, (f"There are no titles, for there is no {self.titles}.",)
+            return dataset, (f"There are no titles because the file {self.titles} is missing",)
         try:
             title_of = dict(self.read_titles(file))
         except (ValueError, IndexError, csv.Error) as error:
             raise recbench.RecbenchError(
-                f"{self.titles} cannot be read as titles ({error}); put the publisher's file in "
-                "its place, or take it away to do without titles"
+                f"{self.titles} cannot be read as titles ({error}). Replace it with the "
+                "publisher's file, or remove it to go on without titles"
             ) from error
         titles = [title_of.get(str(item), "") for item in dataset.item_ids]
         return dataclasses.replace(dataset, titles=np.array(titles, dtype=object)), ()
@@ -82,20 +82,20 @@ def _movies_dat(file: Path) -> Titles:
 
 
 def _movies_csv(file: Path) -> Titles:
-    """`movieId,title,genres` with a header; titles that hold a comma are quoted."""
+    """`movieId,title,genres` with a header; titles that contain a comma are quoted."""
     with file.open(encoding="utf-8-sig", newline="") as lines:
         for row in csv.DictReader(lines):
             yield row["movieId"], row["title"].strip()
 
 
 def _ml_100k_item(file: Path) -> Titles:
-    """`id, title, year, genres` with a header and tabs: the title and its year are put together."""
+    """`id, title, year, genres` with a header and tabs; title and year are joined."""
     with file.open(encoding="utf-8") as lines:
         next(lines, None)
         for line in lines:
             item, title, year = line.rstrip("\n").split("\t")[:3]
-            # The file cuts the last brackets off as the year, be it 1995 or V (for video). One film
-            # has neither title nor year, and is "unknown" at the publisher's.
+            # The file has the text of the last brackets as the year, be it 1995 or V (for video).
+            # One film has neither title nor year; the publisher calls it "unknown".
             yield item, "unknown" if title == "unkonwn" else f"{title} ({year})"
 
 

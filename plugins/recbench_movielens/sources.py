@@ -1,4 +1,4 @@
-"""Step 1, dataset: the places where files are looked for, in order."""
+"""Step 1, dataset: the places where the files are looked for, in order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DAY = 24 * 3600
 
 @dataclass(frozen=True)
 class LocalFiles:
-    """A folder that holds the files, in which layout, and where they came from, for people."""
+    """A folder with the files, their layout, and where they came from, as text."""
 
     folder: Path
     layout: Layout
@@ -32,15 +32,15 @@ class LocalFiles:
 
 
 def find_files(name: str, downloads: Sequence[Download], data_dir: str | None) -> LocalFiles:
-    """The first source that has the dataset: own folder, cache, publisher, package index.
+    """Find the first source that has the dataset: user's folder, cache, publisher, package index.
 
-    downloads: in the order in which they are tried; their layouts are looked for everywhere.
+    downloads: in the order in which they are tried. Their layouts are looked for in all sources.
 
-    Raises UsageError for a folder of data that does not exist, and RecbenchError, with the reason
-    of each source, where none has the dataset.
+    Raises UsageError if the user's folder does not exist, and RecbenchError, with the reason for
+    each source, if none has the dataset.
     """
     sources: list[tuple[str, Callable[[], LocalFiles]]] = [
-        ("the folder of data", partial(_from_own_folder, name, downloads, data_dir)),
+        ("your folder", partial(_from_own_folder, name, downloads, data_dir)),
         *(("the cache", partial(_from_cache, name, download)) for download in downloads),
         *((download.place, partial(_from_network, name, download)) for download in downloads),
     ]
@@ -55,70 +55,73 @@ def find_files(name: str, downloads: Sequence[Download], data_dir: str | None) -
             log.debug("%s: %s", name, reasons[-1])
     each_once = "; ".join(dict.fromkeys(reasons))
     raise recbench.RecbenchError(
-        f"{name} is nowhere to be had ({each_once}). Give --data-dir FOLDER with the "
-        f"publisher's files in it, such as FOLDER/{name}/{downloads[0].layout.ratings}, or use "
-        "--dataset synthetic."
+        f"{name} could not be found or downloaded ({each_once}). Check the network, or put the "
+        f"publisher's files in a folder, such as FOLDER/{name}/{downloads[0].layout.ratings}, and "
+        "add --data-dir FOLDER; or use --dataset synthetic, which needs no files"
     )
 
 
 def is_here(name: str, downloads: Sequence[Download], data_dir: str | None) -> bool:
-    """Does the user's folder hold the ratings, or the cache a download?"""
+    """Whether the user's folder has the ratings, or the cache a download."""
     with contextlib.suppress(recbench.RecbenchError):
         return bool(_from_own_folder(name, downloads, data_dir))
     return any((cache_folder(name) / download.file_name).is_file() for download in downloads)
 
 
 def cache_folder(name: str) -> Path:
-    """The folder of one dataset in the cache, whether it is there or not."""
+    """Return the folder of a dataset in the cache, which may not exist."""
     import pooch
 
     return Path(pooch.os_cache("recbench")) / name
 
 
 def _from_own_folder(name: str, downloads: Sequence[Download], data_dir: str | None) -> LocalFiles:
-    """What the user has put into --data-dir, or else into the environment's RECBENCH_DATA."""
+    """Look in the folder of --data-dir, or else of the environment variable RECBENCH_DATA."""
     given = data_dir or os.environ.get("RECBENCH_DATA")
     if not given:
-        raise recbench.RecbenchError("none is given")
+        raise recbench.RecbenchError("neither --data-dir nor RECBENCH_DATA is set")
     folder = Path(given).expanduser() / name
     if not folder.parent.is_dir():
         option = "--data-dir" if data_dir else "RECBENCH_DATA"
         raise recbench.UsageError(
-            f"{option} names a folder that does not exist, {given}; correct it or leave it out"
+            f"{option}={given}: there is no such folder; correct it, or leave it out"
         )
     for layout in (download.layout for download in downloads):
         if (folder / layout.ratings).is_file():
-            origin = f"{name}/{layout.ratings} in the user's folder of data"
+            origin = f"{name}/{layout.ratings} in the user's data folder"
             return LocalFiles(folder, layout, origin)
-    raise recbench.RecbenchError(f"it has no {name}/{downloads[0].layout.ratings}")
+    raise recbench.RecbenchError(f"{given} has no {name}/{downloads[0].layout.ratings}")
 
 
 def _from_cache(name: str, download: Download) -> LocalFiles:
-    """What an earlier download left."""
+    """Look for an earlier download."""
     if not (cache_folder(name) / download.file_name).is_file():
-        raise recbench.RecbenchError("it has none")
+        raise recbench.RecbenchError("not downloaded yet")
     return _retrieve(name, download, _fetch_nothing)
 
 
 def _from_network(name: str, download: Download) -> LocalFiles:
-    """A download, kept in the cache."""
+    """Download to the cache."""
     log.info("%s: downloading from %s", name, download.origin)
     _sweep(cache_folder(name))
     try:
         return _retrieve(name, download, download.fetch)
     except OSError as error:
-        raise recbench.RecbenchError(f"the cache cannot be written ({_reason(error)})") from error
+        folder = cache_folder(name)
+        raise recbench.RecbenchError(
+            f"the cache {folder} cannot be written ({_reason(error)})"
+        ) from error
 
 
 def _retrieve(
     name: str, download: Download, fetch: Callable[[str, str, object], None]
 ) -> LocalFiles:
-    """The files out of the zip in the cache; fetch puts it there where it is missing or damaged."""
+    """Unpack the files from the zip in the cache. fetch downloads a missing or damaged zip."""
     import pooch
 
     from .unzip import GuardedUnzip
 
-    pooch.get_logger().setLevel(logging.WARNING)  # recbench itself says what is downloaded
+    pooch.get_logger().setLevel(logging.WARNING)  # recbench reports downloads itself
     try:
         files = pooch.retrieve(
             download.origin,
@@ -131,17 +134,17 @@ def _retrieve(
     except ValueError as error:  # the checksum is wrong
         kind, _, published = download.checksum.partition(":")
         raise recbench.RecbenchError(
-            f"the zip's {kind} is not the published one, {published[:12]}..., so it is not used"
+            f"the zip was rejected because its {kind} is not the published {published[:12]}..."
         ) from error
     return LocalFiles(files[0].parent, download.layout, download.origin)
 
 
 def _fetch_nothing(*_: object) -> None:
-    raise recbench.RecbenchError("its zip is damaged")
+    raise recbench.RecbenchError("the zip is damaged")
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what killed processes left, but nothing that a living one may be working in."""
+    """Remove what killed processes left, but nothing that another process may still use."""
     for path in folder.glob("tmp*"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > _DAY:
@@ -149,7 +152,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """A failure in a few words, without the paths and addresses that exceptions carry."""
+    """Describe a failure in a few words, without paths and addresses."""
     if isinstance(error, recbench.RecbenchError):
         return str(error)
     return (error.strerror if isinstance(error, OSError) else "") or type(error).__name__

@@ -1,6 +1,6 @@
-"""Step 1, dataset: files out of a zip that nobody has to trust, into a cache that others use too.
+"""Step 1, dataset: unpack an untrusted zip into a cache that other processes use too.
 
-Imports pooch, so it is itself imported only where something is looked for in the cache.
+It imports pooch, so it is imported only when the cache is used.
 """
 
 from __future__ import annotations
@@ -20,13 +20,12 @@ import recbench
 
 
 class GuardedUnzip(pooch.Unzip):  # type: ignore[misc]  # pooch ships no types
-    """pooch's Unzip, which besides refuses bad zips and mends damaged files.
+    """pooch's Unzip, which also rejects bad zips and repairs damaged files.
 
-    members: member -> its sha256, or "" where it is not known.
+    members: member -> its sha256, or "" if it is not known.
 
-    Raises RecbenchError, and removes the zip, where it is broken, lacks a wanted member or has one
-    of another sha256, or has any member, wanted or not, that would land outside the folder or is a
-    link.
+    Raises RecbenchError and removes the zip if it is broken, if a requested member is missing or
+    has a different sha256, or if any member is a link or would be unpacked outside the folder.
     """
 
     def __init__(self, members: Mapping[str, str]) -> None:
@@ -34,23 +33,23 @@ class GuardedUnzip(pooch.Unzip):  # type: ignore[misc]  # pooch ships no types
         self.sha256 = members
 
     def __call__(self, fname: str, _action: str, pooch: object) -> list[Path]:
-        """Called by pooch once the zip is in its cache. Gives the files, in the order asked for."""
+        """Unpack the zip and return the files in the requested order. Called by pooch."""
         files = {member: Path(fname + self.suffix, member) for member in self.members}
         try:
             with zipfile.ZipFile(fname) as archive:
                 _refuse_bad_members(archive, self.members)
-                whole = all(_is_whole(files[name], archive.getinfo(name)) for name in files)
-            super().__call__(fname, "fetch" if whole else "update", pooch)
+                complete = all(_is_complete(files[name], archive.getinfo(name)) for name in files)
+            super().__call__(fname, "fetch" if complete else "update", pooch)
         except recbench.RecbenchError:
             Path(fname).unlink(missing_ok=True)
             raise
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
             Path(fname).unlink(missing_ok=True)
-            raise recbench.RecbenchError(f"the zip is broken ({error})") from error
+            raise recbench.RecbenchError(f"the zip is damaged ({error})") from error
         return list(files.values())
 
     def _extract_file(self, fname: str, extract_dir: str) -> None:
-        """Called by pooch to unpack. No file takes its name before all are whole and checked."""
+        """Unpack all files and check them before renaming any of them. Called by pooch."""
         with tempfile.TemporaryDirectory(
             dir=Path(fname).parent, ignore_cleanup_errors=True
         ) as folder:
@@ -58,8 +57,8 @@ class GuardedUnzip(pooch.Unzip):  # type: ignore[misc]  # pooch ships no types
             for member, sha256 in self.sha256.items():
                 if sha256 and pooch.file_hash(Path(folder, member)) != sha256:
                     raise recbench.RecbenchError(
-                        f"{PurePosixPath(member).name} of {Path(fname).stem} is not the one that "
-                        "was checked"
+                        f"{PurePosixPath(member).name} in {Path(fname).stem} was rejected because "
+                        "its sha256 is not the expected one"
                     )
             for member in self.members:
                 file = Path(extract_dir, member)
@@ -71,11 +70,11 @@ def _refuse_bad_members(archive: zipfile.ZipFile, wanted: list[str]) -> None:
     for info in archive.infolist():
         if _leads_away(info):
             raise recbench.RecbenchError(
-                f"the zip is refused, for its member {info.filename!r} leads out of it"
+                f"the zip was rejected because its member {info.filename!r} points outside it"
             )
     missing = set(wanted) - set(archive.namelist())
     if missing:
-        raise recbench.RecbenchError(f"the zip holds no {min(missing)}")
+        raise recbench.RecbenchError(f"the zip does not contain {min(missing)}")
 
 
 def _leads_away(info: zipfile.ZipInfo) -> bool:
@@ -88,8 +87,8 @@ def _leads_away(info: zipfile.ZipInfo) -> bool:
     )
 
 
-def _is_whole(file: Path, info: zipfile.ZipInfo) -> bool:
-    """Is this the unpacked member, by its size and checksum?"""
+def _is_complete(file: Path, info: zipfile.ZipInfo) -> bool:
+    """Whether this is the unpacked member, by size and checksum."""
     if not file.is_file() or file.stat().st_size != info.file_size:
         return False
     checksum = 0

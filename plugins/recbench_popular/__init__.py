@@ -1,4 +1,4 @@
-"""Recommend the same to everybody: what is popular."""
+"""The model `popular`: recommend the most popular items to every user."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self
@@ -10,18 +10,52 @@ import recbench
 
 
 class Popular:
-    """The most popular items, the same list for everybody.
+    """The most popular items, the same for every user.
 
-    rule: "consumed" scores an item by how often it was consumed; "rated" by its mean rating among
-        the items whose number of ratings reaches the 95% quantile, all others below them. The
-        notebook's list is "rated", but computed on all ratings, the test's included; this one
-        only ever sees the training part.
+    A baseline without personalisation.
+
+    Parameters
+    ----------
+    rule : {"consumed", "rated"}, default: "consumed"
+        Whether items are scored by their number of interactions or by their mean rating. With
+        "rated", only items whose number of ratings reaches the 95% quantile are scored by their
+        mean rating, and all others rank below them.
+
+    Notes
+    -----
+    The notebook from which recbench started used "rated", but with the ratings of the test
+    interactions too. This model only sees training data.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> from recbench_popular import Popular
+    >>> train = recbench.Interactions.from_log(users=[0, 1, 1, 2], items=[2, 2, 0, 2], n_items=4)
+    >>> Popular().fit(train).score(train)[0].tolist()
+    [1.0, 0.0, 3.0, 0.0]
     """
 
     def __init__(self, rule: Literal["consumed", "rated"] = "consumed") -> None:
         self.rule = rule
 
     def fit(self, train: recbench.Interactions) -> Self:
+        """Count the interactions with each item, or average its ratings.
+
+        Parameters
+        ----------
+        train : recbench.Interactions
+            The training data.
+
+        Returns
+        -------
+        Self
+            The fitted model.
+
+        Raises
+        ------
+        recbench.RecbenchError
+            If the rule is "rated" and the data have no ratings.
+        """
         counts = train.popularity
         self.n_parameters = train.n_items
         if self.rule == "consumed":
@@ -29,7 +63,7 @@ class Popular:
             return self
         if train.ratings is None:
             raise recbench.RecbenchError(
-                "popular:rule=rated needs ratings and this dataset has none; use popular"
+                "popular:rule=rated needs ratings, but the dataset has none; use popular"
             )
         sums = np.bincount(train.items, weights=train.ratings, minlength=train.n_items)
         means = sums / np.maximum(counts, 1)
@@ -39,6 +73,18 @@ class Popular:
         return self
 
     def score(self, history: recbench.Interactions) -> npt.NDArray[np.float64]:
+        """Return the popularity of all items for each history.
+
+        Parameters
+        ----------
+        history : recbench.Interactions
+            Histories to score, one sequence per row.
+
+        Returns
+        -------
+        numpy.ndarray of shape (len(history), n_items), float64
+            The same scores in every row.
+        """
         return np.broadcast_to(self.scores_, (len(history), history.n_items))
 
 

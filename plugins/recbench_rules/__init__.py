@@ -1,4 +1,4 @@
-"""Recommend what followed what: sequential co-occurrence rules, counted and never trained."""
+"""The model `rules`: recommend items that often followed the latest items of a history."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Counting: which items follow which within a few steps, and what a history weighs."""
+"""Count which items follow which within a few steps, and weight the items of histories."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def count_followers(data: recbench.Interactions, window: int) -> csr_matrix:
-    """(n_items, n_items) float32: entry (i, j) sums 1 / distance over all j that follow i.
+    """(n_items, n_items) float32: entry (i, j) sums 1 / distance over all pairs with j after i.
 
-    A pair counts where both stand in one sequence, at most `window` steps apart.
+    Both items of a pair are in the same sequence, at most `window` steps apart.
     """
     from scipy.sparse import coo_matrix, csr_matrix
 
@@ -31,7 +31,7 @@ def count_followers(data: recbench.Interactions, window: int) -> csr_matrix:
 
 
 def normalise_rows(counts: csr_matrix) -> csr_matrix:
-    """The counts with each row divided by its sum; a row of nothing stays so."""
+    """Divide each row by its sum; empty rows stay empty."""
     from scipy.sparse import csr_matrix
 
     sums = np.add.reduceat(np.append(counts.data, 0), counts.indptr[:-1]) if counts.nnz else 0
@@ -41,9 +41,9 @@ def normalise_rows(counts: csr_matrix) -> csr_matrix:
 
 
 def recency_weights(history: recbench.Interactions, length: int, decay: float) -> csr_matrix:
-    """(rows, n_items) float32: decay ** age at each of a row's latest `length` items, 0 the last.
+    """(rows, n_items) float32: decay ** age of the latest `length` items; the last has age 0.
 
-    An item that stands there several times has the sum.
+    An item that occurs several times gets the sum.
     """
     from scipy.sparse import csr_matrix
 

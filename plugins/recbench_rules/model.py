@@ -1,4 +1,4 @@
-"""The model that recbench sees: options, fit, score, explain, save and load."""
+"""The model `rules`: options, fit, score, explain, save and load."""
 
 from __future__ import annotations
 
@@ -14,39 +14,99 @@ FILE = "rules.safetensors"
 
 
 class Rules:
-    """Sequential co-occurrence rules: what followed the user's latest items, counted.
+    """Sequential rules: items that often followed the latest items of the user's history.
 
-    The share of item j in all that followed item i within `window` steps, each pair weighing
-    1 / distance, is the rule i -> j. A history scores j by the sum of the rules from its latest
-    `length` items, the one before the last weighing `decay`, the one before that decay ** 2, and so
-    on. (Sequential rules with decay: Ludewig & Jannach 2018, arXiv 1803.09587.)
+    The rule i -> j is the share of item j among all items that followed item i within `window`
+    steps, where each pair has the weight 1 / distance. The score of item j is the sum of the rules
+    from the latest `length` items of the history. The last item has the weight 1, the one before it
+    `decay`, then `decay` ** 2, and so on. The rules are counted; there is no training.
 
-    window: steps within which an item counts as following.
-    length: how many of the latest items of a history are looked at.
-    decay: what each step back in the history multiplies a rule by, in (0, 1].
+    Parameters
+    ----------
+    window : int, default: 10
+        Largest distance, in steps, at which an item counts as following another.
+    length : int, default: 20
+        Number of latest items of a history that are used.
+    decay : float, default: 0.8
+        Factor per step back in the history, above 0 and at most 1.
+
+    References
+    ----------
+    Ludewig & Jannach, "Evaluation of session-based recommendation algorithms", User Modeling and
+    User-Adapted Interaction 28, 2018 (arXiv:1803.09587).
+
+    Examples
+    --------
+    Item 1 was followed by item 2 once and by item 0 once:
+
+    >>> import recbench
+    >>> from recbench_rules import Rules
+    >>> train = recbench.Interactions.from_log(users=[0, 0, 1, 1], items=[1, 2, 1, 0])
+    >>> model = Rules().fit(train)
+    >>> history = recbench.Interactions.from_log(users=[0], items=[1], n_items=3)
+    >>> model.score(history).tolist()
+    [[0.5, 0.0, 0.5]]
     """
 
     def __init__(self, window: int = 10, length: int = 20, decay: float = 0.8) -> None:
         self.window, self.length, self.decay = window, length, decay
         for name, value in (("window", window), ("length", length)):
             if value < 1:
-                raise recbench.UsageError(f"rules: {name}={value} must be 1 or more")
+                raise recbench.UsageError(f"rules: {name} must be 1 or more, not {value}")
         if not 0 < decay <= 1:
-            raise recbench.UsageError(f"rules: decay={decay} must be above 0 and at most 1")
+            raise recbench.UsageError(f"rules: decay must be above 0 and at most 1, not {decay}")
 
     def fit(self, train: recbench.Interactions) -> Self:
-        """Count; sparse matrices, no training."""
+        """Count the rules.
+
+        Parameters
+        ----------
+        train : recbench.Interactions
+            The training data.
+
+        Returns
+        -------
+        Self
+            The fitted model.
+        """
         from .counts import count_followers, normalise_rows
 
         return self.use(normalise_rows(count_followers(train, self.window)))
 
     def use(self, rules: Any) -> Self:
-        """Take (n_items, n_items) rules that are counted already, as scipy's csr_matrix."""
+        """Use rules that are already counted.
+
+        Parameters
+        ----------
+        rules : scipy.sparse.csr_matrix of shape (n_items, n_items)
+            Row i holds the rules from item i.
+
+        Returns
+        -------
+        Self
+            The fitted model.
+        """
         self.rules_, self.n_parameters = rules, int(rules.nnz)
         return self
 
     def score(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
-        """(rows, n_items) float32, 0 where no rule leads."""
+        """Return the weighted sum of rules for all items.
+
+        Parameters
+        ----------
+        history : recbench.Interactions
+            Histories to score, one sequence per row.
+
+        Returns
+        -------
+        numpy.ndarray of shape (len(history), n_items), float32
+            0 for items that no rule leads to.
+
+        Raises
+        ------
+        recbench.RecbenchError
+            If the model is not fitted, or was fitted on another catalogue.
+        """
         from .counts import recency_weights
 
         self._require_fitted(history)
@@ -57,7 +117,25 @@ class Rules:
     def explain(
         self, history: recbench.Interactions, items: npt.NDArray[Any]
     ) -> npt.NDArray[np.float32]:
-        """Exact: a score is a sum over the history, and each event is shown with its part of it."""
+        """Exact: a score is a sum over the history, and each interaction is shown with its part.
+
+        Parameters
+        ----------
+        history : recbench.Interactions
+            One history.
+        items : numpy.ndarray of shape (n,), int
+            Item numbers whose scores are explained.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n, history.n_interactions), float32
+            The part of each interaction, oldest first, in the score of each item.
+
+        Raises
+        ------
+        recbench.RecbenchError
+            If the model is not fitted, or was fitted on another catalogue.
+        """
         self._require_fitted(history)
         parts = np.zeros((len(items), history.n_interactions), dtype=np.float32)
         latest = history.items[-self.length :]
@@ -67,7 +145,18 @@ class Rules:
         return parts
 
     def save(self, folder: Path) -> None:
-        """Write the rules, without pickle."""
+        """Save the rules in safetensors format.
+
+        Parameters
+        ----------
+        folder : pathlib.Path
+            An existing folder.
+
+        Raises
+        ------
+        recbench.RecbenchError
+            If the model is not fitted.
+        """
         from safetensors.numpy import save_file
 
         self._require_fitted(None)
@@ -79,7 +168,23 @@ class Rules:
         )
 
     def load(self, folder: Path) -> Self:
-        """Read what `save` wrote."""
+        """Load the rules that `save` wrote.
+
+        Parameters
+        ----------
+        folder : pathlib.Path
+            The folder that was given to `save`.
+
+        Returns
+        -------
+        Self
+            The fitted model.
+
+        Raises
+        ------
+        recbench.RecbenchError
+            If the file is missing or incomplete.
+        """
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
         from scipy.sparse import csr_matrix
@@ -91,15 +196,15 @@ class Rules:
             rules.check_format()
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise recbench.RecbenchError(
-                f"{folder} holds no whole saved rules: {error}; fit them again"
+                f"{folder} has no complete saved rules ({error}); fit the model again"
             ) from error
         return self.use(rules)
 
     def _require_fitted(self, history: recbench.Interactions | None) -> None:
         if not hasattr(self, "rules_"):
-            raise recbench.RecbenchError("these rules have counted nothing; call fit or load")
+            raise recbench.RecbenchError("the rules are not fitted; call fit or load first")
         if history is not None and history.n_items != self.rules_.shape[0]:
             raise recbench.RecbenchError(
-                f"these rules know {self.rules_.shape[0]} items and the history "
+                f"the rules were fitted on {self.rules_.shape[0]} items, but the history has "
                 f"{history.n_items}; fit them on the same dataset"
             )

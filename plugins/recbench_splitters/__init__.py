@@ -1,4 +1,4 @@
-"""The ways to hold interactions out: last one, last basket, a cut in time, windows."""
+"""The splitters: leave-last-out, leave-last-basket, temporal and windows."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

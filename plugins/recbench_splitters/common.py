@@ -1,4 +1,4 @@
-"""What splitters share: several targets a case, and the words for who is not judged."""
+"""Functions that several splitters use: distinct targets, and notes on users left out."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ import recbench
 
 
 def distinct_items(interactions: recbench.Interactions) -> recbench.Interactions:
-    """Each sequence's items once, at the first interaction with the item."""
+    """Keep the first interaction with each item in each sequence."""
     rows = np.arange(len(interactions), dtype=np.int64)
     pairs = np.repeat(rows, interactions.lengths) * interactions.n_items + interactions.items
     is_first = np.zeros(len(pairs), dtype=bool)
@@ -18,9 +18,9 @@ def distinct_items(interactions: recbench.Interactions) -> recbench.Interactions
 
 
 def note_on_users(users: npt.NDArray[Any], which: str, outcome: str) -> tuple[str, ...]:
-    """`12 users with a single event are not judged`, say, or nothing where there are none.
+    """Return a note such as `12 users with a single interaction are not judged`, or none.
 
-    users: a truth value for each. which, outcome: the words after their number, and after "are".
+    users: one bool per user. which, outcome: the text after "users", and after "are".
     """
     n = int(np.count_nonzero(users))
     if not n:

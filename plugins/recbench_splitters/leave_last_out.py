@@ -1,4 +1,4 @@
-"""Leave-last-out: what comes next for each user?"""
+"""Leave-last-out: predict the last item of each user."""
 
 import numpy as np
 
@@ -8,12 +8,44 @@ from .common import note_on_users
 
 
 class LeaveLastOut:
-    """Each user's last event is the target, all events before it are history and training.
+    """The last interaction of each user is the target; the others are history and training data.
 
-    A user with a single event is trained on and not judged, since nothing could be known of them.
+    A user with a single interaction has no history. The interaction is used for training, and the
+    user is not judged.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> from recbench_splitters import LeaveLastOut
+    >>> log = recbench.Interactions.from_log(users=[0, 0, 0, 1], items=[4, 2, 5, 3])
+    >>> split = LeaveLastOut().split(log)
+    >>> [items.tolist() for items in split.history.sequences()]
+    [[4, 2], [3]]
+    >>> split.targets.tolist()  # -1: not judged
+    [5, -1]
     """
 
     def split(self, interactions: recbench.Interactions) -> recbench.Split:
+        """Hold out the last interaction of each user.
+
+        Parameters
+        ----------
+        interactions : recbench.Interactions
+            One sequence per user, oldest first.
+
+        Returns
+        -------
+        recbench.Split
+            Training data, histories and targets.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> from recbench_splitters import LeaveLastOut
+        >>> log = recbench.Interactions.from_log(users=[0, 0], items=[4, 2])
+        >>> LeaveLastOut().split(log).targets.tolist()
+        [2]
+        """
         judged = interactions.lengths >= 2
         last = interactions.offsets[1:] - 1
         in_train = np.ones(interactions.n_interactions, dtype=bool)
@@ -26,5 +58,7 @@ class LeaveLastOut:
             times = np.full(len(interactions), -1, dtype=np.int64)
             times[judged] = interactions.times[last[judged]]
         single = interactions.lengths == 1
-        notes = note_on_users(single, "with a single event", "trained on and not judged")
+        notes = note_on_users(
+            single, "with a single interaction", "used for training but not judged"
+        )
         return recbench.Split(train, train, targets, times, notes=notes)

@@ -1,4 +1,4 @@
-"""Temporal: what comes after a day, known to nobody before it?"""
+"""Temporal: predict what users consume after a point in time, from data before it."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -14,17 +14,38 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Temporal:
-    """One cut in time for everybody: all before it is training, what comes after is to be found.
+    """One cut in time for all users: interactions before it are training data, later ones targets.
 
-    An event at exactly the time of the cut lies after it. Judged are users with events on both
-    sides: their history is all before the cut, and a target that is in it stays a target. Who has
-    no event before the cut has no row in train; who has none after it is trained on only.
+    An interaction at exactly the time of the cut is after it. Users with interactions on both sides
+    are judged. Their history is everything before the cut; items of the history can be targets
+    again. Users without an interaction before the cut are left out. Users without one after it are
+    used for training only.
 
-    at: the cut: a date such as 1998-03-01, a date and time such as 1998-03-01T12:00 (UTC where it
-        names no zone), or whole seconds since 1970.
-    share: instead of at, the share of all events that lies before the cut, 0.9 by default; it is
-        less where events share the time of the cut.
-    targets: "next" is the user's first event after the cut, "all" each item of theirs after it.
+    Parameters
+    ----------
+    at : str or int, default: set by share
+        Date and time of the cut, such as 1998-03-01 or 1998-03-01T12:00. In UTC, unless a time zone
+        is given. A whole number is in seconds since 1970.
+    share : float, default: 0.9
+        Share of interactions before the cut, if at is not given. It is lower if several
+        interactions have the time of the cut.
+    targets : {"next", "all"}, default: "next"
+        Whether the first item after the cut or all items after it are targets.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> from recbench_splitters import Temporal
+    >>> log = recbench.Interactions.from_log(
+    ...     users=[0, 0, 0, 1], items=[4, 2, 5, 3], times=[10, 20, 30, 10]
+    ... )
+    >>> split = Temporal(at=20).split(log)
+    >>> [items.tolist() for items in split.history.sequences()]
+    [[4], [3]]
+    >>> split.targets.tolist()  # -1: not judged
+    [2, -1]
+    >>> Temporal(at=20, targets="all").split(log).targets.tolist()
+    [2, 5]
     """
 
     def __init__(
@@ -35,21 +56,50 @@ class Temporal:
     ) -> None:
         if at is not None and share is not None:
             raise recbench.UsageError(
-                f"splitter temporal: at={at} and share={share} both say where the cut is; give one"
+                f"splitter temporal: at={at} and share={share} both set the cut; give only one"
             )
         if share is not None and not 0 < share < 1:
-            raise recbench.UsageError(f"splitter temporal needs 0 < share < 1, not {share}")
+            raise recbench.UsageError(
+                f"splitter temporal: share must be above 0 and below 1, not {share}"
+            )
         if targets not in ("next", "all"):
-            raise recbench.UsageError(f"splitter temporal: targets={targets} is not next or all")
+            raise recbench.UsageError(
+                f"splitter temporal: targets must be next or all, not {targets}"
+            )
         self.at = None if at is None else _seconds(str(at).strip())
         self.share = 0.9 if share is None else share
         self.targets = targets
 
     def split(self, interactions: recbench.Interactions) -> recbench.Split:
+        """Hold out interactions at and after the cut.
+
+        Parameters
+        ----------
+        interactions : recbench.Interactions
+            One sequence per user, oldest first.
+
+        Returns
+        -------
+        recbench.Split
+            Training data, histories and targets.
+
+        Raises
+        ------
+        recbench.RecbenchError
+            If the interactions have no times, or none is before the cut or none after it.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> from recbench_splitters import Temporal
+        >>> log = recbench.Interactions.from_log([0] * 4, [4, 2, 5, 3], times=[10, 20, 30, 40])
+        >>> Temporal(share=0.5).split(log).notes
+        ('the cut is 1970-01-01 00:00:30 UTC: 2 interactions before it, 2 at or after it',)
+        """
         times = interactions.times
         if times is None:
             raise recbench.RecbenchError(
-                "splitter temporal needs times and this dataset has none; use leave-last-out"
+                "temporal needs times, but the dataset has none; use leave-last-out"
             )
         cut = self.at
         if cut is None:
@@ -60,9 +110,9 @@ class Temporal:
         if not 0 < total < len(times):
             side = "at or after" if total else "before"
             raise recbench.RecbenchError(
-                f"splitter temporal: no event lies {side} the cut, {_date(cut)}; the data run from "
-                f"{_date(int(times.min()))} to {_date(int(times.max()))}: "
-                "put the cut between them with at=, or use leave-last-out"
+                f"temporal: no interaction is {side} the cut, {_date(cut)}; the data run from "
+                f"{_date(int(times.min()))} to {_date(int(times.max()))}. "
+                "Set a cut between these times with at=, or use leave-last-out"
             )
         n_earlier = np.diff(n_earlier_until[interactions.offsets])
         n_later = interactions.lengths - n_earlier
@@ -71,11 +121,12 @@ class Temporal:
             (n_earlier > 0) & (n_later == 0),
         )
         rest = len(times) - total
-        untrained, unjudged = "neither trained on nor judged", "trained on and not judged"
+        unused = "neither used for training nor judged"
+        unjudged = "used for training but not judged"
         notes = (
-            f"the cut is {_date(cut)}: {total:,} events before it, {rest:,} at or after it",
-            *note_on_users(only_later, "without an event before the cut", untrained),
-            *note_on_users(only_earlier, "without an event at or after the cut", unjudged),
+            f"the cut is {_date(cut)}: {total:,} interactions before it, {rest:,} at or after it",
+            *note_on_users(only_later, "without an interaction before the cut", unused),
+            *note_on_users(only_earlier, "without an interaction at or after the cut", unjudged),
         )
         rows = np.flatnonzero(n_earlier)
         begins, n_earlier, n_later = interactions.offsets[rows], n_earlier[rows], n_later[rows]
@@ -92,15 +143,15 @@ class Temporal:
 
 
 def _seconds(text: str) -> int:
-    """Whole seconds since 1970; fractions of a second are rounded up, as events' are cut off."""
+    """Whole seconds since 1970; rounded up, because times of interactions are rounded down."""
     if re.fullmatch(r"-?[0-9]{1,18}", text):
         return int(text)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise recbench.UsageError(
-            f"splitter temporal: at={text} is no time; write a date such as 1998-03-01, a date and "
-            "time such as 1998-03-01T12:00, or whole seconds since 1970"
+            f"splitter temporal: at={text} is not a time; write a date such as 1998-03-01, a date "
+            "and time such as 1998-03-01T12:00, or whole seconds since 1970"
         ) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Step 1, dataset: sequences made of numbers alone, which need no file and no network."""
+"""Step 1, dataset: synthetic sequences, which need no files and no network."""
 
 from __future__ import annotations
 

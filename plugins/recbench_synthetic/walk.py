@@ -1,4 +1,4 @@
-"""Step 1, dataset: all users' walks from item to item, a step of all of them at a time."""
+"""Step 1, dataset: walk from item to item, one step of all users at a time."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _SLOTS_PER_INTERACTION = 16
 
 
 def walk(items: int, lengths: Array, random: np.random.Generator) -> Array:
-    """(interactions,) int32: as many items as each user's length says, user after user."""
+    """Return the items of all users, one user after the other: (interactions,) int32."""
     popularity = Popularity(items, random)
     successors = popularity.draw(random, (items, len(_SHARES)))
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     seen = Seen(len(lengths), items, int(offsets[-1]))
     consumed = np.empty(offsets[-1], dtype=np.int32)
-    # Longest first, so that the users who still walk are always the first ones.
+    # Longest first, so that the users who are not finished are always the first ones.
     walkers = np.argsort(-lengths, kind="stable")
     n_walking = np.searchsorted(-lengths[walkers], -np.arange(lengths.max()), side="left")
     for step, count in enumerate(n_walking):
@@ -59,16 +59,16 @@ class Popularity:
         self.total = np.cumsum(1 / (np.arange(items) + 1 + items / 100))
 
     def draw(self, random: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        """int32 items of this shape, popular ones more often."""
+        """Draw int32 items of this shape by popularity."""
         places = np.searchsorted(self.total, random.random(shape) * self.total[-1], side="right")
         drawn: Array = self.order[np.minimum(places, len(self.order) - 1)]
         return drawn
 
 
 class Seen:
-    """Who has had what: exact in small worlds, else a hashed set that may say yes too often.
+    """The items that users have had: exact for small data, otherwise a hashed set.
 
-    A wrong yes only makes the walk choose another item.
+    The hashed set has false positives, which only make the walk choose another item.
     """
 
     def __init__(self, users: int, items: int, interactions: int) -> None:
@@ -78,7 +78,7 @@ class Seen:
         self.table = np.zeros(users * items if self.exact else 2**self.bits, dtype=np.bool_)
 
     def has(self, users: Array, items: Array) -> Array:
-        """Bool, pair by pair."""
+        """Return whether each user has had the item."""
         had: Array = self.table[self._slots(users, items)]
         return had
 

@@ -1,4 +1,4 @@
-"""Tables for people (plain, markdown, latex) and for programs (csv, json)."""
+"""Tables to read (plain, markdown, latex) and tables for programs (csv, json)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The columns of a table to read, head -> cells, as `recbench.draw_table` takes them."""
+"""The columns of a table, heading -> cells, as `recbench.draw_table` expects them."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -7,11 +7,9 @@ import recbench
 
 Columns = dict[str, list[str]]
 
-TITLES = {"ndcg": "NDCG", "mrr": "MRR", "map": "MAP"}
-
 
 def names(section: recbench.Section) -> Columns:
-    """The models, and how many seeds each ran with where some ran with several."""
+    """The models, and their numbers of seeds if some ran with several."""
     columns = {"model": section.names}
     if any(len(row.results) > 1 for row in section.rows):
         columns["seeds"] = [f"{len(row.seeds) or '-':>5}" for row in section.rows]
@@ -19,21 +17,21 @@ def names(section: recbench.Section) -> Columns:
 
 
 def numbers(section: recbench.Section, metric: str) -> Columns:
-    """A column a k: mean, spread over seeds, and the interval in a second line."""
-    return {_head(metric, k): _numbers(section, metric, k) for k in section.ks}
+    """One column per cut-off: mean, spread over seeds, and the interval on a second line."""
+    return {recbench.metric_label(metric, k): _numbers(section, metric, k) for k in section.ks}
 
 
 def marks(section: recbench.Section) -> Columns:
-    """What stands behind the numbers of each column."""
+    """The mark of each number, by column."""
     return {
-        _head(metric, k): section.marks(metric, k)
+        recbench.metric_label(metric, k): section.marks(metric, k)
         for metric in section.shown_metrics
         for k in section.ks
     }
 
 
 def costs(section: recbench.Section) -> Columns:
-    """What each model took."""
+    """The time, memory and parameters of each model."""
     rows, n_cases = section.rows, section.setting.n_cases
     return {
         "fit s": [_short(row.cost("fit_seconds")) for row in rows],
@@ -44,16 +42,16 @@ def costs(section: recbench.Section) -> Columns:
 
 
 Segments = Mapping[str, Mapping[str, tuple[int, Mapping[str, float]]]]
-"""Metric -> segment -> (its cases, model -> mean)."""
+"""Metric -> segment -> (number of cases, model -> mean)."""
 
 
 def by_segment(section: recbench.Section) -> Segments | None:
-    """The means by segment at the largest k, None where they are not asked for."""
+    """The means by segment at the largest cut-off; None if they were not requested."""
     return section.by_segment(section.ks[-1]) if section.segments else None
 
 
 def segments(section: recbench.Section, means: Segments | None) -> list[list[Columns]]:
-    """For each metric that can be told by segment its names, and the columns of each kind."""
+    """For each metric with segments, the models and the columns of each kind of segment."""
     k, rows = section.ks[-1], [row for row in section.rows if row.ok]
     tables = []
     for metric in section.shown_metrics:
@@ -65,16 +63,14 @@ def segments(section: recbench.Section, means: Segments | None) -> list[list[Col
             head = f"{kind}\n{which}\n({n_cases:,})"
             kinds.setdefault(kind, {})[head] = [_value(value, digits) for value in values]
         if kinds:
-            tables.append([{_head(metric, k): [row.model for row in rows]}, *kinds.values()])
+            tables.append(
+                [{recbench.metric_label(metric, k): [row.model for row in rows]}, *kinds.values()]
+            )
     return tables
 
 
-def _head(metric: str, k: int) -> str:
-    return f"{TITLES.get(metric, metric)}@{k}"
-
-
 def _numbers(section: recbench.Section, metric: str, k: int) -> list[str]:
-    """A cell a model; means, spreads and intervals stand below each other."""
+    """One cell per model, with means, spreads and intervals aligned."""
     values = [row.value(metric, k) for row in section.rows]
     digits = _digits(value.mean for value in values)
     means = _padded([_value(value.mean, digits) for value in values], "{:>{}}")
@@ -88,7 +84,7 @@ def _numbers(section: recbench.Section, metric: str, k: int) -> list[str]:
 
 
 def _padded(texts: list[str], form: str) -> list[str]:
-    """The texts in this form with one width; nothing where all are empty."""
+    """The texts padded to one width; empty if all are empty."""
     width = max(map(len, texts))
     return [form.format(text, width) if width else "" for text in texts]
 
@@ -104,7 +100,7 @@ def _interval(value: recbench.Value, digits: int) -> str:
 
 
 def _digits(values: Iterable[float]) -> int:
-    """Digits behind the point: four for shares, less for larger numbers."""
+    """Decimals: four for numbers below 10, fewer for larger ones."""
     largest = max((abs(value) for value in values if not math.isnan(value)), default=0.0)
     return 4 if largest < 10 else 3 if largest < 100 else 2 if largest < 1000 else 1
 

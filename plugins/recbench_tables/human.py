@@ -1,4 +1,4 @@
-"""Tables to read: a section a dataset and split, best model first, a footer that explains."""
+"""Tables to read: one per dataset and split, best model first, with a footer."""
 
 import re
 from collections.abc import Iterable
@@ -8,11 +8,29 @@ import recbench
 from .cells import Columns, Segments, by_segment, costs, marks, names, numbers, segments
 
 MARK = "\0"
-"""Stands in front of a mark until the format's own signs can stand in a table."""
+"""Placed before a mark until the format's own signs can be inserted."""
 
 
 def plain(results: recbench.Results) -> str:
-    """Columns lined up for a terminal."""
+    """Aligned columns, as wide as the terminal.
+
+    Parameters
+    ----------
+    results : recbench.Results
+        The results to show.
+
+    Returns
+    -------
+    str
+        For each section a title, one or more tables and a footer.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> results = recbench.run(["popular"], "synthetic", results=None)
+    >>> plain(results).splitlines()[0]
+    'synthetic, leave-last-out'
+    """
     parts = []
     for section in results.sections():
         means = by_segment(section)
@@ -26,7 +44,25 @@ def plain(results: recbench.Results) -> str:
 
 
 def markdown(results: recbench.Results) -> str:
-    """A GitHub table with a heading."""
+    """A table in GitHub-flavoured Markdown.
+
+    Parameters
+    ----------
+    results : recbench.Results
+        The results to show.
+
+    Returns
+    -------
+    str
+        For each section a heading, one or more tables and a list of notes.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> results = recbench.run(["popular"], "synthetic", results=None)
+    >>> markdown(results).splitlines()[0]
+    '### synthetic, leave-last-out'
+    """
     parts = []
     for section in results.sections():
         means = by_segment(section)
@@ -36,13 +72,31 @@ def markdown(results: recbench.Results) -> str:
 
 
 def latex(results: recbench.Results) -> str:
-    """A booktabs tabular, the footer as comments."""
+    """A LaTeX table for the booktabs package; title and footer are comments.
+
+    Parameters
+    ----------
+    results : recbench.Results
+        The results to show.
+
+    Returns
+    -------
+    str
+        For each section comments and one or more tabular environments.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> results = recbench.run(["popular"], "synthetic", results=None)
+    >>> latex(results).splitlines()[0]
+    '% synthetic, leave-last-out'
+    """
     parts = []
     for section in results.sections():
         means = by_segment(section)
         lines = [section.title, *recbench.footer_lines(section, means)]
         tables = [
-            # a mark takes no room; tabulate escapes what it is given, so signs go in afterwards
+            # marks have no width; tabulate escapes its input, so they are inserted afterwards
             re.sub(f" {MARK}(.)", r"\\rlap{\1}", table).replace("±", r"$\pm$ ")
             for table in _tabulated(section, means, "latex_booktabs")
         ]
@@ -51,7 +105,7 @@ def latex(results: recbench.Results) -> str:
 
 
 def _beside_or_below(section: recbench.Section) -> list[str]:
-    """The numbers, and what the models took beside them or, where there is no room, below."""
+    """The numbers, with the costs beside them or, if there is no room, below."""
     lead, took, behind = names(section), costs(section), marks(section)
     metrics = [numbers(section, metric) for metric in section.shown_metrics]
     beside = recbench.draw_table(lead, *metrics, took, marks=behind)
@@ -62,14 +116,14 @@ def _beside_or_below(section: recbench.Section) -> list[str]:
 
 
 def _tabulated(section: recbench.Section, means: Segments | None, form: str) -> list[str]:
-    """All numbers and the costs side by side, and a table of segments for each metric."""
+    """One table of all numbers and costs, and one of segments for each metric."""
     metrics = [numbers(section, metric) for metric in section.shown_metrics]
     whole = _tabulate([names(section), *metrics, costs(section)], form, marks(section))
     return [whole, *(_tabulate(groups, form, {}) for groups in segments(section, means))]
 
 
 def _tabulate(groups: Iterable[Columns], form: str, behind: Columns) -> str:
-    """A table in a form that programs lay out."""
+    """A table in one of tabulate's formats."""
     from tabulate import tabulate
 
     columns = {head: cells for group in groups for head, cells in group.items()}

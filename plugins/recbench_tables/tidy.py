@@ -1,14 +1,51 @@
-"""Tidy tables: a line for each model, dataset, split, seed, metric and k."""
+"""Tidy tables: one row per model, dataset, split, seed, metric and cut-off."""
 
 import recbench
 
 
 def csv(results: recbench.Results) -> str:
-    """Comma-separated values with a header, for pandas and spreadsheets."""
+    """Comma-separated values with a header, for pandas and spreadsheets.
+
+    Parameters
+    ----------
+    results : recbench.Results
+        The results to show.
+
+    Returns
+    -------
+    str
+        One line per model, dataset, split, seed, metric and cut-off.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> results = recbench.run(["popular"], "synthetic", results=None)
+    >>> csv(results).split(",")[:3]
+    ['model', 'dataset', 'split']
+    """
     return results.to_frame().to_csv(index=False)
 
 
 def json(results: recbench.Results) -> str:
-    """A list of objects, numbers in full; what is missing is null."""
+    """A JSON list of objects, with full precision; missing values are null.
+
+    Parameters
+    ----------
+    results : recbench.Results
+        The results to show.
+
+    Returns
+    -------
+    str
+        One object per model, dataset, split, seed, metric and cut-off.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> results = recbench.run(["popular"], "synthetic", results=None)
+    >>> import json as parser
+    >>> parser.loads(json(results))[0]["model"]
+    'popular'
+    """
     text = results.to_frame().to_json(orient="records", double_precision=15, indent=1)
     return f"{text}\n"

@@ -1,4 +1,4 @@
-"""Recommend with a causal Transformer over each user's sequence; see `network.py`."""
+"""Recommend with a causal Transformer over each user's sequence. Start with `network.py`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

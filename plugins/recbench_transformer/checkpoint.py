@@ -1,4 +1,4 @@
-"""A training's state on disk after each epoch, so that an interrupted one goes on from there."""
+"""Checkpoints: the state of a training on disk, so that it can resume after an interruption."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILE = "epoch.pt"
 
 
 def write_state(folder: Path | None, state: dict[str, Any]) -> None:
-    """Keep the state in place of the one before; what cannot be written only costs the way back."""
+    """Replace the stored state. If it cannot be written, training continues without it."""
     if folder is None:
         return
     temporary = folder / f"{FILE}.new"
@@ -25,20 +25,20 @@ def write_state(folder: Path | None, state: dict[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(folder / FILE)
-    except Exception as error:  # torch raises its own where a disk is full
-        LOG.debug("transformer: no checkpoint could be written: %s", error)
+    except Exception as error:  # on a full disk, torch raises its own error
+        LOG.debug("transformer: cannot write the checkpoint: %s", error)
         with contextlib.suppress(OSError):
             temporary.unlink()
 
 
 def read_state(folder: Path | None) -> dict[str, Any] | None:
-    """The latest whole state, or None; it is read without running anything that it says."""
+    """Return the stored state, or None. Reading it runs no code from the file."""
     path = None if folder is None else folder / FILE
     try:
         if path is None or not path.exists():
             return None
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        LOG.warning("transformer: its checkpoint cannot be read (%s); it begins anew", error)
+        LOG.warning("transformer: cannot read its checkpoint (%s); training starts again", error)
         return None
     return state

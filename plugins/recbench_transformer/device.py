@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""Choose the device and the number type to compute with."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,9 +10,9 @@ import recbench
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of that name; "auto" is cuda, else mps if it works, else cpu.
+    """Return the device of this name; "auto" is cuda if available, else mps if it works, else cpu.
 
-    Raises UsageError for one that this machine does not have.
+    Raises UsageError for a device that this machine does not have.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -24,12 +24,14 @@ def choose_device(name: str) -> torch.device:
         "mps": torch.backends.mps.is_available(),
     }
     if not available.get(device.type, True):
-        raise recbench.UsageError(f"transformer: this machine has no device {name}; use device=cpu")
+        raise recbench.UsageError(
+            f"transformer: this machine has no device {name}. Use device=cpu."
+        )
     return device
 
 
 def _mps_works() -> bool:
-    """Whether what training needs runs there; some versions of torch lack an operation or two."""
+    """Whether mps has all operations that training needs; some versions of torch miss a few."""
     if not torch.backends.mps.is_available():
         return False
     try:
@@ -45,7 +47,7 @@ def _mps_works() -> bool:
 
 
 def matmul_dtype(device: torch.device) -> torch.dtype:
-    """What matrix products are fastest in there: bfloat16 where the hardware has it."""
+    """Return the fastest type for matrix products: bfloat16 if the hardware supports it."""
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     get_capabilities: Callable[[], dict[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)

@@ -1,4 +1,4 @@
-"""Histories to vectors: what a trained network says after each row's last event."""
+"""From histories to vectors: the network's output at the last position of each history."""
 
 from typing import Any
 
@@ -13,12 +13,15 @@ from .network import Network
 from .windows import group_by_length, pad
 
 MAX_POSITIONS = 2**14
-"""Positions (padding included) that go through the network at once."""
+"""Most positions, padding included, that go through the network at once."""
 
 
 @torch.no_grad()
 def encode_histories(network: Network, history: recbench.Interactions, length: int) -> Tensor:
-    """(rows, width) float32, from the last `length` events of each row; zeros where it has none."""
+    """Return (rows, width) float32, from the latest `length` interactions of each history.
+
+    An empty history gets zeros.
+    """
     weight, _ = network.output()
     lengths = np.minimum(history.lengths, length)
     starts = history.offsets[1:] - lengths
@@ -43,10 +46,13 @@ def score_gradients(
     items: npt.NDArray[Any],
     length: int,
 ) -> npt.NDArray[np.float32]:
-    """(len(items), events) how each item's score changes with how much each event is there.
+    """Return (len(items), interactions): how each item's score changes as interactions fade out.
 
-    history: one row. An event's embedding is multiplied by 1, and the score is differentiated by
-    that number: the gradient times the embedding. Events before the latest `length` have 0.
+    Each interaction's embedding is multiplied by a factor of 1, and the score is differentiated by
+    that factor. This is the gradient times the embedding. Interactions before the latest `length`
+    get 0.
+
+    history: one row.
     """
     gradients = np.zeros((len(items), history.n_interactions), dtype=np.float32)
     latest = torch.from_numpy(history.items[-length:].astype(np.int64))

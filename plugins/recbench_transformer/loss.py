@@ -1,8 +1,10 @@
-"""Cross-entropy over the catalogue, fused with its gradient: no score outlives its chunk.
+"""The loss: cross-entropy over the catalogue, computed together with its gradient in chunks.
 
-A softmax's gradient is p - y (probabilities less the one-hot target), so a chunk of events is
-scored, normalised and turned into gradients in one go, by three matrix products, without autograd.
-(The idea of Wijmans et al. 2024, arXiv 2411.09009.)
+The gradient of the cross-entropy by the scores is p - y: the softmax probabilities minus the
+one-hot target. So a chunk of positions can be scored, normalised and turned into gradients with
+three matrix products and without autograd, and its scores are dropped before the next chunk. The
+scores of a whole batch, positions x items, never exist at once (Wijmans et al. 2024, arXiv
+2411.09009).
 """
 
 import math
@@ -12,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 MAX_SCORES = 2**21
-"""How many scores are held at once: few enough to stay in a processor's cache."""
+"""Scores per chunk: few enough to stay in a CPU's cache."""
 
 
 @torch.no_grad()
@@ -23,14 +25,14 @@ def backward(
     negatives: int,
     dtype: torch.dtype,
 ) -> float:
-    """The batch's mean cross-entropy, after putting its gradients everywhere.
+    """Return the batch's mean cross-entropy, and set the gradients of all weights.
 
-    hidden: (events, width), what the network said at the real positions.
-    targets: (events,), the items that followed.
+    hidden: (positions, width) output of the network, without padding.
+    targets: (positions,) the items that followed.
     output: weight (n_items, width) and bias (n_items,); their `grad` must be None.
-    negatives: 0 for the softmax over all items; otherwise over the target and so many items, drawn
-        uniformly with replacement and shared by the whole batch.
-    dtype: what the products are computed in; sums are kept in float32.
+    negatives: 0 for the softmax over all items. Otherwise the softmax is over the target and this
+        number of items, drawn uniformly with replacement and shared by the batch.
+    dtype: type of the matrix products; sums are in float32.
     """
     weight, bias = output
     drawn = torch.randint(len(weight), (negatives,), device=weight.device) if negatives else None
@@ -39,7 +41,9 @@ def backward(
     weight.grad, bias.grad = torch.zeros_like(weight), torch.zeros_like(bias)
     total = hidden.new_zeros((), dtype=torch.float32)
     table = weight.to(dtype) if drawn is None else weight[drawn].to(dtype)
-    ones = torch.ones(1, chunk_size, dtype=dtype, device=weight.device)  # a sum is a product
+    ones = torch.ones(
+        1, chunk_size, dtype=dtype, device=weight.device
+    )  # sums over rows as a matrix product, which is faster
     for start in range(0, len(hidden), chunk_size):
         chunk = slice(start, start + chunk_size)
         inputs, answers = hidden[chunk].to(dtype), targets[chunk]
@@ -72,10 +76,13 @@ def backward(
 def full_softmax(
     hidden: Tensor, targets: Tensor, weight: Tensor, bias: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """(events,) cross-entropies over all items, and their slope by each score (events, n_items)."""
+    """Return the cross-entropies (positions,) and their gradients by the scores.
+
+    The gradients are (positions, n_items).
+    """
     ones = hidden.new_ones(len(hidden), 1)
     table = torch.cat([weight, bias.to(weight.dtype)[:, None]], dim=1)
-    scores = torch.cat([hidden, ones], dim=1) @ table.t()  # (events, n_items), faster than addmm
+    scores = torch.cat([hidden, ones], dim=1) @ table.t()  # (positions, n_items); faster than addmm
     score_grad = torch.softmax(scores, dim=1)
     row = torch.arange(len(targets), device=hidden.device)
     losses = -score_grad[row, targets].float().clamp(min=1e-38).log()
@@ -86,24 +93,23 @@ def full_softmax(
 def sampled_softmax(
     hidden: Tensor, targets: Tensor, output: tuple[Tensor, Tensor], drawn: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The same with the items `drawn` (negatives,) standing for all items.
+    """Return the same as `full_softmax`, with the items `drawn` (negatives,) in place of all items.
 
-    Gives (events,) cross-entropies, their slope by the drawn items' scores (events, negatives) and
-    by the target's (events,).
+    Returns the cross-entropies (positions,), and their gradients by the scores of the drawn items
+    (positions, negatives) and by the score of the target (positions,).
 
-    The rule: of n items drawn uniformly from a catalogue of V, each item is expected n / V times,
-    so every draw counts for V / n items, and log(V / n) is added to its score: minus the log of
-    its expected count, the logQ correction (Bengio & Senecal 2008). A draw that is the target does
-    not count. The target is there by itself and is not drawn, so its score is not corrected
-    (Khrylchenko et al. 2025, arXiv 2507.09331). The sum that the softmax divides by is then, on
-    average over the draws, that over all items.
+    With n items drawn uniformly from a catalogue of V, each draw stands for V / n items. So
+    log(V / n) is added to its score (logQ correction; Bengio & Senecal 2008). The target is always
+    present, not drawn, so its score is not corrected, and a draw that equals the target does not
+    count (Khrylchenko et al. 2025, arXiv 2507.09331). The denominator of the softmax is then right
+    on average over the draws.
     """
     weight, bias = output
-    target_scores = (hidden.float() * weight[targets]).sum(dim=1) + bias[targets]  # (events,)
+    target_scores = (hidden.float() * weight[targets]).sum(dim=1) + bias[targets]  # (positions,)
     drawn_scores = functional.linear(hidden, weight[drawn].to(hidden.dtype)).float() + bias[drawn]
-    drawn_scores = drawn_scores + math.log(len(weight) / len(drawn))  # (events, negatives)
+    drawn_scores = drawn_scores + math.log(len(weight) / len(drawn))  # (positions, negatives)
     drawn_scores = drawn_scores.masked_fill(targets[:, None] == drawn, -math.inf)
-    scores = torch.cat([target_scores[:, None], drawn_scores], dim=1)  # (events, 1 + negatives)
+    scores = torch.cat([target_scores[:, None], drawn_scores], dim=1)  # (positions, 1 + negatives)
     score_grad = torch.softmax(scores, dim=1)
     losses = torch.logsumexp(scores, dim=1) - target_scores
     return losses, score_grad[:, 1:].to(hidden.dtype), score_grad[:, 0] - 1

@@ -1,13 +1,13 @@
-"""The model that recbench sees: options, fit, score, save and load."""
+"""The model that recbench calls: its options, and fit, score, explain, attention, save and load."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,36 +23,94 @@ if TYPE_CHECKING:
 
 WEIGHTS_FILE, SIZES_FILE = "transformer.safetensors", "transformer.json"
 ARCHITECTURE = ("network", "dim", "layers", "heads", "feedforward", "length", "rotary", "rules")
-"""The settings that what is saved depends on."""
+"""The settings that must be the same when a saved model is loaded."""
 
 RULES_LENGTH, RULES_DECAY, RULES_FLOOR = 30, 0.7, 1e-4
-"""How the rules beside the network look at a history, and what is added before the logarithm."""
+"""Length and decay of the rules beside the network, and what is added before the logarithm."""
 
 
 class Transformer:
-    """A causal Transformer over each user's sequence (SASRec's design, full softmax), with rules.
+    """A causal Transformer over each user's sequence (as in SASRec), combined with item rules.
 
-    Two things make it learn in minutes. Its item embeddings begin as co-occurrences have them
-    (`warm_start.py`). And its scores are log-probabilities, to which `rules` times the logarithm of
-    what sequential rules score is added (plugin `rules`, here with the latest 30 items and a decay
-    of 0.7, plus 0.0001): the rules know each pair of items, the network the rest, and a product of
-    the two knows more. `warm=false,rules=0` is the plain network.
+    The network is trained with the full softmax over the catalogue. Two things make it learn in
+    minutes. Its item embeddings start from co-occurrences (`warm`). And its scores are combined
+    with those of sequential rules (`rules`), which know pairs of items that embeddings of this size
+    cannot hold. `transformer:warm=false,rules=0` is the network alone.
 
-    preset: which values the options below have where they are not given; both in `presets.py`.
+    Parameters
+    ----------
+    preset : {"default", "notebook"}, default: "default"
+        Set of defaults for all other options. The defaults below are those of "default".
         "notebook" is the model of the notebook that recbench grew from, for `--split windows`.
-    dim, layers, heads, feedforward, dropout, rotary: the network. Dropout not given: 0.2 up to
-        300,000 training events, 0.1 above.
-    length: how many of the latest items a recommendation looks at, the rules at most 30.
-    warm, rules: see above.
-    epochs, patience, finish, batch, lr: training, which stops early on events held out of `train`
-        and is finished, for that share of the epochs, on all. Batch (positions) not given: 1/64 of
-        the training events, but 2,048 to 8,192.
-    negatives: 0 is the full softmax; otherwise so many items, drawn for each batch, stand for the
-        catalogue. Not given: 0 up to 50,000 items, 4096 above.
-    bfloat16: whether products may be computed in it where the hardware does.
-    seed: the same seed, data, options and number of threads give the same weights.
-    device: "auto" (cuda, else mps if it works, else cpu), "cpu", "cuda", "cuda:1", "mps".
+    dim : int, default: 64
+        Numbers per embedding; a multiple of 2 x heads.
+    layers : int, default: 2
+        Number of Transformer blocks.
+    heads : int, default: 2
+        Attention heads per block.
+    feedforward : int, default: 256
+        Width of the feed-forward network in each block.
+    dropout : float, default: 0.2 up to 300,000 interactions, 0.1 above
+        Share of activations set to 0 in training, in [0, 1).
+    rotary : bool, default: True
+        Use rotary position embeddings: attention then knows how far apart items are.
+    length : int, default: 100
+        Number of latest items that the network reads; the rules read at most 30.
+    warm : bool, default: True
+        Start item embeddings from co-occurrences instead of random numbers.
+    rules : float, default: 0.8
+        Weight of the logarithm of the rules' scores; 0 leaves the rules out.
+    epochs : int, default: 12
+        Most passes over the training data.
+    patience : int, default: 4
+        Epochs without better validation NDCG@10 before early stopping.
+    finish : float, default: 0.25
+        Share of the epochs, at the end, that also train on the held-out interactions.
+    batch : int, default: 1/64 of the interactions, from 2,048 to 8,192
+        Most positions per batch, padding included.
+    lr : float, default: 0.008
+        Highest learning rate.
+    negatives : int, default: 0 up to 50,000 items, 4,096 above
+        Negative items drawn per batch; 0 computes the full softmax over all items.
+    bfloat16 : bool, default: True
+        Compute matrix products in bfloat16 where the hardware supports it.
+    seed : int, default: 0
+        Random seed; the same seed, data, options and thread count give the same weights.
+    device : str, default: "auto"
+        Device: "cpu", "cuda", "cuda:1", "mps", or "auto" (a GPU if there is one).
+
+    Notes
+    -----
+    The rules are the model `rules` with the latest 30 items and a decay of 0.7. Both parts are
+    log-probabilities, up to a constant, so adding them multiplies two opinions on the next item.
+
+    References
+    ----------
+    Kang & McAuley 2018, "Self-attentive sequential recommendation", arXiv 1808.09781.
+    Klenitskiy & Vasilev 2023, "Turning dross into gold loss", arXiv 2309.07602: with the softmax
+    over the catalogue, SASRec is a strong model.
+
+    Examples
+    --------
+    >>> from recbench.testing import example
+    >>> from recbench_transformer import Transformer
+    >>> log = example()
+    >>> model = Transformer(dim=8, layers=1, heads=1, epochs=2, device="cpu").fit(log)
+    >>> scores = model.score(log)
+    >>> scores.shape == (len(log), log.n_items)
+    True
     """
+
+    option_groups: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "network": (
+            *("preset", "dim", "layers", "heads", "feedforward"),
+            *("dropout", "rotary", "length", "warm"),
+        ),
+        "training": ("epochs", "patience", "finish", "batch", "lr", "negatives"),
+        "rules": ("rules",),
+        "reproducibility": ("seed", "device", "bfloat16"),
+    }
+    """Headings of `recbench models transformer`, and the options below each."""
 
     def __init__(
         self,
@@ -83,17 +141,16 @@ class Transformer:
         self.epochs, self.patience, self.finish = epochs, patience, finish
         self.batch, self.lr, self.negatives, self.bfloat16 = batch, lr, negatives, bfloat16
         self.seed, self.device = seed, device
-        require(
-            "preset", preset, f"is unknown; use one of: {', '.join(PRESETS)}", preset in PRESETS
-        )
+        names = ", ".join(PRESETS)
+        require("preset", preset, f"is not a preset. Available: {names}.", preset in PRESETS)
         check(self.settings)
         for name, value, rule, holds in (
-            ("negatives", negatives, "must be 0 or more", (negatives or 0) >= 0),
-            ("seed", seed, "must be in [0, 2**63)", 0 <= seed < 2**63),
+            ("negatives", negatives, "must be 0 or more.", (negatives or 0) >= 0),
+            ("seed", seed, "must be from 0 to 2**63 - 1.", 0 <= seed < 2**63),
             (
                 "device",
                 device,
-                "is unknown; use auto, cpu, cuda, cuda:N or mps",
+                "is not a device. Available: auto, cpu, cuda, cuda:N, mps.",
                 re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", device) is not None,
             ),
         ):
@@ -101,7 +158,7 @@ class Transformer:
 
     @property
     def settings(self) -> Settings:
-        """The preset, with the given options in place of its values."""
+        """The values of the preset, replaced by the options that were given."""
         preset = PRESETS[self.preset]
         names = [field.name for field in dataclasses.fields(Settings)]
         given = {name: getattr(self, name, None) for name in names}
@@ -110,9 +167,24 @@ class Transformer:
         )
 
     def fit(self, train: recbench.Interactions, checkpoint: Path | None = None) -> Self:
-        """Learn from every event of every sequence but a row's first.
+        """Learn to predict every interaction from those before it in its sequence.
 
-        checkpoint: a folder in which the state is kept after each epoch, to go on from.
+        Parameters
+        ----------
+        train : Interactions
+            The training data.
+        checkpoint : pathlib.Path, default: None
+            Folder for the state after each epoch. If it holds a state, training resumes from it.
+
+        Returns
+        -------
+        Transformer
+            The model itself.
+
+        Raises
+        ------
+        RecbenchError
+            If no sequence has 2 interactions, or training diverges.
         """
         for _ in self.fit_epochs(train, checkpoint):
             pass
@@ -121,7 +193,19 @@ class Transformer:
     def fit_epochs(
         self, train: recbench.Interactions, checkpoint: Path | None = None
     ) -> Iterator[Epoch]:
-        """The same, epoch by epoch; after each the model can score as it is then."""
+        """Train as `fit` does, and yield after each epoch; the model can be used between epochs.
+
+        Parameters
+        ----------
+        train, checkpoint
+            As for `fit`.
+
+        Yields
+        ------
+        Epoch
+            The network at this point, and the number of interactions that it has learned from. The
+            last one follows the last epoch and stands for the finished model.
+        """
         from . import device, training, warm_start
 
         self.n_items_, self.n_users_, self.rules_ = train.n_items, train.n_users, None
@@ -140,12 +224,23 @@ class Transformer:
 
     @property
     def n_parameters(self) -> int:
-        """Numbers learned: the network's weights, and the rules that were counted."""
+        """Number of learned parameters: the network's weights, and the counted rules."""
         weights = sum(weight.numel() for weight in self._fitted_network().parameters())
         return weights + (0 if self.rules_ is None else self.rules_.n_parameters)
 
     def score(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
-        """(rows, n_items) float32 logits; for a row without events, the items' biases."""
+        """Score every item for each history.
+
+        Parameters
+        ----------
+        history : Interactions
+            The histories. For an empty one, only item popularity decides.
+
+        Returns
+        -------
+        numpy.ndarray of shape (len(history), n_items), float32
+            Logarithms of probabilities, up to a constant per history.
+        """
         import torch
 
         from .encoding import encode_histories
@@ -164,11 +259,23 @@ class Transformer:
     def explain(
         self, history: recbench.Interactions, items: npt.NDArray[Any]
     ) -> npt.NDArray[np.float32]:
-        """Gradient times input: how fast a score changes as an event is taken away, rules included.
+        """Gradient times input: how fast a score changes as an interaction is faded out.
 
-        Each event's embedding, and its part of the rules, is multiplied by 1, and a score's slope
-        by that number is the event's weight: the gradient times the embedding (Simonyan et al.
-        2014, arXiv 1312.6034). Events before the latest `length` weigh 0 in the network.
+        Each interaction's embedding, and its part in the rules, is multiplied by a factor of 1. The
+        weight of the interaction is the derivative of the score by this factor (Simonyan et al.
+        2014, arXiv 1312.6034). Interactions before the latest `length` have weight 0.
+
+        Parameters
+        ----------
+        history : Interactions
+            One history.
+        items : numpy.ndarray of int, shape (n,)
+            Item numbers.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n, history.n_interactions), float32
+            Weight of each interaction, oldest first, for the score of each item.
         """
         from .encoding import score_gradients
 
@@ -181,8 +288,34 @@ class Transformer:
             )
         return weights
 
+    def attention(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
+        """Return the attention weights of every layer and head for one history.
+
+        Parameters
+        ----------
+        history : Interactions
+            One history.
+
+        Returns
+        -------
+        numpy.ndarray of shape (layers, heads, n, n), float32
+            Entry [l, h, i, j] is how much position i takes from position j. The positions are the
+            latest n interactions, oldest first; n is at most `length`. Each row sums to 1, and
+            entries above the diagonal are 0.
+        """
+        from .attention import attention_weights
+
+        network = self._fitted_network(history)
+        return attention_weights(network, history, self.settings.length)
+
     def save(self, folder: Path) -> None:
-        """Write the weights, without pickle, and the sizes that they need."""
+        """Write the model to a folder: weights as safetensors, sizes and settings as JSON.
+
+        Parameters
+        ----------
+        folder : pathlib.Path
+            Existing folder.
+        """
         from safetensors.torch import save_file
 
         network = self._fitted_network()
@@ -196,7 +329,23 @@ class Transformer:
             self.rules_.save(folder)
 
     def load(self, folder: Path) -> Self:
-        """Read what `save` wrote under the same options."""
+        """Read a model that `save` has written with the same options.
+
+        Parameters
+        ----------
+        folder : pathlib.Path
+            The folder that `save` wrote to.
+
+        Returns
+        -------
+        Transformer
+            The model itself.
+
+        Raises
+        ------
+        RecbenchError
+            If a file is missing or damaged, or was saved with other options.
+        """
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -209,8 +358,8 @@ class Transformer:
             if wrong:
                 raise recbench.RecbenchError(
                     f"{folder / SIZES_FILE} was saved with {wrong[0]}={saved[wrong[0]]}, "
-                    f"not {getattr(settings, wrong[0])}; "
-                    "load it with the options that it was fitted with"
+                    f"not {getattr(settings, wrong[0])}. Load it with the options that it was "
+                    "trained with."
                 )
             n_items, n_users = int(sizes["n_items"]), int(sizes["n_users"])
             embed_users = bool(sizes["embed_users"])
@@ -218,7 +367,7 @@ class Transformer:
             loaded.load_state_dict(load_file(folder / WEIGHTS_FILE))
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise recbench.RecbenchError(
-                f"{folder} holds no whole saved transformer: {error}; fit it again"
+                f"{folder} has no complete saved transformer ({error}). Train it again."
             ) from error
         self.rules_ = self._new_rules(1).load(folder) if settings.rules else None
         self.network_ = loaded.to(device.choose_device(self.device)).eval()
@@ -230,10 +379,10 @@ class Transformer:
 
     def _fitted_network(self, history: recbench.Interactions | None = None) -> Network:
         if not hasattr(self, "network_"):
-            raise recbench.RecbenchError("this transformer has learned nothing; call fit or load")
+            raise recbench.RecbenchError("this transformer is not trained; call fit or load first")
         if history is not None and history.n_items != self.n_items_:
             raise recbench.RecbenchError(
-                f"this transformer knows {self.n_items_} items and the history {history.n_items}; "
-                "fit it on the same dataset"
+                f"this transformer was trained on {self.n_items_} items, but the history has "
+                f"{history.n_items}. Train it on the same dataset."
             )
         return self.network_

@@ -1,10 +1,18 @@
-"""The networks, top to bottom: ids -> embeddings -> positions -> causal attention -> scores.
+"""The networks, top to bottom: item ids, embeddings, positions, causal attention, scores.
 
-Both take `items` (rows, time) and `users` (rows,), and give one vector a position: what may come
-next. `output()` is the layer that turns such a vector into a score for every item.
+Two networks: `Causal`, the default, and `Notebook`. Both read a batch of histories and return one
+vector per position. The vector at a position predicts the item that comes next. `output()` returns
+the last layer, which turns such a vector into one score per item of the catalogue.
 
-Rows are padded on the right with any id. Attention is causal, so no position looks at what follows
-it, and nobody reads what stands at the padding: no other mask is needed.
+Shapes in the comments:
+
+    rows    the histories of a batch
+    time    the positions of the longest history: 0 is the oldest interaction
+    dim     the numbers in an embedding
+
+Shorter histories are padded on the right with an arbitrary item. No padding mask is needed:
+attention is causal, so no real position sees the padding, and the outputs at the padding are
+never used.
 """
 
 from __future__ import annotations
@@ -19,11 +27,15 @@ from .presets import Settings
 
 
 class Causal(nn.Module):
-    """The default: causal pre-norm Transformer with tied item embeddings and rotary positions.
+    """The default: a causal Transformer with tied item embeddings and rotary positions.
 
-    Where `embed_users`, as for windows, each user has an embedding too, added to what the positions
-    say: a row then shows a part of a person only. It is left out of every fifth row in training,
-    which teaches what to say of somebody unknown.
+    The design is that of SASRec (Kang & McAuley 2018, arXiv 1808.09781), with layer normalisation
+    before each step instead of after it (pre-norm; Xiong et al. 2020, arXiv 2002.04745).
+
+    embed_users: whether each user has an embedding too, which is added to the output of every
+        position. This helps where a row shows only part of a user's sequence, as with windows. In
+        training, one row in five is treated as an unknown user, so that the network also learns
+        to recommend to users that it has never seen.
     """
 
     def __init__(
@@ -32,7 +44,7 @@ class Causal(nn.Module):
         super().__init__()
         dim = settings.dim
         self.items = nn.Embedding(n_items, dim)
-        self.users = nn.Embedding(n_users + 1, dim) if embed_users else None
+        self.users = nn.Embedding(n_users + 1, dim) if embed_users else None  # last: unknown users
         self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.layers))
         self.norm = nn.LayerNorm(dim)
         self.dropout = Dropout(settings.dropout_share)
@@ -43,8 +55,14 @@ class Causal(nn.Module):
             nn.init.zeros_(self.users.weight)
 
     def forward(self, items: Tensor, users: Tensor, scale: Tensor | None = None) -> Tensor:
-        x: Tensor = self.items(items)  # (rows, time, dim)
-        if scale is not None:  # (rows, time): how much of each item is there, to explain by
+        """Return one vector per position, (rows, time, dim).
+
+        items: (rows, time) item numbers. users: (rows,) user numbers, -1 for unknown users.
+        scale: (rows, time) factors for the item embeddings, 1 if None. `score_gradients`
+            differentiates a score by them, which explains the score.
+        """
+        x: Tensor = self.items(items)  # look up an embedding per item: (rows, time, dim)
+        if scale is not None:
             x = x * scale[..., None]
         x = self.dropout(x)
         time, rotary = items.shape[1], None
@@ -60,27 +78,38 @@ class Causal(nn.Module):
         return x
 
     def output(self) -> tuple[Tensor, Tensor]:
-        """Weight (n_items, dim), which are the items' own embeddings, and bias (n_items,)."""
+        """Return the output layer: weight (n_items, dim) and bias (n_items,).
+
+        The score of an item is the dot product of a position's vector with the item's weight, plus
+        the item's bias. The weights are the embeddings that the items enter with (weight tying;
+        Press & Wolf 2017, arXiv 1608.05859): fewer numbers to learn, and each interaction trains
+        both uses of an embedding.
+        """
         return self.items.weight, self.bias
 
     @torch.no_grad()
     def init_from_counts(self, counts: Tensor, embeddings: Tensor | None) -> None:
-        """Before training: begin with each item's popularity, from counts (n_items,).
+        """Before training, set each bias to the logarithm of the item's popularity.
 
-        embeddings: (n_items, dim) to begin with as well, or None to keep those drawn at random.
+        counts: (n_items,) interactions of each item.
+        embeddings: (n_items, dim) initial item embeddings; None keeps the random ones.
         """
         self.bias.copy_(torch.log((counts + 1) / (counts + 1).sum()))
         if embeddings is not None:
             self.items.weight.copy_(embeddings)
 
     def fill_unknown_users(self, users: Tensor) -> None:
-        """After training: who is not among `users`, those trained on, is as somebody unknown."""
+        """After training, give all users that are not in `users` the unknown user's embedding."""
         if self.users is not None:
             fill_all_but(self.users, users, self.users.weight[-1])
 
 
 class Block(nn.Module):
-    """Look back along the sequence, then think about each position by itself."""
+    """One layer: attention mixes positions, then a feed-forward network works on each of them.
+
+    Both are residual connections (He et al. 2016, arXiv 1512.03385): a step computes an update
+    and adds it to `x`, so a block can refine a vector without losing what it already holds.
+    """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
@@ -88,36 +117,103 @@ class Block(nn.Module):
         self.heads = settings.heads
         self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.query_key_value = nn.Linear(dim, 3 * dim)
+        self.attention = CausalAttention()
         self.merge_heads = nn.Linear(dim, dim)
         self.up, self.down = nn.Linear(dim, feedforward), nn.Linear(feedforward, dim)
         self.dropout = Dropout(settings.dropout_share)
-        with torch.no_grad():  # what a block adds is small at first
+        with torch.no_grad():  # small updates at first: training starts near the embeddings
             self.merge_heads.weight.mul_(0.5)
             self.down.weight.mul_(0.5)
 
     def forward(self, x: Tensor, rotary: Tensor | None) -> Tensor:
+        """Return x (rows, time, dim) with both updates added."""
         x = x + self.dropout(self.attend(self.norm1(x), rotary))  # (rows, time, dim)
         update: Tensor = self.dropout(self.down(functional.gelu(self.up(self.norm2(x)))))
         return x + update  # (rows, time, dim)
 
     def attend(self, x: Tensor, rotary: Tensor | None) -> Tensor:
+        """Return what each position takes from itself and from earlier positions.
+
+        Three linear maps give each position a query (what it looks for), a key (what it can be
+        found by) and a value (what it hands over). Each is cut into `heads` parts, and every head
+        attends on its own part, so one head can follow the last item while another follows a genre.
+        """
         rows, time, dim = x.shape
         qkv = self.query_key_value(x).view(rows, time, 3, self.heads, dim // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (rows, heads, time, dim / heads)
         if rotary is not None:
             q, k = apply_rotary(q, rotary), apply_rotary(k, rotary)
-        if not x.is_cuda:  # processors are slower at attention in bfloat16
-            q, k, v = q.float(), k.float(), v.float()
-        with torch.autocast(x.device.type, enabled=False):
-            x = functional.scaled_dot_product_attention(q, k, v.to(q.dtype), is_causal=True)
+        x = self.attention(q, k, v)  # (rows, heads, time, dim / heads)
         merged: Tensor = self.merge_heads(x.transpose(1, 2).reshape(rows, time, dim))
         return merged  # (rows, time, dim)
 
 
-class Dropout(nn.Module):
-    """Dropout (Srivastava et al. 2014) that draws a byte a number: `share` is rounded to n / 256.
+class CausalAttention(nn.Module):
+    """Scaled dot-product attention with a causal mask (Vaswani et al. 2017, arXiv 1706.03762).
 
-    On a processor the library's own draws one number after the other, and took an eighth of all.
+    It has no weights of its own. It is a module so that `attention.py` can see its inputs.
+    """
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Return softmax(q k^T / sqrt(size)) v, where the softmax sees no later position.
+
+        The library computes this in one step, without storing the (time, time) attention weights;
+        `weights` returns them. q, k, v and the result: (rows, heads, time, size).
+        """
+        if not q.is_cuda:  # on CPUs, attention is slower in bfloat16
+            q, k, v = q.float(), k.float(), v.float()
+        with torch.autocast(q.device.type, enabled=False):
+            return functional.scaled_dot_product_attention(q, k, v.to(q.dtype), is_causal=True)
+
+    def weights(self, q: Tensor, k: Tensor) -> Tensor:
+        """Return the attention weights, (rows, heads, time, time), float32.
+
+        Entry [row, head, i, j] is the share of position j's value in what position i takes. Each
+        position's shares sum to 1.
+        """
+        scores = q.float() @ k.float().transpose(2, 3) / math.sqrt(q.shape[3])
+        return scores.masked_fill(causal_mask(q.shape[2], q.device), -math.inf).softmax(dim=3)
+
+
+def causal_mask(time: int, device: torch.device) -> Tensor:
+    """Return a (time, time) mask: True where position i (row) must not see position j (column).
+
+    These are the later positions. Each position is trained to predict the item that follows it, so
+    a position that saw later ones would read its own answer.
+    """
+    return torch.ones(time, time, dtype=torch.bool, device=device).triu(1)
+
+
+def rotary_positions(time: int, dim: int, device: torch.device) -> Tensor:
+    """Return (2, time, dim / 2): the cosine and sine of the angle for each position and pair.
+
+    The angle grows with the position. Pairs differ in speed: the first turns by 1 radian per
+    position, the last by little more than 1/10,000.
+    """
+    frequency = 10_000 ** (-torch.arange(dim // 2, device=device) / max(1, dim // 2))  # (dim / 2,)
+    angle = torch.arange(time, device=device)[:, None] * frequency  # (time, dim / 2)
+    return torch.stack([angle.cos(), angle.sin()])
+
+
+def apply_rotary(x: Tensor, rotary: Tensor) -> Tensor:
+    """Rotate queries or keys by their positions (rotary position embeddings).
+
+    A query and a key alone do not say how far apart two items are. So each pair of numbers in them
+    is rotated by the angle of its position. Their dot product then depends on the distance of the
+    two positions, and not on where in the history they are (Su et al. 2021, arXiv 2104.09864).
+
+    x and the result: (rows, heads, time, dim / heads).
+    """
+    x1, x2 = x.chunk(2, dim=-1)  # each (rows, heads, time, dim / heads / 2)
+    cosine, sine = rotary.to(x.dtype)
+    return torch.cat([x1 * cosine - x2 * sine, x1 * sine + x2 * cosine], dim=-1)
+
+
+class Dropout(nn.Module):
+    """Dropout (Srivastava et al. 2014): in training, set a random share of the numbers to 0.
+
+    On a CPU, PyTorch draws one random number per element, which took an eighth of the training
+    time. This draws one byte per element, so `share` is rounded to a multiple of 1/256.
     """
 
     def __init__(self, share: float) -> None:
@@ -125,6 +221,7 @@ class Dropout(nn.Module):
         self.share = share
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return x with the dropped numbers at 0 and the others scaled up to keep the mean."""
         if not self.training or not self.share:
             return x
         if x.device.type != "cpu":
@@ -136,13 +233,18 @@ class Dropout(nn.Module):
 
 
 class Notebook(nn.Module):
-    """The notebook's: post-norm encoder layers, fixed positions, and an embedding of the user."""
+    """The network of the notebook that recbench grew from, built from PyTorch's own layers.
+
+    It differs from `Causal` in four ways. Layer normalisation follows each step (post-norm).
+    Sinusoidal positions are added to the embeddings. Every user has an embedding. The output layer
+    has its own weights.
+    """
 
     def __init__(self, settings: Settings, n_items: int, n_users: int) -> None:
         super().__init__()
         dim, dropout = settings.dim, settings.dropout_share
         self.items = nn.Embedding(n_items, dim)
-        self.users = nn.Embedding(n_users + 1, dim)
+        self.users = nn.Embedding(n_users + 1, dim)  # the last row is for unknown users
         layer = nn.TransformerEncoderLayer(
             dim, settings.heads, settings.feedforward, dropout, batch_first=True
         )
@@ -154,33 +256,44 @@ class Notebook(nn.Module):
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, items: Tensor, users: Tensor, scale: Tensor | None = None) -> Tensor:
+        """Return one vector per position, (rows, time, 2 dim); arguments as for `Causal`."""
         time, dim = items.shape[1], self.items.embedding_dim
         x = self.items(items) * math.sqrt(dim)  # (rows, time, dim)
         if scale is not None:
             x = x * scale[..., None]
         x = self.dropout(x + sinusoidal_positions(time, dim, items.device))
-        future = torch.ones(time, time, dtype=torch.bool, device=items.device).triu(1)
-        x = self.encoder(x, mask=future, is_causal=True)  # (rows, time, dim)
+        x = self.encoder(x, mask=causal_mask(time, items.device), is_causal=True)
         user = user_embedding(self.users, users) * math.sqrt(dim)  # (rows, dim)
         return torch.cat([x, user[:, None].expand_as(x)], dim=-1)  # (rows, time, 2 dim)
 
     def output(self) -> tuple[Tensor, Tensor]:
-        """Weight (n_items, 2 dim) and bias (n_items,)."""
+        """Return the output layer: weight (n_items, 2 dim) and bias (n_items,)."""
         return self.linear.weight, self.linear.bias
 
     def init_from_counts(self, counts: Tensor, embeddings: Tensor | None) -> None:
-        """Before training: nothing, as in the notebook."""
+        """Do nothing: as in the notebook, training starts from random weights."""
 
     def fill_unknown_users(self, users: Tensor) -> None:
-        """After training: who is not among `users`, those trained on, gets their mean embedding."""
+        """After training, give all users that are not in `users` the mean embedding of `users`."""
         fill_all_but(self.users, users, self.users.weight[users].mean(dim=0))
+
+
+def sinusoidal_positions(time: int, dim: int, device: torch.device) -> Tensor:
+    """Return (time, dim) sinusoidal positions (Vaswani et al. 2017, arXiv 1706.03762).
+
+    Even columns hold sines and odd columns cosines; a later pair of columns oscillates more slowly.
+    """
+    position = torch.arange(time, device=device)[:, None]  # (time, 1)
+    frequency = torch.exp(torch.arange(0, dim, 2, device=device) * (-math.log(10_000) / dim))
+    angle = position * frequency  # (time, dim / 2)
+    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :dim]
 
 
 Network = Causal | Notebook
 
 
 def user_embedding(table: nn.Embedding, users: Tensor) -> Tensor:
-    """(rows, dim) the users' embeddings; the table's last row is for -1 and numbers it lacks."""
+    """Return (rows, dim) user embeddings; -1 and numbers beyond the table get its last row."""
     unknown = table.num_embeddings - 1
     embedding: Tensor = table(torch.where((users >= 0) & (users < unknown), users, unknown))
     return embedding
@@ -188,42 +301,16 @@ def user_embedding(table: nn.Embedding, users: Tensor) -> Tensor:
 
 @torch.no_grad()
 def fill_all_but(table: nn.Embedding, users: Tensor, vector: Tensor) -> None:
-    """Write the vector (dim,) into every row of the table but those of `users`."""
+    """Write the vector (dim,) into every row of the table except those of `users`."""
     unknown = torch.ones(table.num_embeddings, dtype=torch.bool, device=users.device)
     unknown[users] = False
     table.weight[unknown] = vector.clone()
 
 
-def rotary_positions(time: int, dim: int, device: torch.device) -> Tensor:
-    """(2, time, dim / 2): cosine and sine of the angle that each position turns each pair by."""
-    frequency = 10_000 ** (-torch.arange(dim // 2, device=device) / max(1, dim // 2))  # (dim / 2,)
-    angle = torch.arange(time, device=device)[:, None] * frequency  # (time, dim / 2)
-    return torch.stack([angle.cos(), angle.sin()])
-
-
-def apply_rotary(x: Tensor, rotary: Tensor) -> Tensor:
-    """Rotary positions (Su et al. 2021, arXiv 2104.09864): x (rows, heads, time, dim / heads).
-
-    Each pair of numbers is turned by its position's angle, so that the product of a query and a key
-    depends on how far apart they stand, and on nothing else about where.
-    """
-    x1, x2 = x.chunk(2, dim=-1)  # each (rows, heads, time, dim / heads / 2)
-    cosine, sine = rotary.to(x.dtype)
-    return torch.cat([x1 * cosine - x2 * sine, x1 * sine + x2 * cosine], dim=-1)
-
-
-def sinusoidal_positions(time: int, dim: int, device: torch.device) -> Tensor:
-    """(time, dim) sinusoidal positions (Vaswani et al. 2017): even places sine, odd ones cosine."""
-    position = torch.arange(time, device=device)[:, None]  # (time, 1)
-    frequency = torch.exp(torch.arange(0, dim, 2, device=device) * (-math.log(10_000) / dim))
-    angle = position * frequency  # (time, dim / 2)
-    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :dim]
-
-
 def build_network(settings: Settings, n_items: int, n_users: int, *, embed_users: bool) -> Network:
-    """A network with weights drawn from torch's global generator.
+    """Return a network with random weights, drawn from torch's global generator.
 
-    embed_users: as for `Causal`; the notebook's always does.
+    embed_users: as for `Causal`; `Notebook` always embeds users.
     """
     if settings.network == "notebook":
         return Notebook(settings, n_items, n_users)

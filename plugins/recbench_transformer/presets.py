@@ -1,4 +1,4 @@
-"""The two sets of values that the options stand for where they are not given."""
+"""The two presets: the values of all options that the user does not give."""
 
 import dataclasses
 import math
@@ -10,29 +10,28 @@ import recbench
 
 @dataclass(frozen=True)
 class Settings:
-    """All that decides a network and its training, besides data and seed.
+    """Everything that decides a network and its training, except data and seed.
 
     network: "causal" or "notebook", both in `network.py`.
-    dim: size of an item's embedding, a multiple of `heads`.
-    layers, heads, feedforward: blocks, attention heads, width inside a block's feed-forward part.
-    dropout: share of activations that are zeroed in training, in [0, 1); None goes by the data.
-    rotary: whether attention knows how far apart two positions stand.
-    length: how many of the latest items a recommendation looks at.
-    warm: whether item embeddings begin as `warm_start.py` finds them, or at random.
-    rules: what the log of the co-occurrence rules' scores weighs beside the network's; 0 is not.
-    epochs: passes over the training data, at most; the learning rate's schedule spans them.
-    patience: epochs without a better validation NDCG@10 after which the last part begins.
-    finish: share of the epochs, the last ones, that are trained on everything, held out or not.
-    batch: positions (rows x time, padding included) in a batch, at most; None goes by the
-        data.
-    bfloat16: whether products are computed in bfloat16, where the device has it in hardware.
-    lr: the highest learning rate.
-    optimiser: "adamw" warms up and decays to zero along a cosine; "sgd" loses 5% an epoch.
-    weight_decay: AdamW's weight decay, on the blocks' matrices alone.
-    max_grad_norm: the largest norm of a batch's gradient.
-    held_out_part: what is kept from training to validate on, some rows' "last" event or whole
-        "rows".
-    held_out_rows: how many rows these are, at most.
+    dim: numbers per embedding; a multiple of `heads`.
+    layers, heads: blocks, and attention heads per block.
+    feedforward: width of the feed-forward network in each block.
+    dropout: share of activations set to 0 in training, in [0, 1); None depends on the data.
+    rotary: whether queries and keys are rotated by their positions.
+    length: number of latest items that a recommendation depends on.
+    warm: whether item embeddings start from co-occurrences (`warm_start.py`) or at random.
+    rules: weight of the logarithm of the rules' scores; 0 leaves the rules out.
+    epochs: most passes over the training data; the learning rate's schedule spans all of them.
+    patience: epochs without better validation NDCG@10 before early stopping.
+    finish: share of the epochs, at the end, that train on everything, held out or not.
+    batch: most positions (rows x time, padding included) per batch; None depends on the data.
+    bfloat16: whether products are computed in bfloat16 where the hardware supports it.
+    lr: highest learning rate.
+    optimiser: "adamw" warms up and decays to zero along a cosine; "sgd" loses 5% per epoch.
+    weight_decay: AdamW's weight decay, applied to the matrices of the blocks only.
+    max_grad_norm: norm that a batch's gradient is clipped to.
+    held_out_part: what validation holds out: the "last" interaction of some rows, or whole "rows".
+    held_out_rows: most rows that validation uses.
     """
 
     network: Literal["causal", "notebook"]
@@ -59,15 +58,15 @@ class Settings:
 
     @property
     def dropout_share(self) -> float:
-        """The dropout; 0 for a network that is read to be used, not sized to data."""
+        """The dropout share; 0 where it depends on data, as in a model that is only loaded."""
         return self.dropout or 0.0
 
 
 def size_to_data(settings: Settings, n_interactions: int) -> Settings:
-    """The settings with what goes by the data's size: small data are told apart by heart.
+    """Return the settings with the values that depend on the size of the data.
 
-    dropout: 0.2 up to 300,000 events, 0.1 above.
-    batch: as many positions as make 64 batches an epoch, but at least 2,048 and at most 8,192.
+    dropout: 0.2 up to 300,000 interactions, because small data are easily memorised; 0.1 above.
+    batch: 1/64 of the interactions, for about 64 batches per epoch; at least 2,048, at most 8,192.
     """
     dropout, batch = settings.dropout, settings.batch
     if dropout is None:
@@ -101,9 +100,9 @@ DEFAULT = Settings(
     held_out_rows=1024,
 )
 """SASRec (Kang & McAuley 2018, arXiv 1808.09781) with pre-norm blocks, rotary positions and the
-full softmax that made it strong (Klenitskiy & Vasilev 2023, arXiv 2309.07602), which begins with
-what co-occurrences say of items and is multiplied with what rules say comes next. Chosen on
-validation, by `benchmarks/tune.py`."""
+full softmax that made it strong (Klenitskiy & Vasilev 2023, arXiv 2309.07602). Embeddings start
+from co-occurrences, and the scores of rules are added. `benchmarks/tune.py` chose the values on
+validation data."""
 
 NOTEBOOK = Settings(
     network="notebook",
@@ -128,44 +127,44 @@ NOTEBOOK = Settings(
     held_out_part="rows",
     held_out_rows=4096,
 )
-"""The model of the notebook that recbench grew from, itself PyTorch's word-language-model
-tutorial. It is meant for `--split windows`, whose windows of 4 events give 3 inputs and 3 targets:
-768 positions are then the notebook's batch of 256 windows.
+"""The model of the notebook that recbench grew from, which follows PyTorch's word-language-model
+tutorial. It is meant for `--split windows`: a window of 4 interactions has 3 inputs and 3 targets,
+so 768 positions are the notebook's batch of 256 windows.
 
-An event costs it three times the default's arithmetic. Products may therefore be in bfloat16, where
-the notebook's were in float32: the results are the same to a few units of the fourth digit.
+It needs three times the arithmetic of the default per interaction. Products may therefore be in
+bfloat16, where the notebook used float32; results differ by a few units of the fourth digit.
 
-Two slips of the notebook are not repeated:
+Two mistakes of the notebook are corrected:
 
-1. It gave (batch, time) to an encoder that reads (time, batch), so attention ran across the users
-   of a batch and never along a sequence.
-2. With the axes right it would need the causal mask that it did not pass: each position would
-   have seen the very item that it had to predict.
+1. It passed (batch, time) to an encoder that expects (time, batch). Attention ran across the users
+   of a batch, and never along a sequence.
+2. It passed no causal mask. With the axes in the right order, each position would have seen the
+   item that it had to predict.
 """
 
 PRESETS = {"default": DEFAULT, "notebook": NOTEBOOK}
 
 
 def check(settings: Settings) -> None:
-    """Raise UsageError for the first value that nothing can be made of."""
+    """Raise UsageError for the first value that is not allowed."""
     for name in ["dim", "layers", "heads", "feedforward", "length", "epochs", "patience", "batch"]:
         value = getattr(settings, name)
-        require(name, value, "must be 1 or more", value is None or value >= 1)
+        require(name, value, "must be 1 or more.", value is None or value >= 1)
     dim, heads, rotary = settings.dim, settings.heads, settings.rotary
     multiple = 2 * heads if rotary else heads
     reason = " for rotary positions" if rotary else ""
     for name, rule, holds in (
-        ("dim", f"must be a multiple of heads={heads}", dim % heads == 0),
-        ("dim", f"must be a multiple of 2 x heads={heads}{reason}", dim % multiple == 0),
-        ("dropout", "must be in [0, 1)", 0 <= settings.dropout_share < 1),
-        ("rules", "must be 0 or more and finite", 0 <= settings.rules < math.inf),
-        ("finish", "must be in [0, 1)", 0 <= settings.finish < 1),
-        ("lr", "must be above 0 and finite", 0 < settings.lr < math.inf),
+        ("dim", f"must be a multiple of heads={heads}.", dim % heads == 0),
+        ("dim", f"must be a multiple of 2 x heads={heads}{reason}.", dim % multiple == 0),
+        ("dropout", "must be at least 0 and below 1.", 0 <= settings.dropout_share < 1),
+        ("rules", "must be 0 or more, and finite.", 0 <= settings.rules < math.inf),
+        ("finish", "must be at least 0 and below 1.", 0 <= settings.finish < 1),
+        ("lr", "must be above 0, and finite.", 0 < settings.lr < math.inf),
     ):
         require(name, getattr(settings, name), rule, holds)
 
 
 def require(name: str, value: object, rule: str, holds: bool) -> None:
-    """Raise UsageError for an option whose rule does not hold."""
+    """Raise UsageError unless the rule of an option holds."""
     if not holds:
         raise recbench.UsageError(f"transformer: {name}={value} {rule}")

@@ -1,4 +1,4 @@
-"""The training loop: batches, gradients, a schedule, early stopping, and a last part on all."""
+"""The training loop: batches, gradients, learning rate, early stopping, final epochs."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from .warm_start import cooccurrence_embeddings
 from .windows import Batch, make_batches
 
 MAX_FULL_SOFTMAX = 50_000
-"""The largest catalogue that has a full softmax where `negatives` is not given."""
+"""The largest catalogue with a full softmax, if `negatives` is not given."""
 
 DEFAULT_NEGATIVES = 4096
-"""How many negatives a larger one has then."""
+"""The number of negatives for a larger catalogue."""
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What `train_epochs` gives after each: the network as it is then, and how much it took in."""
+    """The network after an epoch, and the number of interactions that the epoch learned from."""
 
     network: Network
     n_interactions: int
@@ -50,21 +50,24 @@ def train_epochs(
     device: torch.device,
     checkpoint: Path | None = None,
 ) -> Iterator[Epoch]:
-    """Learn from `data`; the last epoch's network is the result.
+    """Train a network on `data`, and yield it after each epoch; the last one is the result.
 
-    negatives: as for `loss.backward`; None decides by the size of the catalogue.
-    checkpoint: a folder to keep the state in after each epoch, and to go on from.
+    1. Some interactions are held out, and predicted after each epoch. This part ends early after
+       `patience` epochs without a better NDCG@10.
+    2. The final epochs (`finish`) continue from the best epoch and train on all data, while the
+       learning rate falls to zero.
 
-    Some rows' ends are held out and guessed after each epoch. The last part of the epochs goes on
-    from the best of those before it, with nothing held out, while the learning rate falls to zero.
-    Torch's global generators are left as they were, once all epochs are over. Where nothing can be
-    held out, because no row has 3 events, there is no best epoch and no early stop.
+    If no row has 3 interactions, nothing can be held out, and training runs for all epochs. Torch's
+    global random generators are restored at the end.
+
+    negatives: as for `loss.backward`; None depends on the size of the catalogue.
+    checkpoint: a folder for the state after each epoch; if it holds one, training resumes from it.
     """
     trainable = data.lengths >= 2
     if not trainable.any():
         raise recbench.RecbenchError(
-            "there is nothing to learn: no sequence of the training data has 2 events; use a "
-            "dataset or a split with longer sequences"
+            "there is nothing to learn: no sequence of the training data has 2 interactions. Use a "
+            "dataset or a split with longer sequences."
         )
     if negatives is None:
         negatives = 0 if data.n_items <= MAX_FULL_SOFTMAX else DEFAULT_NEGATIVES
@@ -76,7 +79,7 @@ def train_epochs(
         torch.manual_seed(seed)
         network = build_network(settings, data.n_items, data.n_users, embed_users=embed_users)
         network = network.to(device)
-        mask_seen = len(data.pairs()) == data.n_interactions  # nothing is consumed twice
+        mask_seen = len(data.pairs()) == data.n_interactions  # no item is consumed twice
         trainer = Trainer(network, settings, negatives, rng, mask_seen=mask_seen)
         if not trainer.restore(read_state(checkpoint)):
             counts = torch.from_numpy(rest.popularity).to(device)
@@ -98,7 +101,7 @@ def train_epochs(
 
 
 class Trainer:
-    """One network on its way: all that changes from epoch to epoch."""
+    """A network in training, with everything that changes from epoch to epoch."""
 
     def __init__(
         self,
@@ -122,14 +125,14 @@ class Trainer:
     def run_epoch(
         self, data: recbench.Interactions, held_out: recbench.Interactions | None
     ) -> tuple[int, str]:
-        """Train for an epoch, and validate where there are rows held out.
+        """Train for an epoch, and validate if there are held-out rows.
 
-        Gives the events that were learned from, and what to say of it.
+        Returns the number of interactions that were learned from, and a progress message.
         """
         began, total, n_interactions = time.perf_counter(), 0.0, 0
         settings = self.settings
         self.network.train()
-        assert settings.batch is not None  # noqa: S101  `size_to_data` has seen to it
+        assert settings.batch is not None  # noqa: S101  `size_to_data` has set it
         batches = make_batches(data, settings.length, settings.batch, self.rng)
         for nth, batch in enumerate(batches):
             done = self.epoch + (nth + 0.5) / len(batches)
@@ -138,27 +141,27 @@ class Trainer:
             total += self.step(batch)
             n_interactions += int(batch.lengths.sum())
         mean, speed = total / n_interactions, n_interactions / (time.perf_counter() - began)
-        message = f"loss {mean:.3f}, perplexity {math.exp(min(mean, 99)):,.0f}"
+        message = f"loss {mean:.3f} (perplexity {math.exp(min(mean, 99)):,.0f})"
         scores: tuple[float, float] | None = None
         if held_out is not None and len(held_out):
             scores = validate(self.network, held_out, settings, mask_seen=self.mask_seen)
         self.epoch += 1
         if not math.isfinite(mean + sum(scores or ())):
             raise recbench.RecbenchError(
-                f"training diverged in epoch {self.epoch}: the loss is {mean}; "
-                f"lower lr={settings.lr}"
+                f"training diverged in epoch {self.epoch}: the loss is {mean}. Use a learning rate "
+                f"below lr={settings.lr}."
             )
         if scores is not None:
             self.best.update(*scores, self.network)
-            message += f", validation NDCG@10 {scores[0]:.4f} and loss {scores[1]:.3f}"
+            message += f", validation NDCG@10 {scores[0]:.4f} (loss {scores[1]:.3f})"
             if self.best.epochs_ago >= settings.patience:
                 self.epoch = max(self.epoch, self.n_validated)
             if self.epoch == self.n_validated:
                 self.network.load_state_dict(self.best.weights)
-        return n_interactions, f"{message}, {speed:,.0f} events/s"
+        return n_interactions, f"{message}, {speed:,.0f} interactions/s"
 
     def step(self, batch: Batch) -> float:
-        """One step on one batch; its cross-entropy, summed over its events."""
+        """Take one step on one batch; return its cross-entropy, summed over its positions."""
         items, targets, users, lengths = (
             torch.from_numpy(array).to(self.device)
             for array in (batch.items, batch.targets, batch.users, batch.lengths)
@@ -167,7 +170,7 @@ class Trainer:
         self.optimiser.zero_grad()
         in_bfloat16 = self.dtype == torch.bfloat16
         with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bfloat16):
-            hidden = self.forward(items, users)[real]  # (events, width)
+            hidden = self.forward(items, users)[real]  # (positions, width)
         output = self.network.output()
         mean = loss.backward(hidden, targets[real], output, self.negatives, self.dtype)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.max_grad_norm)
@@ -175,7 +178,7 @@ class Trainer:
         return mean * len(hidden)
 
     def state(self) -> dict[str, Any]:
-        """All that a later process needs to go on in the same way."""
+        """Return everything that a later process needs to resume this training."""
         numpy_state = self.rng.bit_generator.state
         numbers = {name: str(number) for name, number in numpy_state["state"].items()}
         return {
@@ -189,11 +192,13 @@ class Trainer:
         }
 
     def restore(self, state: dict[str, Any] | None) -> bool:
-        """Go on from a state; False where there is none."""
+        """Resume from a state; return False if there is none."""
         if state is None:
             return False
         if not _same_keys(state, self.state(), "network", "best"):
-            LOG.warning("transformer: its checkpoint is of another version; it begins anew")
+            LOG.warning(
+                "transformer: its checkpoint is from another version; training starts again"
+            )
             return False
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -204,12 +209,12 @@ class Trainer:
             torch.cuda.set_rng_state_all(state["cuda"])
         numbers = {name: int(number) for name, number in state["numpy"]["state"].items()}
         self.rng.bit_generator.state = {**state["numpy"], "state": numbers}
-        LOG.info("transformer: going on after epoch %s of an earlier try", self.epoch)
+        LOG.info("transformer: training resumes after epoch %s", self.epoch)
         return True
 
 
 def lr_factor(settings: Settings, epochs_done: float) -> float:
-    """What the learning rate is multiplied by after so many epochs."""
+    """Return the factor of the learning rate after a number of epochs, which may be a fraction."""
     if settings.optimiser == "sgd":
         return 0.95 ** int(epochs_done)
     share = epochs_done / settings.epochs
@@ -233,7 +238,7 @@ def _build_optimiser(network: nn.Module, settings: Settings) -> torch.optim.Opti
 
 
 def _same_keys(first: dict[str, Any], second: dict[str, Any], *parts: str) -> bool:
-    """Whether two states have the same keys, also in these parts of theirs."""
+    """Whether two states, and these parts of them, have the same keys."""
     return first.keys() == second.keys() and all(
         first[part].keys() == second[part].keys() for part in parts
     )

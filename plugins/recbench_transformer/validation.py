@@ -1,4 +1,4 @@
-"""Validation: events that are held out of training, guessed after each epoch."""
+"""Validation: some interactions are held out of training and predicted after each epoch."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .network import Network
 from .presets import Settings
 
 K = 10
-"""Where the ranking that is validated ends."""
+"""The cut-off of the NDCG that decides which epoch is best."""
 
 
 def hold_out(
     data: recbench.Interactions, settings: Settings, rng: np.random.Generator
 ) -> tuple[recbench.Interactions, recbench.Interactions]:
-    """What is trained on, and the rows whose last events are to be guessed for validation.
+    """Return the data to train on, and the rows whose last interactions validation predicts.
 
-    Rows of 3 events or more, chosen at random: `settings.held_out_rows` of them, but at most half
-    where only their last event is missing from training, and at most a tenth where the whole row
-    is.
+    `settings.held_out_rows` rows with 3 or more interactions are chosen at random. They are at most
+    half of such rows where only their last interaction is held out, and at most a tenth where the
+    whole row is.
     """
     only_last = settings.held_out_part == "last"
     eligible = np.flatnonzero(data.lengths >= 3)
@@ -45,9 +45,10 @@ def hold_out(
 def validate(
     network: Network, held_out: recbench.Interactions, settings: Settings, *, mask_seen: bool
 ) -> tuple[float, float]:
-    """NDCG@10 and cross-entropy of each row's last event, given those before it: the means.
+    """Return the mean NDCG@10 and cross-entropy of each row's last interaction, given the others.
 
-    mask_seen: whether what a row has seen is not ranked, as where nothing is consumed twice.
+    mask_seen: whether the items of a row's history are left out of its ranking, which is right
+        where no user consumes an item twice.
     """
     last = held_out.offsets[1:] - 1
     before_last = np.ones(held_out.n_interactions, dtype=bool)
@@ -72,10 +73,10 @@ def validate(
 
 @dataclass
 class Best:
-    """The best validation so far, the weights that had it, and how many epochs ago it was.
+    """The best epoch so far: its validation NDCG@10 and loss, its weights, and how long ago it was.
 
-    The higher NDCG@10 is better, and at the same one, as where few rows are held out, the lower
-    loss.
+    A higher NDCG@10 is better. If it is equal, which happens with few held-out rows, a lower loss
+    is better.
     """
 
     ndcg: float = -math.inf
@@ -84,7 +85,7 @@ class Best:
     epochs_ago: int = 0
 
     def update(self, ndcg: float, loss: float, network: nn.Module) -> None:
-        """Take an epoch's validation, and keep its weights if none was better."""
+        """Record an epoch, and copy its weights if it is the best so far."""
         if (ndcg, -loss) <= (self.ndcg, -self.loss):
             self.epochs_ago += 1
             return

@@ -1,4 +1,4 @@
-"""A warm start: what co-occurrences alone say of items, as their first embeddings."""
+"""The warm start: initial item embeddings, computed from co-occurrences."""
 
 import numpy as np
 import torch
@@ -8,26 +8,28 @@ import recbench
 from recbench_rules.counts import count_followers
 
 MAX_WINDOW = 10
-"""Steps within which two items co-occur, at most."""
+"""Most steps between two items that count as co-occurring."""
 
 MAX_PAIRS = 60_000_000
-"""Pairs of items that may be counted: what bounds the memory."""
+"""Most pairs of items that are counted; this limits the memory."""
 
 
 def window_for(data: recbench.Interactions) -> int:
-    """Steps within which items are counted together: the widest that keeps to `MAX_PAIRS`."""
+    """Return the widest window, in steps, whose pairs are within `MAX_PAIRS`."""
     if data.n_items**2 <= MAX_PAIRS:
         return MAX_WINDOW
     return max(1, min(MAX_WINDOW, MAX_PAIRS // max(1, data.n_interactions)))
 
 
 def cooccurrence_embeddings(data: recbench.Interactions, dim: int, seed: int) -> Tensor:
-    """(n_items, dim) float32 of variance 1 / dim.
+    """Return initial embeddings (n_items, dim), float32, of variance 1 / dim.
 
-    The truncated singular value decomposition, u * sqrt(s), of the positive pointwise mutual
-    information of items that stand near each other, pairs weighing 1 / distance: what word2vec
-    converges to, without its training (Levy & Goldberg 2014, "Neural word embedding as implicit
-    matrix factorization"). An item of which nothing is known begins at random, and small.
+    Items that occur in similar company get similar embeddings. Pairs of items that are near each
+    other in a sequence are counted, each with weight 1 / distance. The counts become positive
+    pointwise mutual information, of which a truncated singular value decomposition takes the `dim`
+    largest parts: u * sqrt(s). word2vec converges to the same without the count matrix (Levy &
+    Goldberg 2014, "Neural word embedding as implicit matrix factorization"). An item without
+    co-occurrences gets small random numbers.
     """
     from scipy.sparse import csr_matrix
     from sklearn.utils.extmath import randomized_svd

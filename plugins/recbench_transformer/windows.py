@@ -1,4 +1,4 @@
-"""Sequences as batches: windows that cover every event, in right-padded rows of similar length."""
+"""From sequences to batches: cut long sequences into windows, pad rows of similar length."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ Array = npt.NDArray[np.int64]
 class Batch:
     """Rows of similar length, padded on the right with 0.
 
-    items: (rows, time), what is shown. targets: (rows, time), the item that follows each.
-    users: (rows,). lengths: (rows,), how many positions of a row are real.
+    items: (rows, time), the inputs. targets: (rows, time), the item that follows each input.
+    users: (rows,). lengths: (rows,), the number of positions of each row that are not padding.
     """
 
     items: Array
@@ -28,7 +28,10 @@ class Batch:
 def make_batches(
     data: recbench.Interactions, length: int, max_positions: int, rng: np.random.Generator
 ) -> list[Batch]:
-    """One epoch: every window once, in batches of at most so many positions, in random order."""
+    """Return the batches of one epoch: every window once, in random order.
+
+    max_positions: most positions per batch, padding included.
+    """
     row, start, n_inputs = cut_windows(data.lengths, length, rng)
     order = rng.permutation(len(row))
     order = order[np.argsort(n_inputs[order], kind="stable")]
@@ -42,12 +45,16 @@ def make_batches(
 
 
 def cut_windows(lengths: Array, size: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
-    """Windows of at most `size` inputs, so that each event but a row's first is a target once.
+    """Cut rows into windows of at most `size` inputs; each interaction is a target once.
 
-    lengths: (rows,) events of each row. A row that is too long for one window is cut at places
-    that every call draws anew; a row with fewer than 2 events gives no window.
+    The first interaction of a row is never a target, because nothing precedes it. A row that is too
+    long for one window is cut at random places, new ones in each call. A row with fewer than 2
+    interactions gives no window.
 
-    Gives (windows,) each: the row, the first input's place in the row, the number of inputs.
+    lengths: (rows,) interactions per row.
+
+    Returns three arrays (windows,): the row, the position of the first input in the row, and the
+    number of inputs.
     """
     n_inputs = np.maximum(lengths - 1, 0)
     first = np.where(n_inputs > size, rng.integers(1, size + 1, len(n_inputs)), n_inputs)
@@ -61,7 +68,10 @@ def cut_windows(lengths: Array, size: int, rng: np.random.Generator) -> tuple[Ar
 
 
 def group_by_length(lengths: Array, max_positions: int) -> Iterator[slice]:
-    """Slices of rising `lengths` whose padded size, rows x longest, is within `max_positions`."""
+    """Yield slices of ascending `lengths` whose padded size is at most `max_positions`.
+
+    The padded size is the number of rows times the longest of them.
+    """
     start = 0
     while start < len(lengths):
         ahead = lengths[start : start + max_positions]
@@ -72,7 +82,7 @@ def group_by_length(lengths: Array, max_positions: int) -> Iterator[slice]:
 
 
 def pad(items: npt.NDArray[np.int32], starts: Array, lengths: Array) -> Array:
-    """(rows, longest) the slices of `items` that begin at `starts`, 0 where a row has ended."""
+    """Return (rows, longest): the slices of `items` from `starts` on, padded with 0."""
     time = np.arange(lengths.max())
     real = time < lengths[:, None]
     places = np.where(real, starts[:, None] + time, 0)

@@ -1,4 +1,4 @@
-"""The command line, commands: each calls one function of the core and prints what it gives.
+"""The command line, commands: each calls one function of the core and prints its result.
 
 A new command is a function in this file.
 """
@@ -11,18 +11,22 @@ from typing import Any
 
 import click
 
+from recbench.attention import Attention, attention
 from recbench.cli import listings, reports
-from recbench.cli.options import Answer, Command, Numbers, options
+from recbench.cli.options import Answer, Command, Group, Numbers, options
+from recbench.cli.text import PIPE, terminal
 from recbench.compare import compare
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.evaluation.referee import PROTOCOL
-from recbench.explain import explain, picture_form
+from recbench.explain import Explanation, explain
 from recbench.export import export_split
 from recbench.files import output_file, write_output
+from recbench.heatmap import picture_form
 from recbench.inspect_user import inspect_user
 from recbench.plugins import load_plugins
 from recbench.progress import log
 from recbench.recommend import recommend
+from recbench.results.result import metric_label
 from recbench.results.results import Results
 from recbench.run import KS, run
 from recbench.selfcheck import selfcheck
@@ -30,33 +34,62 @@ from recbench.store.store import Store
 from recbench.verify import verify
 
 FORMATS = {".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json"}
-"""The form of a table that is written into a file, by the file's suffix."""
+"""Suffix of an output file -> the format of the table in it."""
+
+user = click.option("--user", metavar="ID", help="The user's id, as in the data.")
+items = click.option(
+    "--items", metavar="ID,ID,...", help="A history instead of a user: item ids, oldest first."
+)
+top_k = click.option(
+    "--k", metavar="K", default=10, show_default=True, help="Number of items to recommend."
+)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="recbench-toolkit")
 @options()
 def cli() -> None:
-    """Compare recommenders under one referee that cannot be fooled."""
+    """Compare recommender systems fairly: one evaluation for all models.
+
+    \b
+    To start:
+      recbench run transformer popular    train both on MovieLens 100K and compare them
+      recbench COMMAND --help             show the options of a command
+    """
 
 
 cli.command_class = Command
+cli.sections = {
+    "Compare models": ("run", "compare"),
+    "Look at results": ("table", "inspect"),
+    "Recommend": ("recommend", "explain"),
+    "Check and reproduce": ("selfcheck", "verify", "export-split"),
+    "List what there is": ("models", "datasets", "splitters", "metrics", "plugins"),
+}
 
 
 @cli.command("run")
 @click.argument("models", nargs=-1)
-@click.option("--k", "ks", type=Numbers(1, "K"), default=KS, help="Cut-offs.  [default: 3,5,10]")
+@click.option(
+    "--k",
+    "ks",
+    type=Numbers(1, "K"),
+    default=KS,
+    help="Cut-offs: each metric is measured on the first K items.  [default: 3,5,10]",
+)
 @click.option(
     "--seed",
     "--seeds",
     "seed",
     type=Numbers(0, "N"),
     default=(0,),
-    help="For models that take one; several run them so often.  [default: 0]",
+    help="Random seed; with several, seeded models run once per seed.  [default: 0]",
 )
 @options(
     "dataset",
-    "split",
+    "splits",
     "metrics",
     "candidates",
     "device",
@@ -64,125 +97,204 @@ cli.command_class = Command
     "data_dir",
     "format",
     "output",
+    "verbose",
 )
-@click.option("--recs", multiple=True, metavar="NAME=FILE", help="Judge lists or scores as a row.")
-@click.option("--timeout", type=float, metavar="SECONDS", help="What a cell may take.")
-@click.option("--memory", type=int, metavar="MB", help="What a cell may take.")
-@click.option("--in-process", is_flag=True, help="Models in this process, for debuggers.")
-@click.option("--force", is_flag=True, help="Run again what is stored already.")
+@click.option(
+    "--recs",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="Judge recommendations made elsewhere like a model: a file of lists or scores.",
+)
+@click.option(
+    "--timeout", type=float, metavar="SECONDS", help="Time limit per model and seed, in seconds."
+)
+@click.option(
+    "--memory",
+    type=int,
+    metavar="MB",
+    help="Memory limit per model, in megabytes.  [default: 90% of what is free]",
+)
+@click.option(
+    "--in-process", is_flag=True, help="Run models in this process, without limits, to debug them."
+)
+@click.option("--force", is_flag=True, help="Run models again even if their results are stored.")
 def run_command(
-    form: str | None, output: str | None, recs: Sequence[str], **arguments: Any
+    models: Sequence[str],
+    form: str | None,
+    output: str | None,
+    verbose: bool,
+    recs: Sequence[str],
+    **arguments: Any,
 ) -> Answer:
-    """Train and judge MODELS on one split, and print how they compare."""
+    """Train MODELS, judge them on the same held-out targets, and print a table.
+
+    Options of a model follow its name: transformer:dim=128,layers=3. Results are stored, so
+    running the same command again only shows them.
+
+    \b
+    Examples:
+      recbench run transformer popular
+      recbench run popular rules --dataset log.csv:user=customer,item=product,time=date
+      recbench run transformer popular --seeds 0,1,2 --metrics ndcg,recall -o table.md
+    """
+    _no_stray_numbers(models)
     write = _table_writer(form, output)
-    results = run(recs=_named_files(recs), **_with_known_metrics(arguments))
-    return write(results), 1 if results.failed or results.not_stored else 0
+    results = run(models, recs=_named_files(recs), **_with_known_metrics(arguments))
+    text = write(results.showing(results.metrics, verbose=verbose))
+    return text, 1 if results.failed or results.not_stored else 0
 
 
 @cli.command()
-@options("results", "metrics", "format", "output")
-@click.option("--segments", is_flag=True, help="Users and items apart, by history and popularity.")
+@options("results", "metrics", "format", "output", "verbose")
+@click.option(
+    "--segments", is_flag=True, help="Break results down by history length and item popularity."
+)
 def table(
-    results: str, metrics: Sequence[str], segments: bool, form: str | None, output: str | None
+    results: str,
+    metrics: Sequence[str],
+    segments: bool,
+    form: str | None,
+    output: str | None,
+    verbose: bool,
 ) -> Answer:
-    """The leaderboard of everything stored, a section a dataset and split, best first."""
+    """Show all stored results, one table per dataset and split, best model first."""
     write = _table_writer(form, output)
     known = _known_metrics(metrics)
     stored = Store(results).all().of_protocol(PROTOCOL)
     if not stored:
-        left_out = "".join(f"; left out: {reason}" for reason in stored.left_out)
+        left_out = "".join(f" Left out: {reason}." for reason in stored.left_out)
         raise RecbenchError(
-            f"nothing is stored under {results}{left_out}; start with: recbench run popular"
+            f"no results are stored in {results}.{left_out} Start with: recbench run popular"
         )
-    return write(stored.showing(list(known), known if segments else None)), 0
+    return write(stored.showing(list(known), known if segments else None, verbose=verbose)), 0
 
 
 @cli.command("compare")
 @click.argument("first")
 @click.argument("second")
-@click.option("--k", "ks", type=Numbers(1, "K"), help="Cut-offs.  [default: all stored]")
-@click.option("--dataset", help="As tables name it.  [default: all stored]")
-@click.option("--split", help="As tables name it.  [default: all stored]")
+@click.option(
+    "--k", "ks", type=Numbers(1, "K"), help="Cut-offs to show.  [default: all that are stored]"
+)
+@click.option(
+    "--dataset", metavar="NAME", help="Only this dataset, named as in the table.  [default: all]"
+)
+@click.option(
+    "--split", metavar="NAME", help="Only this split, named as in the table.  [default: all]"
+)
 @options("metrics", "results")
 def compare_command(**arguments: Any) -> Answer:
-    """Whether FIRST is better than SECOND, both stored already, and for how many users."""
+    """Test whether FIRST beats SECOND, from stored results."""
     return reports.comparison(compare(**_with_known_metrics(arguments))), 0
 
 
 @cli.command("selfcheck")
-@click.option("--dataset", default="synthetic", show_default=True, help="Name or path.")
+@click.option(
+    "--dataset", metavar="NAME|PATH", default="synthetic", show_default=True, help="Data to use."
+)
 @options("split", "data_dir")
 def selfcheck_command(**arguments: Any) -> Answer:
-    """Judge models whose numbers are known beforehand; the exit code is 1 if one is not met."""
+    """Check the evaluation with models whose scores are known in advance.
+
+    The exit code is 1 if a number is wrong.
+    """
     checks = selfcheck(**arguments)
     return reports.selfcheck(checks), 0 if all(check.holds for check in checks) else 1
 
 
 @cli.command("export-split")
 @click.argument("dataset")
-@options("split", "data_dir")
-@click.option("-o", "--output", default="split", show_default=True, help="Folder to write into.")
+@options("splits", "data_dir")
+@click.option(
+    "-o", "--output", metavar="FOLDER", default="split", show_default=True, help="Output folder."
+)
 def export_command(**arguments: Any) -> Answer:
-    """Write train, history and targets of DATASET as Parquet and CSV, for other libraries."""
+    """Write train, history and targets of DATASET as Parquet and CSV files."""
     return "".join(f"{path}\n" for path in export_split(**arguments)), 0
 
 
 @cli.command("inspect")
-@click.option("--user", required=True, help="The user's id in the dataset.")
-@click.option("--k", default=10, show_default=True, help="How many items of each list.")
+@click.option("--user", metavar="ID", required=True, help="The user's id, as in the data.")
+@click.option(
+    "--k", metavar="K", default=10, show_default=True, help="Number of items to show per model."
+)
 @options("dataset", "split", "results", "data_dir")
 def inspect_command(**arguments: Any) -> Answer:
-    """One user: the history, what was held out, and what each stored model made of it."""
+    """Show one user's history and targets, and where each stored model ranks them."""
     return reports.inspection(inspect_user(**arguments)), 0
 
 
 @cli.command("verify")
 @click.argument("paths", nargs=-1, required=True)
-@click.option("--bound", type=float, help="How far a number may be off.  [default: by model]")
-@click.option("--dataset", help="Where the data are, if not under the name that they had.")
-@click.option("--all", "every", is_flag=True, help="Every number, not the furthest of each cell.")
+@click.option(
+    "--bound",
+    type=float,
+    metavar="X",
+    help="Largest difference allowed.  [default: depends on the model]",
+)
+@click.option(
+    "--dataset",
+    metavar="NAME|PATH",
+    help="Where the data are now, if they have moved since the results were stored.",
+)
+@click.option("--all", "every", is_flag=True, help="Show every number, not only the furthest off.")
 @options("device", "data_dir")
 def verify_command(every: bool, **arguments: Any) -> Answer:
-    """Run the stored cells under PATHS again and compare number by number."""
+    """Reproduce the stored results under PATHS and compare each number.
+
+    The exit code is 1 if a number differs by more than its bound.
+    """
     checks = verify(**arguments)
     return reports.verification(checks, every), 0 if all(check.holds for check in checks) else 1
 
 
 @cli.command("recommend")
 @click.argument("model")
-@click.option("--user", help="The user's id in the dataset.")
-@click.option("--items", help='A history instead of a user: "ID,ID,ID", oldest first.')
-@click.option("--k", default=10, show_default=True, help="How many.")
+@user
+@items
+@top_k
 @options("dataset", "split", "seed", "device", "results", "data_dir")
 def recommend_command(**arguments: Any) -> Answer:
-    """What MODEL recommends to one user, or after a history typed by hand."""
+    """Recommend items of MODEL to one user, or after a given history."""
     return listings.recommendation(recommend(**arguments)), 0
 
 
 @cli.command("explain")
 @click.argument("model")
-@click.option("--user", help="The user's id in the dataset.")
-@click.option("--items", help='A history instead of a user: "ID,ID,ID", oldest first.')
-@click.option("--k", default=10, show_default=True, help="How many.")
+@user
+@items
+@top_k
 @options("dataset", "split", "seed", "device", "results", "data_dir")
-@click.option("-o", "--output", help="Draw it into this file too: .png, .svg, .pdf.")
-def explain_command(output: str | None, **arguments: Any) -> Answer:
-    """What in the history each recommendation of MODEL leaned on, as a table and a picture."""
+@click.option(
+    "--attention",
+    "of_attention",
+    is_flag=True,
+    help="Show instead what each attention head looks at, for models with attention.",
+)
+@click.option(
+    "-o", "--output", metavar="FILE", help="Draw a picture too: a .png, .svg or .pdf file."
+)
+def explain_command(output: str | None, of_attention: bool, **arguments: Any) -> Answer:
+    """Show which items of the history led to each recommendation of MODEL."""
     path = output_file(output)
     form = picture_form(path) if path else ""
-    explained = explain(**arguments)
-    text = listings.explanation(explained)
+    explained: Explanation | Attention
+    if of_attention:
+        explained = attention(**arguments)
+        text = explained.summary(width=terminal() or PIPE)
+    else:
+        explained = explain(**arguments)
+        text = listings.explanation(explained)
     try:
         if path:
             write_output(path, explained.picture(form))
-    except Exception as error:  # the table is still worth having
-        log.error("%s was not drawn: %s", output, describe_error(error))
+    except Exception as error:  # the table is still useful
+        log.error("cannot draw %s: %s", output, describe_error(error))
         return text, 1
     return text, 0
 
 
 def _listing(kind: str) -> None:
-    @cli.command(kind, help=f"List the {kind} there are, or all about one NAME.")
+    @cli.command(kind, help=f"List the {kind}, or describe the one called NAME.")
     @click.argument("name", required=False)
     @options(*(["data_dir"] if kind == "datasets" else []))
     def command(name: str | None, data_dir: str | None = None) -> Answer:
@@ -199,42 +311,66 @@ for _kind in ("models", "datasets", "splitters", "metrics"):
 
 
 @cli.command("plugins")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options()
 def plugins_command(as_json: bool) -> Answer:
-    """Every plugin: version and what it gives, or why it is broken (then the exit code is 1)."""
+    """List the installed plugins and what they provide, or why they are broken.
+
+    The exit code is 1 if a plugin is broken.
+    """
     plugins = load_plugins()
     as_text = listings.plugins_as_json if as_json else listings.plugins
     return as_text(plugins), 1 if plugins.broken else 0
 
 
+def _no_stray_numbers(models: Sequence[str]) -> None:
+    """Raise UsageError for `--k 3 5 10`, whose last two numbers arrive as models."""
+    numbers = [model for model in models if model.isdigit()]
+    if numbers:
+        raise UsageError(
+            f"{numbers[0]!r} is not a model. Separate several numbers with commas and no spaces, "
+            "as in --k 3,5,10"
+        )
+
+
 def _known_metrics(names: Sequence[str]) -> dict[str, Any]:
-    """The metrics by name, every one for `all`. Raises UsageError for one that is unknown."""
+    """Return the named metrics, every one for `all`; a name may be typed as tables show it.
+
+    Raises UsageError for an unknown metric.
+    """
     plugins = load_plugins()
-    names = sorted(plugins.metrics()) if names == ("all",) else names
-    return {name: plugins.find("metrics", name).factory for name in names}
+    known = plugins.metrics()
+    if names == ("all",):
+        names = sorted(known)
+    labels = {metric_label(name).lower(): name for name in known}
+    names = [name if name in known else labels.get(name.lower(), name) for name in names]
+    return {name: plugins.find("metrics", name).factory for name in dict.fromkeys(names)}
 
 
 def _with_known_metrics(arguments: dict[str, Any]) -> dict[str, Any]:
-    """A command's arguments, with `all` spelt out and every metric known."""
+    """Replace the metrics in a command's arguments by the names that plugins registered."""
     return {**arguments, "metrics": list(_known_metrics(arguments["metrics"]))}
 
 
 def _named_files(recs: Sequence[str]) -> dict[str, str]:
-    """`name=file` as a mapping."""
+    """Return the values of --recs, `name=file`, as a mapping."""
     named = {}
     for text in recs:
         name, equals, path = text.partition("=")
         if not name or not equals or not Path(path).is_file():
-            raise UsageError(f"--recs {text}: wanted NAME=FILE with a file that is there")
+            raise UsageError(
+                f"--recs {text}: write NAME=FILE, where FILE exists"
+                if not equals or not name
+                else f"--recs {text}: there is no file {path!r}"
+            )
         if name in named:
-            raise UsageError(f"--recs {name}=... is given twice")
+            raise UsageError(f"--recs names {name!r} twice; give each file another name")
         named[name] = path
     return named
 
 
 def _table_writer(form: str | None, output: str | None) -> Callable[[Results], str]:
-    """What makes text of results, and the file, checked before anything long is done for it."""
+    """Return what formats and writes a table; check format and file before any long work."""
     form = form or FORMATS.get(Path(output or "").suffix.lower(), "plain")
     offer = load_plugins().find("tables", form)
     path = output_file(output)
@@ -242,7 +378,9 @@ def _table_writer(form: str | None, output: str | None) -> Callable[[Results], s
     def write(results: Results) -> str:
         text = offer.call(results)
         if not isinstance(text, str):
-            raise RecbenchError(f"{offer.what} gave {type(text).__name__}, wanted text")
+            raise RecbenchError(
+                f"{offer.what} returned {type(text).__name__}; it must return a str"
+            )
         if path:
             write_output(path, text.encode())
         return text

@@ -1,8 +1,8 @@
-"""The command line, listings: what plugins offer, what is recommended and why, as text."""
+"""The command line, listings: what plugins provide, recommendations and explanations, as text."""
 
 from __future__ import annotations
 
-import inspect
+import dataclasses
 import json
 import textwrap
 from collections.abc import Sequence
@@ -10,22 +10,24 @@ from collections.abc import Sequence
 import numpy as np
 
 from recbench.cli.text import GAP, draw_rows, terminal, wrap_text
+from recbench.data.clean import clean
 from recbench.data.dataset import factory_facts
 from recbench.data.interactions import Array
-from recbench.explain import Explanation, shortened
+from recbench.explain import Explanation
+from recbench.heatmap import shortened
+from recbench.option_docs import Option, factory_docs
 from recbench.plugins import Offer, Plugins
 from recbench.recommend import Recommendation
-from recbench.spec import parameters
 
 N_LAST = 5
 """How many of the user's last items `recommendation` shows."""
 
 N_LEADING = 3
-"""How many interactions `explanation` shows for each recommendation."""
+"""How many items of the history `explanation` shows per recommendation."""
 
 
 def offers(plugins: Plugins, kind: str, data_dir: str | None = None) -> str:
-    """Name, summary and plugin of all offers of a kind; of datasets size, licence and presence."""
+    """List name, summary and plugin of a kind; for datasets also size, licence and presence."""
     rows = []
     for offer in plugins.offers(kind):
         row = {"name": offer.name, "summary": offer.summary}
@@ -37,30 +39,51 @@ def offers(plugins: Plugins, kind: str, data_dir: str | None = None) -> str:
 
 
 def offer_details(offer: Offer) -> str:
-    """All about one offer: its docstring and its options with their defaults."""
-    known, _ = parameters(offer.factory)
-    lines = [
-        f"{offer.what} (plugin {offer.plugin} {offer.version})",
-        "",
-        inspect.getdoc(offer.factory) or "",
-    ]
-    if offer.kind in ("models", "datasets", "splitters") and known:
-        signature = inspect.signature(offer.factory).parameters
-        lines += ["", "options:"]
-        for key in known:
-            default = signature[key].default
-            needed = default is inspect.Parameter.empty
-            lines.append(f"  {key}=... (needed)" if needed else f"  {key}={default}")
-    return "\n".join(lines) + "\n"
+    """Describe one name: the text of its docstring, and its options in groups."""
+    docs = factory_docs(offer.factory)
+    parts = [f"{offer.what} (plugin {offer.plugin} {offer.version})", docs.text]
+    if offer.kind in ("models", "datasets", "splitters"):
+        options = list(docs.options)
+        if offer.kind == "datasets":
+            options += [
+                dataclasses.replace(option, group="every dataset")
+                for option in factory_docs(clean).options
+                if option.name not in {own.name for own in options}
+            ]
+        parts += _options(offer.name, options)
+    parts += [f"{heading}\n\n{text}" for heading, text in docs.sections.items()]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _options(name: str, options: Sequence[Option]) -> list[str]:
+    """How options are written, and a table of them in which each group has a heading."""
+    if not options:
+        return ["It has no options."]
+    rows = []
+    for group in dict.fromkeys(option.group for option in options):
+        if group:
+            rows.append(dict.fromkeys(("option", "type", "default", "what it does"), ""))
+            rows[-1]["option"] = f"{group[:1].upper()}{group[1:]}"
+        rows += [
+            {
+                "option": f"  {option.name}" if group else option.name,
+                "type": option.type,
+                "default": option.default,
+                "what it does": option.description,
+            }
+            for option in options
+            if option.group == group
+        ]
+    return [f"Options are written as {name}:OPTION=VALUE,OPTION=VALUE", draw_rows(rows)]
 
 
 def plugins(installed: Plugins) -> str:
-    """Name, version and what each plugin gives, or why it is broken."""
+    """List name, version and contents of each plugin, or why it is broken."""
     rows = [
         {
             "plugin": info.name,
             "version": info.version,
-            "gives": f"BROKEN: {info.broken}" if info.broken else _gives(info.gives),
+            "provides": f"BROKEN: {info.broken}" if info.broken else _gives(info.gives),
         }
         for info in installed.infos.values()
     ]
@@ -68,7 +91,7 @@ def plugins(installed: Plugins) -> str:
 
 
 def plugins_as_json(installed: Plugins) -> str:
-    """The same for programs; `broken` is null where all is well."""
+    """Return the same as JSON; `broken` is null for a working plugin."""
     plugins = [
         {
             "name": info.name,
@@ -87,7 +110,7 @@ def _gives(names_by_kind: dict[str, list[str]]) -> str:
 
 
 def recommendation(recommended: Recommendation) -> str:
-    """The last items that the model was shown, and what it recommends after them."""
+    """Show the last items of the history, and the recommendations."""
     history = recommended.history_frame()
     shown = history.tail(N_LAST).to_dict("records")
     some = len(history) > N_LAST
@@ -104,27 +127,27 @@ def recommendation(recommended: Recommendation) -> str:
 
 
 def explanation(explained: Explanation) -> str:
-    """The recommendations, what each leaned on most, and how that was found."""
+    """Show the recommendations, the items that influenced each most, and the method."""
     recommended = explained.recommendation
-    n_items, n_events = len(recommended.items), len(recommended.history)
+    n_items, n_interactions = len(recommended.items), len(recommended.history)
     parts = [
         wrap_text(
             f"{n_items} recommendation{'s' * (n_items != 1)} for {recommended.recipient} in "
-            f"{recommended.dataset.name} by {recommended.origin}, and what they leaned on"
+            f"{recommended.dataset.name} by {recommended.origin}, and the items that led to them"
         )
     ]
     if n_items:
         method = (
-            f"{explained.method.rstrip('.')}. Each recommendation with the events of the history "
-            f"({n_events:,} in all) that moved its score most, {N_LEADING} at most; below 0 they "
-            "lowered it."
+            f"Weights: {explained.method.rstrip('.')}. Shown for each recommendation: up to "
+            f"{N_LEADING} of the {n_interactions:,} items of the history, those that changed its "
+            "score most. A negative weight lowered the score."
         )
         parts += [draw_rows(_leaned_on(explained)), wrap_text(method)]
     return "\n\n".join(parts) + "\n"
 
 
 def _leaned_on(explained: Explanation) -> list[dict[str, str]]:
-    """A row a recommendation, with a line for each interaction that it leaned on."""
+    """One row per recommendation, with a line for each item of the history that led to it."""
     recommended = explained.recommendation
     scores = _scores(recommended)
     weights = _signed(explained.weights)
@@ -134,7 +157,7 @@ def _leaned_on(explained: Explanation) -> list[dict[str, str]]:
         name = explained.name(item)
         leading = explained.leading(row, N_LEADING)
         titles = [explained.name(recommended.history[place]) for place in leading]
-        if room:  # a recommendation has lines to be broken into, a title beside a weight has not
+        if room:  # a title beside a weight must stay on its line
             name = "\n".join(textwrap.wrap(name, room * 2 // 5))
             titles = [shortened(title, room * 3 // 5) for title in titles]
         rows.append(
@@ -143,7 +166,7 @@ def _leaned_on(explained: Explanation) -> list[dict[str, str]]:
                 "recommended": name,
                 "score": scores[row],
                 "weight": "\n".join(weights[row, leading]),
-                "leaned on": "\n".join(titles) or "(nothing in the history)",
+                "because of": "\n".join(titles) or "(nothing in the history)",
             }
         )
     return rows
@@ -156,7 +179,7 @@ def _scores(recommended: Recommendation) -> list[str]:
 
 
 def _signed(weights: Array) -> Array:
-    """Numbers with their signs as text, all with as many decimals, three digits of the largest."""
+    """Format numbers with signs and equal decimals, three digits for the largest."""
     largest = float(np.abs(weights).max(initial=0))
     if largest and not 1e-4 <= largest < 1e6:
         form = "{:+.2e}"
@@ -166,6 +189,6 @@ def _signed(weights: Array) -> Array:
 
 
 def _room_beside(*columns: Sequence[str]) -> int:
-    """Characters that two more columns may share with these in the terminal; 0 for any."""
+    """Characters left for two more columns in the terminal; 0 for no limit."""
     width = sum(max(map(len, column)) + GAP for column in columns)
     return max(terminal() - width - GAP, 40) if terminal() else 0

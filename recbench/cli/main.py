@@ -15,7 +15,7 @@ from recbench.progress import log
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failed work, 2 wrong use, 130 interrupted."""
+    """Run the command line and exit: 0 success, 1 failure, 2 wrong usage, 130 interrupted."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -25,7 +25,9 @@ def main(args: Sequence[str] | None = None) -> None:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. What was finished is stored; run it again to go on.", err=True)
+        click.echo(
+            "Interrupted. Finished results are stored; run the same command to continue.", err=True
+        )
         code = 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -34,7 +36,7 @@ def main(args: Sequence[str] | None = None) -> None:
         if log.isEnabledFor(logging.DEBUG):
             log.exception("Traceback:")
         known = isinstance(error, (RecbenchError, OSError))
-        hint = "" if known else " (not meant to happen; --debug shows where)"
+        hint = "" if known else " (this looks like a bug; --debug shows where it happened)"
         click.echo(f"Error: {describe_error(error)}{hint}", err=True)
         code = 2 if isinstance(error, UsageError) else 1
     sys.exit(code)

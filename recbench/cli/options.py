@@ -1,4 +1,4 @@
-"""The command line, options: those that several commands share, and how a command is called."""
+"""The command line, options: those that several commands share, and how a command runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import functools
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -15,17 +15,17 @@ from recbench.progress import log
 from recbench.results.section import RANKED_BY
 
 Answer = tuple[str, int]
-"""What a command gives: the text for stdout and the exit code."""
+"""What a command returns: the text for stdout and the exit code."""
 
 
 class Numbers(click.ParamType[tuple[int, ...]]):
-    """Whole numbers with commas between: `3,5,10`."""
+    """Whole numbers separated by commas: `3,5,10`."""
 
     def __init__(self, least: int, letter: str) -> None:
         self.least, self.name = least, f"{letter},{letter},..."
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
-        """The numbers, each once, in order."""
+        """Return the numbers in ascending order, without repeats."""
         if isinstance(value, tuple):
             return value
         try:
@@ -34,25 +34,28 @@ class Numbers(click.ParamType[tuple[int, ...]]):
             numbers = ()
         if not numbers or numbers[0] < self.least:
             self.fail(
-                f"{value!r} must be whole numbers from {self.least}, such as 3,5,10", param, ctx
+                f"{value!r} is not a list of whole numbers of at least {self.least}. Separate them "
+                "with commas, as in 3,5,10.",
+                param,
+                ctx,
             )
         return numbers
 
 
 class Names(click.ParamType[tuple[str, ...]]):
-    """Names with commas between."""
+    """Names separated by commas."""
 
     name = "NAME,NAME,..."
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:  # noqa: ARG002
-        """The names, each once."""
+        """Return the names in order, without repeats."""
         if isinstance(value, tuple):
             return value
         return tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
 
 
 def _start_logging(ctx: click.Context, _: click.Parameter, debug: bool) -> None:
-    """Let the core speak on stderr."""
+    """Send the core's log messages to stderr."""
     meta = ctx.find_root().meta
     meta["recbench.debug"] = debug or meta.get("recbench.debug")
     log.setLevel(logging.DEBUG if meta["recbench.debug"] else logging.INFO)
@@ -62,59 +65,124 @@ def _start_logging(ctx: click.Context, _: click.Parameter, debug: bool) -> None:
 
 _OPTIONS: dict[str, Callable[[Any], Any]] = {
     "dataset": click.option(
-        "--dataset", default="ml-100k", show_default=True, help="Name or path, with options."
+        "--dataset",
+        metavar="NAME|PATH",
+        default="ml-100k",
+        show_default=True,
+        help="Dataset name or path of a log, with options: log.csv:user=customer,item=product.",
     ),
     "split": click.option(
         "--split",
+        metavar="NAME",
         default="leave-last-out",
         show_default=True,
-        help="Splitter, with options; of `run` and `export-split` also several: NAME,NAME.",
+        help="How to hold out targets; see `recbench splitters`.",
     ),
-    "seed": click.option("--seed", default=0, show_default=True, help="For models that take one."),
+    "splits": click.option(
+        "--split",
+        metavar="NAME,...",
+        default="leave-last-out",
+        show_default=True,
+        help="How to hold out targets, one table per splitter; see `recbench splitters`.",
+    ),
+    "seed": click.option(
+        "--seed",
+        metavar="N",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Random seed.",
+    ),
     "metrics": click.option(
         "--metrics",
         type=Names(),
         default=(RANKED_BY,),
-        help="What to show: NAME,NAME, or all.  [default: ndcg]",
+        help="Metrics to show, or all; see `recbench metrics`.  [default: ndcg]",
     ),
     "candidates": click.option(
         "--candidates",
         metavar="N",
-        help="Rank among N sampled items only, as older papers did: 100, 100:by=popularity.",
+        help="Rank each target among N sampled items instead of all items, as older papers did: "
+        "100 or 100:by=popularity.",
     ),
     "device": click.option(
-        "--device", default="auto", show_default=True, help="For models that take one."
+        "--device",
+        default="auto",
+        show_default=True,
+        help="Device of models that use torch: auto, cpu, cuda, mps.",
     ),
     "results": click.option(
-        "--results", default="results", show_default=True, help="Folder that keeps each result."
+        "--results",
+        metavar="FOLDER",
+        default="results",
+        show_default=True,
+        help="Folder of stored results.",
     ),
-    "data_dir": click.option("--data-dir", help="Folder with one folder a dataset."),
+    "data_dir": click.option(
+        "--data-dir",
+        metavar="FOLDER",
+        help="Folder holding one sub-folder per dataset.  [default: $RECBENCH_DATA]",
+    ),
     "format": click.option(
-        "--format", "form", help="plain, markdown, latex, csv, json or a plugin's."
+        "--format",
+        "form",
+        metavar="NAME",
+        help="Format of the table: plain, markdown, latex, csv, json, or one from a plugin.  "
+        "[default: by the suffix of --output, else plain]",
     ),
-    "output": click.option("-o", "--output", help="Write the table to this file too."),
+    "output": click.option(
+        "-o", "--output", metavar="FILE", help="Write the table to this file as well."
+    ),
+    "verbose": click.option(
+        "-v", "--verbose", is_flag=True, help="Show all notes under the table, not only six lines."
+    ),
     "debug": click.option(
         "--debug",
         is_flag=True,
         expose_value=False,
         callback=_start_logging,
-        help="Show tracebacks.",
+        help="Show tracebacks and debug messages.",
     ),
 }
 
 
 def options(*names: str) -> Callable[[Any], Any]:
-    """The named options, and --debug, in this order."""
+    """Add the named options, in this order, and --debug."""
     return lambda command: functools.reduce(
         lambda done, name: _OPTIONS[name](done), reversed((*names, "debug")), command
     )
 
 
 class Command(click.Command):
-    """Prints the text that the command gives; what plugins print meanwhile goes to stderr."""
+    """A command that prints the text it returns; what plugins print goes to stderr."""
 
     def invoke(self, ctx: click.Context) -> int:
         with contextlib.redirect_stdout(sys.stderr):
             text, code = super().invoke(ctx)
         click.echo(text, nl=False)
         return int(code)
+
+
+class Group(click.Group):
+    """The commands under headings.
+
+    sections: heading -> the commands below it.
+    """
+
+    sections: Mapping[str, Sequence[str]] = {}
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each heading and its commands, with the first sentence of their help."""
+        listed = {name for names in self.sections.values() for name in names}
+        others = [name for name in self.list_commands(ctx) if name not in listed]
+        width = max(map(len, self.commands))
+        for heading, names in {**self.sections, "Other commands": others}.items():
+            commands = [(name, self.commands[name]) for name in names if name in self.commands]
+            if commands:
+                with formatter.section(heading):
+                    formatter.write_dl(
+                        [
+                            (name.ljust(width), command.get_short_help_str(limit=100))
+                            for name, command in commands
+                        ]
+                    )

@@ -1,4 +1,4 @@
-"""The command line, reports: what comparing, checking, verifying and inspecting say, as text."""
+"""The command line, reports: comparisons, checks and inspections as text."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from recbench.cli.text import draw_rows, draw_table, wrap_text
 from recbench.compare import Comparison
 from recbench.data.interactions import Array
 from recbench.inspect_user import StoredRanking, UserInspection
+from recbench.results.result import metric_label
 from recbench.selfcheck import Check
 from recbench.verify import CellCheck, NumberCheck
 
@@ -17,14 +18,14 @@ N_LAST = 20
 
 
 def comparison(comparisons: Sequence[Comparison]) -> str:
-    """For each dataset, split and metric what the two models have, and how they differ."""
+    """Show both models and their difference, for each dataset, split, metric and cut-off."""
     parts = []
     for section in dict.fromkeys(each.section for each in comparisons):
         of_section = [each for each in comparisons if each.section is section]
         parts.append(wrap_text(section.title))
         for metric in dict.fromkeys(each.metric for each in of_section):
             columns = {
-                f"{metric}@{each.k}": _compared(each)
+                metric_label(metric, each.k): _compared(each)
                 for each in of_section
                 if each.metric == metric
             }
@@ -33,15 +34,14 @@ def comparison(comparisons: Sequence[Comparison]) -> str:
             parts.append(draw_table({"": labels}, numbers))
         first, second = of_section[0].first_row, of_section[0].second_row
         means = [
-            f" {row.model} is a mean over {len(row.seeds)} seeds."
+            f" {row.model} is the mean of {len(row.seeds)} seeds."
             for row in (first, second)
             if row.seeds[1:]
         ]
         parts.append(
             wrap_text(
-                f"Difference: {first.model} minus {second.model}, on the same users; the 95% "
-                "interval is a bootstrap over users, p of a two-sided paired t-test over users."
-                + "".join(means)
+                f"Difference: {first.model} minus {second.model}, on the same users. Interval: "
+                "bootstrap over users. p: two-sided paired t-test over users." + "".join(means)
             )
         )
     return _paragraphs(parts)
@@ -56,52 +56,54 @@ def _compared(comparison: Comparison) -> dict[str, str]:
         "difference": f"{paired.difference:+.4f}",
         "95% interval": f"[{paired.low:+.4f}, {paired.high:+.4f}]",
         "p": f"{paired.p:.2g}",
-        f"users better off with {first}": f"{paired.wins:,}",
-        f"users better off with {second}": f"{paired.losses:,}",
-        "users as well off with either": f"{paired.ties:,}",
+        f"users for whom {first} is better": f"{paired.wins:,}",
+        f"users for whom {second} is better": f"{paired.losses:,}",
+        "users without a difference": f"{paired.ties:,}",
     }
 
 
 def selfcheck(checks: Sequence[Check]) -> str:
-    """What was wanted and what was got, line by line."""
+    """Show the expected and the actual value of each check."""
     rows = [
         {
             "check": check.name,
-            "wanted": check.expected,
-            "got": check.actual,
+            "expected": check.expected,
+            "actual": check.actual,
             "": "ok" if check.holds else "WRONG",
         }
         for check in checks
     ]
     n_wrong = sum(not check.holds for check in checks)
     legend = wrap_text(
-        "Shuffled targets: ± is how far chance alone goes in all but one of 10,000 cases, by "
-        "Bernstein's inequality; all else is exact."
+        "Shuffled targets: ± is the largest deviation that chance causes in all but one of 10,000 "
+        "cases, by Bernstein's inequality. All other values are exact."
     )
-    count = f"{len(checks)} checks, {n_wrong or 'none'} wrong"
+    count = f"{len(checks)} checks, {n_wrong or 'none'} wrong."
     return _paragraphs([draw_rows(rows), legend, count])
 
 
 def verification(checks: Sequence[CellCheck], every: bool = False) -> str:
-    """For each cell the number that is furthest off and its bound, or every number and bound."""
+    """Show, for each result, the number that differs most and its bound, or every number."""
     parts = []
     for title in dict.fromkeys(map(_title, checks)):
         in_section = [check for check in checks if _title(check) == title]
         rows = [row for check in in_section for row in _verified(check, every)]
-        parts += [title, draw_rows(rows, numbers=("stored", "now", "off", "bound"))]
+        parts += [title, draw_rows(rows, numbers=("stored", "now", "difference", "bound"))]
         remarks = [
             wrap_text(f"{_label(check)}: {check.reason}.") for check in in_section if check.reason
         ]
         parts.append("\n".join(remarks))
     n_wrong = sum(not check.holds for check in checks)
     n_numbers = sum(len(check.numbers) for check in checks)
-    count = f"{len(checks)} cells with {n_numbers:,} numbers, {n_wrong or 'none'} not the same"
+    results = "1 result" if len(checks) == 1 else f"{len(checks)} results"
+    differ = f"{n_wrong} not reproduced" if n_wrong else "all reproduced"
+    count = f"{results} with {n_numbers:,} numbers: {differ}."
     return _paragraphs([*parts, count])
 
 
 def _title(check: CellCheck) -> str:
     if check.result is None:
-        return "Not to be trusted"
+        return "Damaged files"
     setting = check.result.setting
     sample = [f"candidates {setting.candidates}"] if setting.candidates else []
     return ", ".join([setting.dataset, setting.split, *sample])
@@ -112,25 +114,32 @@ def _label(check: CellCheck) -> str:
 
 
 def _verified(check: CellCheck, every: bool) -> list[dict[str, str]]:
-    """A row for each number of a cell or the furthest off, one without a number if there is none.
+    """One row per number, or one for the number that differs most.
 
-    The columns of a row are empty where there is nothing to say.
+    A result without numbers has one row with empty columns.
     """
     numbers: list[NumberCheck | None] = [*check.numbers] if every else [check.furthest]
     return [_verified_number(check, number) for number in numbers or [None]]
 
 
+def _metric(name: str) -> str:
+    """`NDCG@10` for `ndcg@10`; other names, such as a cost's, stay."""
+    metric, at, rest = name.partition("@")
+    k, _, bound = rest.partition(" ")
+    return f"{metric_label(metric, int(k))} {bound}".strip() if at and k.isdigit() else name
+
+
 def _verified_number(check: CellCheck, number: NumberCheck | None) -> dict[str, str]:
     if number is None:
         status = "NOT RUN" if check.result else "DAMAGED"
-        facts = dict.fromkeys(("furthest", "stored", "now", "off", "bound"), "")
+        facts = dict.fromkeys(("metric", "stored", "now", "difference", "bound"), "")
     else:
         status = "same" if number.holds else "DIFFERS"
         facts = {
-            "furthest": number.name,
+            "metric": _metric(number.name),
             "stored": f"{number.stored:.6f}",
             "now": f"{number.now:.6f}",
-            "off": f"{number.off:.1e}",
+            "difference": f"{number.off:.1e}",
             "bound": f"{number.bound:.1e}",
         }
     n_numbers = str(len(check.numbers) or "")
@@ -138,12 +147,12 @@ def _verified_number(check: CellCheck, number: NumberCheck | None) -> dict[str, 
 
 
 def inspection(cases: Sequence[UserInspection]) -> str:
-    """The history, what was held out, and the rank and first items that each model gave it."""
+    """Show the history, the targets, and the ranks and first items of each model."""
     parts = []
     for number, case in enumerate(cases, 1):
         n_items = len(case.history)
         some = f"the last {N_LAST} of {n_items}" if n_items > N_LAST else "all"
-        which = f", row {number} of {len(cases)}" if len(cases) > 1 else ""
+        which = f", case {number} of {len(cases)}" if len(cases) > 1 else ""
         parts += [
             wrap_text(f"History of user {case.user} in {case.title}{which}, oldest first, {some}"),
             draw_rows(_numbered(case, case.history, "place")[-N_LAST:]),
@@ -153,16 +162,16 @@ def inspection(cases: Sequence[UserInspection]) -> str:
             rows = _numbered(case, ranking.top_items, "rank")
             for row, item in zip(rows, ranking.top_items, strict=True):
                 row["held out"] = "<" if item in case.targets else ""
-            parts += [ranking.result.label, draw_rows(rows) or "(no list was kept)"]
+            parts += [ranking.result.label, draw_rows(rows) or "(no list is stored)"]
         if not case.rankings:
             parts.append(
-                "No model is stored for this dataset and split; recbench run NAME adds one."
+                "No results are stored for this dataset and split. Add one with: recbench run MODEL"
             )
     return _paragraphs(parts)
 
 
 def _held_out(case: UserInspection) -> list[str]:
-    """The targets, and where the models have them: a row a model for one target, else a column."""
+    """The targets and their ranks: one row per model for one target, else one column per model."""
     targets = [_item(case, item) for item in case.targets]
     if len(targets) == 1 or not case.rankings:
         by_model = [
@@ -173,7 +182,7 @@ def _held_out(case: UserInspection) -> list[str]:
             }
             for ranking in case.rankings
         ]
-        ranks = ["Where the models have it", draw_rows(by_model)] if by_model else []
+        ranks = ["Rank by model", draw_rows(by_model)] if by_model else []
         return ["Held out", draw_rows(targets), *ranks]
     labels = [ranking.result.label for ranking in case.rankings]
     rows = [
@@ -183,11 +192,11 @@ def _held_out(case: UserInspection) -> list[str]:
         }
         for nth, target in enumerate(targets)
     ]
-    return ["Held out, and its rank by model", draw_rows(rows, numbers=labels)]
+    return ["Held out, and rank by model", draw_rows(rows, numbers=labels)]
 
 
 def _numbered(case: UserInspection, items: Array, head: str) -> list[dict[str, Any]]:
-    """A row an item with its number."""
+    """One row per item, numbered from 1."""
     return [{head: number, **_item(case, item)} for number, item in enumerate(items, 1)]
 
 
@@ -196,7 +205,7 @@ def _item(case: UserInspection, item: int) -> dict[str, str]:
 
 
 def _rank(case: UserInspection, ranking: StoredRanking, target: int) -> str:
-    """The rank of a target, or the ranks that a tie may take."""
+    """The rank of a target, or the range of ranks if it is tied."""
     above, tied = int(ranking.above[target]), int(ranking.tied[target])
     if above >= case.dataset.interactions.n_items:
         return "not listed"
@@ -204,5 +213,5 @@ def _rank(case: UserInspection, ranking: StoredRanking, target: int) -> str:
 
 
 def _paragraphs(parts: Iterable[str]) -> str:
-    """The parts that are not empty, with a line between them."""
+    """The parts that are not empty, separated by empty lines."""
     return "\n\n".join(filter(None, parts)) + "\n"

@@ -1,4 +1,4 @@
-"""The command line, text: tables and sentences, as wide as the terminal."""
+"""The command line, text: tables and sentences that fit the terminal."""
 
 from __future__ import annotations
 
@@ -11,29 +11,47 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 PIPE = 130
-"""Characters a line of a table where there is no terminal."""
+"""Characters per line of a table if the output is not a terminal."""
 
 GAP = 2
 """Spaces between columns."""
 
 NARROWEST = 16
-"""Words of this length are not broken, longer ones only where there is no room."""
+"""Words up to this length are never broken; longer ones only if there is no room."""
 
 Columns = Mapping[str, Sequence[str]]
-"""The head of each column -> its cells, from top to bottom."""
+"""Heading of each column -> its cells, from top to bottom."""
 
 
 def draw_table(words: Columns, *numbers: Columns, marks: Columns | None = None) -> str:
-    """Columns of text side by side under their heads, in several tables where they must be.
+    """Return columns of text side by side, split into several tables if they do not fit.
 
-    words: the columns that stand to the left, in front of each table. In a narrow terminal they
-        are broken into lines, at spaces and behind commas and colons.
-    numbers: groups of columns that stand to the right. A group stands beside the one before if
-        there is room, else below. Cells are broken at their own line breaks only, which are
-        spaces where there is room.
-    marks: head -> a character or nothing behind the first line of each of its cells.
+    Parameters
+    ----------
+    words : mapping of str to sequence of str
+        Heading -> cells of the columns on the left, repeated in each table. In a narrow terminal
+        they are broken into lines, at spaces and after commas and colons.
+    *numbers : mapping of str to sequence of str
+        Groups of columns on the right. A group goes beside the one before if there is room, else
+        below. Cells are broken at their own line breaks only, which become spaces if there is
+        room.
+    marks : mapping of str to sequence of str, default: None
+        Heading -> one character, or "", after the first line of each cell.
 
-    Where the output is no terminal, tables are PIPE wide, but for words, which are not broken.
+    Returns
+    -------
+    str
+        One or more tables, separated by empty lines. If the output is not a terminal, they are
+        up to 130 characters wide.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> print(recbench.draw_table({"model": ["a", "b"]}, {"NDCG@10": ["0.20", "0.10"]}))
+    model  NDCG@10
+    -----  -------
+    a         0.20
+    b         0.10
     """
     marks = marks or {}
     lead = [_Column(head, cells, is_words=True) for head, cells in words.items()]
@@ -47,9 +65,9 @@ def draw_table(words: Columns, *numbers: Columns, marks: Columns | None = None) 
 
 
 def draw_rows(rows: Sequence[Mapping[Any, Any]], numbers: Collection[str] = ()) -> str:
-    """Rows lined up under their keys, but for columns that are empty everywhere; "" without rows.
+    """Return a table of rows, without columns that are empty in every row; "" without rows.
 
-    numbers: the keys whose columns stand to the right, see `draw_table`.
+    numbers: the keys whose columns are aligned to the right; see `draw_table`.
     """
     heads = rows[0] if rows else ()
     columns = {head: [str(row[head]) for row in rows] for head in heads}
@@ -59,13 +77,30 @@ def draw_rows(rows: Sequence[Mapping[Any, Any]], numbers: Collection[str] = ()) 
 
 
 def wrap_text(text: str) -> str:
-    """Sentences broken into lines, but no word, name or path."""
+    """Return text broken into lines that fit the terminal, or 100 characters without one.
+
+    Parameters
+    ----------
+    text : str
+        Sentences. Words, names and paths are never broken.
+
+    Returns
+    -------
+    str
+        The same text with line breaks.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> recbench.wrap_text("A short sentence.")
+    'A short sentence.'
+    """
     width = max(terminal() or 100, 40)
     return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def terminal() -> int:
-    """How many characters a line of the terminal has; 0 where the output goes elsewhere."""
+    """The width of the terminal in characters; 0 if the output is not a terminal."""
     if sys.__stdout__ is None or not sys.__stdout__.isatty():
         return 0
     return shutil.get_terminal_size().columns
@@ -73,7 +108,7 @@ def terminal() -> int:
 
 @dataclass(frozen=True)
 class _Column:
-    """A head and cells; a mark, or nothing, stands behind the first line of each cell."""
+    """A heading and cells, and a mark, or "", after the first line of each cell."""
 
     head: str
     cells: Sequence[str]
@@ -82,17 +117,17 @@ class _Column:
 
     @property
     def flat(self) -> _Column:
-        """The same with each cell in one line."""
+        """The same column with each cell on one line."""
         return replace(self, cells=[cell.replace("\n", " ") for cell in self.cells])
 
     @property
     def width(self) -> int:
-        """Characters that it takes."""
+        """Its width in characters."""
         return _longest(_lines(self.head, *self.cells)) + self._mark_width
 
     @property
     def narrowest(self) -> int:
-        """Characters that it takes where words are broken."""
+        """Its width in characters if words are broken."""
         head = min(_longest(_lines(self.head)), NARROWEST)
         if self.is_words:
             return max(head, min(_longest(_pieces(*self.cells)), NARROWEST))
@@ -103,7 +138,7 @@ class _Column:
         return 2 if any(self.marks) else 0
 
     def texts(self, width: int) -> list[str]:
-        """The head and the cells, each as it stands in so many characters."""
+        """The heading and the cells, broken into lines of this width."""
         marks = ["", *(self.marks or [""] * len(self.cells))]
         return [
             self._text(text, mark, width - self._mark_width)
@@ -112,7 +147,7 @@ class _Column:
 
     def _text(self, text: str, mark: str, room: int) -> str:
         lines = [part for line in _lines(text) for part in _broken(line, room)]
-        if not self.is_words:  # rich would strip the spaces that hold numbers below each other
+        if not self.is_words:  # rich would strip the spaces that align numbers
             lines = [" " * (room - _longest([line])) + line for line in lines]
         if mark:
             lines[0] += f" {mark}"
@@ -124,13 +159,13 @@ def _lines(*texts: str) -> list[str]:
 
 
 class _Wrapper(textwrap.TextWrapper):
-    """Breaks lines at spaces, but before no sign at the end, and behind commas and colons."""
+    """Breaks lines at spaces and after commas and colons, but never before a final sign."""
 
     wordsep_simple_re = re.compile(r"(\s+(?!\W$)|(?<=[,:])(?=[^\W\d_]))")
 
 
 def _pieces(*texts: str) -> list[str]:
-    """What is not broken of the texts."""
+    """The pieces of the texts that are never broken."""
     return [piece for text in texts for piece in _Wrapper.wordsep_simple_re.split(text)]
 
 
@@ -149,9 +184,9 @@ def _longest(texts: Iterable[str]) -> int:
 def _arranged(
     lead: list[_Column], groups: Sequence[list[_Column]], width: int
 ) -> list[list[_Column]]:
-    """The columns of each table: all in one if they fit, with words broken and cells in one line.
+    """The columns of each table: one table if all fit, with words broken and cells on one line.
 
-    Else groups stand beside each other only where no word is broken for that.
+    Otherwise groups go beside each other only if no word has to be broken for it.
     """
 
     def fits(table: list[_Column]) -> bool:
@@ -183,12 +218,12 @@ def _arranged(
 
 
 def _span(widths: Sequence[int]) -> int:
-    """The characters of a line with columns of these widths."""
+    """The width of a line with columns of these widths."""
     return sum(widths) + GAP * (len(widths) - 1)
 
 
 def _drawn(columns: list[_Column], width: int) -> str:
-    """A table of at most this width, if it can be; 0 for any."""
+    """A table of at most this width, if possible; 0 for no limit."""
     from rich.console import Console
     from rich.rule import Rule
     from rich.table import Table
@@ -210,7 +245,7 @@ def _drawn(columns: list[_Column], width: int) -> str:
 
 
 def _shrunk(columns: list[_Column], width: int) -> list[int]:
-    """The width of each column: the widest of those with words give way until all have room."""
+    """The width of each column; the widest ones with words shrink until all fit."""
     widths = [column.width for column in columns]
     for floors in (
         [column.narrowest for column in columns],

@@ -1,1 +1,1 @@
-"""Steps 1 and 2, data: the log, cleaned and split."""
+"""Steps 1 and 2, data: load, clean and split interactions."""

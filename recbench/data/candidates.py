@@ -1,4 +1,4 @@
-"""Step 2, split, for older papers only: a few items to rank each target among, the same for all."""
+"""Step 2, split: sample items to rank each target among, to compare with older papers only."""
 
 from __future__ import annotations
 
@@ -6,37 +6,38 @@ from typing import Any, Literal
 
 import numpy as np
 
-from recbench.data.interactions import Array, sort_distinct
+from recbench.data.interactions import Array
+from recbench.data.sorting import sort_distinct
 from recbench.data.split import Split
 from recbench.errors import UsageError
 from recbench.spec import Spec, build
 
 ROUNDS = 8
-"""How often a case whose candidates are not complete is drawn for again, before it is filled."""
+"""Number of attempts to draw the candidates of a case before the rest is filled up exactly."""
 
 RANDOM_STREAM = 101
-"""Keeps these draws apart from those of models and datasets with the same seed."""
+"""Makes these draws independent of those of models and datasets with the same seed."""
 
 DRAWS_AT_ONCE = 2**22
-"""Draws in memory at a time."""
+"""Number of draws that are in memory at a time."""
 
 
 def read_candidates(text: str) -> tuple[str, dict[str, Any]]:
-    """What `--candidates` asks for: how tables call it, and the number, way and seed.
+    """Parse `--candidates`: return its name in tables, and n, by and seed as a dict.
 
-    text: `100`, or with options `100:by=popularity,seed=1`.
+    text: a number, or a number with options, such as `100:by=popularity,seed=1`.
 
     Raises UsageError for anything else.
     """
     spec = Spec.parse(text) if text.strip() else Spec("")
     if not spec.name.isascii() or not spec.name.isdigit() or int(spec.name) < 1:
         raise UsageError(
-            f"--candidates {text}: wanted a whole number from 1, such as 100 or 100:by=popularity"
+            f"--candidates {text!r} must be a whole number from 1, such as 100 or 100:by=popularity"
         )
     n = int(spec.name)
     options: dict[str, Any] = build("--candidates", _candidate_options, spec.options)
     if options["seed"] < 0:
-        raise UsageError(f"--candidates {text}: seed must be a whole number from 0")
+        raise UsageError(f"--candidates {text}: seed={options['seed']} must be at least 0")
     not_default = {
         key: str(value)
         for key, value in options.items()
@@ -52,16 +53,17 @@ def _candidate_options(
 
 
 def draw_candidates(text: str, split: Split, mask_seen: bool) -> tuple[str, Array]:
-    """How the sample is called, and (cases, n) int32 different items, in order of drawing.
+    """Draw the candidates of every case; return the name of the sample and (cases, n) int32 items.
 
-    Each case's are drawn one after the other without putting back: every item alike, or in
-    proportion to its training events. mask_seen: leave out what the case's history has; its targets
-    are always left out. Nothing but the split and the text decides them.
+    The items of a case are distinct and in the order of drawing: drawn one by one without
+    replacement, uniformly or in proportion to their training interactions. The case's targets are
+    never drawn, and with mask_seen neither are the items of its history. The sample depends on the
+    split and the text only.
 
-    Sampled numbers rank models otherwise than full ranking does and flatter all of them (Krichene
-    & Rendle, "On Sampled Metrics for Item Recommendation", KDD 2020).
+    Metrics on samples rank models differently from full ranking and are too high (Krichene &
+    Rendle, "On Sampled Metrics for Item Recommendation", KDD 2020).
 
-    Raises UsageError where some case has not so many items left.
+    Raises UsageError if a case has fewer than n items left to draw from.
     """
     name, options = read_candidates(text)
     n, n_cases, n_items = options["n"], len(split.judged), split.train.n_items
@@ -74,8 +76,8 @@ def draw_candidates(text: str, split: Split, mask_seen: bool) -> tuple[str, Arra
     n_left = int(np.count_nonzero(weights) - n_excluded.max(initial=0))
     if n > n_left:
         raise UsageError(
-            f"--candidates {text}: some user has only {n_left:,} items left to draw from; "
-            "ask for no more, or leave it out for full ranking"
+            f"--candidates {text}: for some users only {n_left:,} items can be drawn. Choose at "
+            "most that many, or leave it out for full ranking"
         )
     random = np.random.default_rng([options["seed"], RANDOM_STREAM])
     candidates = np.empty((n_cases, n), dtype=np.int32)
@@ -89,7 +91,7 @@ def draw_candidates(text: str, split: Split, mask_seen: bool) -> tuple[str, Arra
 
 
 def _excluded_pairs(split: Split, mask_seen: bool) -> Array:
-    """Every (case, item) that is no candidate, once, as case * n_items + item, ascending."""
+    """The distinct pairs that must not be drawn, as case * n_items + item, ascending."""
     pairs = split.target_pairs
     if mask_seen:
         pairs = np.append(pairs, split.history.take(split.judged).pairs())
@@ -99,16 +101,16 @@ def _excluded_pairs(split: Split, mask_seen: bool) -> Array:
 def _draw(
     weights: Array, excluded: Array, n_cases: int, n: int, random: np.random.Generator
 ) -> Array:
-    """(cases, n) int32; excluded: (case, item), as case * n_items + item, not to be drawn."""
+    """Draw (cases, n) int32 items. excluded: the pairs, as case * n_items + item, to leave out."""
     n_items, cumulative = len(weights), np.cumsum(weights)
-    drawn: Array = np.empty(0, dtype=np.int64)  # case * n_items + item: cases in order, as drawn
+    drawn: Array = np.empty(0, dtype=np.int64)  # case * n_items + item, by case and then as drawn
     incomplete = np.arange(n_cases)
     for _ in range(ROUNDS):
         cases = np.repeat(incomplete, 2 * n)
         draws = random.integers(0, cumulative[-1], len(cases))
         pairs = cases * n_items + np.searchsorted(cumulative, draws, side="right")
         drawn = np.concatenate([drawn, pairs[~np.isin(pairs, excluded)]])
-        drawn = drawn[np.sort(np.unique(drawn, return_index=True)[1])]  # the first of each
+        drawn = drawn[np.sort(np.unique(drawn, return_index=True)[1])]  # the first of equal pairs
         drawn = drawn[np.argsort(drawn // n_items, kind="stable")]
         incomplete = np.flatnonzero(np.bincount(drawn // n_items, minlength=n_cases) < n)
         if not len(incomplete):
@@ -118,11 +120,11 @@ def _draw(
     candidates = np.full((n_cases, n), -1, dtype=np.int32)
     candidates[cases[nth < n], nth[nth < n]] = items[nth < n]
     excluded_cases, excluded_items = np.divmod(excluded, n_items)
-    for case in incomplete:  # nearly everything is wanted, or a few items have nearly all weight
+    for case in incomplete:  # n is close to n_items, or a few items have most of the weight
         left = weights.astype(np.float64)
         left[excluded_items[excluded_cases == case]] = 0
         left[items[cases == case]] = 0
-        with np.errstate(divide="ignore"):  # Efraimidis & Spirakis, 2006, go on where that stopped
+        with np.errstate(divide="ignore"):  # Efraimidis & Spirakis, 2006: draw the rest exactly
             order = np.argsort(np.log(random.random(n_items)) / left, kind="stable")[::-1]
         missing = candidates[case] < 0
         candidates[case, missing] = order[: np.count_nonzero(missing)]

@@ -1,4 +1,4 @@
-"""Step 1, dataset: repeats merged, rare users and items dropped, equal times ordered."""
+"""Step 1, dataset: order equal times, merge repeats, and drop rare users and items."""
 
 from __future__ import annotations
 
@@ -23,44 +23,87 @@ def clean(
     time_ties: Literal["file", "hash"] = "file",
     seed: int = 0,
 ) -> Dataset:
-    """The dataset with repeats merged and rare users and items dropped, and all of it counted.
+    """Order equal times, merge repeated interactions, and drop rare users and items, in that order.
 
-    repeats: "first" keeps a user's first event with an item and drops the later ones; "keep"
-        keeps them all.
-    min_user_interactions, min_item_interactions: drop users, and items, with fewer events, again
-        and again until all that is left have enough (the k-core where both are k). Repeats are
-        merged first.
-    time_ties: how a user's events of one second are ordered, before all else: "file" leaves them
-        in the order of the file's rows; "hash" orders them by a hash of seed, user id and item id.
-    seed: which of the orders by hash it is.
+    These options exist for every dataset. What was dropped or merged is counted in
+    `Dataset.notes`.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        All interactions, as a plugin returns them.
+    min_user_interactions : int, default: 0
+        Drop users with fewer interactions than this. Users and items are dropped again and again
+        until all that are left have enough (the k-core, if both minima are k). Repeats are merged
+        first.
+    min_item_interactions : int, default: 0
+        Drop items with fewer interactions than this, together with min_user_interactions.
+    repeats : {"first", "keep"}, default: "first"
+        Keep only the first interaction of each user and item, or keep all. With "first", items
+        that a user has seen are not ranked. With "keep", all items are.
+    time_ties : {"file", "hash"}, default: "file"
+        Order a user's interactions of the same second as in the file, or by a hash. The hash is of
+        seed, user id and item id. Comparing seeds shows how much the order matters.
+    seed : int, default: 0
+        Seed of the hash, with time_ties=hash.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    UsageError
+        If an option is negative, or time_ties=hash is set and there are no times.
+    RecbenchError
+        If no interactions are left.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import recbench
+    >>> from recbench.data.clean import clean
+    >>> log = recbench.Interactions.from_log(users=[0, 0, 0, 1], items=[0, 1, 0, 1])
+    >>> dataset = recbench.Dataset("shop", log, np.array(["ann", "bob"]), np.array(["a", "b"]))
+    >>> cleaned = clean(dataset, min_user_interactions=2)
+    >>> [items.tolist() for items in cleaned.interactions.sequences()]
+    [[0, 1]]
+    >>> for note in cleaned.notes:
+    ...     print(note)
+    1 repeated interaction (same user and item) was merged into the first one
+    1 interaction, 1 user and 0 items were dropped by min_user_interactions=2
     """
-    bounds = (
-        f"min_user_interactions={min_user_interactions}, "
-        f"min_item_interactions={min_item_interactions}"
-    )
-    if min_user_interactions < 0 or min_item_interactions < 0:
-        raise UsageError(f"{bounds} must not be below 0")
+    minima = {
+        "min_user_interactions": min_user_interactions,
+        "min_item_interactions": min_item_interactions,
+    }
+    for option, minimum in minima.items():
+        if minimum < 0:
+            raise UsageError(f"{dataset.name}: {option}={minimum} must be at least 0")
     if time_ties == "hash":
         dataset = order_ties_by_hash(dataset, seed)
     interactions: Interactions = dataset.interactions
-    notes = list(dataset.notes)
+    notes = []
     is_repeat = _is_repeat(interactions)
-    n_repeats = int(np.count_nonzero(is_repeat)) if is_repeat is not None else 0
-    if is_repeat is not None and repeats == "first":
-        interactions = interactions.keep(~is_repeat)
-        notes.append(f"{n_repeats:,} repeated events merged into the user's first with the item")
-    elif is_repeat is not None:
-        notes.append(f"{n_repeats:,} events repeat an earlier item of their user and are kept")
+    if is_repeat is not None:
+        n_repeats = int(np.count_nonzero(is_repeat))
+        if repeats == "first":
+            interactions = interactions.keep(~is_repeat)
+        notes.append(_repeats_note(n_repeats, repeats))
     if min_user_interactions > 1 or min_item_interactions > 1:
         kept = _k_core(interactions, min_user_interactions, min_item_interactions)
         users = _used_numbers(interactions.n_users, _user_of_interaction(interactions)[kept])
         items = _used_numbers(interactions.n_items, interactions.items[kept])
         dropped = interactions.n_interactions - int(np.count_nonzero(kept))
+        used = ", ".join(f"{key}={minimum}" for key, minimum in minima.items() if minimum > 1)
         if dropped == interactions.n_interactions:
-            raise RecbenchError(f"{dataset.name}: {bounds} leave no event; ask for less")
+            raise RecbenchError(
+                f"{dataset.name}: no interactions are left with {used}. Choose smaller values"
+            )
+        n_users, n_items = interactions.n_users - len(users), interactions.n_items - len(items)
         notes.append(
-            f"{dropped:,} events, {interactions.n_users - len(users):,} users and "
-            f"{interactions.n_items - len(items):,} items dropped by {bounds}"
+            f"{_count(dropped, 'interaction')}, {_count(n_users, 'user')} and "
+            f"{_count(n_items, 'item')} were dropped by {used}"
         )
         interactions = _renumber(interactions.keep(kept), users, items)
         dataset = dataclasses.replace(
@@ -71,8 +114,25 @@ def clean(
             titles=None if dataset.titles is None else np.asarray(dataset.titles)[items],
         )
     return dataclasses.replace(
-        dataset, interactions=interactions, repeats=repeats, notes=tuple(notes)
+        dataset, interactions=interactions, repeats=repeats, notes=(*notes, *dataset.notes)
     )
+
+
+def _repeats_note(n: int, repeats: str) -> str:
+    if repeats == "first":
+        was = "was" if n == 1 else "were"
+        return (
+            f"{_count(n, 'repeated interaction')} (same user and item) {was} merged into the "
+            "first one"
+        )
+    repeat_and_are = "repeats an earlier one of the same user and item, and is"
+    if n > 1:
+        repeat_and_are = "repeat an earlier one of the same user and item, and are"
+    return f"{_count(n, 'interaction')} {repeat_and_are} kept"
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 clean.__dict__.update(
@@ -89,7 +149,7 @@ def _user_of_interaction(interactions: Interactions) -> Array:
 
 
 def _is_repeat(interactions: Interactions) -> Array | None:
-    """(interactions,) bool: had this user this item before? None where none is a repeat."""
+    """Whether the user had the item before, (interactions,) bool; None if there are no repeats."""
     pairs = _user_of_interaction(interactions) * np.int64(interactions.n_items) + interactions.items
     ordered = np.sort(pairs)
     if not (ordered[1:] == ordered[:-1]).any():
@@ -102,7 +162,7 @@ def _is_repeat(interactions: Interactions) -> Array | None:
 def _k_core(
     interactions: Interactions, min_user_interactions: int, min_item_interactions: int
 ) -> Array:
-    """(interactions,) bool: what is left when rare users and items are dropped till none is."""
+    """Which interactions are left once no rare user or item is, (interactions,) bool."""
     users, items = _user_of_interaction(interactions), interactions.items
     kept = np.ones(len(items), dtype=bool)
     while True:
@@ -116,12 +176,12 @@ def _k_core(
 
 
 def _used_numbers(n: int, used: Array) -> Array:
-    """The numbers below n that are used, in order."""
+    """The numbers below n that occur, ascending."""
     return np.flatnonzero(np.bincount(used, minlength=n))
 
 
 def _renumber(interactions: Interactions, users: Array, items: Array) -> Interactions:
-    """The same sequences with only these users and items, numbered from 0 in the old order."""
+    """The same sequences with only these users and items, renumbered from 0 in the same order."""
     rows = np.flatnonzero(interactions.lengths)
     new_user = np.full(interactions.n_users, -1, dtype=np.int32)
     new_user[users] = np.arange(len(users))
@@ -138,22 +198,22 @@ def _renumber(interactions: Interactions, users: Array, items: Array) -> Interac
 
 
 def order_ties_by_hash(dataset: Dataset, seed: int) -> Dataset:
-    """The dataset with each user's events of one second ordered by a hash.
+    """Order each user's interactions of the same second by a hash.
 
-    The hash is of seed, outside user id and outside item id, so the order is the same however
-    the ids are numbered and the file's rows are ordered, and every seed gives another. Events
-    that are alike in all of these go by rating. `order` says so.
+    The hash is of the seed, the user id and the item id. So the order depends neither on how ids
+    are numbered nor on the order of the file, and it differs between seeds. Interactions that are
+    equal in all of these are ordered by rating. `Dataset.order` states the rule.
 
-    Raises UsageError where there are no times.
+    Raises UsageError if there are no times.
     """
     interactions = dataset.interactions
     if interactions.times is None:
         raise UsageError(
-            f"{dataset.name}: time_ties=hash orders events with equal times, and without times "
-            "there is nothing to order; leave it out"
+            f"{dataset.name}: time_ties=hash orders interactions with equal times, but the dataset "
+            "has no times; leave it out"
         )
     times, offsets = interactions.times, interactions.offsets
-    as_before = np.zeros(len(times), dtype=bool)  # at the time of the interaction before it
+    as_before = np.zeros(len(times), dtype=bool)  # at the same time as the one before it
     as_before[1:] = times[1:] == times[:-1]
     as_before[offsets[:-1][interactions.lengths > 0]] = False
     tied = as_before.copy()
@@ -177,10 +237,10 @@ def order_ties_by_hash(dataset: Dataset, seed: int) -> Dataset:
 
 
 def _sort_within(groups: Array, hashes: Array, ratings: Array | None) -> Array:
-    """The order by (group, hash, rating) of groups that stand in order already.
+    """The order by (group, hash, rating) of groups that are in ascending order.
 
-    One sort of a group with as much of the hash as 64 bits have room for takes a fortieth of the
-    time of a sort by all three; only what is equal in that one is sorted by all.
+    Sorting once by the group and as many bits of the hash as fit into 64 bits takes a fortieth of
+    the time of a sort by all three. Only entries that are equal in that key are sorted by all.
     """
     room = np.uint64(64 - int(groups[-1]).bit_length() if len(groups) else 0)
     joined = (groups.astype(np.uint64) << room) | (hashes >> (np.uint64(64) - room))
@@ -196,14 +256,14 @@ def _sort_within(groups: Array, hashes: Array, ratings: Array | None) -> Array:
 
 
 def _hash_ids(ids: Array | Iterable[Any]) -> Array:
-    """(ids,) uint64: 64 bits of each id's text."""
+    """A 64-bit hash of the text of each id, (ids,) uint64."""
     texts = (str(id_).encode() for id_ in np.asarray(ids).tolist())
     digests = b"".join(hashlib.blake2b(text, digest_size=8).digest() for text in texts)
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
 def _mix_bits(values: Array) -> Array:
-    """The finaliser of SplitMix64: every bit of the uint64 values changes half of the others."""
+    """Mix the bits of uint64 values with the finaliser of SplitMix64."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed: Array = values ^ (values >> np.uint64(31))

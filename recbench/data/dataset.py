@@ -1,4 +1,4 @@
-"""Step 1, dataset: a log of interactions with its outside names and where it came from."""
+"""Step 1, dataset: the interactions with the ids of users and items, titles and the source."""
 
 from __future__ import annotations
 
@@ -11,23 +11,58 @@ import numpy as np
 from recbench.data.interactions import Array, Interactions
 from recbench.errors import UsageError
 
-ORDER_RULE = "by user and time, equal times in the order of the file's rows"
+ORDER_RULE = "by user and time, equal times in file order"
+"""How interactions are ordered by default, as the footer of a table states it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """What a dataset plugin gives: the whole log, in recbench's order, nothing dropped.
+    """A dataset: all interactions, the ids of users and items, titles and the source.
 
-    name: how it is called in tables.
-    interactions: one sequence a user, row order by user number.
-    user_ids, item_ids: (n_users,) and (n_items,) the outside ids, integers or strings.
-    titles: (n_items,) strings for people to read, "" where unknown, or None.
-    source, sha256: where it came from, and the sha256 of the source file where it has one.
-    licence, citation: what the publisher asks for.
-    repeats: "first" (a repeated user-item pair counts once, and seen items are masked when
-        ranking) or "keep" (repeats are real, and nothing is masked); set by the core.
-    order: the rule that the events of a sequence are ordered by, for people; set by the core.
-    notes: what was read, dropped, merged or assumed, one sentence each, for people.
+    Parameters
+    ----------
+    name : str
+        Name in tables.
+    interactions : Interactions
+        All interactions, with one sequence per user, in the order of user numbers.
+    user_ids : numpy.ndarray of shape (n_users,)
+        Ids of the users in the source, integers or strings: user number u has the id user_ids[u].
+    item_ids : numpy.ndarray of shape (n_items,)
+        Ids of the items in the source, integers or strings.
+    titles : numpy.ndarray of shape (n_items,), optional
+        Titles of the items as strings, "" where unknown.
+    source : str, optional
+        Where the data came from, such as a file or an address.
+    sha256 : str, optional
+        Hash of the source file (hex), if there is one.
+    licence : str, optional
+        Terms of use that the publisher states.
+    citation : str, optional
+        Citation that the publisher asks for.
+    repeats : {"first", "keep"}, default: "keep"
+        With "first", an item counts once per user and seen items are masked when ranking. With
+        "keep", all interactions count and nothing is masked. recbench sets it; plugins do not.
+    order : str, default: "by user and time, equal times in file order"
+        How the interactions of a sequence are ordered, in words. recbench sets it.
+    notes : tuple of str, optional
+        What was dropped, merged or assumed, and how the source was read. Each note is one
+        sentence; the most important comes first. They are listed under every table.
+
+    Raises
+    ------
+    ValueError
+        If the number of ids or titles does not match the interactions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import recbench
+    >>> log = recbench.Interactions.from_log(users=[0, 0, 1], items=[0, 1, 1], times=[5, 9, 7])
+    >>> dataset = recbench.Dataset("shop", log, np.array(["ann", "bob"]), np.array([10, 20]))
+    >>> dataset
+    Dataset('shop', Interactions(2 sequences, 3 interactions, 2 users, 2 items))
+    >>> dataset.user("bob"), dataset.item("20")
+    (1, 1)
     """
 
     name: str
@@ -51,15 +86,29 @@ class Dataset:
         ):
             column = getattr(self, field_name)
             if column is not None and len(column) != expected:
+                what = "users" if field_name == "user_ids" else "items"
                 raise ValueError(
-                    f"dataset {self.name}: {len(column)} {field_name} for {expected} numbers"
+                    f"dataset {self.name}: {field_name} has {len(column)} entries, but the "
+                    f"interactions have {expected} {what}"
                 )
 
     def __repr__(self) -> str:
         return f"Dataset({self.name!r}, {self.interactions!r})"
 
     def fingerprint(self) -> str:
-        """sha256 (hex) of the sequences and the outside ids: what results are keyed by."""
+        """Return a hash of the interactions and ids, which identifies the data of a result.
+
+        Returns
+        -------
+        str
+            A sha256 hash (hex). Name, titles, source and notes do not affect it.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> recbench.load_dataset("synthetic").fingerprint()[:8]
+        'fd582264'
+        """
         digest = hashlib.sha256(self.interactions.fingerprint().encode())
         for ids in map(np.asarray, (self.user_ids, self.item_ids)):
             text = ids.tobytes() if ids.dtype.kind in "iu" else "\0".join(map(str, ids)).encode()
@@ -67,34 +116,106 @@ class Dataset:
         return digest.hexdigest()
 
     def user(self, outside_id: str) -> int:
-        """The number of the user with this outside id. Raises UsageError where there is none."""
+        """Return the number of the user with an id.
+
+        Parameters
+        ----------
+        outside_id : str
+            Id of the user in the source; integer ids are compared as text.
+
+        Returns
+        -------
+        int
+            User number, from 0 to n_users - 1.
+
+        Raises
+        ------
+        UsageError
+            If there is no user with this id.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> recbench.load_dataset("synthetic").user("1")
+        0
+        """
         return _number_of_id("user", outside_id, self.user_ids, self.name)
 
     def item(self, outside_id: str) -> int:
-        """The number of the item with this outside id. Raises UsageError where there is none."""
+        """Return the number of the item with an id.
+
+        Parameters
+        ----------
+        outside_id : str
+            Id of the item in the source; integer ids are compared as text.
+
+        Returns
+        -------
+        int
+            Item number, from 0 to n_items - 1.
+
+        Raises
+        ------
+        UsageError
+            If there is no item with this id.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> recbench.load_dataset("synthetic").item("500")
+        499
+        """
         return _number_of_id("item", outside_id, self.item_ids, self.name)
 
     def title(self, item: int) -> str:
-        """The item's title, or "" where there is none."""
+        """Return the title of an item.
+
+        Parameters
+        ----------
+        item : int
+            Item number, from 0 to n_items - 1.
+
+        Returns
+        -------
+        str
+            The title, or "" if it is unknown.
+
+        Raises
+        ------
+        IndexError
+            If there is no item with this number.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import recbench
+        >>> log = recbench.Interactions.from_log(users=[0, 0], items=[0, 1])
+        >>> titles = np.array(["Kolya (1996)", "Emma (1996)"])
+        >>> dataset = recbench.Dataset("films", log, np.arange(1), np.array([242, 378]), titles)
+        >>> dataset.title(1)
+        'Emma (1996)'
+        """
         return "" if self.titles is None else str(self.titles[item])
 
 
 class DatasetFactory(Protocol):
-    """What `recbench_datasets` maps a name to; any callable that gives a Dataset will do.
+    """A factory of `recbench_datasets`: any callable that returns a Dataset.
 
-    The keyword parameters are the options; a parameter `data_dir` is filled in with the user's
-    folder of data. The attributes are optional. Three feed `recbench datasets`:
-    `size` and `licence` (short texts), and `is_here(data_dir)`: can it load without a download?
-    `renamed_options`, a dict of old to new names, is read by whatever reads options.
-    `open_table(file, content)`, of the dataset `file` alone, is the table with named columns in a
-    file's content, by which `--recs` is read (`recbench.external_file.Table` says what it gives).
+    Its keyword parameters are the options of the dataset. A parameter `data_dir` is filled in with
+    the user's folder of datasets. These attributes are optional:
+
+    - `size`, `licence`: short texts, which `recbench datasets` shows;
+    - `is_here(data_dir)`: whether the dataset can be loaded without a download;
+    - `renamed_options`: a dict from old to new names of options;
+    - `open_table(file, content)`, of the dataset `file` only: returns a table with named columns,
+      with which `--recs` is read (see `recbench.external_file.Table`).
     """
 
     def __call__(self, **options: Any) -> Dataset: ...
 
 
 def factory_facts(factory: Any, data_dir: str | None) -> dict[str, str]:
-    """What `recbench datasets` prints for a factory: size, licence, here."""
+    """Return what `recbench datasets` shows of a factory: size, licence, here."""
     is_here = getattr(factory, "is_here", None)
     return {
         "size": getattr(factory, "size", ""),

@@ -1,4 +1,4 @@
-"""Data in memory, for every step: who consumed what, in which order."""
+"""Steps 1 to 4: interactions in memory, as one sequence of items per user, oldest first."""
 
 from __future__ import annotations
 
@@ -11,29 +11,55 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from recbench.data.sorting import sort_distinct, stable_order
+
 Array = npt.NDArray[Any]
 
 Column = Array | tuple[Array, Array]
-"""(rows,) numbers or strings; (rows, n) numbers; or (flat, offsets): row r has the numbers
-flat[offsets[r]:offsets[r + 1]], offsets being (rows + 1,) int64."""
+"""(rows,) numbers or strings; (rows, n) numbers; or (flat, offsets), where row r has the numbers
+flat[offsets[r]:offsets[r + 1]] and offsets is (rows + 1,) int64."""
 
 Columns = Mapping[str, Column]
-"""Name -> column, as stored: all have the same rows."""
+"""Name -> column, as stored; all have the same number of rows."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Interactions:
-    """Sequences of items, stored column by column; every array is read-only.
+    """Sequences of interactions, stored as read-only columns.
 
-    users: (rows,) int32, whose sequence each row is; a splitter that cuts windows may repeat
-        a user, and -1 is somebody who is not in the training data.
-    items: (interactions,) int32 in [0, n_items), oldest first inside a sequence.
-    offsets: (rows + 1,) int64; row r is items[offsets[r]:offsets[r + 1]].
-    n_users, n_items: sizes of the whole dataset's numbering, not of this part of it.
-    times: (interactions,) int64 in seconds, or None.
-    ratings: (interactions,) float32, or None.
+    Users and items are numbers from 0. `len(interactions)` is the number of sequences (rows).
 
-    Raises ValueError where the arrays do not fit together.
+    Parameters
+    ----------
+    users : numpy.ndarray of shape (n_rows,), int32
+        User number of each row. A splitter that cuts windows may repeat a user; -1 is a user who
+        is not in the training data.
+    items : numpy.ndarray of shape (n_interactions,), int32
+        Item numbers of all rows, one row after the other, oldest first in each.
+    offsets : numpy.ndarray of shape (n_rows + 1,), int64
+        Where each row starts: row r is items[offsets[r]:offsets[r + 1]].
+    n_users : int
+        Number of users in the whole dataset, of which these rows may be a part.
+    n_items : int
+        Number of items in the whole dataset (the size of the catalogue).
+    times : numpy.ndarray of shape (n_interactions,), int64, optional
+        Times in whole seconds since 1970 (UTC).
+    ratings : numpy.ndarray of shape (n_interactions,), float32, optional
+        Ratings.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> log = recbench.Interactions([0, 1], [5, 2, 4, 2], offsets=[0, 3, 4], n_users=2, n_items=6)
+    >>> log
+    Interactions(2 sequences, 4 interactions, 2 users, 6 items)
+    >>> [items.tolist() for items in log.sequences()]
+    [[5, 2, 4], [2]]
     """
 
     users: Array
@@ -59,13 +85,14 @@ class Interactions:
                 raise ValueError(f"{name} must have one dimension, not {array.ndim}")
         n, offsets = self.n_interactions, self.offsets
         if len(offsets) != len(self.users) + 1:
-            raise ValueError(f"{len(self.users)} users need {len(self.users) + 1} offsets")
+            n_rows = len(self.users)
+            raise ValueError(f"{n_rows} rows need {n_rows + 1} offsets, not {len(offsets)}")
         if offsets[0] != 0 or offsets[-1] != n or (np.diff(offsets) < 0).any():
-            raise ValueError(f"offsets must rise from 0 to the number of events, {n}")
+            raise ValueError(f"offsets must rise from 0 to {n}, the number of items")
         for name in ("times", "ratings"):
             array = getattr(self, name)
             if array is not None and len(array) != n:
-                raise ValueError(f"{len(array)} {name} for {n} items")
+                raise ValueError(f"{name} has {len(array)} values, but there are {n} items")
         _check_range("items", self.items, 0, self.n_items)
         _check_range("users", self.users, -1, self.n_users)
 
@@ -75,32 +102,75 @@ class Interactions:
 
     def __repr__(self) -> str:
         return (
-            f"Interactions({len(self)} sequences, {self.n_interactions} events, "
+            f"Interactions({len(self)} sequences, {self.n_interactions} interactions, "
             f"{self.n_users} users, {self.n_items} items)"
         )
 
     @property
     def n_interactions(self) -> int:
-        """The number of events over all sequences."""
+        """Number of interactions in all sequences."""
         return len(self.items)
 
     @property
     def lengths(self) -> Array:
-        """(rows,) int64: how many events each sequence has."""
+        """Number of interactions of each sequence, an int64 array of shape (n_rows,)."""
         return np.diff(self.offsets)
 
     def pairs(self) -> Array:
-        """Every (row, item) there is, as row * n_items + item: (pairs,) int64, ascending."""
+        """Return the distinct pairs of row and item, as one number each.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_pairs,), int64
+            row * n_items + item, ascending.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> log = recbench.Interactions.from_log(users=[0, 0, 1], items=[2, 2, 0], n_items=10)
+        >>> log.pairs()
+        array([ 2, 10])
+        """
         row = np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
         return sort_distinct(row * self.n_items + self.items)
 
     def sequences(self) -> Iterator[Array]:
-        """Each row's items, oldest first, as a read-only view."""
+        """Iterate over the rows: the items of each, oldest first.
+
+        Yields
+        ------
+        numpy.ndarray of shape (n_items_of_row,), int32
+            Item numbers, as a read-only view.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> log = recbench.Interactions.from_log(users=[1, 0, 1], items=[4, 2, 3])
+        >>> [items.tolist() for items in log.sequences()]
+        [[2], [4, 3]]
+        """
         for start, stop in zip(self.offsets[:-1], self.offsets[1:], strict=True):
             yield self.items[start:stop]
 
     def batches(self, rows: int) -> Iterator[Interactions]:
-        """Consecutive parts of at most `rows` sequences each, as views of the same memory."""
+        """Iterate over consecutive parts, which share the memory of the whole.
+
+        Parameters
+        ----------
+        rows : int
+            Number of rows per part; the last part may have fewer.
+
+        Yields
+        ------
+        Interactions
+
+        Examples
+        --------
+        >>> import recbench
+        >>> log = recbench.Interactions.from_log(users=[0, 1, 2], items=[0, 1, 0])
+        >>> [len(part) for part in log.batches(2)]
+        [2, 1]
+        """
         for start in range(0, len(self), rows):
             stop = min(start + rows, len(self))
             first, last = self.offsets[start], self.offsets[stop]
@@ -112,15 +182,53 @@ class Interactions:
             )
 
     def take(self, rows: npt.ArrayLike) -> Interactions:
-        """The sequences of the given rows, in the given order, as a copy."""
+        """Return a copy with some of the rows.
+
+        Parameters
+        ----------
+        rows : array_like of int
+            Row numbers, in any order, also repeated.
+
+        Returns
+        -------
+        Interactions
+            The rows in the given order; `n_users` and `n_items` stay the same.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> log = recbench.Interactions.from_log(users=[0, 1, 1, 2], items=[0, 1, 2, 0])
+        >>> [items.tolist() for items in log.take([2, 1]).sequences()]
+        [[0], [1, 2]]
+        """
         rows = np.asarray(rows, dtype=np.int64)
         return self.cut(rows, self.offsets[rows], self.lengths[rows])
 
     def cut(self, rows: Array, starts: Array, lengths: Array) -> Interactions:
-        """A row for each stretch of events, as a copy: windows, say.
+        """Return a copy whose rows are slices of these rows, such as windows.
 
-        rows: (stretches,) which row each is of. starts: its first event's place in `items`.
-        lengths: how many events it has.
+        Parameters
+        ----------
+        rows : numpy.ndarray of shape (n_slices,), int
+            The row that each slice is cut from.
+        starts : numpy.ndarray of shape (n_slices,), int
+            Position in `items` of the first interaction of each slice.
+        lengths : numpy.ndarray of shape (n_slices,), int
+            Number of interactions of each slice.
+
+        Returns
+        -------
+        Interactions
+            One row per slice.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import recbench
+        >>> log = recbench.Interactions.from_log(users=[0, 0, 0], items=[7, 8, 9])
+        >>> windows = log.cut(np.array([0, 0]), starts=np.array([0, 1]), lengths=np.array([2, 2]))
+        >>> [items.tolist() for items in windows.sequences()]
+        [[7, 8], [8, 9]]
         """
         return dataclasses.replace(
             self,
@@ -130,27 +238,51 @@ class Interactions:
         )
 
     def keep(self, mask: Array) -> Interactions:
-        """The interactions where a mask is true; every row stays, if only an empty one.
+        """Return the interactions where a mask is true. No row is dropped, but some may be empty.
 
-        mask: (interactions,) bool.
+        Parameters
+        ----------
+        mask : numpy.ndarray of shape (n_interactions,), bool
+            Whether to keep each interaction.
+
+        Returns
+        -------
+        Interactions
+
+        Examples
+        --------
+        >>> import recbench
+        >>> log = recbench.Interactions.from_log(users=[0, 0, 1], items=[7, 8, 9])
+        >>> [items.tolist() for items in log.keep(log.items == 8).sequences()]
+        [[8], []]
         """
-        kept_before = offsets_of(mask)  # for each interaction, how many are kept of those before it
+        kept_before = offsets_of(mask)  # how many of the interactions before each one are kept
         return dataclasses.replace(self, offsets=kept_before[self.offsets], **self._select(mask))
 
-    def _select(self, events: Any) -> dict[str, Any]:
-        """The columns that have one entry an event, for some events: a slice, mask or places."""
+    def _select(self, where: Any) -> dict[str, Any]:
+        """The items, times and ratings of some interactions: a slice, a mask or positions."""
         columns = {"items": self.items, "times": self.times, "ratings": self.ratings}
-        return {
-            name: None if column is None else column[events] for name, column in columns.items()
-        }
+        return {name: None if column is None else column[where] for name, column in columns.items()}
 
     @property
     def popularity(self) -> Array:
-        """(n_items,) int64: how many events each item has."""
+        """Number of interactions of each item, an int64 array of shape (n_items,)."""
         return np.bincount(self.items, minlength=self.n_items)
 
     def fingerprint(self) -> str:
-        """sha256 (hex) of the content: equal for equal sequences, wherever they came from."""
+        """Return a hash of the content.
+
+        Returns
+        -------
+        str
+            A sha256 hash (hex), equal for equal interactions.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> len(recbench.Interactions.from_log(users=[0], items=[1]).fingerprint())
+        64
+        """
         digest = hashlib.sha256(f"{self.n_users} {self.n_items}".encode())
         for name in ("users", "items", "offsets", "times", "ratings"):
             column = getattr(self, name)
@@ -170,22 +302,56 @@ class Interactions:
         n_users: int | None = None,
         n_items: int | None = None,
     ) -> Interactions:
-        """Sequences out of a log with a line an event, by recbench's order rule.
+        """Create sequences from a log with one interaction per entry.
 
-        The rule: a stable sort by (user, time); equal times keep the order of the log's lines.
+        Interactions are sorted by user and time. The sort is stable: interactions of a user with
+        equal times, or without times, keep the order of the log.
 
-        users, items: (interactions,) integers from 0.
-        times: (interactions,) seconds, whole or fractional; without times the log's order stands.
-        ratings: (interactions,) numbers.
-        n_users, n_items: sizes of the numbering; by default the highest number plus one.
+        Parameters
+        ----------
+        users : array_like of shape (n_interactions,), int
+            User numbers, from 0.
+        items : array_like of shape (n_interactions,), int
+            Item numbers, from 0.
+        times : array_like of shape (n_interactions,), optional
+            Times in seconds since 1970. Fractions decide the order and are then dropped.
+        ratings : array_like of shape (n_interactions,), optional
+            Ratings.
+        n_users : int, default: the highest user number plus 1
+            Number of users.
+        n_items : int, default: the highest item number plus 1
+            Number of items.
+
+        Returns
+        -------
+        Interactions
+            One row per user who has interactions, in the order of user numbers.
+
+        Raises
+        ------
+        ValueError
+            If the arrays do not fit together, or a number is negative or too high.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> log = recbench.Interactions.from_log(
+        ...     users=[1, 0, 1, 1], items=[3, 2, 0, 1], times=[20, 10, 10, 20]
+        ... )
+        >>> [items.tolist() for items in log.sequences()]
+        [[2], [0, 3, 1]]
+        >>> log.times.tolist()
+        [10, 10, 20, 20]
         """
         users, items = np.asarray(users), np.asarray(items)
         if not len(users) == len(items):
-            raise ValueError(f"{len(users)} users for {len(items)} items")
+            raise ValueError(
+                f"users has {len(users)} values and items {len(items)}; they must match"
+            )
         n_users = int(users.max(initial=-1)) + 1 if n_users is None else n_users
         n_items = int(items.max(initial=-1)) + 1 if n_items is None else n_items
         _check_range("users", users, 0, n_users)
-        order = _stable_order(users, None if times is None else np.asarray(times))
+        order = stable_order(users, None if times is None else np.asarray(times))
         lengths = np.bincount(users, minlength=n_users)
         present = np.flatnonzero(lengths)
         seconds = None if times is None else np.asarray(times)[order]
@@ -203,26 +369,20 @@ class Interactions:
 
 
 def offsets_of(lengths: Array) -> Array:
-    """(rows + 1,) int64 offsets of rows of the given lengths."""
+    """Return the offsets of rows with the given lengths, (rows + 1,) int64."""
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
 
 def slices(starts: Array, lengths: Array) -> Array:
-    """The positions starts[0], starts[0]+1, ... of every slice, one slice after the other."""
+    """Return the positions starts[0], starts[0] + 1, ... of each slice, slice after slice."""
     shifts = np.repeat(starts - offsets_of(lengths)[:-1], lengths)
     return shifts + np.arange(len(shifts), dtype=np.int64)
 
 
-def sort_distinct(values: Array) -> Array:
-    """The different ones of some numbers, ascending; faster than numpy.unique."""
-    values = np.sort(values)
-    return np.asarray(values[np.append(True, values[1:] != values[:-1])[: len(values)]])
-
-
 def freeze_arrays(instance: Any, **dtypes: npt.DTypeLike | None) -> None:
-    """Make arrays of a frozen dataclass read-only views, of these types or, by None, their own.
+    """Replace arrays of a frozen dataclass by read-only views with the given dtypes.
 
-    An array that is not there (None) stays so.
+    A dtype of None keeps the array's own. Fields that are None stay None.
     """
     for name, dtype in dtypes.items():
         given = getattr(instance, name)
@@ -232,39 +392,7 @@ def freeze_arrays(instance: Any, **dtypes: npt.DTypeLike | None) -> None:
             object.__setattr__(instance, name, array)
 
 
-def _stable_order(users: Array, times: Array | None) -> Array:
-    """The stable order by (user, time), skipping the sorts that the log already satisfies."""
-    order = np.arange(len(users))
-    keys = None if times is None else _joint_keys(users, times)
-    if keys is None:
-        keys = users
-        if times is not None and (times[1:] < times[:-1]).any():
-            order = np.argsort(times, kind="stable")
-            keys = users[order]
-    if (keys[1:] < keys[:-1]).any():
-        order = order[np.argsort(keys, kind="stable")]
-    return order
-
-
-def _joint_keys(users: Array, times: Array) -> Array | None:
-    """One int64 an event that orders as (user, time) does, where 63 bits have room for both.
-
-    One sort in place of two; and a log that is sorted by user, as most are, sorts in a tenth
-    of the time, because the stable sort merges what is in order already.
-    """
-    if not np.can_cast(times.dtype, np.int64) or not len(times):
-        return None
-    first, last = int(times.min()), int(times.max())
-    span = last - first + 1
-    if (int(users.max()) + 1) * span >= 2**63:
-        return None
-    keys: Array = users.astype(np.int64)
-    keys *= span
-    keys += times.astype(np.int64, copy=False) - first
-    return keys
-
-
 def _check_range(name: str, values: Array, low: int, high: int) -> None:
     if len(values) and (values.min() < low or values.max() >= high):
         wrong = values[(values < low) | (values >= high)][0]
-        raise ValueError(f"{name} must be in [{low}, {high}), found {wrong}")
+        raise ValueError(f"{name} must be in [{low}, {high}), but {wrong} occurs")

@@ -1,4 +1,4 @@
-"""Step 2, split: what a model may learn from, what it is shown, and what it must find."""
+"""Step 2, split: what a model learns from, what it is shown, and what it must predict."""
 
 from __future__ import annotations
 
@@ -19,18 +19,40 @@ from recbench.spec import Spec
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """What a splitter gives.
+    """A split: training data, histories and held-out targets. Splitters return it.
 
-    train: what `fit` gets.
-    history: what `score` gets, one sequence a row, oldest first, never empty where judged.
-    targets: the held-out items, int32. One a row: (rows of history,), -1 where a row is not
-        judged. Several a row: (targets,), row after row, with offsets.
-    times: seconds, when each target happened, shaped as targets, or None.
-    offsets: (rows + 1,) int64, where targets has several a row: row r must find
-        targets[offsets[r]:offsets[r + 1]], all different; without any it is not judged.
-    notes: who is not judged or left out and why, one sentence each, for people.
+    A row of `history` that has at least one target is a case: it is judged.
 
-    Raises ValueError where these do not fit together.
+    Parameters
+    ----------
+    train : Interactions
+        What models are fitted on.
+    history : Interactions
+        What models are shown when they recommend: one row per possible case, oldest item first.
+        A row that is judged must not be empty.
+    targets : numpy.ndarray of shape (n_rows,) or (n_targets,), int32
+        Held-out items. Without `offsets`, one per row of `history`, or -1 if the row is not
+        judged. With `offsets`, the targets of all rows, row after row.
+    times : numpy.ndarray of the same shape as targets, int64, optional
+        When each target happened, in seconds since 1970.
+    offsets : numpy.ndarray of shape (n_rows + 1,), int64, optional
+        For several targets per row: those of row r are targets[offsets[r]:offsets[r + 1]] and must
+        differ. A row without targets is not judged.
+    notes : tuple of str, optional
+        Which users are not judged or left out, and why: one sentence each, listed under tables.
+
+    Raises
+    ------
+    ValueError
+        If the parts do not fit together.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> train = recbench.Interactions.from_log(users=[0, 0, 1], items=[0, 1, 2], n_items=4)
+    >>> split = recbench.Split(train, history=train, targets=[3, -1])  # user 1 is not judged
+    >>> split.judged
+    array([0])
     """
 
     train: Interactions
@@ -48,61 +70,81 @@ class Split:
             n = len(self.targets)
             rises = self.offsets.shape == (n_rows + 1,) and (np.diff(self.offsets) >= 0).all()
             if not rises or self.offsets[0] != 0 or self.offsets[-1] != n:
-                raise ValueError(f"offsets must rise from 0 to {n}, the targets, in {n_rows} steps")
+                raise ValueError(
+                    f"offsets must have {n_rows + 1} values and rise from 0 to {n}, the number of "
+                    "targets"
+                )
         for name in ("targets", "times"):
             array = getattr(self, name)
             if array is not None and array.shape != (n,):
-                raise ValueError(f"{name} has shape {array.shape}, wanted ({n},)")
+                raise ValueError(f"{name} has shape {array.shape}; it must be ({n},)")
         if self.history.n_items != n_items:
-            raise ValueError(f"train knows {n_items} items and history {self.history.n_items}")
+            raise ValueError(
+                f"train has n_items={n_items}, but history has {self.history.n_items}; they must "
+                "be equal"
+            )
         lowest = -1 if self.offsets is None else 0
         if n and not lowest <= self.targets.min() <= self.targets.max() < n_items:
             raise ValueError(f"targets must be in [{lowest}, {n_items})")
         empty = self.judged[self.history.lengths[self.judged] == 0]
         if len(empty):
-            raise ValueError(f"row {empty[0]} is judged but has no history")
+            raise ValueError(f"row {empty[0]} of history has a target but no items")
         if self.offsets is not None:
             pairs = np.sort(self.target_pairs)
             repeated = pairs[1:][pairs[1:] == pairs[:-1]]
             if len(repeated):
                 row = self.judged[repeated[0] // n_items]
-                raise ValueError(f"row {row} has the same target twice")
+                raise ValueError(f"row {row} of history has the same target twice")
 
     @cached_property
     def judged(self) -> Array:
-        """(cases,) int64: the rows of history that have a target, which are the cases."""
+        """Rows of history that have a target (the cases), an int64 array of shape (n_cases,)."""
         if self.offsets is None:
             return np.flatnonzero(self.targets >= 0)
         return np.flatnonzero(np.diff(self.offsets))
 
     @cached_property
     def judged_targets(self) -> tuple[Array, Array]:
-        """The targets of the cases, (targets,), and where each case's begin, (cases + 1,)."""
+        """Targets of the cases, shape (n_targets,), and their offsets, shape (n_cases + 1,)."""
         if self.offsets is None:
             return self.targets[self.judged], np.arange(len(self.judged) + 1, dtype=np.int64)
         return self.targets, offsets_of(np.diff(self.offsets)[self.judged])
 
     @property
     def judged_target_times(self) -> Array | None:
-        """When each of the `judged_targets` happened, (targets,) seconds, or None."""
+        """Times of `judged_targets` in seconds since 1970, shape (n_targets,), or None."""
         if self.times is None or self.offsets is not None:
             return self.times
         return self.times[self.judged]
 
     @property
     def case_of_target(self) -> Array:
-        """(targets,) int64: which case each of the `judged_targets` is of."""
+        """Case of each of the `judged_targets`, an int64 array of shape (n_targets,)."""
         return np.repeat(
             np.arange(len(self.judged), dtype=np.int64), np.diff(self.judged_targets[1])
         )
 
     @property
     def target_pairs(self) -> Array:
-        """Every (case, target) there is, as case * n_items + target: (targets,) int64."""
+        """Pairs of case and target as case * n_items + target, int64, shape (n_targets,)."""
         return self.case_of_target * self.train.n_items + self.judged_targets[0]
 
     def fingerprint(self) -> str:
-        """sha256 (hex) of all that decides a judgement: train, history and targets."""
+        """Return a hash of train, history and targets, which identifies the split of a result.
+
+        Returns
+        -------
+        str
+            A sha256 hash (hex). Times of targets and notes do not affect it.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> train = recbench.Interactions.from_log(users=[0, 0], items=[0, 1], n_items=4)
+        >>> first, other = (recbench.Split(train, train, [target]) for target in (2, 3))
+        >>> first.fingerprint() == other.fingerprint()
+        False
+        """
         digest = hashlib.sha256(self.train.fingerprint().encode())
         if self.history is not self.train:
             digest.update(self.history.fingerprint().encode())
@@ -113,13 +155,15 @@ class Split:
 
 
 class Splitter(Protocol):
-    """What a factory of `recbench_splitters` gives."""
+    """A splitter, as the factories of `recbench_splitters` return it."""
 
-    def split(self, interactions: Interactions) -> Split: ...
+    def split(self, interactions: Interactions) -> Split:
+        """Split all interactions, which have one sequence per user."""
+        ...
 
 
 def make_split(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]:
-    """How the splitter is called, with its options, and what it gives."""
+    """Split a dataset; return the name of the splitter with its options, and the split."""
     spec = Spec.parse(split)
     splitter = plugins.build("splitters", spec)
     try:
@@ -132,11 +176,15 @@ def make_split(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]
             f"splitter {spec} (plugin {plugin}) failed: {describe_error(error)}"
         ) from error
     if not isinstance(made, Split):
-        raise RecbenchError(f"splitter {spec} gave {type(made).__name__}, wanted a Split")
+        plugin = plugins.find("splitters", spec.name).plugin
+        raise RecbenchError(
+            f"splitter {spec} (plugin {plugin}) returned {type(made).__name__}; it must return a "
+            "recbench.Split"
+        )
     return str(spec), made
 
 
 def parse_split_names(text: str) -> list[str]:
-    """`leave-last-out,temporal:share=0.8,targets=all` as the splits that it names."""
+    """Split text such as `leave-last-out,temporal:share=0.8,targets=all` into its specs."""
     names = re.split(r",(?=\s*[A-Za-z_])(?!\s*\w+=)", text)
     return [name.strip() for name in names if name.strip()]

@@ -1,1 +1,1 @@
-"""Step 5, evaluation: the referee, ranks, metrics and how sure each number is."""
+"""Step 5, evaluate: the referee, ranks, metrics and their uncertainty."""

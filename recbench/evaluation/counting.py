@@ -1,4 +1,4 @@
-"""Step 5, evaluate: from a batch of scores to ranks and lists, by counting, never by sorting."""
+"""Step 5, evaluate: ranks and best items from a batch of scores, by counting instead of sorting."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import numpy as np
 from recbench.data.interactions import Array, Interactions
 
 BLOCK = 2**20
-"""Scores that are looked at together: what a processor's cache holds."""
+"""How many scores are processed together; they fit in the processor's cache."""
 
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-"""Blocks that are looked at side by side."""
+"""How many blocks are processed in parallel."""
 
 CACHE_LINE = 64
-"""Scores to a multiple of which rows are filled up."""
+"""The length of rows in the buffers is a multiple of this."""
 
 INT16_FLAGS = 2**15 - CACHE_LINE
-"""True values that can be added up in 16 bits."""
+"""How many flags can be summed in 16 bits."""
 
 Ranks = tuple[Array, Array, Array]
-"""(targets,) items above each, (targets,) items tied with it, (rows, depth) the best items."""
+"""(targets,) items above each target, (targets,) items tied with it, (rows, depth) best items."""
 
 
-class NonFiniteScore(Exception):  # noqa: N818  it says what a score is
-    """The (row, item) of the first score of a block that is NaN or infinite."""
+class NonFiniteScore(Exception):  # noqa: N818  names the value, not a failure
+    """The row and item of the first score of a block that is NaN or infinite."""
 
     def __init__(self, row: int, item: int) -> None:
         super().__init__(row, item)
@@ -43,20 +43,21 @@ def rank_scores(
     *,
     check_finite: bool = True,
 ) -> Ranks:
-    """Where the targets of each row are among all items, and the `depth` best items.
+    """Rank the targets of each row among all items, and list the `depth` best items.
 
-    scores: (rows, n_items) numbers. targets: (targets,) items, row r's being
+    scores: (rows, n_items) numbers. targets: (targets,) items; row r has
     targets[offsets[r]:offsets[r + 1]]. masked: sequences whose items are left out of their row,
-    but never a target; None masks nothing. Equal scores are listed by item number; -1 fills up.
+    except for targets; None masks nothing. Equal scores are listed by item number, and -1 pads
+    short lists.
 
-    Raises NonFiniteScore for a score that is NaN or infinite, unless check_finite is off; then
-    -inf is for what is not there.
+    Raises NonFiniteScore for a score that is NaN or infinite. With check_finite off, -inf marks
+    items that are not there.
     """
     n_rows, n_items = scores.shape
     above = np.empty(len(targets), dtype=np.int64)
     tied = np.empty(len(targets), dtype=np.int64)
     lists = np.full((n_rows, depth), -1, dtype=np.int32)
-    # rows that begin at the border of a cache line compare twice as fast
+    # comparing is twice as fast if rows start at the border of a cache line
     width = -(-n_items // CACHE_LINE) * CACHE_LINE
     size = max(1, min(BLOCK // width, -(-n_rows // THREADS)))
     buffers = threading.local()
@@ -85,13 +86,13 @@ def rank_scores(
         if depth:
             _fill_lists(block, flags, lists[start:stop])
 
-    with ThreadPoolExecutor(THREADS) as threads:  # numpy lets go of the lock while it works
+    with ThreadPoolExecutor(THREADS) as threads:  # numpy releases the GIL while it works
         list(threads.map(rank_block, range(0, n_rows, size)))
     return above, tied, lists
 
 
 def rank_pool(scores: Array, targets: Array, offsets: Array, pool: Array, depth: int) -> Ranks:
-    """The same among a few items of each row only, and its targets.
+    """Do the same among a few items per row and its targets only.
 
     pool: (rows, size) items, all different and none of them a target. All scores must be finite.
     """
@@ -102,7 +103,7 @@ def rank_pool(scores: Array, targets: Array, offsets: Array, pool: Array, depth:
     items = np.concatenate([pool, np.full((n_rows, most_targets), -1)], axis=1)
     rows = np.repeat(np.arange(n_rows), np.diff(offsets))
     items[rows, size + np.arange(len(targets)) - offsets[rows]] = targets
-    items.sort(axis=1)  # by item number, what is missing first
+    items.sort(axis=1)  # by item number, with -1 first
     values = np.take_along_axis(scores, np.maximum(items, 0), axis=1)
     values = values.astype(np.promote_types(values.dtype, np.float32))
     values[items < 0] = -np.inf
@@ -112,10 +113,10 @@ def rank_pool(scores: Array, targets: Array, offsets: Array, pool: Array, depth:
 
 
 def _count(block: Array, rows: Array, target_scores: Array, flags: Array) -> tuple[Array, Array]:
-    """How many scores of its row are above, and equal to, each target's score.
+    """Count the scores in each target's row that are above, and equal to, the target's score.
 
-    block: (rows, n_items). rows: (targets,) whose each target is. flags: (rows, n_items or more)
-    bool, room for the comparisons, False behind n_items.
+    block: (rows, n_items). rows: (targets,) the row of each target. flags: (rows, n_items or more)
+    bool, a buffer for the comparisons, False after n_items.
     """
     n_items = block.shape[1]
     one_target_each = len(rows) == len(block) and (rows[1:] > rows[:-1]).all()
@@ -135,7 +136,7 @@ def _count(block: Array, rows: Array, target_scores: Array, flags: Array) -> tup
 
 
 def _count_true(flags: Array) -> Array:
-    """(rows,) how many are true; much faster than count_nonzero along an axis."""
+    """(rows,) how many flags are true; much faster than count_nonzero along an axis."""
     sums = [
         np.add.reduce(flags[:, start : start + INT16_FLAGS].view(np.int8), axis=1, dtype=np.int16)
         for start in range(0, flags.shape[1], INT16_FLAGS)
@@ -144,7 +145,7 @@ def _count_true(flags: Array) -> Array:
 
 
 def _fill_lists(block: Array, flags: Array, lists: Array) -> None:
-    """Fill lists (rows, depth) with the best items of each row, leaving out what is -inf."""
+    """Fill lists (rows, depth) with the best items of each row; leave out items with score -inf."""
     (n_rows, n_items), width = block.shape, flags.shape[1]
     depth = min(lists.shape[1], n_items)
     thresholds = _thresholds(block, depth)
@@ -153,7 +154,7 @@ def _fill_lists(block: Array, flags: Array, lists: Array) -> None:
     rows = place // width
     counts = np.bincount(rows, minlength=n_rows)
     long_ties = np.flatnonzero(counts > 4 * depth)
-    if len(long_ties):  # of what is equal, the first by number are enough
+    if len(long_ties):  # of equal scores, the first by item number are enough
         places = [place[counts[rows] <= 4 * depth]]
         for row in long_ties:
             places.append(row * width + np.flatnonzero(block[row] > thresholds[row]))
@@ -171,9 +172,9 @@ def _fill_lists(block: Array, flags: Array, lists: Array) -> None:
 
 
 def _thresholds(block: Array, depth: int) -> Array:
-    """(rows,) a score that at least `depth` items of the row reach, and not many more.
+    """(rows,) a score that at least `depth` items of the row reach, but not many more.
 
-    The depth-th best of the best items of small groups; never -inf.
+    It is the depth-th best among the best items of small groups, and never -inf.
     """
     n_rows, n_items = block.shape
     group_size = int(np.clip(n_items // (20 * depth), 1, 64))

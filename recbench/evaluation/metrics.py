@@ -1,4 +1,4 @@
-"""Step 5, evaluate: every metric at every k for one ranking, and the contract that metrics keep."""
+"""Step 5, evaluate: compute every metric at every k for one ranking, and check metrics."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def measure_all(
     user_ids: Array,
     stored: Mapping[str, Value],
 ) -> tuple[dict[str, Value], dict[str, Array]]:
-    """Every metric at every k: its value, and its column of one number a judged case.
+    """Return every metric at every k: its value, and its column with one number per case.
 
-    A metric of all lists together has no column; its interval comes from a jackknife. One that
-    fails is said and left out.
-    user_ids: (cases,), "" for somebody unknown.
-    stored: values found before, whose intervals stand where their means do.
+    A metric of all lists together has no column; its interval comes from a jackknife. A metric
+    that fails is left out, and the log says why.
+    user_ids: (cases,), "" for an unknown user.
+    stored: earlier values; their intervals are used again if the means are equal.
     """
     users = number_users(user_ids)
     done: dict[str, Value] = {}
@@ -56,7 +56,7 @@ def _measure_metric(
     users: Array,
     stored: Mapping[str, Value],
 ) -> tuple[dict[str, Value], dict[str, Array]]:
-    """The values that are no mean over cases or were stored before, and all columns."""
+    """Return all columns, and the values that are stored already or are not means over cases."""
     values: dict[str, Value] = {}
     measured = measure(ranking, name, metric, ks)
     for k, (key, column) in zip(ks, measured.items(), strict=True):
@@ -69,12 +69,12 @@ def _measure_metric(
 
 
 def _of_cases(metric: Metric, ranking: Ranking, k: int, cases: Array) -> float:
-    """What a metric of all lists together gives for some cases alone."""
+    """Return the value of a metric of all lists together, for some cases only."""
     return float(metric(ranking.take(cases), k))
 
 
 def _copy(ranking: Ranking) -> Ranking:
-    """The same in arrays of its own: what a metric writes into it, no other metric reads."""
+    """Copy the arrays, so that a metric that writes to them does not affect other metrics."""
     arrays: list[Any] = [None if array is None else array.copy() for array in _arrays(ranking)]
     return Ranking(*arrays)
 
@@ -84,30 +84,50 @@ def _arrays(ranking: Ranking) -> list[Any]:
 
 
 def no_values(metrics: Iterable[str], ks: Sequence[int]) -> dict[str, Value]:
-    """What a failed cell has."""
+    """Return the values of a failed cell, all NaN."""
     return {f"{name}@{k}": Value() for name in metrics for k in ks}
 
 
 def valid_metrics(plugins: Plugins) -> dict[str, Metric]:
-    """Every metric that keeps the contract; the others are said and left out."""
+    """Return the metrics that meet the contract; the log says why others are left out."""
     valid = {}
     for name, metric in plugins.metrics().items():
         try:
             check_metric(metric)
         except (Exception, SystemExit) as error:
-            log.error("metric %s is left out: %s", name, describe_error(error))
+            rule = str(error) if isinstance(error, AssertionError) else ""
+            log.error("metric %s is left out: %s", name, rule or describe_error(error))
         else:
             valid[name] = metric
     return valid
 
 
 def check_metric(metric: Metric) -> None:
-    """A metric keeps the contract of `recbench_metrics`; takes milliseconds.
+    """Check that a metric meets the contract of `recbench_metrics`, in milliseconds.
 
-    Whether a metric reads ranks is told by what it gives. One that does must reward better ranks,
-    and be worth under ties the mean over all orders of what is tied.
+    The metric is called with small rankings. It must return the same finite values each time,
+    one per case or a single number, and must not change the ranking. If its values depend on
+    ranks, a better rank must never lower the value, and ties must have the mean value over all
+    orders of the tied items.
 
-    Raises AssertionError that names the rule which does not hold, or the metric's own error.
+    Parameters
+    ----------
+    metric : callable
+        The function `metric(ranking, k)` that the hook returns.
+
+    Raises
+    ------
+    AssertionError
+        If the metric breaks a rule. The text names the rule.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from recbench.testing import check_metric
+    >>> check_metric(lambda ranking, k: ranking.expectation(np.ones(k)))
+    >>> check_metric(lambda ranking, k: -ranking.expectation(np.ones(k)))
+    Traceback (most recent call last):
+    AssertionError: a better rank must never lower the value
     """
     for ranking in _example_rankings():
         for k in (1, 5, 100):
@@ -118,51 +138,51 @@ def check_metric(metric: Metric) -> None:
 
 
 def _check_any(metric: Metric, ranking: Ranking, k: int) -> None:
-    """What holds for every metric, of ranks or of lists, a value a case or one for all."""
+    """Check the rules for every metric: of ranks or lists, with one value per case or in all."""
     before = _arrays(_copy(ranking))
     value = _value(metric, ranking, k)
     for kept, array in zip(before, _arrays(ranking), strict=True):
-        _require(np.array_equal(kept, array), "the ranking must be left as it was")
+        _require(np.array_equal(kept, array), "a metric must not change the ranking")
     again = _value(metric, ranking, k)
-    _require(np.array_equal(value, again), "the same ranking must give the same values")
+    _require(np.array_equal(value, again), "the same ranking must always get the same values")
     cases = np.arange(len(ranking))
     if value.ndim:
         alone = [_value(metric, ranking.take(case), k).ravel() for case in cases[:, None]]
-        rule = "a row's value must not depend on the rows beside it"
+        rule = "the value of a case must not depend on other cases"
         _require_close(np.concatenate(alone), value, rule)
     else:
         reversed_ = _value(metric, ranking.take(cases[::-1]), k)
-        _require_close(reversed_, value, "one number must not depend on the order of rows")
+        _require_close(reversed_, value, "a single number must not depend on the order of cases")
     above, tied, offsets, *lists = _arrays(ranking)
     if offsets is None:
         same = Ranking(above, tied, np.arange(len(above) + 1), *lists)
-        rule = "offsets of one target a row must change nothing"
+        rule = "with one target per case, offsets must not change the values"
     else:
         order = np.lexsort((-np.arange(len(above)), ranking.case_of_target))
         same = Ranking(above[order], tied[order], offsets, *lists)
-        rule = "the order of a row's targets must change nothing"
+        rule = "the order of a case's targets must not change its value"
     _require_close(_value(metric, same, k), value, rule)
 
 
 def _check_reads_ranks(metric: Metric, k: int) -> None:
-    """What holds for every metric that reads ranks."""
+    """Check the rules for metrics whose values depend on ranks."""
     by_n_targets = []
     for second in ([], [20]):  # one target, and a second far below
         above = np.array([[first, *second] for first in range(12)])
         value = _value(metric, _ranking_of(above), k)
-        _require((np.diff(value) <= 1e-12).all(), "a better rank must never be worth less")
-        _require(value[0] > value[k], "the first rank must be worth more than the one after k")
+        _require((np.diff(value) <= 1e-12).all(), "a better rank must never lower the value")
+        _require(value[0] > value[k], "rank 1 must have a higher value than rank k + 1")
         for first, n_tied in ((0, 12), (1, 2), (k - 1, 3)):
             tied = [n_tied, *(1 for _ in second)]
             tie = _value(metric, _ranking_of(above[[first]], tied), k)
             mean = value[first : first + n_tied].mean(keepdims=True)
-            _require_close(tie, mean, "a tie must be worth the mean over its ranks")
+            _require_close(tie, mean, "a tie must have the mean value over its possible ranks")
         by_n_targets.append(value)
     gain = by_n_targets[1] - by_n_targets[0]
-    _require((gain <= 1e-12).all(), "a second target that is far below k must add nothing")
+    _require((gain <= 1e-12).all(), "a second target far below rank k must not raise the value")
     orders = _value(metric, _ranking_of(np.array(list(combinations(range(6), 2)))), k)
     tie = _value(metric, _ranking_of(np.zeros((1, 2), dtype=np.int64), 6), k)
-    rule = "targets tied with each other must be worth the mean over all their orders"
+    rule = "targets tied with each other must have the mean value over all their orders"
     _require_close(tie, orders.mean(keepdims=True), rule)
 
 
@@ -170,23 +190,23 @@ def _value(metric: Metric, ranking: Ranking, k: int) -> Array:
     try:
         return measure(ranking, "it", metric, [k])[f"it@{k}"]
     except RecbenchError as error:
-        raise AssertionError(f"a metric must give numbers for every ranking: {error}") from error
+        raise AssertionError(f"a metric must return numbers for every ranking: {error}") from error
 
 
 def _require(holds: Any, rule: str) -> None:
-    """Raise where a rule does not hold; no assert, which `python -O` leaves out of a run."""
+    """Raise if a rule is broken; unlike `assert`, also under `python -O`."""
     if not holds:
         raise AssertionError(rule)
 
 
 def _require_close(value: Array, expected: Array, rule: str) -> None:
-    """The same but for the order of sums."""
+    """Raise if the values differ by more than rounding."""
     same_shape = value.shape == expected.shape
     _require(same_shape and np.allclose(value, expected, rtol=1e-9, atol=1e-12), rule)
 
 
 def _ranking_of(above: Array, tied: npt.ArrayLike = 1) -> Ranking:
-    """Cases that differ in their ranks only; above: (cases, targets)."""
+    """Return a ranking of cases that differ only in ranks; above: (cases, targets)."""
     n_cases, n_targets = above.shape
     offsets = None if n_targets == 1 else np.arange(n_cases + 1) * n_targets
     tied = np.broadcast_to(tied, above.shape).ravel()
@@ -195,7 +215,7 @@ def _ranking_of(above: Array, tied: npt.ArrayLike = 1) -> Ranking:
 
 
 def _example_rankings() -> list[Ranking]:
-    """One target a case and up to three, with ties, short lists and targets that no list has."""
+    """Rankings with one to three targets per case, ties, short lists, and targets in no list."""
     random = np.random.default_rng(0)
     scores = random.integers(0, 6, (8, 24))
     lists = np.argsort(-scores, axis=1, kind="stable").astype(np.int32)

@@ -1,4 +1,4 @@
-"""Step 5, evaluate: where targets ended up, ties included, and how metrics read that."""
+"""Step 5, evaluate: the ranks of the targets, with ties, from which metrics are computed."""
 
 from __future__ import annotations
 
@@ -16,18 +16,40 @@ from recbench.evaluation import ties
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Where the targets of the cases ended up among the items that may be recommended.
+    """The ranks of the targets of all cases, from which metrics are computed.
 
-    above: (targets,) int64, how many items scored above each target, case after case.
-    tied: (targets,) int64, how many scored the same, the target and other targets included: >= 1.
-    offsets: (cases + 1,) int64, case c has the targets offsets[c] ... offsets[c + 1] - 1, at least
-        one; None where each case has one.
-    lists: (cases, depth) int32, the items that each case is recommended, best first, -1 where
-        there is none; equal scores go by item number. None where nobody kept them.
-    popularity: (n_items,) int64, how often each item of the catalogue was consumed in training.
+    A case is a history with its target or targets. A target is ranked among the catalogue, without
+    the other items of its history unless the dataset keeps repeats. Its rank is one of
+    above + 1, ..., above + tied, all of them equally likely. All arrays are read-only.
 
-    A target's rank is any of above + 1 ... above + tied, all equally likely (`ties.py`). Every
-    array is read-only.
+    Parameters
+    ----------
+    above : array of shape (n_targets,), int64
+        How many items scored higher than each target, case by case.
+    tied : array of shape (n_targets,), int64
+        How many items have the same score as each target; at least 1, the target itself.
+    offsets : array of shape (n_cases + 1,), int64, default: None
+        Where the targets of each case start: case c has the targets offsets[c] to
+        offsets[c + 1] - 1, at least one. None if each case has one target.
+    lists : array of shape (n_cases, depth), int32, default: None
+        The recommended items of each case, best first, padded with -1. Equal scores are ordered
+        by item number. None if no lists were stored.
+    popularity : array of shape (n_items,), int64, default: None
+        How many training interactions each item of the catalogue has.
+
+    Examples
+    --------
+    Two cases with one target each. In the first, no item scores higher than the target. In the
+    second, one item scores higher and one other item is tied with the target, so its rank is 2 or
+    3:
+
+    >>> import numpy as np
+    >>> import recbench
+    >>> ranking = recbench.Ranking(above=np.array([0, 1]), tied=np.array([1, 2]))
+    >>> len(ranking)
+    2
+    >>> ranking.expectation([1, 1]).tolist()  # hit rate at k=2
+    [1.0, 0.5]
     """
 
     above: Array
@@ -40,55 +62,154 @@ class Ranking:
         freeze_arrays(self, above=None, tied=None, offsets=None, lists=None, popularity=None)
 
     def __len__(self) -> int:
-        """The number of cases."""
+        """Return the number of cases."""
         return len(self.above) if self.offsets is None else len(self.offsets) - 1
 
     @property
     def n_targets(self) -> Array:
-        """(cases,) int64: how many targets each case has."""
+        """How many targets each case has: array of shape (n_cases,), int64."""
         if self.offsets is None:
             return np.ones(len(self.above), dtype=np.int64)
         return np.diff(self.offsets)
 
     @property
     def case_of_target(self) -> Array:
-        """(targets,) int64: whose target each is."""
+        """The case of each target: array of shape (n_targets,), int64."""
         return np.repeat(np.arange(len(self), dtype=np.int64), self.n_targets)
 
     def sum(self, values: Array) -> Array:
-        """(cases,) float64: the sum of one value a target over each case's targets."""
+        """Sum one value per target over the targets of each case.
+
+        Parameters
+        ----------
+        values : array of shape (n_targets,)
+            One number per target, case by case.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_cases,), float64
+            The sum for each case.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import recbench
+        >>> two_and_one = np.array([0, 2, 3])  # two targets, then one
+        >>> ranking = recbench.Ranking(np.array([0, 4, 2]), np.ones(3), two_and_one)
+        >>> ranking.sum(np.array([0.5, 0.25, 1])).tolist()
+        [0.75, 1.0]
+        """
         if self.offsets is None:
             return np.asarray(values, dtype=np.float64)
         return np.bincount(self.case_of_target, weights=values, minlength=len(self))
 
     def expectation(self, gains: npt.ArrayLike) -> Array:
-        """(cases,) float64: the sum over a case's targets of the mean gain over their ranks.
+        """Return the expected sum of gains over the targets of each case.
 
-        gains: (k,) what a target at rank 1 ... k is worth; every later rank is worth 0.
+        Use it for metrics that add up a gain per target that depends only on the target's rank,
+        such as NDCG and Recall. The result is exact with ties and with several targets.
 
-        Exact for every metric that is a sum of gains by rank, however many targets there are.
+        Parameters
+        ----------
+        gains : array_like of shape (k,)
+            The gain of a target at rank 1, ..., k. Later ranks have no gain.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_cases,), float64
+            The sum over the case's targets of the mean gain over the target's possible ranks.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import recbench
+        >>> ranking = recbench.Ranking(above=np.array([0, 1, 9]), tied=np.array([1, 2, 1]))
+        >>> ranking.expectation([1, 1 / 2, 1 / 4]).tolist()
+        [1.0, 0.375, 0.0]
         """
         gains = np.asarray(gains, dtype=np.float64)
         return self.sum(ties.expected_gain(self.above, self.tied, gains))
 
     def expectation_of_first(self, gains: npt.ArrayLike) -> Array:
-        """(cases,) float64: the expected gain of each case's first target, as hit and MRR count.
+        """Return the expected gain of the best-ranked target of each case.
 
-        gains: (k,) as for `expectation`.
+        Use it for metrics that count only the first target found, such as HR and MRR. With one
+        target per case it is the same as `expectation`.
+
+        Parameters
+        ----------
+        gains : array_like of shape (k,)
+            The gain of a target at rank 1, ..., k. Later ranks have no gain.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_cases,), float64
+            The expected gain of the first target.
+
+        Examples
+        --------
+        A case with targets at ranks 2 and 3:
+
+        >>> import numpy as np
+        >>> import recbench
+        >>> ranking = recbench.Ranking(np.array([1, 2]), np.array([1, 1]), np.array([0, 2]))
+        >>> ranking.expectation_of_first([1, 1 / 2, 1 / 3]).tolist()  # reciprocal rank
+        [0.5]
         """
         return ties.expected_first_gain(self.blocks, np.asarray(gains, dtype=np.float64))
 
     def expected_precision(self, k: int) -> Array:
-        """(cases,) float64: the sum, over targets up to rank k, of the precision at each."""
+        """Return the expected sum of the precision at the ranks of the targets up to k.
+
+        The precision at rank r is the share of targets among the first r items.
+
+        Parameters
+        ----------
+        k : int
+            Cut-off: targets at later ranks are not counted.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n_cases,), float64
+            The sum for each case, as in average precision before it is normalised.
+
+        Examples
+        --------
+        A case with targets at ranks 2 and 3, where the precision is 1/2 and 2/3:
+
+        >>> import numpy as np
+        >>> import recbench
+        >>> ranking = recbench.Ranking(np.array([1, 2]), np.array([1, 1]), np.array([0, 2]))
+        >>> ranking.expected_precision(10).round(3).tolist()
+        [1.167]
+        """
         return ties.expected_precision(self.blocks, k, len(self))
 
     @cached_property
     def blocks(self) -> ties.Blocks:
-        """The targets put together that share a case and a score; for metrics that are no sum."""
+        """Targets with the same case and score in groups, for metrics that are not sums of gains.
+
+        Arrays of shape (n_blocks,), int64: `cases`, `above`, `tied`, `size` and `before`.
+        """
         return ties.blocks_of(self.case_of_target, self.above, self.tied)
 
     def columns(self) -> dict[str, Column]:
-        """The ranking as one row a case, for the store."""
+        """Return the ranking as columns with one row per case, as they are stored.
+
+        Returns
+        -------
+        dict of str to column
+            "above", "tied" and, if there are lists, "lists". With several targets per case, a
+            column is a pair: the flat numbers and the offsets of the cases.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import recbench
+        >>> ranking = recbench.Ranking(above=np.array([0, 1]), tied=np.array([1, 2]))
+        >>> sorted(ranking.columns())
+        ['above', 'tied']
+        """
         columns: dict[str, Column] = {"above": self.above, "tied": self.tied}
         if self.offsets is not None:
             columns = {"above": (self.above, self.offsets), "tied": (self.tied, self.offsets)}
@@ -96,14 +217,52 @@ class Ranking:
 
     @classmethod
     def of_columns(cls, columns: Mapping[str, Column]) -> Ranking:
-        """The inverse of `columns`; popularity is not among them."""
+        """Return the ranking of columns that `columns` returned; popularity is not stored.
+
+        Parameters
+        ----------
+        columns : mapping of str to column
+            "above", "tied" and perhaps "lists".
+
+        Returns
+        -------
+        Ranking
+            The ranking, with `popularity` None.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import recbench
+        >>> ranking = recbench.Ranking(above=np.array([0, 1]), tied=np.array([1, 2]))
+        >>> recbench.Ranking.of_columns(ranking.columns()).tied.tolist()
+        [1, 2]
+        """
         above, tied, lists = columns["above"], columns["tied"], columns.get("lists")
         if isinstance(above, tuple):
             return cls(above[0], tied[0], above[1], None if lists is None else np.asarray(lists))
         return cls(above, np.asarray(tied), None, None if lists is None else np.asarray(lists))
 
     def take(self, cases: Array) -> Ranking:
-        """The ranking of the given cases, in that order."""
+        """Return the ranking of some cases, in the given order.
+
+        Parameters
+        ----------
+        cases : array of shape (n,), int
+            Case numbers, from 0 to len(ranking) - 1; a case may occur several times.
+
+        Returns
+        -------
+        Ranking
+            A ranking of n cases.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import recbench
+        >>> ranking = recbench.Ranking(above=np.array([0, 1]), tied=np.array([1, 2]))
+        >>> ranking.take(np.array([1])).above.tolist()
+        [1]
+        """
         lists = None if self.lists is None else self.lists[cases]
         if self.offsets is None:
             return Ranking(self.above[cases], self.tied[cases], None, lists, self.popularity)
@@ -113,9 +272,28 @@ class Ranking:
         return Ranking(above, tied, offsets_of(counts), lists, self.popularity)
 
     def only(self, targets: Array) -> tuple[Ranking, Array]:
-        """The ranking of some targets alone, and the cases that have any.
+        """Return the ranking of some targets only, for example of the popular ones.
 
-        targets: (targets,) bool; the others are then items like any other.
+        Parameters
+        ----------
+        targets : array of shape (n_targets,), bool
+            Which targets to keep. The others count as ordinary items.
+
+        Returns
+        -------
+        ranking : Ranking
+            The ranking of the cases that still have a target.
+        cases : numpy.ndarray of shape (n,), int64
+            The numbers of these cases.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import recbench
+        >>> ranking = recbench.Ranking(above=np.array([0, 1]), tied=np.array([1, 2]))
+        >>> second, cases = ranking.only(np.array([False, True]))
+        >>> second.above.tolist(), cases.tolist()
+        ([1], [1])
         """
         counts = np.bincount(self.case_of_target[targets], minlength=len(self))
         cases = np.flatnonzero(counts)
@@ -126,21 +304,24 @@ class Ranking:
 
 
 Metric = Callable[[Ranking, int], Array]
-"""(ranking, k) -> one value a case; or one number, where it is about all lists together."""
+"""(ranking, k) -> one value per case; or one number, for a metric of all lists together."""
 
 
 def measure(ranking: Ranking, name: str, metric: Metric, ks: Iterable[int]) -> dict[str, Array]:
-    """The values of a metric at every k: `ndcg@10` -> (cases,) float64, or () for one number.
+    """Return the values of a metric at every k: `ndcg@10` -> (cases,) float64, or one number.
 
-    Raises RecbenchError where the metric gives anything else or what is not finite.
+    Raises RecbenchError if the metric returns another shape, or values that are not finite.
     """
     values = {}
     for k in ks:
         value = np.array(metric(ranking, k), dtype=np.float64)
-        if value.shape not in ((len(ranking),), ()) or not np.isfinite(value).all():
+        if value.shape not in ((len(ranking),), ()):
             raise RecbenchError(
-                f"it gave shape {value.shape} or numbers that are not finite at k={k}, "
-                f"wanted ({len(ranking)},) finite ones, or one number"
+                f"at k={k} it returned an array of shape {value.shape}; it must return one value "
+                f"per case, shape ({len(ranking)},), or a single number"
             )
+        if not np.isfinite(value).all():
+            wrong = value[~np.isfinite(value)][0]
+            raise RecbenchError(f"at k={k} it returned {wrong}; all values must be finite")
         values[f"{name}@{k}"] = value
     return values

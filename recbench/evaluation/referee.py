@@ -1,4 +1,4 @@
-"""Step 5, evaluate: the referee. Full ranking, seen items masked, ties by expectation."""
+"""Step 5, evaluate: the referee, which ranks targets among all items and masks seen items."""
 
 from __future__ import annotations
 
@@ -17,19 +17,24 @@ from recbench.models.in_process import InProcessModel
 from recbench.models.protocols import ModelHandle
 
 PROTOCOL = 2
-"""Raised whenever the referee would judge the same scores differently."""
+"""Version of the evaluation rules; raised whenever the same scores would get other ranks."""
 
 LISTED = 10
-"""How many of the best items are kept for each case, if no more are asked for."""
+"""How many of the best items are stored per case, unless more are requested."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What the referee found.
+    """The result of `evaluate`.
 
-    ranking: one entry a case, in the order of the split's judged rows.
-    depth: up to which k the ranking is known: n_items, or the length of a model's lists.
-    score_seconds: time spent inside the model's score or recommend.
+    Parameters
+    ----------
+    ranking : Ranking
+        The ranks of the targets; its cases are in the order of `split.judged`.
+    depth : int
+        The largest cut-off k that the ranking allows: n_items, or the length of a model's lists.
+    score_seconds : float
+        Seconds spent inside the model's `score` or `recommend`.
     """
 
     ranking: Ranking
@@ -49,24 +54,61 @@ def evaluate(
     name: str = "model",
     user_ids: Array | None = None,
 ) -> Evaluation:
-    """Rank every target against the whole catalogue.
+    """Rank the targets of a split among the whole catalogue, by the scores of a fitted model.
 
-    model: something fitted with `score`, or with `recommend` if it has no `score`.
-    mask_seen: leave the items of a case's history out of its ranking, but never its targets.
-    depth: how long lists must be, for models that recommend; of those that score at least LISTED
-        items a case are kept.
-    memory: bytes that a batch may take. Where a model's scores do not depend on the batch in the
-        last bit, it changes nothing but speed.
-    pool: (cases, size) items, none of them a target: rank among these only. The numbers cannot be
-        compared with those of full ranking.
-    ask_again: ask for a few cases once more, in other company, and see that the answers are the
-        same, as `recbench run` does.
-    name, user_ids: how errors call the model and its users.
+    Parameters
+    ----------
+    model : object
+        A fitted model with a method `score(history)`, or `recommend(history, k)` if it has no
+        `score`.
+    split : Split
+        The histories to score and their targets.
+    mask_seen : bool
+        Whether to leave the items of a history out of its ranking, except for targets.
+    depth : int, default: 10
+        Length of the lists that a model with `recommend` must return. For a model with `score`,
+        how many of the best items are stored per case, at least 10.
+    memory : int, default: 268435456
+        The most memory for one batch of scores, in bytes. It affects only the speed, unless a
+        model's scores depend on the batch size in the last bit.
+    pool : array of shape (n_cases, size), int, default: None
+        Items to rank the targets among, instead of the whole catalogue; none is a target. The
+        metrics are then not comparable with those of full ranking.
+    ask_again : bool, default: False
+        Whether to score a few cases again in other batches, and fail if the answers differ.
+        `recbench run` does so.
+    name : str, default: "model"
+        Name of the model in errors.
+    user_ids : array of shape (n_users,), default: None
+        Ids of the users in errors; None for their numbers.
 
-    Raises RecbenchError, naming the model, the rule and the first offending user, for answers of
-    a wrong shape or type, scores that are not finite, lists with ids that are out of range,
-    repeated or, under mask_seen, already in the history, and answers that depend on the batch
-    that a case comes in.
+    Returns
+    -------
+    Evaluation
+        `ranking` (a `Ranking`, to be passed to metrics), `depth` (int, the largest cut-off) and
+        `score_seconds` (float, seconds spent inside the model).
+
+    Raises
+    ------
+    RecbenchError
+        If the split has no case, or if an answer breaks a rule: wrong shape or type, scores that
+        are not finite, item numbers in lists that are out of range, repeated or (with mask_seen)
+        in the history, answers that depend on the batch. The text names the model, the rule and
+        the first user affected.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> from recbench_metrics.ranks import hit
+    >>> from recbench_popular import Popular
+    >>> from recbench_splitters import LeaveLastOut
+    >>> split = LeaveLastOut().split(recbench.load_dataset("synthetic").interactions)
+    >>> model = Popular().fit(split.train)
+    >>> evaluation = recbench.evaluate(model, split, mask_seen=True)
+    >>> evaluation.ranking.above[:3].tolist()  # items that score higher than the target
+    [10, 197, 156]
+    >>> round(float(hit(evaluation.ranking, 10).mean()), 3)
+    0.226
     """
     answers = Answers(
         model if isinstance(model, ModelHandle) else InProcessModel(model),
@@ -82,15 +124,18 @@ def evaluate(
 
 
 def rank_answers(answers: Answers, pool: Array | None = None) -> Evaluation:
-    """`evaluate` for answers that the model is asked for meanwhile; pool as there."""
+    """Rank the answers of a model, batch by batch; pool as in `evaluate`."""
     split, gives_scores = answers.split, answers.model.scores
     n_cases, n_items = len(split.judged), split.train.n_items
     if not n_cases:
-        raise RecbenchError("the split has no row to judge; the users' sequences are too short")
+        raise RecbenchError(
+            "the split has no case to judge, because no user has both a history and a target; "
+            "use more data or another splitter"
+        )
     if pool is not None and not gives_scores:
         raise RecbenchError(
-            f"{answers.name}: it gives lists, and --candidates needs the scores of items that a "
-            "list may not hold; leave --candidates out"
+            f"{answers.name}: --candidates needs a score for every item, but this model returns "
+            "lists; run it without --candidates"
         )
     targets, offsets = split.judged_targets
     n_listed = min(max(answers.depth, LISTED), n_items) if gives_scores else answers.depth
@@ -111,8 +156,8 @@ def rank_answers(answers: Answers, pool: Array | None = None) -> Evaluation:
                 masked = batch if answers.mask_seen else None
                 ranks = rank_scores(answer, targets[here], within, masked, n_listed)
         except NonFiniteScore as bad:
-            rule = f"score {answer[bad.row, bad.item]} for item number {bad.item}"
-            raise answers.check(batch).broken(rule, bad.row) from None
+            score = answer[bad.row, bad.item]
+            raise answers.check(batch).not_finite(score, bad.item, bad.row) from None
         above[here], tied[here], lists[start:stop] = ranks
         start = stop
     ranking = Ranking(
@@ -126,7 +171,7 @@ def rank_answers(answers: Answers, pool: Array | None = None) -> Evaluation:
 
 
 def _rank_lists(lists: Array, targets: Array, offsets: Array) -> Ranks:
-    """As `rank_scores`, by lists: a target that is not in its list is below everything."""
+    """Do as `rank_scores`, with lists: a target that is not in its list ranks below all items."""
     hits = lists[np.repeat(np.arange(len(lists)), np.diff(offsets))] == targets[:, None]
     above = np.where(hits.any(axis=1), hits.argmax(axis=1), np.iinfo(np.int32).max)
     return above, np.ones(len(targets), dtype=np.int64), lists

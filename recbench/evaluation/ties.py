@@ -1,13 +1,14 @@
-"""Step 5, evaluate: what equal scores are worth. The one place that says how rank ties count.
+"""Step 5, evaluate: the value of tied ranks. Only this file defines how ties count.
 
-With g items scored above a target and t items tied with it (the target included), its rank is any
-of g + 1 ... g + t, all equally likely: a tie is worth the mean over all orders of what is tied
-(McSherry & Najork, "Computing Information Retrieval Performance Measures Efficiently in the
-Presence of Tied Scores", ECIR 2008). So a constant scorer gets what chance gives.
+If g items score higher than a target, and t items have the same score (the target included), its
+rank is one of g + 1, ..., g + t, and all of them are equally likely. A metric takes its mean over
+all orders of the tied items (McSherry & Najork, "Computing Information Retrieval Performance
+Measures Efficiently in the Presence of Tied Scores", ECIR 2008). A model that gives all items the
+same score therefore gets the same value as random scores do on average.
 
-Several targets of one case with the same score are a block: m of t tied items, g items above
-them, b of those targets too; all ways in which its m targets may stand at the ranks
-g + 1 ... g + t are equally likely.
+Several targets of one case with the same score form a block: m targets among t tied items, with g
+items above them, of which b are targets too. All ways to place the m targets on the ranks
+g + 1, ..., g + t are equally likely.
 """
 
 from __future__ import annotations
@@ -20,15 +21,16 @@ import numpy as np
 from recbench.data.interactions import Array
 
 PLACES = 2**18
-"""Pairs of a block and a place in it that are looked at together."""
+"""How many pairs of a block and a place in it are processed together."""
 
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """Targets of a case with equal scores, (blocks,) int64 each, case after case, best first.
+    """Groups of targets of one case with the same score, case by case and best first.
 
-    cases: whose they are. above: items above them. tied: items that share their score, themselves
-    included. size: how many targets they are. before: how many targets of the case are above them.
+    Each array is (blocks,) int64. cases: the case of each block. above: items above the block.
+    tied: items with the same score, targets included. size: targets in the block. before: targets
+    of the case above the block.
     """
 
     cases: Array
@@ -39,7 +41,10 @@ class Blocks:
 
 
 def blocks_of(cases: Array, above: Array, tied: Array) -> Blocks:
-    """The blocks of targets; cases: (targets,) whose each is; above, tied: as in `Ranking`."""
+    """Group targets into blocks.
+
+    cases: (targets,) the case of each target. above, tied: as in `Ranking`.
+    """
     order = np.lexsort((above, cases))
     cases, above, tied = cases[order], above[order], tied[order]
     is_new = np.ones(len(cases), dtype=bool)
@@ -51,9 +56,9 @@ def blocks_of(cases: Array, above: Array, tied: Array) -> Blocks:
 
 
 def expected_gain(above: Array, tied: Array, gains: Array) -> Array:
-    """(targets,) float64: the mean gain over the ranks that each target may have.
+    """(targets,) float64: the mean gain over the possible ranks of each target.
 
-    gains: (k,) what a target at rank 1 ... k is worth; every later rank is worth 0.
+    gains: (k,) the value of a target at rank 1, ..., k; later ranks have the value 0.
     """
     total = np.concatenate([[0.0], np.cumsum(gains)])
     first = np.minimum(above, len(gains))
@@ -65,8 +70,8 @@ def expected_gain(above: Array, tied: Array, gains: Array) -> Array:
 def expected_first_gain(blocks: Blocks, gains: Array) -> Array:
     """(cases,) float64: the expected gain of the first target of each case.
 
-    gains: (k,) as in `expected_gain`. The first target is in the first block of its case, at place
-    j of it with probability C(t - j, m - 1) / C(t, m).
+    gains: (k,) as in `expected_gain`. The first target is in the first block of its case, and at
+    place j of the block with probability C(t - j, m - 1) / C(t, m).
     """
     first = blocks.before == 0
     above, tied, size = blocks.above[first], blocks.tied[first], blocks.size[first]
@@ -75,21 +80,21 @@ def expected_first_gain(blocks: Blocks, gains: Array) -> Array:
     widths = np.where(size > 1, np.minimum(k - above, tied - size + 1), 0)
     for part, place in _places(widths):
         g, t, m = (counts[part, None] for counts in (above, tied, size))
-        # C(t - j, m - 1) / C(t, m) from the one before it: no large numbers, no lost digits
+        # each C(t - j, m - 1) / C(t, m) from the one before: no large numbers, no loss of precision
         chance = np.maximum(t - place - m + 2, 0) / np.maximum(t - place + 1, 1)
         chance[:, 0] = size[part] / tied[part]
         np.cumprod(chance, axis=1, out=chance)
         expected = (chance * padded[np.minimum(g + place - 1, k)]).sum(axis=1)
-        values[part] = np.minimum(expected, gains.max())  # rounding adds up to more than certainty
+        values[part] = np.minimum(expected, gains.max())  # rounding may exceed the maximum
     return values
 
 
 def expected_precision(blocks: Blocks, k: int, n_cases: int) -> Array:
     """(cases,) float64: the sum, over the targets with rank <= k, of the precision at their rank.
 
-    The precision at rank r is the share of the first r items that are targets. A target is at
-    place j of its block with probability m / t, and 1 + b + (m - 1)(j - 1) / (t - 1) targets are
-    then expected at its rank g + j or above, so that each block adds, over its places with
+    The precision at rank r is the share of targets among the first r items. Place j of a block
+    holds a target with probability m / t. The expected number of targets at rank g + j or above is
+    then 1 + b + (m - 1)(j - 1) / (t - 1). Each block therefore adds, over its places with
     g + j <= k, the sum of m / t * (1 + b + (m - 1)(j - 1) / (t - 1)) / (g + j).
     """
     above, tied, size, before = blocks.above, blocks.tied, blocks.size, blocks.before
@@ -103,9 +108,9 @@ def expected_precision(blocks: Blocks, k: int, n_cases: int) -> Array:
 
 
 def _places(widths: Array) -> Iterator[tuple[Array, Array]]:
-    """Blocks with some width, in parts of at most PLACES places, and the places 1 ... the widest.
+    """Yield blocks in parts of at most PLACES places, with the places 1, ..., widest block.
 
-    widths: (blocks,) how many places of each count; those without any are left out.
+    widths: (blocks,) how many places of each block count; blocks with none are left out.
     """
     order = np.argsort(-widths, kind="stable")
     order = order[: np.count_nonzero(widths > 0)]

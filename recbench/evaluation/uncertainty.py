@@ -1,4 +1,4 @@
-"""Step 5, evaluate: how sure the numbers are, and which differences are real."""
+"""Step 5, evaluate: confidence intervals of metrics, and significance of differences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,28 @@ from recbench.data.interactions import Array
 
 
 class Value(NamedTuple):
-    """A mean over the judged cases, its standard error, and its 95% interval over users."""
+    """The value of one metric for one model: mean, standard error and 95% confidence interval.
+
+    All four are in the unit of the metric, and NaN if they are not known.
+
+    Parameters
+    ----------
+    mean : float, default: NaN
+        Mean over the cases. For a metric of all lists together, its value.
+    stderr : float, default: NaN
+        Standard error of the mean over cases.
+    low : float, default: NaN
+        Lower end of the 95% confidence interval, from a bootstrap over users.
+    high : float, default: NaN
+        Upper end of the interval.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> value = recbench.Value(mean=0.112, stderr=0.007, low=0.099, high=0.126)
+    >>> f"{value.mean} [{value.low}, {value.high}]"
+    '0.112 [0.099, 0.126]'
+    """
 
     mean: float = math.nan
     stderr: float = math.nan
@@ -26,40 +47,40 @@ LEVEL = 0.95
 SEED = 0
 
 MAX_UNITS = 10_000
-"""Above this many users, groups of users are resampled."""
+"""With more users than this, groups of users are resampled."""
 
-DRAWS_AT_ONCE = 1 << 21  # in memory, 16 MB an array; smaller ones make BLAS threads wait
+DRAWS_AT_ONCE = 1 << 21  # 16 MB per array; with smaller arrays, BLAS threads wait
 
-ROUNDING = 1e-12  # differences up to this are rounding
+ROUNDING = 1e-12  # smaller differences are rounding errors
 
-DECIMALS = 12  # what is left of a sum, whatever the number of threads that added it up
+DECIMALS = 12  # digits of a sum that do not depend on the number of threads
 
 
 def number_users(ids: Array) -> Array:
-    """(cases,) int64: whose each case is, users being numbered from 0 by their sorted ids.
+    """(cases,) int64: the user of each case, numbered from 0 in the order of the ids.
 
-    ids: (cases,) integers or strings; each "" is somebody else.
+    ids: (cases,) integers or strings; each "" is a different, unknown user.
 
-    What all functions below take as `users`.
+    All functions below have this as their parameter `users`.
     """
     names, users = np.unique(ids, return_inverse=True)
-    if names.dtype.kind in "OU" and "" in names:  # unknown, as `Experiment.users` has them
+    if names.dtype.kind in "OU" and "" in names:  # unknown users, as in `Experiment.users`
         later = np.flatnonzero(users == np.flatnonzero(names == "")[0])[1:]
         users[later] = len(names) + np.arange(len(later))
     return users
 
 
 def summarise(columns: Mapping[str, Array], users: Array) -> dict[str, Value]:
-    """The mean of each column, its standard error over cases and its interval over users.
+    """Return the mean of each column, its standard error over cases and its interval over users.
 
-    columns: (cases,) float64 each. users: (cases,), of `number_users`.
+    columns: (cases,) float64 each. users: (cases,), from `number_users`.
     """
     if not columns:
         return {}
     lows, highs = intervals(np.column_stack(list(columns.values())), users)
     values = {}
     for (name, column), low, high in zip(columns.items(), lows, highs, strict=True):
-        # one by one, for sums over an axis depend, in the last bit, on what else is in the table
+        # column by column: the last bit of a sum over an axis depends on the other columns
         n_cases = len(column)
         stderr = float(column.std(ddof=1)) / math.sqrt(n_cases) if n_cases > 1 else math.nan
         values[name] = Value(float(column.mean()), stderr, float(low), float(high))
@@ -67,9 +88,9 @@ def summarise(columns: Mapping[str, Array], users: Array) -> dict[str, Value]:
 
 
 def summarise_whole(value: float, statistic: Callable[[Array], float], users: Array) -> Value:
-    """A number about all cases together, with its standard error and interval by a jackknife.
+    """Return a number about all cases together, with standard error and interval by a jackknife.
 
-    statistic: what gave the value, for some cases alone, as in `jackknife`.
+    statistic: computes the number for some cases only, as in `jackknife`.
     """
     stderr = jackknife(statistic, users)
     return Value(value, stderr, value - 1.96 * stderr, value + 1.96 * stderr)
@@ -83,19 +104,21 @@ def intervals(
     level: float = LEVEL,
     seed: int = SEED,
 ) -> tuple[Array, Array]:
-    """The percentile bootstrap interval of the mean over cases, for every column: (low, high).
+    """Return the percentile bootstrap interval of the mean over cases, per column: (low, high).
 
-    values: (cases, columns) float64. users: (cases,), of `number_users`.
+    values: (cases, columns) float64. users: (cases,), from `number_users`.
     Returns two arrays (columns,) float64, in the unit of the values.
 
-    Users are drawn, with all their cases, since cases of one user are no independent evidence; a
-    resample's mean is the sum over the drawn cases by their number. All columns get the same
-    draws, which depend on the number of users, the seed and the resamples only: columns of separate
-    calls over the same users are paired too. Above MAX_UNITS users, users are put at random (by
-    the seed) into MAX_UNITS groups of nearly equal size, which are drawn whole: this bounds the
-    time, and hardly changes the interval. With few users (20, say) it is somewhat too narrow.
+    The bootstrap draws users with all their cases, because cases of one user are not independent.
+    The mean of a resample is the sum over the drawn cases divided by their number. All columns
+    share the same draws, which depend only on the number of users, the seed and the number of
+    resamples; so columns of separate calls with the same users are paired too. With more than
+    MAX_UNITS users, users are assigned at random (by the seed) to MAX_UNITS groups of nearly equal
+    size, and the groups are drawn. This limits the time and hardly changes the interval. With few
+    users (about 20), the interval is somewhat too narrow.
 
-    NaN for a column that is not finite, and for all where there are fewer than two users.
+    The interval is NaN for a column that is not finite, and for all columns if there are fewer
+    than two users.
 
     Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13; for rankings, Sakai,
     "Evaluating Evaluation Metrics based on the Bootstrap", SIGIR 2006.
@@ -120,14 +143,15 @@ def intervals(
 def jackknife(
     statistic: Callable[[Array], float], users: Array, groups: int = 20, seed: int = SEED
 ) -> float:
-    """The standard error of one number about all cases together: coverage, Gini.
+    """Return the standard error of a number about all cases together, such as coverage or Gini.
 
-    statistic: cases (kept,) int64, ascending -> the number for these cases alone.
-    users: (cases,), of `number_users`; they are dealt at random (by the seed) into groups, at most
-        one a user, and each group is left out once. NaN where there are fewer than two.
+    statistic: cases (kept,) int64, ascending -> the number for these cases only.
+    users: (cases,), from `number_users`. Users are assigned at random (by the seed) to groups, at
+        most as many as there are users, and each group is left out once. NaN with fewer than two.
 
-    Delete-a-group: Efron, "The Jackknife, the Bootstrap and Other Resampling Plans", 1982; Shao &
-    Wu, "A General Theory for Jackknife Variance Estimation", Annals of Statistics 17, 1989.
+    Delete-a-group jackknife: Efron, "The Jackknife, the Bootstrap and Other Resampling Plans",
+    1982; Shao & Wu, "A General Theory for Jackknife Variance Estimation", Annals of Statistics 17,
+    1989.
     """
     n_users = len(_cases_per_user(users))
     groups = min(groups, n_users)
@@ -140,11 +164,13 @@ def jackknife(
 
 @dataclass(frozen=True)
 class PairedTest:
-    """What there is between a and b, judged on the same cases.
+    """The comparison of a and b on the same cases.
 
-    difference: a - b, the mean over cases. low, high: its interval, as of `intervals`.
-    p: two-sided, of the paired t-test over users, each of whom counts once; not adjusted.
-    wins, losses, ties: how many users do better with a, with b, equally well, by their means.
+    difference: the mean of a - b over cases. low, high: its interval, from `intervals`.
+    p: two-sided p-value of the paired t-test over users, in which each user counts once; not
+        adjusted for several comparisons.
+    wins, losses, ties: how many users have a higher mean with a, a higher mean with b, and equal
+        means.
     """
 
     difference: float
@@ -167,9 +193,10 @@ def paired_test(
 ) -> PairedTest:
     """Compare two columns of the same cases.
 
-    a, b: (cases,) float64. users: (cases,), and the options, as in `intervals`.
+    a, b: (cases,) float64. users and the options: as in `intervals`.
 
-    p is 1 where no user has a difference, 0 where all have the same, NaN for less than two users.
+    p is 1 if no user has a difference, 0 if all users have the same difference, and NaN with fewer
+    than two users.
     """
     difference = np.subtract(a, b, dtype=np.float64)[:, None]
     low, high = intervals(difference, users, resamples=resamples, level=level, seed=seed)
@@ -188,10 +215,10 @@ def paired_test(
 def pvalues(columns: Array, best: int, users: Array) -> Array:
     """(models,) float64: p as in `paired_test`, of every column against column `best`, unadjusted.
 
-    columns: (cases, models) float64. users: (cases,), of `number_users`.
+    columns: (cases, models) float64. users: (cases,), from `number_users`.
 
-    It is 1 for `best` itself, which is no comparison: leave it out of the family given to
-    `holm_correction`.
+    It is 1 for `best` itself. Leave that out of the tests for `holm_correction`, because it is not
+    a comparison.
     """
     p = _t_test(_user_means(columns - columns[:, [best]], users))
     p[best] = 1.0
@@ -199,9 +226,9 @@ def pvalues(columns: Array, best: int, users: Array) -> Array:
 
 
 def holm_correction(p: Array) -> Array:
-    """(tests,) float64: p adjusted for the chance of any false alarm in the family.
+    """(tests,) float64: p adjusted to bound the chance of any false positive among the tests.
 
-    p: (tests,) float64; NaN stays NaN, and is not counted as a test.
+    p: (tests,) float64; NaN stays NaN, and does not count as a test.
 
     Holm, "A Simple Sequentially Rejective Multiple Test Procedure", Scand. J. Statist. 6, 1979.
     """
@@ -213,10 +240,10 @@ def holm_correction(p: Array) -> Array:
 
 
 def _cases_per_user(users: Array) -> Array:
-    """(users,) int64: how many cases each user has. Raises ValueError for one without any."""
+    """(users,) int64: how many cases each user has. Raises ValueError if one has none."""
     counts = np.bincount(users)
     if not counts.all():
-        raise ValueError("users must be numbered from 0 without a gap, as number_users does")
+        raise ValueError("users must be numbered from 0 without a gap; use number_users")
     return counts
 
 
@@ -233,20 +260,21 @@ def _user_means(values: Array, users: Array) -> Array:
 
 
 def _bootstrap_counts(n_units: int, resamples: int, random: np.random.Generator) -> Iterator[Array]:
-    """How often each unit is in each resample, (some resamples, units) float64 at a time."""
+    """Yield how often each unit is in each resample, (resamples, units) float64, in parts."""
     most = max(1, DRAWS_AT_ONCE // n_units)
     for start in range(0, resamples, most):
         n_rows = min(most, resamples - start)
         drawn = random.integers(0, n_units, size=(n_rows, n_units))
-        drawn += n_units * np.arange(n_rows)[:, None]  # every resample has bins of its own
+        drawn += n_units * np.arange(n_rows)[:, None]  # separate bins for every resample
         counts = np.bincount(drawn.ravel(), minlength=n_rows * n_units)
         yield counts.reshape(n_rows, n_units).astype(np.float64)
 
 
 def _t_test(means: Array) -> Array:
-    """(columns,) float64: the two-sided p of each row of means (columns, users) being around 0.
+    """(columns,) float64: two-sided p of the t-test that each row of means (columns, users) is 0.
 
-    That of scipy.stats.ttest_1samp, without its long import, or its warning where all are equal.
+    The same as scipy.stats.ttest_1samp, without its slow import, and without a warning if all
+    means are equal.
     """
     from scipy.special import stdtr  # type: ignore[import-untyped, unused-ignore]
 

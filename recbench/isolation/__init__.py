@@ -1,1 +1,1 @@
-"""Steps 3 and 4, models: a model in a process of its own."""
+"""Steps 3 and 4, fit and score: each model runs in a separate process."""

@@ -1,8 +1,8 @@
-"""Steps 3 and 4, the process that models' processes are forked from.
+"""Steps 3 and 4, fit and score: the fork server, from which the process of each cell is forked.
 
-It has every plugin loaded, torch once a model has needed it, and never sees a dataset. Between it
-and each cell stands a watcher, which watches the cell and cleans up after it; a model that kills
-its parent kills only that.
+The fork server has every plugin loaded, and torch once a model has needed it. It never sees a
+dataset. For each cell it forks a watcher, and the watcher forks the cell, monitors it and cleans
+up after it. A model that kills its parent process kills only the watcher.
 """
 
 from __future__ import annotations
@@ -39,31 +39,32 @@ from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
 
 POLL_SECONDS = 0.05
-"""Between two looks at the memory of a cell."""
+"""Interval between two checks of a cell's memory."""
 
-NOBODY_LISTENS = 70
-"""Exit code of a cell that has nobody to talk to any more."""
+CONNECTION_LOST = 70
+"""Exit code of a cell whose connection was closed."""
 
 KILL, END = b"k", b"e"
-"""Words to a watcher: the cell is to be killed; or it should be ending by itself now."""
+"""Commands to a watcher: kill the cell now; or give it PATIENCE seconds to exit."""
 
 
 @dataclass(frozen=True)
 class CellEnd:
     """How a cell ended.
 
-    status: its exit code, or minus a signal. reason: why it was killed: `asked`, `memory` or, if
-    nobody is left who watched it, `unwatched`; else "". peak_memory: bytes. left_processes: what
-    it left behind.
+    status: its exit code, or minus the number of the signal that killed it.
+    reason: "" if it exited by itself; `asked` if it was killed on command; `memory` if it exceeded
+        its memory limit; `unwatched` if its watcher died.
+    peak_memory: bytes. left_processes: the processes that it left running.
     """
 
-    status: int = -9  # SIGKILL, which not every system knows by that name
+    status: int = -9  # SIGKILL, a name that Windows does not have
     reason: str = ""
     peak_memory: int | None = None
     left_processes: list[str] = field(default_factory=list)
 
     def to_json(self) -> bytes:
-        """The message that says so."""
+        """Return the message to the launcher."""
         return json.dumps(dataclasses.asdict(self)).encode()
 
 
@@ -71,15 +72,18 @@ UNWATCHED = CellEnd(reason="unwatched")
 
 
 def main(fd: int) -> None:
-    """Serve the other end of a socket, in a fresh interpreter, with what is installed."""
+    """Run the fork server in a fresh interpreter, with the installed plugins.
+
+    fd: file descriptor of the socket to the launcher.
+    """
     blank_files(but=fd)
     sys.argv[:] = ["recbench"]
-    log.setLevel(logging.ERROR)  # the referee's process has said what there is to say of plugins
+    log.setLevel(logging.ERROR)  # the main process has already reported broken plugins
     run(socket.socket(fileno=fd), load_plugins())
 
 
 def run(commands: socket.socket, plugins: Plugins) -> None:
-    """Fork a cell whenever asked to, one at a time, until the other end hangs up; then exit."""
+    """Fork one cell at a time on request, and exit when the launcher closes the connection."""
     with _exiting():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.set_wakeup_fd(-1)
@@ -88,7 +92,7 @@ def run(commands: socket.socket, plugins: Plugins) -> None:
             text, fds, _, _ = socket.recv_fds(commands, 1 << 16, 2)
             if not text:
                 break
-            if text in (KILL, END):  # for a cell that has ended already
+            if text in (KILL, END):  # meant for a cell that has ended already
                 continue
             order = json.loads(text)
             for name in order.get("import", ()):
@@ -99,11 +103,12 @@ def run(commands: socket.socket, plugins: Plugins) -> None:
 
 
 def _run_cell(commands: socket.socket, plugins: Plugins, fds: list[int], limit: int) -> None:
-    """Run one cell, below its watcher, to its end, and see that the end is reported.
+    """Run one cell under its watcher until it ends, and make sure that its end is reported.
 
-    fds: of the cell's connection to the referee, and of what it prints to. limit: bytes.
+    fds: file descriptors of the cell's connection to the referee and of its output.
+    limit: memory limit in bytes.
     """
-    gc.freeze()  # what is here stays, and no cell needs to look through it
+    gc.freeze()  # these objects stay alive, so no cell has to scan them
     watcher = fork()
     if watcher == 0:
         _watch_cell(commands, plugins, fds, limit)
@@ -116,7 +121,7 @@ def _run_cell(commands: socket.socket, plugins: Plugins, fds: list[int], limit: 
 
 
 def _watch_cell(commands: socket.socket, plugins: Plugins, fds: list[int], limit: int) -> None:
-    """The watcher: fork the cell, wait for its end, clean up, say how it ended, and exit."""
+    """In the watcher: fork the cell, wait for it, clean up, report how it ended, and exit."""
     with _exiting():
         die_with_parent()
         adopt_orphans()
@@ -134,7 +139,7 @@ def _watch_cell(commands: socket.socket, plugins: Plugins, fds: list[int], limit
 
 
 def _await_end(commands: socket.socket, cell: int, limit: int) -> tuple[str, int]:
-    """Wait for the cell's end, or bring it about. Why, if so, and the most memory it had."""
+    """Wait until the cell ends, or kill it. Return why it was killed, and its peak memory."""
     ending = os.pidfd_open(cell)
     poll = select.poll()
     poll.register(ending, select.POLLIN)
@@ -147,10 +152,10 @@ def _await_end(commands: socket.socket, cell: int, limit: int) -> tuple[str, int
         used = memory_used([cell, *descendants(cell)], limit)
         peak = max(peak, used)
         if commands.fileno() in ready:
-            word = b""
+            command = b""
             with contextlib.suppress(OSError):
-                word = commands.recv(16)
-            if word == END:
+                command = commands.recv(16)
+            if command == END:
                 until = time.monotonic() + PATIENCE
                 continue
         elif used <= limit and time.monotonic() < until:
@@ -160,7 +165,7 @@ def _await_end(commands: socket.socket, cell: int, limit: int) -> tuple[str, int
 
 
 def _become_cell(commands: socket.socket, plugins: Plugins, wire: int, output: int) -> None:
-    """The cell: put everything in its place, serve, and exit."""
+    """In the cell: set up streams, signals and logging, serve the referee, and exit."""
     with _exiting():
         die_with_parent()
         commands.close()
@@ -168,10 +173,10 @@ def _become_cell(commands: socket.socket, plugins: Plugins, wire: int, output: i
         signal.signal(signal.SIGINT, signal.default_int_handler)
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        for fd, place in ((nothing, 0), (output, 1), (output, 2)):
+        devnull = os.open(os.devnull, os.O_RDONLY)
+        for fd, place in ((devnull, 0), (output, 1), (output, 2)):
             os.dup2(fd, place)
-        os.close(nothing)
+        os.close(devnull)
         os.close(output)
         out, err = (
             open(fd, "w", buffering=1, closefd=False, encoding="utf-8", errors="replace")  # noqa: SIM115
@@ -191,14 +196,14 @@ def _become_cell(commands: socket.socket, plugins: Plugins, wire: int, output: i
 
 @contextlib.contextmanager
 def _exiting() -> Iterator[None]:
-    """What a process does until it exits, without a look back at what it was forked from."""
-    code = NOBODY_LISTENS
+    """Run the body, then exit without the cleanup of the process that this one was forked from."""
+    code = CONNECTION_LOST
     try:
         yield
         code = 0
-    except (OSError, WireError):  # nobody is left at the other end
-        log.debug("nobody listens any more", exc_info=True)
+    except (OSError, WireError):  # the other end is gone
+        log.debug("the connection was closed", exc_info=True)
     except BaseException:
-        log.exception("a process of recbench's own failed")
+        log.exception("one of recbench's own processes failed")
     finally:
         os._exit(code)

@@ -1,4 +1,4 @@
-"""Steps 3 and 4, the referee's end of the process that cells are forked from."""
+"""Steps 3 and 4, fit and score: the launcher, which starts the fork server and orders cells."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from recbench.isolation.wire import SharedInteractions
 from recbench.plugins import Plugins
 
 HANGS = 30.0
-"""Seconds after which the process that cells are forked from is taken for hanging."""
+"""Seconds without an answer after which the fork server counts as stuck."""
 
-_AFRESH = (
+_FORKSERVER = (
     "import sys; sys.path[:] = sys.argv[2:]; "
     "from recbench.isolation.forkserver import main; main(int(sys.argv[1]))"
 )
 
 
 class Launcher:
-    """Starts the process that cells are forked from, and orders one cell at a time from it.
+    """Starts the fork server, and orders one cell at a time from it.
 
-    A plugin that is installed is loaded afresh in a new interpreter; one that was given as an
-    object can only be had by forking this process.
+    With installed plugins the fork server is a new interpreter, which loads them again. A plugin
+    that was given as an object exists only in this process, so the fork server is forked from it.
 
-    timeout: seconds that a cell may take for fit and score together. memory: bytes that it may
-    have; None is what is free. memory_limit: those that the cell that runs now may have.
+    timeout: time limit of a cell, in seconds, for fit and score together. memory: memory limit of
+    a cell in bytes; None means what is free. memory_limit: the limit of the current cell, in bytes.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Launcher:
         self._shared: tuple[Interactions, SharedInteractions] | None = None
 
     def start(self) -> socket.socket:
-        """Start the process that cells are forked from; gives our end of its connection."""
+        """Start the fork server, and return this end of the connection to it."""
         self._commands, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         self._commands.settimeout(HANGS)
         self._imported = set()
@@ -57,7 +57,7 @@ class Launcher:
                 theirs.set_inheritable(True)
                 self._pid = os.posix_spawn(
                     sys.executable,
-                    [sys.executable, "-c", _AFRESH, str(theirs.fileno()), *sys.path],
+                    [sys.executable, "-c", _FORKSERVER, str(theirs.fileno()), *sys.path],
                     os.environ,
                     file_actions=[
                         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -74,7 +74,7 @@ class Launcher:
         return self._commands
 
     def stop(self) -> None:
-        """End that process, and with it whatever it has started; let go of the training data."""
+        """End the fork server and all that it started, and release the training data."""
         self._stop_process()
         self._release()
 
@@ -91,9 +91,9 @@ class Launcher:
             os.waitpid(self._pid, 0)
 
     def start_cell(self, wire: int, output: int) -> None:
-        """Have a cell forked; afresh where a model has killed what forks them.
+        """Have a cell forked; start a new fork server first if a model has killed it.
 
-        wire, output: the files that it talks to the referee by, and prints to.
+        wire, output: file descriptors of the cell's connection to the referee and of its output.
         """
         self.memory_limit = self.memory or int(0.9 * free_memory())
         order = json.dumps({"memory": self.memory_limit}).encode()
@@ -104,11 +104,11 @@ class Launcher:
             socket.send_fds(self.start(), [order], [wire, output])
 
     def kill_cell(self) -> None:
-        """End the cell that runs now."""
+        """Kill the current cell."""
         self._send(forkserver.KILL)
 
     def end_cell(self, *, kill: bool) -> CellEnd:
-        """How the cell ended, once it has; kill: now, else by itself."""
+        """Wait until the cell has ended, and return how. kill: do not let it exit by itself."""
         self._send(forkserver.KILL if kill else forkserver.END)
         with contextlib.suppress(OSError):
             text = self._commands.recv(1 << 16) if self._commands else b""
@@ -118,14 +118,14 @@ class Launcher:
         return forkserver.UNWATCHED
 
     def import_ahead(self, packages: Iterable[str]) -> None:
-        """Have in memory, for cells from the next one on, what takes long to import."""
+        """Import packages that load slowly in the fork server, for the next cells."""
         new = sorted(set(packages) - self._imported)
         if new:
             self._imported.update(new)
             self._send(json.dumps({"import": new}).encode())
 
     def share(self, train: Interactions) -> SharedInteractions:
-        """The training data where cells can map it; kept for the next cell."""
+        """Return the training data in shared memory; it stays there for the next cell."""
         if self._shared is None or self._shared[0] is not train:
             self._release()
             self._shared = train, SharedInteractions(train)
@@ -136,7 +136,7 @@ class Launcher:
             self._shared[1].close()
             self._shared = None
 
-    def _send(self, word: bytes) -> None:
+    def _send(self, command: bytes) -> None:
         if self._commands is not None:
             with contextlib.suppress(OSError):
-                self._commands.sendall(word)
+                self._commands.sendall(command)

@@ -1,4 +1,4 @@
-"""Steps 3 and 4: what Linux knows of processes, and how to be rid of them."""
+"""Steps 3 and 4, fit and score: fork, measure and kill processes on Linux."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from pathlib import Path
 _DEATH_SIGNAL, _SUBREAPER = 1, 36  # prctl(2)
 
 MAX_NAMED = 3
-"""How many of the things that were left behind are named."""
+"""How many of the threads or processes that were left running are named."""
 
 
 def fork() -> int:
-    """os.fork, without the warning that threads are not copied: what follows needs none."""
+    """os.fork without the warning that threads are not copied; the child does not need them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return os.fork()
 
 
 def adopt_orphans() -> None:
-    """Make what is left of any child's children a child of this process."""
+    """Become the parent of every descendant whose own parent ends."""
     _prctl(_SUBREAPER, 1)
 
 
 def die_with_parent() -> None:
-    """Have the kernel kill this process as soon as the one that forked it is gone."""
+    """Have the kernel kill this process when its parent ends."""
     _prctl(_DEATH_SIGNAL, signal.SIGKILL)
 
 
@@ -40,23 +40,23 @@ def _prctl(option: int, value: int) -> None:
 
 
 def blank_files(but: int) -> None:
-    """Turn every open file of this process into /dev/null, but for `but` and the first three.
+    """Redirect every open file of this process to /dev/null, except `but`, 0, 1 and 2.
 
-    Their numbers stay taken, so whoever still believes to own one can close it without harm.
+    The descriptors stay in use, so objects that still own one can close it without harm.
     """
-    nothing = os.open(os.devnull, os.O_RDWR)
+    devnull = os.open(os.devnull, os.O_RDWR)
     for fd in map(int, os.listdir("/proc/self/fd")):
-        if fd > 2 and fd not in (but, nothing):
-            with contextlib.suppress(OSError):  # the one that listed them
-                os.dup2(nothing, fd, inheritable=False)
-    os.close(nothing)
+        if fd > 2 and fd not in (but, devnull):
+            with contextlib.suppress(OSError):  # the descriptor that listdir used
+                os.dup2(devnull, fd, inheritable=False)
+    os.close(devnull)
 
 
 def descendants(root: int) -> list[int]:
-    """Every process below this one.
+    """Return the ids of all descendants of a process.
 
-    From /proc and not by psutil, which looks through all processes of the machine for it: too long
-    for what is asked for every 50 ms.
+    Read from /proc: psutil would look through all processes of the machine, which is too slow for
+    a check every 50 ms.
     """
     found: list[int] = []
     parents = [root]
@@ -72,9 +72,10 @@ def descendants(root: int) -> list[int]:
 
 
 def kill_descendants(patience: float) -> list[str]:
-    """Kill every process below this one, and name those that did not end by themselves in time.
+    """Kill all descendants of this process, and name those that had to be killed.
 
-    patience: seconds. Gives up after some seconds more, on what the kernel cannot kill.
+    patience: seconds that they get to end by themselves. Five seconds later this gives up on
+    processes that the kernel cannot kill.
     """
     killed: dict[int, str] = {}
     patient_until = time.monotonic() + patience
@@ -97,7 +98,7 @@ def kill_descendants(patience: float) -> list[str]:
 
 
 def _command(pid: int) -> str:
-    """What a process is called, or "" where it has ended already."""
+    """Return the command line of a process, or "" if it has ended."""
     import psutil
 
     try:
@@ -109,16 +110,16 @@ def _command(pid: int) -> str:
         text = ""
     except psutil.Error:
         return ""
-    text = os.fsencode(text).decode(errors="replace")  # it may be called by any bytes
-    return text.strip()[:60] or "a process"
+    text = os.fsencode(text).decode(errors="replace")  # it may hold any bytes
+    return text.strip()[:60] or "unnamed"
 
 
 def memory_used(pids: Sequence[int], limit: int) -> int:
-    """Bytes that processes have for themselves; those they share count once if it matters.
+    """Return the bytes of memory that processes use, without the pages of mapped files.
 
-    What they share, also with what they were forked from, is only found out, which takes long,
-    where they would be above the limit.
-    From /proc and not by psutil, which cannot tell memory that is shared from files' pages.
+    The fast sum counts shared memory once per process. Only if that exceeds the limit is each
+    shared page counted in part (its proportional set size), which is slow.
+    Read from /proc: psutil does not separate shared memory from the pages of files.
     """
     most = sum(_bytes(pid, "status", "RssAnon:", "RssShmem:") for pid in pids)
     if most <= limit:
@@ -127,7 +128,7 @@ def memory_used(pids: Sequence[int], limit: int) -> int:
 
 
 def _bytes(pid: int, file: str, *fields: str) -> int:
-    """The sum of some fields, in bytes, of a process's file in /proc; 0 where it has ended."""
+    """Return the sum of some fields of a file in /proc/PID, in bytes; 0 if the process ended."""
     with contextlib.suppress(OSError, ValueError):
         lines = Path(f"/proc/{pid}/{file}").read_text(errors="replace").splitlines()
         return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(fields))
@@ -135,7 +136,7 @@ def _bytes(pid: int, file: str, *fields: str) -> int:
 
 
 def free_memory() -> int:
-    """Bytes of memory that are free on this machine."""
+    """Return the bytes of memory that are available on this machine."""
     import psutil
 
     return int(psutil.virtual_memory().available)

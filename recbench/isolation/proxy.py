@@ -1,4 +1,4 @@
-"""Steps 3 and 4, the referee's end: a model in another process, as if it were here."""
+"""Steps 3 and 4, fit and score: the proxy, through which the referee calls a model's process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from recbench.data.interactions import Array, Interactions
 from recbench.errors import RecbenchError, UsageError
-from recbench.isolation.forkserver import NOBODY_LISTENS, CellEnd
+from recbench.isolation.forkserver import CONNECTION_LOST, CellEnd
 from recbench.isolation.launcher import Launcher
 from recbench.isolation.stdout import OutputRelay
 from recbench.isolation.wire import (
@@ -33,24 +33,25 @@ from recbench.progress import log
 T = TypeVar("T")
 
 Read = Callable[[dict[str, Any], dict[str, Array]], T]
-"""What makes something of a reply: of its head and its arrays."""
+"""Reads a reply: takes its head and its arrays, and returns what the caller needs."""
 
 STARTUP = 120.0
-"""Seconds until a cell must be there; torch may have to be imported first."""
+"""Seconds within which a cell must have started; torch may have to be imported first."""
 
 MAX_ITEMSIZE = 16
-"""Bytes that a number of an answer may have."""
+"""Bytes that one number of an answer may use."""
 
 SIGNAL_HINTS = {
-    "SIGSEGV": ", as a crash in native code does, or writing into train or history by force",
-    "SIGKILL": ", as the system does where memory runs out",
+    "SIGSEGV": "Look for a bug in native code, or for writes into the read-only train or history",
+    "SIGKILL": "If the system ran out of memory, free some, or use a smaller model or dataset",
 }
+"""What to do about a process that a signal killed."""
 
 
 class ModelProxy(ModelHandle):
-    """A model in another process. What it says is not trusted.
+    """A model in another process, whose replies are not trusted.
 
-    `build` comes first, and `finish` last; only `close` must be called.
+    Call `build` first and `finish` last. Only `close` must be called.
     """
 
     def __init__(self, launcher: Launcher) -> None:
@@ -68,8 +69,8 @@ class ModelProxy(ModelHandle):
             self._output.start()
 
     def build(self, model: str, filled: dict[str, Any]) -> None:
-        """Call the factory, as soon as the process is there."""
-        self._receive("build", lambda _head, _arrays: None)
+        """Wait for the process to start, and have it call the factory."""
+        self._receive("start", lambda _head, _arrays: None)
         timeout = self._launcher.timeout
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self.scores, self.storable = self._request(
@@ -80,7 +81,7 @@ class ModelProxy(ModelHandle):
         )
 
     def fit(self, train: Interactions, checkpoint: Path | None = None) -> FitReport:
-        """Train, on memory that both processes see and neither can write."""
+        """Train on shared memory, which neither process can write."""
 
         def read(head: dict[str, Any], _: Any) -> FitReport:
             number = head["n_parameters"]
@@ -90,11 +91,11 @@ class ModelProxy(ModelHandle):
         return self._request("fit", read, self._launcher.share(train), checkpoint=place)
 
     def score(self, history: Interactions) -> Array:
-        """What should be (rows, n_items) scores, of a model that scores."""
+        """Return what should be scores of shape (rows, n_items)."""
         return self._answer("score", history, history.n_items)
 
     def recommend(self, history: Interactions, k: int) -> Array:
-        """What should be (rows, k) item numbers, of a model that gives lists."""
+        """Return what should be item numbers of shape (rows, k)."""
         return self._answer("recommend", history, k, k=k)
 
     def _answer(self, method: str, history: Interactions, width: int, **arguments: Any) -> Array:
@@ -108,11 +109,11 @@ class ModelProxy(ModelHandle):
             )
 
     def save(self, folder: Path) -> None:
-        """Have the model write itself into a folder."""
+        """Have the model save itself into a folder."""
         self._request("save", lambda _head, _arrays: None, folder=str(folder))
 
     def finish(self) -> None:
-        """Let the model go. Raises RecbenchError for what only the end brings to light."""
+        """End the process. Raises RecbenchError for problems that show only at the end."""
         threads, wrote = self._request(
             "finish",
             lambda head, _: (list(map(str, head["threads"])), list(map(str, head["thread_wrote"]))),
@@ -121,14 +122,20 @@ class ModelProxy(ModelHandle):
         if self._output.flooded or end.reason in ("memory", "unwatched"):
             raise self._why_ended("finish", end)
         if wrote:
-            raise RecbenchError(f"a thread of it raised {wrote[0]}; {READ_ONLY}")
+            raise RecbenchError(f"one of its threads raised {wrote[0]}; {READ_ONLY}")
         if threads:
-            raise RecbenchError(f"it left threads behind: {', '.join(threads)}")
+            raise RecbenchError(
+                f"it left threads running: {', '.join(threads)}. End them before the last call "
+                "returns"
+            )
         if end.left_processes:
-            raise RecbenchError(f"it left processes behind: {', '.join(end.left_processes)}")
+            raise RecbenchError(
+                f"it left processes running: {', '.join(end.left_processes)}. End them before the "
+                "last call returns"
+            )
 
     def close(self, *, kill: bool = True) -> CellEnd:
-        """End the process, or see it end by itself, and wait until nothing is left of it."""
+        """Kill the process or let it exit, and wait until it and its children have ended."""
         if self._end is None:
             self._wire.close()
             self._end = self._launcher.end_cell(kill=kill)
@@ -146,15 +153,15 @@ class ModelProxy(ModelHandle):
         shape: tuple[int, int] | None = None,
         **arguments: Any,
     ) -> T:
-        """Send, wait, and raise what the other end says is wrong.
+        """Send a request, wait for the reply, and raise the error that it reports.
 
-        read: makes something of the reply's head and arrays. shared: what the request is about.
-        shape: of the array that is asked for; a larger one is not read.
+        read: returns the result from the reply's head and arrays. shared: the interactions that
+        the request is about. shape: the shape that the answer must have; a larger one is not read.
         """
         head = {"request": request, "log_level": log.getEffectiveLevel(), **arguments}
         if shared is not None:
             head["interactions"] = shared.head
-        with contextlib.suppress(ConnectionClosedError):  # then there is no answer either
+        with contextlib.suppress(ConnectionClosedError):  # reported when the reply is read
             send(self._wire, head, fd=None if shared is None else shared.fd)
         return self._receive(request, read, shape)
 
@@ -167,8 +174,7 @@ class ModelProxy(ModelHandle):
                 self._imported = [package for package in HEAVY_PACKAGES if package in imported]
                 return read(head, arrays)
         except TimeoutError as error:
-            limit = f"--timeout of {self._launcher.timeout} s"
-            raise RecbenchError(f"{_words(request)} did not end within the {limit}") from error
+            raise self._too_slow(request) from error
         except TooLargeError as error:
             end = self.close()
             if shape is not None and error.shapes.keys() == {"answer"}:
@@ -180,27 +186,57 @@ class ModelProxy(ModelHandle):
         kind = UsageError if head.get("usage") else RecbenchError
         raise kind(str(head["error"]))
 
+    def _too_slow(self, request: str) -> RecbenchError:
+        """Return the error for a request that was not answered before the deadline."""
+        timeout = self._launcher.timeout
+        if request == "start":
+            return RecbenchError(
+                f"its process did not start within {STARTUP:g} s. Run it again when the machine is "
+                "less busy"
+            )
+        return RecbenchError(
+            f"the time limit of {timeout:g} s (--timeout) ran out during {_step(request)}. Raise "
+            "the limit, or leave it out"
+        )
+
     def _why_ended(self, request: str, end: CellEnd) -> RecbenchError:
-        """The error for a process that ended, or that talks nonsense."""
-        doing = _words(request)
+        """Return the error for a process that ended, or that sent an invalid reply."""
+        step = _step(request)
         if self._output.flooded:
             limit = f"{OutputRelay.MAX_BYTES // 2**20} MB"
-            return RecbenchError(f"it printed more than {limit} in {doing}")
+            return RecbenchError(f"it printed more than {limit} during {step}. Print less")
         if end.reason == "memory":
-            limit = f"{self._launcher.memory_limit // 2**20} MB"
-            allows = "--memory allows" if self._launcher.memory else "is free"
-            return RecbenchError(f"{doing} took more memory than the {limit} that {allows}")
+            limit = f"{self._launcher.memory_limit // 2**20:,} MB"
+            if self._launcher.memory:
+                return RecbenchError(
+                    f"{step} used more memory than the limit of {limit} (--memory). Raise the "
+                    "limit, or leave it out"
+                )
+            return RecbenchError(
+                f"{step} used more memory than the {limit} that were free. Free some memory, or "
+                "use a smaller model or dataset"
+            )
         if end.reason == "unwatched":
-            return RecbenchError(f"{doing} killed the process that watches over it")
-        if end.reason == "asked" or end.status == NOBODY_LISTENS:
-            return RecbenchError(f"{doing} closed or garbled its connection to recbench")
+            return RecbenchError(
+                f"{step} killed the process that monitors it. A model may only end processes that "
+                "it has started"
+            )
+        if end.reason == "asked" or end.status == CONNECTION_LOST:
+            return RecbenchError(
+                f"{step} closed or corrupted the connection to recbench. A model may only close or "
+                "write files that it has opened"
+            )
         if end.status < 0:
             name = signal.Signals(-end.status).name
-            hint = SIGNAL_HINTS.get(name, "")
-            return RecbenchError(f"its process was killed by {name} in {doing}{hint}")
-        return RecbenchError(f"its process ended in {doing}, with exit code {end.status}")
+            hint = f". {SIGNAL_HINTS[name]}" if name in SIGNAL_HINTS else ""
+            return RecbenchError(f"its process was killed by {name} during {step}{hint}")
+        return RecbenchError(
+            f"its process exited with code {end.status} during {step}. A model must return or "
+            "raise, not exit"
+        )
 
 
-def _words(request: str) -> str:
-    """What a model does on a request, in words."""
-    return {"build": "building it", "finish": "ending"}.get(request, request)
+def _step(request: str) -> str:
+    """Return what a model does on a request, for error messages."""
+    steps = {"start": "process startup", "build": "model construction", "finish": "shutdown"}
+    return steps.get(request, request)

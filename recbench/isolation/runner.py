@@ -1,7 +1,7 @@
-"""Steps 3 and 4, the referee's end: each cell's model in a process of its own.
+"""Steps 3 and 4, fit and score: the host that runs each model in a separate process.
 
-What a model does to its process (exit, hang, eat memory, flood the terminal, leave things behind)
-ends with that process, and becomes the error that says so.
+If a model exits, hangs, uses too much memory, floods the terminal or leaves processes running, only
+its own process is affected, and an error reports it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from recbench.plugins import Plugins
 from recbench.spec import Spec
 
 AVAILABLE = hasattr(os, "pidfd_open") and hasattr(os, "memfd_create")
-"""Whether this system has what isolation is made of: Linux does."""
+"""Whether this system has the calls that isolation needs. Linux has."""
 
 
 class IsolatedHost:
-    """Where models run. Start it before any data is loaded, so that no target is in its memory.
+    """Runs each model in a separate process. Use as a context manager.
 
-    Use as a context manager. timeout: seconds that a cell may take for fit and score together.
-    memory: bytes that it may have; None is what is free.
+    Start it before data is loaded, so that no target is in the memory that the processes inherit.
+
+    timeout: time limit of a cell, in seconds, for fit and score together. memory: memory limit of a
+    cell in bytes; None means what is free.
     """
 
     def __init__(
@@ -44,15 +46,15 @@ class IsolatedHost:
         self._launcher.stop()
 
     def share(self, train: Interactions) -> None:
-        """Put the training data where cells can map it, before anybody's time is taken."""
+        """Put the training data into shared memory, before the time limit of a cell starts."""
         self._launcher.share(train)
 
     @contextlib.contextmanager
     def cell(self, model: str, filled: dict[str, Any]) -> Iterator[ModelHandle]:
-        """A model in a process that lives as long as the context.
+        """Start a model in a process that lives as long as the context.
 
-        Raises UsageError for wrong options and RecbenchError for everything that goes wrong in
-        there, also for what is only found out at the end: threads and processes left behind.
+        Raises UsageError for wrong options, and RecbenchError for everything that fails in the
+        process, including threads and processes that it leaves running at the end.
         """
         offer = self.plugins.find("models", Spec.parse(model).name)
         self._launcher.import_ahead(heavy_imports(offer))

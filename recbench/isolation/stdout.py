@@ -1,4 +1,4 @@
-"""Steps 3 and 4: what a model prints, passed on to stderr up to a bound."""
+"""Steps 3 and 4, fit and score: pass the output of a model on to stderr, up to a limit."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from collections.abc import Callable
 
 
 class OutputRelay:
-    """A thread between a model's stdout and stderr, and ours.
+    """A thread that copies a model's stdout and stderr to this process's stderr.
 
-    writing: the end that the model gets. flooded: whether it printed more than it may; then `stop`
-    was called.
+    writing: the file descriptor that the model writes to. flooded: whether the model has exceeded
+    the limit; `stop` is called when it does.
     """
 
     MAX_BYTES = 32 * 2**20
-    """Bytes that a model may print."""
+    """How many bytes a model may print."""
 
     def __init__(self, stop: Callable[[], None]) -> None:
         self.flooded = False
@@ -28,12 +28,12 @@ class OutputRelay:
         self._thread = threading.Thread(target=self._pass_on, daemon=True)
 
     def start(self) -> None:
-        """Pass on, until nobody has the other end any more."""
+        """Start copying; it ends when no process has the writing end open."""
         os.close(self.writing)
         self._thread.start()
 
     def join(self) -> None:
-        """Wait until everything is passed on."""
+        """Wait until all output is copied."""
         self._thread.join(timeout=5)
 
     def _pass_on(self) -> None:
@@ -42,13 +42,13 @@ class OutputRelay:
         while True:
             try:
                 data = os.read(self._reading, 1 << 16)
-            except OSError:  # how a terminal says that it is closed
+            except OSError:  # a pseudo-terminal reports that it is closed by this
                 data = b""
             if not data:
                 break
             n_bytes += len(data)
             if n_bytes <= self.MAX_BYTES:
-                with contextlib.suppress(OSError, ValueError):  # ours is closed
+                with contextlib.suppress(OSError, ValueError):  # stderr is closed
                     sys.stderr.write(decoder.decode(data))
                     sys.stderr.flush()
             elif not self.flooded:
@@ -58,7 +58,7 @@ class OutputRelay:
 
 
 def _pipe() -> tuple[int, int]:
-    """Two ends for what a model prints; a terminal's, where stderr is one, so that bars move."""
+    """Return a pipe; a pseudo-terminal if stderr is a terminal, so that progress bars work."""
     if not sys.stderr.isatty():
         return os.pipe()
     import pty

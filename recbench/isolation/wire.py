@@ -1,7 +1,7 @@
-"""Steps 3 and 4, between processes: JSON with arrays behind it, over a socket. Never pickle.
+"""Steps 3 and 4, fit and score: messages between processes, as JSON and arrays over a socket.
 
-What a model's process says is not trusted: nothing that is read here can run code, and sizes are
-bounded by who reads.
+The model's process is not trusted. Messages are never pickled, so reading one cannot run code, and
+the reader limits their size.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ import numpy as np
 from recbench.data.interactions import Array, Interactions
 
 _MAX_HEAD = 1 << 20
-"""Bytes that the JSON of a message may have."""
+"""The largest JSON of a message, in bytes."""
 
 _NUMBER_TYPES = re.compile(r"[<>|][fiu]\d{1,2}")
-"""The types that an array may have, as numpy writes them."""
+"""The types that an array may have, as numpy spells them."""
 
 Message = tuple[dict[str, Any], dict[str, Array]]
 
 
 class WireError(Exception):
-    """The other end is gone, or what it says makes no sense."""
+    """The connection is closed, or the other end sent an invalid message."""
 
 
 class ConnectionClosedError(WireError):
-    """The other end has closed the connection, as processes do that end."""
+    """The other end closed the connection, as it does when its process ends."""
 
 
 class TooLargeError(WireError):
-    """Arrays that would take more bytes than is allowed. shapes: theirs."""
+    """A message holds larger arrays than the reader allows. shapes: of these arrays."""
 
     def __init__(self, n_bytes: int, max_bytes: int, shapes: dict[str, tuple[int, ...]]) -> None:
-        super().__init__(f"arrays of {n_bytes} bytes, where {max_bytes} are enough")
+        super().__init__(f"arrays of {n_bytes} bytes; the limit is {max_bytes}")
         self.shapes = shapes
 
 
@@ -51,9 +51,9 @@ def send(
     arrays: Mapping[str, Array] | None = None,
     fd: int | None = None,
 ) -> None:
-    """Send a message, and a file's number behind it.
+    """Send a message, and a file descriptor after it.
 
-    Raises ConnectionClosedError where nobody listens.
+    Raises ConnectionClosedError if the other end has closed the connection.
     """
     plain = {name: np.asarray(array, order="C") for name, array in (arrays or {}).items()}
     described = {name: (array.dtype.str, array.shape) for name, array in plain.items()}
@@ -70,15 +70,16 @@ def send(
 
 
 def receive(sender: socket.socket, max_bytes: int, deadline: float | None = None) -> Message:
-    """The next message.
+    """Return the next message.
 
-    max_bytes: what its arrays may have. deadline: by time.monotonic(), None waits for ever.
-    Raises ConnectionClosedError where the other end is gone, WireError where it talks nonsense,
-    TooLargeError where it wants to send more, and TimeoutError at the deadline.
+    max_bytes: the largest total size of its arrays. deadline: a time of time.monotonic(); None
+    waits without limit.
+    Raises ConnectionClosedError if the other end has closed the connection, WireError for an
+    invalid message, TooLargeError for larger arrays, and TimeoutError at the deadline.
     """
     size = int.from_bytes(_read(sender, 8, deadline), "little")
     if size > _MAX_HEAD:
-        raise WireError(f"a message of {size} bytes")
+        raise WireError(f"the head of a message has {size} bytes; the limit is {_MAX_HEAD}")
     text = bytes(_read(sender, size, deadline))
     try:
         head = json.loads(text)
@@ -86,9 +87,9 @@ def receive(sender: socket.socket, max_bytes: int, deadline: float | None = None
         types = {name: _number_type(text) for name, (text, _) in described}
         shapes = {name: tuple(map(int, shape)) for name, (_, shape) in described}
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as e:
-        raise WireError("a message that is no message") from e
+        raise WireError("invalid head of a message") from e
     if not all(_is_shape(shape) for shape in shapes.values()):
-        raise WireError("arrays of a shape that there is not")
+        raise WireError("invalid shape of an array")
     sizes = {name: math.prod(shape) * types[name].itemsize for name, shape in shapes.items()}
     if sum(sizes.values()) > max_bytes:
         raise TooLargeError(sum(sizes.values()), max_bytes, shapes)
@@ -105,7 +106,7 @@ def _number_type(text: Any) -> np.dtype[Any]:
 
 
 def _is_shape(shape: tuple[int, ...]) -> bool:
-    """Whether numpy knows such arrays."""
+    """Whether numpy can make an array of this shape."""
     return len(shape) <= 64 and all(0 <= length < 2**63 for length in shape)
 
 
@@ -124,15 +125,15 @@ def _read(sender: socket.socket, size: int, deadline: float | None) -> memoryvie
         except OSError as error:
             raise ConnectionClosedError(str(error)) from error
         if not received:
-            raise ConnectionClosedError("gone")
+            raise ConnectionClosedError("closed by the other end")
         done += received
     return data
 
 
 class SharedInteractions:
-    """Interactions in memory that other processes can map and nobody can write.
+    """Interactions in sealed memory, which other processes can map and none can write.
 
-    fd: of the memory. head: what `map_shared` needs to know besides.
+    fd: file descriptor of the memory. head: its layout, for `map_shared`.
     """
 
     def __init__(self, interactions: Interactions) -> None:
@@ -147,7 +148,7 @@ class SharedInteractions:
                     places[name] = (out.tell(), len(array), array.dtype.str)
                     out.write(np.ascontiguousarray(array).data)
                     out.write(bytes(-out.tell() % 8))
-            out.write(bytes(8))  # memory of no bytes cannot be mapped
+            out.write(bytes(8))  # empty memory cannot be mapped
         self.head = {
             "places": places,
             "n_users": interactions.n_users,
@@ -157,12 +158,12 @@ class SharedInteractions:
         fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, seals)
 
     def close(self) -> None:
-        """Let go of the memory."""
+        """Release the memory."""
         os.close(self.fd)
 
 
 def map_shared(sender: socket.socket, head: Mapping[str, Any]) -> Interactions:
-    """The `SharedInteractions` behind a message: read-only pages, which no flag can change."""
+    """Map the `SharedInteractions` of a message, on pages that cannot be made writable."""
     _, (fd, *_), _, _ = socket.recv_fds(sender, 1, 1)
     pages = mmap.mmap(fd, 0, prot=mmap.PROT_READ)
     os.close(fd)

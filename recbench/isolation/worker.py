@@ -1,6 +1,6 @@
-"""Steps 3 and 4, in the model's own process: build, fit and score as the referee asks.
+"""Steps 3 and 4, fit and score: the model's own process, which answers the referee's requests.
 
-Neither the targets nor the results are ever in this process.
+Neither targets nor results ever reach this process.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from recbench.plugins import Offer, Plugins
 from recbench.progress import log
 
 PATIENCE = 1.0
-"""Seconds that threads and processes are given to end once the last case is scored."""
+"""Seconds that threads and processes get to end after the last case is scored."""
 
 HEAVY_PACKAGES = ("torch", "scipy", "sklearn", "pandas")
-"""Packages that take long to import: where a model's source names one, or a cell has needed it,
-the cells to come find it there."""
+"""Packages that are slow to import. If a model's source imports one, or a cell has used it, the
+fork server loads it for the cells that follow."""
 
 
 def heavy_imports(offer: Offer) -> list[str]:
-    """The heavy packages that a model's source imports."""
+    """Return the heavy packages that a model's source imports."""
     source = "\n".join(file.read_text(errors="replace") for file in offer.files)
     return [
         package
@@ -46,9 +46,9 @@ def heavy_imports(offer: Offer) -> list[str]:
 
 
 def serve(referee: socket.socket, plugins: Plugins) -> None:
-    """Do what the referee asks for, until it says that this is all.
+    """Answer the referee's requests until it sends `finish`.
 
-    Raises ConnectionClosedError if it hangs up.
+    Raises ConnectionClosedError if it closes the connection.
     """
     pid, server = os.getpid(), ModelServer(plugins)
     send(referee, {})
@@ -60,7 +60,7 @@ def serve(referee: socket.socket, plugins: Plugins) -> None:
         request, array = head["request"], None
         try:
             reply, array = server.answer(head, given)
-        except BaseException as error:  # also the KeyboardInterrupt that a model raises
+        except BaseException as error:  # including a KeyboardInterrupt that a model raises
             log.debug("%s", traceback.format_exc())
             raised = "" if isinstance(error, RecbenchError) else f"{request} raised "
             reply = {
@@ -68,7 +68,7 @@ def serve(referee: socket.socket, plugins: Plugins) -> None:
                 "usage": isinstance(error, UsageError),
             }
         if os.getpid() != pid:
-            os._exit(0)  # the model forked, and this is the copy
+            os._exit(0)  # the model has forked, and this is the child
         reply["imported"] = [package for package in HEAVY_PACKAGES if package in sys.modules]
         send(referee, reply, {} if array is None else {"answer": array})
 
@@ -77,7 +77,7 @@ Reply = tuple[dict[str, Any], Array | None]
 
 
 class ModelServer:
-    """The model, and what it does that nobody else would see."""
+    """Calls the model, and watches its threads."""
 
     def __init__(self, plugins: Plugins) -> None:
         self.plugins = plugins
@@ -88,7 +88,7 @@ class ModelServer:
         sys.unraisablehook = self._watching(sys.__unraisablehook__)
 
     def answer(self, head: dict[str, Any], given: Any) -> Reply:
-        """What a request comes to. given: the train or history that it is about."""
+        """Return the reply to a request. given: the train or history that it is about."""
         match head["request"]:
             case "build":
                 self.model = InProcessModel(build(self.plugins, head["model"], head["filled"]))
@@ -108,27 +108,27 @@ class ModelServer:
         return {"threads": self._left_threads(), "thread_wrote": self.thread_wrote}, None
 
     def _left_threads(self) -> list[str]:
-        """The names of threads that the model started and that do not end."""
+        """Return the names of threads that the model started and that do not end."""
         joblib = sys.modules.get("joblib.externals.loky.reusable_executor")
-        if getattr(joblib, "_executor", None) is not None:  # kept for a next call that never comes
+        if getattr(joblib, "_executor", None) is not None:  # it waits for more work
             joblib._executor.shutdown(kill_workers=True)  # type: ignore[union-attr]  # noqa: SLF001
         until = time.monotonic() + PATIENCE
         threads_before, count_before = self.threads_before
         while True:
             started = set(threading.enumerate()) - threads_before
-            # tqdm keeps a thread that redraws its bars; it does no harm
+            # tqdm keeps a harmless thread that redraws its bars
             names = [
                 thread.name for thread in started if not type(thread).__module__.startswith("tqdm")
             ]
-            nameless = _thread._count() - count_before - len(started)  # noqa: SLF001  what hides
-            names += ["one without a name"] * nameless
+            nameless = _thread._count() - count_before - len(started)  # noqa: SLF001
+            names += ["a thread without a name"] * nameless
             if not names or time.monotonic() > until:
                 return names[:MAX_NAMED]
-            gc.collect()  # pools end with the last that refers to them
+            gc.collect()  # a pool ends when nothing refers to it
             time.sleep(0.02)
 
     def _watching(self, report: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """A hook for errors in threads, and where Python cannot raise them, around its own."""
+        """Return a hook for errors that Python only reports, wrapped around its own hook."""
 
         def hook(raised: Any) -> None:
             if is_writing(raised.exc_value):

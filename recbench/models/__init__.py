@@ -1,1 +1,1 @@
-"""Step 3, models: what a model must be able to do, and what its answers must be."""
+"""Steps 3 and 4, fit and score: what a model must have, and checks of what it returns."""

@@ -1,4 +1,4 @@
-"""Steps 4 and 5: what a model's answers must be, and the words for it when they are not."""
+"""Step 4, score: ask a model for scores or lists, and check what it returns."""
 
 from __future__ import annotations
 
@@ -15,45 +15,62 @@ from recbench.errors import RecbenchError, describe_error
 from recbench.models.protocols import ModelHandle
 
 MEMORY = 256 * 2**20
-"""Bytes that one batch of scores, with what is needed to compare them, may take."""
+"""The most memory, in bytes, that one batch of scores uses, with room to compare them."""
 
-BYTES_PER_SCORE = 10  # a double, and room for a block of them
+BYTES_PER_SCORE = 10  # a double, and its part of the buffers that compare scores
 
 PROBES = 4
-"""How many cases a model is asked for again, in other company."""
+"""How many cases are scored again, in different batches."""
+
+ROWS_AND_COLUMNS = {
+    "score": "rows, n_items",
+    "recommend": "rows, k",
+    "explain": "len(items), n_interactions",
+}
+"""What the two dimensions of an answer are, for error messages."""
 
 
 def as_numbers(method: str, answer: Any) -> Array:
-    """A model's answer as an array of numbers, which can be sent to another process.
+    """Return a model's answer as an array of numbers, which can be sent to another process.
 
-    Raises RecbenchError, saying what it is instead.
+    Raises RecbenchError if it is anything else.
     """
+    if answer is None:
+        raise RecbenchError(f"{method} returned None; it must return an array of numbers")
     try:
         array = np.asarray(answer)
     except Exception as error:
-        raise RecbenchError(f"{method} gave {type(answer).__name__}, no array") from error
+        raise RecbenchError(
+            f"{method} returned a {type(answer).__name__} that cannot be converted to an array; "
+            "it must return an array of numbers"
+        ) from error
     if array.dtype.kind not in "fiu":
         raise wrong_type(method, array)
     return array
 
 
 def wrong_type(method: str, array: Array) -> RecbenchError:
-    """The error for an answer that holds something else than the method must give."""
-    wanted = "whole numbers" if method == "recommend" else "numbers"
-    return RecbenchError(f"{method} gave an array of {array.dtype}, wanted {wanted}")
+    """Return the error for an answer with the wrong type of elements."""
+    expected = "whole numbers" if method == "recommend" else "numbers"
+    return RecbenchError(
+        f"{method} returned an array of type {array.dtype}; it must return {expected}"
+    )
 
 
-def wrong_shape(method: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> RecbenchError:
-    """The error for an answer of another shape than was asked for."""
-    return RecbenchError(f"{method} gave shape {shape}, wanted {wanted}")
+def wrong_shape(method: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> RecbenchError:
+    """Return the error for an answer with the wrong shape."""
+    return RecbenchError(
+        f"{method} returned an array of shape {shape}; "
+        f"the shape must be ({ROWS_AND_COLUMNS[method]}) = {expected}"
+    )
 
 
 @dataclass(frozen=True)
 class AnswerCheck:
-    """What an answer is checked against, and what is needed to say who broke a rule, for whom.
+    """Check answers for one batch; errors name the model, the rule and the first user affected.
 
-    name: the model, and its plugin where it is known. batch: what it was asked for.
-    user_ids: (n_users,) outside ids, or None.
+    name: the model, with its plugin if known. batch: the histories that were scored.
+    user_ids: (n_users,) ids from the dataset, or None.
     """
 
     name: str
@@ -61,66 +78,81 @@ class AnswerCheck:
     user_ids: Array | None = None
 
     def broken(self, rule: str, row: int = 0) -> RecbenchError:
-        """The error for a rule that does not hold for a row, or from the batch's first on."""
-        user = int(self.batch.users[row])
-        ids = self.user_ids
-        user_id = f"number {user}" if ids is None or user < 0 else ids[user]
-        return RecbenchError(f"{self.name}: {rule} (first for user {user_id})")
+        """Return the error for a rule that is broken in this row, or in the whole batch."""
+        user, ids = int(self.batch.users[row]), self.user_ids
+        if user < 0:
+            affected = "an unknown user"
+        else:
+            affected = f"user number {user}" if ids is None else f"user {ids[user]}"
+        return RecbenchError(f"{self.name}: {rule} (first affected: {affected})")
 
     def numbers(self, method: str, answer: Any) -> Array:
-        """The answer of a method that was called by no handle, as `as_numbers` makes it."""
+        """Return the answer as `as_numbers` does, for a method that was called directly."""
         try:
             return as_numbers(method, answer)
         except RecbenchError as error:
             raise self.broken(describe_error(error)) from error
 
-    def shape(self, method: str, array: Array, wanted: tuple[int, ...]) -> None:
+    def shape(self, method: str, array: Array, expected: tuple[int, ...]) -> None:
         """Raise RecbenchError for an array of another shape."""
-        if array.shape != wanted:
-            raise self.broken(str(wrong_shape(method, array.shape, wanted)))
+        if array.shape != expected:
+            raise self.broken(str(wrong_shape(method, array.shape, expected)))
+
+    def not_finite(self, score: float, item: int, row: int = 0) -> RecbenchError:
+        """Return the error for a score that is NaN or infinite."""
+        return self.broken(
+            f"score returned {score} for item number {item}; all scores must be finite", row
+        )
 
     def scores(self, scores: Array) -> Array:
-        """(rows, n_items) scores as they are ranked, or the error that says what is wrong.
+        """Return (rows, n_items) scores, ready to be ranked. Raises RecbenchError.
 
-        Whether they are finite is seen when they are ranked.
+        Ranking them checks that they are finite.
         """
         shape = len(self.batch), self.batch.n_items
         self.shape("score", scores, shape)
         if scores.dtype.kind == "f":
             return scores
         exact = scores.astype(np.float64)
-        if scores.size and max(-exact.min(), exact.max()) >= 2**53:  # more than a double can tell
+        if scores.size and max(-exact.min(), exact.max()) >= 2**53:  # doubles would merge some
             ranks = np.unique(scores, return_inverse=True)[1]
             exact = ranks.reshape(shape).astype(np.float64)
         return exact
 
     def lists(self, lists: Array, k: int, mask_seen: bool) -> Array:
-        """(rows, k) int64 items without repeats, or the error that says what is wrong."""
+        """Return (rows, k) int64 item numbers without repeats. Raises RecbenchError."""
         batch = self.batch
         if lists.dtype.kind not in "iu":
             raise self.broken(str(wrong_type("recommend", lists)))
         self.shape("recommend", lists, (len(batch), k))
         lists = lists.astype(np.int64)
         listed = lists >= 0
-        for rule, wrong in (
+        after_padding = np.zeros_like(listed)
+        after_padding[:, 1:] = listed[:, 1:] & ~listed[:, :-1]
+        for wrong, problem, advice in (
             (
-                f"recommend gave an id out of [0, {batch.n_items})",
                 (lists >= batch.n_items) | (lists < -1),
+                "",
+                f"item numbers must be from 0 to {batch.n_items - 1}, with -1 as padding",
             ),
-            ("recommend put an item behind the -1 that pads", listed[:, 1:] & ~listed[:, :-1]),
-            ("recommend repeated an item", _repeated(lists) & listed),
+            (after_padding, " after the padding -1", "put -1 at the end of a list only"),
+            (_repeated(lists) & listed, " twice", "list each item at most once"),
         ):
             if wrong.any():
-                row, _ = np.argwhere(wrong)[0]
-                raise self.broken(f"{rule}: {lists[row].tolist()}", int(row))
+                row, column = np.argwhere(wrong)[0]
+                raise self.broken(
+                    f"recommend returned item number {lists[row, column]}{problem} "
+                    f"in the list {lists[row].tolist()}; {advice}",
+                    int(row),
+                )
         if mask_seen:
             pairs = np.where(listed, np.arange(len(batch))[:, None] * batch.n_items + lists, -1)
             wrong = np.isin(pairs, batch.pairs())
             if wrong.any():
                 row, column = np.argwhere(wrong)[0]
                 raise self.broken(
-                    f"recommend gave item number {lists[row, column]}, which the history already "
-                    "has; repeats are merged here, so leave seen items out",
+                    f"recommend returned item number {lists[row, column]}, which is in the user's "
+                    "history; leave out items of the history, because this dataset merges repeats",
                     int(row),
                 )
         return lists
@@ -128,19 +160,19 @@ class AnswerCheck:
 
 @dataclass(eq=False)
 class Answers:
-    """What a model answers for the judged cases, asked for batch by batch while this is iterated.
+    """The answers of a model for all cases; iterate over it to get them batch by batch.
 
-    Gives (batch, answer): histories, and (cases, n_items) scores or (cases, depth) lists for them,
-    checked but for being finite, which is seen when they are ranked.
+    Yields (batch, answer): histories, and (cases, n_items) scores or (cases, depth) lists. They
+    are checked, but not for being finite, which ranking does.
 
-    mask_seen: lists must leave out what the history has. depth: how long lists must be.
-    memory: bytes that a batch may take; where a model's scores do not depend on the batch in the
-        last bit, it changes nothing but speed.
-    ask_again: at the end ask for a few cases once more, in other company, and see that the
-        answers are the same.
-    name, user_ids: how errors call the model and its users. seconds: time spent inside the model.
+    mask_seen: lists must not contain items of the history. depth: the length of lists.
+    memory: the most memory, in bytes, for one batch. It affects only the speed, unless a model's
+        scores depend on the batch size in the last bit.
+    ask_again: at the end, score a few cases again in different batches, and check that the answers
+        are the same.
+    name, user_ids: names of the model and its users for errors. seconds: time spent in the model.
 
-    Raises RecbenchError, naming the model, the rule and the first offending user.
+    Raises RecbenchError that names the model, the rule and the first user affected.
     """
 
     model: ModelHandle
@@ -170,12 +202,12 @@ class Answers:
             start += len(batch)
             yield batch, answer
         backwards, seconds = np.arange(len(probes))[::-1], self.seconds
-        for again in (backwards, backwards[:1]) if self.ask_again else ():  # in turn, and alone
+        for again in (backwards, backwards[:1]) if self.ask_again else ():  # together, alone
             self._compare(history.take(probes[again]), np.array(probed)[again])
-        self.seconds = seconds  # asking again is nothing that a model takes
+        self.seconds = seconds  # this check is not part of the model's time
 
     def check(self, batch: Interactions) -> AnswerCheck:
-        """The words for what is wrong with the answer for a batch."""
+        """Return the check of answers for a batch."""
         return AnswerCheck(self.name, batch, self.user_ids)
 
     def _ask(self, batch: Interactions) -> Array:
@@ -194,30 +226,31 @@ class Answers:
         return check.lists(answer, self.depth, self.mask_seen)
 
     def _compare(self, batch: Interactions, before: Array) -> None:
-        """Raise if cases that were asked for before, in other company, are answered otherwise.
+        """Raise if cases are answered differently than before, in another batch.
 
-        Scores may differ by 1% of the case's spread, lists in a fifth of their items: sums in
-        another order, and near ties. `recbench.testing.check_model` is stricter.
+        Scores may differ by 1% of the case's range, and lists in a fifth of their items, because
+        sums may be computed in another order, and near ties may swap.
+        `recbench.testing.check_model` is stricter.
         """
         before, now = before.astype(np.float64), self._ask(batch).astype(np.float64)
         if self.model.scores:
             spread = before.max(axis=1, keepdims=True) - before.min(axis=1, keepdims=True)
             allowed = 1e-2 * spread + 1e-5 * np.abs(before).max(axis=1, keepdims=True)
-            differs = ~(np.abs(before - now) <= allowed).all(axis=1)  # NaN is wrong
+            differs = ~(np.abs(before - now) <= allowed).all(axis=1)  # so NaN differs
         else:
             shared = [np.isin(*lists).mean() for lists in zip(before, now, strict=True)]
             differs = np.array(shared) < 0.8
         if differs.any():
             kind = "scores" if self.model.scores else "lists"
             raise self.check(batch).broken(
-                f"{kind} depend on the batch that a user comes in: asked again beside other rows, "
-                "the answer was another",
+                f"{kind} depend on the batch: the same history in a different batch got other "
+                f"{kind}; compute each row from its own history only",
                 int(np.flatnonzero(differs)[0]),
             )
 
 
 def _repeated(lists: Array) -> Array:
-    """(rows, k) bool: has this item been in the row before?"""
+    """(rows, k) bool: whether the item also is at an earlier place in the row."""
     order = np.argsort(lists, axis=1, kind="stable")
     ordered = np.take_along_axis(lists, order, axis=1)
     repeated_in_order = np.zeros(lists.shape, dtype=bool)

@@ -1,8 +1,8 @@
-"""Step 3, model: training that goes on where an earlier try was interrupted.
+"""Step 3, fit: checkpoints, so that an interrupted training resumes in the next run.
 
-A cell's checkpoint is `model-seed-key.checkpoint/`: the lock of whoever trains with it, and `kept`,
-the folder that the model is given. The lock is taken where the model runs, so that it lasts exactly
-as long as there is somebody who may write.
+The checkpoint of a cell is the folder `model-seed-key.checkpoint/`. It holds a lock file, and the
+folder `kept` that the model writes to. The process in which the model runs takes the lock, so the
+lock is held exactly as long as something may write there.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from recbench.spec import parameters
 SUFFIX = ".checkpoint"
 
 EXPIRY = 30 * DAY
-"""Seconds after which nobody is expected to come back for a checkpoint."""
+"""Seconds after which an unused checkpoint is removed."""
 
 
 def takes_checkpoint(model: Any) -> bool:
-    """Whether the model's `fit` has a parameter of that name."""
+    """Whether the model's `fit` has a parameter `checkpoint`."""
     try:
         return "checkpoint" in parameters(model.fit)[0]
     except (TypeError, ValueError):  # a callable without a signature
@@ -33,10 +33,10 @@ def takes_checkpoint(model: Any) -> bool:
 
 @contextlib.contextmanager
 def folder_for(model: Any, place: Path | None) -> Iterator[Path | None]:
-    """The folder that a model's `fit` is given, for as long as it trains.
+    """Hold the folder that a model's `fit` gets as its checkpoint while it trains.
 
-    place: the cell's checkpoint. None where there is no place, the model takes no checkpoint, the
-    folder cannot be made, or another run trains with it.
+    place: the cell's checkpoint, or None. The folder is None if there is no place, the model has
+    no checkpoint, the folder cannot be created, or another run is training with it.
     """
     if place is None or not takes_checkpoint(model):
         yield None
@@ -49,12 +49,12 @@ def folder_for(model: Any, place: Path | None) -> Iterator[Path | None]:
                 kept.mkdir(exist_ok=True)
                 folder = kept
             else:
-                place.rmdir()  # where there are no locks; it is not empty if another run has it
+                place.rmdir()  # locks do not work here; if another run has it, it is not empty
         yield folder
 
 
 def remove(place: Path) -> bool:
-    """Remove a checkpoint unless somebody trains with it; gives whether there is none any more."""
+    """Remove a checkpoint unless a run is training with it. Return whether it is gone."""
     if not place.exists():
         return True
     with contextlib.suppress(OSError):
@@ -62,15 +62,15 @@ def remove(place: Path) -> bool:
             if alone:
                 if (place / "kept").exists():
                     shutil.rmtree(place / "kept")
-                with contextlib.suppress(PermissionError):  # Windows removes it when it is let go
+                with contextlib.suppress(PermissionError):  # Windows removes it on release
                     (place / LOCK).unlink()
         if alone:
-            place.rmdir()  # unless another run has begun anew there
+            place.rmdir()  # fails if another run has started there
     return not place.exists()
 
 
 def can_resume(place: Path) -> bool:
-    """Whether a model has left something there to go on from."""
+    """Whether a model has left files there to resume from."""
     try:
         return any((place / "kept").iterdir())
     except OSError:
@@ -78,7 +78,7 @@ def can_resume(place: Path) -> bool:
 
 
 def remove_stale(folder: Path) -> None:
-    """Remove the checkpoints in a folder that nobody has touched for long."""
+    """Remove the checkpoints in a folder that have not changed for EXPIRY seconds."""
     for place in folder.glob(f"*{SUFFIX}"):
         with contextlib.suppress(OSError):
             touched = max(path.lstat().st_mtime for path in (place, *place.rglob("*")))

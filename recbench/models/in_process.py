@@ -1,4 +1,4 @@
-"""Steps 3 and 4: a plugin's model, built and called, in the process that it runs in."""
+"""Steps 3 and 4, fit and score: build a plugin's model and call its methods, in this process."""
 
 from __future__ import annotations
 
@@ -19,24 +19,29 @@ from recbench.plugins import Plugins
 from recbench.progress import log
 from recbench.spec import Spec
 
-READ_ONLY = "train and histories must not be written, so copy them first"
+READ_ONLY = "copy arrays of train or history before changing them"
 
 
 def build(plugins: Plugins, text: str, filled: dict[str, Any]) -> Any:
-    """A fresh model. Raises UsageError for wrong options, RecbenchError for what is no model."""
+    """Return a new model.
+
+    Raises UsageError for wrong options, and RecbenchError if it is not a model.
+    """
     spec = Spec.parse(text)
     model = plugins.build("models", spec, **filled)
     if not callable(getattr(model, "fit", None)) or not isinstance(model, (Scorer, Lister)):
-        methods = [name for name in ("fit", "score", "recommend") if hasattr(model, name)]
+        names = ("fit", "score", "recommend")
+        methods = [name for name in names if callable(getattr(model, name, None))]
+        has = f"only {' and '.join(methods)}" if methods else "none of these"
         raise RecbenchError(
-            "a model needs fit(train) and score(history), or recommend(history, k); it has "
-            f"{', '.join(methods) or 'none of these'}"
+            "a model needs fit(train), and score(history) or recommend(history, k); "
+            f"this one has {has}"
         )
     return model
 
 
 class InProcessHost:
-    """Where models run; as `IsolatedHost`, but with nothing between them and the referee."""
+    """Runs models in this process; same interface as `IsolatedHost`."""
 
     def __init__(self, plugins: Plugins) -> None:
         self.plugins = plugins
@@ -48,16 +53,16 @@ class InProcessHost:
         pass
 
     def share(self, train: Interactions) -> None:
-        """Nothing: the training data is where models are."""
+        """Do nothing: models in this process can already read the training data."""
 
     @contextlib.contextmanager
     def cell(self, model: str, filled: dict[str, Any]) -> Iterator[ModelHandle]:
-        """A model in this process. Raises as `build` does."""
+        """Build a model in this process. Raises the errors of `build`."""
         yield InProcessModel(build(self.plugins, model, filled))
 
 
 class InProcessModel(ModelHandle):
-    """A model in this process."""
+    """The handle of a model in this process."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -65,7 +70,7 @@ class InProcessModel(ModelHandle):
         self.storable = isinstance(model, Storable)
 
     def fit(self, train: Interactions, checkpoint: Path | None = None) -> FitReport:
-        """Train, with the checkpoint where the model takes one and it can be had."""
+        """Train the model, with the checkpoint if the model has one and the folder is available."""
         with folder_for(self._model, checkpoint) as folder:
             resumed = bool(checkpoint and folder and can_resume(checkpoint))
             options = {} if folder is None else {"checkpoint": folder}
@@ -73,15 +78,15 @@ class InProcessModel(ModelHandle):
         return FitReport(resumed, n_parameters(self._model))
 
     def score(self, history: Interactions) -> Array:
-        """What the model gives, as an array of numbers."""
+        """Return the model's scores as an array of numbers."""
         return as_numbers("score", call_model("score", self._model.score, history))
 
     def recommend(self, history: Interactions, k: int) -> Array:
-        """What the model gives, as an array of numbers."""
+        """Return the model's lists as an array of numbers."""
         return as_numbers("recommend", call_model("recommend", self._model.recommend, history, k))
 
     def save(self, folder: Path) -> None:
-        """Have the model write itself into a folder."""
+        """Make the model save itself to a folder."""
         with _naming("save"):
             self._model.save(folder)
 
@@ -93,9 +98,9 @@ def call_model(
     *arguments: Any,
     **options: Any,
 ) -> Any:
-    """Call a model's method, and see that it leaves the interactions as they were.
+    """Call a model's method, and check that it does not change the interactions.
 
-    Raises RecbenchError, saying what came out of the model, or that it changed them.
+    Raises RecbenchError with whatever the method raised, or if it changed the interactions.
     """
     names = [field.name for field in dataclasses.fields(interactions)]
     before = [getattr(interactions, name) for name in names]
@@ -103,30 +108,30 @@ def call_model(
         answer = function(interactions, *arguments, **options)
     after = [getattr(interactions, name) for name in names]
     if any(now is not then for now, then in zip(after, before, strict=True)):
-        raise RecbenchError(f"{method} changed the interactions that it was given")
+        raise RecbenchError(f"{method} changed the interactions that it was given; {READ_ONLY}")
     return answer
 
 
 @contextlib.contextmanager
 def _naming(method: str) -> Iterator[None]:
-    """Whatever a model's method raises in here becomes a RecbenchError that names it."""
+    """Turn whatever a model's method raises into a RecbenchError that names the method."""
     try:
         yield
     except (RecbenchError, KeyboardInterrupt):
         raise
-    except BaseException as error:  # also those that are meant to end the process
+    except BaseException as error:  # also SystemExit
         log.debug("%s failed", method, exc_info=True)
         hint = f"; {READ_ONLY}" if is_writing(error) else ""
         raise RecbenchError(f"{method} raised {describe_error(error)}{hint}") from error
 
 
 def is_writing(error: BaseException | None) -> bool:
-    """Whether an error is numpy's for writing into an array that is read-only."""
+    """Whether this is numpy's error for writing to a read-only array."""
     return isinstance(error, ValueError) and bool(re.search("read-only|WRITEABLE", str(error)))
 
 
 def n_parameters(model: Any) -> int | None:
-    """How many numbers a model has learned, where it says so or holds torch modules."""
+    """Return how many numbers a model has learned, if it says so or has torch modules."""
     try:
         own = getattr(model, "n_parameters", None)
         if own is not None:
@@ -138,5 +143,5 @@ def n_parameters(model: Any) -> int | None:
         modules = [value for value in held if isinstance(value, torch.nn.Module)]
         sizes = {id(array): array.numel() for module in modules for array in module.parameters()}
         return sum(sizes.values()) if modules else None
-    except Exception:  # a model that answers to every name, say; it is only asked out of interest
+    except Exception:  # the model may have any attribute; this number is optional
         return None

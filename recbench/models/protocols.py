@@ -1,6 +1,6 @@
-"""Step 3, model: the two things that a recommender must be able to do, and those it may.
+"""Step 3, model: the methods that a recommender must have, and those that it may have.
 
-And the handle by which the referee holds one, wherever it runs.
+`ModelHandle` is how the core holds a model, in this process or in its own.
 """
 
 from __future__ import annotations
@@ -16,87 +16,289 @@ from recbench.data.interactions import Array, Interactions
 
 
 class Model(Protocol):
-    """Learn from sequences. A model has besides `score`, or else `recommend`.
+    """A recommender: it has `fit`, and either `score` (`Scorer`) or `recommend` (`Lister`).
 
-    The factory's keyword parameters are the model's options. `seed` (int) and `device` (str)
-    are filled in where it has such parameters and the user did not give them.
+    The keyword parameters of its factory are the model's options. If the factory has a parameter
+    `seed` (int) or `device` (str), recbench fills it in, unless the user gives a value.
+
+    See Also
+    --------
+    recbench.testing.check_model : Test that a model meets this contract.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Popular:
+    ...     def fit(self, train):
+    ...         self.counts = np.bincount(train.items, minlength=train.n_items)
+    ...         return self
+    ...
+    ...     def score(self, history):
+    ...         return np.tile(self.counts, (len(history), 1))
+    >>> from recbench.testing import check_model
+    >>> check_model(Popular)
     """
 
     def fit(self, train: Interactions) -> Any:
-        """Learn from `train`, whose arrays are read-only, and return self."""
+        """Learn from the training data.
+
+        Parameters
+        ----------
+        train : Interactions
+            The training data. Its arrays are read-only.
+
+        Returns
+        -------
+        Model
+            The model itself.
+        """
 
 
 @runtime_checkable
 class Scorer(Protocol):
-    """A model that gives every item a score."""
+    """A model that scores every item of the catalogue.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Newest:
+    ...     def fit(self, train):
+    ...         return self
+    ...
+    ...     def score(self, history):
+    ...         return np.tile(np.arange(history.n_items), (len(history), 1))
+    >>> isinstance(Newest(), Scorer)
+    True
+    """
 
     def score(self, history: Interactions) -> npt.ArrayLike:
-        """(rows, n_items) numbers, higher is better, all finite; do not mask seen items.
+        """Score every item for each history; a higher score is better.
 
-        `history` is a batch of any size. A row's scores must not depend on the rows beside it.
-        A user of -1 is somebody who was not in the training data.
+        Do not mask seen items: recbench does so where the protocol asks for it.
+
+        Parameters
+        ----------
+        history : Interactions
+            A batch of any number of histories. User -1 is a user who is not in the training data.
+
+        Returns
+        -------
+        array_like of shape (len(history), n_items)
+            Finite numbers. The scores of a history must not depend on the other histories in the
+            batch.
         """
 
 
 @runtime_checkable
 class Lister(Protocol):
-    """A model that can only give lists."""
+    """A model that returns lists of items and has no scores.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class FirstUnseen:
+    ...     def fit(self, train):
+    ...         return self
+    ...
+    ...     def recommend(self, history, k):
+    ...         lists = np.full((len(history), k), -1)
+    ...         for row, seen in enumerate(history.sequences()):
+    ...             unseen = np.setdiff1d(np.arange(history.n_items), seen)[:k]
+    ...             lists[row, : len(unseen)] = unseen
+    ...         return lists
+    >>> isinstance(FirstUnseen(), Lister)
+    True
+    """
 
     def recommend(self, history: Interactions, k: int) -> npt.ArrayLike:
-        """(rows, k) item numbers, best first, without repeats; -1 pads the right.
+        """Recommend k items for each history, best first.
 
-        Where repeats are merged (the default) the row's own items must be left out.
+        Parameters
+        ----------
+        history : Interactions
+            A batch of any number of histories. User -1 is a user who is not in the training data.
+        k : int
+            Number of items per list.
+
+        Returns
+        -------
+        array_like of int, shape (len(history), k)
+            Item numbers, without repeats. A list that is shorter than k ends in -1. Where repeated
+            interactions are merged (the default), leave out the items of the history.
         """
 
 
 class Resumable(Protocol):
-    """A model whose training goes on after an interruption: its `fit` takes `checkpoint`."""
+    """A model whose training can resume after an interruption: its `fit` takes `checkpoint`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Average:
+    ...     def fit(self, train, checkpoint=None):
+    ...         file = None if checkpoint is None else checkpoint / "step.npy"
+    ...         self.step = 0
+    ...         if file is not None and file.exists():
+    ...             self.step = int(np.load(file))
+    ...         while self.step < 100:
+    ...             self.step += 1  # a step of training; save the state now and then
+    ...         return self
+    >>> Average().fit(None).step
+    100
+    """
 
     def fit(self, train: Interactions, checkpoint: Path | None = None) -> Any:
-        """Learn, and leave in the folder `checkpoint` what a later try can go on from.
+        """Learn from the training data, and save the state of the training now and then.
 
-        The folder is there and belongs to this cell alone: the same data, split, options, source
-        and seed, and one try at a time. It is empty at the first try, holds what the model wrote
-        there at the next one after a kill, a crash, Ctrl-C or a limit, and is removed once the
-        result is stored. None means that nothing can be kept.
+        Parameters
+        ----------
+        train : Interactions
+            The training data. Its arrays are read-only.
+        checkpoint : pathlib.Path, default: None
+            Existing folder for the state of this training; None if nothing can be saved. It
+            belongs to one combination of data, split, model, options, source code and seed, and
+            only one process uses it at a time. It is empty at first. After an interruption (kill,
+            crash, Ctrl-C, time limit) the next call of `fit` finds what the model wrote there.
+            recbench removes it once the result is stored.
 
-        A try may end at any moment: write beside and rename. What is cut short must be left aside,
-        and what cannot be written (a full disk) must not end the training. An interrupted training
-        should end where one in one go does, random states included. Say on the log that it goes on.
+        Returns
+        -------
+        Model
+            The model itself.
+
+        Notes
+        -----
+        The training can be killed at any moment, so write to another file name first and then
+        rename it. Ignore a file that is incomplete. Do not fail where nothing can be written (a
+        full disk). An interrupted training should end with the same model as one that was not
+        interrupted, so save the states of random generators too. Log a line when the training
+        resumes.
         """
 
 
 @runtime_checkable
 class Storable(Protocol):
-    """A model that can be kept: `load` on a fresh one with the same options gives it back."""
+    """A model that can be saved: `load` on a new model with the same options restores it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Popular:
+    ...     def save(self, folder):
+    ...         np.save(folder / "counts.npy", self.counts)
+    ...
+    ...     def load(self, folder):
+    ...         self.counts = np.load(folder / "counts.npy")
+    ...         return self
+    >>> isinstance(Popular(), Storable)
+    True
+    """
 
     def save(self, folder: Path) -> None:
-        """Write what `fit` learned into the folder, which exists and is empty."""
+        """Write what `fit` has learned.
+
+        Parameters
+        ----------
+        folder : pathlib.Path
+            Existing, empty folder.
+        """
 
     def load(self, folder: Path) -> Any:
-        """Read what `save` wrote and return the model."""
+        """Read what `save` has written.
+
+        Parameters
+        ----------
+        folder : pathlib.Path
+            Folder that `save` has filled.
+
+        Returns
+        -------
+        Model
+            The model itself.
+        """
 
 
 @runtime_checkable
 class Explainer(Protocol):
-    """A model that can say which events of a history its scores leaned on; it scores or lists."""
+    """A model that reports which interactions its scores depend on; it has `score` or `recommend`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class FollowsLast:
+    ...     def explain(self, history, items):
+    ...         \"\"\"Count of pairs: only the last interaction matters.\"\"\"
+    ...         weights = np.zeros((len(items), history.n_interactions))
+    ...         weights[:, -1] = self.counts[history.items[-1], items]
+    ...         return weights
+    >>> isinstance(FollowsLast(), Explainer)
+    True
+    """
 
     def explain(self, history: Interactions, items: Array) -> npt.ArrayLike:
-        """The method used, in one line: people read it under every table and picture.
+        """Return how much each interaction moved the score of each item.
 
-        `history` is one row with one event at least, `items` (n,) item numbers, each once. Gives
-        (n, history.n_interactions) numbers, all finite: how much each event, oldest first, moved
-        the score of each item; below 0 it lowered it. An item's numbers must not depend on the
-        items beside it, and the same question must have the same answer.
+        Parameters
+        ----------
+        history : Interactions
+            One history with at least one interaction.
+        items : numpy.ndarray of int, shape (n,)
+            Item numbers, without repeats.
+
+        Returns
+        -------
+        array_like of shape (n, history.n_interactions)
+            Finite numbers, oldest interaction first; negative where an interaction lowered the
+            score. The numbers of an item must not depend on the other items, and the same call
+            must return the same numbers.
+
+        Notes
+        -----
+        The first line of the method's own docstring names the technique. recbench prints it under
+        the table and on the picture.
+        """
+
+
+@runtime_checkable
+class Attentive(Protocol):
+    """A model with attention layers whose weights can be shown; it has `score` or `recommend`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Average:
+    ...     def attention(self, history):
+    ...         n = history.n_interactions
+    ...         weights = np.tril(np.ones((n, n)))
+    ...         return (weights / weights.sum(axis=1, keepdims=True))[None, None]
+    >>> isinstance(Average(), Attentive)
+    True
+    """
+
+    def attention(self, history: Interactions) -> npt.ArrayLike:
+        """Return the attention weights of every layer and head for one history.
+
+        Parameters
+        ----------
+        history : Interactions
+            One history with at least one interaction.
+
+        Returns
+        -------
+        array_like of float, shape (layers, heads, n, n)
+            Entry [l, h, i, j] is how much position i takes from position j, in head h of layer l.
+            Positions are the latest n interactions, oldest first; n is at least 1 and at most
+            `history.n_interactions`. Each row sums to 1 and no entry is negative. In a causal
+            model, entries above the diagonal are 0. The same call must return the same numbers.
         """
 
 
 @dataclass(frozen=True)
 class FitReport:
-    """What is known after a training.
+    """What is known after training.
 
-    resumed: whether it went on from what an earlier try had left in its checkpoint.
-    n_parameters: how many numbers the model has learned, None where it does not say.
+    resumed: whether training resumed from the checkpoint of an earlier attempt.
+    n_parameters: the number of learned parameters; None if the model does not report it.
     """
 
     resumed: bool = False
@@ -104,14 +306,14 @@ class FitReport:
 
 
 class ModelHandle(ABC):
-    """A plugin's model as the referee holds it: in this process, or in one of its own.
+    """A plugin's model as the core holds it: in this process, or in its own.
 
-    Whatever goes wrong in the model, each method raises as a RecbenchError that says so. Answers
-    are arrays of numbers; everything else about them is for the referee to check.
+    Whatever goes wrong in the model, each method raises a RecbenchError that describes it. Answers
+    are numeric arrays; the referee checks everything else about them.
 
-    scores: whether the model scores; else it gives lists. storable: whether it can be saved.
-    peak_memory: bytes that its process had at most; None until that has ended, or where it has no
-        process of its own.
+    scores: whether the model scores; if not, it returns lists. storable: whether it can be saved.
+    peak_memory: the most bytes that its process used. None until that process has ended, or if the
+        model has no process of its own.
     """
 
     scores: bool
@@ -120,16 +322,16 @@ class ModelHandle(ABC):
 
     @abstractmethod
     def fit(self, train: Interactions, checkpoint: Path | None = None) -> FitReport:
-        """Train. checkpoint: where one may be kept, as `recbench.models.checkpoint` says."""
+        """Train. checkpoint: where the state may be saved, as in `recbench.models.checkpoint`."""
 
     @abstractmethod
     def score(self, history: Interactions) -> Array:
-        """What should be (rows, n_items) scores, of a model that scores."""
+        """Return the scores of a model that scores; they should be (rows, n_items)."""
 
     @abstractmethod
     def recommend(self, history: Interactions, k: int) -> Array:
-        """What should be (rows, k) item numbers, of a model that gives lists."""
+        """Return the lists of a model that returns lists; they should be (rows, k) item numbers."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:
-        """Have the model write itself into a folder."""
+        """Have the model save itself to a folder."""

@@ -1,55 +1,243 @@
-"""Step 6, results: what stands below a table, in the one place for its sentences."""
+"""Step 6, results: the footer of a table, the one place for its sentences."""
 
 from __future__ import annotations
 
 import math
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from recbench.results.result import Setting
+from recbench.results.result import Result, Setting, metric_label
 from recbench.results.results import Results
-from recbench.results.section import BEST_MARK, FLOOR_MARK, Section
+from recbench.results.section import BEST_MARK, FLOOR_MARK, RANKED_BY, Section
+
+N_LINES, WIDTH = 6, 100
+"""A footer has at most this many lines of this many characters, unless all of it was asked for."""
+
+COSTS = (
+    "fit s: seconds to train. ms/user: milliseconds to score one case. peak MB: the most memory "
+    "that the model's process used. params: numbers that the model learned."
+)
 
 
-def footer_lines(section: Section, segments: Mapping[str, object] | None = None) -> list[str]:
-    """A sentence each: what the marks mean, what is judged and how, what failed.
+def footer_lines(
+    section: Section, segments: Mapping[str, object] | None = None, *, verbose: bool | None = None
+) -> list[str]:
+    """Return the footer of a table: failures first, then what readers need to trust the numbers.
 
-    segments: metric -> its segments, where the table shows them, too.
+    Parameters
+    ----------
+    section : Section
+        What the table shows.
+    segments : mapping of str to object, default: None
+        Metric -> its segments, if the table shows them.
+    verbose : bool, default: the section's
+        True for everything, one sentence per item of the list. False for two paragraphs, which
+        take at most six lines of 100 characters together; the last sentence says how to see the
+        rest.
+
+    Returns
+    -------
+    list of str
+        Paragraphs. Each failed model comes first, in a paragraph of its own, which is not counted.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> results = recbench.run(["popular"], "synthetic", results=None)
+    >>> for line in recbench.footer_lines(results.sections()[0])[:1]:
+    ...     print(line)
+    [] 95% bootstrap interval over users. Seeds: none needed.
     """
-    return [
-        *_legend(section),
+    failures = [_failure(result) for result in section.results if not result.ok]
+    legend, setting = _legend(section), section.setting
+    essential = [
         *([] if segments is None else _segments(section, segments)),
-        *_setting(section.setting, section.seeds),
-        *(f"{result.label}: {result.status}" for result in section.results if not result.ok),
+        f"{_judged(setting)}; {_size(setting)}.",
+        *_leakage(setting),
+        f"Order: {setting.order}{_decides(setting)}.",
+        *([f"Dataset options: {setting.dataset_options}."] if setting.dataset_options else []),
+        _ranking(setting),
     ]
+    notes = [_sentence(note) for note in setting.notes]
+    if section.verbose if verbose is None else verbose:
+        return [*failures, *legend, *essential, *notes, *_details(section)]
+    return [*failures, " ".join(legend), _shortened(" ".join(legend), essential, notes)]
 
 
 def left_out_lines(results: Results) -> list[str]:
-    """What stands in no table, and why."""
+    """Return one sentence for each stored result that is in no table, and why.
+
+    Parameters
+    ----------
+    results : Results
+        What is shown.
+
+    Returns
+    -------
+    list of str
+        Sentences; empty if nothing was left out.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> recbench.left_out_lines(recbench.run(["popular"], "synthetic", results=None))
+    []
+    """
     return [f"Left out: {reason}." for reason in results.left_out]
 
 
+def _failure(result: Result) -> str:
+    """Which model failed and why; the reason often names the model too."""
+    reason = result.status.removeprefix("failed: ")
+    if not result.plugin:
+        return f"{result.label} failed: {reason}"
+    reason = reason.removeprefix(f"{result.model} (plugin {result.plugin}): ")
+    return f"{result.label} (plugin {result.plugin}) failed: {reason}"
+
+
+def _shortened(legend: str, essential: Sequence[str], notes: Sequence[str]) -> str:
+    """One paragraph of the sentences that there is room for below the legend."""
+    room = N_LINES - len(_wrapped(legend))
+    shown: list[str] = []
+    hidden_notes = list(notes)
+    for sentence in [*essential, *notes]:
+        hidden = [note for note in hidden_notes if note != sentence]
+        if len(_wrapped(" ".join([*shown, sentence, _pointer(hidden)]))) <= room:
+            shown.append(sentence)
+            hidden_notes = hidden
+    return " ".join([*shown, _pointer(hidden_notes)])
+
+
+def _pointer(notes: Sequence[str]) -> str:
+    """How to see what is not shown."""
+    if not notes:
+        return "More: --verbose."
+    return f"{len(notes)} more {'note' if len(notes) == 1 else 'notes'}: --verbose."
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
 def _legend(section: Section) -> list[str]:
-    """What the marks and the numbers are."""
+    """What the marks and the brackets mean."""
     shown = section.shown_metrics
     lines = []
     if any(section.level_with_best(metric, k) for metric in shown for k in section.ks):
         lines.append(
-            f"{BEST_MARK} the best of its column, or not to be told from it (paired t-test over "
-            "users, Holm's correction, p >= 0.05)."
+            f"{BEST_MARK} best, or not significantly different from it (paired t-test, "
+            "Holm-corrected, p >= 0.05)."
         )
-    cells = Counter(result.model for result in section.results if result.ok)
-    if any(n_seeds > 1 for n_seeds in cells.values()):
-        lines.append("Means over seeds; ± is the standard deviation over seeds.")
     if section.not_above_floor:
-        lines.append(f"{FLOOR_MARK} not above popular, by NDCG at the largest k.")
-    jackknifed = [metric for metric in shown if _is_jackknifed(section, metric)]
-    if jackknifed:
-        lines.append(f"The intervals of {_listed(jackknifed)} are of a jackknife over users.")
-    lacking = [metric for metric in section.metrics if metric not in shown]
+        lines.append(f"{FLOOR_MARK} not better than popular.")
+    lines += ["[] 95% bootstrap interval over users.", _seeds(section)]
+    lacking = [metric_label(metric) for metric in section.metrics if metric not in shown]
     if lacking:
-        lines.append(f"No result here has {_listed(lacking)}; running again measures what it can.")
+        lines.append(f"{_listed(lacking)}: not measured in these results; run the models again.")
     return lines
+
+
+def _seeds(section: Section) -> str:
+    cells = Counter(result.model for result in section.results if result.ok)
+    seeds = ", ".join(map(str, section.seeds))
+    if any(n_seeds > 1 for n_seeds in cells.values()):
+        return f"± standard deviation over seeds {seeds}."
+    return f"Seed: {seeds}." if seeds else "Seeds: none needed."
+
+
+def _segments(section: Section, segments: Mapping[str, object]) -> list[str]:
+    """What the segments are, and which metrics cannot be broken down."""
+    shown = section.shown_metrics
+    lines = []
+    if any(segments.get(metric) for metric in shown):
+        lines.append(
+            "Segments: by popularity of the target (head, middle and tail each have a third of "
+            "the training interactions, the most popular items first) and by length of the "
+            "history; the number of cases in parentheses."
+        )
+    lacking = [metric_label(metric) for metric in shown if not segments.get(metric)]
+    if lacking:
+        lines.append(f"Not available by segment: {_listed(lacking)}.")
+    return lines
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1]
+
+
+def _ranking(setting: Setting) -> str:
+    """What each target is ranked among, and how ties count."""
+    among = "all items that the user has not seen"
+    if setting.repeats == "keep":
+        among = "all items"
+    ranking = f"Full ranking among {among}"
+    if setting.candidates:
+        ranking = f"Ranked among {setting.candidates} candidates, the same for every model"
+    return f"{ranking}; ties count as the average over their orders."
+
+
+def _judged(setting: Setting) -> str:
+    judged = f"{_many(setting.n_judged_users, 'user')} judged"
+    if setting.n_cases != setting.n_judged_users:
+        judged = f"{_many(setting.n_cases, 'case')} of {judged}"
+    if setting.n_targets != setting.n_cases:
+        judged += f" on {_many(setting.n_targets, 'target')}"
+    n_left = setting.n_unjudged_users
+    return f"{judged} ({n_left:,} not judged)" if n_left else judged
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _size(setting: Setting) -> str:
+    items = _many(setting.n_items, "item")
+    return f"{items} and {_many(setting.n_interactions, 'interaction')}"
+
+
+def _leakage(setting: Setting) -> list[str]:
+    """How many training interactions come from the future."""
+    share = setting.future_share
+    if share is None:
+        unknown = "Without times, leaks from the future cannot be counted."
+        return [unknown] if setting.time_tied is None else []
+    if not share:
+        return ["No training interaction is later than the target it helps to predict."]
+    amount = "less than 0.1%" if share < 0.0005 else f"{share:.1%}"
+    compared = "are later than the target (--split temporal: 0%)"
+    return [f"On average, {amount} of the training interactions {compared}."]
+
+
+def _decides(setting: Setting) -> str:
+    if setting.time_tied is None:
+        return ""
+    return f", which decides {setting.time_tied:,} of {setting.n_targets:,} targets"
+
+
+def _details(section: Section) -> list[str]:
+    """What only --verbose shows."""
+    setting = section.setting
+    jackknifed = [
+        metric_label(metric) for metric in section.shown_metrics if _is_jackknifed(section, metric)
+    ]
+    return [
+        f"Split: {setting.split}. Dataset: {setting.dataset}.",
+        *(
+            ["To see what the order of equal times changes: --dataset NAME:time_ties=hash,seed=1."]
+            if setting.time_tied
+            else []
+        ),
+        *([f"Source: {setting.source}."] if setting.source else []),
+        *([f"Licence: {setting.licence.rstrip('.')}."] if setting.licence else []),
+        *([f"Citation: {setting.citation.rstrip('.')}."] if setting.citation else []),
+        "Intervals: percentile bootstrap, 10,000 resamples of the users, the same for all models.",
+        f"{BEST_MARK}: paired t-tests over users against the best of the column, Holm's correction.",
+        f"{FLOOR_MARK}: by {metric_label(RANKED_BY)} at the largest cut-off.",
+        *([f"Intervals of {_listed(jackknifed)}: jackknife over users."] if jackknifed else []),
+        COSTS,
+        f"Protocol version {setting.protocol}.",
+    ]
 
 
 def _is_jackknifed(section: Section, metric: str) -> bool:
@@ -64,91 +252,5 @@ def _is_jackknifed(section: Section, metric: str) -> bool:
     return bool(measured) and all(row.per_case(metric, k) is None for row, k in measured)
 
 
-def _segments(section: Section, segments: Mapping[str, object]) -> list[str]:
-    lines = []
-    shown = section.shown_metrics
-    if any(segments.get(metric) for metric in shown):
-        lines.append(
-            "Segments: target is where the target's item belongs, each of head, middle and tail "
-            "having a third of the training events, the most popular items first; history is how "
-            "many events a model is shown; () how many rows are judged there."
-        )
-    lacking = [metric for metric in shown if not segments.get(metric)]
-    if lacking:
-        lines.append(f"Not by segment: {_listed(lacking)}, of whole lists or not stored.")
-    return lines
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1]
-
-
-def _setting(setting: Setting, seeds: Sequence[int]) -> list[str]:
-    """A sentence each: what is judged and what not, the rules, leaks and ties, what was done."""
-    ranking = "Full ranking"
-    if setting.candidates:
-        ranking = f"Ranked among {setting.candidates} candidates, the same for every model"
-    used = ", ".join(map(str, seeds)) or "none needed"
-    return [
-        f"{setting.dataset}: {_judged(setting)}; {_size(setting)}; {_masked(setting)}.",
-        f"Split {setting.split}; order {setting.order}; seeds: {used}.",
-        f"{ranking}, ties by exact expectation; [] is the 95% bootstrap interval over users.",
-        *_leakage(setting),
-        *(f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in setting.notes),
-    ]
-
-
-def _judged(setting: Setting) -> str:
-    judged = f"{_many(setting.n_judged_users, 'user')} judged"
-    if setting.n_cases != setting.n_judged_users:
-        judged = f"{_many(setting.n_cases, 'row')} of {judged}"
-    if setting.n_targets != setting.n_cases:
-        judged += f" on {_many(setting.n_targets, 'target')}"
-    n_left = setting.n_unjudged_users
-    if n_left:
-        judged += f", {n_left:,} {'is' if n_left == 1 else 'are'} not"
-    return judged
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _size(setting: Setting) -> str:
-    items, events = _many(setting.n_items, "item"), _many(setting.n_interactions, "event")
-    return f"{items} in the catalogue, {events}"
-
-
-def _masked(setting: Setting) -> str:
-    if setting.repeats == "first":
-        return "a repeated item counts once per user and seen items are masked"
-    return "repeats are kept and nothing is masked"
-
-
-def _leakage(setting: Setting) -> list[str]:
-    """How much of the future a model learns from, and what the order of equal times decides."""
-    if setting.future_share is None and setting.time_tied is None:
-        return ["Without times neither leaks nor ties can be counted."]
-    return [sentence for sentence in (_future(setting), _time_ties(setting)) if sentence]
-
-
-def _future(setting: Setting) -> str:
-    if setting.future_share is None:
-        return ""
-    if not setting.future_share:
-        return "No training event is later than the target that it helps to predict."
-    share = "less than 0.1%" if 0 < setting.future_share < 0.0005 else f"{setting.future_share:.1%}"
-    return (
-        f"On average {share} of the training events are later than the target "
-        "they help to predict (0% under --split temporal)."
-    )
-
-
-def _time_ties(setting: Setting) -> str:
-    if not setting.time_tied:
-        none = "No target depends on how equal times are ordered."
-        return "" if setting.time_tied is None else none
-    return (
-        f"{setting.time_tied:,} of {setting.n_targets:,} targets depend on how equal times are "
-        "ordered (--dataset NAME:time_ties=hash,seed=N shows how much that matters)."
-    )
+def _sentence(note: str) -> str:
+    return f"{note[:1].upper()}{note[1:].rstrip('.')}."

@@ -1,4 +1,4 @@
-"""Step 6, result: what the referee found for one cell, and its form on disk."""
+"""Step 6, results: the result of one cell, and its JSON form."""
 
 from __future__ import annotations
 
@@ -9,21 +9,52 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recbench.evaluation.uncertainty import Value
+from recbench.spec import Spec
+
+METRIC_LABELS = {"ndcg": "NDCG", "hit": "HR"}
+"""Usual abbreviations that do not follow from a metric's name."""
+
+
+def metric_label(metric: str, k: int | None = None) -> str:
+    """Return a metric's name as tables show it, such as `NDCG@10` for `ndcg` at 10.
+
+    Parameters
+    ----------
+    metric : str
+        The name that a plugin registered.
+    k : int, default: None
+        The cut-off; None for the name alone.
+
+    Returns
+    -------
+    str
+        The usual abbreviation; a name of up to three letters in capitals, such as `MRR`; or the
+        name with a capital letter.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> recbench.metric_label("hit", 10), recbench.metric_label("coverage", 5)
+    ('HR@10', 'Coverage@5')
+    """
+    capitals = metric.upper() if len(metric) <= 3 else f"{metric[:1].upper()}{metric[1:]}"
+    label = METRIC_LABELS.get(metric, capitals)
+    return label if k is None else f"{label}@{k}"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What two results must share to stand in one table.
+    """What two results must share to be in one table.
 
-    dataset, split: as people call them; dataset_sha256, split_sha256: their content.
-    protocol: the version of the referee. notes: what was read, dropped, merged, not judged or
-        assumed.
-    n_judged_users, n_cases, n_targets: how many users and cases are judged, and on how many
-        targets; n_unjudged_users: users of the data who are not.
-    candidates: "" for full ranking, else which sample of items the targets were ranked among,
-        and its content.
-    future_share: the mean share of training events that are later than a target; time_tied: how
-        many of the targets depend on how equal times are ordered; None where there are no times.
+    dataset, split: their names with options; dataset_sha256, split_sha256: hashes of their content.
+    protocol: the version of the referee's rules. notes: what was dropped, merged or assumed when
+        the data were read and split, and who is not judged.
+    n_judged_users, n_cases, n_targets: how many users, cases and targets are judged;
+        n_unjudged_users: users of the data who are not.
+    candidates: "" for full ranking, else the sample of items that the targets were ranked among;
+        candidates_sha256: the hash of its content.
+    future_share: the mean share of training interactions that are later than a target; time_tied:
+        how many targets depend on the order of equal times; None for data without times.
     """
 
     dataset: str
@@ -50,6 +81,16 @@ class Setting:
     time_tied: int | None = None
 
     @property
+    def dataset_title(self) -> str:
+        """The dataset's name without its options: `log.csv`."""
+        return Spec.parse(self.dataset).name
+
+    @property
+    def dataset_options(self) -> str:
+        """The dataset's options: `item=Product,user=Customer`; "" if it has none."""
+        return self.dataset[len(self.dataset_title) + 1 :]
+
+    @property
     def comparison_key(self) -> tuple[str, str, str, str, str, str, int]:
         """Equal for results that may be compared."""
         return (
@@ -65,18 +106,49 @@ class Setting:
 
 @dataclass(frozen=True)
 class Result:
-    """One cell: one model with its options, on one dataset, one split, one seed.
+    """The result of one model, with its options, on one dataset, split and seed.
 
-    key: sha256 (hex) of all that decides the numbers.
-    seed: None where the model takes none.
-    status: "ok", or "failed: reason".
-    values: "ndcg@10" -> Value over the cases; NaN where it failed.
-    depth: the largest k that the model's answers allow.
-    fit_seconds, score_seconds: time inside the model, for all of train and for all cases.
-    peak_memory: bytes that the model's process had at most, None if not measured.
-    parameters: how many numbers the model learned, None if it does not say.
-    provenance: versions, commit, machine, threads, command: what it takes to run it again.
-    cases_file: name and sha256 of the file with a row for each case, in the cell's folder.
+    Parameters
+    ----------
+    key : str
+        sha256 (hex) of everything that decides the numbers.
+    model : str
+        The model's name and options, as in `transformer:dim=128`.
+    model_version : str
+        Version of the plugin, and a hash of its source.
+    plugin : str
+        Name of the plugin.
+    seed : int or None
+        None for a model without a seed.
+    setting : Setting
+        Dataset, split and rules.
+    status : str
+        "ok", or "failed: " and the reason.
+    values : mapping of str to Value
+        "ndcg@10" -> mean over the cases, standard error and 95% interval; NaN if the run failed.
+    depth : int, default: 0
+        The largest cut-off that the model's answers allow.
+    fit_seconds, score_seconds : float, default: NaN
+        Seconds inside the model, to train and to score all cases.
+    peak_memory : int or None, default: None
+        The most memory that the model's process used, in bytes; None if unknown.
+    parameters : int or None, default: None
+        How many numbers the model learned; None if it does not say.
+    provenance : mapping of str to Any
+        Versions, commit, machine, threads and command, to reproduce the result.
+    finished : str, default: ""
+        When it was made, as an ISO time in UTC.
+    cases_file : tuple of (str, str)
+        Name and sha256 of the Parquet file beside it that holds one row per case.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> result = recbench.run(["popular"], "synthetic", results=None)[0]
+    >>> result.label, result.ok
+    ('popular', True)
+    >>> sorted(result.ks)
+    [3, 5, 10]
     """
 
     key: str
@@ -98,31 +170,44 @@ class Result:
 
     @property
     def label(self) -> str:
-        """How people tell it from other cells: `transformer, seed 0`."""
+        """The model and its seed: `transformer, seed 0`."""
         return self.model if self.seed is None else f"{self.model}, seed {self.seed}"
 
     @property
     def ok(self) -> bool:
-        """Whether there are numbers."""
+        """Whether the run succeeded, so that there are numbers."""
         return self.status == "ok"
 
     @property
     def ks(self) -> set[int]:
-        """Every k that it was measured at."""
+        """Every cut-off k that was measured."""
         return {int(key.partition("@")[2]) for key in self.values}
 
     def value(self, metric: str, k: int) -> Value:
-        """What was found, NaN where nothing was."""
+        """Return one metric's value.
+
+        Parameters
+        ----------
+        metric : str
+            Name of the metric, such as "ndcg".
+        k : int
+            Cut-off.
+
+        Returns
+        -------
+        Value
+            Mean, standard error and interval; all NaN if it was not measured.
+        """
         return self.values.get(f"{metric}@{k}", Value())
 
 
 def to_json(result: Result) -> dict[str, Any]:
-    """A result as plain JSON values; NaN becomes null."""
+    """Return a result as plain JSON values; NaN becomes null."""
     return {key: _plain(value) for key, value in dataclasses.asdict(result).items()}
 
 
 def from_json(data: Mapping[str, Any]) -> Result:
-    """The inverse of `to_json`, also for files of before some fields were renamed.
+    """Return the result that `to_json` wrote, also with the field names of version 0.1.0.
 
     Raises KeyError, TypeError or ValueError for anything else.
     """
@@ -149,7 +234,7 @@ OLD_SETTING_FIELDS = {
     "later": "future_share",
     "tied": "time_tied",
 }
-"""What fields were called in results that version 0.1.0 stored, and are called now."""
+"""Field names in results stored by version 0.1.0, and the names they have now."""
 
 
 def _with_new_names(data: Mapping[str, Any], old_names: Mapping[str, str]) -> dict[str, Any]:

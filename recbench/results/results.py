@@ -1,15 +1,17 @@
-"""Step 6, result: results side by side, and which of them may stand in one table."""
+"""Step 6, results: several results, and which of them can be compared in one table."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from recbench.data.interactions import Columns
 from recbench.evaluation.ranking import Metric
 from recbench.results.result import Result, Setting
-from recbench.results.section import RANKED_BY, ReadColumns, Section
+from recbench.results.row import ReadColumns
+from recbench.results.section import RANKED_BY, Section
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,20 +36,39 @@ COLUMNS = (
     "status",
     "remark",
 )
-"""Of `to_frame`: value is a mean over cases, stderr its standard error, low and high its
-95% interval over users, p that of the model's being as good as the best of its table (over all
-seeds); what the cell took, score_seconds for one case and peak_memory in bytes; remark is
-what a reader must be told."""
+"""Columns of `to_frame`. value: mean over cases; stderr: its standard error; low, high: its 95%
+interval over users; p: p-value of the difference from the best model of the table, over all seeds;
+fit_seconds; score_seconds: per case; peak_memory: bytes; parameters; remark: a warning, if any."""
 
 
 class Results(Sequence[Result]):
-    """Results in a row; `to_frame()` makes a tidy table of them.
+    """A sequence of results, with the tables that can be made of them.
 
-    read_columns: what gives the stored columns of a result, for comparisons.
-    metrics: those that tables for people show. segments: all metrics by name, where users and
-        items are to be shown apart, too.
-    not_stored: those that the disk had no room for. left_out: what is not here and why, a sentence
-        each.
+    Parameters
+    ----------
+    results : iterable of Result
+        In any order; failed ones too.
+    read_columns : callable, default: None
+        Returns the stored columns of a result, one row per case, for tests and intervals.
+    metrics : sequence of str, default: ("ndcg",)
+        The metrics that human-readable tables show.
+    segments : mapping of str to callable, default: None
+        All metrics by name, if tables break results down by segment.
+    not_stored : sequence of Result, default: ()
+        Results that could not be written to the store.
+    left_out : sequence of str, default: ()
+        What was left out and why, one sentence each.
+    verbose : bool, default: False
+        Whether table footers show everything.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> results = recbench.run(["popular", "random"], "synthetic", results=None)
+    >>> len(results), results[0].model
+    (2, 'popular')
+    >>> list(results.to_frame().columns[:3])
+    ['model', 'dataset', 'split']
     """
 
     def __init__(
@@ -58,11 +79,13 @@ class Results(Sequence[Result]):
         segments: Mapping[str, Metric] | None = None,
         not_stored: Sequence[Result] = (),
         left_out: Sequence[str] = (),
+        verbose: bool = False,
     ) -> None:
         self._results = tuple(results)
         self.read_columns = read_columns or _no_columns
         self.not_stored, self.left_out = tuple(not_stored), tuple(left_out)
         self.metrics, self.segments = tuple(metrics), segments or {}
+        self.verbose = verbose
 
     def __len__(self) -> int:
         return len(self._results)
@@ -78,47 +101,110 @@ class Results(Sequence[Result]):
 
     @property
     def failed(self) -> list[Result]:
-        """Those without numbers."""
+        """The results of failed runs."""
         return [result for result in self if not result.ok]
 
     def showing(
-        self, metrics: Sequence[str], segments: Mapping[str, Metric] | None = None
+        self,
+        metrics: Sequence[str],
+        segments: Mapping[str, Metric] | None = None,
+        *,
+        verbose: bool = False,
     ) -> Results:
-        """The same results, with other metrics in tables for people."""
-        return Results(self, self.read_columns, metrics, segments, self.not_stored, self.left_out)
+        """Return the same results, to be shown with other metrics.
+
+        Parameters
+        ----------
+        metrics : sequence of str
+            The metrics that human-readable tables show.
+        segments : mapping of str to callable, default: None
+            All metrics by name, to break results down by segment.
+        verbose : bool, default: False
+            Whether table footers show everything.
+
+        Returns
+        -------
+        Results
+            A new object; this one is unchanged.
+        """
+        return self._with(self, metrics=metrics, segments=segments, verbose=verbose)
 
     def of_protocol(self, protocol: int) -> Results:
-        """Those that the referee judged by this version of its rules; the others are left out."""
-        kept = [result for result in self if result.setting.protocol == protocol]
+        """Return the results made under one version of the referee's rules.
+
+        Parameters
+        ----------
+        protocol : int
+            The version.
+
+        Returns
+        -------
+        Results
+            The other results are counted in its `left_out`.
+        """
         left_out = list(self.left_out)
         for other in sorted({result.setting.protocol for result in self} - {protocol}):
             number = sum(result.setting.protocol == other for result in self)
             left_out.append(
-                f"{number} results by version {other} of the referee's rules, which now are at "
-                f"{protocol}; run them again to compare"
+                f"{number} {'result' if number == 1 else 'results'} from version {other} of the "
+                f"evaluation rules, which are now at version {protocol}; run the models again to "
+                "compare them"
             )
-        return Results(
-            kept, self.read_columns, self.metrics, self.segments, self.not_stored, left_out
-        )
+        chosen = [result for result in self if result.setting.protocol == protocol]
+        return self._with(chosen, left_out=left_out)
+
+    def _with(self, results: Iterable[Result], **changed: Any) -> Results:
+        fields = {
+            "metrics": self.metrics,
+            "segments": self.segments,
+            "not_stored": self.not_stored,
+            "left_out": self.left_out,
+            "verbose": self.verbose,
+        }
+        return Results(results, self.read_columns, **{**fields, **changed})
 
     def sections(self) -> list[Section]:
-        """One section a dataset, split, sample and protocol, best first: no table mixes them.
+        """Return one section per dataset, split, candidates and protocol; no table mixes them.
 
-        Sections come in the order of the first result of each. Where two of one name differ in
-        content, its name has the start of the content's sha256 behind it.
+        Returns
+        -------
+        list of Section
+            In the order of the first result of each. If two sections have the same names but
+            different content, the start of the content's sha256 is added to the name.
         """
         groups: dict[Any, list[Result]] = {}
         for result in self:
             groups.setdefault(result.setting.comparison_key, []).append(result)
-        settings = _told_apart([group[0].setting for group in groups.values()])
+        settings = _distinguished([group[0].setting for group in groups.values()])
         sections = []
         for setting, group in zip(settings, groups.values(), strict=True):
-            section = Section(setting, tuple(group), self.read_columns, self.metrics, self.segments)
+            section = Section(
+                setting,
+                tuple(group),
+                self.read_columns,
+                self.metrics,
+                self.segments,
+                self.verbose,
+            )
             sections.append(dataclasses.replace(section, results=_best_first(section)))
-        return sections
+        titles = Counter(section.title for section in sections)
+        return [
+            dataclasses.replace(section, title_has_options=titles[section.title] > 1)
+            for section in sections
+        ]
 
     def to_frame(self) -> pd.DataFrame:
-        """A row for each model, dataset, split, seed, metric and k; columns as in COLUMNS."""
+        """Return a tidy table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per model, dataset, split, seed, metric and k, with the columns model, dataset,
+            split, seed, users, metric, k, value (mean over cases), stderr, low, high (95%
+            interval over users), p (of the difference from the best model of the table),
+            fit_seconds, score_seconds (per case), peak_memory (bytes), parameters, status and
+            remark.
+        """
         import pandas as pd
 
         rows: list[tuple[Any, ...]] = []
@@ -155,8 +241,8 @@ def _best_first(section: Section) -> tuple[Result, ...]:
     )
 
 
-def _told_apart(settings: Sequence[Setting]) -> list[Setting]:
-    """The settings, with other names where two of one name are not of one content."""
+def _distinguished(settings: Sequence[Setting]) -> list[Setting]:
+    """The settings, renamed where two have the same names but different content."""
     for part in ("dataset", "split", "candidates"):
         contents: dict[tuple[str, ...], set[str]] = {}
         for setting in settings:
@@ -183,7 +269,7 @@ def _remark(section: Section, result: Result) -> str:
     if section.setting.candidates:
         remarks.append(f"sampled: {section.setting.candidates} candidates")
     if result.model in section.not_above_floor:
-        remarks.append("not above popular")
+        remarks.append("not better than popular")
     return "; ".join(remarks)
 
 

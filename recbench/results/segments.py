@@ -1,4 +1,4 @@
-"""Step 6, results: whom, and for which items, a model is good."""
+"""Step 6, results: cases in segments, by popularity of the target and length of the history."""
 
 from __future__ import annotations
 
@@ -8,35 +8,38 @@ from recbench.data.interactions import Array
 from recbench.evaluation.ranking import Metric, Ranking, measure
 
 POPULARITY = ("head", "middle", "tail")
-"""Items by popularity: the most popular ones that share a third of all training events, the next
-third, and all others, those without any training event among them."""
+"""Items by popularity: the most popular ones that make up a third of the training interactions,
+those that make up the next third, and all others, also those without a training interaction."""
 
 
 def popularity_segment(popularity: Array, items: Array) -> Array:
-    """(items,) int8: which of POPULARITY each item is in.
+    """Return (items,) int8: the index into POPULARITY of each item.
 
-    popularity: (n_items,) training events; items of equal popularity are in one segment.
+    popularity: (n_items,) training interactions; items of equal popularity share a segment.
     """
     order = np.argsort(-popularity, kind="stable")
     before = np.concatenate([[0], np.cumsum(popularity[order])])
-    first = np.searchsorted(-popularity[order], -popularity)  # ties share the place of their first
+    first = np.searchsorted(
+        -popularity[order], -popularity
+    )  # items of equal popularity share the place of the first
     segment = np.minimum(before[first] * 3 // max(1, before[-1]), 2)
     segment[popularity == 0] = 2
     return np.asarray(segment.astype(np.int8)[items])
 
 
 def history_cuts(lengths: Array) -> Array:
-    """(2,) the lengths of history at which users are cut into three about equal parts."""
+    """Return (2,) the history lengths that cut the cases into three parts of about equal size."""
     return np.quantile(lengths, [1 / 3, 2 / 3], method="lower").astype(np.int64)
 
 
 def by_segment(
     ranking: Ranking, segment: Array, lengths: Array, metric: Metric, k: int
 ) -> dict[str, tuple[int, float]]:
-    """Segment -> (cases in it, mean of the metric), first by popularity, then by history.
+    """Return segment -> (number of cases, mean of the metric), by popularity, then by history.
 
-    segment: (targets,) what `popularity_segment` gave; a case counts in each segment that it has
-    targets in, by these targets alone. lengths: (cases,) of the histories.
+    segment: (targets,) from `popularity_segment`. A case counts in every segment that holds one of
+        its targets, with these targets alone.
+    lengths: (cases,) of the histories.
     """
     parts = {
         f"target in {name}": ranking.only(segment == number)[0]

@@ -1,1 +1,1 @@
-"""Step 6, store: the folder of results."""
+"""Step 6, store: keep results in a folder."""

@@ -1,4 +1,4 @@
-"""Step 6, store: the JSON of a cell with its checksum, and its cases in Parquet."""
+"""Step 6, store: the JSON file of a cell, with a checksum, and its cases in Parquet."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ _NOT_OURS = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 def encode_result(result: Result) -> bytes:
-    """The JSON of a result, with `sha256` over all else of it."""
-    data = json.loads(json.dumps(to_json(result), allow_nan=False))  # as it will be read
+    """Return the JSON of a result, with `sha256`, a checksum of everything else in it."""
+    data = json.loads(json.dumps(to_json(result), allow_nan=False))  # as it is read back
     data["sha256"] = _digest(data)
     text = json.dumps(data, indent=1, ensure_ascii=False)
-    return text.encode(errors="surrogatepass") + b"\n"  # paths can have what is no character
+    return text.encode(errors="surrogatepass") + b"\n"  # paths may hold surrogates
 
 
 def decode_result(path: Path, text: bytes) -> Result:
-    """The inverse of `encode_result`. Raises RecbenchError, naming the file, for anything else."""
+    """Invert `encode_result`. Raises RecbenchError, with the file's name, for any other content."""
     try:
         data = dict(json.loads(text))
     except _NOT_OURS as error:
         raise RecbenchError(
-            f"{path} was cut or edited by hand ({describe_error(error)})"
+            f"{path} is damaged: it is not the JSON of a result ({describe_error(error)})"
         ) from error
     checksum = data.pop("sha256", None)
     if checksum is None:
-        raise RecbenchError(f"{path} has no sha256 of itself: too old, or edited by hand")
+        raise RecbenchError(f"{path} has no checksum: it was edited, or written by an old version")
     if checksum != _digest(data):
-        raise RecbenchError(f"{path} was edited by hand: it does not fit its own sha256")
+        raise RecbenchError(f"{path} was edited: its content does not match its checksum")
     try:
         return from_json(data)
     except _NOT_OURS as error:
         raise RecbenchError(
-            f"{path} is of another version of recbench ({describe_error(error)})"
+            f"{path} was written by another version of recbench ({describe_error(error)})"
         ) from error
 
 
 def _digest(data: Mapping[str, Any]) -> str:
-    """sha256 of the content: spaces and the order of keys do not matter."""
+    """Return the sha256 of the content, whatever its spaces and the order of its keys."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_columns(stem: Path, columns: Columns) -> tuple[str, str]:
-    """Put `stem-12345678.parquet` in place; gives its name and sha256. Raises OSError."""
+    """Write `stem-12345678.parquet`, and return its name and sha256. Raises OSError."""
     data = _encode_columns(columns)
     digest = hashlib.sha256(data).hexdigest()
     name = f"{stem.name}-{digest[:8]}.parquet"
@@ -64,7 +64,7 @@ def write_columns(stem: Path, columns: Columns) -> tuple[str, str]:
 
 
 def stem_of(path: Path) -> Path | None:
-    """The stem, if `write_columns` wrote the file and nobody has changed it. Raises OSError."""
+    """Return the stem of an unchanged file of `write_columns`, else None. Raises OSError."""
     stem, _, digest = path.stem.rpartition("-")
     unchanged = len(digest) == 8 and (
         hashlib.sha256(path.read_bytes()).hexdigest().startswith(digest)
@@ -73,21 +73,27 @@ def stem_of(path: Path) -> Path | None:
 
 
 def read_bytes(path: Path, digest: str) -> bytes:
-    """What `decode_columns` needs.
+    """Read a file for `decode_columns`.
 
-    Raises RecbenchError where it is gone or damaged, OSError where it cannot be read.
+    Raises RecbenchError if it is missing or damaged, and OSError if it cannot be read.
     """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise RecbenchError(f"{path} is gone") from None
+        raise RecbenchError(f"{path} is missing") from None
     if hashlib.sha256(data).hexdigest() != digest:
-        raise RecbenchError(f"{path} is not what was written with its JSON")
+        raise RecbenchError(f"{path} is damaged: it does not match the checksum in its JSON file")
     return data
 
 
+def read_cases(path: Path, result: Result) -> bytes:
+    """Read a result's Parquet file. Raises RecbenchError if it is missing or damaged."""
+    name, digest = result.cases_file
+    return read_bytes(path.with_name(name or "rows"), digest)
+
+
 def decode_columns(data: bytes) -> dict[str, Column]:
-    """The columns of a file; strings come back as objects."""
+    """Return the columns of a file. Strings become arrays of objects."""
     import pyarrow.parquet
 
     table = pyarrow.parquet.read_table(io.BytesIO(data))

@@ -1,4 +1,4 @@
-"""Step 6, result: what it takes to make a number again."""
+"""Step 6, store: what is recorded so that a number can be reproduced."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from typing import Any
 from recbench.plugins import DISTRIBUTION, Offer
 
 GIT_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
-"""What a git hook sets, and what would make git look into another repository."""
+"""Variables that git hooks set. They would make git read another repository."""
 
 
 def provenance(offer: Offer | None) -> dict[str, Any]:
-    """Versions, commits, machine, threads and command, for a cell of this model, if it is one.
+    """Return versions, commits, machine, threads and command, for a cell.
 
-    Keys: versions (python, recbench, numpy, torch, the plugin's), commits (of recbench and of the
-    plugin, with "+" where files were changed since; only for those that lie in a git repository),
-    machine (system, processor, cores, memory in bytes, gpu), threads, command.
+    offer: the model's; None for recommendations from a file.
+
+    Keys: versions (python, recbench, numpy, torch, the plugin's); commits (of recbench and of the
+    plugin if they are in a git repository, with "+" if files have changed since the commit);
+    machine (system, processor, cores, memory in bytes, gpu); threads; command.
     """
     versions = {"python": platform.python_version()}
     for package, distribution in (
@@ -50,7 +52,7 @@ def provenance(offer: Offer | None) -> dict[str, Any]:
 
 
 def threads() -> int:
-    """How many threads arithmetic may use."""
+    """Return how many threads numerical code may use."""
     limit = os.environ.get("OMP_NUM_THREADS", "")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return int(limit) if limit.isdigit() else cores or 1
@@ -80,13 +82,13 @@ def _processor() -> str:
 
 
 def _gpu() -> str:
-    """What the driver says, without loading torch for it; "" where there is none."""
+    """Return the GPU's name from the driver, without loading torch; "" if there is none."""
     return _stdout_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader").partition("\n")[0]
 
 
 @cache
 def _commit(folder: Path) -> str:
-    """The commit of the repository that the folder's files are tracked in, or ""."""
+    """Return the commit of the git repository that tracks the folder's files, or ""."""
     if not _stdout_of("git", "-C", str(folder), "ls-files", "--", "*.py"):
         return ""
     changed = _stdout_of("git", "-C", str(folder), "status", "--porcelain", "--", str(folder))
@@ -94,7 +96,7 @@ def _commit(folder: Path) -> str:
 
 
 def _stdout_of(*command: str) -> str:
-    """What a command prints, "" where it cannot be run."""
+    """Return what a command prints, or "" if it cannot be run."""
     environment = {name: value for name, value in os.environ.items() if name not in GIT_VARIABLES}
     try:
         done = subprocess.run(  # noqa: S603  fixed commands

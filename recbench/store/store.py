@@ -1,4 +1,4 @@
-"""Step 6, store: the folder of results. Nothing half-written is ever seen, or taken for whole."""
+"""Step 6, store: the folder of results, in which an unfinished file never counts as a result."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import contextlib
 import dataclasses
 import re
 import tempfile
-from collections.abc import Callable, ItemsView, Iterator, Sequence
+from collections.abc import Callable, ItemsView
 from pathlib import Path
 from typing import Any
 
 from recbench.data.interactions import Array, Column, Columns
-from recbench.errors import RecbenchError, UsageError, describe_error
+from recbench.errors import RecbenchError, describe_error
 from recbench.evaluation.ranking import Ranking
 from recbench.files import atomic_folder, is_stale, locked, remove_leftovers, write
 from recbench.models import checkpoint
@@ -22,92 +22,151 @@ from recbench.store.format import (
     decode_columns,
     decode_result,
     encode_result,
-    read_bytes,
+    read_cases,
     stem_of,
     write_columns,
 )
-from recbench.store.versions import merge, newest
-
-CELL_NAME = re.compile(r"-[0-9a-f]{8}\.json")
-"""How the name of a cell's JSON ends."""
+from recbench.store.layout import Layout, cannot_write, slug, writing
+from recbench.store.versions import counted, merge, newest
 
 
-class Store:
-    """A folder with `dataset/split/model-seed-key.json`, and beside each its cases in Parquet.
+class Store(Layout):
+    """A folder of results, which any number of runs may share.
 
-    folder: made when something is written. Any number of runs may share it, and be killed.
+    Parameters
+    ----------
+    folder : str or path
+        The folder, made when something is first written.
 
-    A JSON has a checksum of itself, and names its Parquet, which is named by its content. So what
-    was cut, edited or mixed up is noticed, and a cell is there from one renaming of its JSON on.
+    Notes
+    -----
+    A result is the file `dataset/split/model-seed-key.json`, with its cases in a Parquet file
+    beside it. The JSON holds a checksum of itself and the checksum of the Parquet, so a file that
+    was cut, edited or replaced is noticed. Files are written under another name and then renamed,
+    so a run that is killed leaves no damaged result.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import recbench
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = recbench.run(["popular"], "synthetic", results=folder, in_process=True)
+    ...     [result.model for result in recbench.Store(folder).all()]
+    ['popular']
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        super().__init__(folder)
         self._last_read = ("", b"")  # the digest and content of the Parquet that was read last
 
     def ready(self) -> Store:
-        """The store, once its folder is there and can be written; else RecbenchError."""
+        """Make the folder, check that it can be written, and remove leftovers of killed runs.
+
+        Returns
+        -------
+        Store
+            This store.
+
+        Raises
+        ------
+        RecbenchError
+            If the folder cannot be written.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.folder):
                 self._remove_leftovers()
                 return self
-        except OSError as error:
+        except FileExistsError as error:
             raise RecbenchError(
-                f"cannot write into {self.folder}: {error.strerror or error}; choose another "
-                "folder with --results"
+                f"cannot use {self.folder} for results: it is not a folder. Choose another folder "
+                "with --results"
             ) from error
-
-    def path(self, result: Result) -> Path:
-        """Where this cell's JSON is, or would be."""
-        seed = "" if result.seed is None else f"-{result.seed}"
-        name = f"{_slug(result.model)}{seed}-{result.key[:8]}.json"
-        return self._section_folder(result.setting) / name
+        except OSError as error:
+            raise cannot_write(self.folder, error) from error
 
     def find(self, cell: Result) -> Result | None:
-        """The stored result of this cell if it is whole and succeeded."""
-        result = self._read(self.path(cell), "computed again")
+        """Return the stored result of a cell.
+
+        Parameters
+        ----------
+        cell : Result
+            A result with the same key. Its values and its status are not used.
+
+        Returns
+        -------
+        Result or None
+            None if there is none, if it failed, or if its files are damaged. Damaged files are
+            reported on the log.
+        """
+        result = self._read(self.path(cell), "The model runs again")
         return result if result and result.ok and result.key == cell.key else None
 
     def all(self) -> Results:
-        """The newest whole results, by dataset and split.
+        """Return the current results, by dataset and split.
 
-        What is damaged, or outdated by newer code, is left out, which is said on the log and by
-        `Results.left_out`.
+        Results that are damaged, or were made by an older version of a model than its newest
+        result, are left out. The log and `Results.left_out` list them.
+
+        Returns
+        -------
+        Results
+            Successful and failed results.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import recbench
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = recbench.run(["popular"], "synthetic", results=folder, in_process=True)
+        ...     recbench.Store(folder).all()
+        Results(popular: ok)
         """
         left_out: list[str] = []
         by_key: dict[str, Result] = {}
         for path in sorted(self.folder.glob("*/*/*.json")):
-            result = self._read(path, "left out", left_out)
+            result = self._read(path, "It is left out; run the model again to replace it", left_out)
             if result and result.finished >= by_key.get(result.key, result).finished:
                 by_key[result.key] = result
         kept, outdated = newest(by_key.values())
         if outdated:
             models = ", ".join(sorted({result.model for result in outdated}))
-            left_out.append(f"{len(outdated)} results that newer code has outdated, of {models}")
-            log.info("%s: left out", left_out[-1])
+            count = counted(len(outdated), "outdated result")
+            left_out.append(f"{count} of {models}, made by an older version of the model's code")
+            log.info("left out: %s", left_out[-1])
         return Results(kept, self.case_columns, left_out=left_out)
 
     def write(self, result: Result, columns: Columns) -> Result:
-        """Keep a cell, and give it as it is stored now.
+        """Store a result.
 
-        columns: a row for each case: `user` (outside id), `above`, `tied`, perhaps `lists`, and
-            the metrics; none for a result that failed.
+        Parameters
+        ----------
+        result : Result
+            A result; a failed one never replaces a successful one.
+        columns : mapping of str to numpy.ndarray or tuple
+            Columns with one row per case: `user` (the dataset's own id), `above`, `tied`, the
+            metrics, and `lists` if there are any. Empty for a failed result.
 
-        What the stored result of the same key has further (other k, other metrics) is kept where
-        both have the same ranks. A failed result never replaces one that is ok.
+        Returns
+        -------
+        Result
+            The result as it is stored now. If a stored result of the same key has the same ranks,
+            its further cut-offs and metrics are added.
 
-        Raises RecbenchError where the folder cannot be written; then all is as it was.
+        Raises
+        ------
+        RecbenchError
+            If the folder cannot be written. Stored results are then unchanged.
         """
         path = self.path(result)
-        with _writing(path), locked(path.parent):
+        with writing(path), locked(path.parent):
             written = self._write(path, result, columns)
         if result.ok:
             checkpoint.remove(self.checkpoint(result))
         return written
 
     def _write(self, path: Path, result: Result, columns: Columns) -> Result:
-        """`write`, under the lock: first the cases, then the JSON that makes them valid."""
+        """Write under the lock: first the cases, then the JSON file that refers to them."""
         try:
             stored = self._load(path)
         except (FileNotFoundError, RecbenchError):
@@ -129,20 +188,60 @@ class Store:
         return result
 
     def write_candidates(self, setting: Setting, pool: Array) -> Path:
-        """Keep the (cases, n) items that targets were ranked among; gives the file.
+        """Store the candidates that targets were ranked among.
 
-        Raises RecbenchError where the folder cannot be written.
+        Parameters
+        ----------
+        setting : Setting
+            Dataset, split and candidates.
+        pool : numpy.ndarray of shape (n_cases, n_candidates), int32
+            Item numbers.
+
+        Returns
+        -------
+        pathlib.Path
+            The Parquet file.
+
+        Raises
+        ------
+        RecbenchError
+            If the folder cannot be written.
         """
         folder = self._section_folder(setting)
-        stem = folder / f"candidates={_slug(setting.candidates)}"
-        with _writing(stem):
+        stem = folder / f"candidates={slug(setting.candidates)}"
+        with writing(stem):
             return folder / write_columns(stem, {"candidates": pool})[0]
 
     def case_columns(self, result: Result) -> dict[str, Column]:
-        """The columns of a stored result, a row for each case.
+        """Return the columns of a stored result, with one row per case.
 
-        Where another run has stored the same numbers and more since, its columns. Raises
-        RecbenchError where they are damaged.
+        Parameters
+        ----------
+        result : Result
+            A stored result. If another run has since stored more cut-offs or metrics with the same
+            numbers, the columns include them.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray or tuple
+            `user`, `above`, `tied`, `history`, `segment`, one column per metric and cut-off, such
+            as `ndcg@10`, and `lists` if there are any. A column with several values per case is a
+            tuple (flat, offsets): case i has flat[offsets[i]:offsets[i + 1]].
+
+        Raises
+        ------
+        RecbenchError
+            If the file is missing, damaged or cannot be read.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import recbench
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     result = recbench.run(["popular"], "synthetic", results=folder, in_process=True)[0]
+        ...     columns = recbench.Store(folder).case_columns(result)
+        >>> bool(columns["ndcg@10"].mean().round(6) == round(result.value("ndcg", 10).mean, 6))
+        True
         """
         path = self.path(result)
         if result.cases_file[1] and result.cases_file[1] == self._last_read[0]:
@@ -157,60 +256,100 @@ class Store:
                 return decode_columns(self._read_cases(path, now))
         except OSError as error:
             raise RecbenchError(
-                f"cannot read {path} or its rows: {error.strerror or error}"
+                f"cannot read {path} or its Parquet file: {error.strerror or error}"
             ) from error
 
     def ranking(self, result: Result) -> Ranking:
-        """Where the targets of a stored result ended up; without popularity, which is no case's."""
+        """Return the ranks of the targets of a stored result.
+
+        Parameters
+        ----------
+        result : Result
+            A stored result.
+
+        Returns
+        -------
+        Ranking
+            Ranks and lists. `popularity` is None, since it is not stored.
+
+        Raises
+        ------
+        RecbenchError
+            If the file is missing, damaged or cannot be read.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import recbench
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     result = recbench.run(["popular"], "synthetic", results=folder, in_process=True)[0]
+        ...     ranking = recbench.Store(folder).ranking(result)
+        >>> len(ranking) == result.setting.n_cases
+        True
+        """
         return Ranking.of_columns(self.case_columns(result))
 
-    def model_folder(self, result: Result) -> Path:
-        """Where this cell's fitted model is, or would be."""
-        return self.path(result).with_suffix(".model")
-
     def write_model(self, result: Result, save: Callable[[Path], None]) -> Path:
-        """Keep a fitted model: `save` fills a folder that only then gets its name.
+        """Store a fitted model.
 
-        If that fails, the model that was there stays. Raises RecbenchError where the folder cannot
-        be written, and whatever else `save` raises.
+        Parameters
+        ----------
+        result : Result
+            The model's result.
+        save : callable
+            Fills the empty folder that it is called with. If it raises, a model that was stored
+            before is kept.
+
+        Returns
+        -------
+        pathlib.Path
+            The folder of the model.
+
+        Raises
+        ------
+        RecbenchError
+            If the folder cannot be written. Other errors of `save` are raised as they are.
         """
         folder = self.model_folder(result)
-        with _writing(folder), atomic_folder(folder) as unfinished:
+        with writing(folder), atomic_folder(folder) as unfinished:
             save(unfinished)
         return folder
 
     def keep_model(self, result: Result, save: Callable[[Path], None]) -> None:
-        """`write_model`, if that can be done; if not, say so."""
+        """Store a fitted model as `write_model` does, but only log a warning if that fails.
+
+        Parameters
+        ----------
+        result : Result
+            The model's result.
+        save : callable
+            Fills the empty folder that it is called with.
+        """
         try:
             self.write_model(result, save)
-        except Exception as error:  # its numbers are still worth having
-            log.warning("%s: could not be saved (%s)", result.model, describe_error(error))
-
-    def checkpoint(self, result: Result) -> Path:
-        """Where an interrupted training of this cell is, or would be, kept until `write`."""
-        path = self.path(result).absolute()
-        return path.with_name(f"{path.stem}{result.key[8:]}{checkpoint.SUFFIX}")
-
-    def _section_folder(self, setting: Setting) -> Path:
-        """The folder of a dataset and split."""
-        return self.folder / _slug(setting.dataset) / _slug(setting.split)
+        except Exception as error:  # the numbers are still valid
+            log.warning(
+                "%s: the fitted model was not saved: %s. Its result is not affected",
+                result.label,
+                describe_error(error),
+            )
 
     def _read(
         self, path: Path, consequence: str, left_out: list[str] | None = None
     ) -> Result | None:
-        """A stored result; None where there is none or, said and noted, where it is damaged."""
+        """Return a stored result; None if there is none or, with a warning, if it is damaged."""
         try:
             return self._load(path)
         except FileNotFoundError:
             return None
         except (OSError, RecbenchError) as error:
-            log.warning("%s; it is %s", describe_error(error), consequence)
+            log.warning("%s. %s", describe_error(error), consequence)
             if left_out is not None:
                 left_out.append(describe_error(error))
             return None
 
     def _load(self, path: Path) -> Result:
-        """A stored result. Raises RecbenchError, naming the file, unless all of it is whole."""
+        """Return a stored result. Raises RecbenchError, with the file's name, if it is damaged."""
         text = None
         while True:
             before, text = text, path.read_bytes()
@@ -219,18 +358,18 @@ class Store:
                 if result.ok:
                     self._read_cases(path, result)
             except RecbenchError:
-                if text == before:  # else another run has replaced it, and its cases, meanwhile
+                if text == before:  # else another run has replaced both files meanwhile
                     raise
             else:
                 return result
 
     def _read_cases(self, path: Path, result: Result) -> bytes:
-        """The Parquet of a result, read and checked."""
+        """Read and check the Parquet file of a result."""
         self._last_read = result.cases_file[1], read_cases(path, result)
         return self._last_read[1]
 
     def _remove_leftovers(self) -> None:
-        """Remove, or put back, what killed runs left."""
+        """Clean up after killed runs."""
         for folder in self.folder.glob("*/*/"):
             remove_leftovers(folder)
             checkpoint.remove_stale(folder)
@@ -242,85 +381,14 @@ class Store:
                             _remove_unless_named(cases, stem.with_name(f"{stem.name}.json"))
 
 
-def read_cells(paths: Sequence[str | Path]) -> list[tuple[Path, Result | str]]:
-    """The cells stored under files and folders that have numbers and are not outdated.
-
-    A cell whose files are damaged stands as what is wrong with them. Of the cells of one model,
-    seed, dataset and split only the newest is there. Raises UsageError where there is nothing.
-    """
-    damaged: dict[Path, str] = {}
-    cells: dict[str, tuple[Path, Result]] = {}
-    n_failed = 0
-    for path, cell in _find_cells(paths):
-        if isinstance(cell, str):
-            damaged[path] = cell
-        elif cell.ok:
-            cells[cell.key] = path, cell
-        else:
-            n_failed += 1
-    kept, outdated = newest(cell for _, cell in cells.values())
-    for number, why in ((n_failed, "failed when run"), (len(outdated), "outdated by newer code")):
-        if number:
-            log.info("left out: %d cells, %s", number, why)
-    if not damaged and not kept:
-        raise UsageError(f"no stored numbers under {', '.join(map(str, paths))}")
-    return [*(cells[cell.key] for cell in kept), *damaged.items()]
-
-
-def _find_cells(paths: Sequence[str | Path]) -> Iterator[tuple[Path, Result | str]]:
-    """Every stored cell under the paths, or what is wrong with its files."""
-    for given in map(Path, paths):
-        if not given.exists():
-            raise UsageError(f"{given} is not there; name a folder of results or a cell's JSON")
-        for path in sorted(given.rglob("*.json")) if given.is_dir() else [given]:
-            parents = path.relative_to(given).parents
-            if any(folder.suffix in (".model", checkpoint.SUFFIX) for folder in parents):
-                continue
-            try:
-                cell = decode_result(path, path.read_bytes())
-                if cell.ok:
-                    read_cases(path, cell)
-            except (RecbenchError, OSError) as error:
-                if given.is_dir() and not CELL_NAME.search(path.name):
-                    log.info("passed over, no result of recbench: %s", path)
-                else:
-                    yield path, describe_error(error)
-            else:
-                yield path, cell
-
-
-def read_cases(path: Path, result: Result) -> bytes:
-    """The Parquet beside a result's JSON. Raises RecbenchError where it is gone or damaged."""
-    name, digest = result.cases_file
-    return read_bytes(path.with_name(name or "rows"), digest)
-
-
 def _remove_unless_named(cases: Path, path: Path) -> None:
-    """Remove cases that no result has: their JSON is whole and names others, or is not there."""
+    """Remove a Parquet file unless its JSON file refers to it or is damaged."""
     with contextlib.suppress(OSError, RecbenchError):
         if not path.exists() or decode_result(path, path.read_bytes()).cases_file[0] != cases.name:
             cases.unlink()
 
 
 def _numbers(result: Result) -> ItemsView[str, Any]:
-    """What can be compared, NaN included."""
+    """Return the values in a form in which NaN equals NaN."""
     values: dict[str, Any] = to_json(result)["values"]
     return values.items()
-
-
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Where files are written beside `path`: errors of the disk say what to do."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        raise RecbenchError(
-            f"cannot write {path}: {error.strerror or error}; make room or choose another folder "
-            "with --results"
-        ) from error
-
-
-def _slug(text: str) -> str:
-    """A name that is safe as a file's; the key behind it keeps different ones apart."""
-    return re.sub(r"[^A-Za-z0-9._=+-]+", "_", text)[:100].strip(".") or "_"

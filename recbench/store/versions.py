@@ -1,4 +1,4 @@
-"""Step 6, store: which results of one cell are merged, and which are outdated."""
+"""Step 6, store: merge results of one cell, and find the outdated ones."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from recbench.evaluation.uncertainty import Value
 from recbench.results.result import Result
 
 RANKS = ("above", "tied")
-"""The columns that every result that is ok has."""
+"""Columns that every successful result has."""
 
 
 def merge(
     old: Result, old_columns: Columns, new: Result, new_columns: Columns
 ) -> tuple[Result, Columns]:
-    """The new result and its columns, with what only the old one has; alone where ranks differ.
+    """Return the new result and its columns, with what only the old one has added.
 
-    Targets below the depth of either count as the same, and the ranks of the deeper are taken, as
-    are the wider of two `lists`. Values come in the same order whichever result is the old one.
+    If their ranks differ, the new result is returned unchanged. Ranks below the depth of either
+    result count as equal. The ranks of the deeper result and the wider of the two `lists` are used.
+    The order of the values does not depend on which result is the old one.
     """
     if not _same_ranks(old_columns, new_columns, min(old.depth, new.depth)):
         return new, new_columns
@@ -36,7 +37,7 @@ def merge(
 
 
 def _same_ranks(old: Columns, new: Columns, depth: int) -> bool:
-    """Whether the ranks say the same, and `lists`, as far as both go, where both have them."""
+    """Whether the ranks agree, and the `lists` if both have them, as far as both results go."""
     for name in RANKS:
         if name not in old or name not in new:
             return False
@@ -53,12 +54,12 @@ def _same_ranks(old: Columns, new: Columns, depth: int) -> bool:
 
 
 def _flat(column: Column) -> tuple[Array, Array]:
-    """A column as (flat, offsets), whichever it is."""
+    """Return any column as (flat, offsets)."""
     return column if isinstance(column, tuple) else (column, np.arange(len(column) + 1))
 
 
 def _in_order(values: Mapping[str, Value]) -> dict[str, Value]:
-    """The values of each metric together, by k."""
+    """Sort values by metric and then by k."""
     metrics = list(dict.fromkeys(key.rpartition("@")[0] for key in values))
 
     def place(key: str) -> tuple[int, int, str]:
@@ -69,10 +70,10 @@ def _in_order(values: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def newest(results: Iterable[Result]) -> tuple[list[Result], list[Result]]:
-    """The results that stand, by dataset and split, and those that newer ones outdate.
+    """Return the current results, by dataset and split, and the outdated ones.
 
-    All seeds of a model are of the code that ran last; where there is nothing but a failure without
-    any version, since the plugin was broken, what was found before stands.
+    The current results of a model, over all its seeds, come from the code that ran last. A failure
+    without a version, because the plugin was broken, does not make earlier results outdated.
     """
     in_order = sorted(results, key=lambda result: result.setting.comparison_key)
     last: dict[Any, Result] = {}
@@ -91,6 +92,11 @@ def newest(results: Iterable[Result]) -> tuple[list[Result], list[Result]]:
 
 
 def _names(result: Result) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """What tells a model, and one of its seeds, from all others."""
+    """Return what identifies a model, and what identifies one of its seeds."""
     model = result.setting.comparison_key, result.model
     return model, (*model, result.seed)
+
+
+def counted(number: int, what: str) -> str:
+    """Return `1 result` or `1,234 results`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Errors in one line each, with what to do next."""
+"""Errors: one line each, with what to do next."""
 
 import pytest
 
@@ -10,11 +10,11 @@ from recbench.errors import LONGEST, describe_error, suggest
     ("wrong", "known", "hint"),
     [
         ("transfomer", ["popular", "transformer"], "did you mean 'transformer'?"),
-        ("zzz", ["popular", "a"], "there is: a, popular"),
-        ("zzz", [], "there is none"),
+        ("zzz", ["popular", "a"], "available: a, popular"),
+        ("zzz", [], "none are available"),
     ],
 )
-def test_a_mistyped_word_has_a_hint(wrong: str, known: list[str], hint: str) -> None:
+def test_a_misspelt_word_gets_a_hint(wrong: str, known: list[str], hint: str) -> None:
     assert suggest(wrong, known) == hint
 
 

@@ -179,11 +179,11 @@ def test_a_model_that_cannot_explain_is_told_before_it_is_trained(tiny: str) -> 
 @pytest.mark.parametrize(
     ("model", "rule"),
     [
-        ("turned", r"explain gave shape \(4, 3\), wanted \(3, 4\)"),
+        ("turned", r"explain .* shape \(4, 3\); .* = \(3, 4\)"),
         ("infinite", r"explain gave -inf for item number \d and event 3 of 4"),
         ("raises", "explain raised ZeroDivisionError: here"),
         ("writes", "explain raised ValueError.*read-only"),
-        ("words", r"explain gave an array of <U4, wanted numbers"),
+        ("words", r"explain returned an array of type <U4; it must return numbers"),
     ],
 )
 def test_a_broken_rule_is_named_with_plugin_and_user(tiny: str, model: str, rule: str) -> None:

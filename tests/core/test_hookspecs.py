@@ -8,7 +8,8 @@ from pathlib import Path
 
 import recbench
 from recbench import hookspecs
-from recbench.plugins import HOOKS, KINDS, Plugins
+from recbench.offers import HOOKS, KINDS
+from recbench.plugins import Plugins
 
 SPECS = {name: getattr(hookspecs, name) for name in HOOKS}
 

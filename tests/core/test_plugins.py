@@ -1,4 +1,4 @@
-"""What is broken breaks only itself, and is said; nothing is guessed."""
+"""Plugins: a broken one does not affect the others, and is reported."""
 
 import os
 import shutil
@@ -14,7 +14,8 @@ from helpers import plugin
 
 import recbench
 from recbench import UsageError, hookimpl, load_plugins
-from recbench.plugins import Offer, Plugins, _warn_of_namesake
+from recbench.offers import Offer
+from recbench.plugins import Plugins, _warn_of_namesake
 from recbench.spec import Spec
 
 
@@ -55,10 +56,10 @@ def test_an_offer_knows_its_summary() -> None:
     [
         (plugin(models=RuntimeError("no luck")), "RuntimeError: no luck"),
         (plugin(models=SystemExit(3)), "SystemExit: 3"),
-        (plugin(models=["mine"]), "recbench_models() gave list, wanted a mapping"),
-        (plugin(models={"mine": 3}), "'mine': 3, no callable"),
-        (plugin(model={}), "there is no hook recbench_model; did you mean 'recbench_models'?"),
-        (types.SimpleNamespace(recbench_models=dict), "not marked; write @recbench.hookimpl"),
+        (plugin(models=["mine"]), "recbench_models() returned list; it must return a mapping"),
+        (plugin(models={"mine": 3}), "returned 'mine': 3; it must map names to callables"),
+        (plugin(model={}), "it implements an unknown hook, recbench_model; did you mean 'recbench_models'?"),
+        (types.SimpleNamespace(recbench_models=dict), "not marked; add @recbench.hookimpl"),
         (types.SimpleNamespace(), "it implements no hook"),
     ],
 )
@@ -67,7 +68,7 @@ def test_a_broken_plugin_is_listed_and_the_rest_go_on(broken: Any, reason: str) 
     assert [info.name for info in plugins.broken] == ["bad"]
     assert reason in plugins.broken[0].broken
     assert plugins.find("models", "good")
-    with pytest.raises(UsageError, match="Broken, so perhaps there: bad"):
+    with pytest.raises(UsageError, match=r"may belong to a broken plugin \(bad\)"):
         plugins.find("models", "mine")
 
 
@@ -82,21 +83,21 @@ def test_a_hook_with_wrong_arguments_is_broken_and_leaves_nothing() -> None:
     assert "half" not in plugins.names("models")
 
 
-def test_unknown_names_say_what_is_near_or_what_there_is() -> None:
+def test_unknown_names_get_a_suggestion_or_a_list() -> None:
     plugins = load_plugins()
     with pytest.raises(UsageError, match="did you mean 'transformer'"):
         plugins.find("models", "transfomer")
     with pytest.raises(
-        UsageError, match="there is: leave-last-basket, leave-last-out, temporal, w"
+        UsageError, match="available: leave-last-basket, leave-last-out, temporal, w"
     ):
         plugins.find("splitters", "zzz")
 
 
-def test_a_name_claimed_twice_fails_only_when_asked_for() -> None:
+def test_a_name_that_two_plugins_use_fails_only_when_it_is_requested() -> None:
     twice = plugin(models={"twice": _model})
     plugins = load_plugins(one=twice, other=plugin(models={"twice": _model, "once": _model}))
     assert plugins.find("models", "once")
-    with pytest.raises(UsageError, match="claimed by one and other"):
+    with pytest.raises(UsageError, match="offered by the plugins one and other"):
         plugins.find("models", "twice")
 
 
@@ -159,25 +160,26 @@ def namesake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     _warn_of_namesake.cache_clear()
 
 
-def test_another_distribution_of_the_name_is_said_once(
+def test_another_distribution_of_the_name_is_reported_once(
     namesake: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):
         load_plugins()
     (message,) = caplog.messages
     assert message == (
-        "the distribution `recbench` is not recbench-toolkit and may have written over its files: "
-        "pip uninstall recbench, then pip install --force-reinstall --no-deps recbench-toolkit"
+        "the installed distribution `recbench` is not recbench-toolkit and may have overwritten its "
+        "files. Run pip uninstall recbench, then pip install --force-reinstall --no-deps "
+        "recbench-toolkit"
     )
 
 
-def test_without_it_nothing_is_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_without_it_nothing_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     _warn_of_namesake.cache_clear()
     load_plugins()
     assert caplog.messages == []
 
 
-def test_it_is_said_too_where_it_wrote_over_our_package(namesake: Path, tmp_path: Path) -> None:
+def test_it_is_reported_too_if_it_has_overwritten_our_package(namesake: Path, tmp_path: Path) -> None:
     """Which breaks every plugin, and the command line says why."""
     package = Path(recbench.__file__).parent
     shutil.copytree(package, namesake / "recbench", ignore=shutil.ignore_patterns("__pycache__"))
@@ -190,6 +192,6 @@ def test_it_is_said_too_where_it_wrote_over_our_package(namesake: Path, tmp_path
         text=True,
     )
     first, *_ = done.stderr.splitlines()
-    assert first.startswith("the distribution `recbench` is not recbench-toolkit")
+    assert first.startswith("the installed distribution `recbench` is not recbench-toolkit")
     assert done.stderr.count("is not recbench-toolkit") == 1
     assert "plugin popular is broken" in done.stderr

@@ -161,11 +161,11 @@ def test_lists_that_are_too_short_for_a_further_k_run_again(tiny: str) -> None:
     ("model", "reason"),
     [
         ("raises", "fit raised ZeroDivisionError: in fit"),
-        ("raises-in-score", "score raised SystemExit: 7 (first for user u0)"),
-        ("nan", "score nan for item number 0 (first for user u0)"),
+        ("raises-in-score", "score raised SystemExit: 7 (first affected: user u0)"),
+        ("nan", "all scores must be finite (first affected: user u0)"),
         (
             "forgot",
-            "a model needs fit(train) and score(history), or recommend(history, k); it has fit",
+            "needs fit(train), and score(history) or recommend(history, k); this one has only fit",
         ),
         ("writes", "fit raised ValueError: assignment destination is read-only"),
     ],
@@ -243,10 +243,10 @@ def _fails_late(ranking: recbench.Ranking, k: int) -> Any:
 @pytest.mark.parametrize(
     ("metric", "reason"),
     [
-        (_nan, "not finite"),
+        (_nan, "must be finite"),
         (_exits, "SystemExit: 3"),
-        (_writes_and_prints, "the ranking must be left as it was"),
-        (_falls, "a better rank must never be worth less"),
+        (_writes_and_prints, "a metric must not change the ranking"),
+        (_falls, "a better rank must never lower the value"),
         (_fails_late, "KeyError: 'late'"),
     ],
 )
@@ -424,6 +424,6 @@ def test_splits_come_in_the_order_that_was_asked_for(tiny: str, order: list[str]
 
 
 def test_a_split_that_cannot_be_made_is_said_before_anything_runs(tiny: str) -> None:
-    with pytest.raises(RecbenchError, match="windows of 99 events"):
+    with pytest.raises(RecbenchError, match="windows of 99 interactions"):
         _run_here(["counting"], tiny, split="leave-last-out,windows:length=99")
     assert FITS == []

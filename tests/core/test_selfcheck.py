@@ -1,4 +1,4 @@
-"""The check of the referee by models whose numbers are known, and that it finds what is wrong."""
+"""The selfcheck: models with known metrics get them, and errors in the referee are found."""
 
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,10 @@ import recbench
 from recbench import Interactions, Split, load_dataset
 from recbench.cli.main import main
 from recbench.evaluation import counting, referee
-from recbench.selfcheck import Check, Oracle, Shuffled, TornOracle, _chance, _sizes, selfcheck
+from recbench.selfcheck import Check, Oracle, Shuffled, TyingOracle, _chance, _sizes, selfcheck
 
 SMALL = "synthetic:users=150,items=60,interactions=3000"
-"""Few enough for many runs."""
+"""Small enough for many runs."""
 
 SPLITS = [
     "leave-last-out",
@@ -35,18 +35,18 @@ def test_all_holds_under_every_split(busy: str, split: str) -> None:
     assert len(checks) == 36
     assert not _wrong(checks)
     actual = {check.name: check.actual for check in checks}
-    assert actual["oracle, ndcg@1"] == "1.000000000000"
-    assert actual["oracle loves seen items, ndcg@1"] == "1.000000000000"
+    assert actual["oracle, NDCG@1"] == "1.000000000000"
+    assert actual["oracle that prefers seen items, NDCG@1"] == "1.000000000000"
 
 
 def test_all_holds_on_repeats_that_are_kept(tmp_path: Path) -> None:
     draw = np.random.default_rng(5)
     path = tmp_path / "log.csv"
-    events = [f"u{u},i{i},{t}" for t, (u, i) in enumerate(draw.integers(0, (30, 20), (600, 2)))]
-    path.write_text("user,item,time\n" + "\n".join(events) + "\n")
+    lines = [f"u{u},i{i},{t}" for t, (u, i) in enumerate(draw.integers(0, (30, 20), (600, 2)))]
+    path.write_text("user,item,time\n" + "\n".join(lines) + "\n")
     for split in ("leave-last-out", "temporal:targets=all"):
         checks = selfcheck(f"{path}:repeats=keep", split=split)
-        assert len(checks) == 24  # nothing is masked, so nothing can be gained or lost by it
+        assert len(checks) == 24  # nothing is masked, so there is nothing to check about masking
         assert not _wrong(checks)
 
 
@@ -102,7 +102,7 @@ def _average(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _masked_target(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Targets are masked too."""
+    """A referee that masks targets too."""
     monkeypatch.setattr(
         referee,
         "rank_scores",
@@ -117,12 +117,21 @@ def _all_below(ranks: Any) -> Any:
 @pytest.mark.parametrize(
     ("plant", "caught_by"),
     [
-        (_no_masking, {"constant", "loves seen items", "oracle loves seen items"}),
-        (_optimistic, {"constant", "loves seen items", "oracle with a tie", "oracle, shuffled"}),
-        (_pessimistic, {"constant", "loves seen items", "oracle with a tie"}),
-        (_average, {"constant", "loves seen items", "oracle with a tie"}),
-        (_off_by_one, {"constant", "oracle", "oracle with a tie", "oracle loves seen items"}),
-        (_masked_target, {"constant", "oracle", "oracle with a tie", "oracle loves seen items"}),
+        (
+            _no_masking,
+            {"constant", "model that prefers seen items", "oracle that prefers seen items"},
+        ),
+        (
+            _optimistic,
+            {"constant", "model that prefers seen items", "oracle with ties", "oracle, shuffled"},
+        ),
+        (_pessimistic, {"constant", "model that prefers seen items", "oracle with ties"}),
+        (_average, {"constant", "model that prefers seen items", "oracle with ties"}),
+        (_off_by_one, {"constant", "oracle", "oracle with ties", "oracle that prefers seen items"}),
+        (
+            _masked_target,
+            {"constant", "oracle", "oracle with ties", "oracle that prefers seen items"},
+        ),
     ],
 )
 def test_a_fault_in_the_referee_is_found_by_an_oracle_too_and_the_exit_code_is_1(
@@ -147,13 +156,13 @@ def test_a_fault_in_the_referee_is_found_by_an_oracle_too_and_the_exit_code_is_1
         assert sum("shuffled" in line for line in wrong) >= 2
 
 
-def test_a_splitter_that_draws_anew_each_time_is_found() -> None:
-    """The oracle knows the first split, and the second one is judged."""
+def test_a_splitter_that_draws_new_targets_each_time_is_found() -> None:
+    """The oracle knows the first split, and is evaluated on the second."""
     assert "oracle" in _wrong(_with_splitter(Restless()))
 
 
 class Restless:
-    """Other targets whenever it is asked."""
+    """A splitter that returns other targets each time."""
 
     def __init__(self) -> None:
         self.draw = np.random.default_rng(0)
@@ -193,8 +202,8 @@ def test_shuffled_targets_are_uniform_over_what_is_not_seen() -> None:
         assert (np.abs(counts[row, free] - expected) < 5 * np.sqrt(expected)).all()
 
 
-def test_its_bound_is_kept_over_many_draws() -> None:
-    """Popularity on targets that were drawn with many seeds: unbiased, and never out of bounds."""
+def test_its_bound_holds_over_many_draws() -> None:
+    """Popularity, with targets drawn with many seeds: unbiased, and always within the bound."""
     data = load_dataset(SMALL)
     splitter = recbench.load_plugins().build("splitters", recbench.spec.Spec("leave-last-out"))
     split = splitter.split(data.interactions)
@@ -213,12 +222,12 @@ def test_its_bound_is_kept_over_many_draws() -> None:
         values.append(recbench.Ranking(above, tied).expectation(gains).mean())
     off = np.array(values) - chance
     assert abs(off.mean()) < 4 * np.sqrt(variance / 200)
-    assert off.std() < 1.15 * np.sqrt(variance)  # ties only make it less
+    assert off.std() < 1.15 * np.sqrt(variance)  # ties reduce it
     luck = np.log(2 / recbench.selfcheck.FALSE_ALARM)
     assert np.abs(off).max() < np.sqrt(2 * variance * luck) + luck / (3 * len(targets))
 
 
-def test_the_oracle_knows_nothing_of_others() -> None:
+def test_the_oracle_scores_only_the_targets_of_each_case() -> None:
     data = load_dataset(SMALL)
     splitter = recbench.load_plugins().build("splitters", recbench.spec.Spec("leave-last-out"))
     split = splitter.split(data.interactions)
@@ -227,12 +236,12 @@ def test_the_oracle_knows_nothing_of_others() -> None:
     assert scores[0, split.targets[3]] == 1
 
 
-def test_a_torn_oracle_ties_its_targets_with_one_item_that_was_not_seen() -> None:
+def test_the_oracle_with_ties_ties_its_targets_with_one_item_that_was_not_seen() -> None:
     data = load_dataset(SMALL)
     splitter = recbench.load_plugins().build("splitters", recbench.spec.Spec("leave-last-out"))
     split = splitter.split(data.interactions)
     history = split.history.take([3])
-    scores = TornOracle(split).score(history)
+    scores = TyingOracle(split).score(history)
     assert scores.max() == 1
     assert scores.sum() == 2
     assert scores[0, split.targets[3]] == 1

@@ -15,11 +15,11 @@ import recbench.testing
 ROOT = Path(__file__).parents[2]
 
 ORDER = (
-    *("errors", "progress", "spec", "files"),
-    *("hookspecs", "plugins"),
+    *("errors", "progress", "spec", "option_docs", "files"),
+    *("hookspecs", "offers", "plugins"),
     *("data", "models", "isolation", "evaluation", "results", "store"),
     "experiment",
-    *("external_file", "external", "run", "recommend", "explain", "inspect_user"),
+    *("external_file", "external", "run", "recommend", "heatmap", "explain", "attention", "inspect_user"),
     *("compare", "export", "verify", "selfcheck", "testing"),
     *("cli", "__init__", "__main__"),
 )

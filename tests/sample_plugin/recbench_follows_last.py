@@ -1,4 +1,4 @@
-"""Recommend what most often came straight after the user's last item."""
+"""Recommend the items that most often came next after the user's last item."""
 
 import numpy as np
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from recbench import load_plugins
+from recbench import load_plugins, metric_label
+from recbench.cli.commands import cli
 from recbench.cli.main import main
 
 
@@ -80,12 +82,13 @@ def test_a_failed_model_gives_exit_code_1(call: Any, tiny: str) -> None:
     [
         (["run"], 2, "name at least one model"),
         (["run", "populr"], 2, "did you mean 'popular'?"),
-        (["run", "popular", "--k", "x"], 2, "must be whole numbers from 1"),
-        (["run", "popular", "--k", "0,3"], 2, "must be whole numbers from 1"),
+        (["run", "popular", "--k", "x"], 2, "not a list of whole numbers of at least 1"),
+        (["run", "popular", "--k", "3", "5", "10"], 2, "'5' is not a model. Separate several"),
+        (["run", "popular", "--k", "0,3"], 2, "not a list of whole numbers of at least 1"),
         (["run", "popular", "--dataset", "gone.csv"], 2, "no dataset and no file 'gone.csv'"),
         (["run", "popular", "--format", "xml"], 2, "no table 'xml'"),
         (["run", "popular", "-o", "no/folder/t.md"], 2, "cannot write -o no/folder/t.md"),
-        (["table", "--results", "empty"], 1, "nothing is stored under empty"),
+        (["table", "--results", "empty"], 1, "no results are stored in empty"),
         (["recommend", "popular"], 2, "name a user"),
         (["explain", "popular"], 2, "name a user"),
         (["explain", "popular", "-o", "no/folder/p.png"], 2, "cannot write -o no/folder/p.png"),
@@ -130,8 +133,11 @@ def test_listings(call: Any, kind: str) -> None:
 
 def test_one_name_shows_its_options(call: Any) -> None:
     _, out, _ = call("splitters", "windows")
-    assert "length=4" in out
-    assert "test=0.15" in out
+    assert re.search(r"^length +int +4  ", out, re.MULTILINE)
+    assert re.search(r"^test +float +0\.15  ", out, re.MULTILINE)
+    _, out, _ = call("datasets", "ml-100k")
+    assert "Every dataset" in out
+    assert re.search(r"^  time_ties +\S.* +file  ", out, re.MULTILINE)
 
 
 def test_plugins_for_people_and_programs(call: Any) -> None:
@@ -205,7 +211,7 @@ def test_explain_prints_what_counted_and_draws_it(
     code, drawn, err = call(*asked, "--items", "i1, i4", "-o", "other.png")
     assert code == 1
     assert "a history typed by hand" in drawn
-    assert "other.png was not drawn: ZeroDivisionError" in err
+    assert "cannot draw other.png: ZeroDivisionError" in err
     assert not Path("other.png").exists()
 
 
@@ -254,7 +260,7 @@ def test_ctrl_c_leaves_the_store_intact(tiny: str, tmp_path: Path) -> None:
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=30)
     assert running.returncode == 130
-    assert "Interrupted. What was finished is stored" in err
+    assert "Interrupted. Finished results are stored; run the same command to continue." in err
     assert "Traceback" not in err
     (kept,) = Path("results").rglob("*.json")
     assert json.loads(kept.read_text())["status"] == "ok"
@@ -317,13 +323,13 @@ def test_table_leaves_other_protocols_out_and_says_so(
         call("run", "random", "popular", "--dataset", tiny)
     code, out, err = call("table")
     assert (code, out) == (1, "")
-    assert "left out: 2 results by version 1 of the referee's rules" in err
+    assert "Left out: 2 results from version 1 of the evaluation rules" in err
     call("run", "popular", "--dataset", tiny)
     code, out, _ = call("table")
     assert code == 0
     assert out.count("NDCG@3") == 1
     assert "random" not in out.partition("Left out")[0]
-    assert "Left out: 2 results by version 1 of the referee's rules" in " ".join(out.split())
+    assert "Left out: 2 results from version 1 of the evaluation rules" in " ".join(out.split())
 
 
 def test_run_takes_seeds_and_splits(call: Any, tiny: str) -> None:
@@ -335,7 +341,7 @@ def test_run_takes_seeds_and_splits(call: Any, tiny: str) -> None:
     titles = [line for line in out.splitlines() if line.startswith("tiny.csv, ")]
     assert titles == ["tiny.csv, windows:length=3", "tiny.csv, leave-last-out"]
     assert "±" in out
-    assert "seeds: 0, 1, 2" in " ".join(out.split())
+    assert "over seeds 0, 1, 2." in " ".join(out.split())
     assert len(list(Path("results").glob("*/*/*.json"))) == 8
 
 
@@ -344,11 +350,21 @@ def test_metrics_and_segments_are_shown(call: Any, tiny: str) -> None:
     code, out, _ = call("table", "--metrics", "all", "--segments")
     assert code == 0
     for name in load_plugins().metrics():
-        assert f"{name}@3" in out.lower()
+        assert metric_label(name, 3) in out
     assert max(map(len, out.splitlines())) <= 130
     code, out, _ = call("table", "--metrics", "hit")
-    assert "hit@3" in out
+    assert "HR@3" in out
+    assert call("table", "--metrics", "HR") == call("table", "--metrics", "hit")
     assert "NDCG@3" not in out
     code, _, err = call("table", "--metrics", "hits")
     assert code == 2
     assert "did you mean 'hit'" in err
+
+
+def test_help_lists_every_command_under_a_heading(call: Any) -> None:
+    _, out, _ = call("--help")
+    assert "Other commands" not in out
+    for heading, names in cli.sections.items():
+        section = out.partition(f"{heading}:")[2].partition("\n\n")[0]
+        assert re.findall(r"^  (\S+)  ", section, re.MULTILINE) == list(names)
+    assert {name for names in cli.sections.values() for name in names} == set(cli.commands)

@@ -31,12 +31,16 @@ def test_repeats_keep_the_first_and_are_counted() -> None:
     raw = _dataset([(0, 1), (0, 2), (0, 1), (1, 1), (0, 1)])
     merged = clean(raw)
     assert _sequences(merged) == [["i1", "i2"], ["i1"]]
-    assert merged.notes == ("2 repeated events merged into the user's first with the item",)
+    assert merged.notes == (
+        "2 repeated interactions (same user and item) were merged into the first one",
+    )
     assert merged.interactions.times is not None
     assert merged.interactions.times.tolist() == [0, 1, 3]
     kept = clean(raw, repeats="keep")
     assert _sequences(kept) == [["i1", "i2", "i1", "i1"], ["i1"]]
-    assert kept.notes == ("2 events repeat an earlier item of their user and are kept",)
+    assert kept.notes == (
+        "2 interactions repeat an earlier one of the same user and item, and are kept",
+    )
 
 
 @given(
@@ -59,7 +63,7 @@ def test_rare_ones_are_dropped_to_a_fixed_point(
             break
         left = still
     if not left:
-        with pytest.raises(RecbenchError, match="leave no event"):
+        with pytest.raises(RecbenchError, match="no interactions are left"):
             clean(_dataset(pairs), min_user_interactions, min_item_interactions)
         return
     made = clean(_dataset(pairs), min_user_interactions, min_item_interactions)
@@ -78,7 +82,7 @@ def test_titles_follow_the_items_that_are_left() -> None:
     assert made.titles is not None
     assert made.titles.tolist() == ["two"]
     assert made.notes == (
-        "1 events, 1 users and 2 items dropped by min_user_interactions=0, min_item_interactions=2",
+        "1 interaction, 1 user and 2 items were dropped by min_item_interactions=2",
     )
 
 
@@ -179,7 +183,7 @@ def test_the_order_is_said(tmp_path: Path) -> None:
 def test_without_times_there_is_nothing_to_order(tmp_path: Path) -> None:
     (tmp_path / "log.txt").write_text("1 2\n1 3\n2 2\n")
     with pytest.raises(
-        UsageError, match="time_ties=hash orders events with equal times, and without"
+        UsageError, match="time_ties=hash orders interactions with equal times, but"
     ):
         load_dataset(f"{tmp_path / 'log.txt'}:time_ties=hash")
 

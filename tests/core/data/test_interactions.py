@@ -89,11 +89,11 @@ def test_fingerprint_tells_content_apart() -> None:
 @pytest.mark.parametrize(
     ("wrong", "match"),
     [
-        ({"items": [0, 9]}, r"items must be in \[0, 3\), found 9"),
+        ({"items": [0, 9]}, r"items must be in \[0, 3\), but 9 occurs"),
         ({"users": [0, 1]}, "need 3 offsets"),
         ({"offsets": [0, 1]}, "rise from 0"),
-        ({"times": [1]}, "1 times for 2 items"),
-        ({"users": [7]}, r"users must be in \[-1, 2\), found 7"),
+        ({"times": [1]}, "times has 1 values, but there are 2 items"),
+        ({"users": [7]}, r"users must be in \[-1, 2\), but 7 occurs"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(wrong: dict[str, list[int]], match: str) -> None:

@@ -54,13 +54,13 @@ def test_arrays_are_read_only(name: str) -> None:
 @pytest.mark.parametrize(
     ("wrong", "match"),
     [
-        ({"targets": [2, 4]}, r"targets has shape \(2,\), wanted \(3,\)"),
-        ({"times": [1]}, r"times has shape \(1,\), wanted \(3,\)"),
+        ({"targets": [2, 4]}, r"targets has shape \(2,\); it must be \(3,\)"),
+        ({"times": [1]}, r"times has shape \(1,\); it must be \(3,\)"),
         ({"targets": [2, 6, 4]}, r"targets must be in \[-1, 6\)"),
         ({"targets": [2, -1, 4], "offsets": [0, 1, 2, 3]}, r"targets must be in \[0, 6\)"),
-        ({"targets": [2, 3], "offsets": [0, 1, 2, 3]}, "rise from 0 to 2, the targets, in 3 steps"),
+        ({"targets": [2, 3], "offsets": [0, 1, 2, 3]}, "4 values and rise from 0 to 2, the number"),
         ({"targets": [2, 3], "offsets": [0, 2]}, "rise from 0 to 2"),
-        ({"targets": [1, 4, 4], "offsets": [0, 1, 1, 3]}, "row 2 has the same target twice"),
+        ({"targets": [1, 4, 4], "offsets": [0, 1, 1, 3]}, "row 2 of history has the same target twice"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(wrong: dict[str, Any], match: str) -> None:
@@ -75,13 +75,13 @@ def test_two_cases_may_share_a_target() -> None:
 def test_a_case_without_a_history_is_refused() -> None:
     history = LOG.keep(np.array([True, True, True, True, False]))
     assert Split(LOG, history, [2, 2, -1]).judged.tolist() == [0, 1]  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="row 2 is judged but has no history"):
+    with pytest.raises(ValueError, match="row 2 of history has a target but no items"):
         Split(LOG, history, [2, 2, 2])  # type: ignore[arg-type]
 
 
 def test_train_and_history_must_have_one_catalogue() -> None:
     smaller = Interactions.from_log([0], [0], n_items=5)
-    with pytest.raises(ValueError, match="train knows 5 items and history 6"):
+    with pytest.raises(ValueError, match="train has n_items=5, but history has 6"):
         Split(smaller, LOG, TARGETS)  # type: ignore[arg-type]
 
 
@@ -144,5 +144,5 @@ def test_a_splitter_may_refuse_its_options_in_its_own_words() -> None:
 
 
 def test_a_splitter_must_give_a_split() -> None:
-    with pytest.raises(RecbenchError, match="gave tuple, wanted a Split"):
+    with pytest.raises(RecbenchError, match=r"\(plugin mine\) returned tuple; it must return a recbench\.Split"):
         _make((LOG, LOG))

@@ -1,4 +1,4 @@
-"""Ranks and lists by counting, against plain sorting."""
+"""Ranks and lists by counting are those of plain sorting."""
 
 from typing import Any
 
@@ -63,8 +63,8 @@ def test_ranks_and_lists_are_those_of_sorting(case: Any, block: int) -> None:
         patch.setattr(counting, "BLOCK", block)
         masked = _sequences(seen, scores.shape[1])
         above, tied, lists = rank_scores(scores, targets, offsets, masked, depth)
-    wanted = _plain(scores, targets, offsets, seen, depth)
-    assert (above.tolist(), tied.tolist(), lists.tolist()) == wanted
+    expected = _plain(scores, targets, offsets, seen, depth)
+    assert (above.tolist(), tied.tolist(), lists.tolist()) == expected
 
 
 @given(_cases())
@@ -85,8 +85,8 @@ def test_a_pool_ranks_among_its_items_alone(case: Any) -> None:
         sorted(set(items.tolist()) - set(candidates.tolist()))
         for items, candidates in zip(free, pool, strict=True)
     ]
-    wanted = _plain(scores, targets, offsets, masked, depth)
-    assert (above.tolist(), tied.tolist(), lists.tolist()) == wanted
+    expected = _plain(scores, targets, offsets, masked, depth)
+    assert (above.tolist(), tied.tolist(), lists.tolist()) == expected
 
 
 def test_scores_that_are_read_only_views_stay_as_they_are() -> None:

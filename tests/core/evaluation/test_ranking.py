@@ -1,4 +1,4 @@
-"""The ranking that metrics read: its expectation, its blocks, and rows or targets of it."""
+"""The ranking: its expectations, its blocks, and selections of cases and targets."""
 
 import numpy as np
 import pytest
@@ -24,21 +24,21 @@ def test_first_rank_is_exactly_one() -> None:
         assert metric(_sure([1]), 10)[0] == 1.0
 
 
-def test_five_tied_at_the_top_are_worth_their_mean() -> None:
+def test_five_tied_at_the_top_get_their_mean() -> None:
     five = Ranking(np.array([0]), np.array([5]))
     assert ndcg(five, 10)[0] == pytest.approx(0.589692, abs=1e-6)
     assert hit(five, 2)[0] == pytest.approx(2 / 5)
 
 
 def test_a_metric_that_gives_nan_or_a_wrong_shape_is_refused() -> None:
-    with pytest.raises(RecbenchError, match="not finite at k=3"):
+    with pytest.raises(RecbenchError, match="at k=3 it returned nan; all values must be finite"):
         measure(_sure([1, 2]), "bad", lambda ranking, k: np.full(2, np.nan), [3])
-    with pytest.raises(RecbenchError, match=r"shape \(1,\)"):
+    with pytest.raises(RecbenchError, match=r"at k=3 .* shape \(1,\); .* shape \(2,\)"):
         measure(_sure([1, 2]), "bad", lambda ranking, k: np.zeros(1), [3])
 
 
-def test_one_number_for_all_rows_is_a_value_too() -> None:
-    assert measure(_sure([1, 2]), "one", lambda ranking, k: 0.5, [3])["one@3"].shape == ()
+def test_a_single_number_is_a_value_too() -> None:
+    assert measure(_sure([1, 2]), "half", lambda ranking, k: 0.5, [3])["half@3"].shape == ()
 
 
 SEVERAL = Ranking(

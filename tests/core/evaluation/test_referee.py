@@ -18,7 +18,7 @@ from recbench_splitters import LeaveLastOut
 
 
 class Fixed:
-    """A model that answers with the scores, or lists, that it was given."""
+    """A model that returns the scores, or lists, that it was created with."""
 
     def __init__(self, scores: Any) -> None:
         self.scores, self.at = np.asarray(scores), 0
@@ -85,9 +85,9 @@ def test_referee_equals_the_oracle(data: st.DataObject) -> None:
         memory=data.draw(st.sampled_from([1, 200, 2**20])),
     )
     for row in range(rows):
-        wanted = _oracle(scores[row], histories[row], targets[row], k, masked)
+        expected = _oracle(scores[row], histories[row], targets[row], k, masked)
         got = [metric(evaluation.ranking, k)[row] for metric in (ndcg, hit, mrr)]
-        assert got == pytest.approx(wanted)
+        assert got == pytest.approx(expected)
 
 
 def test_a_constant_scorer_gets_chance() -> None:
@@ -104,13 +104,13 @@ def test_preferring_seen_items_gains_nothing() -> None:
     assert evaluate(Fixed(scores), split, mask_seen=False).ranking.above.tolist() == [3]
 
 
-def test_rows_that_are_not_judged_are_not_asked_for() -> None:
+def test_histories_that_are_not_judged_are_not_scored() -> None:
     split = _split([[0], [1], [2]], [3, -1, 4], 5)
     evaluation = evaluate(Fixed(np.eye(5)[[3, 4]]), split, mask_seen=True)
     assert evaluation.ranking.above.tolist() == [0, 0]
 
 
-def test_lists_rank_by_position_and_miss_what_they_lack() -> None:
+def test_lists_rank_by_position_and_miss_other_items() -> None:
     split = _split([[0], [1], [2]], [3, 3, 4], 6)
     evaluation = evaluate(
         Lists([[3, 4, 5], [5, 3, -1], [5, -1, -1]]), split, mask_seen=True, depth=3
@@ -124,15 +124,21 @@ def test_lists_rank_by_position_and_miss_what_they_lack() -> None:
     [
         (
             [[0, 1, np.nan, 0], [0, 0, 0, 0]],
-            r"mine: score nan for item number 2 \(first for user a",
+            r"mine: score returned nan for item number 2; .* finite \(first affected: user a\)",
         ),
-        ([[0, 1, 0, 0], [0, 0, np.inf, 0]], r"score inf for item number 2 \(first for user b"),
-        ([[0, -np.inf, np.inf, 0], [0, 0, 0, 0]], r"score -inf for item number 1"),
-        ([[0, 1, 2], [0, 1, 2]], r"gave shape \(2, 3\), wanted \(2, 4\)"),
-        ([0, 1], r"gave shape \(2,\), wanted"),
-        ([["a"] * 4] * 2, "gave an array of <U1, wanted numbers"),
-        ([[1j] * 4] * 2, "gave an array of complex128"),
-        ([[None] * 4] * 2, "gave an array of object"),
+        (
+            [[0, 1, 0, 0], [0, 0, np.inf, 0]],
+            r"score returned inf for item number 2; .*affected: user b",
+        ),
+        ([[0, -np.inf, np.inf, 0], [0, 0, 0, 0]], r"score returned -inf for item number 1"),
+        (
+            [[0, 1, 2], [0, 1, 2]],
+            r"returned an array of shape \(2, 3\); .* \(rows, n_items\) = \(2, 4\)",
+        ),
+        ([0, 1], r"returned an array of shape \(2,\); the shape must be"),
+        ([["a"] * 4] * 2, "returned an array of type <U1; it must return numbers"),
+        ([[1j] * 4] * 2, "returned an array of type complex128"),
+        ([[None] * 4] * 2, "returned an array of type object"),
     ],
 )
 def test_broken_scores_name_model_rule_and_user(scores: Any, match: str) -> None:
@@ -144,13 +150,19 @@ def test_broken_scores_name_model_rule_and_user(scores: Any, match: str) -> None
 @pytest.mark.parametrize(
     ("lists", "match"),
     [
-        ([[3, 3, 2], [3, 2, 0]], r"recommend repeated an item: \[3, 3, 2\] \(first for user a"),
-        ([[3, 2, 1], [4, 2, 0]], r"id out of \[0, 4\): \[4, 2, 0\] \(first for user b"),
-        ([[3, -2, 1], [3, 2, 0]], "id out of"),
-        ([[3, -1, 2], [3, 2, 0]], "behind the -1"),
-        ([[3, 2, 0], [3, 2, 0]], "item number 0, which the history already has"),
-        ([[3, 2], [3, 2]], r"shape \(2, 2\), wanted \(2, 3\)"),
-        ([[3.0, 2.0, 1.0], [3.0, 2.0, 0.0]], "wanted whole numbers"),
+        (
+            [[3, 3, 2], [3, 2, 0]],
+            r"item number 3 twice in the list \[3, 3, 2\]; .*affected: user a\)",
+        ),
+        (
+            [[3, 2, 1], [4, 2, 0]],
+            r"item number 4 in the list \[4, 2, 0\]; .* from 0 to 3, .*affected: user b\)",
+        ),
+        ([[3, -2, 1], [3, 2, 0]], "item number -2 in .* must be from 0 to 3"),
+        ([[3, -1, 2], [3, 2, 0]], "item number 2 after the padding -1 in the list"),
+        ([[3, 2, 0], [3, 2, 0]], "item number 0, which is in the user's history"),
+        ([[3, 2], [3, 2]], r"shape \(2, 2\); the shape must be \(rows, k\) = \(2, 3\)"),
+        ([[3.0, 2.0, 1.0], [3.0, 2.0, 0.0]], "array of type float64; it must return whole numbers"),
     ],
 )
 def test_broken_lists_name_model_rule_and_user(lists: Any, match: str) -> None:
@@ -167,7 +179,7 @@ def test_seen_items_may_be_listed_where_repeats_are_kept() -> None:
 
 
 def test_nothing_to_judge_is_an_error() -> None:
-    with pytest.raises(RecbenchError, match="no row to judge"):
+    with pytest.raises(RecbenchError, match=r"no case to judge.*; use more data"):
         evaluate(Fixed([[0, 0]]), _split([[0]], [-1], 2), mask_seen=True)
 
 

@@ -64,12 +64,12 @@ def test_the_interval_of_zeros_and_ones_is_that_of_the_binomial() -> None:
 
 
 @pytest.mark.parametrize(("level", "least", "most"), [(0.95, 0.915, 0.965), (0.8, 0.75, 0.84)])
-def test_the_interval_covers_the_truth_as_often_as_it_says(
+def test_the_interval_covers_the_truth_as_often_as_its_level(
     level: float, least: float, most: float
 ) -> None:
     random = np.random.default_rng(11)
     rows = np.repeat(np.arange(60), random.integers(1, 5, 60))
-    # 600 experiments are 600 columns: users of their own mean, rows around it, the truth is 0
+    # 600 experiments are 600 columns: each user has a mean, and rows vary around it, the truth is 0
     values = random.normal(size=(60, 600))[rows] + random.normal(size=(len(rows), 600))
     low, high = intervals(values, rows, resamples=2_000, level=level)
     assert least <= ((low <= 0) & (high >= 0)).mean() <= most
@@ -97,7 +97,7 @@ def test_the_same_seed_gives_the_same_and_another_gives_another() -> None:
     assert np.allclose(first, another, atol=0.02)
 
 
-def test_columns_share_their_bootstrap_counts_whatever_else_is_asked() -> None:
+def test_columns_share_their_bootstrap_counts() -> None:
     low, high = intervals(SKEWED, EACH)
     doubled = intervals(np.column_stack([SKEWED[:, 1] * 2 + 1, SKEWED[:, 1]]), EACH)
     assert doubled[0] == pytest.approx([low[1] * 2 + 1, low[1]], rel=1e-12)
@@ -151,7 +151,7 @@ def test_what_is_not_finite_spoils_its_own_column_only() -> None:
     assert (low[0], high[0]) == pytest.approx((sound[0][0], sound[1][0]), rel=1e-12)
 
 
-def test_one_user_says_nothing_and_nobody_does_neither() -> None:
+def test_one_user_or_none_has_no_interval() -> None:
     for rows in (0, 1, 5):
         low, high = intervals(np.ones((rows, 2)), np.zeros(rows, dtype=np.int64))
         assert low.shape == high.shape == (2,)
@@ -232,7 +232,7 @@ def test_users_who_do_better_are_counted_by_their_means() -> None:
     assert (found.wins, found.losses, found.ties) == (2, 1, 2)
 
 
-def test_no_difference_is_p_one_and_a_constant_one_is_p_zero() -> None:
+def test_no_difference_is_p_1_and_a_constant_difference_is_p_0() -> None:
     a = SKEWED[:, 0]
     same = paired_test(a, a.copy(), EACH)
     assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
@@ -284,7 +284,7 @@ def test_p_is_uniform_where_nothing_differs() -> None:
     values = np.column_stack([np.zeros(90), values])
     p = pvalues(values, 0, np.repeat(np.arange(30), 3))[1:]
     assert stats.kstest(p, "uniform").pvalue > 0.01
-    wrong = pvalues(values, 0, np.arange(90))[1:]  # rows taken for users see what is not there
+    wrong = pvalues(values, 0, np.arange(90))[1:]  # with rows as users, p is too small
     assert (wrong < 0.05).mean() > 0.15 > 0.08 > (p < 0.05).mean()
 
 
@@ -362,7 +362,7 @@ def test_the_jackknife_leaves_whole_users_out() -> None:
     assert sum(map(len, owners)) == len(np.unique(users))
 
 
-def test_the_jackknife_wants_two_users() -> None:
+def test_the_jackknife_needs_two_users() -> None:
     for n_cases in (5, 0):
         users = np.zeros(n_cases, dtype=np.int64)
         assert math.isnan(jackknife(lambda rows: 1.0, users))
@@ -380,7 +380,7 @@ def test_users_are_numbered_by_their_sorted_ids() -> None:
     assert number_users(np.array([], dtype=np.int64)).tolist() == []
 
 
-def test_unknown_users_are_somebody_else_each() -> None:
+def test_unknown_users_are_all_different() -> None:
     users = number_users(np.array(["", "a", "", "a", ""], dtype=object))
     assert len(set(users[[0, 2, 4]])) == 3
     assert users[1] == users[3]

@@ -41,10 +41,10 @@ RAISES = {
     "unspeakable": "UnspeakableError",
     "endless-words": "ValueError: word word",
     "surrogate": r"ValueError: \?",
-    "os-exit": "exit code 3",
+    "os-exit": "exited with code 3",
     "abort": "SIGABRT",
 }
-READ_ONLY = "ValueError: .*(read-only|WRITEABLE).*must not be written, so copy them first"
+READ_ONLY = "ValueError: .*(read-only|WRITEABLE).*copy arrays of train or history before"
 IN_FIT = {
     "writes-train": READ_ONLY,
     "sorts-train": READ_ONLY,
@@ -53,69 +53,70 @@ IN_FIT = {
     "setattr": "fit changed the interactions that it was given",
     "strides": READ_ONLY,
     "interface": "SIGSEGV",
-    "address": "SIGSEGV in fit.* writing into train or history by force",
+    "address": "SIGSEGV during fit.* writes into the read-only train",
     "mprotect": "SIGSEGV",
-    "thread-writes": f"a thread of it raised {READ_ONLY}",
-    "segfault": "SIGSEGV in fit",
-    "kills-itself": "SIGKILL in fit",
-    "kills-parent": "fit killed the process that watches over it",
-    "kills-grandparent": "fit killed the process that watches over it",
-    "daemon-and-kills-parent": "fit killed the process that watches over it",
-    "alarm": "SIGALRM in fit",
+    "thread-writes": f"one of its threads raised {READ_ONLY}",
+    "segfault": "SIGSEGV during fit",
+    "kills-itself": "SIGKILL during fit",
+    "kills-parent": "fit killed the process that monitors it",
+    "kills-grandparent": "fit killed the process that monitors it",
+    "daemon-and-kills-parent": "fit killed the process that monitors it",
+    "alarm": "SIGALRM during fit",
     "recursion": "fit raised RecursionError",
     "stack-overflow": "SIGSEGV|RecursionError",
-    "prints": "it printed more than 1 MB in fit",
-    "writes-stdout": "it printed more than 1 MB in fit",
-    "child-prints": "it printed more than 1 MB in fit",
-    "leaves-thread": "it left threads behind: Thread-",
-    "leaves-nameless-thread": "it left threads behind: one without a name",
-    "leaves-daemon-thread": "it left threads behind: mine",
-    "leaves-process": r"it left processes behind: sleep 1000 \(process",
-    "leaves-stubborn-process": "it left processes behind: sleep 1000",
-    "leaves-fork": "it left processes behind",
-    "leaves-daemon": "it left processes behind",
-    "closes-all": "fit closed or garbled its connection to recbench",
-    "closes-all-and-hangs": "fit closed or garbled its connection to recbench",
-    "garbage": "fit closed or garbled its connection to recbench",
-    "forges": "fit closed or garbled its connection to recbench",
-    "forges-arrays": "fit closed or garbled its connection to recbench",
-    "forges-types": "fit closed or garbled its connection to recbench",
-    "forges-nesting": "fit closed or garbled its connection to recbench",
+    "prints": "it printed more than 1 MB during fit",
+    "writes-stdout": "it printed more than 1 MB during fit",
+    "child-prints": "it printed more than 1 MB during fit",
+    "leaves-thread": "it left threads running: Thread-",
+    "leaves-nameless-thread": "it left threads running: a thread without a name",
+    "leaves-daemon-thread": "it left threads running: mine",
+    "leaves-process": r"it left processes running: sleep 1000 \(process",
+    "leaves-stubborn-process": "it left processes running: sleep 1000",
+    "leaves-fork": "it left processes running",
+    "leaves-daemon": "it left processes running",
+    "closes-all": "fit closed or corrupted the connection to recbench",
+    "closes-all-and-hangs": "fit closed or corrupted the connection to recbench",
+    "garbage": "fit closed or corrupted the connection to recbench",
+    "forges": "fit closed or corrupted the connection to recbench",
+    "forges-arrays": "fit closed or corrupted the connection to recbench",
+    "forges-types": "fit closed or corrupted the connection to recbench",
+    "forges-nesting": "fit closed or corrupted the connection to recbench",
 }
+FIRST = r"\(first affected: user u0\)"
 IN_SCORE = {
-    "nan": r"score nan for item number 2 \(first for user u1\)",
-    "inf": r"score inf for item number 2 \(first for user u1\)",
-    "transposed": r"score gave shape \(7, 6\), wanted \(6, 7\) \(first for user u0\)",
-    "row-less": r"score gave shape \(5, 7\), wanted \(6, 7\) \(first for user u0\)",
-    "column-less": r"score gave shape \(6, 6\), wanted \(6, 7\) \(first for user u0\)",
-    "too-wide": r"score gave shape \(6, 35\), wanted \(6, 7\) \(first for user u0\)",
-    "one-number": r"score gave shape \(\), wanted \(6, 7\) \(first for user u0\)",
-    "strings": r"score gave an array of <U32, wanted numbers \(first for user u0\)",
-    "objects": r"score gave an array of object, wanted numbers \(first for user u0\)",
-    "complex": r"score gave an array of complex128, wanted numbers \(first for user u0\)",
-    "bools": r"score gave an array of bool, wanted numbers \(first for user u0\)",
-    "nothing": r"score gave an array of object, wanted numbers \(first for user u0\)",
-    "ragged": r"score gave list, no array \(first for user u0\)",
-    "duplicates": r"recommend repeated an item: \[.*\] \(first for user u0\)",
-    "above-range": r"recommend gave an id out of \[0, 7\).*\(first for user u0\)",
-    "below-range": r"recommend gave an id out of \[0, 7\).*\(first for user u0\)",
-    "too-short": r"recommend gave shape \(6, 2\), wanted \(6, 3\) \(first for user u0\)",
-    "too-long": r"recommend gave shape \(6, 27\), wanted \(6, 3\) \(first for user u0\)",
-    "words": r"recommend gave an array of <U\d+, wanted whole numbers \(first for user u0\)",
-    "floats": r"recommend gave an array of float64, wanted whole numbers \(first for user u0\)",
-    "gap": r"recommend put an item behind the -1 that pads.*\(first for user u0\)",
-    "seen": r"recommend gave item number \d, which the history already has.*first for user u0\)",
-    "batch-mean": r"scores depend on the batch that a user comes in.*first for user u\d\)",
-    "batch-size": r"scores depend on the batch that a user comes in.*first for user u\d\)",
-    "first-in-batch": r"scores depend on the batch that a user comes in.*first for user u\d\)",
-    "batch-neighbours": r"scores depend on the batch that a user comes in.*first for user u\d\)",
-    "writes-history": rf"score raised {READ_ONLY} \(first for user u0\)",
-    "history-flag": rf"score raised {READ_ONLY} \(first for user u0\)",
-    "history-base": r"score raised TypeError: cannot modify read-only memory \(first for user u0\)",
-    "history-address": r".*SIGSEGV in score.*\(first for user u0\)",
-    "history-setattr": r"score changed the interactions that it was given \(first for user u0\)",
-    "keeps-train": rf"score raised {READ_ONLY} \(first for user u0\)",
-    "keeps-history": rf"score raised {READ_ONLY} \(first for user u\d\)",
+    "nan": r"score returned nan for item number 2; .* \(first affected: user u1\)",
+    "inf": r"score returned inf for item number 2; .* \(first affected: user u1\)",
+    "transposed": rf"score .* shape \(7, 6\); .* = \(6, 7\) {FIRST}",
+    "row-less": rf"score .* shape \(5, 7\); .* = \(6, 7\) {FIRST}",
+    "column-less": rf"score .* shape \(6, 6\); .* = \(6, 7\) {FIRST}",
+    "too-wide": rf"score .* shape \(6, 35\); .* = \(6, 7\) {FIRST}",
+    "one-number": rf"score .* shape \(\); .* = \(6, 7\) {FIRST}",
+    "strings": rf"score returned an array of type <U32; it must return numbers {FIRST}",
+    "objects": rf"score returned an array of type object; it must return numbers {FIRST}",
+    "complex": rf"score returned an array of type complex128; it must return numbers {FIRST}",
+    "bools": rf"score returned an array of type bool; it must return numbers {FIRST}",
+    "nothing": rf"score returned None; .* {FIRST}",
+    "ragged": rf"score returned a list that cannot be converted to an array; .* {FIRST}",
+    "duplicates": rf"recommend returned item number \d twice in the list \[.*\]; .* {FIRST}",
+    "above-range": rf"item number 100000\d in the list .* must be from 0 to 6.*{FIRST}",
+    "below-range": rf"item number -2 in the list .* must be from 0 to 6.*{FIRST}",
+    "too-short": rf"recommend .* shape \(6, 2\); .* = \(6, 3\) {FIRST}",
+    "too-long": rf"recommend .* shape \(6, 27\); .* = \(6, 3\) {FIRST}",
+    "words": rf"recommend returned an array of type <U\d+; it must return whole numbers {FIRST}",
+    "floats": rf"recommend returned an array of type float64; it must return whole numbers {FIRST}",
+    "gap": rf"item number \d after the padding -1 in the list.*{FIRST}",
+    "seen": rf"item number \d, which is in the user's history; leave out.*{FIRST}",
+    "batch-mean": r"scores depend on the batch: .*first affected: user u\d\)",
+    "batch-size": r"scores depend on the batch: .*first affected: user u\d\)",
+    "first-in-batch": r"scores depend on the batch: .*first affected: user u\d\)",
+    "batch-neighbours": r"scores depend on the batch: .*first affected: user u\d\)",
+    "writes-history": rf"score raised {READ_ONLY} .*{FIRST}",
+    "history-flag": rf"score raised {READ_ONLY} .*{FIRST}",
+    "history-base": rf"score raised TypeError: cannot modify read-only memory {FIRST}",
+    "history-address": rf".*SIGSEGV during score.*{FIRST}",
+    "history-setattr": rf"score changed the interactions that it was given; copy .* {FIRST}",
+    "keeps-train": rf"score raised {READ_ONLY} .*{FIRST}",
+    "keeps-history": rf"score raised {READ_ONLY} .*\(first affected: user u\d\)",
 }
 
 
@@ -206,19 +207,21 @@ def test_the_first_user_of_a_batch_that_fails_is_named(
 
 @pytest.mark.parametrize("name", ["factory-hangs", "fit-hangs", "score-hangs"])
 def test_a_model_that_never_returns_is_a_row(tiny: str, name: str) -> None:
-    doing = "building it" if name == "factory-hangs" else name.removesuffix("-hangs")
-    _assert_says(_status(tiny, name, timeout=1), f"{doing} did not end within the --timeout of 1 s")
+    step = "model construction" if name == "factory-hangs" else name.removesuffix("-hangs")
+    _assert_says(
+        _status(tiny, name, timeout=1), rf"time limit of 1 s \(--timeout\) ran out during {step}"
+    )
 
 
 @pytest.mark.parametrize("name", ["eats-memory", "eats-shared-memory", "child-eats-memory"])
 def test_a_model_that_takes_all_memory_is_a_row(tiny: str, name: str) -> None:
-    words = "fit took more memory than the 300 MB that --memory allows"
+    words = r"fit used more memory than the limit of 300 MB \(--memory\)"
     _assert_says(_status(tiny, name, memory=300), words)
 
 
 def test_a_watcher_that_is_stopped_is_given_up(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("recbench.isolation.launcher.HANGS", 2.5)
-    _assert_says(_status(tiny, "stops-parent"), "killed the process that watches over it")
+    _assert_says(_status(tiny, "stops-parent"), "killed the process that monitors it")
 
 
 @pytest.mark.parametrize("name", [name for name in hostile.MODELS if name.startswith("good")])
@@ -294,17 +297,17 @@ def test_installed_models_fail_alone_and_the_table_says_so(installed: Path, tiny
         "duplicates": IN_SCORE["duplicates"],
         "first-in-batch": IN_SCORE["first-in-batch"],
         "score-raises": "ZeroDivisionError: on purpose",
-        "factory-os-exit": "exit code 3",
+        "factory-os-exit": "exited with code 3",
         "fit-abort": "SIGABRT",
         "score-exit": "SystemExit: 7",
-        "score-hangs": "score did not end within the --timeout of 3",
-        "eats-memory": "took more memory than the 300 MB that --memory allows",
-        "prints": "it printed more than 32 MB in fit",
-        "leaves-thread": "it left threads behind",
-        "leaves-daemon": "it left processes behind",
-        "kills-parent": "killed the process that watches over it",
-        "kills-grandparent": "killed the process that watches over it",
-        "garbage": "garbled its connection",
+        "score-hangs": r"the time limit of 3 s \(--timeout\) ran out during score",
+        "eats-memory": r"used more memory than the limit of 300 MB \(--memory\)",
+        "prints": "it printed more than 32 MB during fit",
+        "leaves-thread": "it left threads running",
+        "leaves-daemon": "it left processes running",
+        "kills-parent": "killed the process that monitors it",
+        "kills-grandparent": "killed the process that monitors it",
+        "garbage": "corrupted the connection",
         "address": "SIGSEGV",
         "keeps-history": READ_ONLY,
         "broken-raise": "plugin broken_raise is broken: ZeroDivisionError",

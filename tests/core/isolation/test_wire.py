@@ -51,7 +51,7 @@ def test_a_number_alone_keeps_its_shape(pair: Any) -> None:
 
 def test_more_than_is_allowed_is_not_read_but_said(pair: Any) -> None:
     send(pair[0], {}, {"a": np.zeros((2, 3))})
-    with pytest.raises(TooLargeError, match="48 bytes, where 47 are enough") as raised:
+    with pytest.raises(TooLargeError, match="48 bytes; the limit is 47") as raised:
         receive(pair[1], 47)
     assert raised.value.shapes == {"a": (2, 3)}
 

@@ -1,4 +1,4 @@
-"""Training that is interrupted goes on; a checkpoint is one cell's, one try's, and no result."""
+"""Interrupted training resumes; a checkpoint belongs to one cell and one run, and is no result."""
 
 import errno
 import logging
@@ -66,7 +66,7 @@ def _epoch() -> str:
 
 
 @pytest.mark.parametrize("in_process", [ISOLATED, True])
-def test_training_goes_on_after_a_kill(tiny: str, in_process: bool) -> None:
+def test_training_resumes_after_a_kill(tiny: str, in_process: bool) -> None:
     running = _start(tiny, in_process)
     running.communicate(timeout=60)
     assert running.returncode == (-signal.SIGKILL if in_process else 0)
@@ -74,7 +74,7 @@ def test_training_goes_on_after_a_kill(tiny: str, in_process: bool) -> None:
     (result,) = run_epochs(tiny, in_process)
     assert result.ok
     assert read_tries() == ["0", "2"]
-    assert np.isnan(result.fit_seconds)  # nobody knows what the first try took
+    assert np.isnan(result.fit_seconds)  # the time of the first try is unknown
     assert not _places()
     (whole,) = run_epochs(tiny, in_process, results=None)
     assert whole.values == result.values
@@ -106,7 +106,7 @@ def test_a_failure_keeps_it_and_says_so(
     assert not _places()
 
 
-def test_force_begins_anew(tiny: str) -> None:
+def test_force_starts_again(tiny: str) -> None:
     run_epochs(tiny, in_process=True, model="epochs:ends=raise")
     run_epochs(tiny, in_process=True, model="epochs:ends=raise", force=True)
     assert read_tries() == ["0", "0"]
@@ -154,7 +154,7 @@ def test_of_two_at_once_one_trains_without(tiny: str, in_process: bool, force: b
     running = _start(tiny, in_process, model)
     _wait(lambda: read_tries() and _reached("2"))
     (second,) = run_epochs(tiny, in_process, model, force=force)
-    assert _places()  # it is the other's
+    assert _places()  # the checkpoint of the other run
     Path("go").touch()
     out, err = running.communicate(timeout=60)
     assert "[True]" in out, err
@@ -240,9 +240,11 @@ def test_of_many_at_once_one_has_it_also_while_others_remove_it(tmp_path: Path) 
             with folder_for(Epochs(), place) as folder:
                 if folder is not None:
                     file = folder / "epoch.json"
-                    file.touch(exist_ok=False)  # nobody else is there, and all was removed
+                    file.touch(
+                        exist_ok=False
+                    )  # no other run has it, and earlier files were removed
                     time.sleep(0.001)
-                    file.unlink()  # nobody has removed it meanwhile
+                    file.unlink()  # it was not removed meanwhile
                     had[nth] += 1
 
     def remove_again(nth: int) -> None:

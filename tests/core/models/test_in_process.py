@@ -1,4 +1,4 @@
-"""A plugin's model behind its handle: what it raises, changes or gives is told in one way."""
+"""A plugin's model behind its handle: errors name the method and say what is wrong."""
 
 import subprocess
 import sys
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import plugin
 
 from recbench import RecbenchError, UsageError, load_plugins
 from recbench.models.in_process import InProcessHost, InProcessModel, build, n_parameters
@@ -16,7 +17,7 @@ from recbench_popular import Popular
 
 
 class Lists:
-    """Gives lists, and can be stored."""
+    """Returns lists, and can be stored."""
 
     n_parameters = 7
 
@@ -70,8 +71,14 @@ def _writing(_: Any, train: Any) -> None:
         (_raise(StopIteration()), "^fit raised StopIteration$"),
         (_raise(GeneratorExit()), "^fit raised GeneratorExit$"),
         (_raise(RecbenchError("its own words")), "^its own words$"),
-        (_changing, "^fit changed the interactions that it was given$"),
-        (_writing, "^fit raised ValueError: .*read-only; train .* so copy them first$"),
+        (
+            _changing,
+            "^fit changed the interactions that it was given; copy arrays of train or history",
+        ),
+        (
+            _writing,
+            "^fit raised ValueError: .*read-only; copy arrays of train or .* before changing them$",
+        ),
     ],
 )
 def test_what_a_model_raises_or_changes_is_an_error_that_names_the_method(
@@ -82,7 +89,7 @@ def test_what_a_model_raises_or_changes_is_an_error_that_names_the_method(
         InProcessModel(model).fit(example())
 
 
-def test_ctrl_c_is_nobodys_failure() -> None:
+def test_ctrl_c_is_not_a_failure_of_the_model() -> None:
     model = type("Model", (Popular,), {"fit": _raise(KeyboardInterrupt())})()
     with pytest.raises(KeyboardInterrupt):
         InProcessModel(model).fit(example())
@@ -91,13 +98,14 @@ def test_ctrl_c_is_nobodys_failure() -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (None, "score gave an array of object, wanted numbers"),
-        ([["a"]], "score gave an array of <U1, wanted numbers"),
-        ([[True]], "score gave an array of bool, wanted numbers"),
-        ([[1.0], [1.0, 2.0]], "score gave list, no array"),
+        (None, "score returned None; it must return an array of numbers"),
+        ([[None]], "score returned an array of type object; it must return numbers"),
+        ([["a"]], "score returned an array of type <U1; it must return numbers"),
+        ([[True]], "score returned an array of type bool; it must return numbers"),
+        ([[1.0], [1.0, 2.0]], "score returned a list that cannot be converted to an array"),
     ],
 )
-def test_an_answer_that_is_no_array_of_numbers_is_an_error(answer: Any, words: str) -> None:
+def test_an_answer_that_is_not_an_array_of_numbers_is_an_error(answer: Any, words: str) -> None:
     model = type("Model", (Popular,), {"score": lambda _self, _history: answer})()
     with pytest.raises(RecbenchError, match=words):
         InProcessModel(model).score(example())
@@ -119,8 +127,20 @@ def test_what_is_built_must_be_a_model() -> None:
         build(plugins, "transformer:dimm=3", {})
 
 
+class Learns:
+    def fit(self, train: Any) -> Any:
+        return self
+
+
+@pytest.mark.parametrize(("model", "has"), [(object, "none of these"), (Learns, "only fit")])
+def test_what_is_not_a_model_is_refused(model: Any, has: str) -> None:
+    plugins = load_plugins(mine=plugin(models={"mine": model}))
+    with pytest.raises(RecbenchError, match=f"recommend.history, k.; this one has {has}$"):
+        build(plugins, "mine", {})
+
+
 class Answers:
-    """Has every attribute that anybody asks for."""
+    """Has any attribute."""
 
     def __getattr__(self, name: str) -> Any:
         return self
@@ -129,12 +149,12 @@ class Answers:
 @pytest.mark.parametrize(
     ("model", "number"), [(Lists(), 7), (object(), None), (Answers(), None), (np.zeros(3), None)]
 )
-def test_parameters_are_only_asked_for_out_of_interest(model: Any, number: int | None) -> None:
+def test_the_number_of_parameters_is_optional(model: Any, number: int | None) -> None:
     assert n_parameters(model) == number
 
 
 ELSEWHERE = """
-import os, signal, sys, psutil  # which has what it needs on any system
+import os, signal, sys, psutil  # psutil needs some of these at import
 for module, names in (
     (os, ("fork", "pidfd_open", "memfd_create", "posix_spawn", "setsid", "mkfifo", "wait4")),
     (signal, ("SIGKILL", "pthread_sigmask", "setitimer")),
@@ -155,4 +175,4 @@ print(result.status)
 def test_where_models_cannot_be_isolated_they_run_all_the_same() -> None:
     done = subprocess.run([sys.executable, "-c", ELSEWHERE], capture_output=True, text=True)
     assert done.stdout == "ok\n", done.stderr
-    assert "nothing bounds their time and memory" in done.stderr
+    assert "without limits on time and memory" in done.stderr

@@ -1,6 +1,7 @@
-"""What stands below a table, sentence by sentence."""
+"""The footer of a table, sentence by sentence."""
 
 import dataclasses
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,6 @@ from made_results import FAIR, GOOD, POOR, SETTING, columns_of, failed, of
 
 from recbench import Result, Results, Section, Value, footer_lines, left_out_lines
 
-LATER = "of the training events are later than the target they help to predict"
-TIED = (
-    "targets depend on how equal times are ordered "
-    "(--dataset NAME:time_ties=hash,seed=N shows how much that matters)."
-)
 WHOLE = dict.fromkeys(("coverage@3", "coverage@10"), Value(0.5, 0.1, 0.4, 0.6))
 
 
@@ -24,7 +20,7 @@ def _section(*results: Result, **more: Any) -> Section:
 
 def _sentences(**setting: Any) -> list[str]:
     given = dataclasses.replace(SETTING, **setting)
-    return footer_lines(_section(of("a", {"ndcg@3": GOOD}, setting=given)))
+    return footer_lines(_section(of("a", {"ndcg@3": GOOD}, setting=given)), verbose=True)
 
 
 @pytest.mark.parametrize(
@@ -32,65 +28,136 @@ def _sentences(**setting: Any) -> list[str]:
     [
         (
             *(0.4831, 415, 943),
-            [f"On average 48.3% {LATER} (0% under --split temporal).", f"415 of 943 {TIED}"],
+            [
+                (
+                    "On average, 48.3% of the training interactions are later than the target (--split "
+                    "temporal: 0%)."
+                ),
+                "Order: by time, which decides 415 of 943 targets.",
+            ],
         ),
         (
             *(0.0, 0, 1234),
             [
-                "No training event is later than the target that it helps to predict.",
-                "No target depends on how equal times are ordered.",
+                "No training interaction is later than the target it helps to predict.",
+                "Order: by time, which decides 0 of 1,234 targets.",
             ],
         ),
         (
             *(0.0002, None, 3),
-            [f"On average less than 0.1% {LATER} (0% under --split temporal)."],
+            [
+                (
+                    "On average, less than 0.1% of the training interactions are later than the target "
+                    "(--split temporal: 0%)."
+                ),
+                "Order: by time.",
+            ],
         ),
-        (None, 0, 3, ["No target depends on how equal times are ordered."]),
-        (None, None, 3, ["Without times neither leaks nor ties can be counted."]),
+        (None, 0, 3, ["Order: by time, which decides 0 of 3 targets."]),
+        (
+            *(None, None, 3),
+            ["Without times, leaks from the future cannot be counted.", "Order: by time."],
+        ),
     ],
 )
-def test_leaks_and_ties(
+def test_leaks_and_order(
     future_share: float | None, time_tied: int | None, n_targets: int, sentences: list[str]
 ) -> None:
     lines = _sentences(future_share=future_share, time_tied=time_tied, n_targets=n_targets)
-    assert lines[3:] == sentences
+    assert lines[3 : 3 + len(sentences)] == sentences
+    advice = [line for line in lines if "time_ties=hash,seed=1" in line]
+    assert len(advice) == bool(time_tied)
 
 
 @pytest.mark.parametrize(
-    ("setting", "line"),
+    ("setting", "sentences"),
     [
         (
             {"n_targets": 40},
-            (
-                "data: 40 users judged; 9 items in the catalogue, 200 events; a repeated item "
-                "counts once per user and seen items are masked."
-            ),
+            {
+                "40 users judged; 9 items and 200 interactions.",
+                (
+                    "Full ranking among all items that the user has not seen; ties count as the "
+                    "average over their orders."
+                ),
+            },
         ),
         (
             {"n_judged_users": 1, "n_targets": 55, "n_unjudged_users": 1234, "repeats": "keep"},
-            (
-                "data: 40 rows of 1 user judged on 55 targets, 1,234 are not; 9 items in the "
-                "catalogue, 200 events; repeats are kept and nothing is masked."
-            ),
+            {
+                (
+                    "40 cases of 1 user judged on 55 targets (1,234 not judged); 9 items and 200 "
+                    "interactions."
+                ),
+                "Full ranking among all items; ties count as the average over their orders.",
+            },
+        ),
+        (
+            {"n_targets": 40, "candidates": "100 by=uniform", "dataset": "a.csv:item=x,user=y"},
+            {
+                (
+                    "Ranked among 100 by=uniform candidates, the same for every model; ties count as "
+                    "the average over their orders."
+                ),
+                "Dataset options: item=x,user=y.",
+            },
         ),
     ],
 )
-def test_what_is_judged_on_what(setting: dict[str, Any], line: str) -> None:
-    assert _sentences(**setting)[0] == line
+def test_what_is_judged_on_what(setting: dict[str, Any], sentences: set[str]) -> None:
+    assert sentences <= set(_sentences(**setting))
 
 
-def test_rules_and_notes() -> None:
-    lines = _sentences(notes=("read as x", "1 row."), candidates="100 by=uniform", n_targets=40)
-    assert lines[1:] == [
-        "Split last; order by time; seeds: none needed.",
-        (
-            "Ranked among 100 by=uniform candidates, the same for every model, ties by exact "
-            "expectation; [] is the 95% bootstrap interval over users."
-        ),
-        "Without times neither leaks nor ties can be counted.",
+def test_everything_is_listed_on_request() -> None:
+    lines = _sentences(notes=("read as x", "1 row."), source="a file", licence="MIT", citation="A.")
+    for sentence in (
         "Read as x.",
         "1 row.",
-    ]
+        "Split: last. Dataset: data.",
+        "Source: a file.",
+        "Licence: MIT.",
+        "Citation: A.",
+        "Protocol version 2.",
+    ):
+        assert sentence in lines
+
+
+@pytest.mark.parametrize("n_notes", [0, 1, 2, 30])
+@pytest.mark.parametrize("n_seeds", [1, 3])
+@pytest.mark.parametrize("options", ["", ":item=StockCode,time=InvoiceDate,user=CustomerID"])
+def test_the_short_footer_has_at_most_six_lines_of_100_characters(
+    n_notes: int, n_seeds: int, options: str
+) -> None:
+    setting = dataclasses.replace(
+        SETTING,
+        dataset=f"OnlineRetail.parquet{options}",
+        n_judged_users=1_234_567,
+        n_unjudged_users=123_456,
+        n_targets=40,
+        future_share=0.413,
+        time_tied=40,
+        order="by user and time, equal times in file order",
+        notes=tuple(f"{number} interactions without an item dropped" for number in range(n_notes)),
+    )
+    models = {"best": GOOD, "popular": FAIR, "worse": POOR}
+    section = _section(
+        *(
+            of(model, {"ndcg@3": values}, seed, setting=setting)
+            for model, values in models.items()
+            for seed in range(n_seeds)
+        )
+    )
+    paragraphs = footer_lines(section)
+    lines = [line for paragraph in paragraphs for line in textwrap.wrap(paragraph, 100)]
+    assert len(lines) <= 6
+    text = " ".join(paragraphs)
+    assert "41.3%" in text
+    assert "decides 40 of 40 targets" in text
+    assert options.removeprefix(":") in text
+    assert text.count("interactions without an item dropped") < max(n_notes, 1)
+    hidden = n_notes - text.count("interactions without an item dropped")
+    pointer = f"{hidden} more {'note' if hidden == 1 else 'notes'}" if hidden else "More"
+    assert text.endswith(f" {pointer}: --verbose.")
 
 
 def test_marks_and_failures_are_explained_where_there_are_some() -> None:
@@ -102,40 +169,47 @@ def test_marks_and_failures_are_explained_where_there_are_some() -> None:
         of("worse", {"ndcg@3": POOR}),
         failed("gone", 7, keys),
     )
-    lines = footer_lines(many)
-    assert lines[:3] == [
+    lines = footer_lines(many, verbose=True)
+    assert lines[:5] == [
+        "gone, seed 7 (plugin mine) failed: no",
         (
-            "* the best of its column, or not to be told from it (paired t-test over users, Holm's "
-            "correction, p >= 0.05)."
+            "* best, or not significantly different from it (paired t-test, Holm-corrected, "
+            "p >= 0.05)."
         ),
-        "Means over seeds; ± is the standard deviation over seeds.",
-        "! not above popular, by NDCG at the largest k.",
+        "! not better than popular.",
+        "[] 95% bootstrap interval over users.",
+        "± standard deviation over seeds 0, 1, 7.",
     ]
-    assert lines[-1] == "gone, seed 7: failed: no"
-    alone = footer_lines(_section(of("best", {"ndcg@3": GOOD}, 0)))
-    assert alone[0].startswith("data: 40 users judged")
-    assert len(alone) == 4
+    legend = footer_lines(many)[1]
+    assert legend == " ".join(lines[1:5])
+    assert footer_lines(_section(of("best", {"ndcg@3": GOOD})))[0] == (
+        "[] 95% bootstrap interval over users. Seeds: none needed."
+    )
 
 
-def test_metrics_of_whole_lists_and_those_that_are_lacking() -> None:
+def test_the_reason_of_a_failure_does_not_name_the_model_twice() -> None:
+    gone = dataclasses.replace(failed("gone"), status="failed: gone (plugin mine): no scores")
+    assert footer_lines(_section(gone))[0] == "gone (plugin mine) failed: no scores"
+
+
+def test_metrics_of_lists_and_metrics_that_were_not_measured() -> None:
     result = of("a", {"ndcg@3": GOOD, "ndcg@10": GOOD})
     result = dataclasses.replace(result, values={**result.values, **WHOLE})
     section = _section(result, metrics=("ndcg", "coverage", "bad", "worse", "worst"))
-    assert footer_lines(section)[:2] == [
-        "The intervals of coverage are of a jackknife over users.",
-        "No result here has bad, worse and worst; running again measures what it can.",
-    ]
+    lines = footer_lines(section, verbose=True)
+    assert "Intervals of Coverage: jackknife over users." in lines
+    assert lines[2] == "BAD, Worse and Worst: not measured in these results; run the models again."
 
 
 def test_segments_are_explained_where_they_are_shown() -> None:
     result = of("a", {"ndcg@3": GOOD, "hit@3": GOOD})
     section = _section(result, metrics=("ndcg", "hit"))
-    assert not any("egment" in line for line in footer_lines(section))
-    lines = footer_lines(section, {"ndcg": {"target in head": np.nan}})
-    assert lines[0].startswith("Segments: target is where the target's item belongs, each of head,")
-    assert lines[1] == "Not by segment: hit, of whole lists or not stored."
-    lines = footer_lines(section, {})
-    assert lines[0] == "Not by segment: ndcg and hit, of whole lists or not stored."
+    assert not any("egment" in line for line in footer_lines(section, verbose=True))
+    lines = footer_lines(section, {"ndcg": {"target in head": np.nan}}, verbose=True)
+    assert lines[2].startswith("Segments: by popularity of the target (head, middle and tail each")
+    assert lines[3] == "Not available by segment: HR."
+    lines = footer_lines(section, {}, verbose=True)
+    assert lines[2] == "Not available by segment: NDCG and HR."
 
 
 def test_what_was_left_out() -> None:

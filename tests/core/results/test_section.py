@@ -22,7 +22,7 @@ from made_results import (
 )
 from scipy import stats
 
-from recbench import Result, Results, Section, Value, footer_lines
+from recbench import Result, Results, Section, Value
 from recbench.data.interactions import Column
 from recbench.evaluation.uncertainty import holm_correction, number_users, summarise
 from recbench.results.results import COLUMNS
@@ -273,7 +273,7 @@ def test_other_candidates_are_another_section() -> None:
     assert all("not comparable with full ranking" in one for one in sampled)
 
 
-def test_other_protocols_are_left_out_and_said() -> None:
+def test_other_protocols_are_left_out() -> None:
     old = dataclasses.replace(SETTING, protocol=1)
     results = Results(
         [of("a", {"ndcg@3": GOOD}), *(of(one, {"ndcg@3": FAIR}, setting=old) for one in "bc")],
@@ -283,7 +283,7 @@ def test_other_protocols_are_left_out_and_said() -> None:
     kept = results.of_protocol(2)
     assert [one.model for one in kept] == ["a"]
     assert kept.left_out[0] == "something"
-    assert kept.left_out[1].startswith("2 results by version 1 of the referee's rules")
+    assert kept.left_out[1].startswith("2 results from version 1 of the evaluation rules")
     assert kept.read_columns(kept[0])["ndcg@3"] is GOOD
 
 
@@ -351,7 +351,7 @@ def test_the_frame_is_tidy_and_says_what_tables_say() -> None:
     frame = results.to_frame()
     assert tuple(frame) == COLUMNS
     assert list(frame["model"]) == ["popular"] * 2 + ["a"] * 4 + ["b"]
-    assert list(frame["remark"]) == [""] * 2 + ["not above popular"] * 4 + [""]
+    assert list(frame["remark"]) == [""] * 2 + ["not better than popular"] * 4 + [""]
     popular, first = frame.iloc[0], frame.iloc[2]
     assert popular["p"] == 1
     assert first["p"] == results.sections()[0].p_of_best("ndcg", 3)["a"]
@@ -370,31 +370,23 @@ def test_the_frame_says_that_ranks_are_of_a_sample() -> None:
     )
     remarks = results.to_frame().set_index("model")["remark"]
     assert remarks["popular"] == "sampled: 100 candidates"
-    assert remarks["a"] == "sampled: 100 candidates; not above popular"
+    assert remarks["a"] == "sampled: 100 candidates; not better than popular"
+
+
+def test_titles_are_short_where_they_can_be() -> None:
+    settings = [
+        dataclasses.replace(SETTING, dataset=name, dataset_sha256=name)
+        for name in ("log.csv:item=x,user=y", "log.csv:item=x,repeats=keep,user=y", "b.csv:item=x")
+    ]
+    results = Results([of("a", {"ndcg@3": GOOD}, setting=setting) for setting in settings])
+    assert [section.title for section in results.sections()] == [
+        "log.csv:item=x,user=y, last",
+        "log.csv:item=x,repeats=keep,user=y, last",
+        "b.csv, last",
+    ]
 
 
 def test_an_empty_frame_has_itscolumns_of() -> None:
     frame = Results([]).to_frame()
     assert tuple(frame) == COLUMNS
     assert len(frame) == 0
-
-
-def test_the_footer_counts_and_explains() -> None:
-    setting = dataclasses.replace(
-        SETTING,
-        n_judged_users=38,
-        n_cases=40,
-        n_unjudged_users=1,
-        n_targets=55,
-        future_share=0.25,
-        time_tied=3,
-        notes=("1 row.",),
-    )
-    section = _section(of("a", {"ndcg@3": GOOD}, 4, setting=setting))
-    judged, split, ranking, *rest = footer_lines(section)
-    assert judged.startswith("data: 40 rows of 38 users judged on 55 targets, 1 is not; 9 items")
-    assert "order by time; seeds: 4." in split
-    assert "95% bootstrap interval over users" in ranking
-    assert rest[0].startswith("On average 25.0% of the training events are later than the target")
-    assert rest[1].startswith("3 of 55 targets depend on how equal times are ordered")
-    assert rest[2:] == ["1 row."]

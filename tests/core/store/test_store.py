@@ -131,21 +131,21 @@ def test_a_file_cut_short_is_said_and_computed_again(
     path = store.path(CELL) if suffix == ".json" else _rows_of(store, written)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     assert store.find(CELL) is None
-    assert "it is computed again" in caplog.text
+    assert "The model runs again" in caplog.text
     assert not store.all()
-    assert f"{path} was cut or edited by hand" in caplog.text or suffix == ".parquet"
-    assert f"{path} is not what was written" in caplog.text or suffix == ".json"
-    assert "it is left out" in caplog.text
+    assert f"{path} is damaged: it is not the JSON of a result" in caplog.text or suffix == ".parquet"
+    assert f"{path} is damaged: it does not match" in caplog.text or suffix == ".json"
+    assert "It is left out" in caplog.text
     assert store.write(CELL, ROWS) == written == store.find(CELL)
 
 
 EDITS: list[tuple[str, str, str]] = [
-    ("0.5", "0.6", "does not fit its own sha256"),
-    ('"popular"', '"unpopular"', "does not fit its own sha256"),
-    ('"status": "ok"', '"status": "failed: x"', "does not fit its own sha256"),
-    ('"sha256": "', '"sha256": "0', "does not fit its own sha256"),
-    ('"sha256"', '"sha"', "has no sha256 of itself"),
-    ('"depth"', '"deepness"', "does not fit its own sha256"),
+    ("0.5", "0.6", "does not match its checksum"),
+    ('"popular"', '"unpopular"', "does not match its checksum"),
+    ('"status": "ok"', '"status": "failed: x"', "does not match its checksum"),
+    ('"sha256": "', '"sha256": "0', "does not match its checksum"),
+    ('"sha256"', '"sha"', "has no checksum"),
+    ('"depth"', '"deepness"', "does not match its checksum"),
 ]
 
 
@@ -296,7 +296,7 @@ def test_rows_that_another_run_has_added_to_are_found(tmp_path: Path) -> None:
     assert "hit@10" in Store(tmp_path).case_columns(held)
     result, rows = _at(10)
     Store(tmp_path).write(result, {**rows, "above": np.array([7, 7])})
-    with pytest.raises(RecbenchError, match="is gone"):
+    with pytest.raises(RecbenchError, match="is missing"):
         Store(tmp_path).case_columns(held)
 
 
@@ -348,7 +348,7 @@ def test_a_disk_that_is_full_at_any_stage_changes_nothing(
     files = _files(tmp_path)
     with monkeypatch.context() as full:
         _fail(full, call, nth, OSError(errno.ENOSPC, "No space left on device"))
-        match = "cannot write .*No space left on device; make room or choose another"
+        match = "cannot write .*No space left on device. Free some space, or choose"
         with pytest.raises(RecbenchError, match=match):
             store.write(*_at(10))
     assert _files(tmp_path) == files
@@ -387,7 +387,7 @@ def test_a_limit_of_the_system_on_files_changes_nothing(tmp_path: Path, share: f
         error = raised
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert "File too large; make room" in str(error)
+    assert "File too large. Raise the limit" in str(error)
     assert _files(tmp_path / "own") == files
     assert store.find(CELL) == written
 
@@ -533,7 +533,7 @@ def test_a_result_of_another_version_is_left_out(
     monkeypatch.setattr("recbench.store.format.to_json", lambda _: later)
     store.path(FAILED).write_bytes(encode_result(FAILED))
     assert not store.all()
-    assert "is of another version of recbench" in caplog.text
+    assert "was written by another version of recbench" in caplog.text
 
 
 def test_candidates_are_kept_by_their_content(tmp_path: Path) -> None:

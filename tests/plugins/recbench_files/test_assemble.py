@@ -10,8 +10,8 @@ def test_rows_without_an_id_are_dropped_and_counted(read, sequences):
     dataset = read('user,item,time\n,5,1\n1,,2\n1,"",2\n,,3\n1,6,4\n')
     assert sequences(dataset) == {1: [6]}
     assert dataset.item_ids.tolist() == [6]
-    assert "2 rows without user dropped" in dataset.notes
-    assert "2 rows without item dropped" in dataset.notes
+    assert "2 rows have no user and were dropped" in dataset.notes
+    assert "2 rows have no item and were dropped" in dataset.notes
 
 
 def test_times_of_dropped_rows_do_not_matter(read, sequences):

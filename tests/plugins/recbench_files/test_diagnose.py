@@ -14,17 +14,17 @@ GOOD = "user,item,time,rating\n"
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
-        (GOOD + "1,2,3,4\n1,2\n1,2,3,4\n", 3, "2 fields where the header has 4"),
+        (GOOD + "1,2,3,4\n1,2\n1,2,3,4\n", 3, "2 fields, but the header has 4"),
         (GOOD + "1,2,3,4\n\n1,2,3,4,5\n1,2,3,4\n", 4, "5 fields"),
-        (GOOD + "1,2,3,4\n1,2", 3, "cut short"),
-        (GOOD + "1,2,3,4\r\n1,2,then,4\r\n", 3, "time 'then' is no number"),
-        (GOOD + "1,2,3,4\n1,2,3,good\n", 3, "rating 'good' is no number"),
+        (GOOD + "1,2,3,4\n1,2", 3, "may be truncated"),
+        (GOOD + "1,2,3,4\r\n1,2,then,4\r\n", 3, "time 'then' is not a number"),
+        (GOOD + "1,2,3,4\n1,2,3,good\n", 3, "rating 'good' is not a number"),
         (GOOD + "1,2,3,4\n1,2,3,\n", 3, "is missing"),
         (GOOD + "1,2,3,4\n1,2,,4\n", 3, "is missing"),
         (GOOD + "1,2,3,4\n,2,3,4\n1,2,,4\n", 4, "is missing"),
         (GOOD + "1,2,3,4\n1,2,3,nan\n", 3, "rating 'nan'"),
         (GOOD + "1,2,3,4\n1,2,3,inf\n", 3, "rating 'inf'"),
-        (GOOD + "1,2,3,4\n1,2,3,1e99\n", 3, "no finite number"),
+        (GOOD + "1,2,3,4\n1,2,3,1e99\n", 3, "not a finite number"),
         (GOOD + "1,2,3.5,4\n1,2,inf,4\n", 3, "time 'inf'"),
         (GOOD + '"1\n1",2,3,4\n"2\n\n2",2,3,4\n1,2,x,4\n', 7, "time 'x'"),
         (GOOD + '1,2,3,4\n"1,2,3,4\n1,2,3,4\n', 3, "never closed"),
@@ -34,9 +34,9 @@ GOOD = "user,item,time,rating\n"
         ('user,item\n1,2\n3,"4', 3, "never closed"),
         (GOOD + "1,2,12/1/2010 8:26,4\n", 2, "day or the month first"),
         (GOOD + "1,2,2011-12-01,4\n1,2,12/1/2010 8:26,4\n", 3, "day or the month first"),
-        (GOOD + "1,2,2011-12-01,4\n1,2,yesterday,4\n", 3, "is no time"),
+        (GOOD + "1,2,2011-12-01,4\n1,2,yesterday,4\n", 3, "is not a time"),
         (GOOD + "1,2,2011-12-01,4\n1,2,2011-12-01T00:00:00Z,4\n", 3, "time zone"),
-        (GOOD + "1,2,2011-12-01,4\n1,2,2011-13-01,4\n", 3, "is no time"),
+        (GOOD + "1,2,2011-12-01,4\n1,2,2011-13-01,4\n", 3, "is not a time"),
         (GOOD + "1,2,1300000000000,4\n1,2,1300000000,4\n", 3, "which are milliseconds"),
         (GOOD + "1,2,20111201,4\n1,2,20111202,4\n", 2, "date in digits"),
         (GOOD + "1,2,1e30,4\n", 2, "too large"),
@@ -47,13 +47,13 @@ GOOD = "user,item,time,rating\n"
         ("1::2::3::4\n1::2::x::4\n", 2, "rating 'x'"),
         ("1\t2\t3\t4\n1\t2\t3\tx\n", 2, "time 'x'"),
         ("1\t2\t3\t4\n1\t2\t3\n" + "1\t2\t3\t4\n" * 60000, 2, "3 fields"),
-        ("1 2\n" * 70000 + "1\n", 70001, "1 field where a line of a user and an item has 2"),
-        ("1 2 3\n2 5\n\n1 4\n", 4, "has a line above already"),
+        ("1 2\n" * 70000 + "1\n", 70001, "1 field, but a line with a user and an item has 2"),
+        ("1 2 3\n2 5\n\n1 4\n", 4, "already has a line above"),
         (GOOD + "1,2,2011-12-01,4\n1,2,2011-12-01\n", 3, "3 fields"),
         (GOOD + "1,2,2011-12-01,4\n1,2,2011-12-02,x\n", 3, "rating 'x'"),
-        (GOOD + "1,2,2011-12-01,4\n1,2,2011-02-30,4\n", 3, "is no time"),
-        (GOOD + "1,2,2011-12-01,4\n,2,x,4\n1,2,2011/12/01,4\n", 4, "is no time"),
-        (GOOD + ",2,,4\n1,2,3,4\n1,2,1_0,4\n", 4, "time '1_0' is no number"),
+        (GOOD + "1,2,2011-12-01,4\n1,2,2011-02-30,4\n", 3, "is not a time"),
+        (GOOD + "1,2,2011-12-01,4\n,2,x,4\n1,2,2011/12/01,4\n", 4, "is not a time"),
+        (GOOD + ",2,,4\n1,2,3,4\n1,2,1_0,4\n", 4, "time '1_0' is not a number"),
         ("user:token\titem:token\n1\t2\n1\n", 3, "1 field"),
     ],
 )
@@ -90,11 +90,11 @@ def test_sequences_without_items_or_in_latin_1(fails):
 
 
 def test_empty_files(fails):
-    assert fails("") == "log.csv is empty"
-    assert fails("\n \n") == "log.csv is empty"
-    assert "a header and no rows" in fails("user,item\n")
-    assert "a header and no rows" in fails("user:token\titem:token\n\n")
-    assert "no row is left" in fails("user,item\n1,\n")
+    assert fails("") == "log.csv is empty; check that it was written completely"
+    assert "is empty" in fails("\n \n")
+    assert "a header but no rows" in fails("user,item\n")
+    assert "a header but no rows" in fails("user:token\titem:token\n\n")
+    assert "no row has both a user (column user) and an item (column item)" in fails("user,item\n1,\n")
 
 
 def test_a_quote_that_never_ends(fails):
@@ -107,5 +107,5 @@ def test_half_a_gzip(fails):
     text = "user,item\n" + "".join(f"{n * 7919 % 1009},{n * 31 % 997}\n" for n in range(200000))
     packed = gzip.compress(text.encode())
     message = fails(packed[: len(packed) // 2])
-    assert "ends early or is damaged" in message
+    assert "is truncated or damaged" in message
     assert "damaged" in fails(packed[:12])

@@ -22,7 +22,7 @@ def test_wrong_paths_and_formats(tmp_path, fails):
     assert "unpack" in fails(b"PK\x03\x04rest", kind=recbench.UsageError)
     assert "UTF-16" in fails("user,item\n".encode("utf-16"), kind=recbench.UsageError)
     assert "NUL" in fails(b"\0\0\0\0", kind=recbench.RecbenchError)
-    assert "no log" in fails('{"user": 1, "item": 2}\n', kind=recbench.UsageError)
+    assert "looks like JSON" in fails('{"user": 1, "item": 2}\n', kind=recbench.UsageError)
 
 
 def test_importing_is_cheap():
@@ -75,7 +75,7 @@ def test_ratings_dat_gives_the_sequences_of_the_papers(real, sequences):
 def test_online_retail(real):
     path = str(real("online-retail/OnlineRetail.parquet"))
     dataset = read_file(path, user="CustomerID", item="StockCode", time="InvoiceDate")
-    assert "135,080 rows without CustomerID dropped" in dataset.notes
+    assert "135,080 rows have no CustomerID and were dropped" in dataset.notes
     assert dataset.interactions.n_interactions == 541_909 - 135_080
     assert dataset.user_ids.dtype == np.int64
     assert dataset.item_ids.dtype == object

@@ -17,7 +17,7 @@ def test_a_table_with_a_header(read, delimiter, sequences):
     assert dataset.interactions.ratings.tolist() == [3, 1, 4.5]
     assert dataset.name == dataset.source == "any.log"
     assert len(dataset.sha256) == 64
-    assert "user=userId, item=movieId, time=timestamp, rating=rating" in dataset.notes[0]
+    assert "user=userId, item=movieId, time=timestamp, rating=rating" in dataset.notes[-1]
 
 
 def test_a_table_separated_by_spaces(read, sequences):
@@ -72,5 +72,5 @@ def test_parquet_is_known_by_its_content(read_table, tmp_path, sequences):
 
 def test_no_header(fails):
     message = fails("1,1193,5,978300760\n1,661,3,978302109\n", kind=recbench.UsageError)
-    assert "no header was found, line 1 is '1,1193,5,978300760'" in message
+    assert "log.csv has no header: line 1 is '1,1193,5,978300760'" in message
     assert "user,item,rating,time" in message

@@ -7,7 +7,7 @@ import pytest
 def test_ids_are_exact(read, sequences):
     dataset = read("user,item\n007,1\n7,+1\n7, 1\n007,01\n")
     assert sequences(dataset) == {"007": ["1", "01"], "7": ["+1", " 1"]}
-    assert any("spaces" in note for note in dataset.notes)
+    assert any("Spaces" in note for note in dataset.notes)
 
 
 def test_ids_are_numbered_in_sorted_order(read):
@@ -48,4 +48,4 @@ def test_ids_of_any_type_in_parquet(read_table, column, ids):
     dataset = read_table({"user": column, "item": [1, 2, 3]})
     assert dataset.user_ids.tolist() == ids
     assert dataset.item_ids.tolist() == [1, 3]
-    assert "1 row without user dropped" in dataset.notes
+    assert "1 row has no user and was dropped" in dataset.notes

@@ -7,12 +7,12 @@ import recbench
 
 
 def test_broken_parquet(fails, read_table, tmp_path):
-    assert "broken or no Parquet" in fails(b"PAR1 and nothing more", "log.parquet")
-    assert "broken or no Parquet" in fails("user,item\n1,2\n", "log.parquet")
+    assert "damaged or not a Parquet" in fails(b"PAR1 and nothing more", "log.parquet")
+    assert "damaged or not a Parquet" in fails("user,item\n1,2\n", "log.parquet")
     read_table({"user": list(range(5000)), "item": list(range(5000))})
     whole = (tmp_path / "log.parquet").read_bytes()
-    assert "broken or no Parquet" in fails(whole[: len(whole) // 2], "log.parquet")
-    assert "is not Parquet" in fails("user,item\n", kind=recbench.UsageError, format="parquet")
+    assert "damaged or not a Parquet" in fails(whole[: len(whole) // 2], "log.parquet")
+    assert "is not a Parquet file" in fails("user,item\n", kind=recbench.UsageError, format="parquet")
 
 
 def test_broken_rows_in_parquet(read_table):

@@ -89,12 +89,12 @@ def test_what_is_no_number_is_nan():
     ("content", "says"),
     [
         (b"\n\n", "recs is empty"),
-        (b"user,item", "recs has a header and no rows under it"),
-        (b"user,item\na,1\nb\n", "recs line 3: 1 field where the header has 2: 'b'"),
-        (b'user,item\na,1\n"b,2\n', "recs line 3: a quote is opened and never closed"),
+        (b"user,item", "recs has a header but no rows"),
+        (b"user,item\na,1\nb\n", "recs line 3: 1 field, but the header has 2: 'b'"),
+        (b'user,item\na,1\n"b,2\n', "recs line 3: a quote is opened but never closed"),
         (b"user,item\n\na,\xff\n", "recs line 3: item .* is not UTF-8"),
-        (b"\x1f\x8b and no more", "recs: the gzip data ends early or is damaged"),
-        (b"PAR1 and no more", "recs is broken or no Parquet file"),
+        (b"\x1f\x8b and no more", "recs: the gzip data is truncated or damaged"),
+        (b"PAR1 and no more", "recs is damaged or not a Parquet file"),
         (b"PK\x03\x04", "recs is a zip archive"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The shipped metrics, against every order of tied items, scikit-learn, and sums by hand."""
+"""The shipped metrics, compared with all orders of tied items, scikit-learn and sums by hand."""
 
 import itertools
 import math
@@ -24,15 +24,15 @@ def _ranking(rows: Rows) -> Ranking:
     """The ranking of rows of (scores, targets)."""
     above, tied = [], []
     for scores, targets in rows:
-        above += [sum(one > scores[target] for one in scores) for target in targets]
-        tied += [sum(one == scores[target] for one in scores) for target in targets]
+        above += [sum(score > scores[target] for score in scores) for target in targets]
+        tied += [sum(score == scores[target] for score in scores) for target in targets]
     offsets = np.cumsum([0, *(len(targets) for _, targets in rows)])
     return Ranking(np.array(above), np.array(tied), offsets)
 
 
 def _by_definition(order: list[bool], k: int) -> dict[str, float]:
     """The textbook values for items without ties; order: is the item at each rank a target?"""
-    found = [rank for rank, wanted in enumerate(order, start=1) if wanted]
+    found = [rank for rank, is_target in enumerate(order, start=1) if is_target]
     ranks, best = [rank for rank in found if rank <= k], min(len(found), k)
     ideal = sum(1 / math.log2(rank + 1) for rank in range(1, best + 1))
     return {
@@ -45,14 +45,14 @@ def _by_definition(order: list[bool], k: int) -> dict[str, float]:
 
 
 def _over_all_orders(scores: list[int], targets: list[int], k: int) -> dict[str, float]:
-    """The mean over every order of the items in which no better score is behind a worse one."""
+    """The mean over all orders of the items in which scores do not rise."""
     blocks = [
-        [item in targets for item, one in enumerate(scores) if one == score]
+        [item in targets for item, value in enumerate(scores) if value == score]
         for score in sorted(set(scores), reverse=True)
     ]
     orders = itertools.product(*(itertools.permutations(block) for block in blocks))
     values = [_by_definition(list(itertools.chain(*order)), k) for order in orders]
-    return {name: math.fsum(one[name] for one in values) / len(values) for name in RANKED}
+    return {name: math.fsum(value[name] for value in values) / len(values) for name in RANKED}
 
 
 @st.composite
@@ -65,9 +65,11 @@ def _row(draw: st.DrawFn) -> tuple[list[int], list[int]]:
 @given(st.lists(_row(), min_size=1, max_size=3), st.integers(1, 8))
 def test_ties_are_the_mean_over_all_orders(rows: Rows, k: int) -> None:
     ranking = _ranking(rows)
-    wanted = [_over_all_orders(scores, targets, k) for scores, targets in rows]
+    expected = [_over_all_orders(scores, targets, k) for scores, targets in rows]
     for name, metric in RANKED.items():
-        assert metric(ranking, k) == pytest.approx([one[name] for one in wanted], abs=1e-12), name
+        assert metric(ranking, k) == pytest.approx([case[name] for case in expected], abs=1e-12), (
+            name
+        )
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
@@ -84,8 +86,8 @@ def test_ndcg_is_that_of_scikit_learn(seed: int, many: int, k: int) -> None:
     scores = draw.integers(0, draw.integers(1, 25), (6, 20))
     targets = [draw.permutation(20)[: draw.integers(1, many + 1)].tolist() for _ in scores]
     truth = np.zeros(scores.shape)
-    for row, one in zip(truth, targets, strict=True):
-        row[one] = 1
+    for row, items in zip(truth, targets, strict=True):
+        row[items] = 1
     value = ndcg(_ranking(list(zip(scores.tolist(), targets, strict=True))), k)
     each = [ndcg_score(truth[[row]], scores[[row]], k=k) for row in range(6)]
     assert value == pytest.approx(each, abs=1e-12)
@@ -108,14 +110,14 @@ def test_one_target_is_exactly_the_expectation_of_gains(
                 assert np.array_equal(metric(ranking, k), ranking.expectation(gains)), metric
 
 
-def test_all_targets_in_front_are_worth_one() -> None:
+def test_all_targets_at_the_top_get_one() -> None:
     ranking = Ranking(np.arange(3), np.ones(3, dtype=int), np.array([0, 3]))
     for name, metric in RANKED.items():
         assert metric(ranking, 3) == [1.0], name
         assert metric(ranking, 2) == ([2 / 3] if name == "recall" else [1.0]), name
 
 
-def test_targets_that_no_list_holds_are_worth_nothing() -> None:
+def test_targets_that_are_in_no_list_get_zero() -> None:
     far = np.iinfo(np.int32).max
     ranking = Ranking(np.array([far, far, 0]), np.ones(3, dtype=int), np.array([0, 2, 3]))
     for metric in RANKED.values():
@@ -171,15 +173,17 @@ def test_gini_at_its_ends() -> None:
 
 
 @pytest.mark.parametrize("metric", [coverage, gini, novelty, popularity])
-def test_lists_that_are_too_short_are_said(metric) -> None:
-    with pytest.raises(RecbenchError, match=r"first 3 recommended items .* only 2 long"):
+def test_lists_that_are_too_short_are_an_error(metric) -> None:
+    with pytest.raises(
+        RecbenchError, match=r"first 3 items of each list, .* only 2 items; use k up to 2"
+    ):
         metric(_listed([[0, 1]], [1] * 4), 3)
-    with pytest.raises(RecbenchError, match="this ranking has none"):
+    with pytest.raises(RecbenchError, match="the ranking has none"):
         metric(Ranking(np.array([0]), np.array([1])), 3)
     whole = _listed([[0, 1]], [1, 2])
     assert np.array_equal(metric(whole, 9), metric(whole, 2))
 
 
-def test_listings_say_what_each_is() -> None:
+def test_each_has_a_summary_for_listings() -> None:
     for name, metric in recbench_metrics().items():
         assert (metric.__doc__ or "").splitlines()[0].endswith("."), name

@@ -1,4 +1,4 @@
-"""What all tests of MovieLens run with: an empty cache, and nobody to ask but a made publisher."""
+"""All tests of MovieLens run with an empty cache and a local stand-in for the publisher."""
 
 import subprocess
 

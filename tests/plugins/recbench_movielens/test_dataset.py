@@ -58,8 +58,8 @@ def test_a_file_that_is_not_the_published_one_is_used_and_noted(tmp_path):
     dataset = ml_100k()(data_dir=str(tmp_path))
     assert dataset.titles is None
     assert remarks(dataset) == [
-        "There are no titles, for there is no u.item.",
-        "u.data differs from the published file and is used as it is.",
+        "The file u.data differs from the published one and is used as it is",
+        "There are no titles because the file u.item is missing",
     ]
 
 
@@ -77,5 +77,5 @@ def test_the_real_ml_100k():
 
 @pytest.mark.parametrize("option", ["min_user", "ties"])
 def test_old_names_of_options_are_refused_before_anything_is_looked_for(option):
-    with pytest.raises(recbench.UsageError, match=f"no option '{option}' any more; it is now"):
+    with pytest.raises(recbench.UsageError, match=f"no option '{option}'; it is now called"):
         recbench.load_dataset(f"ml-100k:{option}=hash")

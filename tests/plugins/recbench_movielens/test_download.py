@@ -35,39 +35,39 @@ REAL_RUN = subprocess.run
 
 def test_a_wrong_checksum_is_refused(publisher, assert_failed):
     publisher.body = zipped({**PUBLISHED, "ml-100k/u.data": UDATA + UDATA})
-    assert_failed(ml_100k(publisher), "the publisher: the zip's sha256 is not the published")
+    assert_failed(ml_100k(publisher), "the publisher: the zip was rejected because its sha256 is not the published")
 
 
 def test_md5_is_checked_too(publisher, assert_failed):
     archive = dataclasses.replace(ml_100k(publisher).archive, checksum="md5:" + "0" * 32)
-    assert_failed(ml_100k(publisher, archive=archive), "the zip's md5 is not the published")
+    assert_failed(ml_100k(publisher, archive=archive), "its md5 is not the published")
 
 
 def test_a_download_that_is_cut_off_is_refused(publisher, assert_failed):
     publisher.promised = len(publisher.body)
     publisher.body = publisher.body[:200]
-    assert_failed(ml_100k(publisher), "the publisher: the download was cut off")
+    assert_failed(ml_100k(publisher), "the publisher: the download was interrupted")
 
 
 def test_half_a_zip_is_refused_even_where_no_checksum_is_known(publisher, assert_failed):
     publisher.body = publisher.body[:200]
-    assert_failed(unchecked(publisher), "200 bytes came that are no zip")
+    assert_failed(unchecked(publisher), "200 bytes received are not a zip")
 
 
 def test_a_web_page_instead_of_the_zip_is_refused(publisher, assert_failed):
     publisher.body = b"<html>Please log in to the hotel's network</html>"
-    assert_failed(ml_100k(publisher), "are no zip: a web page")
+    assert_failed(ml_100k(publisher), "are not a zip, but a web page")
 
 
 def test_the_servers_refusal_is_reported(publisher, assert_failed):
     publisher.status = 404
-    assert_failed(ml_100k(publisher), "the publisher: the server answered 404")
+    assert_failed(ml_100k(publisher), "the publisher: the server answered with status 404")
 
 
 def test_a_server_that_says_nothing_is_left_soon(publisher, assert_failed, monkeypatch):
     publisher.pause = 1
     monkeypatch.setattr(download, "_HTTP_SECONDS", (0.1, 0.1))
-    assert_failed(ml_100k(publisher), "the publisher: no answer in time")
+    assert_failed(ml_100k(publisher), "the publisher: the server did not answer in time")
 
 
 def test_a_full_disk_is_reported(publisher, assert_failed, monkeypatch):
@@ -75,7 +75,7 @@ def test_a_full_disk_is_reported(publisher, assert_failed, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(download._CountedFile, "write", full)
-    assert_failed(ml_100k(publisher), "cache cannot be written (No space left on device)")
+    assert_failed(ml_100k(publisher), "cannot be written (No space left on device)")
 
 
 def test_progress_counts_every_byte_once(publisher, monkeypatch):
@@ -119,23 +119,23 @@ def test_without_the_publisher_pip_is_asked(publisher, cached, monkeypatch):
 
 def test_a_wheel_with_other_content_is_refused(assert_failed, monkeypatch):
     monkeypatch.setattr(subprocess, "run", pip({**WHEEL, f"{IN_WHEEL}/ml-100k.item": "other"}))
-    assert_failed(ml_100k(), "ml-100k.item of recbole==1.2.1 is not the one")
+    assert_failed(ml_100k(), "ml-100k.item in recbole==1.2.1 was rejected because its sha256")
 
 
 @pytest.mark.parametrize(
     ("stderr", "words"),
     [
-        ("WARNING: x\nERROR: No matching distribution found\n", "pip said: No matching distri"),
+        ("WARNING: x\nERROR: No matching distribution found\n", "pip failed: No matching distri"),
         ("/usr/bin/python: No module named pip", "this Python has no pip"),
-        ("", "pip said: nothing"),
+        ("", "pip failed: no reason given"),
     ],
 )
 def test_when_everything_fails_each_reason_is_told(assert_failed, monkeypatch, stderr, words):
     monkeypatch.setattr(subprocess, "run", pip(error=stderr))
     assert_failed(
         ml_100k(),
-        "the folder of data: none is given",
-        "the cache: it has none",
+        "your folder: neither --data-dir nor RECBENCH_DATA is set",
+        "the cache: not downloaded yet",
         "the publisher: it cannot be reached",
         "pip's package index: " + words,
         "FOLDER/ml-100k/u.data",
@@ -146,7 +146,7 @@ def test_a_pip_that_brings_no_wheel_is_no_success(assert_failed, monkeypatch):
     monkeypatch.setattr(
         subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0, "", "")
     )
-    assert_failed(ml_100k(), "pip's package index: the zip is broken")
+    assert_failed(ml_100k(), "pip's package index: the zip is damaged")
 
 
 def test_a_pip_that_hangs_is_left(assert_failed, monkeypatch):
@@ -154,7 +154,7 @@ def test_a_pip_that_hangs_is_left(assert_failed, monkeypatch):
         raise subprocess.TimeoutExpired(command, options["timeout"])
 
     monkeypatch.setattr(subprocess, "run", hang)
-    assert_failed(ml_100k(), "pip took too long")
+    assert_failed(ml_100k(), "pip did not finish within")
 
 
 @pytest.mark.skipif(not os.environ.get("RECBENCH_TEST_PIP"), reason="RECBENCH_TEST_PIP is not set")

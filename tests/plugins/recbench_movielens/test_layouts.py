@@ -34,7 +34,7 @@ def test_the_layout_of_1m(tmp_path):
     }
     assert dataset.item_ids[dataset.interactions.items].tolist() == [1193, 661, 3]
     assert dataset.interactions.ratings.tolist() == [5, 3, 1]
-    assert "holds 3 ratings where the published file has 1,000,209" in dataset.notes[-1]
+    assert "has 3 ratings instead of the published 1,000,209" in dataset.notes[0]
 
 
 @pytest.mark.parametrize("name", ["ml-latest-small", "ml-20m", "ml-25m", "ml-32m"])

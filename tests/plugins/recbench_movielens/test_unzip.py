@@ -28,29 +28,29 @@ def link(name):
 )
 def test_a_zip_that_leads_out_of_its_folder_is_refused(publisher, assert_failed, member):
     publisher.body = zipped({**PUBLISHED, member: "evil"})
-    assert_failed(unchecked(publisher), "refused", repr(member))
+    assert_failed(unchecked(publisher), "rejected", repr(member))
 
 
 def test_a_zip_with_a_link_is_refused(publisher, assert_failed):
     publisher.body = zipped({**PUBLISHED, link("ml-100k/link"): "/etc/passwd"})
-    assert_failed(unchecked(publisher), "refused", "'ml-100k/link'")
+    assert_failed(unchecked(publisher), "rejected", "'ml-100k/link'")
 
 
 def test_a_zip_without_the_ratings_is_refused(publisher, assert_failed):
     publisher.body = zipped({"ml-100k/u.item": "x"})
-    assert_failed(unchecked(publisher), "the zip holds no ml-100k/u.data")
+    assert_failed(unchecked(publisher), "the zip does not contain ml-100k/u.data")
 
 
 def test_a_zip_with_a_damaged_member_is_refused(publisher, assert_failed):
     body = bytearray(publisher.body)
     body[body.index(b"ml-100k/u.data") + 20] ^= 0xFF
     publisher.body = bytes(body)
-    assert_failed(unchecked(publisher), "the zip is broken")
+    assert_failed(unchecked(publisher), "the zip is damaged")
 
 
 def test_a_zip_with_other_ratings_is_refused(publisher, assert_failed):
     publisher.body = zipped({**PUBLISHED, "ml-100k/u.data": UDATA + UDATA})
-    assert_failed(unchecked(publisher), "u.data of ml-100k is not the one that was checked")
+    assert_failed(unchecked(publisher), "u.data in ml-100k was rejected")
 
 
 def full(*_):

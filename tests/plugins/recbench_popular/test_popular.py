@@ -17,7 +17,7 @@ def test_popular_counts() -> None:
     assert Popular().fit(train).score(train)[0].tolist() == [1, 0, 3, 0]
 
 
-def test_rated_takes_the_best_mean_among_the_most_rated() -> None:
+def test_rated_ranks_the_most_rated_items_by_their_mean() -> None:
     often = [(u, item, rating) for item, rating in ((0, 3.0), (1, 4.0)) for u in range(20)]
     seldom = [(u, 2 + u, 5.0) for u in range(18)]
     users, items, ratings = zip(*(often + seldom), strict=True)
@@ -30,5 +30,5 @@ def test_rated_takes_the_best_mean_among_the_most_rated() -> None:
 
 def test_rated_without_ratings_is_an_error() -> None:
     train = Interactions.from_log([0, 0], [0, 1])
-    with pytest.raises(RecbenchError, match="needs ratings and this dataset has none"):
+    with pytest.raises(RecbenchError, match="needs ratings, but the dataset has none; use popular"):
         Popular(rule="rated").fit(train)

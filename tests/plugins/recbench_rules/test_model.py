@@ -1,4 +1,4 @@
-"""The rules: their contract, answers known from plain loops, their files, levels on real data."""
+"""The rules: contract, scores of plain loops, saved files, and levels on real data."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ from recbench_rules import Rules
 from recbench_splitters import LeaveLastOut
 
 N_ITEMS = 8
-"""Of which the logs below consume 6 at most."""
+"""Size of the catalogue; the logs below have at most 6 of the items."""
 
 REPEATING = st.lists(st.lists(st.integers(0, 5), max_size=9), max_size=6)
 UNIQUE = st.lists(st.lists(st.integers(0, 5), max_size=6, unique=True), max_size=6)
@@ -78,7 +78,7 @@ def test_scores_are_those_of_plain_loops(
 
 @settings(max_examples=40, deadline=None)
 @given(REPEATING, st.lists(st.integers(0, 5), max_size=9), SIZES, SIZES, DECAYS)
-def test_what_is_explained_sums_to_the_score(
+def test_the_parts_of_an_explanation_sum_to_the_score(
     train: list[list[int]], sequence: list[int], window: int, length: int, decay: float
 ) -> None:
     model, history = Rules(window, length, decay).fit(log_of(train)), log_of([sequence])
@@ -103,7 +103,7 @@ def test_an_answer_worked_out_by_hand() -> None:
     assert not scores[3].any(), "nothing follows 2"
 
 
-def test_without_events_and_of_items_nobody_consumed_scores_are_zero() -> None:
+def test_empty_histories_and_items_without_interactions_score_zero() -> None:
     model = Rules().fit(log_of([[0, 1, 2], [], [1, 3]]))
     scores = model.score(log_of([[], [6, 7], [0, 6], [0]]))
     assert np.isfinite(scores).all()
@@ -116,7 +116,7 @@ def test_without_events_and_of_items_nobody_consumed_scores_are_zero() -> None:
 
 
 @pytest.mark.parametrize("sequences", [[], [[]], [[1], [2]]])
-def test_nothing_that_follows_anything_gives_no_rules(sequences: list[list[int]]) -> None:
+def test_sequences_of_one_item_give_no_rules(sequences: list[list[int]]) -> None:
     model = Rules().fit(log_of(sequences))
     assert model.n_parameters == 0
     assert np.array_equal(model.score(log_of([[1, 2]])), np.zeros((1, N_ITEMS)))
@@ -125,11 +125,11 @@ def test_nothing_that_follows_anything_gives_no_rules(sequences: list[list[int]]
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"window": 0}, "rules: window=0 must be 1 or more"),
-        ({"length": 0}, "rules: length=0 must be 1 or more"),
-        ({"decay": 0}, "rules: decay=0 must be above 0 and at most 1"),
-        ({"decay": 1.1}, r"rules: decay=1\.1 must be above 0 and at most 1"),
-        ({"decay": float("nan")}, "rules: decay=nan must be above 0"),
+        ({"window": 0}, "rules: window must be 1 or more, not 0"),
+        ({"length": 0}, "rules: length must be 1 or more, not 0"),
+        ({"decay": 0}, "rules: decay must be above 0 and at most 1, not 0"),
+        ({"decay": 1.1}, r"rules: decay must be above 0 and at most 1, not 1\.1"),
+        ({"decay": float("nan")}, "rules: decay must be above 0 and at most 1, not nan"),
     ],
 )
 def test_wrong_options_are_refused_at_once(options: dict[str, Any], words: str) -> None:
@@ -140,11 +140,13 @@ def test_wrong_options_are_refused_at_once(options: dict[str, Any], words: str) 
 def test_another_catalogue_is_refused() -> None:
     model = Rules().fit(log_of([[0, 1]]))
     for ask in (model.score, lambda history: model.explain(history, np.array([0]))):
-        with pytest.raises(RecbenchError, match="know 8 items and the history 9; fit them on the"):
+        with pytest.raises(
+            RecbenchError, match="fitted on 8 items, but the history has 9; fit them on the"
+        ):
             ask(log_of([[0]], n_items=9))
 
 
-def test_they_say_when_they_have_counted_nothing(tmp_path: Path) -> None:
+def test_rules_that_are_not_fitted_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(RecbenchError, match="call fit or load"):
         Rules().score(example())
     with pytest.raises(RecbenchError, match="call fit or load"):
@@ -166,7 +168,9 @@ def test_broken_files_are_refused(tmp_path: Path) -> None:
     whole, parts = path.read_bytes(), load_file(path)
     for broken in (whole[:-8], whole[:20], b""):
         path.write_bytes(broken)
-        with pytest.raises(RecbenchError, match=r"holds no whole saved rules: .*fit them again"):
+        with pytest.raises(
+            RecbenchError, match=r"has no complete saved rules \(.*\); fit the model again"
+        ):
             Rules().load(tmp_path)
     incomplete = {name: value for name, value in parts.items() if name != "indptr"}
     for wrong in (
@@ -179,9 +183,9 @@ def test_broken_files_are_refused(tmp_path: Path) -> None:
         {**parts, "indices": parts["indices"] - 32},
     ):
         save_file(wrong, path)
-        with pytest.raises(RecbenchError, match="holds no whole saved rules"):
+        with pytest.raises(RecbenchError, match="has no complete saved rules"):
             Rules().load(tmp_path)
-    with pytest.raises(RecbenchError, match="holds no whole saved rules"):
+    with pytest.raises(RecbenchError, match="has no complete saved rules"):
         Rules().load(tmp_path / "nowhere")
 
 

@@ -1,4 +1,4 @@
-"""Leave-last-basket: all of the last time, on logs small enough to read, and on random ones."""
+"""Leave-last-basket, on logs small enough to read, on random logs and on real data."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from recbench_splitters import LeaveLastBasket
 def test_the_last_basket_is_all_that_has_the_last_time() -> None:
     log = timed_log(
         *[(0, 1, 5), (0, 2, 5), (0, 3, 7), (0, 4, 9), (0, 5, 9)],
-        *[(1, 6, 9), (1, 7, 9)],  # comes once
+        *[(1, 6, 9), (1, 7, 9)],  # a single basket
         *[(2, 1, 3), (2, 2, 4)],
         (3, 9, 1),
     )
@@ -22,7 +22,7 @@ def test_the_last_basket_is_all_that_has_the_last_time() -> None:
     assert cases(split) == {0: ([1, 2, 3], [4, 5], [9, 9]), 2: ([1], [2], [4])}
     assert split.offsets is not None
     assert split.offsets.tolist() == [0, 2, 2, 3, 3]
-    assert split.notes == ("2 users whose events all have one time are trained on and not judged",)
+    assert split.notes == ("2 users with a single basket are used for training but not judged",)
 
 
 def test_repeats_in_a_basket_count_once_and_may_be_in_the_history() -> None:
@@ -49,7 +49,5 @@ def test_invoices_are_baskets(real: Callable[[str], Path]) -> None:
     path = real("online-retail/OnlineRetail.parquet")
     log = load_dataset(f"{path}:repeats=keep").interactions
     split = LeaveLastBasket().split(log)
-    assert split.notes == (
-        "1,314 users whose events all have one time are trained on and not judged",
-    )
+    assert split.notes == ("1,314 users with a single basket are used for training but not judged",)
     assert len(split.judged) == len(log) - 1_314

@@ -5,20 +5,20 @@ from made_splits import numbered_log
 from recbench_splitters import LeaveLastOut
 
 
-def test_the_last_event_of_each_user_is_the_target() -> None:
+def test_the_last_interaction_of_each_user_is_the_target() -> None:
     split = LeaveLastOut().split(numbered_log(3, 2, 1))
     assert split.targets.tolist() == [2, 11, -1]
     assert [items.tolist() for items in split.train.sequences()] == [[0, 1], [10], [20]]
     assert split.times is not None
     assert split.times.tolist() == [2, 11, -1]
     assert split.judged.tolist() == [0, 1]
-    assert split.notes == ("1 user with a single event is trained on and not judged",)
+    assert split.notes == ("1 user with a single interaction is used for training but not judged",)
     assert LeaveLastOut().split(numbered_log(3, 2)).notes == ()
 
 
 def test_notes_count_in_thousands() -> None:
     assert LeaveLastOut().split(numbered_log(2, *[1] * 1234)).notes == (
-        "1,234 users with a single event are trained on and not judged",
+        "1,234 users with a single interaction are used for training but not judged",
     )
 
 

@@ -23,16 +23,16 @@ def _cut_at(targets: Any, at: int = 5) -> Split:
     return Temporal(at=at, targets=targets).split(log)
 
 
-def test_temporal_next_is_the_first_event_at_or_after_the_cut() -> None:
+def test_temporal_next_is_the_first_interaction_at_or_after_the_cut() -> None:
     split = _cut_at("next")
     assert train_items(split) == {0: [10, 11], 1: [20, 21], 3: [40]}
     assert cases(split) == {0: ([10, 11], [12], [5]), 3: ([40], [40], [8])}
     assert split.offsets is None
     assert split.targets.tolist() == [12, -1, 40]
     assert split.notes == (
-        "the cut is 1970-01-01 00:00:05 UTC: 5 events before it, 7 at or after it",
-        "1 user without an event before the cut is neither trained on nor judged",
-        "1 user without an event at or after the cut is trained on and not judged",
+        "the cut is 1970-01-01 00:00:05 UTC: 5 interactions before it, 7 at or after it",
+        "1 user without an interaction before the cut is neither used for training nor judged",
+        "1 user without an interaction at or after the cut is used for training but not judged",
     )
 
 
@@ -50,7 +50,7 @@ def test_temporal_as_a_loop_finds_it(events: list[Event], at: int, targets: Any)
     before = [event for event in events if event[2] < at]
     splitter = Temporal(at=at, targets=targets)
     if not 0 < len(before) < len(events):
-        with pytest.raises(RecbenchError, match="no event lies"):
+        with pytest.raises(RecbenchError, match="no interaction is"):
             splitter.split(timed_log(*events))
         return
     rows = {}
@@ -66,7 +66,7 @@ def test_temporal_as_a_loop_finds_it(events: list[Event], at: int, targets: Any)
 
 
 @given(LOGS, st.floats(0.01, 0.99))
-def test_a_share_of_the_events_is_before_the_cut(events: list[Event], share: float) -> None:
+def test_a_share_of_the_interactions_is_before_the_cut(events: list[Event], share: float) -> None:
     times = sorted(time for _, _, time in events)
     cut = times[min(round(share * len(times)), len(times) - 1)]
     try:
@@ -79,7 +79,7 @@ def test_a_share_of_the_events_is_before_the_cut(events: list[Event], share: flo
     assert split.fingerprint() == Temporal(at=cut).split(timed_log(*events)).fingerprint()
 
 
-def test_nine_tenths_are_before_the_cut_unless_told() -> None:
+def test_nine_tenths_are_before_the_cut_by_default() -> None:
     log = numbered_log(*[10] * 10)
     assert Temporal().split(log).train.n_interactions == 90
     assert Temporal(share=0.29).split(log).train.n_interactions == 29
@@ -94,7 +94,7 @@ def test_nine_tenths_are_before_the_cut_unless_told() -> None:
         ("1970-01-03 12:30:00", 2 * DAY + 45_000),
         ("1970-01-03T12:30Z", 2 * DAY + 45_000),
         ("1970-01-03T12:30+02:00", 2 * DAY + 37_800),
-        ("1970-01-03T12:30:00.5", 2 * DAY + 45_001),  # what happened in second 0 is before it
+        ("1970-01-03T12:30:00.5", 2 * DAY + 45_001),  # an interaction in second 0 is before it
         ("1969-12-31", -DAY),
         ("172800", 2 * DAY),
         ("-5", -5),
@@ -110,17 +110,17 @@ def test_a_cut_is_a_date_or_seconds(at: str | int, seconds: int) -> None:
 @pytest.mark.parametrize(
     ("wrong", "match"),
     [
-        ({"at": "1998-03-01", "share": 0.9}, "at=1998-03-01 and share=0.9 both say"),
-        ({"share": 0.0}, "0 < share < 1, not 0.0"),
-        ({"share": 1.0}, "0 < share < 1, not 1.0"),
-        ({"share": float("nan")}, "0 < share < 1, not nan"),
-        ({"at": "1.3.1998"}, "at=1.3.1998 is no time; write a date such as 1998-03-01"),
-        ({"at": "1998-02-30"}, "is no time"),
-        ({"at": ""}, "is no time"),
-        ({"targets": "some"}, "targets=some is not next or all"),
+        ({"at": "1998-03-01", "share": 0.9}, "at=1998-03-01 and share=0.9 both set the cut"),
+        ({"share": 0.0}, "share must be above 0 and below 1, not 0.0"),
+        ({"share": 1.0}, "share must be above 0 and below 1, not 1.0"),
+        ({"share": float("nan")}, "share must be above 0 and below 1, not nan"),
+        ({"at": "1.3.1998"}, "at=1.3.1998 is not a time; write a date such as 1998-03-01"),
+        ({"at": "1998-02-30"}, "is not a time"),
+        ({"at": ""}, "is not a time"),
+        ({"targets": "some"}, "targets must be next or all, not some"),
     ],
 )
-def test_temporal_refuses_options_that_say_nothing(wrong: dict[str, Any], match: str) -> None:
+def test_temporal_refuses_wrong_options(wrong: dict[str, Any], match: str) -> None:
     with pytest.raises(UsageError, match=match):
         Temporal(**wrong)
 
@@ -128,13 +128,13 @@ def test_temporal_refuses_options_that_say_nothing(wrong: dict[str, Any], match:
 @pytest.mark.parametrize(
     ("at", "side"), [(DAY, "before"), (DAY - 9, "before"), (9 * DAY + 1, "at or after")]
 )
-def test_a_cut_outside_the_data_is_told_where_they_are(at: int, side: str) -> None:
+def test_a_cut_outside_the_data_is_an_error_with_their_range(at: int, side: str) -> None:
     with pytest.raises(RecbenchError) as caught:
         Temporal(at=at).split(timed_log((0, 1, DAY), (0, 2, 9 * DAY)))
-    assert f"no event lies {side} the cut" in str(caught.value)
+    assert f"no interaction is {side} the cut" in str(caught.value)
     assert "from 1970-01-02 00:00:00 UTC to 1970-01-10 00:00:00 UTC" in str(caught.value)
 
 
-def test_one_time_for_all_events_cannot_be_cut() -> None:
-    with pytest.raises(RecbenchError, match="no event lies before the cut"):
+def test_interactions_that_all_have_the_same_time_cannot_be_cut() -> None:
+    with pytest.raises(RecbenchError, match="no interaction is before the cut"):
         Temporal().split(timed_log((0, 1, 5), (0, 2, 5), (1, 1, 5)))

@@ -20,10 +20,10 @@ def test_windows_slide_and_the_last_one_ends_with_the_sequence() -> None:
     ]
     assert cut.users.tolist() == [0, 0, 0, 1, 3, 3]
     assert Windows(test=0.5).split(numbered_log(7, 4, 3, 6, 2)).notes == (
-        "2 users with fewer than 4 events are left out",
+        "2 users with fewer than 4 interactions are left out",
     )
     assert Windows(test=0.5).split(numbered_log(7, 4)).notes == (
-        "1 user whose windows are all trained on is not judged",
+        "1 user whose windows are all used for training is not judged",
     )
     assert Windows(test=0.5).split(numbered_log(7, 7)).notes == ()
 
@@ -57,6 +57,8 @@ def test_options_out_of_range_are_refused(wrong: dict[str, float]) -> None:
         Windows(**wrong)  # type: ignore[arg-type]
 
 
-def test_sequences_that_are_too_short_are_said() -> None:
-    with pytest.raises(RecbenchError, match="found 0 windows"):
+def test_sequences_that_are_too_short_are_an_error() -> None:
+    with pytest.raises(
+        RecbenchError, match="have 0 windows of 9 interactions, too few to hold out 15%"
+    ):
         Windows(length=9).split(numbered_log(3, 3))

@@ -1,4 +1,4 @@
-"""What the tables say, for people and for programs."""
+"""The tables, for people and for programs."""
 
 import csv
 import dataclasses
@@ -16,6 +16,7 @@ from made_results import FAIR, GOOD, POOR, SETTING, columns_of, failed, of
 import recbench
 from recbench import Result, Results, load_plugins
 from recbench.cli.text import PIPE
+from recbench.data.dataset import ORDER_RULE
 from recbench.results.results import COLUMNS
 
 MODELS = ["random", "popular", "popular:rule=rated"]
@@ -50,16 +51,26 @@ def test_plain_shows_ndcg_with_its_interval_and_what_it_is_of(results: Results) 
     assert re.search(r"model +NDCG@3 +NDCG@5 +NDCG@10 +fit s +ms/user +peak MB +params\n", text)
     value = results[1].value("ndcg", 3)
     assert f"{value.mean:.4f} [{value.low:.3f}, {value.high:.3f}]" in text
-    for said in (
-        "6 users judged; 7 items in the catalogue, 24 events",
-        "Split leave-last-out; order by user and time, equal times in the order of the file's",
-        "seeds: 0",
-        "seen items are masked",
-        "[] is the 95% bootstrap interval over users",
-        "of the training events are later than the target they help to predict",
-        "No target depends on how equal times are ordered",
+    text = _flat(_table("plain", results.showing(["ndcg"], verbose=True)))
+    for sentence in (
+        "6 users judged; 7 items and 24 interactions.",
+        f"Order: {ORDER_RULE}, which decides 0 of 6 targets.",
+        "Seed: 0.",
+        "Full ranking among all items that the user has not seen",
+        "[] 95% bootstrap interval over users.",
+        "of the training interactions are later than the target",
+        "Split: leave-last-out. Dataset: tiny.csv.",
     ):
-        assert said in _flat(text), said
+        assert sentence in text, sentence
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_the_rest_is_shown_on_request(name: str, results: Results) -> None:
+    assert "--verbose" in _table(name, results)
+    assert "milliseconds to score one case" not in _flat(_table(name, results))
+    verbose = _table(name, results.showing(["ndcg"], verbose=True))
+    assert "milliseconds to score one case" in _flat(verbose.replace("\n% ", " "))
+    assert "--verbose" not in verbose
 
 
 def test_best_comes_first(results: Results) -> None:
@@ -154,8 +165,7 @@ def test_seeds_of_one_model_are_one_row_that_says_how_many(tiny: str) -> None:
         assert re.search(r"model[ |&]+seeds[ |&]+NDCG", text)
         assert re.search(r"random( !)?[ |&]+2 ", text)
         assert re.search(r"popular[ |&]+- ", text)
-        assert "seeds: 0, 1" in _flat(text)
-        assert "± is the standard deviation over seeds" in _flat(text)
+        assert "± standard deviation over seeds 0, 1." in _flat(text)
         assert number in _flat(text.replace(r"$\pm$ ", "±"))
     lines = list(csv.DictReader(io.StringIO(_table("csv", both))))
     assert {line["seed"] for line in lines if line["model"] == "random"} == {"0", "1"}
@@ -182,7 +192,7 @@ def test_markdown_and_latex_are_tables(tiny: str) -> None:
 
 
 @pytest.mark.parametrize("name", PEOPLE)
-def test_the_best_and_who_cannot_be_told_from_it_share_a_mark(name: str) -> None:
+def test_models_not_significantly_different_from_the_best_share_its_mark(name: str) -> None:
     results = _made(
         of("good", {"ndcg@3": GOOD}), of("alike", {"ndcg@3": GOOD}), of("poor", {"ndcg@3": POOR})
     )
@@ -191,13 +201,13 @@ def test_the_best_and_who_cannot_be_told_from_it_share_a_mark(name: str) -> None
     lines = [next(x for x in text.splitlines() if model in x) for model in ("good", "alike")]
     assert all(re.search(mark, line) for line in lines)
     assert not re.search(mark, next(x for x in text.splitlines() if "poor" in x))
-    assert "the best of its column, or not to be told from it (paired t-test" in _flat(text)
+    assert "best, or not significantly different from it (paired t-test" in _flat(text)
 
 
 @pytest.mark.parametrize("name", PEOPLE)
 def test_a_model_alone_has_no_mark(name: str) -> None:
     text = _table(name, _made(of("good", {"ndcg@3": GOOD}), failed("other")))
-    assert "the best of its column" not in text
+    assert "significantly" not in text
     assert "*" not in text
 
 
@@ -220,14 +230,14 @@ def test_every_format_flags_who_is_not_above_popular() -> None:
         text = _table(name, results)
         assert "worse !" in text
         assert not re.search(r"(better|popular) +!", text)
-        assert "! not above popular" in _flat(text)
+        assert "! not better than popular." in _flat(text)
     lines = list(csv.DictReader(io.StringIO(_table("csv", results))))
     for rows in (lines, json.loads(_table("json", results))):
-        flagged = [row["model"] for row in rows if "not above popular" in row["remark"]]
+        flagged = [row["model"] for row in rows if "not better than popular" in row["remark"]]
         assert flagged == ["worse", "worse"]
     alone = _made(of("better", {"ndcg@3": GOOD}), of("worse", {"ndcg@3": POOR}))
     for name in (*PEOPLE, "csv", "json"):
-        assert "not above" not in _table(name, alone)
+        assert "not better" not in _table(name, alone)
 
 
 def test_a_model_that_only_equals_popular_is_flagged(tiny: str) -> None:
@@ -262,16 +272,13 @@ def test_every_footer_says_what_was_dropped_merged_and_not_judged(
 ) -> None:
     path = tmp_path / "messy.csv"
     path.write_text(MESSY)
-    text = _flat(_table(name, recbench.run(["popular", "random"], str(path))))
+    results = recbench.run(["popular", "random"], str(path)).showing(["ndcg"], verbose=True)
+    text = _flat(_table(name, results))
     for said in (
-        "messy.csv: 3 users judged, 1 is not; 3 items in the catalogue, 9 events",
-        "On average 22.2% of the training events are later than the target they help to predict",
-        "1 of 3 targets depend on how equal times are ordered",
-        "1 row without user dropped.",
-        "1 row without item dropped.",
-        "2 repeated events merged into the user's first with the item.",
-        "1 user with a single event is trained on and not judged.",
-        "Read as CSV: user=user, item=item, time=time.",
+        "3 users judged (1 not judged); 3 items and 9 interactions.",
+        "On average, 22.2% of the training interactions are later than the target",
+        "which decides 1 of 3 targets.",
+        *(f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in results[0].setting.notes),
     ):
         assert said in text, said
 
@@ -282,16 +289,16 @@ def test_the_numbers_of_the_footer_are_right_for_repeats_that_are_kept(tmp_path:
     results = recbench.run(
         ["popular"], f"{path}:repeats=keep", split="leave-last-out,temporal:at=3"
     )
-    last, temporal = _table("plain", results).split("messy.csv:repeats=keep, temporal:at=3")
-    assert "2 events repeat an earlier item of their user and are kept." in _flat(last)
-    assert "repeats are kept and nothing is masked" in _flat(last)
-    for said in (
-        "1 user judged, 3 are not",
-        "The cut is 1970-01-01 00:00:03 UTC: 5 events before it, 6 at or after it.",
-        "2 users without an event before the cut are neither trained on nor judged.",
-        "1 user without an event at or after the cut is trained on and not judged.",
-    ):
-        assert said in _flat(temporal), said
+    last, temporal = _table("plain", results.showing(["ndcg"], verbose=True)).split(
+        "messy.csv, temporal:at=3"
+    )
+    assert "Full ranking among all items;" in _flat(last)
+    notes = [result.setting.notes for result in results]
+    assert any("2 " in note and "repeat" in note for note in notes[0])
+    assert "1 user judged (3 not judged)" in _flat(temporal)
+    assert any("1970-01-01 00:00:03 UTC" in note for note in notes[1])
+    for note in notes[1]:
+        assert note.rstrip(".")[1:] in _flat(temporal), note
 
 
 def test_splits_stand_one_under_the_other(tiny: str) -> None:
@@ -320,8 +327,8 @@ def test_what_was_left_out_stands_at_the_end(name: str) -> None:
 def test_a_metric_that_no_result_has_is_said_and_not_shown(name: str) -> None:
     given = _made(of("a", {"ndcg@3": GOOD}), metrics=("ndcg", "bad"))
     text = _table(name, given)
-    assert "bad@3" not in text
-    assert "No result here has bad; running again measures what it can." in _flat(text)
+    assert "BAD@3" not in text
+    assert "BAD: not measured in these results; run the models again." in _flat(text)
 
 
 def _many(names: tuple[str, ...] = ("good", LONG, "poor")) -> Results:
@@ -347,7 +354,7 @@ def test_a_table_fits_the_terminal_and_breaks_no_number(
     assert max(map(len, text.splitlines())) <= columns
     numbers = re.compile(r"(?:±|\b)[\d,]+\.\d+\b|\[[^\]]*\]|12\.3k")
     assert set(numbers.findall(text)) == set(numbers.findall(wide))
-    for metric in ("NDCG", "hit", "MRR", "popularity"):
+    for metric in ("NDCG", "HR", "MRR", "Popularity"):
         for k in (3, 5, 10):
             assert f"{metric}@{k}" in text
     assert text.count("params") == 1
@@ -363,7 +370,7 @@ def test_a_wide_terminal_shows_all_in_one_table(monkeypatch: pytest.MonkeyPatch)
 def test_without_a_terminal_lines_stay_short_and_names_whole() -> None:
     text = _table("plain", _many())
     assert LONG in text
-    for metric in ("NDCG", "hit", "MRR", "popularity"):
+    for metric in ("NDCG", "HR", "MRR", "Popularity"):
         assert f"{metric}@3" in text
     short = _table("plain", _many(("good", "fair", "poor")))
     assert max(map(len, short.splitlines())) <= PIPE
@@ -409,12 +416,11 @@ def test_segments_stand_below_each_metric_and_are_explained(name: str, tiny: str
     segments = {metric: plugins.find("metrics", metric).factory for metric in metrics}
     text = _table(name, stored.showing(metrics, segments))
     assert len(re.findall(r"in tail", text)) == 2
-    assert "Segments: target is where the target's item belongs" in _flat(text)
-    assert "Not by segment: coverage, of whole lists or not stored." in _flat(text)
-    assert "The intervals of coverage are of a jackknife over users." in _flat(text)
+    assert "Segments: by popularity of the target" in _flat(text)
+    assert "Not available by segment: Coverage." in _flat(text)
     plain = _table(name, stored.showing(metrics))
     assert "in tail" not in plain
-    assert "segment" not in plain
+    assert "egment" not in plain
 
 
 @pytest.mark.parametrize("columns", [50, 80, 120])

@@ -1,4 +1,4 @@
-"""Checkpoints: an interrupted training goes on to the same weights."""
+"""Checkpoints: an interrupted training resumes and ends with the same weights."""
 
 import logging
 from pathlib import Path
@@ -25,8 +25,8 @@ def interrupt(options: dict[str, Any], log: Interactions, folder: Path, after: i
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("after", [2, 3, 4])  # of 3 that are validated and 3 on everything
-def test_an_interrupted_training_goes_on(
+@pytest.mark.parametrize("after", [2, 3, 4])  # of 3 with validation and 3 on all data
+def test_an_interrupted_training_resumes(
     preset: str,
     after: int,
     tmp_path: Path,
@@ -35,7 +35,7 @@ def test_an_interrupted_training_goes_on(
 ) -> None:
     options, log, folder = {**LONG, "preset": preset}, example(), tmp_path / "folder"
     folder.mkdir()
-    # after 2, the best weights are in the checkpoint alone
+    # after 2, only the checkpoint has the best weights
     script_validation(monkeypatch, [0.5, 0.1, 0.1])
     expected = Transformer(**options).fit(log).score(log)
     script_validation(monkeypatch, [0.5, 0.1, 0.1])
@@ -43,12 +43,12 @@ def test_an_interrupted_training_goes_on(
     caplog.set_level(logging.INFO, logger="recbench")
     begins, again = watch_epochs(monkeypatch), Transformer(**options).fit(log, checkpoint=folder)
     assert [epoch for epoch, _ in begins] == list(range(after, 6))
-    assert f"going on after epoch {after} of an earlier try" in caplog.text
+    assert f"training resumes after epoch {after}" in caplog.text
     assert np.array_equal(again.score(log), expected)
     assert [path.name for path in folder.iterdir()] == ["epoch.pt"]
 
 
-def test_what_was_interrupted_after_its_patience_is_finished(
+def test_a_training_interrupted_when_patience_ended_is_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options, log = {**LONG, "patience": 1, "epochs": 8}, example()
@@ -62,7 +62,7 @@ def test_what_was_interrupted_after_its_patience_is_finished(
 
 
 @pytest.mark.parametrize("damage", [lambda whole: whole[:-100], lambda _: b"", lambda _: b"no"])
-def test_a_damaged_checkpoint_begins_anew(
+def test_a_damaged_checkpoint_is_ignored(
     damage: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -77,11 +77,11 @@ def test_a_damaged_checkpoint_begins_anew(
     assert [epoch for epoch, _ in begins] == [0, 1]
     warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert len(warned) == 1
-    assert "its checkpoint cannot be read" in warned[0]
+    assert "cannot read its checkpoint" in warned[0]
     assert np.array_equal(again.score(log), expected)
 
 
-def test_a_checkpoint_of_another_version_begins_anew(
+def test_a_checkpoint_from_another_version_is_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     log, file = example(), tmp_path / "epoch.pt"
@@ -92,4 +92,4 @@ def test_a_checkpoint_of_another_version_begins_anew(
     begins = watch_epochs(monkeypatch)
     Transformer(**SMALL).fit(log, checkpoint=tmp_path)
     assert [epoch for epoch, _ in begins] == [0, 1]
-    assert "is of another version; it begins anew" in caplog.text
+    assert "is from another version; training starts again" in caplog.text

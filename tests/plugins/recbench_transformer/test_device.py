@@ -1,4 +1,4 @@
-"""Devices: which there are."""
+"""Devices: which are available."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Histories to vectors: batches, the latest items, and explanations as slopes."""
+"""From histories to vectors: batches, the latest items, and explanations as derivatives."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ from recbench_transformer.presets import PRESETS
 
 
 @pytest.mark.parametrize("options", [{"rules": 0}, {"rules": 0.7}, {"preset": "notebook"}])
-def test_what_is_explained_is_the_slope_of_the_score(options: dict[str, Any]) -> None:
-    """By finite differences of the score, as an event is a little less and a little more there."""
+def test_an_explanation_is_the_derivative_of_the_score(options: dict[str, Any]) -> None:
+    """Compare with finite differences: an embedding is scaled up and down a little."""
     model = Transformer(**{**SMALL, **options}).fit(example(items=10))
     history, items = log_of([[5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0]], users=[1]), np.array([1, 11, 4])
     weights = model.explain(history, items)
     assert (weights.shape, weights.dtype) == ((3, 11), np.float32)
-    assert not weights[:, :3].any(), "what stands before the latest 8 is not looked at"
+    assert not weights[:, :3].any(), "only the latest 8 count"
     net, latest = model.network_, torch.tensor(history.items[None, 3:].astype(np.int64))
     parts = np.ones((3, 8))
     if model.rules_ is not None:
@@ -35,21 +35,21 @@ def test_what_is_explained_is_the_slope_of_the_score(options: dict[str, Any]) ->
         return scores[items] + model.settings.rules * rule_scores
 
     assert score(torch.ones(1, 8)) == pytest.approx(model.score(history)[0, items], abs=1e-4)
-    for event in range(8):
-        step = 0.01 * functional.one_hot(torch.tensor([event]), 8)
+    for place in range(8):
+        step = 0.01 * functional.one_hot(torch.tensor([place]), 8)
         slope = (score(1 + step) - score(1 - step)) / 0.02
-        assert weights[:, 3 + event] == pytest.approx(slope, abs=2e-3)
+        assert weights[:, 3 + place] == pytest.approx(slope, abs=2e-3)
     assert np.abs(weights).max() > 0.05
 
 
 @pytest.mark.parametrize("options", [{}, {"rules": 0}, {"preset": "notebook"}])
-def test_an_empty_history_explains_nothing(options: dict[str, Any]) -> None:
+def test_an_empty_history_has_an_empty_explanation(options: dict[str, Any]) -> None:
     model = Transformer(**{**SMALL, **options}).fit(example(items=10))
     assert model.explain(log_of([[]]), np.array([1, 2, 3])).shape == (3, 0)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_rows_alone_score_as_together_and_only_the_latest_items_count(preset: str) -> None:
+def test_scores_do_not_depend_on_the_batch_or_on_items_before_the_latest(preset: str) -> None:
     model = Transformer(preset=preset, **{**SMALL, "epochs": 1}).fit(example(items=10))
     history = log_of(
         [[1], [1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 3], [2, 5], [3, 4, 5, 6, 7, 8, 9, 0], [], [7]]

@@ -1,4 +1,4 @@
-"""The fused loss: its value and gradients beside autograd's."""
+"""The fused loss: its value and gradients, compared with autograd."""
 
 import math
 from typing import Any
@@ -16,7 +16,7 @@ from recbench_transformer.presets import PRESETS
 def plain_loss(
     hidden: torch.Tensor, targets: torch.Tensor, output: Any, negatives: int
 ) -> torch.Tensor:
-    """The loss in plain words, for autograd; the negatives are drawn as `loss` draws."""
+    """Compute the loss plainly, for autograd, with the negatives that `loss` draws."""
     scores = functional.linear(hidden, *output)
     if not negatives:
         return functional.cross_entropy(scores, targets)
@@ -31,7 +31,7 @@ def plain_loss(
 
 
 def gradients(dtype: torch.dtype, negatives: int) -> list[list[torch.Tensor]]:
-    """The loss and its gradients, fused and by autograd."""
+    """Return the loss and its gradients, fused and by autograd."""
     torch.manual_seed(0)
     targets, given = torch.arange(10) % 6, (torch.randn(10, 4), torch.randn(6, 4), torch.randn(6))
     results = []
@@ -48,9 +48,9 @@ def gradients(dtype: torch.dtype, negatives: int) -> list[list[torch.Tensor]]:
     return results
 
 
-@pytest.mark.parametrize("scores", [10**6, 18])  # 18 scores are 3 events of 6 items
+@pytest.mark.parametrize("scores", [10**6, 18])  # 18 scores are 3 positions of 6 items
 @pytest.mark.parametrize("negatives", [0, 8])
-def test_the_fused_gradient_is_autograds(
+def test_the_fused_gradient_equals_autograd(
     negatives: int, scores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loss, "MAX_SCORES", scores)
@@ -70,7 +70,7 @@ def test_in_bfloat16_the_gradient_points_the_same_way(negatives: int) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_weight_of_a_network_gets_its_gradient(preset: str) -> None:
-    """The default's item embeddings are its output too: theirs is the sum of both."""
+    """Item embeddings that are also output weights get the sum of both gradients."""
     items, targets = torch.tensor([[1, 2, 3], [4, 1, 0]]), torch.tensor([2, 3, 5, 1, 0, 7])
     results = []
     for fused in (True, False):
@@ -87,8 +87,8 @@ def test_every_weight_of_a_network_gets_its_gradient(preset: str) -> None:
         assert torch.allclose(gradient, plain[name], atol=1e-5), name
 
 
-def test_sampled_softmax_aims_at_the_full_one() -> None:
-    """Its sum of exp(score), averaged over many draws, is that of the whole catalogue."""
+def test_the_sampled_softmax_approximates_the_full_softmax() -> None:
+    """Averaged over many draws, its denominator is that of the full softmax."""
     torch.manual_seed(0)
     hidden, weight, bias = torch.randn(1, 4), torch.randn(50, 4), torch.randn(50)
     scores = functional.linear(hidden, weight, bias)[0]

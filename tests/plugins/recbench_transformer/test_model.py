@@ -1,11 +1,13 @@
-"""The model: its contract, the rules beside the network, its files."""
+"""The model: its contract, its rules, its files, and its docstring."""
 
+import inspect
 import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import docstring_parser
 import numpy as np
 import pytest
 from made_transformer import SMALL, log_of
@@ -14,8 +16,9 @@ from recbench import RecbenchError
 from recbench.testing import check_model, example
 from recbench_rules import Rules
 from recbench_splitters import Windows
-from recbench_transformer import Transformer
+from recbench_transformer import Transformer, training
 from recbench_transformer.model import RULES_DECAY, RULES_FLOOR
+from recbench_transformer.presets import DEFAULT, size_to_data
 from recbench_transformer.warm_start import MAX_WINDOW
 
 
@@ -26,7 +29,7 @@ def test_contract(options: dict[str, Any]) -> None:
     check_model(Transformer, **{**SMALL, **options})
 
 
-def test_rules_multiply_what_the_network_says() -> None:
+def test_the_logarithm_of_the_rules_is_added_to_the_network() -> None:
     log = example()
     network_alone = Transformer(**SMALL, rules=0).fit(log)
     both = Transformer(**SMALL, rules=0.5).fit(log)
@@ -38,7 +41,7 @@ def test_rules_multiply_what_the_network_says() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"rules": 0}, {"preset": "notebook"}])
-def test_load_gives_back_what_save_wrote(options: dict[str, Any], tmp_path: Path) -> None:
+def test_load_restores_what_save_wrote(options: dict[str, Any], tmp_path: Path) -> None:
     train, options = Windows().split(example()).train, {**SMALL, **options}
     model = Transformer(**options).fit(train)
     model.save(tmp_path)
@@ -48,7 +51,8 @@ def test_load_gives_back_what_save_wrote(options: dict[str, Any], tmp_path: Path
     assert loaded.n_parameters == model.n_parameters
     history, items = train.take([0]), np.array([0, 3])
     assert np.array_equal(model.explain(history, items), loaded.explain(history, items))
-    with pytest.raises(RecbenchError, match="knows 32 items and the history 12"):
+    assert np.array_equal(model.attention(history), loaded.attention(history))
+    with pytest.raises(RecbenchError, match="trained on 32 items, but the history has 12"):
         loaded.score(log_of([[1]]))
 
 
@@ -63,28 +67,29 @@ def test_broken_files_are_refused(tmp_path: Path) -> None:
     whole, text = weights.read_bytes(), sizes.read_text()
     for broken in (whole[:-8], whole[:20], b""):
         weights.write_bytes(broken)
-        with pytest.raises(RecbenchError, match="holds no whole saved transformer"):
+        with pytest.raises(RecbenchError, match="has no complete saved transformer"):
             Transformer(**options).load(tmp_path)
     weights.write_bytes(whole)
     for wrong in (text[:40], "[]", json.dumps({**json.loads(text), "n_items": 5})):
         sizes.write_text(wrong)
-        with pytest.raises(RecbenchError, match="holds no whole saved transformer"):
+        with pytest.raises(RecbenchError, match="has no complete saved transformer"):
             Transformer(**options).load(tmp_path)
-    with pytest.raises(RecbenchError, match="holds no whole saved transformer"):
+    with pytest.raises(RecbenchError, match="has no complete saved transformer"):
         Transformer(**options).load(tmp_path / "nowhere")
     sizes.write_text(text)
     assert Transformer(**options).load(tmp_path).n_items_ == 32
     (tmp_path / "rules.safetensors").unlink()
-    with pytest.raises(RecbenchError, match="holds no whole saved rules"):
+    with pytest.raises(RecbenchError, match="has no complete saved rules"):
         Transformer(**options).load(tmp_path)
 
 
-def test_it_says_when_it_has_learned_nothing(tmp_path: Path) -> None:
+def test_an_untrained_model_is_an_error(tmp_path: Path) -> None:
     for ask in (
         lambda: Transformer().score(example()),
         lambda: Transformer().save(tmp_path),
         lambda: Transformer().n_parameters,
         lambda: Transformer().explain(example().take([0]), np.array([0])),
+        lambda: Transformer().attention(example().take([0])),
     ):
         with pytest.raises(RecbenchError, match="call fit or load"):
             ask()
@@ -94,3 +99,32 @@ def test_importing_it_imports_no_torch() -> None:
     code = "import recbench_transformer as t, sys; t.Transformer(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_the_docstring_states_the_real_defaults() -> None:
+    parsed = docstring_parser.parse(Transformer.__doc__ or "")
+    stated = {parameter.arg_name: parameter.default for parameter in parsed.params}
+    signature = inspect.signature(Transformer)
+    assert list(stated) == list(signature.parameters)
+    real = {name: getattr(DEFAULT, name, None) for name in stated}
+    small, large = size_to_data(DEFAULT, 0), size_to_data(DEFAULT, 10**9)
+    assert size_to_data(DEFAULT, 300_000).dropout == small.dropout
+    assert size_to_data(DEFAULT, 300_001).dropout == large.dropout
+    assert size_to_data(DEFAULT, 64 * 5000).batch == 5000
+    real["dropout"] = f"{small.dropout} up to 300,000 interactions, {large.dropout} above"
+    real["batch"] = f"1/64 of the interactions, from {small.batch:,} to {large.batch:,}"
+    most, drawn = training.MAX_FULL_SOFTMAX, training.DEFAULT_NEGATIVES
+    real["negatives"] = f"0 up to {most:,} items, {drawn:,} above"
+    for name in ("preset", "seed", "device"):
+        default = signature.parameters[name].default
+        real[name] = f'"{default}"' if isinstance(default, str) else default
+    assert stated == {name: str(value) for name, value in real.items()}
+
+
+def test_every_option_is_described_and_in_one_group() -> None:
+    parsed = docstring_parser.parse(Transformer.__doc__ or "")
+    for parameter in parsed.params:
+        sentence = (parameter.description or "").partition(". ")[0]
+        assert 20 < len(sentence) <= 90, parameter.arg_name
+    grouped = [name for names in Transformer.option_groups.values() for name in names]
+    assert sorted(grouped) == sorted(inspect.signature(Transformer).parameters)

@@ -12,7 +12,7 @@ from recbench_transformer.presets import PRESETS
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_later_items_change_nothing_before_them(preset: str) -> None:
+def test_later_items_do_not_change_earlier_positions(preset: str) -> None:
     net, users = small_network(preset, embed_users=True), torch.tensor([0])
     items, changed = torch.tensor([[1, 2, 3, 4, 5]]), torch.tensor([[1, 2, 3, 9, 8]])
     with torch.no_grad():
@@ -30,7 +30,7 @@ def test_order_matters(preset: str) -> None:
     assert not torch.allclose(hidden[:, -1], swapped[:, -1], atol=1e-3)
 
 
-def test_rotary_products_depend_on_the_distance_alone() -> None:
+def test_rotary_products_depend_only_on_the_distance() -> None:
     torch.manual_seed(0)
     rotary = network.rotary_positions(40, 8, torch.device("cpu"))
     q, k = torch.randn(2, 8)
@@ -44,7 +44,7 @@ def test_rotary_products_depend_on_the_distance_alone() -> None:
     assert torch.allclose(queries.norm(dim=-1), q.norm(), atol=1e-4)
 
 
-def test_shifting_all_positions_changes_no_attention() -> None:
+def test_shifting_all_positions_does_not_change_attention() -> None:
     block, x = small_network().blocks[0], torch.randn(2, 6, 16)
     rotary = network.rotary_positions(30, 8, torch.device("cpu"))
     with torch.no_grad():
@@ -61,7 +61,7 @@ def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
     y = drop(x)
     zero = (y == 0).flatten()
     assert float(zero.float().mean()) == pytest.approx(0.25, abs=0.006)
-    for place in range(8):  # each of the bytes of a number that is drawn
+    for place in range(8):  # each byte of a random 64-bit number
         assert float(zero[place::8].float().mean()) == pytest.approx(0.25, abs=0.02)
     assert float(y.detach().mean()) == pytest.approx(1, abs=0.01)
     assert y[y > 0].unique().tolist() == pytest.approx([4 / 3])
@@ -74,8 +74,8 @@ def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_unknown_people_are_all_the_same(preset: str) -> None:
-    """On windows both presets embed users; one who had no window is as unknown as -1."""
+def test_unknown_users_get_the_same_scores(preset: str) -> None:
+    """With windows, both presets embed users; a user without a window is unknown, like -1."""
     log = example(items=10)
     known = log.take(np.repeat(np.arange(30), 2))
     model = Transformer(preset=preset, **SMALL).fit(known)

@@ -1,4 +1,4 @@
-"""The training loop: it learns, its schedule, early stopping, the last part, its errors."""
+"""The training loop: it learns, its schedule, early stopping, the final epochs, its errors."""
 
 import logging
 
@@ -15,12 +15,12 @@ from recbench_transformer.presets import DEFAULT, NOTEBOOK
 from recbench_transformer.warm_start import cooccurrence_embeddings
 
 CERTAIN = {"epochs": 4, "patience": 4, "batch": 256, "device": "cpu", "rules": 0, "warm": False}
-"""The network alone, from random embeddings."""
+"""The network alone, with random initial embeddings."""
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_it_learns_what_is_certain(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Items in a cycle of 30, each user from another start, so the next is always certain."""
+def test_it_learns_a_certain_pattern(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Items form a cycle of 30 and each user starts elsewhere, so the next item is certain."""
     monkeypatch.setattr(training, "matmul_dtype", lambda device: dtype)
     split = LeaveLastOut().split(example(users=300))
     model = Transformer(**CERTAIN).fit(split.train)
@@ -31,19 +31,19 @@ def test_it_learns_what_is_certain(dtype: torch.dtype, monkeypatch: pytest.Monke
     assert same == (dtype == torch.float32)
 
 
-def test_a_sampled_softmax_learns_it_too() -> None:
+def test_a_sampled_softmax_learns_the_same_pattern() -> None:
     split = LeaveLastOut().split(example(users=300))
     assert ndcg_at_10(Transformer(negatives=8, **CERTAIN).fit(split.train), split) > 0.9
 
 
-def test_rules_learn_it_sooner() -> None:
+def test_rules_help_to_learn_it_sooner() -> None:
     split = LeaveLastOut().split(example(users=300))
     options = {**CERTAIN, "epochs": 2, "batch": 4096}
     alone = ndcg_at_10(Transformer(**options).fit(split.train), split)
     assert ndcg_at_10(Transformer(**{**options, "rules": 1}).fit(split.train), split) > alone + 0.05
 
 
-def test_notebook_learns_on_windows() -> None:
+def test_the_notebook_preset_learns_from_windows() -> None:
     split = Windows().split(example(users=300))
     model = Transformer(preset="notebook", batch=96, epochs=6, device="cpu").fit(split.train)
     assert ndcg_at_10(model, split) > 0.6
@@ -54,7 +54,9 @@ def test_a_catalogue_of_one_item_trains() -> None:
     assert np.isfinite(Transformer(**SMALL).fit(log).score(log)).all()
 
 
-def test_training_begins_warm_unless_it_is_told_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_embeddings_start_from_co_occurrences_unless_warm_is_false(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     begins, log = watch_epochs(monkeypatch), example()
     for warm in (True, False):
         Transformer(**{**SMALL, "epochs": 1}, warm=warm, seed=3).fit(log)
@@ -64,7 +66,7 @@ def test_training_begins_warm_unless_it_is_told_not_to(monkeypatch: pytest.Monke
     assert not torch.allclose(begins[1][1], embeddings, atol=0.1)
 
 
-def test_same_seed_same_weights_and_the_callers_generators_are_left_alone() -> None:
+def test_the_same_seed_gives_the_same_weights_and_global_generators_are_restored() -> None:
     torch.manual_seed(7)
     np.random.seed(7)  # noqa: NPY002
     expected = torch.rand(3), np.random.rand(3)  # noqa: NPY002
@@ -79,11 +81,11 @@ def test_same_seed_same_weights_and_the_callers_generators_are_left_alone() -> N
     assert not np.allclose(scores[0], scores[2], atol=1e-3)
 
 
-def test_one_row_a_user_needs_no_memory_of_users() -> None:
+def test_with_one_row_per_user_no_users_are_embedded() -> None:
     assert Transformer(**SMALL).fit(example()).network_.users is None
 
 
-def test_validation_leaves_out_what_was_seen_where_nothing_is_repeated(
+def test_validation_masks_seen_items_if_no_item_is_repeated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked = []
@@ -95,7 +97,7 @@ def test_validation_leaves_out_what_was_seen_where_nothing_is_repeated(
     assert asked == [True, False]
 
 
-def test_big_catalogues_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_catalogues_use_a_sampled_softmax(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(training, "MAX_FULL_SOFTMAX", 20)
     monkeypatch.setattr(training, "DEFAULT_NEGATIVES", 5)
@@ -107,7 +109,7 @@ def test_big_catalogues_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(asked) == {0, 5}
 
 
-def test_without_a_last_part_the_best_epoch_is_kept_and_patience_ends_training(
+def test_without_final_epochs_patience_ends_training_with_the_best_epoch(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     seen = script_validation(monkeypatch, [0.1, 0.3, 0.2, 0.3, 0.9])
@@ -118,33 +120,33 @@ def test_without_a_last_part_the_best_epoch_is_kept_and_patience_ends_training(
     assert not torch.equal(seen[3], seen[1])
     assert len(caplog.messages) == 4
     assert "epoch 2/9" in caplog.messages[1]
-    for word in ("loss", "perplexity", "validation NDCG@10 0.3000 and loss 4.000", "events/s"):
+    for word in ("loss", "(perplexity", "validation NDCG@10 0.3000 (loss 4.000)", "interactions/s"):
         assert word in caplog.messages[1]
 
 
 @pytest.mark.parametrize(
     ("ndcg", "epochs", "best"),
     [
-        ([0.1, 0.3, 0.2, 0.3], [0, 1, 2, 3, 6, 7], 1),  # patience is over, two are left out
+        ([0.1, 0.3, 0.2, 0.3], [0, 1, 2, 3, 6, 7], 1),  # patience ends after 4; two are left out
         ([0.1, 0.3, 0.2, 0.4, 0.3, 0.5], [0, 1, 2, 3, 4, 5, 6, 7], 5),
         ([0.1, 0.2, 0.3, 0.4, 0.5, 0.4], [0, 1, 2, 3, 4, 5, 6, 7], 4),
     ],
 )
-def test_the_last_part_goes_on_from_the_best_epoch_with_everything(
+def test_final_epochs_continue_from_the_best_epoch_on_all_data(
     ndcg: list[float], epochs: list[int], best: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen, begins, log = script_validation(monkeypatch, ndcg), watch_epochs(monkeypatch), example()
     model = Transformer(**{**SMALL, "epochs": 8, "patience": 2, "finish": 0.25})
-    events = [epoch.n_interactions for epoch in model.fit_epochs(log)]
+    learned = [epoch.n_interactions for epoch in model.fit_epochs(log)]
     everything = int((log.lengths - 1).sum())
-    assert events == [everything - 20] * len(ndcg) + [everything] * 2 + [0]  # 20 rows of 40
+    assert learned == [everything - 20] * len(ndcg) + [everything] * 2 + [0]  # 20 rows of 40
     assert [epoch for epoch, _ in begins] == epochs
     assert torch.equal(begins[-2][1], seen[best])
     assert best == len(ndcg) - 1 or not torch.equal(seen[-1], seen[best])
     assert not torch.equal(model.network_.items.weight, seen[best])
 
 
-def test_after_each_epoch_it_scores_as_it_is_then() -> None:
+def test_the_model_can_score_after_each_epoch() -> None:
     log, options = example(), {**SMALL, "epochs": 3}
     model = Transformer(**options)
     scores = [model.score(log) for _ in model.fit_epochs(log)]
@@ -161,17 +163,17 @@ def test_the_learning_rate_rises_and_falls_to_zero() -> None:
     assert training.lr_factor(NOTEBOOK, 2.5) == pytest.approx(0.95**2)
 
 
-def test_rows_too_short_to_validate_on_still_train() -> None:
+def test_rows_too_short_for_validation_are_trained_on() -> None:
     model = Transformer(**SMALL).fit(log_of([[1, 2], [3], [], [2, 3]]))
     assert np.isfinite(model.score(log_of([[1]], users=[-1]))).all()
 
 
 @pytest.mark.parametrize("sequences", [[], [[1], []]])
-def test_nothing_to_learn_is_an_error(sequences: list[list[int]]) -> None:
+def test_no_sequence_of_two_is_an_error(sequences: list[list[int]]) -> None:
     with pytest.raises(RecbenchError, match="nothing to learn"):
         Transformer(**SMALL).fit(log_of(sequences))
 
 
 def test_a_training_that_diverges_is_an_error() -> None:
-    with pytest.raises(RecbenchError, match=r"diverged in epoch \d: .* lower lr"):
+    with pytest.raises(RecbenchError, match=r"diverged in epoch \d: .* below lr="):
         Transformer(preset="notebook", lr=1e30, device="cpu").fit(Windows().split(example()).train)

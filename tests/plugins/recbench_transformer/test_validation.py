@@ -1,4 +1,4 @@
-"""Validation: what is held out, how it is judged, which epoch is the best."""
+"""Validation: what is held out, how it is evaluated, which epoch is the best."""
 
 import math
 
@@ -14,7 +14,7 @@ from recbench_transformer.presets import PRESETS
 
 
 @pytest.mark.parametrize("mask_seen", [True, False])
-def test_validation_judges_as_plain_loops_do(
+def test_validation_agrees_with_plain_loops(
     mask_seen: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(validation, "MAX_SCORES", 120)  # 3 rows of 40 items
@@ -36,7 +36,7 @@ def test_validation_judges_as_plain_loops_do(
 
 
 @pytest.mark.parametrize("part", ["last", "rows"])
-def test_what_is_held_out_is_not_trained_on(part: str) -> None:
+def test_held_out_interactions_are_not_trained_on(part: str) -> None:
     log = example(users=100)
     settings = PRESETS["default" if part == "last" else "notebook"]
     rest, held_out = validation.hold_out(log, settings, np.random.default_rng(0))
@@ -48,7 +48,7 @@ def test_what_is_held_out_is_not_trained_on(part: str) -> None:
         assert rest.lengths[user] == (log.lengths[user] - 1 if part == "last" else 0)
 
 
-def test_of_epochs_with_the_same_ndcg_the_lower_loss_is_better() -> None:
+def test_at_equal_ndcg_the_lower_loss_is_better() -> None:
     best, net, agos = validation.Best(), small_network(), []
     for ndcg, loss in ((0.1, 3.0), (0.1, 2.0), (0.1, 2.0), (0.1, 2.5), (0.2, 9.0), (0.1, 1.0)):
         best.update(ndcg, loss, net)
@@ -57,4 +57,4 @@ def test_of_epochs_with_the_same_ndcg_the_lower_loss_is_better() -> None:
     before = best.weights["items.weight"].clone()
     with torch.no_grad():
         net.items.weight.add_(1)
-    assert torch.equal(best.weights["items.weight"], before), "they are a copy"
+    assert torch.equal(best.weights["items.weight"], before), "the weights must be a copy"

@@ -1,4 +1,4 @@
-"""The warm start: items that co-occur begin alike."""
+"""The warm start: items that co-occur get similar initial embeddings."""
 
 from types import SimpleNamespace
 
@@ -15,12 +15,12 @@ from recbench_transformer.warm_start import cooccurrence_embeddings
 
 
 def two_groups() -> Interactions:
-    """People who stay among items 0 to 4, or among 5 to 9; nobody has 10 and 11."""
+    """Users who have only items 0 to 4, or only 5 to 9; no user has 10 or 11."""
     rng = np.random.default_rng(0)
     return log_of([(rng.permutation(5) + 5 * (nth % 2)).tolist() for nth in range(40)])
 
 
-def test_a_warm_start_likens_items_that_co_occur() -> None:
+def test_items_that_co_occur_get_similar_embeddings() -> None:
     table = cooccurrence_embeddings(two_groups(), 4, 0)
     assert (table.shape, table.dtype) == ((12, 4), torch.float32)
     known = functional.normalize(table[:10], dim=1)
@@ -28,7 +28,7 @@ def test_a_warm_start_likens_items_that_co_occur() -> None:
     assert alike[same].mean() > alike[~same].mean() + 0.3
 
 
-def test_a_warm_start_is_seeded_and_begins_at_random_where_it_knows_nothing() -> None:
+def test_the_seed_decides_the_embeddings_of_items_without_co_occurrences() -> None:
     table, again, reseeded = (cooccurrence_embeddings(two_groups(), 4, s) for s in (1, 1, 2))
     assert torch.equal(table, again)
     assert not torch.equal(table[10:], reseeded[10:])
@@ -50,7 +50,7 @@ def test_a_warm_start_is_seeded_and_begins_at_random_where_it_knows_nothing() ->
         (10_001, 0, 10),
     ],
 )
-def test_how_far_a_warm_start_counts(
+def test_the_window_shrinks_for_large_data(
     n_items: int, n_interactions: int, window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(warm_start, "MAX_PAIRS", 100_000_000)
@@ -62,7 +62,7 @@ def test_how_far_a_warm_start_counts(
     ("sequences", "n_items"),
     [([[0, 0, 0]], 1), ([[0, 1, 0]], 2), ([[1], [2], []], 5), ([], 3)],
 )
-def test_a_warm_start_needs_no_pairs(sequences: list[list[int]], n_items: int) -> None:
+def test_a_warm_start_works_without_pairs(sequences: list[list[int]], n_items: int) -> None:
     table = cooccurrence_embeddings(log_of(sequences, n_items=n_items), 4, 0)
     assert table.shape == (n_items, 4)
     assert torch.isfinite(table).all()

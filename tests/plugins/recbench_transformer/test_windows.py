@@ -1,4 +1,4 @@
-"""Windows and batches: every event once, within the budget."""
+"""Windows and batches: every interaction once, within the size limit."""
 
 import numpy as np
 from made_transformer import log_of
@@ -6,7 +6,7 @@ from made_transformer import log_of
 from recbench_transformer import windows
 
 
-def test_windows_cover_every_event_once() -> None:
+def test_windows_cover_every_interaction_once() -> None:
     lengths = np.array([0, 1, 2, 4, 5, 6, 9, 23, 8])
     for seed in range(20):
         row, start, n_inputs = windows.cut_windows(lengths, 4, np.random.default_rng(seed))
@@ -17,11 +17,11 @@ def test_windows_cover_every_event_once() -> None:
             for r, s, n in zip(row.tolist(), start.tolist(), n_inputs.tolist(), strict=True)
             for i in range(n)
         ]
-        expected = [(r, event) for r, length in enumerate(lengths) for event in range(1, length)]
+        expected = [(r, place) for r, length in enumerate(lengths) for place in range(1, length)]
         assert sorted(targets) == expected
 
 
-def test_batches_hold_what_follows_what_within_the_budget() -> None:
+def test_batches_hold_inputs_and_targets_within_the_size_limit() -> None:
     log = log_of([list(range(n)) for n in (0, 1, 2, 3, 5, 7, 11, 12)])
     targets = []
     for batch in windows.make_batches(log, 6, 12, np.random.default_rng(0)):

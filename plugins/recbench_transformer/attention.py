@@ -1,0 +1,63 @@
+"""Attention weights: how much each position of a history takes from each earlier one.
+
+Training computes attention without its weights, which is faster. Here the same network runs once
+more over one history, and hooks on its attention layers record the weights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+import recbench
+
+from .network import CausalAttention, Network
+
+
+@torch.no_grad()
+def attention_weights(
+    network: Network, history: recbench.Interactions, length: int
+) -> npt.NDArray[np.float32]:
+    """Return (layers, heads, n, n) float32: the weights over the latest n interactions.
+
+    history: one row. n: `length`, or the number of interactions if it is smaller.
+    """
+    weight, _ = network.output()
+    items = torch.from_numpy(history.items[-length:].astype(np.int64)).to(weight.device)
+    users = torch.from_numpy(history.users.astype(np.int64)).to(weight.device)
+    with record_attention(network.eval()) as layers:
+        network(items[None], users)
+    return torch.stack(layers)[:, 0].float().cpu().numpy()
+
+
+@contextlib.contextmanager
+def record_attention(network: Network) -> Iterator[list[Tensor]]:
+    """Yield a list; each call of the network inside adds the weights of each of its layers.
+
+    Each entry is (rows, heads, time, time).
+    """
+    layers: list[Tensor] = []
+
+    def compute(attention: Any, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
+        layers.append(attention.weights(*inputs[:2]))  # the inputs are q, k and v
+
+    def ask(_attention: Any, inputs: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        return inputs, {**options, "need_weights": True, "average_attn_weights": False}
+
+    def read(_attention: Any, _inputs: Any, output: tuple[Tensor, Tensor]) -> None:
+        layers.append(output[1])
+
+    with contextlib.ExitStack() as hooks:
+        for module in network.modules():
+            if isinstance(module, CausalAttention):
+                hooks.callback(module.register_forward_hook(compute).remove)
+            elif isinstance(module, nn.MultiheadAttention):  # it returns its weights on request
+                hooks.callback(module.register_forward_pre_hook(ask, with_kwargs=True).remove)
+                hooks.callback(module.register_forward_hook(read).remove)
+        yield layers

@@ -1,0 +1,367 @@
+"""Beside the flow: a model's attention weights over one history, as a table and as a picture."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recbench.data.interactions import Array, Interactions
+from recbench.errors import RecbenchError, UsageError, describe_error
+from recbench.explain import name_of
+from recbench.files import write_output
+from recbench.heatmap import heatmap_panels, picture_form
+from recbench.models.answers import AnswerCheck
+from recbench.models.in_process import call_model
+from recbench.models.protocols import Attentive
+from recbench.recommend import Query, Recommendation, takes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN, SHOWN_IN_MANY, MANY = 20, 10, 9
+"""How many of the latest interactions a picture shows; fewer where it has more panels than MANY."""
+
+TOLERANCE = 1e-3
+"""How far the sum of a row may be from 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Attention:
+    """A model's attention weights over one history; `attention` returns it.
+
+    Parameters
+    ----------
+    recommendation : Recommendation
+        The user, the history that the model read, and what it recommends.
+    weights : numpy.ndarray of shape (layers, heads, n, n), float64
+        Entry [l, h, i, j] is how much position i takes from position j, in head h of layer l. The
+        positions are the latest n interactions of the history, oldest first. Each row sums to 1.
+    model : str
+        The model's name with its options.
+    """
+
+    recommendation: Recommendation
+    weights: Array
+    model: str
+
+    @property
+    def items(self) -> Array:
+        """Item numbers that the weights are about, (n,): the latest n of the history."""
+        history = self.recommendation.history
+        return history[len(history) - self.weights.shape[2] :]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the weights as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per layer, head and pair of positions (position, from_position), in this order.
+            Columns: layer and head (from 1), position (from 1, the oldest), item (the dataset's own
+            id) and title of the position that is updated; from_position, from_item and from_title
+            of the position that it takes from; weight.
+        """
+        import pandas as pd
+
+        layer, head, position, source = np.indices(self.weights.shape).reshape(4, -1)
+        data = self.recommendation.dataset
+        ids = np.array([data.item_ids[item] for item in self.items], dtype=object)
+        titles = np.array([data.title(item) for item in self.items], dtype=object)
+        first = len(self.recommendation.history) - len(ids) + 1
+        return pd.DataFrame(
+            {
+                "layer": layer + 1,
+                "head": head + 1,
+                "position": first + position,
+                "item": ids[position],
+                "title": titles[position],
+                "from_position": first + source,
+                "from_item": ids[source],
+                "from_title": titles[source],
+                "weight": self.weights.ravel(),
+            }
+        )
+
+    def leading(self, layer: int, head: int, most: int = 3) -> Array:
+        """Return the positions that the last position takes most from, the largest weight first.
+
+        Parameters
+        ----------
+        layer, head : int
+            Layer and head, from 1.
+        most : int, default: 3
+            The most positions to return.
+
+        Returns
+        -------
+        numpy.ndarray of int, shape (at most `most`,)
+            Indices into `items` and into the axes of `weights`.
+        """
+        last = self.weights[self._chosen(layer, head)][0, 0, -1]
+        return np.argsort(-last, kind="stable")[:most]
+
+    def summary(self, most: int = 3, width: int | None = None) -> str:
+        """Return, for each layer and head, the items that the last position takes most from.
+
+        Parameters
+        ----------
+        most : int, default: 3
+            The most items per head.
+        width : int, default: no limit
+            Characters after which lines are broken.
+
+        Returns
+        -------
+        str
+            One line per layer and head, below a heading.
+        """
+        subject = f"{self.model} on {self.recommendation.dataset.name}"
+        lines = [f"Attention of {subject} for {self.recommendation.recipient}"]
+        lines.append(
+            f"Each line: the items that the last position, {self._name(-1)}, takes most from, with "
+            "their weights. The weights of a head over all positions sum to 1."
+        )
+        lines.append("")
+        layers, heads = self.weights.shape[:2]
+        for layer, head in np.ndindex(layers, heads):
+            places = self.leading(layer + 1, head + 1, most)
+            parts = [
+                f"{self.weights[layer, head, -1, place]:.2f} {self._name(place)}"
+                for place in places
+            ]
+            lines.append(f"layer {layer + 1}, head {head + 1}: {'; '.join(parts)}")
+        if width is not None:
+            lines = [textwrap.fill(line, width, subsequent_indent="  ") for line in lines]
+        return "\n".join(lines) + "\n"
+
+    def picture(
+        self, form: str = "png", layer: int | None = None, head: int | None = None
+    ) -> bytes:
+        """Draw the weights, one panel per layer and head.
+
+        Parameters
+        ----------
+        form : str, default: "png"
+            Format of the picture: "png", "svg", "pdf" or another that matplotlib writes.
+        layer, head : int, default: all
+            Draw only this layer or head, from 1.
+
+        Returns
+        -------
+        bytes
+            The content of the picture's file.
+
+        Raises
+        ------
+        UsageError
+            If there is no such layer or head.
+        """
+        chosen = self._chosen(layer, head)
+        weights = self.weights[chosen]
+        down, across, n, _ = weights.shape
+        shown = min(n, SHOWN if down * across <= MANY else SHOWN_IN_MANY)
+        values, earlier = weights[:, :, -shown:, -shown:], n - shown
+        if self._causal:
+            values = np.where(np.triu(np.ones((shown, shown), dtype=bool), 1), np.nan, values)
+        notes = None
+        if earlier:
+            before = weights[:, :, -shown:, :earlier].sum(axis=3)
+            notes = np.array([f"{share:.2f}" for share in before.flat]).reshape(before.shape)
+        numbers = [range(1, count + 1) for count in self.weights.shape[:2]]
+        layers, heads = (numbers[axis][part] for axis, part in enumerate(chosen))
+        names = [self._name(place) for place in range(-shown, 0)]
+        return heatmap_panels(
+            values,
+            [[f"layer {layer}, head {head}" for head in heads] for layer in layers],
+            names,
+            names,
+            title=self._heading(n, earlier),
+            beside="item being updated",
+            below="item it takes from",
+            legend="attention weight (square-root colour scale)",
+            notes=notes,
+            form=form,
+        )
+
+    def draw(self, path: str | Path, layer: int | None = None, head: int | None = None) -> None:
+        """Write the picture to a file.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            The file. Its suffix decides the format: .png, .svg, .pdf.
+        layer, head : int, default: all
+            As for `picture`.
+
+        Raises
+        ------
+        UsageError
+            If there is no such layer or head, or no such format.
+        OSError
+            If the file cannot be written.
+        """
+        write_output(Path(path), self.picture(picture_form(path), layer, head))
+
+    def _heading(self, n: int, earlier: int) -> str:
+        history = self.recommendation.history
+        subject = f"{self.model} on {self.recommendation.dataset.name}"
+        lines = [f"{subject}: attention for {self.recommendation.recipient}"]
+        lines.append(
+            "Row: the item being updated. Column: the item that it takes from. Each row sums to 1."
+        )
+        grey = "Grey: later items, which it cannot see. " if self._causal and n > 1 else ""
+        lines.append(f"{grey}The bottom row leads to the recommendations.")
+        if n < len(history):
+            lines.append(f"The model reads the latest {n:,} of {len(history):,} interactions.")
+        if earlier:
+            lines.append(
+                f"Shown: the latest {n - earlier} of {n:,}. The number beside a row is what it "
+                f"takes from the {earlier:,} before them."
+            )
+        return "\n".join(lines)
+
+    @property
+    def _causal(self) -> bool:
+        """Whether no position takes from a later one."""
+        return not np.triu(self.weights, 1).any()
+
+    def _name(self, place: int) -> str:
+        return name_of(self.recommendation.dataset, self.items[place])
+
+    def _chosen(self, layer: int | None, head: int | None) -> tuple[slice, slice]:
+        """Return the slices of the first two axes that belong to a layer and a head, from 1."""
+        slices = []
+        for name, number, count in zip(
+            ("layer", "head"), (layer, head), self.weights.shape[:2], strict=True
+        ):
+            if number is not None and not 1 <= number <= count:
+                raise UsageError(
+                    f"{self.model} has no {name} {number}. Choose a {name} from 1 to {count}."
+                )
+            slices.append(slice(None) if number is None else slice(number - 1, number))
+        return slices[0], slices[1]
+
+
+@takes(Query)
+def attention(query: Query) -> Attention:
+    """Return a model's attention weights over the history of a user.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model, with options. It needs a method `attention(history)`.
+    user : str or int, optional
+        The user's id in the dataset. Give a user or `items`.
+    items : str or sequence, optional
+        A history instead of a user: item ids, oldest first, as a list or separated by commas.
+    k : int, default: 10
+        Number of recommendations in the result.
+    dataset : str or pathlib.Path, default: "ml-100k"
+        Name of a dataset, with options, or the path of a file.
+    split : str, default: "leave-last-out"
+        Name of the splitter whose training data the model learns from.
+    seed : int, default: 0
+        Seed of the model.
+    device : str, default: "auto"
+        Device of the model.
+    results : str, pathlib.Path or None, default: "results"
+        Folder of stored results and models; None to read and store nothing.
+    data_dir : str, optional
+        Folder that holds one sub-folder per dataset.
+    plugins : Plugins, optional
+        The plugins to use; by default all that are installed.
+
+    Returns
+    -------
+    Attention
+        The weights, with methods for a table, a summary and a picture.
+
+    Raises
+    ------
+    UsageError
+        If a name or an id is unknown, or the model has no method `attention(history)`.
+    RecbenchError
+        If the model fails or its answer is invalid.
+
+    Notes
+    -----
+    The model is the one that `run` has stored for these arguments. If there is none, it is trained
+    now, and stored if it can be.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> model = "transformer:dim=8,layers=1,heads=2,epochs=1"
+    >>> found = recbench.attention(
+    ...     model, user=1, dataset="synthetic:users=50,interactions=600", results=None, device="cpu"
+    ... )
+    >>> found.weights.shape[:2]  # layers, heads
+    (1, 2)
+    >>> bool((abs(found.weights.sum(axis=3) - 1) < 1e-3).all())
+    True
+    """
+    prepared = query.prepare()
+
+    def check(model: Any) -> None:
+        if not shows_attention(model):
+            raise UsageError(
+                f"{prepared.model_name} cannot show attention: it has no method "
+                "attention(history). Choose a model with attention layers, such as transformer; or "
+                "leave out --attention to see which interactions its recommendations depend on."
+            )
+
+    with prepared.naming_the_model():
+        model, origin = prepared.fitted_model(check)
+        recommendation = prepared.recommendation(model, origin)
+        weights = checked_attention(
+            model, prepared.history, prepared.model_name, recommendation.dataset.user_ids
+        )
+        return Attention(recommendation, weights, prepared.cell.model)
+
+
+def shows_attention(model: Any) -> bool:
+    """Whether a model has the method attention(history).
+
+    A torch module may hold its attention layer under this name, which is not meant.
+    """
+    method = getattr(type(model), "attention", None)
+    return callable(method) and "history" in inspect.signature(method).parameters
+
+
+def checked_attention(
+    model: Attentive, history: Interactions, name: str = "model", user_ids: Array | None = None
+) -> Array:
+    """Return a model's attention over one history, checked: (layers, heads, n, n) float64.
+
+    Raises RecbenchError that names the model and the rule that its answer breaks.
+    """
+    check = AnswerCheck(name, history, user_ids)
+    try:
+        answer = call_model("attention", model.attention, history)
+    except RecbenchError as error:
+        raise check.broken(describe_error(error)) from error
+    weights = check.numbers("attention", answer).astype(np.float64)
+    shape, most = weights.shape, history.n_interactions
+    if len(shape) != 4 or 0 in shape or shape[2] != shape[3] or shape[2] > most:
+        raise check.broken(
+            f"attention returned shape {shape}; it must be (layers, heads, n, n), with n from 1 to "
+            f"the history's {most} interactions"
+        )
+    for rule, wrong in (
+        ("must be finite", ~np.isfinite(weights)),
+        ("must not be negative", weights < 0),
+        ("must sum to 1 over each row", np.abs(weights.sum(axis=3) - 1) > TOLERANCE),
+    ):
+        if wrong.any():
+            layer, head, row = np.argwhere(wrong)[0][:3]
+            raise check.broken(
+                f"attention weights {rule}; row {row + 1} of layer {layer + 1}, head {head + 1} "
+                f"sums to {weights[layer, head, row].sum():.4g}, its least entry is "
+                f"{weights[layer, head, row].min():.4g}"
+            )
+    return weights

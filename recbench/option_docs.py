@@ -1,0 +1,110 @@
+"""Every step: the options of a factory, with the types, defaults and texts of its docstring."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from recbench.spec import parameters, unwrapped
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: type, default and description as text; group is "" if it belongs to none."""
+
+    name: str
+    type: str
+    default: str
+    description: str
+    group: str
+
+
+@dataclass(frozen=True)
+class FactoryDocs:
+    """What a factory says of itself.
+
+    text: the summary and the description below it. options: in the order of their groups.
+    sections: the notes and the references of its docstring, heading -> text.
+    """
+
+    text: str
+    options: tuple[Option, ...]
+    sections: dict[str, str]
+
+
+def factory_docs(factory: Callable[..., Any]) -> FactoryDocs:
+    """Read the numpydoc docstring and the signature of a factory.
+
+    Where the docstring says nothing of an option, its type and default come from the signature. A
+    default in the signature counts, unless it is None: then the docstring may give the value that
+    is used instead, as in `dim : int, default: 64`.
+
+    A factory may have an attribute `option_groups`, a dict from headings to the names of options.
+    """
+    from docstring_parser import DocstringStyle, parse
+
+    docstring = parse(inspect.getdoc(factory) or "", style=DocstringStyle.NUMPYDOC)
+    documented = {
+        name.strip(): entry for entry in docstring.params for name in entry.arg_name.split(",")
+    }
+    groups = getattr(unwrapped(factory), "option_groups", {})
+    group_of = {name: group for group, names in groups.items() for name in names}
+    signature = inspect.signature(factory).parameters
+    options = []
+    for name, kind in parameters(factory)[0].items():
+        entry = documented.get(name)
+        stated_default = (entry and entry.default) or ""
+        options.append(
+            Option(
+                name=name,
+                type=(entry and entry.type_name) or _type_name(kind),
+                default=_default(signature[name].default, stated_default),
+                description=_first_sentence((entry and entry.description) or ""),
+                group=group_of.get(name, ""),
+            )
+        )
+    order = [*groups, ""]
+    paragraphs = (docstring.short_description, docstring.long_description)
+    return FactoryDocs(
+        text="\n\n".join(paragraph for paragraph in paragraphs if paragraph),
+        options=tuple(sorted(options, key=lambda option: order.index(option.group))),
+        sections={
+            entry.args[0].capitalize(): entry.description
+            for entry in docstring.meta
+            if entry.args[0] in ("notes", "references") and entry.description
+        },
+    )
+
+
+def _default(value: Any, stated: str) -> str:
+    if value is inspect.Parameter.empty:
+        return "required"
+    if value is None:
+        return stated.strip("\"'") or "none"
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _type_name(kind: Any) -> str:
+    """An annotation as people write it; "" for any type."""
+    if kind is Any:
+        return ""
+    origin, choices = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Literal:
+        return " or ".join(map(str, choices))
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(
+            "none" if choice is type(None) else _type_name(choice) for choice in choices
+        )
+    return getattr(kind, "__name__", str(kind))
+
+
+def _first_sentence(text: str) -> str:
+    """The text up to the first full stop that ends a sentence."""
+    return re.split(r"(?<=[.!?])\s+(?=[A-Z\"`])|\n\n", " ".join(text.split()), maxsplit=1)[0]

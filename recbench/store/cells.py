@@ -1,0 +1,67 @@
+"""Step 6, store: the stored cells under files and folders that a user names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from recbench.errors import RecbenchError, UsageError, describe_error
+from recbench.models import checkpoint
+from recbench.progress import log
+from recbench.results.result import Result
+from recbench.store.format import decode_result, read_cases
+from recbench.store.layout import CELL_NAME
+from recbench.store.versions import counted, newest
+
+
+def read_cells(paths: Sequence[str | Path]) -> list[tuple[Path, Result | str]]:
+    """Return the successful, current cells stored under files and folders.
+
+    A cell with damaged files is returned as the text that says what is wrong with them. Of the
+    cells of one model, seed, dataset and split only the newest is returned. Raises UsageError if
+    there are none.
+    """
+    damaged: dict[Path, str] = {}
+    cells: dict[str, tuple[Path, Result]] = {}
+    n_failed = 0
+    for path, cell in _find_cells(paths):
+        if isinstance(cell, str):
+            damaged[path] = cell
+        elif cell.ok:
+            cells[cell.key] = path, cell
+        else:
+            n_failed += 1
+    kept, outdated = newest(cell for _, cell in cells.values())
+    for number, kind in ((n_failed, "failed result"), (len(outdated), "outdated result")):
+        if number:
+            log.info("left out: %s", counted(number, kind))
+    if not damaged and not kept:
+        raise UsageError(
+            f"no stored results under {', '.join(map(str, paths))}. Name a results folder, or the "
+            "JSON file of a result"
+        )
+    return [*(cells[cell.key] for cell in kept), *damaged.items()]
+
+
+def _find_cells(paths: Sequence[str | Path]) -> Iterator[tuple[Path, Result | str]]:
+    """Yield every stored cell under the paths, or what is wrong with its files."""
+    for given in map(Path, paths):
+        if not given.exists():
+            raise UsageError(
+                f"{given} does not exist. Name a results folder, or the JSON file of a result"
+            )
+        for path in sorted(given.rglob("*.json")) if given.is_dir() else [given]:
+            parents = path.relative_to(given).parents
+            if any(folder.suffix in (".model", checkpoint.SUFFIX) for folder in parents):
+                continue
+            try:
+                cell = decode_result(path, path.read_bytes())
+                if cell.ok:
+                    read_cases(path, cell)
+            except (RecbenchError, OSError) as error:
+                if given.is_dir() and not CELL_NAME.search(path.name):
+                    log.info("skipped %s: it is not a result of recbench", path)
+                else:
+                    yield path, describe_error(error)
+            else:
+                yield path, cell

@@ -1,0 +1,66 @@
+"""Recommend the items that other users had together with the latest items of this user."""
+
+from typing import ClassVar
+
+import numpy as np
+from scipy import sparse
+
+import recbench
+
+
+class Neighbours:
+    """Items that share users with the latest items of the history.
+
+    Parameters
+    ----------
+    last : int, default: 5
+        Number of items at the end of a history that count.
+    decay : float, default: 0.8
+        Weight of each of them, relative to the item after it.
+    """
+
+    option_groups: ClassVar = {"history": ("last", "decay")}
+    renamed_options: ClassVar = {"recent": "last"}  # old name -> new name
+
+    def __init__(self, last: int = 5, decay: float = 0.8):
+        if last < 1:
+            raise recbench.UsageError(f"model neighbours: last={last} must be at least 1")
+        self.last, self.decay = last, decay
+
+    def fit(self, train):
+        ones = np.ones(train.n_interactions, dtype=np.float32)
+        shape = (len(train), train.n_items)
+        matrix = sparse.csr_matrix((ones, train.items, train.offsets), shape)
+        self._use(sparse.csr_matrix(matrix.T @ matrix))
+        return self
+
+    def _use(self, together):
+        self.together_ = together  # (n_items, n_items): how many users two items share
+        self.n_parameters = together.nnz  # shown in the column "params"
+
+    def score(self, history):
+        scores = np.zeros((len(history), history.n_items), dtype=np.float32)
+        for row, items in enumerate(history.sequences()):
+            scores[row] = self._weights(items) @ self.together_[items]
+        return scores
+
+    def _weights(self, items):
+        age = np.arange(len(items))[::-1]  # 0 for the last item
+        return np.where(age < self.last, self.decay**age, 0)
+
+    def explain(self, history, items):
+        """Part of the score that each interaction contributes."""
+        weights = self._weights(history.items)
+        return (self.together_[history.items][:, items].toarray() * weights[:, None]).T
+
+    def save(self, folder):
+        sparse.save_npz(folder / "together.npz", self.together_)
+
+    def load(self, folder):
+        self._use(sparse.load_npz(folder / "together.npz"))
+        return self
+
+
+@recbench.hookimpl
+def recbench_models():
+    return {"neighbours": Neighbours}

@@ -1,0 +1,143 @@
+"""results/README.md and benchmarks/README.md have the numbers and commands of committed files."""
+
+import itertools
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RESULTS, BENCHMARKS = ROOT / "results", ROOT / "benchmarks"
+PAGE = (RESULTS / "README.md").read_text()
+BENCHMARKS_PAGE = (BENCHMARKS / "README.md").read_text()
+REFERENCE = RESULTS / "reference"
+
+NUMBER = re.compile(r"\d[\d,]*\.?\d*")
+
+
+def commands(page: str) -> list[str]:
+    """The indented lines of a page."""
+    return [line.strip() for line in page.splitlines() if line.startswith("    ")]
+
+
+def table_rows(page: str) -> list[list[str]]:
+    """The cells of each row of each table of a page."""
+    lines = [line for line in page.splitlines() if re.match(r"\| .* \|$", line)]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def stored_row(path: Path, model: str) -> dict[str, str]:
+    """Column -> cell of a model in a committed table, without its marks."""
+    heads, *rows = table_rows(path.read_text())
+    cells = next(cells for cells in rows if cells[0].removesuffix(" !") == model)
+    return dict(zip(heads, (cell.removesuffix("\\*").strip() for cell in cells), strict=True))
+
+
+@pytest.mark.parametrize(
+    "path", sorted(path.name for path in REFERENCE.iterdir() if path.is_file())
+)
+def test_every_file_is_named_and_a_command_writes_it(path: str) -> None:
+    assert f"(reference/{path})" in PAGE
+    writers = [command for command in commands(PAGE) if f"results/reference/{path}" in command]
+    if path == "curves-ml-1m.json":
+        writers = [line for line in commands(BENCHMARKS_PAGE) if path in line]
+    assert writers, f"no command writes {path}"
+
+
+def test_every_stored_result_has_a_command() -> None:
+    made = set()
+    for command in commands(PAGE):
+        words = shlex.split(command.partition(" >")[0])
+        if words[:2] != ["recbench", "run"]:
+            continue
+        options = dict(itertools.pairwise(words))
+        values = {following for word, following in options.items() if word.startswith("-")}
+        models = [word for word in words[2:] if not word.startswith("-") and word not in values]
+        made |= {
+            (options.get("--dataset", "ml-100k"), split, model, int(seed))
+            for split in options.get("--split", "leave-last-out").split(",")
+            for model in models
+            for seed in options.get("--seeds", "0").split(",")
+        }
+    files = sorted(REFERENCE.glob("*/*/*.json"))
+    assert len(files) > 50
+    for file in files:
+        result = json.loads(file.read_text())
+        result = result.get("result", result)
+        setting = result["setting"]
+        cell = (setting["dataset"], setting["split"], result["model"], result["seed"] or 0)
+        assert cell in made, f"no command in results/README.md makes {file.relative_to(ROOT)}"
+
+
+def test_what_the_transformer_reaches_is_what_is_stored() -> None:
+    rows = [cells for cells in table_rows(PAGE) if "±" in cells[1]]
+    assert len(rows) == 3
+    for _, *numbers, link in rows:
+        path = RESULTS / re.findall(r"\((.*)\)", link)[0]
+        for model, number in zip(("transformer", "rules", "popular"), numbers, strict=True):
+            assert stored_row(path, model)["NDCG@10"] == number
+
+
+def test_the_windows_are_what_is_stored() -> None:
+    rows = [cells for cells in table_rows(PAGE) if "windows" in cells[-1]]
+    assert len(rows) == 10
+    for name, *numbers, link in rows:
+        path = RESULTS / re.findall(r"\((.*)\)", link)[0]
+        model = re.findall("`(.*)`", name)[0]
+        stored = stored_row(path, model)
+        heads = ["NDCG@3", "NDCG@5", "NDCG@10", "fit s"]
+        assert [stored[head] for head in heads[: len(numbers)]] == numbers
+
+
+def test_the_comparison_with_icsrec_is_what_is_stored() -> None:
+    text = (REFERENCE / "sasrec-ml-1m-icsrec.txt").read_text().replace("+", "")
+    last = {  # of each block and line, what is at k = 10
+        (block, line.split("  ")[0]): line.split("  ")[-1].strip()
+        for block, lines in enumerate(re.split(r"(?m)^.*@10$", text))
+        for line in lines.splitlines()
+    }
+    for block, model in ((1, "transformer"), (3, "transformer:finish=0")):
+        interval = f"{last[block, 'difference']} {last[block, '95% interval']}"
+        assert f"{interval} in NDCG@10, with p = {last[block, 'p']}" in PAGE or (
+            f"{interval}, with p = {last[block, 'p']}" in PAGE
+        ), model
+    assert f"{last[1, 'icsrec']} / {last[2, 'icsrec']}" in PAGE
+    assert f"It reaches {last[3, 'transformer:finish=0']}" in PAGE
+
+
+def test_benchmarks_have_the_commands_and_numbers_of_their_tables() -> None:
+    sections = re.split(r"(?m)^### ", BENCHMARKS_PAGE)[1:]
+    tables = sorted(path.name for path in BENCHMARKS.glob("*.md") if path.name != "README.md")
+    told = []
+    for section in sections:
+        result = section[section.index("Result: ") :].partition("\n")[0]
+        (table,) = set(re.findall(r"\]\((\w[\w.-]*\.md)\)", result))
+        text = (BENCHMARKS / table).read_text()
+        assert commands(section) == commands(text)
+        words = re.sub(r"`[^`]*`|\([^)]*\)|\[[^]]*\]", " ", result)
+        for number in NUMBER.findall(words):
+            assert re.search(rf"(?<![\d.]){re.escape(number.rstrip(',.'))}(?!\d)", text), (
+                f"{table} has no {number}"
+            )
+        told.append(table)
+    assert sorted(told) == tables
+
+
+@pytest.mark.parametrize("path", ["results/README.md", "benchmarks/README.md"])
+def test_links_lead_somewhere(path: str) -> None:
+    page = (ROOT / path).read_text()
+    links = re.findall(r"\]\(([^)]+)\)", page)
+    assert links
+    for link in links:
+        target, _, anchor = link.partition("#")
+        file = (ROOT / path).parent.joinpath(target) if target else ROOT / path
+        assert file.exists(), link
+        assert not anchor or anchor in anchors(file.read_text()), link
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors that code hosts give to the headings of a page."""
+    heads = re.findall(r"(?m)^#+ (.*)$", page)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
