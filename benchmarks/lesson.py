@@ -358,6 +358,7 @@ def numbers(lesson: Lesson) -> dict[str, Any]:
     """What the README quotes of the fit."""
     return {
         "user": str(lesson.dataset.user_ids[lesson.user]),
+        "films in the history": int(lesson.history.n_interactions),
         "held out": lesson.dataset.title(lesson.target),
         "NDCG@10": {
             **{name: round(value, 4) for name, value in lesson.levels.items()},

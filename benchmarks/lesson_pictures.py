@@ -67,8 +67,8 @@ def lookup(vectors: Array, titles: list[str], ids: list[int]) -> bytes:
     image = axes.imshow(vectors, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto")
     labels = [f"{title}   {item:>5}" for title, item in zip(titles, ids, strict=True)]
     axes.set_yticks(range(len(ids)), labels)
-    axes.tick_params(length=0)
     axes.set_yticks(np.arange(len(ids) + 1) - 0.5, minor=True)
+    axes.tick_params(which="both", length=0)
     axes.grid(which="minor", axis="y", color="white", linewidth=4)
     axes.spines[:].set_visible(False)
     axes.set_xlabel(f"the {vectors.shape[1]} numbers of each embedding")
@@ -139,7 +139,7 @@ def attention(weights: Array, titles: list[str], head: str) -> bytes:
     colours.set_bad(PALE)
     shown = np.ma.masked_array(weights, future)
     most = weights[2:].max(initial=0.1)  # the first rows have little to choose from
-    image = axes.imshow(shown, cmap=colours, vmin=0, vmax=most)
+    image = axes.imshow(shown, cmap=colours, vmin=0, vmax=most, aspect="auto")
     places, titles = range(len(titles)), [short(title, 26) for title in titles]
     axes.set_xticks(places, titles, rotation=60, ha="right", rotation_mode="anchor", fontsize=9.5)
     axes.set_yticks(places, titles, fontsize=9.5)

@@ -349,8 +349,8 @@ def checked_attention(
     shape, most = weights.shape, history.n_interactions
     if len(shape) != 4 or 0 in shape or shape[2] != shape[3] or shape[2] > most:
         raise check.broken(
-            f"attention returned shape {shape}; it must be (layers, heads, n, n), with n from 1 to "
-            f"the history's {most} interactions"
+            f"attention returned an array of shape {shape}; the shape must be (layers, heads, n, "
+            f"n), with n from 1 to the history's {most} interactions"
         )
     for rule, wrong in (
         ("must be finite", ~np.isfinite(weights)),

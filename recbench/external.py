@@ -19,6 +19,7 @@ from recbench.external_file import Lines, read_lines
 from recbench.plugins import Plugins
 from recbench.progress import log
 from recbench.results.result import Result
+from recbench.store.versions import counted
 
 EXTERNAL_PLUGIN = "--recs"
 """The plugin's name in such results."""
@@ -164,9 +165,10 @@ def _check_lengths(name: str, lengths: Array, room: Array, max_k: int) -> None:
     """
     short = lengths < np.minimum(room, max_k)
     if short[room > 0].all() and room.any():
+        longest = counted(int(lengths.max()), "item")
         raise RecbenchError(
-            f"its lists are too short: the longest has {lengths.max():,} items that can be "
-            f"recommended, and --k needs {max_k:,}. List more items, or lower --k"
+            f"its lists are too short: the longest has {longest} that can be recommended, and --k "
+            f"needs {max_k:,}. List more items, or lower --k"
         )
     if short.any():
         log.warning(

@@ -113,12 +113,13 @@ def heatmap_panels(
     title = wrapped(title, 1.15 * size[0])
     with _canvas(size, [*rows, *columns, title, beside, below, legend]) as (figure, drawable):
         panels = figure.subplots(down, across, squeeze=False)
+        small: dict[str, Any] = {"fontsize": 6, "color": "#555555", "parse_math": False}
         norm = PowerNorm(0.5, vmin=0, vmax=float(np.nanmax(values, initial=0)) or 1.0)
         for place in np.ndindex(down, across):
             axes: Any = panels[place]
             image = axes.imshow(values[place], cmap="YlGnBu", norm=norm, aspect="equal")
             axes.set_facecolor(HIDDEN)
-            axes.set_title(names[place[0]][place[1]], fontsize=9)
+            axes.set_title(names[place[0]][place[1]], fontsize=9, parse_math=False)
             _label(
                 axes,
                 [drawable(label) if place[1] == 0 else "" for label in rows],
@@ -127,11 +128,11 @@ def heatmap_panels(
                 gap=0.6,
             )
             for row, note in enumerate([] if notes is None else notes[place]):
-                axes.text(len(columns) - 0.3, row, note, fontsize=6, va="center", color="#555555")
+                axes.text(len(columns) - 0.3, row, note, va="center", **small)
         for axes in panels[:, 0]:
-            axes.set_ylabel(drawable(beside), fontsize=9)
+            axes.set_ylabel(drawable(beside), fontsize=9, parse_math=False)
         for axes in panels[-1]:
-            axes.set_xlabel(drawable(below), fontsize=9)
+            axes.set_xlabel(drawable(below), fontsize=9, parse_math=False)
         figure.suptitle(drawable(title), parse_math=False, fontsize=10)
         bar = figure.colorbar(image, ax=panels, fraction=0.04, pad=0.02, shrink=0.8)
         bar.set_label(drawable(legend), parse_math=False)

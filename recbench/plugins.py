@@ -212,7 +212,7 @@ class Plugins:
             Kind of plugin.
         spec : recbench.spec.Spec
             Name and options, such as `Spec.parse("transformer:dim=128")`.
-        **filled
+        **filled : object
             Values for parameters such as `seed`, used if the factory has them and the spec does
             not set them.
 
@@ -326,8 +326,8 @@ def load_plugins(**extra: Any) -> Plugins:
 
     Parameters
     ----------
-    **extra
-        Plugins that are not installed, as name=module or name=object, for notebooks and tests.
+    **extra : module or object
+        Plugins that are not installed, as name=module, for notebooks and tests.
 
     Returns
     -------

@@ -316,6 +316,6 @@ def failure(result: Result) -> str:
     """Return which model failed and why: `mine, seed 0 (plugin mine) failed: fit raised ...`."""
     reason = result.status.removeprefix("failed: ")
     if not result.plugin or result.plugin == EXTERNAL_PLUGIN:
-        return f"{result.label} failed: {reason}"
+        return f"{result.label} failed: {reason.removeprefix(f'{result.model}: ')}"
     reason = reason.removeprefix(f"{result.model} (plugin {result.plugin}): ")
     return f"{result.label} (plugin {result.plugin}) failed: {reason}"

@@ -166,7 +166,6 @@ def verify(
             if isinstance(experiment, str):
                 checks.append(CellCheck(path, cell, reason=experiment))
                 continue
-            log.info("%s: running it again on %s", cell.label, cell.setting.dataset_title)
             try:
                 now = _run_again(experiment, cell, host, device)
             except RecbenchError as error:
@@ -215,6 +214,7 @@ def _run_again(experiment: Experiment, cell: Result, host: Host, device: str) ->
                 f"its file {path} is missing or has changed. Evaluate the current file with "
                 "recbench run --recs"
             )
+        log.info("%s: evaluating %s again", cell.label, path)
         now, _ = judge_file(experiment, cell.model, path, ks)
     else:
         now = experiment.judge(experiment.cell(cell.model, cell.seed or 0), host, ks, device)

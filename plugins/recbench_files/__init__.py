@@ -42,19 +42,21 @@ def read_file(
     ----------
     path : str
         Path of the file, plain or compressed with gzip, bzip2 or zstd.
-    format : {"auto", "csv", "udata", "dat", "inter", "parquet", ...}, default: "auto"
-        Format of the file, detected from its first lines by default. csv: a table with a header,
-        separated by comma, tab, semicolon, `|` or space. udata and dat: `u.data` and
-        `ratings.dat` of MovieLens. inter: RecBole's `.inter`. pairs: a user and an item per line,
-        in order of time. sequences: a user and its items per line, oldest first.
+    format : str, default: "auto"
+        One of auto, csv, udata, dat, inter, parquet, pairs and sequences. By default (auto), the
+        format is detected from the first lines of the file. A csv is a table with a header,
+        separated by comma, tab, semicolon, `|` or space; udata and dat are `u.data` and
+        `ratings.dat` of MovieLens; inter is RecBole's `.inter`; pairs are a user and an item per
+        line, in order of time; sequences are a user and its items per line, oldest first.
     user : str, default: found by usual names
         Column with the users.
     item : str, default: found by usual names
         Column with the items.
     time : str, default: found by usual names
-        Column with the times. With an empty name (`time=`), the file's order is used instead.
+        Column with the times; an empty name (time=) leaves them out. Then interactions keep the
+        order of the file.
     rating : str, default: found by usual names
-        Column with the ratings. With an empty name (`rating=`), they are left out.
+        Column with the ratings; an empty name (rating=) leaves them out.
 
     Returns
     -------
@@ -91,7 +93,7 @@ def read_file(
     if file.is_dir():
         raise recbench.UsageError(f"{path} is a folder, not a log file; name a file in it")
     if not file.is_file():
-        close = difflib.get_close_matches(file.name, _names_in(file.parent), n=1)
+        close = difflib.get_close_matches(file.name, _names_in(file.parent), n=1, cutoff=0.8)
         hint = f"did you mean {close[0]!r}?" if close else "check the path"
         raise recbench.UsageError(f"there is no file {path}; {hint}")
     try:
@@ -137,4 +139,4 @@ def recbench_datasets() -> Mapping[str, Any]:
 
 
 def _names_in(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []

@@ -95,8 +95,8 @@ def _problem(layout: Layout, chosen: Chosen, fields: list[str], numbers: Collect
     if width and len(fields) != width:
         noun = "field" if len(fields) == 1 else "fields"
         rule = f"the header has {width}" if layout.header else f"{_form(layout)} has {width}"
-        whole = shorten(_joined(layout, fields))
-        return f"{len(fields)} {noun}, but {rule}: {whole}. Correct the line"
+        line = shorten(_joined(layout, fields))
+        return f"{len(fields)} {noun}, but {rule}: {line}. Correct the line"
     used = list(chosen.index.items()) if width else [("user", n) for n in range(len(fields))]
     for role, column in used:
         text = fields[_place(layout, column)]
@@ -108,9 +108,9 @@ def _problem(layout: Layout, chosen: Chosen, fields: list[str], numbers: Collect
         if "\0" in text:
             return f"{role} {shorten(text)} contains a NUL byte. Remove it"
         if role in numbers and text and not is_number(text):
-            whole = shorten(_joined(layout, fields))
+            line = shorten(_joined(layout, fields))
             fix = f"Correct it{_leave_out(layout, role)}"
-            return f"{role} {shorten(text)} is not a number, in the line {whole}. {fix}"
+            return f"{role} {shorten(text)} is not a number, in the line {line}. {fix}"
         if layout.format == "dat" and ":" in text:
             return f"{role} {shorten(text)} contains a colon, which separates fields. Remove it"
     return ""

@@ -24,6 +24,8 @@ _UNREADABLE = {
     b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save it as CSV",
     b"\xfd7zXZ\x00": "compressed with xz; decompress it first",
     b"\x89HDF": "an HDF5 file; save it as CSV or Parquet",
+    b"%PDF": "a PDF file; save the log as CSV or Parquet",
+    b"\x89PNG": "an image; save the log as CSV or Parquet",
     b"SQLite format": "an SQLite database; save the table as CSV or Parquet",
     b"\xff\xfe": "text in UTF-16; save it as UTF-8",
     b"\xfe\xff": "text in UTF-16; save it as UTF-8",
@@ -141,9 +143,9 @@ def _table(layout: Layout, lines: list[str], delimiter: str) -> Layout:
     with contextlib.suppress(csv.Error):  # the slow path reports where
         records.extend(itertools.islice(csv.reader(lines, delimiter=delimiter), 100))
     names = tuple(records[0]) if records else ()
-    whole = [record for record in records[1:] if len(record) == len(names)]
+    complete = [record for record in records[1:] if len(record) == len(names)]
     layout = dataclasses.replace(layout, format="csv", header=True, quoted=True)
-    return _with_columns(layout, delimiter, names, whole)
+    return _with_columns(layout, delimiter, names, complete)
 
 
 def _inter(layout: Layout, lines: list[str]) -> Layout:
@@ -212,7 +214,7 @@ def _open_text(layout: Layout, start: bytes) -> tuple[Layout, list[str]]:
     skip = next(n for n, line in enumerate(lines) if line.strip())
     if "\0" in full[0]:
         raise recbench.RecbenchError(
-            f"{layout.file} is not a text file: line {skip + 1} contains NUL bytes. Save the log "
-            "as CSV in UTF-8, or as Parquet"
+            f"{layout.file} is not a text file: it contains NUL bytes. Save the log as CSV in "
+            "UTF-8, or as Parquet"
         )
     return dataclasses.replace(layout, skip=skip), full

@@ -26,8 +26,9 @@ Ratings with times and film titles, from the first of these that has them: the f
 
 Parameters
 ----------
-data_dir : str, default: the environment variable RECBENCH_DATA, if it is set
-    Folder holding one sub-folder per dataset, with the publisher's files, such as {file}.
+data_dir : str, default: RECBENCH_DATA, if set
+    Folder holding one sub-folder per dataset with the publisher's files, such as {file}. By
+    default it is the one in the environment variable RECBENCH_DATA, if that is set.
 
 Returns
 -------

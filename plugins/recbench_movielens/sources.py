@@ -40,7 +40,7 @@ def find_files(name: str, downloads: Sequence[Download], data_dir: str | None) -
     each source, if none has the dataset.
     """
     sources: list[tuple[str, Callable[[], LocalFiles]]] = [
-        ("your folder", partial(_from_own_folder, name, downloads, data_dir)),
+        ("data folder", partial(_from_own_folder, name, downloads, data_dir)),
         *(("the cache", partial(_from_cache, name, download)) for download in downloads),
         *((download.place, partial(_from_network, name, download)) for download in downloads),
     ]
@@ -79,7 +79,7 @@ def _from_own_folder(name: str, downloads: Sequence[Download], data_dir: str | N
     """Look in the folder of --data-dir, or else of the environment variable RECBENCH_DATA."""
     given = data_dir or os.environ.get("RECBENCH_DATA")
     if not given:
-        raise recbench.RecbenchError("neither --data-dir nor RECBENCH_DATA is set")
+        raise recbench.RecbenchError("not set (--data-dir or RECBENCH_DATA)")
     folder = Path(given).expanduser() / name
     if not folder.parent.is_dir():
         option = "--data-dir" if data_dir else "RECBENCH_DATA"

@@ -66,13 +66,13 @@ class GuardedUnzip(pooch.Unzip):  # type: ignore[misc]  # pooch ships no types
                 os.replace(Path(folder, member), file)
 
 
-def _refuse_bad_members(archive: zipfile.ZipFile, wanted: list[str]) -> None:
+def _refuse_bad_members(archive: zipfile.ZipFile, requested: list[str]) -> None:
     for info in archive.infolist():
         if _leads_away(info):
             raise recbench.RecbenchError(
                 f"the zip was rejected because its member {info.filename!r} points outside it"
             )
-    missing = set(wanted) - set(archive.namelist())
+    missing = set(requested) - set(archive.namelist())
     if missing:
         raise recbench.RecbenchError(f"the zip does not contain {min(missing)}")
 

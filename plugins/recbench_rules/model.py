@@ -135,6 +135,16 @@ class Rules:
         ------
         recbench.RecbenchError
             If the model is not fitted, or was fitted on another catalogue.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import recbench
+        >>> from recbench_rules import Rules
+        >>> train = recbench.Interactions.from_log(users=[0, 0, 1, 1], items=[1, 2, 1, 0])
+        >>> history = recbench.Interactions.from_log(users=[0, 0], items=[1, 0], n_items=3)
+        >>> Rules(decay=0.5).fit(train).explain(history, np.array([2])).tolist()
+        [[0.25, 0.0]]
         """
         self._require_fitted(history)
         parts = np.zeros((len(items), history.n_interactions), dtype=np.float32)

@@ -153,7 +153,7 @@ class Interactions:
             yield self.items[start:stop]
 
     def batches(self, rows: int) -> Iterator[Interactions]:
-        """Iterate over consecutive parts, which share the memory of the whole.
+        """Iterate over consecutive parts, which are views of the same memory.
 
         Parameters
         ----------

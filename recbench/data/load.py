@@ -31,8 +31,9 @@ def load_dataset(
     text : str or pathlib.Path
         Name of a dataset or path of a log file, with options: "ml-100k:min_user_interactions=5"
         or "log.csv:user=CustomerID,item=StockCode,time=InvoiceDate".
-    data_dir : str, default: the environment variable RECBENCH_DATA, if it is set
-        Folder holding one sub-folder per dataset with the publisher's files.
+    data_dir : str, default: RECBENCH_DATA, if set
+        Folder holding one sub-folder per dataset with the publisher's files. By default it is the
+        one in the environment variable RECBENCH_DATA, if that is set.
     plugins : Plugins, default: all installed plugins
         Return value of `load_plugins`.
 
@@ -85,7 +86,7 @@ def find_dataset(plugins: Plugins, text: str) -> tuple[Offer, dict[str, str], di
         if path.is_dir():
             raise UsageError(f"{name} is a folder, not a log file; {_files_in(path)}")
         if not path.is_file() and (os.sep in name or "/" in name or path.suffix):
-            near = difflib.get_close_matches(path.name, _names_in(path.parent), n=1)
+            near = difflib.get_close_matches(path.name, _names_in(path.parent), n=1, cutoff=0.8)
             hint = "check the path, or see: recbench datasets"
             if near:
                 hint = f"did you mean {str(path.with_name(near[0]))!r}?"

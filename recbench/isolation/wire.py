@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from recbench.data.interactions import Array, Interactions
+from recbench.errors import RecbenchError
 
 _MAX_HEAD = 1 << 20
 """The largest JSON of a message, in bytes."""
@@ -134,9 +135,21 @@ class SharedInteractions:
     """Interactions in sealed memory, which other processes can map and none can write.
 
     fd: file descriptor of the memory. head: its layout, for `map_shared`.
+
+    Raises RecbenchError if there is no memory for them.
     """
 
     def __init__(self, interactions: Interactions) -> None:
+        try:
+            self._fill(interactions)
+        except OSError as error:
+            raise RecbenchError(
+                f"cannot copy the interactions to shared memory: {error.strerror or error}. Free "
+                "some memory, and check the limit on file sizes (ulimit -f)"
+            ) from error
+
+    def _fill(self, interactions: Interactions) -> None:
+        """Make the memory, copy the arrays to it, and seal it."""
         import fcntl
 
         places: dict[str, tuple[int, int, str]] = {}

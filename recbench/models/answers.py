@@ -40,8 +40,9 @@ def as_numbers(method: str, answer: Any) -> Array:
     try:
         array = np.asarray(answer)
     except Exception as error:
+        kind = type(answer).__name__
         raise RecbenchError(
-            f"{method} returned a {type(answer).__name__} that cannot be converted to an array; "
+            f"{method} returned an object of type {kind} that numpy cannot convert to an array; "
             "it must return an array of numbers"
         ) from error
     if array.dtype.kind not in "fiu":

@@ -117,8 +117,8 @@ def cannot_write(path: Path, error: OSError) -> RecbenchError:
     """Return the error for a file or folder that cannot be written."""
     advice = ADVICE.get(error.errno or 0, "Check the folder's permissions")
     return RecbenchError(
-        f"cannot write {path}: {error.strerror or error}. {advice}, or choose another folder with "
-        "--results"
+        f"cannot write to {path}: {error.strerror or error}. {advice}, or choose another folder "
+        "with --results"
     )
 
 

@@ -329,7 +329,7 @@ class Store(Layout):
             self.write_model(result, save)
         except Exception as error:  # the numbers are still valid
             log.warning(
-                "%s: the fitted model was not saved: %s. Its result is not affected",
+                "%s: the fitted model was not saved: %s. Its numbers are not affected",
                 result.label,
                 describe_error(error),
             )

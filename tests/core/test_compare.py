@@ -113,10 +113,10 @@ def test_other_protocols_are_left_out(
     code, out, err = _call(capsys, "table")
     assert code == 0
     assert "popular:rule=rated" not in out
-    assert "2 results by version" in " ".join((out + err).split())
+    assert "2 results from version" in " ".join((out + err).split())
     code, _, err = _call(capsys, "compare", "popular", "popular:rule=rated")
     assert code == 2
-    assert "2 results by version" in err
+    assert "2 results from version" in err
     assert len(compare("popular", "random")) == 3
 
 
@@ -140,17 +140,17 @@ def test_a_small_example_to_the_last_number(capsys: pytest.CaptureFixture[str]) 
         {line[0]: line[1:] for line in (re.split("  +", text) for text in block.splitlines())}
         for block in blocks[1:3]
     )
-    assert hit[""] == ["hit@1", "hit@3"]
+    assert hit[""] == ["HR@1", "HR@3"]
     assert hit["mine"] == ["0.6000", "0.8000"]
     assert hit["yours"] == ["0.4000", "0.8000"]
     assert hit["difference"] == ["+0.2000", "+0.0000"]
     assert hit["p"] == ["0.62", "1"]
-    assert hit["users better off with mine"] == ["2", "0"]
-    assert hit["users better off with yours"] == ["1", "0"]
-    assert hit["users as well off with either"] == ["2", "5"]
+    assert hit["users for whom mine is better"] == ["2", "0"]
+    assert hit["users for whom yours is better"] == ["1", "0"]
+    assert hit["users without a difference"] == ["2", "5"]
     assert mrr["mine"] == ["0.6000", "0.7000"]
     assert mrr["yours"] == ["0.4000", "0.5667"]
-    assert mrr["users better off with mine"] == ["2", "2"]
+    assert mrr["users for whom mine is better"] == ["2", "2"]
     assert hit["95% interval"][1] == "[+0.0000, +0.0000]"
     assert "Difference: mine minus yours, on the same users" in out
 
@@ -168,13 +168,13 @@ def test_long_names_stay_readable_in_a_narrow_terminal(
 def test_what_cannot_be_compared_is_said(capsys: pytest.CaptureFixture[str], tiny: str) -> None:
     recbench.run(["popular", "random"], tiny)
     for args, said in (
-        ("popular popular", "are the same row; name two"),
-        ("popular populr", "'populr' is not: did you mean 'popular'"),
+        ("popular popular", "are the same model"),
+        ("popular populr", "no result of 'populr' (did you mean 'popular'?)"),
         ("popular random --k 77", "recbench run popular random"),
-        ("popular random --metrics coverage", "with values of single users"),
+        ("popular random --metrics coverage", "the metric has no value per case"),
         ("popular random --metrics ndgc", "did you mean 'ndcg'"),
         ("popular random --dataset other", "nothing to compare"),
-        ("popular random --results nowhere", "'popular' is not: there is none"),
+        ("popular random --results nowhere", "no result of 'popular' (none are available)"),
     ):
         code, out, err = _call(capsys, "compare", *args.split())
         assert (code, out) == (2, ""), args
@@ -191,5 +191,5 @@ def test_a_failed_row_cannot_be_compared(tiny: str) -> None:
 
     plugins = load_plugins(broken=plugin(models={"broken": WireError}))
     recbench.run(["popular", "broken"], tiny, plugins=plugins)
-    with pytest.raises(UsageError, match="'broken' is not"):
+    with pytest.raises(UsageError, match="no result of 'broken'"):
         compare("popular", "broken")

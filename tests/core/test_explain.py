@@ -1,4 +1,4 @@
-"""What recommendations leaned on: exact weights, rules for models, tables and pictures."""
+"""Explanations: exact weights, checks of models, tables and pictures."""
 
 import subprocess
 import sys
@@ -22,13 +22,12 @@ from recbench import (
     recommend,
 )
 from recbench.cli.listings import explanation
-from recbench.explain import shortened
 
 FITS: list[str] = []
 
 
 class Sums:
-    """Scores are sums over events: a term an event, which falls with its age."""
+    """A score is a sum of one term per interaction; older ones have smaller terms."""
 
     def fit(self, train: Any) -> Any:
         FITS.append("sums")
@@ -42,15 +41,15 @@ class Sums:
         return np.array([self._terms(items).sum(axis=0) for items in history.sequences()])
 
     def explain(self, history: Any, items: Any) -> Any:
-        """Exact: each event's term of the sum.
+        """Exact: each interaction's term of the sum.
 
-        What follows is not shown.
+        Only the first line is shown.
         """
         return self._terms(history.items)[:, items].T
 
 
 class Lists(Sums):
-    """Gives lists, and explains them."""
+    """Returns lists, and explains them."""
 
     score = None  # type: ignore[assignment]
 
@@ -96,7 +95,7 @@ class Words(Sums):
 
 
 class Mute(Sums):
-    """Has nothing to explain itself with."""
+    """Has no method explain."""
 
     explain = None  # type: ignore[assignment]
 
@@ -136,7 +135,7 @@ def _width(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
 
 
 @pytest.mark.parametrize("model", ["sums", "lists"])
-def test_weights_are_the_models_and_belong_to_what_recommend_finds(tiny: str, model: str) -> None:
+def test_weights_are_those_of_the_model_for_what_recommend_returns(tiny: str, model: str) -> None:
     found = _explain(model, tiny, user="u0", k=3)
     same = recommend(model, user="u0", k=3, dataset=tiny, plugins=PLUGINS)
     of = found.recommendation
@@ -147,32 +146,34 @@ def test_weights_are_the_models_and_belong_to_what_recommend_finds(tiny: str, mo
     assert (of.scores is None) == (model == "lists")
     if of.scores is not None:
         assert np.allclose(found.weights.sum(axis=1), of.scores)
-    assert found.method == "Exact: each event's term of the sum."
+    assert found.method == "Exact: each interaction's term of the sum."
     assert found.model == model
 
 
-def test_frame_has_a_line_a_recommendation_and_event(tiny: str) -> None:
+def test_the_frame_has_a_row_per_recommendation_and_interaction(tiny: str) -> None:
     found = _explain("sums", tiny, items="i2,i0", k=2)
     frame = found.to_frame()
-    assert list(frame) == ["rank", "item", "title", "event", "event_item", "event_title", "weight"]
+    names = ["rank", "item", "title", "position", "history_item", "history_title", "weight"]
+    assert list(frame) == names
     assert frame["rank"].tolist() == [1, 1, 2, 2]
-    assert frame["event_item"].tolist() == ["i2", "i0"] * 2
+    assert frame["position"].tolist() == [1, 2, 1, 2]
+    assert frame["history_item"].tolist() == ["i2", "i0"] * 2
     assert frame["weight"].tolist() == found.weights.ravel().tolist()
 
 
-def test_events_lead_by_size_of_either_sign_and_zero_is_none(tiny: str) -> None:
+def test_leading_orders_by_size_of_either_sign_and_leaves_zeros_out(tiny: str) -> None:
     of = _explain("sums", tiny, user="u0", k=1)
     found = Explanation(of.recommendation, np.array([[0.5, -2.0, 0.0, 1.0]]), "", "sums")
     assert found.leading(0, 2).tolist() == [1, 3]
     assert found.leading(0, 9).tolist() == [1, 3, 0]
 
 
-def test_a_model_that_cannot_explain_is_told_before_it_is_trained(tiny: str) -> None:
-    match = r"mute \(plugin mine\) cannot explain itself: it has no method explain\(history, items"
+def test_a_model_without_explain_is_an_error_before_training(tiny: str) -> None:
+    match = r"mute \(plugin mine\) cannot explain its recommendations: it has no method explain\("
     with pytest.raises(UsageError, match=match):
         _explain("mute", tiny, user="u0")
     assert FITS == []
-    with pytest.raises(UsageError, match=r"popular .* cannot explain itself"):
+    with pytest.raises(UsageError, match=r"popular .* cannot explain its recommendations"):
         _explain("popular", tiny, user="u0")
 
 
@@ -180,14 +181,19 @@ def test_a_model_that_cannot_explain_is_told_before_it_is_trained(tiny: str) -> 
     ("model", "rule"),
     [
         ("turned", r"explain .* shape \(4, 3\); .* = \(3, 4\)"),
-        ("infinite", r"explain gave -inf for item number \d and event 3 of 4"),
+        (
+            "infinite",
+            r"explain returned -inf for item number \d and interaction 3 of 4; weights must be",
+        ),
         ("raises", "explain raised ZeroDivisionError: here"),
         ("writes", "explain raised ValueError.*read-only"),
         ("words", r"explain returned an array of type <U4; it must return numbers"),
     ],
 )
-def test_a_broken_rule_is_named_with_plugin_and_user(tiny: str, model: str, rule: str) -> None:
-    with pytest.raises(RecbenchError, match=rf"{model} \(plugin mine\): {rule}.*for user u0"):
+def test_an_invalid_answer_is_an_error_that_names_rule_plugin_and_user(
+    tiny: str, model: str, rule: str
+) -> None:
+    with pytest.raises(RecbenchError, match=rf"{model} \(plugin mine\): {rule}.*user u0"):
         _explain(model, tiny, user="u0", k=3)
 
 
@@ -200,7 +206,9 @@ def test_a_broken_rule_is_named_with_plugin_and_user(tiny: str, model: str, rule
         ({"user": "u0", "k": 0}, "k must be"),
     ],
 )
-def test_wrong_use_is_that_of_recommend(tiny: str, more: dict[str, Any], match: str) -> None:
+def test_wrong_arguments_are_the_same_errors_as_for_recommend(
+    tiny: str, more: dict[str, Any], match: str
+) -> None:
     with pytest.raises(UsageError, match=match):
         _explain("sums", tiny, **more)
 
@@ -213,9 +221,10 @@ def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: i
     assert max(map(len, text.splitlines())) <= columns
     head = " ".join(text.partition("\n\n")[0].split())
     assert head.startswith("10 recommendations for user 0 in long by a model trained now")
-    assert "Exact: each event's term of the sum. Each recommendation" in text
-    assert "of the history (40 in all)" in " ".join(text.split())
-    assert "not shown" not in text
+    text_on_a_line = " ".join(text.split())
+    assert "Weights: Exact: each interaction's term of the sum. Shown for" in text_on_a_line
+    assert "3 of the 40 items of the history" in text_on_a_line
+    assert "Only the first" not in text
     (line,) = [line for line in text.splitlines() if line.startswith("1 ")]
     weight = found.weights[0, found.leading(0, 1)[0]]
     assert f"{weight:+.2f}" in line
@@ -223,17 +232,11 @@ def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: i
         assert found.name(found.recommendation.history[found.leading(0, 1)[0]]) in line
 
 
-def test_titles_are_cut_before_what_tells_them_apart() -> None:
-    title = "Willy Wonka and the Chocolate Factory (1971)"
-    assert shortened(title, 30) == "Willy Wonka and the Ch… (1971)"
-    assert shortened("as\n it  is", 8) == "as it is"
-
-
-def test_lists_have_no_score_and_no_weight_is_said(tiny: str) -> None:
+def test_the_table_of_lists_has_no_score_and_an_empty_explanation_is_reported(tiny: str) -> None:
     heads = [explanation(_explain(model, tiny, user="u0", k=1)) for model in ("sums", "lists")]
     names = [text[text.index("\nrank") :].splitlines()[1].split() for text in heads]
-    assert names[0] == ["rank", "recommended", "score", "weight", "leaned", "on"]
-    assert names[1] == ["rank", "recommended", "weight", "leaned", "on"]
+    assert names[0] == ["rank", "recommended", "score", "weight", "because", "of"]
+    assert names[1] == ["rank", "recommended", "weight", "because", "of"]
     text = explanation(_explain("nothing", tiny, user="u0", k=1))
     assert "(nothing in the history)" in text
     assert "does not name its method" in text
@@ -250,7 +253,7 @@ def test_titles_of_any_kind_are_drawn_without_a_warning(form: str) -> None:
     assert "$5 and $x_2^{$" in explanation(found)
 
 
-def test_the_picture_holds_the_columns_that_count_most_in_their_order(
+def test_the_picture_shows_the_largest_weights_in_order_of_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     drawn: dict[str, Any] = {}
@@ -267,11 +270,11 @@ def test_the_picture_holds_the_columns_that_count_most_in_their_order(
     assert places == sorted(places)
     assert 39 in places
     assert drawn["rows"][0] == f"1  {found.name(found.recommendation.items[0])}"
-    assert "25 of 40 events" in drawn["below"]
+    assert "25 of 40 interactions" in drawn["below"]
     assert "sums on long" in drawn["title"]
     assert "user 0" in drawn["title"]
     assert "the first 40 of 50" in drawn["title"]
-    assert drawn["title"].endswith("\nExact: each event's term of the sum.")
+    assert drawn["title"].endswith("\nExact: each interaction's term of the sum.")
 
 
 def test_all_weights_zero_and_long_titles_are_drawn() -> None:
@@ -279,22 +282,24 @@ def test_all_weights_zero_and_long_titles_are_drawn() -> None:
 
 
 @pytest.mark.parametrize("name", ["picture", "picture.txt", "picture.pgf"])
-def test_a_suffix_that_is_no_pictures_is_wrong_use(tiny: str, name: str) -> None:
+def test_another_suffix_is_an_error(tiny: str, name: str) -> None:
     found = _explain("sums", tiny, user="u0")
-    with pytest.raises(UsageError, match=r"must end in \.png, \.svg, \.pdf"):
+    with pytest.raises(
+        UsageError, match=r"cannot draw picture.*: it has .* Use \.png, \.svg, \.pdf"
+    ):
         found.draw(name)
     assert not Path(name).exists()
 
 
-def test_nothing_recommended_is_said_and_not_drawn(tiny: str) -> None:
+def test_without_recommendations_there_is_no_picture(tiny: str) -> None:
     found = _explain("sums", tiny, items=[f"i{nth}" for nth in range(7)])
     assert found.weights.shape == (0, 7)
-    assert explanation(found).startswith("0 recommendations for a history typed by hand")
+    assert explanation(found).startswith("0 recommendations for the given history")
     with pytest.raises(RecbenchError, match="nothing to draw"):
         found.picture()
 
 
-def test_matplotlib_is_imported_for_pictures_alone() -> None:
+def test_matplotlib_is_imported_only_for_pictures() -> None:
     code = "import sys, recbench.cli.commands; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr

@@ -105,7 +105,7 @@ def test_wrong_use_is_said_before_anything_is_loaded(tmp_path: Path) -> None:
         export_split("gone.csv")
     blocked = tmp_path / "blocked"
     blocked.write_text("")
-    with pytest.raises(RecbenchError, match=r"cannot write into .*blocked"):
+    with pytest.raises(RecbenchError, match=r"cannot write to .*blocked"):
         export_split("synthetic", output=blocked)
 
 

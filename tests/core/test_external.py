@@ -108,7 +108,7 @@ def test_repeats_that_are_kept_may_be_listed(tmp_path: Path) -> None:
     result = _judged(recs, f"{log}:repeats=keep", ks=[3])
     assert result.value("hit", 3).mean == 1
     assert result.value("mrr", 3).mean == 1
-    assert "was seen already" in _judged(recs, str(log), ks=[1]).status
+    assert "and seen items are masked" in _judged(recs, str(log), ks=[1]).status
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def split(tiny: str) -> pd.DataFrame:
 def test_a_user_with_several_rows_needs_them_named(tiny: str, split: pd.DataFrame) -> None:
     split.to_csv("mine.csv", index=False)
     status = _judged("mine.csv", tiny, split="windows:length=2,step=1,test=0.9").status
-    assert "a user has several rows; add a column `row`" in status
+    assert "a user has several cases. Add a column `row`" in status
 
 
 def test_what_is_not_listed_counts_as_below_everything(
@@ -135,7 +135,7 @@ def test_what_is_not_listed_counts_as_below_everything(
     assert result.ok
     rank = split.set_index(["user", "item"])["rank"]["u0", targets["u0"]]
     assert result.value("mrr", 7).mean == pytest.approx(1 / rank / 6)
-    assert "5 judged rows have fewer than 7 items, 4 of them none" in caplog.text
+    assert "5 of 6 cases have fewer than 7 items, and 4 have none" in caplog.text
 
 
 def test_equal_scores_count_as_ties(tiny: str, split: pd.DataFrame) -> None:
@@ -173,17 +173,17 @@ def test_it_is_stored_shown_and_compared_like_any_other(
     Path("mine.csv").write_text("user,item,rank\nu1,i99,1\n")
     code, out, _ = call("run", "popular", "--recs", "mine=mine.csv", "--dataset", tiny)
     assert code == 1
-    assert "mine.csv line 2: no item 'i99'" in " ".join(out.split())
+    assert "mine.csv line 2: item 'i99' is not in tiny.csv" in " ".join(out.split())
     assert "popular" in out
 
 
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("popular", "has the name of a model"),
-        ("random", "has the name of a model"),
-        ("a:b", "neither ':' nor '='"),
-        ("", "neither"),
+        ("popular", "a model has this name"),
+        ("random", "a model has this name"),
+        ("a:b", "without ':' or '='"),
+        ("", "1 to 100 characters"),
     ],
 )
 def test_names_that_cannot_be_a_row(tiny: str, name: str, problem: str) -> None:
@@ -195,4 +195,4 @@ def test_names_that_cannot_be_a_row(tiny: str, name: str, problem: str) -> None:
 def test_a_file_that_is_gone_or_a_sample_is_a_failed_row(tiny: str, split: pd.DataFrame) -> None:
     assert "cannot read gone.csv: No such file" in _judged("gone.csv", tiny).status
     split.to_csv("mine.csv", index=False)
-    assert "leave it out" in _judged("mine.csv", tiny, candidates=2).status
+    assert "Leave one out" in _judged("mine.csv", tiny, candidates=2).status

@@ -97,23 +97,27 @@ def _broken(lists: pd.DataFrame) -> dict[str, tuple[int | None, str, pd.DataFram
         wrong.loc[line, column] = value
         return wrong.astype(str) if isinstance(value, str) else wrong.astype({column: float})
 
-    finite = "is no finite number"
-    columns = "wanted user (or row), item, and rank or score"
-    unknown = "in tiny.csv; its"
+    finite = "is not a finite number"
+    columns = "Expected a header with the columns user (or row), item, and rank or score"
+    unknown = "is not in tiny.csv, whose"
     return {
-        "item": (4, f"no item 'i99' {unknown} item ids look like: i0", changed(4, "item", "i99")),
-        "user": (4, f"no user 'me' {unknown} user ids look like: u0", changed(4, "user", "me")),
+        "item": (4, f"item 'i99' {unknown} item ids look like: i0", changed(4, "item", "i99")),
+        "user": (4, f"user 'me' {unknown} user ids look like: u0", changed(4, "user", "me")),
         "twice": (5, "item i0 of user u1 is listed twice, first at", changed(5, "item", "i0")),
-        "rank": (5, "item i4 of user u1 has the rank 1, as at", changed(5, "rank", 1)),
-        "seen": (4, "item i1 of user u1 is listed, but was seen already", changed(4, "item", "i1")),
+        "rank": (5, "item i4 of user u1 has rank 1, like the item at", changed(5, "rank", 1)),
+        "seen": (
+            4,
+            "item i1 of user u1 is in the history, and seen items are masked",
+            changed(4, "item", "i1"),
+        ),
         "text": (4, f"rank 'first' {finite}", changed(4, "rank", "first")),
         "nan": (4, finite, changed(4, "rank", float("nan"))),
         "infinite": (4, finite, changed(4, "rank", float("inf"))),
-        "short": (None, "the longest has 1 items", lists[lists["rank"] == 1]),
-        "no-item": (None, f"has the columns 'user, rank'; {columns}", lists.drop(columns="item")),
-        "no-rank": (None, f"has the columns 'user, item'; {columns}", lists.drop(columns="rank")),
-        "no-user": (None, f"has the columns 'item, rank'; {columns}", lists.drop(columns="user")),
-        "no-line": (None, "has no line for any judged user of tiny.csv", lists[:0]),
+        "short": (None, "the longest has 1 item that", lists[lists["rank"] == 1]),
+        "no-item": (None, f"has the columns 'user, rank'. {columns}", lists.drop(columns="item")),
+        "no-rank": (None, f"has the columns 'user, item'. {columns}", lists.drop(columns="rank")),
+        "no-user": (None, f"has the columns 'item, rank'. {columns}", lists.drop(columns="user")),
+        "no-line": (None, "has no row for any judged user of tiny.csv", lists[:0]),
     }
 
 
@@ -138,18 +142,18 @@ def test_a_broken_file_is_a_failed_row_and_the_others_stand(
         start = "" if name == "short" else f"{name}.{form}{place} "
         assert status.startswith(f"failed: {name}: {start}"), status
         assert problem in status, status
-    assert "and --k asks for 3; list more, or ask for less" in statuses["short"]
+    assert "and --k needs 3. List more items, or lower --k" in statuses["short"]
 
 
 def test_rubbish_is_said_in_one_line(tiny: str, lists: pd.DataFrame) -> None:
     text = lists.to_csv(index=False)
-    wanted = "; wanted user \\(or row\\), item, and rank or score, with a header$"
+    wanted = "[.] Expected a header with the columns user \\(or row\\), item, and rank or score$"
     rubbish = {
-        "nothing": (b"", f"is empty{wanted}"),
-        "blank": (b"\n\n", f"is empty{wanted}"),
-        "binary": (b"\x00\xff\xfe\x01" * 500, f"line 1 holds NUL bytes.*{wanted}"),
-        "half-parquet": (b"PAR1 and then nothing", f"is broken or no Parquet file.*{wanted}"),
-        "half-gzip": (b"\x1f\x8b and then nothing", f"ends early or is damaged.*{wanted}"),
+        "nothing": (b"", f"is empty; check.*{wanted}"),
+        "blank": (b"\n\n", f"is empty; check.*{wanted}"),
+        "binary": (b"\x00\xff\xfe\x01" * 500, f"contains NUL bytes.*{wanted}"),
+        "half-parquet": (b"PAR1 and then nothing", f"is damaged or not a Parquet file.*{wanted}"),
+        "half-gzip": (b"\x1f\x8b and then nothing", f"is truncated or damaged.*{wanted}"),
         "two-items": (b"user,item,item,rank\nu1,i5,i5,1\n", "has the column 'item' twice"),
         "latin-1": (
             b"user,item,rank\nu1,i5,1\n\nu1,i\xff,2\n",
@@ -158,7 +162,7 @@ def test_rubbish_is_said_in_one_line(tiny: str, lists: pd.DataFrame) -> None:
         "headless": (text.partition("\n")[2].encode(), "has the columns 'u0, "),
         "ragged": (
             text.replace("u1,i5,3", "u1,i5").encode(),
-            f"line 8: 2 fields where the header has 3: 'u1,i5'{wanted}",
+            f"line 8: 2 fields, but the header has 3: 'u1,i5'.*{wanted}",
         ),
         "no-folder": (b"", ""),
     }
@@ -179,7 +183,7 @@ def test_rubbish_is_said_in_one_line(tiny: str, lists: pd.DataFrame) -> None:
 def test_lines_are_counted_as_an_editor_does(tiny: str) -> None:
     Path("mine.csv").write_text("\nuser,item,rank\n\nu1,i5,1\n\n\nu1,i66,2\n")
     status = _judged(["mine.csv"], tiny, ks=[1])["mine.csv"].status
-    assert "mine.csv line 7: no item 'i66'" in status
+    assert "mine.csv line 7: item 'i66' is not in tiny.csv" in status
 
 
 def test_rows_and_users_must_fit(tiny: str) -> None:
@@ -197,9 +201,9 @@ def test_rows_and_users_must_fit(tiny: str) -> None:
     results = _judged(["both", "rows", "users", "unlike", *wrong], tiny)
     assert results["users"].ok
     assert results["both"].values == results["rows"].values == results["users"].values
-    assert "unlike line 6: row 1 is not of user 'u0'" in results["unlike"].status
+    assert "unlike line 6: row 1 does not belong to user 'u0'" in results["unlike"].status
     for name, row in wrong.items():
-        assert f"{name} line 6: there is no row '{row}'" in results[name].status
+        assert f"{name} line 6: row '{row}' does not exist" in results[name].status
 
 
 def test_quotes_over_lines_and_other_packers(tiny: str) -> None:
@@ -207,7 +211,7 @@ def test_quotes_over_lines_and_other_packers(tiny: str) -> None:
     Path("mine.csv").write_text(text)
     Path("mine.bz2").write_bytes(bz2.compress(text.encode()))
     for name, result in _judged(["mine.csv", "mine.bz2"], tiny, ks=[1]).items():
-        assert f"{name} line 5: no item 'i66'" in result.status
+        assert f"{name} line 5: item 'i66' is not in tiny.csv" in result.status
 
 
 def test_a_score_beside_a_rank_may_hold_anything(tiny: str, lists: pd.DataFrame) -> None:
@@ -220,11 +224,11 @@ def test_a_score_beside_a_rank_may_hold_anything(tiny: str, lists: pd.DataFrame)
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ({}, "--recs are read by the plugin of dataset file: no dataset 'file'"),
-        ({"files": plugin(datasets=ValueError("no"))}, r"Broken, so perhaps there: files \(see"),
+        ({}, "--recs needs the plugin of the dataset `file`: no dataset 'file'"),
+        ({"files": plugin(datasets=ValueError("no"))}, r"may belong to a broken plugin \(files\)"),
         (
             {"mine": plugin(datasets={"file": lambda path: path})},
-            "--recs are read by dataset file, and that of plugin mine has no `open_table`",
+            "--recs needs dataset file, but that of plugin mine has no `open_table`",
         ),
     ],
 )

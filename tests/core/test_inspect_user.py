@@ -64,7 +64,7 @@ def test_the_text_has_titles_and_marks_what_was_held_out(real: Any, call: Any) -
     recbench.run(["popular"], "ml-100k", data_dir=folder, split="temporal:targets=all")
     split = ("--split", "temporal:targets=all", "--data-dir", folder)
     code, out, _ = call("--user", "112", *split, width=80)
-    assert "Held out, and its rank by model" in out
+    assert "Held out, and rank by model" in out
     assert max(map(len, out.splitlines())) <= 80
 
 
@@ -82,7 +82,7 @@ def test_several_rows_and_several_targets(call: Any, busy: str) -> None:
     code, out, _ = call("--user", str(several), "--dataset", busy, "--split", "windows")
     assert code == 0
     for number in range(1, len(cases) + 1):
-        assert f", row {number} of {len(cases)}, oldest first, all" in out
+        assert f", case {number} of {len(cases)}, oldest first, all" in out
     split = "temporal:targets=all"
     for user in range(100, 160):
         try:
@@ -98,7 +98,7 @@ def test_several_rows_and_several_targets(call: Any, busy: str) -> None:
             if ranking.result.model == "random" and above < 10:
                 assert ranking.top_items[above] == item
     code, out, _ = call("--user", str(user), "--dataset", busy, "--split", split)
-    assert "Held out, and its rank by model" in out
+    assert "Held out, and rank by model" in out
     assert "popular" in out.partition("rank by model")[2].partition("---")[0]
 
 
@@ -110,23 +110,23 @@ def test_a_target_that_a_list_lacks_is_not_listed(call: Any, tiny: str) -> None:
     assert code == 0
     assert "mine   not listed" in out
     code, out, _ = call("--user", "u2", "--dataset", tiny)
-    assert "(no list was kept)" in out
+    assert "(no list is stored)" in out
 
 
 def test_without_stored_models_it_says_what_to_do(call: Any, tiny: str) -> None:
     code, out, _ = call("--user", "u1", "--dataset", tiny)
     assert code == 0
     assert "History of user u1" in out
-    assert "No model is stored for this dataset and split; recbench run" in out
+    assert "No results are stored for this dataset and split. Add one with: recbench run" in out
     recbench.run(["popular"], tiny, split="windows:length=3")
-    assert "No model is stored" in call("--user", "u1", "--dataset", tiny)[1]
+    assert "No results are stored" in call("--user", "u1", "--dataset", tiny)[1]
 
 
 def test_models_of_other_data_with_the_same_name_are_not_shown(call: Any, tiny: str) -> None:
     recbench.run(["popular"], tiny)
     with open(tiny, "a") as file:
         file.write("u0,i6,99,1\n")
-    assert "No model is stored" in call("--user", "u1", "--dataset", tiny)[1]
+    assert "No results are stored" in call("--user", "u1", "--dataset", tiny)[1]
     recbench.run(["random"], tiny)
     out = call("--user", "u1", "--dataset", tiny)[1]
     assert "random, seed 0" in out
@@ -137,9 +137,9 @@ def test_models_of_other_data_with_the_same_name_are_not_shown(call: Any, tiny: 
     ("args", "said"),
     [
         (["--user", "zzz"], "no user 'zzz' in log.csv; its user ids look like: a, b, c"),
-        (["--user", "c"], "user c is not judged under leave-last-out: the sequence is too short"),
+        (["--user", "c"], "user c is not judged under leave-last-out: the user has no target"),
         (["--user", "a", "--split", "window"], "did you mean 'windows'"),
-        (["--user", "a", "--k", "0"], "k must be a whole number from 1"),
+        (["--user", "a", "--k", "0"], "--k must be 1 or more"),
         ([], "Missing option '--user'"),
     ],
 )

@@ -58,7 +58,10 @@ def test_an_offer_knows_its_summary() -> None:
         (plugin(models=SystemExit(3)), "SystemExit: 3"),
         (plugin(models=["mine"]), "recbench_models() returned list; it must return a mapping"),
         (plugin(models={"mine": 3}), "returned 'mine': 3; it must map names to callables"),
-        (plugin(model={}), "it implements an unknown hook, recbench_model; did you mean 'recbench_models'?"),
+        (
+            plugin(model={}),
+            "it implements an unknown hook, recbench_model; did you mean 'recbench_models'?",
+        ),
         (types.SimpleNamespace(recbench_models=dict), "not marked; add @recbench.hookimpl"),
         (types.SimpleNamespace(), "it implements no hook"),
     ],
@@ -167,8 +170,8 @@ def test_another_distribution_of_the_name_is_reported_once(
         load_plugins()
     (message,) = caplog.messages
     assert message == (
-        "the installed distribution `recbench` is not recbench-toolkit and may have overwritten its "
-        "files. Run pip uninstall recbench, then pip install --force-reinstall --no-deps "
+        "the installed distribution `recbench` is not recbench-toolkit and may have overwritten "
+        "its files. Run pip uninstall recbench, then pip install --force-reinstall --no-deps "
         "recbench-toolkit"
     )
 
@@ -179,7 +182,9 @@ def test_without_it_nothing_is_reported(caplog: pytest.LogCaptureFixture) -> Non
     assert caplog.messages == []
 
 
-def test_it_is_reported_too_if_it_has_overwritten_our_package(namesake: Path, tmp_path: Path) -> None:
+def test_it_is_reported_too_if_it_has_overwritten_our_package(
+    namesake: Path, tmp_path: Path
+) -> None:
     """Which breaks every plugin, and the command line says why."""
     package = Path(recbench.__file__).parent
     shutil.copytree(package, namesake / "recbench", ignore=shutil.ignore_patterns("__pycache__"))

@@ -91,7 +91,7 @@ def test_a_damaged_stored_model_is_trained_again(
     (weights,) = Path("results").rglob("scores.npy")
     weights.write_bytes(b"half")
     assert "trained now" in _recommend("kept", tiny, user="u1").origin
-    assert "cannot be read" in caplog.text
+    assert "cannot be loaded" in caplog.text
     assert "the stored model" in _recommend("kept", tiny, user="u1").origin
 
 
@@ -105,7 +105,7 @@ def test_a_typed_history_needs_no_user(tiny: str) -> None:
     ("more", "match"),
     [
         ({}, "name a user .* or a history"),
-        ({"user": "u0", "items": ["i1"]}, "one of them"),
+        ({"user": "u0", "items": ["i1"]}, "but not both"),
         ({"items": []}, "or a history"),
         ({"user": "nobody"}, "no user 'nobody' in tiny.csv; its user ids look like: u0, u1"),
         ({"items": ["i1", "zz"]}, "no item 'zz'"),

@@ -131,7 +131,7 @@ def test_what_is_stored_is_not_run_again(tiny: str, caplog: pytest.LogCaptureFix
     assert FITS == ["counting 0"]
     assert list(_run_here(["counting"], tiny)) == list(first)
     assert FITS == []
-    assert "stored already" in caplog.text
+    assert "using the stored result" in caplog.text
     _run_here(["counting"], tiny, force=True)
     assert FITS == ["counting 0"]
     _run_here(["counting"], tiny, seed=1)
@@ -162,10 +162,19 @@ def test_lists_that_are_too_short_for_a_further_k_run_again(tiny: str) -> None:
     [
         ("raises", "fit raised ZeroDivisionError: in fit"),
         ("raises-in-score", "score raised SystemExit: 7 (first affected: user u0)"),
-        ("nan", "all scores must be finite (first affected: user u0)"),
+        (
+            "nan",
+            (
+                "score returned nan for item number 0; all scores must be finite "
+                "(first affected: user u0)"
+            ),
+        ),
         (
             "forgot",
-            "needs fit(train), and score(history) or recommend(history, k); this one has only fit",
+            (
+                "a model needs fit(train), and score(history) or recommend(history, k); "
+                "this one has only fit"
+            ),
         ),
         ("writes", "fit raised ValueError: assignment destination is read-only"),
     ],
@@ -200,10 +209,10 @@ def test_no_store_writes_nothing(tiny: str) -> None:
     [
         ([], {}, "name at least one model"),
         (["popula"], {}, "did you mean 'popular'"),
-        (["popular:rule=best"], {}, "rule=best is not a choice"),
+        (["popular:rule=best"], {}, "rule=best is not allowed"),
         (["popular"], {"split": "leave-last"}, "did you mean 'leave-last-out'"),
         (["popular"], {"split": "windows:length=x"}, "must be a whole number"),
-        (["popular"], {"ks": (0,)}, "k must be whole numbers from 1"),
+        (["popular"], {"ks": (0,)}, "must be 1 or more, not 0"),
         (["popular"], {"dataset": "none.csv"}, "no dataset and no file"),
     ],
 )
@@ -287,7 +296,8 @@ def test_repeats_kept_mask_nothing(tmp_path: Path) -> None:
     assert result.value("hit", 1)[0] == pytest.approx(0.5)  # x and y are tied: two each in train
     merged = _run(["counting"], str(path), ks=(1,))[0]
     assert merged.value("hit", 1)[0] == 1  # y is the only item left to recommend
-    assert "2 repeated events merged into the user's first with the item" in merged.setting.notes
+    note = "2 repeated interactions (same user and item) were merged into the first one"
+    assert note in merged.setting.notes
 
 
 def test_interrupting_leaves_what_was_finished(tiny: str) -> None:
@@ -315,7 +325,7 @@ def test_an_edited_metric_is_measured_anew_without_a_fit(tiny: str) -> None:
 
 def test_two_plugins_that_claim_ndcg_stop_the_run(tiny: str) -> None:
     rival = plugin(metrics={"ndcg": lambda ranking, k: np.ones(len(ranking))})
-    with pytest.raises(UsageError, match="metric 'ndcg' is claimed by"):
+    with pytest.raises(UsageError, match="metric 'ndcg' is offered by the plugins"):
         recbench.run(["popular"], tiny, plugins=load_plugins(rival=rival))
 
 
@@ -349,7 +359,7 @@ def test_a_failed_rerun_does_not_cost_the_good_result(tiny: str) -> None:
 
 def test_a_store_that_cannot_be_written_is_said_before_anything_runs(tiny: str) -> None:
     Path("file").write_text("")
-    with pytest.raises(RecbenchError, match="cannot write into file"):
+    with pytest.raises(RecbenchError, match="cannot use file for results: it is not a folder"):
         _run_here(["counting"], tiny, results="file")
     assert FITS == []
 

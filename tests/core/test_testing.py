@@ -1,4 +1,4 @@
-"""The contract checks catch what they are for."""
+"""The contract checks accept what meets the contract, and catch what breaks it."""
 
 import contextlib
 from pathlib import Path
@@ -53,7 +53,7 @@ class Forgets(Popular):
 
 
 class Resumes(Popular):
-    """Keeps its scores, and leaves aside what it cannot read or write."""
+    """Stores its scores, and ignores files that it cannot read or write."""
 
     def fit(self, train: Any, checkpoint: Path | None = None) -> Any:
         super().fit(train)
@@ -143,27 +143,70 @@ class ForgetsWhy(Explains):
         return self
 
 
-def test_a_model_that_explains_itself_passes() -> None:
-    check_model(Explains)
+class Attends(Popular):
+    def attention(self, history: Any) -> Any:
+        return np.eye(history.n_interactions)[None, None]
+
+
+class AttendsByChance(Popular):
+    def attention(self, history: Any) -> Any:
+        n = history.n_interactions
+        return np.random.default_rng().dirichlet(np.ones(n), (1, 1, n))
+
+
+class AttendsTwice(Attends):
+    def attention(self, history: Any) -> Any:
+        return 2 * super().attention(history)
+
+
+class ForgetsWhere(Attends):
+    def __init__(self) -> None:
+        super().__init__()
+        self.newest = 1
+
+    def attention(self, history: Any) -> Any:
+        n = history.n_interactions
+        weights = np.zeros((1, 1, n, n))
+        weights[..., -self.newest] = 1
+        return weights
+
+    def save(self, folder: Path) -> None:
+        np.save(folder / "scores.npy", self.scores_)
+
+    def load(self, folder: Path) -> Any:
+        self.scores_, self.newest = np.load(folder / "scores.npy"), 0
+        return self
+
+
+@pytest.mark.parametrize("model", [Explains, Attends])
+def test_a_model_that_meets_the_contract_passes(model: type) -> None:
+    check_model(model)
 
 
 @pytest.mark.parametrize(
     ("model", "error", "match"),
     [
-        (ExplainsAcross, AssertionError, "must not depend on the items beside it"),
-        (ExplainsByChance, AssertionError, "the same question in the same way"),
+        (ExplainsAcross, AssertionError, "must not depend on the other items"),
+        (ExplainsByChance, AssertionError, "explain must return the same numbers"),
         (ExplainsItems, RecbenchError, r"explain .* shape \(32, \d+\); .* = \(32, 300\)"),
-        (ExplainsNoRepeats, RecbenchError, "explain gave nan for item number"),
-        (ForgetsWhy, AssertionError, "load must give back"),
+        (ExplainsNoRepeats, RecbenchError, "explain returned nan for item number"),
+        (ForgetsWhy, AssertionError, "saved and loaded must give the same"),
+        (AttendsByChance, AssertionError, "attention must return the same numbers"),
+        (AttendsTwice, RecbenchError, "must sum to 1 over each row"),
+        (ForgetsWhere, AssertionError, "saved and loaded must give the same"),
         (NoSelf, AssertionError, "fit must return the model itself"),
         (BatchDependent, AssertionError, "must not depend on the batch"),
         (Unseeded, AssertionError, "must not depend on the batch"),
         (Drifting, AssertionError, "the same seed and data"),
-        (Masks, RecbenchError, "score -inf"),
-        (Forgets, AssertionError, "load must give back"),
-        (NeedsCheckpoint, AssertionError, "must be None where it is not given"),
-        (SpoiltByCheckpoint, AssertionError, "an empty checkpoint must give the same model"),
-        (GoesOnWrong, AssertionError, "goes on from what the last one left must give the same"),
+        (Masks, RecbenchError, "score returned -inf"),
+        (Forgets, AssertionError, "saved and loaded must give the same"),
+        (NeedsCheckpoint, AssertionError, "the default of fit's checkpoint must be None"),
+        (
+            SpoiltByCheckpoint,
+            AssertionError,
+            "fit with an empty checkpoint must give the same model",
+        ),
+        (GoesOnWrong, AssertionError, "resumes from its checkpoint must give the same"),
         (
             EndsWithTheDisk,
             AssertionError,
@@ -207,17 +250,23 @@ def _lucky(ranking: Any, k: int) -> Any:
     [
         (lambda ranking, k: ranking.above < k, r"return numbers .* per case, shape \(8,\)"),
         (lambda ranking, k: np.full(len(ranking), np.nan), "must be finite"),
-        (_writes, "left as it was"),
+        (_writes, "must not change the ranking"),
         (lambda ranking, k: np.random.default_rng().random(len(ranking)), "the same values"),
-        (lambda ranking, k: hit(ranking, k) - hit(ranking, k).mean(), "the rows beside it"),
-        (lambda ranking, k: np.arange(len(ranking)), "the rows beside it"),
-        (lambda ranking, k: ranking.above[0], "the order of rows"),
-        (lambda ranking, k: hit(ranking, k) + (ranking.offsets is None), "offsets of one target"),
-        (_first_named, "order of a row's targets"),
+        (
+            lambda ranking, k: hit(ranking, k) - hit(ranking, k).mean(),
+            "not depend on other cases",
+        ),
+        (lambda ranking, k: np.arange(len(ranking)), "not depend on other cases"),
+        (lambda ranking, k: ranking.above[0], "the order of cases"),
+        (
+            lambda ranking, k: hit(ranking, k) + (ranking.offsets is None),
+            "one target per case",
+        ),
+        (_first_named, "order of a case's targets"),
         (lambda ranking, k: 1 - ndcg(ranking, k), "better rank must never lower the value"),
-        (lambda ranking, k: hit(ranking, k + 1), "more than the one after k"),
-        (_lucky, "the mean over its ranks"),
-        (lambda ranking, k: hit(ranking, k) + ranking.n_targets, "far below k must add nothing"),
+        (lambda ranking, k: hit(ranking, k + 1), "a higher value than rank k . 1"),
+        (_lucky, "the mean value over its possible ranks"),
+        (lambda ranking, k: hit(ranking, k) + ranking.n_targets, "far below rank k must not raise"),
         (lambda ranking, k: np.minimum(ranking.expectation([1] * k), 1), "all their orders"),
     ],
 )
@@ -240,5 +289,5 @@ def test_a_splitter_that_leaks_is_caught() -> None:
             last = interactions.items[interactions.offsets[1:] - 1]
             return recbench.Split(interactions, interactions, last)
 
-    with pytest.raises(AssertionError, match="target of row 0 is in its history"):
+    with pytest.raises(AssertionError, match="target of row 0 must not be in its history"):
         check_splitter(Leaks)

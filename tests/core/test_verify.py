@@ -71,15 +71,15 @@ def test_all_numbers_of_all_cells_are_compared(call: Any, tiny: str, busy: str) 
         assert text in out
     assert "random, seed 1" in out
     total = sum(len(check.numbers) for check in checks)
-    assert f"7 cells with {total:,} numbers, none not the same" in out
-    assert out.count("same") == 8
+    assert f"7 results with {total:,} numbers: all reproduced" in out
+    assert out.count("same") == 7
     assert "1.0e-09" in out
     every = verification(checks, every=True)
     assert len(every.splitlines()) > total
-    assert "ndcg@10 stderr" in every
+    assert "NDCG@10 stderr" in every
     code, out, _ = call("results/busy.csv", "--all")
     assert code == 0
-    assert "ndcg@10 stderr" in out
+    assert "NDCG@10 stderr" in out
 
 
 def test_a_cell_a_dataset_and_a_folder_may_be_named(
@@ -102,8 +102,8 @@ def test_what_is_no_result_is_passed_over(quick: None, call: Any, tiny: str) -> 
     Path("results/tiny.csv/leave-last-out/half.json").write_text("{")
     code, out, err = call("results")
     assert code == 0
-    assert "1 cells" in out
-    assert "passed over, no result of recbench: results/notes.json" in err
+    assert "1 result with" in out
+    assert "skipped results/notes.json: it is not a result of recbench" in err
 
 
 def test_a_tampered_store_is_not_the_same(quick: None, call: Any, tiny: str) -> None:
@@ -116,10 +116,10 @@ def test_a_tampered_store_is_not_the_same(quick: None, call: Any, tiny: str) -> 
     code, out, _ = call("results")
     assert code == 1
     assert "DAMAGED" in out
-    assert "was edited by hand" in " ".join(out.split())
+    assert "was edited: its content does not match its checksum" in " ".join(out.split())
     assert "random, seed 0" in out
-    assert "2 cells" in out
-    assert "1 not the same" in out
+    assert "2 results with" in out
+    assert "1 not reproduced" in out
     path.write_text(whole[: len(whole) // 2])
     assert call("results")[0] == 1
     path.write_text(whole)
@@ -128,7 +128,7 @@ def test_a_tampered_store_is_not_the_same(quick: None, call: Any, tiny: str) -> 
     rows.write_bytes(rows.read_bytes()[:-1])
     code, out, _ = call(str(path))
     assert code == 1
-    assert "is not what was written with its JSON" in " ".join(out.split())
+    assert "is damaged: it does not match the checksum in its JSON file" in " ".join(out.split())
     rows.unlink()
     assert call(str(path))[0] == 1
 
@@ -141,7 +141,7 @@ def test_a_model_that_gives_other_numbers_differs(busy: str) -> None:
     assert check.furthest is not None
     assert check.furthest.off > check.furthest.bound
     assert "DIFFERS" in verification([check])
-    assert "1 not the same" in verification([check])
+    assert "1 not reproduced" in verification([check])
     (check,) = verify(["results"], plugins=plugins, bound=1000)
     assert check.holds
     assert {number.bound for number in check.numbers} == {1000}
@@ -155,7 +155,7 @@ def test_on_another_machine_a_seeded_model_may_be_off_by_its_standard_error(
     popular, random = verify(["results"])
     for check in (popular, random):
         assert check.holds
-        assert check.reason == "other versions, machine or threads"
+        assert check.reason == "the machine, versions or number of threads differ"
         assert check.result is not None
     bounds = {number.name: number.bound for number in random.numbers}
     assert random.result is not None
@@ -170,14 +170,14 @@ def test_what_cannot_be_run_is_said_and_counts(quick: None, call: Any, tiny: str
     assert code == 1
     assert "NOT RUN" in out
     assert "no model 'gone-model'" in " ".join(out.split())
-    assert "1 not the same" in out
+    assert "1 not reproduced" in out
     (path,) = Path("results").rglob("popular*.json")
     moved = Path(tiny).rename(Path(tiny).with_name("moved.csv"))
     code, out, _ = call(str(path))
     assert code == 1
     text = " ".join(out.split())
     assert "no dataset and no file" in text
-    assert "--dataset says where the data are now" in text
+    assert "name their place with --dataset" in text
     code, out, _ = call(str(path), "--dataset", str(moved))
     assert code == 0
     assert "has changed" not in out
@@ -185,7 +185,9 @@ def test_what_cannot_be_run_is_said_and_counts(quick: None, call: Any, tiny: str
     moved.rename(tiny)
     code, out, _ = call(str(path))
     assert code == 1
-    assert f"the content of {tiny} is not what it was when this was judged" in " ".join(out.split())
+    assert f"the content of {tiny} has changed since this result was stored" in " ".join(
+        out.split()
+    )
 
 
 def recbench_popular() -> Any:
@@ -218,13 +220,13 @@ def test_other_rules_and_another_split_are_no_ground_for_comparing(
         patch.setattr(recbench.experiment, "PROTOCOL", now + 1)
         (check,) = verify(["results"])
         assert not check.holds
-        assert check.reason == f"judged by rules of version {now}, and they are at {now + 1} now"
+        assert check.reason.startswith(f"evaluated under version {now} of the evaluation rules")
     monkeypatch.setattr(
         recbench.experiment, "make_split", lambda plugins, data, split: _other(data)
     )
     (check,) = verify(["results"])
     assert not check.holds
-    assert check.reason.startswith("what leave-last-out makes of ")
+    assert check.reason.startswith("the split leave-last-out of ")
 
 
 def _other(data: Any) -> Any:
@@ -243,9 +245,9 @@ def test_only_the_newest_of_changed_code_is_run(
     assert len(list(Path("results").rglob("popular*.json"))) == 2
     code, out, err = call("results")
     assert code == 0
-    assert "1 cells" in out
-    assert "left out: 1 cells, outdated by newer code" in err
-    assert "popular: the plugin's code has changed since." in out
+    assert "1 result with" in out
+    assert "left out: 1 outdated result" in err
+    assert "popular: the plugin's code has changed since it was stored." in out
 
 
 def test_failed_cells_have_nothing_to_compare(call: Any, tmp_path: Path) -> None:
@@ -254,17 +256,17 @@ def test_failed_cells_have_nothing_to_compare(call: Any, tmp_path: Path) -> None
     recbench.run(["popular:rule=rated"], path)
     code, _, err = call("results")
     assert code == 2
-    assert "left out: 1 cells, failed when run" in err
-    assert "no stored numbers under results" in err
+    assert "left out: 1 failed result" in err
+    assert "no stored results under results" in err
 
 
 def test_wrong_use(call: Any) -> None:
-    assert "nowhere is not there" in call("nowhere")[2]
+    assert "nowhere does not exist" in call("nowhere")[2]
     Path("empty").mkdir()
     assert call("empty")[0] == 2
-    with pytest.raises(UsageError, match="bound must be a number from 0"):
+    with pytest.raises(UsageError, match="--bound must be 0 or more"):
         verify(["empty"], bound=-1)
-    with pytest.raises(UsageError, match="bound must be a number from 0"):
+    with pytest.raises(UsageError, match="--bound must be 0 or more"):
         verify(["empty"], bound=math.nan)
     assert call()[0] == 2
 
@@ -283,7 +285,7 @@ def test_a_metric_that_is_gone_differs(tiny: str) -> None:
     recbench.run(["popular"], tiny, plugins=load_plugins(mine=plugin(metrics=metrics)))
     (check,) = verify(["results"])
     assert not check.holds
-    assert check.reason == "not measured any more: mine"
+    assert check.reason == "no longer measured: mine"
     assert check.furthest is not None
     assert check.furthest.name == "mine@3"
     assert len(Store("results").all()) == 1

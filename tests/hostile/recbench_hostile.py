@@ -1,4 +1,4 @@
-"""Models that do to their process, and to what they are given, what models must not do."""
+"""Models that misbehave: they raise, exit, write to their input or return wrong answers."""
 
 import _thread
 import atexit
@@ -28,7 +28,7 @@ LIBC = ctypes.CDLL(None)
 
 
 class Fits:
-    """Learns how often each item was consumed."""
+    """Counts the interactions with each item."""
 
     def fit(self, train: Any) -> Any:
         self.counts_ = np.bincount(train.items, minlength=train.n_items)
@@ -36,14 +36,14 @@ class Fits:
 
 
 class Counts(Fits):
-    """A good model to begin with."""
+    """A correct model, which the models below change."""
 
     def score(self, history: Any) -> Any:
         return np.tile(self.counts_.astype(np.float64), (len(history), 1))
 
 
 class Lists(Fits):
-    """Another one, that gives lists."""
+    """A correct model that returns lists."""
 
     def recommend(self, history: Any, k: int) -> Any:
         order = np.argsort(-self.counts_, kind="stable")
@@ -55,7 +55,7 @@ class Lists(Fits):
 
 
 def fits(name: str) -> Callable[[Any], Any]:
-    """Name a model that does something, and is fitted then."""
+    """Register a model that calls a function at the start of `fit`."""
 
     def model(act: Callable[[Any, Any], None]) -> Any:
         class Model(Counts):
@@ -70,7 +70,7 @@ def fits(name: str) -> Callable[[Any], Any]:
 
 
 def scores(name: str) -> Callable[[Any], Any]:
-    """Name a model that does something to the scores that it would give."""
+    """Register a model that passes its scores through a function."""
 
     def model(act: Callable[[Any, Any, Any], Any]) -> Any:
         class Model(Counts):
@@ -105,7 +105,7 @@ def lists(name: str) -> Callable[[Any], Any]:
 
 
 def makes(name: str) -> Callable[[Any], Any]:
-    """Name a factory."""
+    """Register a factory that calls a function first."""
 
     def model(act: Callable[[], Any]) -> Any:
         def factory() -> Any:
@@ -119,7 +119,7 @@ def makes(name: str) -> Callable[[Any], Any]:
 
 
 def raising(name: str, error: BaseException) -> None:
-    """Three models that raise: in the factory, in fit, and in score for one batch only."""
+    """Register models that raise: in the factory, in fit, and in score for one batch only."""
 
     def act(*_: Any) -> None:
         raise error
@@ -135,11 +135,11 @@ def raising(name: str, error: BaseException) -> None:
 
 
 class Own(BaseException):
-    """What nobody expects."""
+    """An exception that is not an Exception."""
 
 
 class UnspeakableError(Exception):
-    """What cannot even say what it is."""
+    """An exception that cannot be converted to text."""
 
     def __str__(self) -> str:
         raise ValueError("no words")
@@ -165,7 +165,7 @@ for _where, _name in ((makes, "factory"), (fits, "fit"), (scores, "score")):
     _where(f"{_name}-hangs")(lambda *_: time.sleep(1000))
 
 
-# what is wrong with answers
+# wrong answers
 
 
 def _with(answer: Any, value: Any) -> Any:
@@ -217,7 +217,7 @@ def _neighbours(_model: Any, history: Any, answer: Any) -> Any:
     return answer + np.bincount(history.items, minlength=history.n_items)
 
 
-# writing
+# writing to the input
 
 
 @fits("writes-train")
@@ -329,7 +329,7 @@ def _thread_writes(_: Any, train: Any) -> None:
     threading.Thread(target=write).start()
 
 
-# ends of a process
+# ending a process
 
 
 fits("segfault")(lambda *_: ctypes.string_at(0))
@@ -410,7 +410,7 @@ def _child_prints(*_: Any) -> None:
     subprocess.run(["head", "-c", "1000000000", "/dev/zero"])
 
 
-# leaving things behind
+# leaving threads and processes behind
 
 
 fits("leaves-thread")(lambda *_: threading.Thread(target=time.sleep, args=(1000,)).start())
@@ -421,7 +421,7 @@ fits("leaves-process")(lambda *_: subprocess.Popen(["sleep", "1000"]))
 def _leaves_nameless_thread(*_: Any) -> None:
     count = _thread._count()
     _thread.start_new_thread(time.sleep, (1000,))
-    while _thread._count() == count:  # until it runs, which takes its time on a busy machine
+    while _thread._count() == count:  # until the thread runs
         time.sleep(0.001)
 
 
@@ -432,7 +432,7 @@ def _leaves_daemon_thread(*_: Any) -> None:
 
 @fits("leaves-stubborn-process")
 def _leaves_stubborn_process(*_: Any) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which children inherit
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # inherited by children
     subprocess.Popen(["sleep", "1000"], start_new_session=True, restore_signals=False)
 
 
@@ -500,7 +500,7 @@ fits("forges-arrays")(lambda *_: _say(b'{"arrays": {"answer": ["<f8", [1000000]]
 fits("forges-nesting")(lambda *_: _say(b"[" * 10**5))
 
 
-# what looks bad and is not
+# unusual, but allowed
 
 
 @fits("good-slow")
@@ -572,7 +572,7 @@ def _atexit(*_: Any) -> None:
 
 
 class Answers(Counts):
-    """Has every attribute that anybody asks for."""
+    """Has any attribute."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name == "save":
@@ -581,7 +581,7 @@ class Answers(Counts):
 
 
 class Refuses(Counts):
-    """Has none, and says so in its own way."""
+    """Raises KeyError for missing attributes."""
 
     def __getattr__(self, name: str) -> Any:
         if name in ("save", "load"):
@@ -600,12 +600,12 @@ KEY = 0x5A
 
 
 def hidden(pattern: bytes) -> str:
-    """A pattern as text that does not have it, for `Spy`."""
+    """Encode a pattern for `Spy`, so that the text does not contain it."""
     return bytes(byte ^ KEY for byte in pattern).hex()
 
 
 class Spy(Counts):
-    """Looks for the targets wherever a process can look. plants: has them, to show that it sees."""
+    """Searches its process for the targets. plants: put them there first, to test the search."""
 
     def __init__(self, pattern: str = "", plants: bool = False) -> None:
         self.pattern, self.plants = bytes.fromhex(pattern), plants

@@ -1,4 +1,4 @@
-"""A stranger's plugin, installed by pip as a stranger would, and run through the command line."""
+"""A third-party plugin, installed with pip and run from the command line."""
 
 import os
 import shutil

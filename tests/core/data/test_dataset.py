@@ -27,7 +27,9 @@ def test_outside_ids_name_users_and_items() -> None:
 
 @pytest.mark.parametrize("column", ["user_ids", "item_ids", "titles"])
 def test_columns_of_another_length_are_refused(column: str) -> None:
-    with pytest.raises(ValueError, match=f"dataset it: {column} has 3 entries, but the interactions have 2"):
+    with pytest.raises(
+        ValueError, match=f"dataset it: {column} has 3 entries, but the interactions have 2"
+    ):
         _dataset(**{column: np.array([1, 2, 3])})
 
 

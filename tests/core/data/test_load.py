@@ -55,7 +55,10 @@ def test_a_folder_is_no_dataset(tmp_path: Path) -> None:
 
 def test_a_plugin_that_gives_no_dataset_is_named() -> None:
     plugins = load_plugins(bad=plugin(datasets={"bad": lambda: 3}))
-    with pytest.raises(RecbenchError, match=r"dataset bad \(plugin bad\) returned int; it must return a recbench\.Dataset"):
+    with pytest.raises(
+        RecbenchError,
+        match=r"dataset bad \(plugin bad\) returned int; it must return a recbench\.Dataset",
+    ):
         load_dataset("bad", plugins=plugins)
 
 

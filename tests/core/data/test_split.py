@@ -60,7 +60,10 @@ def test_arrays_are_read_only(name: str) -> None:
         ({"targets": [2, -1, 4], "offsets": [0, 1, 2, 3]}, r"targets must be in \[0, 6\)"),
         ({"targets": [2, 3], "offsets": [0, 1, 2, 3]}, "4 values and rise from 0 to 2, the number"),
         ({"targets": [2, 3], "offsets": [0, 2]}, "rise from 0 to 2"),
-        ({"targets": [1, 4, 4], "offsets": [0, 1, 1, 3]}, "row 2 of history has the same target twice"),
+        (
+            {"targets": [1, 4, 4], "offsets": [0, 1, 1, 3]},
+            "row 2 of history has the same target twice",
+        ),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(wrong: dict[str, Any], match: str) -> None:
@@ -144,5 +147,7 @@ def test_a_splitter_may_refuse_its_options_in_its_own_words() -> None:
 
 
 def test_a_splitter_must_give_a_split() -> None:
-    with pytest.raises(RecbenchError, match=r"\(plugin mine\) returned tuple; it must return a recbench\.Split"):
+    with pytest.raises(
+        RecbenchError, match=r"\(plugin mine\) returned tuple; it must return a recbench\.Split"
+    ):
         _make((LOG, LOG))

@@ -96,16 +96,16 @@ IN_SCORE = {
     "complex": rf"score returned an array of type complex128; it must return numbers {FIRST}",
     "bools": rf"score returned an array of type bool; it must return numbers {FIRST}",
     "nothing": rf"score returned None; .* {FIRST}",
-    "ragged": rf"score returned a list that cannot be converted to an array; .* {FIRST}",
+    "ragged": rf"score returned an object of type list that numpy cannot convert.* {FIRST}",
     "duplicates": rf"recommend returned item number \d twice in the list \[.*\]; .* {FIRST}",
-    "above-range": rf"item number 100000\d in the list .* must be from 0 to 6.*{FIRST}",
-    "below-range": rf"item number -2 in the list .* must be from 0 to 6.*{FIRST}",
+    "above-range": rf"recommend returned item number 100000\d in .* must be from 0 to 6.*{FIRST}",
+    "below-range": rf"recommend returned item number -2 in .* must be from 0 to 6.*{FIRST}",
     "too-short": rf"recommend .* shape \(6, 2\); .* = \(6, 3\) {FIRST}",
     "too-long": rf"recommend .* shape \(6, 27\); .* = \(6, 3\) {FIRST}",
     "words": rf"recommend returned an array of type <U\d+; it must return whole numbers {FIRST}",
     "floats": rf"recommend returned an array of type float64; it must return whole numbers {FIRST}",
-    "gap": rf"item number \d after the padding -1 in the list.*{FIRST}",
-    "seen": rf"item number \d, which is in the user's history; leave out.*{FIRST}",
+    "gap": rf"recommend returned item number \d after the padding -1 in the list.*{FIRST}",
+    "seen": rf"recommend returned item number \d, which is in the user's history; leave .*{FIRST}",
     "batch-mean": r"scores depend on the batch: .*first affected: user u\d\)",
     "batch-size": r"scores depend on the batch: .*first affected: user u\d\)",
     "first-in-batch": r"scores depend on the batch: .*first affected: user u\d\)",
@@ -179,7 +179,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
 def test_what_a_model_raises_is_a_row(rows: dict[str, Result], where: str, name: str) -> None:
     status = rows[f"{where}-{name}"].status
     _assert_says(status, rf"^failed: {where}-{name} \(plugin theirs\): .*{RAISES[name]}")
-    assert ("(first for user u" in status) == (where == "score")
+    assert ("(first affected: user u" in status) == (where == "score")
     assert len(status) < 1500
 
 
@@ -190,7 +190,7 @@ def test_what_a_model_does_in_fit_is_a_row(
     monkeypatch.setattr(OutputRelay, "MAX_BYTES", 2**20)
     status = _status(tiny, name)
     _assert_says(status, IN_FIT[name])
-    assert "first for user" not in status
+    assert "first affected" not in status
 
 
 @pytest.mark.parametrize("name", IN_SCORE)
@@ -202,7 +202,7 @@ def test_the_first_user_of_a_batch_that_fails_is_named(
     tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(Answers.__init__.__kwdefaults__, "memory", 2 * 7 * 10)  # two rows a batch
-    _assert_says(_status(tiny, "score-raises"), r"on purpose \(first for user u2\)")
+    _assert_says(_status(tiny, "score-raises"), r"on purpose \(first affected: user u2\)")
 
 
 @pytest.mark.parametrize("name", ["factory-hangs", "fit-hangs", "score-hangs"])
@@ -312,8 +312,8 @@ def test_installed_models_fail_alone_and_the_table_says_so(installed: Path, tiny
         "keeps-history": READ_ONLY,
         "broken-raise": "plugin broken_raise is broken: ZeroDivisionError",
         "broken-sysexit": "plugin broken_sysexit is broken: SystemExit: 3",
-        "broken-osexit": r"plugin broken_osexit is broken: it calls os\._exit while it is imported",
-        "broken-abort": r"plugin broken_abort is broken: it calls os\.abort while it is imported",
+        "broken-osexit": r"plugin broken_osexit is broken: it calls os\._exit when it is imported",
+        "broken-abort": r"plugin broken_abort is broken: it calls os\.abort when it is imported",
     }
     kept = ["--results", "r", "--format", "csv"]
     data = ["--dataset", tiny, *kept, "--timeout", "3", "--memory", "300"]

@@ -97,7 +97,7 @@ def test_a_failure_keeps_it_and_says_so(
     (result,) = run_epochs(tiny, model=model, **more)
     assert not result.ok
     assert _epoch() == "2"
-    assert "run again, it goes on from there (--force: anew)" in caplog.text
+    assert "Run the command again to resume the training, or add --force" in caplog.text
     caplog.clear()
     (result,) = run_epochs(tiny, model=model, **more)
     assert result.ok

@@ -102,7 +102,7 @@ def test_ctrl_c_is_not_a_failure_of_the_model() -> None:
         ([[None]], "score returned an array of type object; it must return numbers"),
         ([["a"]], "score returned an array of type <U1; it must return numbers"),
         ([[True]], "score returned an array of type bool; it must return numbers"),
-        ([[1.0], [1.0, 2.0]], "score returned a list that cannot be converted to an array"),
+        ([[1.0], [1.0, 2.0]], "score returned an object of type list that numpy cannot convert"),
     ],
 )
 def test_an_answer_that_is_not_an_array_of_numbers_is_an_error(answer: Any, words: str) -> None:

@@ -94,7 +94,9 @@ def test_empty_files(fails):
     assert "is empty" in fails("\n \n")
     assert "a header but no rows" in fails("user,item\n")
     assert "a header but no rows" in fails("user:token\titem:token\n\n")
-    assert "no row has both a user (column user) and an item (column item)" in fails("user,item\n1,\n")
+    assert "no row has both a user (column user) and an item (column item)" in fails(
+        "user,item\n1,\n"
+    )
 
 
 def test_a_quote_that_never_ends(fails):

@@ -12,7 +12,9 @@ def test_broken_parquet(fails, read_table, tmp_path):
     read_table({"user": list(range(5000)), "item": list(range(5000))})
     whole = (tmp_path / "log.parquet").read_bytes()
     assert "damaged or not a Parquet" in fails(whole[: len(whole) // 2], "log.parquet")
-    assert "is not a Parquet file" in fails("user,item\n", kind=recbench.UsageError, format="parquet")
+    assert "is not a Parquet file" in fails(
+        "user,item\n", kind=recbench.UsageError, format="parquet"
+    )
 
 
 def test_broken_rows_in_parquet(read_table):

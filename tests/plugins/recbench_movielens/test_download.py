@@ -35,7 +35,10 @@ REAL_RUN = subprocess.run
 
 def test_a_wrong_checksum_is_refused(publisher, assert_failed):
     publisher.body = zipped({**PUBLISHED, "ml-100k/u.data": UDATA + UDATA})
-    assert_failed(ml_100k(publisher), "the publisher: the zip was rejected because its sha256 is not the published")
+    assert_failed(
+        ml_100k(publisher),
+        "the publisher: the zip was rejected because its sha256 is not the published",
+    )
 
 
 def test_md5_is_checked_too(publisher, assert_failed):
@@ -134,7 +137,7 @@ def test_when_everything_fails_each_reason_is_told(assert_failed, monkeypatch, s
     monkeypatch.setattr(subprocess, "run", pip(error=stderr))
     assert_failed(
         ml_100k(),
-        "your folder: neither --data-dir nor RECBENCH_DATA is set",
+        "data folder: not set (--data-dir or RECBENCH_DATA)",
         "the cache: not downloaded yet",
         "the publisher: it cannot be reached",
         "pip's package index: " + words,

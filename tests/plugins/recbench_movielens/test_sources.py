@@ -88,7 +88,7 @@ def test_downloads_at_the_same_time_do_not_hurt_each_other(publisher, cached):
 
 def test_a_cache_that_cannot_be_written_is_reported(publisher, cached):
     cached.write_text("in the way")
-    with pytest.raises(recbench.RecbenchError, match="the cache .* cannot be written"):
+    with pytest.raises(recbench.RecbenchError, match=r"the cache .* cannot be written"):
         ml_100k(publisher)()
 
 

@@ -94,7 +94,7 @@ def test_weights_are_about_the_latest_items(preset: str) -> None:
     assert model.attention(log_of([[]])).shape == (3, 2, 0, 0)
 
 
-def test_weights_follow_what_training_uses() -> None:
+def test_equal_queries_and_keys_give_equal_shares() -> None:
     """With a query and key of 0, every position takes the same share from all it can see."""
     model = Transformer(**OPTIONS).fit(example(items=10))
     block = model.network_.blocks[0]

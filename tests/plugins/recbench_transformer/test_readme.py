@@ -1,0 +1,221 @@
+"""The README shows the code as it is, numbers that were measured, and commands that run."""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "plugins" / "recbench_transformer"
+README = (FOLDER / "README.md").read_text()
+STEPS = [
+    *("Ids", "Embeddings", "Positions", "Attention", "Causality"),
+    *("Blocks", "Scores", "Loss", "Training"),
+]
+BLOCKS = re.findall(r"^```(sh|diff)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def test_the_walk_has_all_steps_in_order() -> None:
+    assert re.findall(r"^### \d+\. (\w+)$", README, re.MULTILINE) == STEPS
+
+
+def test_quoted_code_is_on_the_line_that_is_linked() -> None:
+    pointers = re.findall(r"`([^`]+)` \(\[(\w+\.py):(\d+)\]\((\w+\.py)#L(\d+)\)\)", README)
+    assert len(pointers) == README.count(".py#L") >= 15
+    for code, file, line, path, anchor in pointers:
+        assert (file, line) == (path, anchor)
+        lines = (FOLDER / file).read_text().splitlines()
+        found = [number for number, text in enumerate(lines, 1) if code in text]
+        assert int(line) in found, f"{file}:{line} does not have {code!r}; lines {found} have it"
+
+
+def test_each_step_has_a_picture_and_each_picture_a_place() -> None:
+    pictures = re.findall(r"^!\[([^\]]{20,})\]\(pictures/(\w+\.png)\)$", README, re.MULTILINE)
+    drawn = {path.name for path in (FOLDER / "pictures").glob("*.png")}
+    assert sorted(name for _, name in pictures) == sorted(drawn)
+    for part in re.split(r"^### 2\. ", README, flags=re.MULTILINE)[1].split("\n### "):
+        assert "](pictures/" in part
+    assert all((FOLDER / "pictures" / name).stat().st_size < 100_000 for name in drawn)
+
+
+def test_links_lead_somewhere() -> None:
+    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README):
+        assert (FOLDER / link).exists(), link
+
+
+@pytest.mark.parametrize(("name", "column"), [("ablation-ml-1m", 1), ("ablation-ml-100k", 2)])
+def test_the_parts_are_worth_what_the_stored_tables_say(name: str, column: int) -> None:
+    table = (ROOT / "results" / "reference" / f"{name}.md").read_text()
+    rows = [re.split(r" *\| *", line.strip("| ")) for line in table.splitlines() if "|" in line]
+    stored = {row[0]: row[rows[0].index("NDCG@10")][:6] for row in rows[2:]}
+    for row in re.findall(r"^\| `([^`]+)` \| (.*) \| (.*) \|$", README, re.MULTILINE):
+        assert row[column] == stored.get(row[0], "not run"), row
+
+
+def test_numbers_are_those_of_the_fit_that_is_drawn() -> None:
+    numbers = json.loads((FOLDER / "pictures" / "numbers.json").read_text())
+    ndcg, blocks = numbers["NDCG@10"], numbers["rank after each block"]
+    network, end = ndcg["network"], ndcg["transformer"][-1]
+    passed = next(n for n, value in enumerate(network) if value > ndcg["rules"])
+    ranks = numbers["rank of the held-out film"]["transformer"]
+    for words in (
+        f"user {numbers['user']}, who has watched {numbers['films in the history']} films",
+        f"*{numbers['held out'].rpartition(' (')[0]}*, is held out",
+        f"It ranks this film {ranks[-1]:.0f}rd",
+        f"the median rank is {numbers['median rank over users'][-1]:.0f}",
+        f"ranks {blocks[0]}rd; after the first block has looked at the history, {blocks[1]}th",
+        f"after the second, {blocks[2]}nd",
+        f"the network is at {network[0]:.4f}, below `popular` with {ndcg['popular']:.4f}",
+        f"passes `rules`, {ndcg['rules']:.4f}, in epoch {passed} and ends at {network[-1]:.4f}",
+        f"with the rules added it ends at {end:.4f}",
+        f"would give {np.log(1682):.2f}, the logarithm of 1,682 films",
+    ):
+        assert words in README, words
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder with the plugin's code as in a clone, and a small ml-100k."""
+    shutil.copytree(FOLDER, tmp_path / "plugins" / FOLDER.name)
+    data = tmp_path / "data" / "ml-100k"
+    data.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    (data / "u.data").write_text(
+        "".join(
+            f"{user}\t{1 + (7 * user + place * rng.integers(1, 3)) % 80}\t4\t{880000000 + place}\n"
+            for user in range(1, 61)
+            for place in range(20)
+        )
+    )
+    lines = [f"{item}|Film {item} (1990)|01-Jan-1990||http://x|0|1\n" for item in range(1, 81)]
+    (data / "u.item").write_text("".join(lines))
+    return tmp_path
+
+
+@pytest.fixture
+def env(clone: Path) -> dict[str, str]:
+    """An environment to install into, which sees everything that the one of the tests has."""
+    venv.create(clone / "venv", symlinks=True)
+    site = next((clone / "venv").glob("lib/python*/site-packages"))
+    paths = [path for path in sys.path if path.endswith("-packages")]
+    lines = [f"import site; site.addsitedir({path!r})\n" for path in paths]
+    (site / "all.pth").write_text("".join(lines))
+    isolation = "--no-build-isolation" if importlib.util.find_spec("setuptools") else ""
+    for name, module, options in (
+        ("pip", "pip", f"--no-deps {isolation}"),
+        ("recbench", "recbench", ""),
+    ):
+        command = clone / "venv" / "bin" / name
+        command.write_text(
+            f'#!/bin/sh\nexec "{command.parent}/python" -m {module} "$@" {options}\n'
+        )
+        command.chmod(0o755)
+    path = os.pathsep.join([str(clone / "venv" / "bin"), os.environ["PATH"]])
+    return {**os.environ, "PATH": path, "RECBENCH_DATA": str(clone / "data")}
+
+
+def shell(lines: str, clone: Path, env: dict[str, str]) -> str:
+    done = subprocess.run(["sh", "-ec", lines], cwd=clone, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, f"{lines}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def edit(diff: str, clone: Path) -> None:
+    """Change a file as a diff without line numbers says; each hunk must fit in one place."""
+    head, *hunks = re.split(r"^(?:@@|--- .*)\n", diff, flags=re.MULTILINE)
+    assert not head
+    path = clone / diff.splitlines()[0].removeprefix("--- ")
+    text = path.read_text()
+    for hunk in hunks:
+        lines = hunk.splitlines(keepends=True)
+        old = "".join(line[1:] for line in lines if line[0] != "+")
+        assert text.count(f"\n{old}") >= 1, f"{path.name} has nowhere:\n{old}"
+        text = text.replace(old, "".join(line[1:] for line in lines if line[0] != "-"), 1)
+    path.write_text(text)
+
+
+def test_its_lines_make_a_changed_model_that_runs_beside_the_original(
+    clone: Path, env: dict[str, str]
+) -> None:
+    printed, more = [], []
+    for kind, text in BLOCKS:
+        if kind == "diff":
+            edit(text, clone)
+            more.append(additional_weights(clone, env))
+        else:
+            printed.append(shell(text, clone, env))
+    heads, _, positions, _, loss, file = printed
+    for table, name in (
+        (heads, "transformer:heads=1"),
+        (positions, "mine:rotary=false"),
+        (loss, "mine"),
+    ):
+        assert re.search(rf"^{name}  +0\.\d{{4}} .*\n", table, re.MULTILINE), table
+        assert re.search(r"^transformer  +0\.\d{4} ", table, re.MULTILINE), table
+    assert more == [100 * 64, 0], "learned positions, then the original network again"
+    assert Path(file.strip()) == clone / "mine" / "recbench_mine" / "network.py"
+
+
+def additional_weights(clone: Path, env: dict[str, str]) -> int:
+    """How many weights the copy's network has that the original's has not."""
+    lines = """python -c "
+from recbench_mine import Transformer
+from recbench_mine.network import build_network as build_mine
+from recbench_transformer.network import build_network
+made = [build(Transformer().settings, 9, 9, embed_users=False)
+        for build in (build_mine, build_network)]
+mine, original = (sum(weight.numel() for weight in net.parameters()) for net in made)
+print(mine - original)
+" """
+    return int(shell(lines, clone, env))
+
+
+def test_another_loss_is_binary_cross_entropy_with_its_gradient(
+    clone: Path, env: dict[str, str]
+) -> None:
+    creation, _, loss_diff = [text for _, text in BLOCKS if "mkdir" in text or "---" in text]
+    shell(creation, clone, env)
+    edit(loss_diff, clone)
+    shell(
+        """python -c "
+import torch
+from torch.nn import functional
+from recbench_mine.loss import full_softmax
+torch.manual_seed(0)
+hidden, weight, bias = torch.randn(5, 4), torch.randn(7, 4), torch.randn(7)
+targets = torch.tensor([0, 6, 2, 2, 3])
+losses, gradient = full_softmax(hidden, targets, weight, bias)
+scores = (hidden @ weight.t() + bias).requires_grad_()
+answers = functional.one_hot(targets, 7).float()
+total = functional.binary_cross_entropy_with_logits(scores, answers, reduction='none').sum(dim=1)
+total.sum().backward()
+torch.testing.assert_close(losses, total.detach())
+torch.testing.assert_close(gradient, scores.grad)
+" """,
+        clone,
+        env,
+    )
+
+
+def test_an_edit_counts_only_where_the_clone_is_linked(clone: Path, env: dict[str, str]) -> None:
+    creation = next(text for _, text in BLOCKS if "mkdir" in text)
+    which = next(text for _, text in BLOCKS if text.startswith("python"))
+    linked, plain = "pip install -e ./mine", "pip install ./mine"
+    assert linked in creation
+    shell(creation.replace(linked, plain), clone, env)
+    source = clone / "mine" / "recbench_mine" / "network.py"
+    source.write_text(source.read_text() + "\nEDITED = True\n")
+    edited = "python -c \"from recbench_mine import network; print(hasattr(network, 'EDITED'))\""
+    assert shell(edited, clone, env) == "False\n"
+    assert Path(shell(which, clone, env).strip()).parts[-3] == "site-packages"
+    shell(linked, clone, env)
+    assert shell(edited, clone, env) == "True\n"
+    assert Path(shell(which, clone, env).strip()) == source
