@@ -311,8 +311,7 @@ def attention(query: Query) -> Attention:
         if not shows_attention(model):
             raise UsageError(
                 f"{prepared.model_name} cannot show attention: it has no method "
-                "attention(history). Choose a model with attention layers, such as transformer; or "
-                "leave out --attention to see which interactions its recommendations depend on."
+                "attention(history). Choose a model with attention layers, such as transformer."
             )
 
     with prepared.naming_the_model():

@@ -100,8 +100,8 @@ def _rank(experiment: Experiment, name: str, lines: Lines, max_k: int) -> tuple[
     if lines.ranked and not begins_tie.all():
         equal = np.flatnonzero(~begins_tie)[0]
         first, second = sorted(by_rank[equal - 1 : equal + 1])
-        place = lines.where(int(first))
-        problem = f"has rank {lines.value[second]:g}, like the item at {place}. Make ranks unique"
+        where = lines.where(int(first))
+        problem = f"has rank {lines.value[second]:g}, like the item at {where}. Make ranks unique"
         raise _error(experiment, lines, second, problem)
     lengths = np.bincount(case, minlength=n_cases)
     room = n_items - np.bincount(seen_pairs // n_items, minlength=n_cases)

@@ -45,9 +45,8 @@ def atomic(path: Path) -> Iterator[io.BufferedWriter]:
         with contextlib.suppress(OSError):
             os.unlink(unfinished)
         raise
-    with contextlib.suppress(
-        OSError
-    ):  # makes the new name survive a power cut, where that is supported
+    # Makes the new name survive a power cut, where that is supported.
+    with contextlib.suppress(OSError):
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -124,9 +123,8 @@ def locked(folder: Path, patience: float | None = None) -> Iterator[bool]:
     timeout = PATIENCE if patience is None else patience
     alone = False
     with contextlib.ExitStack() as held:
-        with contextlib.suppress(
-            OSError
-        ):  # held by another writer, disk full, or locks not supported
+        # Another writer may hold it, the disk may be full, or locks may not be supported.
+        with contextlib.suppress(OSError):
             lock = FileLock(folder / LOCK, fallback_to_soft=False)
             held.enter_context(lock.acquire(timeout=timeout, poll_interval=0.01))
             alone = True

@@ -85,7 +85,7 @@ def _default(value: Any, stated: str) -> str:
     if value is inspect.Parameter.empty:
         return "required"
     if value is None:
-        return stated.strip("\"'") or "none"
+        return {"True": "true", "False": "false"}.get(stated, stated.strip("\"'")) or "none"
     if isinstance(value, (list, tuple)):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)

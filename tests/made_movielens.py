@@ -1,4 +1,4 @@
-"""A tiny ml-100k for tests: its files, a publisher on this machine, and a pip that reaches none."""
+"""A tiny ml-100k for tests: its files, a local publisher, and a pip without a network."""
 
 import contextlib
 import dataclasses
@@ -59,7 +59,7 @@ def zipped(members):
 
 
 class Publisher:
-    """A server on this machine that gives one answer to everybody and counts who asks."""
+    """A local server that always gives the same answer and counts requests."""
 
     def __init__(self):
         self.body, self.status, self.promised, self.asked, self.pause = b"", 200, None, 0, 0

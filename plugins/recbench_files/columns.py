@@ -90,7 +90,7 @@ def choose_columns(layout: Layout, requested: Requested) -> Chosen:
             raise recbench.UsageError(
                 f"{layout.file}: no column has a usual name for the {role}. Name it: "
                 f"{layout.file}:{role}=COLUMN, where COLUMN is one of {_listed(names)}"
-                + ("" if layout.format == "parquet" else " (this line was read as the header)")
+                + ("" if layout.format == "parquet" else f" (header: line {layout.skip + 1})")
             )
     if "time" not in index:
         reason = "No time column was found (name it with time=)"

@@ -140,20 +140,21 @@ class SharedInteractions:
     """
 
     def __init__(self, interactions: Interactions) -> None:
+        self.fd = os.memfd_create("recbench", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             self._fill(interactions)
         except OSError as error:
+            self.close()
             raise RecbenchError(
                 f"cannot copy the interactions to shared memory: {error.strerror or error}. Free "
                 "some memory, and check the limit on file sizes (ulimit -f)"
             ) from error
 
     def _fill(self, interactions: Interactions) -> None:
-        """Make the memory, copy the arrays to it, and seal it."""
+        """Copy the arrays to the memory, and seal it."""
         import fcntl
 
         places: dict[str, tuple[int, int, str]] = {}
-        self.fd = os.memfd_create("recbench", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         with open(self.fd, "wb", closefd=False) as out:
             for name in ("users", "items", "offsets", "times", "ratings"):
                 array = getattr(interactions, name)

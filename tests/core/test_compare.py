@@ -1,4 +1,4 @@
-"""Two stored rows side by side: by hand on a small log, and what is said without them."""
+"""Two stored models compared: a small example by hand, and the errors without results."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from recbench.cli.main import main
 
 
 def _lists(path: str, ranks: list[int]) -> str:
-    """Lists that have each user's target, t, at these ranks."""
+    """Returns lists with each user's target, t, at these ranks."""
     lines = []
     for user, rank in enumerate(ranks):
         items = [f"x{number}" for number in range(5)]

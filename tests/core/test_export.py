@@ -1,4 +1,4 @@
-"""A split as files: that it is the very same split, in both forms, for all splitters."""
+"""A split written to files: the same split in both formats, for all splitters."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Work done elsewhere: a round trip through files, and what is wrong with broken ones."""
+"""Recommendations made elsewhere: a round trip through files, and the errors for wrong ones."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Files of work done elsewhere: the forms they may have, and what is said of broken ones."""
+"""Files of recommendations made elsewhere: accepted forms, and the errors for wrong ones."""
 
 import bz2
 import dataclasses
@@ -21,7 +21,7 @@ from recbench.plugins import Plugins
 
 
 def _judged(files: list[str], dataset: str, **more: Any) -> Mapping[str, Result]:
-    """What comes of each file."""
+    """Return the result of each file."""
     results = recbench.run([], dataset, recs={name: name for name in files}, **more)
     return {result.model: result for result in results}
 
@@ -69,7 +69,7 @@ def test_other_separators_names_and_ends_of_lines(tiny: str, lists: pd.DataFrame
 
 
 def test_ids_of_any_type(busy: str) -> None:
-    """Whole numbers, what pandas makes of them, and text, in Parquet and in CSV."""
+    """Whole numbers, floats as pandas makes them, and text, in Parquet and in CSV."""
     lists = _lists(busy, 10)[["user", "item", "rank"]]
     for number, types in enumerate(
         (
@@ -90,7 +90,7 @@ def test_ids_of_any_type(busy: str) -> None:
 
 
 def _broken(lists: pd.DataFrame) -> dict[str, tuple[int | None, str, pd.DataFrame]]:
-    """Name -> which line is wrong, what is said of it, and the lists broken so."""
+    """Name -> the wrong line, its error, and the lists with the mistake."""
 
     def changed(line: int, column: str, value: Any) -> pd.DataFrame:
         wrong = lists.astype({column: object})

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and locks: one writer at a time, and nobody for ever."""
+"""Files that are complete or not there, and locks that a killed process releases."""
 
 import errno
 import os
@@ -157,7 +157,7 @@ def test_a_killed_process_lets_go(tmp_path: Path) -> None:
 
 
 def _fork_and_wait(tmp_path: Path) -> int:
-    """A copy of this process that is forked under the lock, and lives on."""
+    """Fork a copy of this process under the lock; the copy keeps running."""
     with locked(tmp_path) as alone:
         assert alone
         pid = os.fork()

@@ -1,4 +1,4 @@
-"""The six hooks: what a plugin may give, in signatures that need nothing of the core."""
+"""The six hooks: their names, docstrings and types."""
 
 import inspect
 import subprocess

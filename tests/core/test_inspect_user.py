@@ -1,4 +1,4 @@
-"""One user through the eyes of the stored models."""
+"""One user, and where stored models rank the targets."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How far long work is: lines in a log, a bar on a terminal, nothing where nobody asked."""
+"""Progress: lines in a log, a bar on a terminal, nothing where the log is disabled."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""One user's recommendations: whose history, which model, nothing that was seen."""
+"""Recommendations for one user: the history, the model that is used, and seen items."""
 
 import inspect
 from pathlib import Path
@@ -41,7 +41,7 @@ class Fails(Popular):
 
 
 class Resumes(Popular):
-    """Fails at the first try, and leaves something to go on from."""
+    """Fails at the first try, and leaves a checkpoint."""
 
     def fit(self, train: Any, checkpoint: Path | None = None) -> Any:
         assert checkpoint is not None

@@ -29,7 +29,7 @@ class Counting(Popular):
 
 
 class TopList:
-    """A model that gives lists only."""
+    """A model that returns lists only."""
 
     def fit(self, train: Interactions) -> "TopList":
         self.order_ = np.argsort(-np.bincount(train.items, minlength=train.n_items), kind="stable")
@@ -44,14 +44,14 @@ class TopList:
 
 
 class Raises(Popular):
-    """Fails while it learns."""
+    """Fails in fit."""
 
     def fit(self, train: Interactions) -> Any:
         raise ZeroDivisionError("in fit")
 
 
 class RaisesInScore(Popular):
-    """Fails while it scores."""
+    """Fails in score."""
 
     def score(self, history: Interactions) -> Any:
         raise SystemExit(7)
@@ -92,12 +92,12 @@ PLUGINS = load_plugins(mine=plugin(models=MODELS))
 
 
 def _run(models: list[str], dataset: str, **more: Any) -> Results:
-    """Models in processes of their own, as by default."""
+    """Run models in separate processes, as by default."""
     return recbench.run(models, dataset, plugins=PLUGINS, **more)
 
 
 def _run_here(models: list[str], dataset: str, **more: Any) -> Results:
-    """Models in this process, which sees their fits."""
+    """Run models in this process, where their fits are counted."""
     FITS.clear()
     return _run(models, dataset, in_process=True, **more)
 
@@ -184,7 +184,7 @@ def test_a_failure_is_a_row_and_the_rest_still_run(
     tiny: str, model: str, reason: str, in_process: bool
 ) -> None:
     results = _run(["popular", model, "counting"], tiny, in_process=in_process)
-    assert [one.ok for one in results] == [True, False, True]
+    assert [result.ok for result in results] == [True, False, True]
     failed = results.failed[0]
     assert failed.status.startswith(f"failed: {model} (plugin mine): {reason}"), failed.status
     frame = results.to_frame()
@@ -244,7 +244,7 @@ def _falls(ranking: recbench.Ranking, k: int) -> Any:
 
 
 def _fails_late(ranking: recbench.Ranking, k: int) -> Any:
-    if len(ranking) == 6:  # as many as tiny has, and no ranking of the contract
+    if len(ranking) == 6:  # the number of cases in tiny; the contract is checked with others
         raise KeyError("late")
     return ranking.expectation(np.ones(k))
 
@@ -265,7 +265,7 @@ def test_a_broken_metric_costs_only_itself(
     plugins = load_plugins(bad=plugin(metrics={"a-bad": metric}, models=MODELS))
     results = recbench.run(["popular", "random"], tiny, plugins=plugins)
     sound = _run(["popular", "random"], tiny, results=None)
-    assert [one.values for one in results] == [one.values for one in sound]
+    assert [result.values for result in results] == [result.values for result in sound]
     assert set(results.to_frame()["metric"]) == set(load_plugins().metrics())
     assert "metric a-bad is left out: " in caplog.text
     assert reason in caplog.text
@@ -308,7 +308,7 @@ def test_interrupting_leaves_what_was_finished(tiny: str) -> None:
     plugins = load_plugins(mine=plugin(models={"stops": Stops}))
     with pytest.raises(KeyboardInterrupt):
         recbench.run(["popular", "stops"], tiny, plugins=plugins, in_process=True)
-    assert [one.model for one in Store("results").all()] == ["popular"]
+    assert [result.model for result in Store("results").all()] == ["popular"]
 
 
 def test_an_edited_metric_is_measured_anew_without_a_fit(tiny: str) -> None:
@@ -354,7 +354,7 @@ def test_a_failed_rerun_does_not_cost_the_good_result(tiny: str) -> None:
     assert recbench.run(["flaky"], tiny, plugins=plugins)[0].ok
     Flaky.broken = True
     assert not recbench.run(["flaky"], tiny, plugins=plugins, force=True)[0].ok
-    assert [one.status for one in Store("results").all()] == ["ok"]
+    assert [result.status for result in Store("results").all()] == ["ok"]
 
 
 def test_a_store_that_cannot_be_written_is_said_before_anything_runs(tiny: str) -> None:
@@ -371,15 +371,15 @@ def test_a_full_disk_costs_neither_the_numbers_nor_the_other_models(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    assert all(one.ok for one in _run(["popular", "counting"], tiny))
+    assert all(result.ok for result in _run(["popular", "counting"], tiny))
     assert caplog.text.count("NOT STORED") == 2
 
 
 def test_a_leaderboard_is_ordered_by_a_k_that_all_have(tiny: str) -> None:
     few = _run(["popular"], tiny, ks=(1, 3))
     many = _run(["random"], tiny, ks=(3, 7))
-    at_3 = {one.model: one.value("ndcg", 3)[0] for one in (*few, *many)}
-    order = [one.model for one in Results([*few, *many]).sections()[0].results]
+    at_3 = {result.model: result.value("ndcg", 3)[0] for result in (*few, *many)}
+    order = [result.model for result in Results([*few, *many]).sections()[0].results]
     assert order == sorted(at_3, key=lambda name: -at_3[name])
 
 
@@ -388,15 +388,15 @@ def test_a_model_has_a_process_of_its_own_and_the_same_numbers(tiny: str) -> Non
     assert FITS == []
     here = _run_here(["counting", "random"], tiny, results=None)
     assert FITS == ["counting 0"]
-    assert [one.values for one in apart] == [one.values for one in here]
-    assert all(one.peak_memory for one in apart)
+    assert [result.values for result in apart] == [result.values for result in here]
+    assert all(result.peak_memory for result in apart)
 
 
 def test_models_that_take_a_seed_run_once_with_each(tiny: str) -> None:
     models = ["counting", "popular", "counting:seed=7"]
     results = _run_here(models, tiny, seed=(0, 1, 0, 2))
     assert FITS == ["counting 0", "counting 1", "counting 2", "counting 7"]
-    cells = [(one.model, one.seed) for one in results]
+    cells = [(result.model, result.seed) for result in results]
     assert cells == [
         *(("counting", seed) for seed in (0, 1, 2)),
         ("popular", None),
@@ -413,7 +413,7 @@ def test_models_that_take_a_seed_run_once_with_each(tiny: str) -> None:
 def test_seeds_have_their_mean_and_spread(tiny: str) -> None:
     results = _run(["random"], tiny, seed=(0, 1, 2, 3), ks=(1, 3))
     (row,) = results.sections()[0].rows
-    means = [one.value("ndcg", 3).mean for one in results]
+    means = [result.value("ndcg", 3).mean for result in results]
     assert len(set(means)) > 1
     assert row.value("ndcg", 3).mean == pytest.approx(np.mean(means))
     assert row.spread("ndcg", 3) == pytest.approx(np.std(means, ddof=1))
@@ -425,11 +425,11 @@ def test_seeds_have_their_mean_and_spread(tiny: str) -> None:
 @pytest.mark.parametrize("order", [["temporal", "leave-last-out"], ["leave-last-out", "temporal"]])
 def test_splits_come_in_the_order_that_was_asked_for(tiny: str, order: list[str]) -> None:
     results = _run(["popular", "counting"], tiny, split=",".join([*order, order[0]]))
-    assert [one.setting.split for one in results.sections()] == order
-    assert [(one.setting.split, one.model) for one in results] == [
+    assert [result.setting.split for result in results.sections()] == order
+    assert [(result.setting.split, result.model) for result in results] == [
         (split, model) for split in order for model in ("popular", "counting")
     ]
-    stored = [one.setting.split for one in Store("results").all().sections()]
+    stored = [result.setting.split for result in Store("results").all().sections()]
     assert stored == ["leave-last-out", "temporal"]
 
 

@@ -1,4 +1,4 @@
-"""Stored cells run again: what is the same, what is not, and what cannot be run."""
+"""Stored results run again: equal numbers, different ones, and results that cannot be run."""
 
 import json
 import math
@@ -30,12 +30,12 @@ def call(capsys: pytest.CaptureFixture[str]) -> Any:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Models in this process, which is faster."""
+    """Run models in this process, which is faster."""
     monkeypatch.setattr(recbench.experiment, "AVAILABLE", False)
 
 
 class Restless:
-    """Other scores every time."""
+    """Returns different scores every time."""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed

@@ -33,7 +33,7 @@ class NewUsers:
             history=new.keep(~np.isin(np.arange(new.n_interactions), last)),
             targets=new.items[last],
             times=None if new.times is None else new.times[last],
-            notes=(f"{np.count_nonzero(~drawn)} users are trained on and not judged",),
+            notes=(f"{np.count_nonzero(~drawn)} users are used for training but not judged",),
         )
 
 

@@ -1,4 +1,4 @@
-"""Sampled candidates: who is drawn, how often, for whom, and that nothing mixes them up."""
+"""Sampled candidates: which items are drawn, how often, and that tables never mix samples."""
 
 import math
 from pathlib import Path
@@ -97,7 +97,7 @@ def test_what_is_seen_may_be_drawn_where_nothing_is_masked() -> None:
 
 @pytest.mark.parametrize("rounds", [0, 8])
 def test_popularity_is_in_proportion(rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawn without putting back, whether by trying again or by filling up."""
+    """Drawn without replacement, by repeated attempts or by filling up."""
     monkeypatch.setattr(candidates, "ROUNDS", rounds)
     monkeypatch.setattr(candidates, "DRAWS_AT_ONCE", 1000)
     rows, weights = 30_000, np.array([8, 4, 2, 1, 1, 0])
@@ -114,7 +114,7 @@ def test_popularity_is_in_proportion(rounds: int, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_heavy_item_does_not_keep_others_out() -> None:
-    """One item has nearly all weight: rows are filled up without drawing it for ever."""
+    """One item has most of the weight: rows are filled up without endless attempts."""
     rows = 200
     train = Interactions([0], [*[0] * 100_000, 1, 2, 3], [0, 100_003], rows, 5)
     base = _split(rows, [4], np.full(rows, 4), 5)

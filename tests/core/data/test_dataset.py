@@ -1,4 +1,4 @@
-"""Datasets in memory: that their parts fit, their ids, and what makes two of them the same."""
+"""Datasets in memory: parts that must fit, ids, and fingerprints."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The order rule, views that cannot be written, and the memory that a log takes."""
+"""Interactions: their order, read-only views, and the memory they use."""
 
 import numpy as np
 import pytest

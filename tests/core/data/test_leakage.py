@@ -1,4 +1,4 @@
-"""What a split lets models learn from the future, and what the order of equal times decides."""
+"""Counts of later training interactions and of targets that depend on time ties."""
 
 from collections.abc import Callable
 from pathlib import Path

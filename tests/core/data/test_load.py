@@ -1,4 +1,4 @@
-"""Datasets by name and by path: how they are found, and what is said of wrong options."""
+"""Datasets by name and by path: how they are found, and errors for wrong options."""
 
 from pathlib import Path
 from typing import Any

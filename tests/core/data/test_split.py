@@ -1,4 +1,4 @@
-"""What a split holds, what is refused, and how splits are named and made."""
+"""Splits: their parts, errors, names and how they are made."""
 
 from typing import Any
 
@@ -113,7 +113,7 @@ def test_several_splits_are_told_from_options(text: str, names: list[str]) -> No
 
 
 def _make(answer: Any) -> tuple[str, Split]:
-    """What a splitter that gives, or raises, this answer makes of the log."""
+    """Split the log with a splitter that returns, or raises, this answer."""
 
     class Splitter:
         def __init__(self, share: float = 0.5) -> None:

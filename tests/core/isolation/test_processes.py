@@ -1,4 +1,4 @@
-"""Processes: who is below whom, what they are called, what memory they have, and their end."""
+"""Processes: descendants, command lines, memory, and how they are killed."""
 
 import mmap
 import os
@@ -30,7 +30,7 @@ MB = 2**20
 
 @pytest.fixture
 def child() -> Iterator[Callable[[str], int]]:
-    """Starts a process that runs some lines of Python, and waits until it is done with them."""
+    """Starts a process that runs some lines of Python, and waits until it has run them."""
     started: list[subprocess.Popen[str]] = []
 
     def start(code: str) -> int:
@@ -88,7 +88,7 @@ def test_free_memory_is_that_of_the_machine() -> None:
 
 
 def _in_a_fork(do: Callable[[], Any]) -> Any:
-    """What a function gives in a copy of this process."""
+    """Return what a function returns in a fork of this process."""
     reading, writing = os.pipe()
     pid = fork()
     if pid == 0:
@@ -137,7 +137,7 @@ def test_what_ends_in_time_is_not_named() -> None:
 
 
 def test_a_process_that_hides_its_name_is_killed_as_well() -> None:
-    """It has unmapped the pages that hold its arguments, so there is nothing to read."""
+    """A process that unmaps the pages of its arguments has an empty command line."""
 
     def leave() -> Any:
         if os.fork() == 0:
@@ -160,7 +160,7 @@ def _unmap(address: int) -> None:
 
 
 def test_looking_at_memory_is_cheap(child: Any) -> None:
-    """The watcher looks every 50 ms."""
+    """The watcher checks every 50 ms."""
     pid = child("")
     seconds = []
     for _ in range(20):

@@ -1,4 +1,4 @@
-"""Models that do what they must not: each is a row that says so, and all others stand."""
+"""Models that break a rule: each becomes a failed result with the reason, and the others run."""
 
 import csv
 import io
@@ -130,7 +130,7 @@ def _nothing_is_left_running(tmp_path: Path) -> Iterator[None]:
 
 
 def _running_in(folder: Path) -> list[str]:
-    """The processes that work in a folder, as all do that a test starts, besides this one."""
+    """The processes with this working directory, which all have that a test starts."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -144,7 +144,7 @@ def _running_in(folder: Path) -> list[str]:
 
 
 def _status(dataset: str, name: str, **limits: Any) -> str:
-    """What becomes of a hostile model, before one that must not suffer."""
+    """Return the status of a hostile model that runs before a good one."""
     models = {name: hostile.MODELS[name], "fine": hostile.Counts}
     plugins = load_plugins(theirs=plugin(models=models))
     results = recbench.run([name, "fine"], dataset, ks=3, results=None, plugins=plugins, **limits)
@@ -160,7 +160,7 @@ def _assert_says(status: str, words: str) -> None:
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    """What becomes of models that raise, or whose answers are wrong, in one and the same run."""
+    """The results of models that raise or return wrong answers, from a single run."""
     lines = [f"u{u},i{(u + t) % 7},{t + 10 * u}" for t in range(4) for u in range(6)]
     dataset = tmp_path_factory.mktemp("rows") / "log.csv"
     dataset.write_text("\n".join(["user_id,item_id,timestamp", *lines]) + "\n")
@@ -201,7 +201,7 @@ def test_what_is_wrong_with_an_answer_is_a_row(rows: dict[str, Result], name: st
 def test_the_first_user_of_a_batch_that_fails_is_named(
     tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(Answers.__init__.__kwdefaults__, "memory", 2 * 7 * 10)  # two rows a batch
+    monkeypatch.setitem(Answers.__init__.__kwdefaults__, "memory", 2 * 7 * 10)  # two rows per batch
     _assert_says(_status(tiny, "score-raises"), r"on purpose \(first affected: user u2\)")
 
 
@@ -234,7 +234,7 @@ def test_what_only_looks_bad_is_no_failure(tiny: str, name: str) -> None:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """A folder in which plugins are installed: the hostile one, and some that end imports."""
+    """A folder of installed plugins: the hostile one, and some that end the process on import."""
     folder = tmp_path / "site"
     folder.mkdir()
     ends = {"raise": "1 / 0", "sysexit": "sys.exit(3)", "osexit": "os._exit(0)"}
@@ -267,7 +267,7 @@ class Eager(Popular):
 def recbench_models():
     return {"eager": Eager}
 """
-"""A model that a package that takes long to import is there for."""
+"""A model that expects a slow package to be imported already."""
 
 
 def _start(installed: Path, *args: str, **more: Any) -> subprocess.Popen[str]:
@@ -342,7 +342,7 @@ def test_a_run_that_is_ended_leaves_nothing_running(
     assert running.stderr is not None
     while "fit-hangs: fitting" not in running.stderr.readline():
         assert running.poll() is None
-    while len(_running_in(tmp_path)) < 4:  # the run, what forks cells, a watcher and its cell
+    while len(_running_in(tmp_path)) < 4:  # the run, the fork server, a watcher and its cell
         assert running.poll() is None
         time.sleep(0.02)
     running.send_signal(number)
@@ -353,7 +353,7 @@ def test_a_run_that_is_ended_leaves_nothing_running(
 
 def test_a_model_that_looks_for_the_targets_finds_nothing(installed: Path, tmp_path: Path) -> None:
     random = np.random.default_rng(3)
-    targets = 100 + random.permutation(100)  # each consumed once, and never before
+    targets = 100 + random.permutation(100)  # each once
     lines = [
         f"{user},{10 + (user + event) % 50},{event}" for user in range(100) for event in range(3)
     ]

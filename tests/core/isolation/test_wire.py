@@ -1,7 +1,9 @@
-"""What processes say to each other: right numbers come through, and no nonsense does."""
+"""Messages between processes: valid ones arrive unchanged, and invalid ones are refused."""
 
 import contextlib
 import json
+import os
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recbench import Interactions
+from recbench import Interactions, RecbenchError
 from recbench.isolation.runner import AVAILABLE
 from recbench.isolation.wire import (
     ConnectionClosedError,
@@ -22,7 +24,7 @@ from recbench.isolation.wire import (
     send,
 )
 
-pytestmark = pytest.mark.skipif(not AVAILABLE, reason="models have a process of their own on Linux")
+pytestmark = pytest.mark.skipif(not AVAILABLE, reason="isolating models needs Linux")
 
 
 @pytest.fixture
@@ -133,3 +135,16 @@ def test_nobody_is_waited_for_beyond_the_deadline(pair: Any) -> None:
         receive(pair[1], 1000, time.monotonic() + 0.05)
     with pytest.raises(TimeoutError):
         receive(pair[1], 1000, time.monotonic() - 1)
+
+
+def test_interactions_that_do_not_fit_into_memory_are_an_error() -> None:
+    given = Interactions(users=[0], items=[1, 2], offsets=[0, 2], n_users=1, n_items=5)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    open_files = len(os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8, limits[1]))
+    try:
+        with pytest.raises(RecbenchError, match="shared memory: File too large"):
+            SharedInteractions(given)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert len(os.listdir("/proc/self/fd")) == open_files

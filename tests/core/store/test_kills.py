@@ -1,4 +1,4 @@
-"""Real runs that are killed, crowded or out of room: what was finished stays, nothing is wrong."""
+"""Real runs that are killed, run at the same time or fill the disk: finished results stay."""
 
 import io
 import os
@@ -78,14 +78,14 @@ def _table(folder: Path) -> str:
 
 
 def _shown(folder: Path) -> Values:
-    """Every number that is shown."""
+    """All numbers of the table."""
     cells = Store(folder).all()
     assert all(cell.ok for cell in cells)
     return {(cell.key, key): repr(value) for cell in cells for key, value in cell.values.items()}
 
 
 def _left_running(folder: Path) -> list[str]:
-    """Processes that a run into this folder has started, wherever they have gone since."""
+    """Processes that a run with this results folder has started."""
     mark, found = f"{TOKEN}={folder}".encode(), []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -105,7 +105,7 @@ def _assert_nothing_is_left_running(folder: Path) -> None:
 
 
 class Undisturbed(NamedTuple):
-    """A run that nobody disturbed: every number, the table, and how long it took."""
+    """An undisturbed run: its numbers, its table, and how long it took."""
 
     values: Values
     table: str
@@ -129,9 +129,9 @@ def _no_damage_is_told(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 @pytest.fixture
 def draw() -> random.Random:
-    """Draws when to kill: other times in each run, or those of the seed in the environment."""
+    """Draws when to kill: from a new seed in each run, or from the one in the environment."""
     seed = int(os.environ.get(SEED) or random.SystemRandom().randrange(10**6))
-    print(f"the times are drawn from {SEED}={seed}")  # which is shown where the test fails
+    print(f"the times are drawn from {SEED}={seed}")  # shown if the test fails
     return random.Random(seed)
 
 
@@ -148,7 +148,7 @@ def test_a_run_that_is_killed_at_any_moment_is_completed_by_the_next(
         time.sleep(seconds)
         if kill % 2:
             os.killpg(running.pid, signal.SIGKILL)
-        else:  # the others must notice by themselves: this is about isolation, not the store
+        else:  # the others must notice by themselves, which is a test of isolation
             running.kill()
         running.communicate(timeout=60)
         _assert_nothing_is_left_running(folder)
@@ -170,7 +170,7 @@ def test_a_run_that_is_killed_between_any_two_writes_shows_the_old_or_the_new(
     _run(folder, "popular", "--k", "1,3")
     whole = _shown(folder)
     for call in range(1, 20):
-        ks = "5,10" if call % 2 else "1,3,5"  # the rows are others each time, and replaced
+        ks = "5,10" if call % 2 else "1,3,5"  # the columns differ each time, and are replaced
         arguments = ("popular", "--k", ks, "--force")
         running = _start(folder, *arguments, PYTHONPATH=path, **{f"{TOKEN}_AT": str(call)})
         running.communicate(timeout=60)
@@ -182,7 +182,7 @@ def test_a_run_that_is_killed_between_any_two_writes_shows_the_old_or_the_new(
             break
         assert running.returncode == -signal.SIGKILL
     assert call > 6
-    assert len(list(folder.rglob("popular*.parquet"))) > 1  # what the killed ones could not remove
+    assert len(list(folder.rglob("popular*.parquet"))) > 1  # killed runs could not remove theirs
     for left in folder.rglob("*"):
         os.utime(left, (0, 0))
     _run(folder, *MODELS, "--k", "1,3,5,10")

@@ -1,4 +1,4 @@
-"""What it takes to make a number again: what each cell says of where it came from."""
+"""Provenance: what each result records so that it can be reproduced."""
 
 import os
 import platform
@@ -24,7 +24,7 @@ def _git(folder: Path, *args: str) -> str:
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A plugin in a git repository of its own: its module and its folder."""
+    """A plugin in its own git repository: its module and its folder."""
     folder = tmp_path / "repository"
     folder.mkdir()
     (folder / "own_model.py").write_text(
@@ -94,7 +94,7 @@ def test_the_commit_of_a_plugin_and_whether_it_was_changed(own: Any, tiny: str) 
 def test_another_repository_in_the_environment_does_not_mislead(
     own: Any, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As within a git hook."""
+    """Variables as in a git hook."""
     module, folder = own
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -106,7 +106,7 @@ def test_another_repository_in_the_environment_does_not_mislead(
 
 
 def test_no_repository_no_commit(tmp_path: Path) -> None:
-    """Also not that of a repository around it that knows nothing of its files."""
+    """The commit of a surrounding repository that does not track the files does not count."""
     provenance._commit.cache_clear()
     _git(tmp_path, "init", "-q")
     (tmp_path / "site-packages").mkdir()
@@ -116,7 +116,7 @@ def test_no_repository_no_commit(tmp_path: Path) -> None:
 
 
 def test_it_survives_a_poor_system(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No git, no torch, no name of the program."""
+    """Without git, without torch, and without a program name."""
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(sys, "argv", [])
     real_version = provenance.metadata.version

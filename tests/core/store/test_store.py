@@ -1,4 +1,4 @@
-"""The folder of results: whole or not there, whatever happens to it. See also test_kills.py."""
+"""The folder of results: a result is complete or not there. See also test_kills.py."""
 
 import dataclasses
 import errno
@@ -64,7 +64,7 @@ FAILED = dataclasses.replace(CELL, values={"ndcg@3": Value()}, status="failed: n
 
 
 def _at(k: int, **more: Any) -> tuple[Result, dict[str, Any]]:
-    """The cell as a run with --k k finds it."""
+    """The result of the cell from a run with --k k."""
     rows = {name: column for name, column in ROWS.items() if "@" not in name}
     rows |= {f"{name}@{k}": np.array([1.0 / k, 0.0]) for name in ("ndcg", "hit")}
     values = {f"{name}@{k}": Value(0.5 / k, 0.125, 0.0, 1.0) for name in ("ndcg", "hit")}
@@ -72,7 +72,7 @@ def _at(k: int, **more: Any) -> tuple[Result, dict[str, Any]]:
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    """Everything there but the lock."""
+    """All files except the lock."""
     found = [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
     return {path.name: path.read_bytes() for path in found}
 
@@ -82,9 +82,9 @@ def _rows_of(store: Store, result: Result) -> Path:
 
 
 def test_json_round_trip() -> None:
-    for one in (CELL, FAILED):
-        text = json.dumps(to_json(one), allow_nan=False)
-        assert repr(from_json(json.loads(text))) == repr(one)
+    for result in (CELL, FAILED):
+        text = json.dumps(to_json(result), allow_nan=False)
+        assert repr(from_json(json.loads(text))) == repr(result)
 
 
 def test_what_is_written_is_found(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_columns_come_back_as_they_were(tmp_path: Path) -> None:
     store = Store(tmp_path)
     again = store.case_columns(written)
     assert again["lists"].dtype == np.int32
-    assert [one.tolist() for one in again["above"]] == [above.tolist(), offsets.tolist()]
+    assert [array.tolist() for array in again["above"]] == [above.tolist(), offsets.tolist()]
     assert again["ndcg@10"].tolist() == [1.0, 0.0]
     ranking = store.ranking(written)
     assert len(ranking) == 2
@@ -210,7 +210,7 @@ def test_a_failed_cell_is_shown_but_not_reused(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.write(FAILED, {})
     assert store.find(CELL) is None
-    assert [one.status for one in store.all()] == ["failed: no"]
+    assert [result.status for result in store.all()] == ["failed: no"]
 
 
 def test_a_failure_never_replaces_what_succeeded(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_only_the_newest_version_of_a_model_is_shown(tmp_path: Path) -> None:
     new = dataclasses.replace(CELL, key="n" * 64, finished="2026-02-02")
     store.write(new, ROWS)
     store.write(CELL, ROWS)
-    assert [one.key for one in store.all()] == [new.key]
+    assert [result.key for result in store.all()] == [new.key]
 
 
 @pytest.mark.parametrize("ks", [(3, 10, 20), (20, 3, 10)])
@@ -278,14 +278,14 @@ def test_four_writers_at_once_lose_nothing_and_readers_see_whole_cells_only(
 ) -> None:
     context, ks = multiprocessing.get_context("spawn"), (1, 3, 10, 20)
     writers = [context.Process(target=_write_often, args=(tmp_path, k)) for k in ks]
-    for one in writers:
-        one.start()
+    for writer in writers:
+        writer.start()
     seen, store = 0, Store(tmp_path)
-    while any(one.is_alive() for one in writers):
+    while any(writer.is_alive() for writer in writers):
         for result in store.all():
             seen += 1
             assert result.values.keys() <= Store(tmp_path).case_columns(result).keys()
-    assert [one.exitcode for one in writers] == [0] * 4
+    assert [writer.exitcode for writer in writers] == [0] * 4
     assert seen
     assert not caplog.text
     assert len(store.all()[0].values) == 8
@@ -327,7 +327,7 @@ STAGES += [("os.replace", 1), ("os.replace", 2), ("os.chmod", 1), ("os.chmod", 2
 
 
 def _fail(monkeypatch: pytest.MonkeyPatch, call: str, nth: int, error: BaseException) -> None:
-    """Let the nth call of a function fail, after which it works again."""
+    """Let the nth call of a function fail, and all others work."""
     module, _, name = call.partition(".")
     real, calls = getattr(__import__(module), name), []
 
@@ -419,7 +419,7 @@ def test_a_model_folder_appears_whole_or_not_at_all(tmp_path: Path, error: Excep
     with pytest.raises((RuntimeError, RecbenchError)):
         store.write_model(CELL, half)
     assert _files(tmp_path) == {"w": b"two"}
-    assert len(list(folder.parent.iterdir())) == 2  # the lock is the other
+    assert len(list(folder.parent.iterdir())) == 2  # the other is the lock
 
 
 @pytest.mark.parametrize("nth", [1, 2])
@@ -490,8 +490,8 @@ def test_checkpoints_are_swept_when_nobody_will_come_back_for_them(tmp_path: Pat
         (place / "kept" / ".writing-weights").write_text("half")
         (place / "kept" / "rows-01234567-89abcdef.parquet").touch()
         (place / ".lock").touch()
-        for one in (*place.rglob("*"), place):
-            os.utime(one, (month, 0 if place == old else month))
+        for path in (*place.rglob("*"), place):
+            os.utime(path, (month, 0 if place == old else month))
     os.utime(young / "kept" / "epoch", (0, time.time() - 29 * 24 * 3600))
     (touched / "kept" / "epoch" / "1").touch()
     with atomic.locked(used) as alone:
@@ -540,7 +540,7 @@ def test_a_result_of_another_version_is_left_out(
 
 def test_candidates_are_kept_by_their_content(tmp_path: Path) -> None:
     store, setting = Store(tmp_path), dataclasses.replace(SETTING, candidates="2:by=popularity")
-    paths = {store.write_candidates(setting, np.array([[1, 2], [one, 4]])) for one in (3, 3, 5)}
+    paths = {store.write_candidates(setting, np.array([[1, 2], [item, 4]])) for item in (3, 3, 5)}
     assert len(paths) == len(_files(tmp_path)) == 2
     assert all(path.name.startswith("candidates=2_by=popularity-") for path in paths)
 

@@ -1,4 +1,4 @@
-"""Which of the stored results are shown."""
+"""Which stored results are current."""
 
 import dataclasses
 from typing import Any
@@ -49,8 +49,8 @@ def test_a_failure_of_a_broken_plugin_outdates_nothing() -> None:
 
 def test_other_settings_outdate_nothing_and_come_in_order() -> None:
     cells = [
-        dataclasses.replace(one, setting=dataclasses.replace(one.setting, **more))
-        for one, more in (
+        dataclasses.replace(result, setting=dataclasses.replace(result.setting, **more))
+        for result, more in (
             (_cell("a", 0, "1", 1), {"split": "z"}),
             (_cell("a", 0, "2", 2), {"dataset": "a"}),
             (_cell("a", 0, "3", 3), {"dataset": "b", "protocol": 1}),
@@ -59,4 +59,4 @@ def test_other_settings_outdate_nothing_and_come_in_order() -> None:
     ]
     stands, outdated = newest(cells)
     assert outdated == []
-    assert [one.setting.dataset for one in stands] == ["a", "b", "b", "data"]
+    assert [result.setting.dataset for result in stands] == ["a", "b", "b", "data"]

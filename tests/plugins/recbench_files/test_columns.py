@@ -1,4 +1,4 @@
-"""Columns: found by usual names, taken by given ones, never guessed."""
+"""Columns: found by usual or given names, never guessed."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_an_empty_name_leaves_a_column_out(read):
     assert "Times were left out, so interactions keep the order of the file" in dataset.notes
 
 
-def test_rating_before_weight_and_said(read):
+def test_rating_before_weight_with_a_note(read):
     dataset = read("user,item,weight,Rating\n1,2,9,4\n")
     assert dataset.interactions.ratings.tolist() == [4]
     assert "Ratings were read from column Rating, not weight" in dataset.notes
@@ -64,5 +64,5 @@ def test_one_column_cannot_have_two_roles(fails):
 
 
 @pytest.mark.parametrize("text", ["1\t2\t3\t4\n", "1::2::3::4\n", "1 2\n", "1 2 3\n1 2\n"])
-def test_column_names_mean_nothing_without_a_header(fails, text):
+def test_column_names_are_refused_without_a_header(fails, text):
     assert "no column names" in fails(text, kind=recbench.UsageError, rating="stars")

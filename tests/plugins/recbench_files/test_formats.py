@@ -1,4 +1,4 @@
-"""Formats of logs: each known by its content, or an error that says what to write."""
+"""Formats of logs: detected by content, or an error that says what to add."""
 
 import numpy as np
 import pytest

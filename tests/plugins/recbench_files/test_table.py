@@ -1,4 +1,4 @@
-"""Tables with named columns, as `--recs` are read: exact values, and where each of them stands."""
+"""Tables with named columns, as `--recs` are read: exact values and their lines."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""Text files: packed, quoted and spaced in any way, they are read exactly."""
+"""Text files: compressed, quoted or spaced in any way, they are read exactly."""
 
 import bz2
 import gzip

@@ -19,7 +19,7 @@ def publisher():
 
 @pytest.fixture(autouse=True)
 def cached(tmp_path, monkeypatch):
-    """An empty cache, no folder of data, no proxy, and a pip that reaches nothing."""
+    """An empty cache, no data folder, no proxy, and a pip without a network."""
     monkeypatch.setattr(sources, "cache_folder", lambda name: tmp_path / "cache" / name)
     monkeypatch.delenv("RECBENCH_DATA", raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")

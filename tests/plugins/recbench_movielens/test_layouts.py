@@ -1,4 +1,4 @@
-"""MovieLens: how the files of its several forms are read."""
+"""MovieLens: how its file formats are read."""
 
 import pytest
 from made_movielens import UDATA, known, ml_100k, titles, write

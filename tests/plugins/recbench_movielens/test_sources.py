@@ -1,4 +1,4 @@
-"""MovieLens: where its files are looked for, in which order, and what the cache stands."""
+"""MovieLens: where its files are looked for, in which order, and a damaged cache."""
 
 import os
 import threading

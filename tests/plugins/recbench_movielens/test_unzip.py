@@ -1,4 +1,4 @@
-"""MovieLens: unpacking zips that nobody has to trust, whatever happens in the middle of it."""
+"""MovieLens: unpacking untrusted zips, also if it is interrupted."""
 
 import errno
 import os

@@ -51,9 +51,18 @@ def test_windows_and_targets_belong_together() -> None:
         assert any(own[i : i + 4] == window for i in range(len(own)))
 
 
-@pytest.mark.parametrize("wrong", [{"length": 1}, {"step": 0}, {"test": 0.0}, {"test": 1.0}])
-def test_options_out_of_range_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match="splitter windows needs"):
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"length": 1}, "length must be 2 or more, not 1"),
+        ({"step": 0}, "step must be 1 or more, not 0"),
+        ({"test": 0.0}, "test must be above 0 and below 1, not 0.0"),
+        ({"test": 1.0}, "test must be above 0 and below 1, not 1.0"),
+        ({"seed": -1}, "seed must be 0 or more, not -1"),
+    ],
+)
+def test_options_out_of_range_are_refused(wrong: dict[str, float], words: str) -> None:
+    with pytest.raises(UsageError, match=f"splitter windows: {words}"):
         Windows(**wrong)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""Synthetic sequences: what is promised of them, and that there is something to learn."""
+"""Synthetic sequences: their documented properties, and that there are patterns to learn."""
 
 import time
 
