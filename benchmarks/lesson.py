@@ -30,7 +30,6 @@ from recbench_popular import Popular
 from recbench_rules import Rules
 from recbench_splitters import LeaveLastOut
 from recbench_transformer import Transformer
-from recbench_transformer.model import RULES_FLOOR
 from recbench_transformer.network import Causal, apply_rotary, causal_mask, rotary_positions
 from recbench_transformer.presets import size_to_data
 from recbench_transformer.validation import hold_out
@@ -42,6 +41,8 @@ FILMS = ("Star Wars (1977)", "Aladdin (1992)", "Scream (1996)")
 """The films whose nearest films are drawn."""
 LAYER, HEAD = 0, 1
 """The head whose attention is drawn."""
+SHOWN = 25
+"""The films of a history, its latest, that a picture has room for."""
 
 
 def main() -> None:
@@ -152,22 +153,22 @@ def mean_ndcg(model: Any, split: recbench.Split) -> tuple[float, Array]:
     return float(ndcg(ranking, 10).mean()), ranking.above + (ranking.tied + 1) / 2
 
 
+@torch.no_grad()
 def draw(lesson: Lesson) -> dict[str, bytes]:
-    """Every picture of the README: name -> PNG."""
-    with torch.no_grad():
-        return {
-            "ids": draw_ids(lesson),
-            "neighbours": draw_neighbours(lesson),
-            "positions": draw_positions(lesson),
-            "attention": draw_attention(lesson),
-            "causality": draw_causality(lesson),
-            "blocks": draw_blocks(lesson),
-            "scores": draw_scores(lesson),
-            "rules": draw_rules(lesson),
-            "loss": draw_loss(lesson),
-            "curve": draw_curve(lesson),
-            "rank": draw_rank(lesson),
-        }
+    """Return every picture of the README, by name, as a PNG."""
+    return {
+        "ids": draw_ids(lesson),
+        "neighbours": draw_neighbours(lesson),
+        "positions": draw_positions(lesson),
+        "attention": draw_attention(lesson),
+        "causality": draw_causality(lesson),
+        "blocks": draw_blocks(lesson),
+        "scores": draw_scores(lesson),
+        "rules": draw_rules(lesson),
+        "loss": draw_loss(lesson),
+        "curve": draw_curve(lesson),
+        "rank": draw_rank(lesson),
+    }
 
 
 def draw_ids(lesson: Lesson) -> bytes:
@@ -220,8 +221,8 @@ def draw_positions(lesson: Lesson) -> bytes:
 
 
 def draw_attention(lesson: Lesson) -> bytes:
-    weights = lesson.model.attention(lesson.history)[LAYER, HEAD]
-    titles = lesson.titles(lesson.history.items)
+    weights = lesson.model.attention(lesson.history)[LAYER, HEAD, -SHOWN:, -SHOWN:]
+    titles = lesson.titles(lesson.history.items[-SHOWN:])
     return pictures.attention(weights, titles, f"layer {LAYER + 1}, head {HEAD + 1}")
 
 
@@ -239,22 +240,34 @@ def draw_causality(lesson: Lesson) -> bytes:
 
 
 def draw_blocks(lesson: Lesson) -> bytes:
-    """What the network would recommend if it ended after each block ("logit lens")."""
+    stages = scores_by_block(lesson)
+    names = ["the last film's embedding", *(f"after block {n}" for n in range(1, len(stages)))]
+    heads = [
+        f"{name}:\nheld-out film ranks {rank_of(lesson.target, scores):,}"
+        for name, scores in zip(names, stages, strict=True)
+    ]
+    best = [lesson.titles(scores.topk(5).indices.tolist()) for scores in stages]
+    return pictures.lists({"": best}, heads)
+
+
+def scores_by_block(lesson: Lesson) -> list[Tensor]:
+    """The network's scores if it ended before its first block, after it, and so on.
+
+    Films of the history score minus infinity. (This is called the logit lens.)
+    """
     network, row = lesson.network, history_row(lesson)
     rotary = rotary_positions(row.shape[1], network.rotary_dim, row.device)
-    x, lists, ranks = network.items(row), [], []
-    for block in (None, *network.blocks):
-        x = x if block is None else block(x, rotary)
-        scores = functional.linear(network.norm(x)[0, -1], *network.output())
+    vectors = [network.items(row)]
+    for block in network.blocks:
+        vectors.append(block(vectors[-1], rotary))
+    stages = [functional.linear(network.norm(x)[0, -1], *network.output()) for x in vectors]
+    for scores in stages:
         scores[row[0]] = -torch.inf
-        ranks.append(1 + int((scores > scores[lesson.target]).sum()))
-        lists.append(lesson.titles(scores.topk(5).indices.tolist()))
-    heads = ["the last film's embedding", *(f"after block {n + 1}" for n in range(len(ranks) - 1))]
-    heads = [
-        f"{head}:\nheld-out film ranks {rank:,}" for head, rank in zip(heads, ranks, strict=True)
-    ]
-    lesson.ranks_by_block = ranks
-    return pictures.lists({"": lists}, heads)
+    return stages
+
+
+def rank_of(item: int, scores: Tensor) -> int:
+    return 1 + int((scores > scores[item]).sum())
 
 
 def draw_scores(lesson: Lesson) -> bytes:
@@ -269,7 +282,7 @@ def draw_scores(lesson: Lesson) -> bytes:
     return pictures.parts(
         parts,
         lesson.titles(items),
-        nth_of_target(lesson, items),
+        items.index(lesson.target),
         "score of the network = dot product + bias",
     )
 
@@ -282,20 +295,21 @@ def draw_rules(lesson: Lesson) -> bytes:
             f"{lesson.model.settings.rules:g} x log of the rules": rules[items],
         },
         lesson.titles(items),
-        nth_of_target(lesson, items),
+        items.index(lesson.target),
         "score above that of the average film",
     )
 
 
 def score_parts(lesson: Lesson) -> tuple[Array, Array]:
-    """(n_items,) each: the network's part of the score and the rules', above the mean film's."""
+    """(n_items,) each: how far the network and the rules lift a film above the average film."""
     model, rules = lesson.model, lesson.model.rules_
     total = model.score(lesson.history)[0]
-    ours = model.settings.rules * np.log(rules.score(lesson.history)[0] + RULES_FLOOR)
-    unseen = np.ones(len(total), dtype=bool)
-    unseen[lesson.history.items] = False
-    network = total - ours
-    return network - network[unseen].mean(), ours - ours[unseen].mean()
+    model.rules_ = None
+    network = model.score(lesson.history)[0]
+    model.rules_ = rules
+    unseen = np.setdiff1d(np.arange(len(total)), lesson.history.items)
+    parts = network, total - network
+    return parts[0] - parts[0][unseen].mean(), parts[1] - parts[1][unseen].mean()
 
 
 def candidates(lesson: Lesson) -> list[int]:
@@ -309,20 +323,16 @@ def candidates(lesson: Lesson) -> list[int]:
     return list(dict.fromkeys([*best, lesson.target, int(popularity.argmax()), rare]))
 
 
-def nth_of_target(lesson: Lesson, items: list[int]) -> int:
-    return items.index(lesson.target)
-
-
 def draw_loss(lesson: Lesson) -> bytes:
     row, surprises = history_row(lesson), {}
     networks = {"before training": lesson.start, "after training": lesson.network}
     for name, network in networks.items():
         hidden = network(row[:, :-1], torch.zeros(1, dtype=torch.long))[0]
         scores = functional.linear(hidden, *network.output())
-        surprises[name] = functional.cross_entropy(scores, row[0, 1:], reduction="none").numpy()
-    return pictures.surprise(
-        surprises, lesson.titles(row[0, 1:].tolist()), np.log(lesson.split.train.n_items)
-    )
+        losses = functional.cross_entropy(scores, row[0, 1:], reduction="none")
+        surprises[name] = losses[-SHOWN:].numpy()
+    titles = lesson.titles(row[0, 1:][-SHOWN:].tolist())
+    return pictures.surprise(surprises, titles, np.log(lesson.split.train.n_items))
 
 
 def draw_curve(lesson: Lesson) -> bytes:
@@ -338,8 +348,9 @@ def draw_rank(lesson: Lesson) -> bytes:
 
 
 def history_row(lesson: Lesson) -> Tensor:
-    """(1, time) the user's history."""
-    return torch.from_numpy(lesson.history.items.astype(np.int64))[None]
+    """(1, time) the user's history, as much of it as the network reads."""
+    items = lesson.history.items[-lesson.model.settings.length :]
+    return torch.from_numpy(items.astype(np.int64))[None]
 
 
 def queries_and_keys(network: Causal, items: Tensor, layer: int) -> tuple[Tensor, Tensor]:
@@ -354,8 +365,9 @@ def queries_and_keys(network: Causal, items: Tensor, layer: int) -> tuple[Tensor
     return q, k
 
 
+@torch.no_grad()
 def numbers(lesson: Lesson) -> dict[str, Any]:
-    """What the README quotes of the fit."""
+    """Return the numbers of the fit that the README quotes."""
     return {
         "user": str(lesson.dataset.user_ids[lesson.user]),
         "films in the history": int(lesson.history.n_interactions),
@@ -371,7 +383,9 @@ def numbers(lesson: Lesson) -> dict[str, Any]:
         "median rank over users": [
             float(np.median(ranks)) for ranks in lesson.ranks["transformer"]
         ],
-        "rank after each block": lesson.ranks_by_block,
+        "rank after each block": [
+            rank_of(lesson.target, scores) for scores in scores_by_block(lesson)
+        ],
     }
 
 

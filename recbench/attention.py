@@ -92,8 +92,10 @@ class Attention:
 
         Parameters
         ----------
-        layer, head : int
-            Layer and head, from 1.
+        layer : int
+            Layer, from 1.
+        head : int
+            Head, from 1.
         most : int, default: 3
             The most positions to return.
 
@@ -148,8 +150,10 @@ class Attention:
         ----------
         form : str, default: "png"
             Format of the picture: "png", "svg", "pdf" or another that matplotlib writes.
-        layer, head : int, default: all
-            Draw only this layer or head, from 1.
+        layer : int, default: all
+            Draw only this layer, from 1.
+        head : int, default: all
+            Draw only this head, from 1.
 
         Returns
         -------
@@ -195,8 +199,10 @@ class Attention:
         ----------
         path : str or pathlib.Path
             The file. Its suffix decides the format: .png, .svg, .pdf.
-        layer, head : int, default: all
-            As for `picture`.
+        layer : int, default: all
+            Draw only this layer, from 1.
+        head : int, default: all
+            Draw only this head, from 1.
 
         Raises
         ------

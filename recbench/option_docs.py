@@ -62,7 +62,7 @@ def factory_docs(factory: Callable[..., Any]) -> FactoryDocs:
         options.append(
             Option(
                 name=name,
-                type=(entry and entry.type_name) or _type_name(kind),
+                type=_stated_type((entry and entry.type_name) or "") or _type_name(kind),
                 default=_default(signature[name].default, stated_default),
                 description=_first_sentence((entry and entry.description) or ""),
                 group=group_of.get(name, ""),
@@ -89,6 +89,13 @@ def _default(value: Any, stated: str) -> str:
     if isinstance(value, (list, tuple)):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _stated_type(text: str) -> str:
+    """A type of a docstring as people write it: `a or b` for `{"a", "b"}`."""
+    if not text.startswith("{"):
+        return text
+    return " or ".join(choice.strip(" \"'") for choice in text.strip("{}").split(","))
 
 
 def _type_name(kind: Any) -> str:

@@ -197,14 +197,16 @@ class Transformer:
 
         Parameters
         ----------
-        train, checkpoint
-            As for `fit`.
+        train : Interactions
+            The training data.
+        checkpoint : pathlib.Path, default: None
+            Folder for the state after each epoch. If it holds a state, training resumes from it.
 
         Yields
         ------
         Epoch
-            The network at this point, and the number of interactions that it has learned from. The
-            last one follows the last epoch and stands for the finished model.
+            The network after an epoch, and the number of interactions that the epoch learned from.
+            The finished model is yielded once more at the end, with 0 interactions.
         """
         from . import device, training, warm_start
 

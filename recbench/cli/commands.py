@@ -14,7 +14,7 @@ import click
 from recbench.attention import Attention, attention
 from recbench.cli import listings, reports
 from recbench.cli.options import Answer, Command, Group, Numbers, options
-from recbench.cli.text import PIPE, terminal
+from recbench.cli.text import terminal
 from recbench.compare import compare
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.evaluation.referee import PROTOCOL
@@ -280,7 +280,7 @@ def explain_command(output: str | None, of_attention: bool, **arguments: Any) ->
     explained: Explanation | Attention
     if of_attention:
         explained = attention(**arguments)
-        text = explained.summary(width=terminal() or PIPE)
+        text = explained.summary(width=terminal() or 100)
     else:
         explained = explain(**arguments)
         text = listings.explanation(explained)

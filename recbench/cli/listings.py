@@ -15,8 +15,9 @@ from recbench.data.dataset import factory_facts
 from recbench.data.interactions import Array
 from recbench.explain import Explanation
 from recbench.heatmap import shortened
+from recbench.offers import Offer
 from recbench.option_docs import Option, factory_docs
-from recbench.plugins import Offer, Plugins
+from recbench.plugins import Plugins
 from recbench.recommend import Recommendation
 
 N_LAST = 5

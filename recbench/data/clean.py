@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from recbench.data.dataset import Dataset
+from recbench.data.dataset import FILE_ORDER_RULE, Dataset
 from recbench.data.interactions import Array, Interactions, offsets_of
 from recbench.errors import RecbenchError, UsageError
 
@@ -114,7 +114,11 @@ def clean(
             titles=None if dataset.titles is None else np.asarray(dataset.titles)[items],
         )
     return dataclasses.replace(
-        dataset, interactions=interactions, repeats=repeats, notes=(*notes, *dataset.notes)
+        dataset,
+        interactions=interactions,
+        repeats=repeats,
+        order=dataset.order if interactions.times is not None else FILE_ORDER_RULE,
+        notes=(*notes, *dataset.notes),
     )
 
 

@@ -12,6 +12,8 @@ from recbench.data.interactions import Array, Interactions
 from recbench.errors import UsageError
 
 ORDER_RULE = "by user and time, equal times in file order"
+FILE_ORDER_RULE = "by user, in file order"
+"""How interactions are ordered, with and without times."""
 """How interactions are ordered by default, as the footer of a table states it."""
 
 

@@ -24,7 +24,8 @@ from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.isolation.processes import MAX_NAMED
 from recbench.isolation.wire import map_shared, receive, send
 from recbench.models.in_process import InProcessModel, build, is_writing
-from recbench.plugins import Offer, Plugins
+from recbench.offers import Offer
+from recbench.plugins import Plugins
 from recbench.progress import log
 
 PATIENCE = 1.0

@@ -13,7 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from recbench.plugins import DISTRIBUTION, Offer
+from recbench.offers import Offer
+from recbench.plugins import DISTRIBUTION
 
 GIT_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 """Variables that git hooks set. They would make git read another repository."""

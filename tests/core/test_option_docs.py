@@ -67,7 +67,7 @@ def test_types_defaults_and_first_sentences_in_the_order_of_the_groups() -> None
             "Share of dropped inputs, e.g. 0.1 of them.",
         ),
         ("other", "seed", "int", "0", "Random seed."),
-        ("", "rule", '{"a", "b"}', "b", "Which rule."),
+        ("", "rule", "a or b", "b", "Which rule."),
     ]
 
 

@@ -19,8 +19,8 @@ ORDER = (
     *("hookspecs", "offers", "plugins"),
     *("data", "models", "isolation", "evaluation", "results", "store"),
     "experiment",
-    *("external_file", "external", "run", "recommend", "heatmap", "explain", "attention", "inspect_user"),
-    *("compare", "export", "verify", "selfcheck", "testing"),
+    *("external_file", "external", "run", "recommend", "heatmap", "explain", "attention"),
+    *("inspect_user", "compare", "export", "verify", "selfcheck", "testing"),
     *("cli", "__init__", "__main__"),
 )
 """The core's packages and files: each imports only from those before it, and from within itself."""

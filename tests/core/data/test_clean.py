@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recbench import Dataset, Interactions, RecbenchError, UsageError, load_dataset
 from recbench.data.clean import _sort_within, clean
-from recbench.data.dataset import ORDER_RULE
+from recbench.data.dataset import FILE_ORDER_RULE, ORDER_RULE
 from recbench_splitters import LeaveLastOut
 
 
@@ -175,6 +175,7 @@ def test_hashes_that_hardly_differ_order_exactly(
 def test_the_order_is_said(tmp_path: Path) -> None:
     path = _csv(tmp_path / "log.csv", TIED)
     assert load_dataset(path).order == ORDER_RULE
+    assert load_dataset(f"{path}:time=").order == FILE_ORDER_RULE
     made = load_dataset(f"{path}:min_user_interactions=1,time_ties=hash,seed=3")
     assert made.order == "by user and time, equal times by a hash of user, item and seed 3"
     assert made.name == "log.csv:min_user_interactions=1,seed=3,time_ties=hash"
