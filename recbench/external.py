@@ -51,6 +51,7 @@ def judge_file(
     """
     cell = experiment.blank(name, "", EXTERNAL_PLUGIN, None)
     columns: Columns = {}
+    log.info("%s: evaluating %s", name, path)
     try:
         content = _read_content(path)
         cell = experiment.blank(name, version_of(content), EXTERNAL_PLUGIN, None)

@@ -113,6 +113,7 @@ def run(
     plugins = plugins or load_plugins()
     request = Request.of(models, dataset, split, ks, seed, candidates, recs, metrics)
     request.check(plugins)
+    _check_limits(timeout, memory)
     keeper = Keeper(None if results is None else Store(results).ready(), request.ks, force)
     judged: list[Result] = []
     with model_host(plugins, timeout, memory, in_process=in_process) as host:
@@ -138,6 +139,13 @@ def run(
                 result, columns = judge_file(experiment, name, Path(path), request.ks)
                 judged.append(keeper.keep(experiment, result, columns))
     return Results(judged, keeper.read_columns, metrics, not_stored=keeper.not_stored)  # show
+
+
+def _check_limits(timeout: float | None, memory: int | None) -> None:
+    """Raise UsageError for limits that no model can keep."""
+    for option, limit in (("--timeout", timeout), ("--memory", memory)):
+        if limit is not None and not limit > 0:
+            raise UsageError(f"{option} must be above 0, not {limit:g}")
 
 
 @dataclass(frozen=True)

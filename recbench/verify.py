@@ -13,7 +13,6 @@ from recbench.evaluation.uncertainty import Value
 from recbench.experiment import Experiment, Host, model_host
 from recbench.external import EXTERNAL_PLUGIN, judge_file, version_of
 from recbench.plugins import Plugins, load_plugins
-from recbench.progress import log
 from recbench.results.result import Result
 from recbench.store.cells import read_cells
 
@@ -214,7 +213,6 @@ def _run_again(experiment: Experiment, cell: Result, host: Host, device: str) ->
                 f"its file {path} is missing or has changed. Evaluate the current file with "
                 "recbench run --recs"
             )
-        log.info("%s: evaluating %s again", cell.label, path)
         now, _ = judge_file(experiment, cell.model, path, ks)
     else:
         now = experiment.judge(experiment.cell(cell.model, cell.seed or 0), host, ks, device)

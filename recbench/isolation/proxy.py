@@ -213,8 +213,8 @@ class ModelProxy(ModelHandle):
                     "limit, or leave it out"
                 )
             return RecbenchError(
-                f"{step} used more memory than the {limit} that were free. Free some memory, or "
-                "use a smaller model or dataset"
+                f"{step} used more than {limit} of memory, 90% of what was free. Free some "
+                "memory, or use a smaller model or dataset"
             )
         if end.reason == "unwatched":
             return RecbenchError(

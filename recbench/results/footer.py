@@ -232,7 +232,7 @@ def _details(section: Section) -> list[str]:
         *([f"Licence: {setting.licence.rstrip('.')}."] if setting.licence else []),
         *([f"Citation: {setting.citation.rstrip('.')}."] if setting.citation else []),
         "Intervals: percentile bootstrap, 10,000 resamples of the users, the same for all models.",
-        f"{BEST_MARK}: paired t-tests over users against the best of the column, Holm's correction.",
+        f"{BEST_MARK}: paired t-tests over users against the best model, with Holm's correction.",
         f"{FLOOR_MARK}: by {metric_label(RANKED_BY)} at the largest cut-off.",
         *([f"Intervals of {_listed(jackknifed)}: jackknife over users."] if jackknifed else []),
         COSTS,

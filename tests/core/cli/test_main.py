@@ -45,7 +45,7 @@ def test_run_prints_a_table_and_keeps_results(call: Any, tiny: str) -> None:
     assert "popular: fitting on tiny.csv" in err
     assert len(list(Path("results").rglob("*.json"))) == 2
     code, again, err = call("run", "popular", "random", "--dataset", tiny, "--k", "1,3")
-    assert "stored already, not run again (--force runs it)" in err
+    assert "using the stored result (--force runs it again)" in err
     assert again == out
 
 
@@ -174,7 +174,7 @@ def test_recommend_prints_history_and_recommendations(call: Any, tiny: str) -> N
     assert "2 recommendations by a model trained now" in out
     assert "no stored model: training" in err
     code, out, _ = call("recommend", "popular", "--dataset", tiny, "--items", "i1, i2")
-    assert "The items of a history typed by hand" in out
+    assert "The items of the given history" in out
 
 
 def test_explain_prints_what_counted_and_draws_it(
@@ -210,7 +210,7 @@ def test_explain_prints_what_counted_and_draws_it(
     monkeypatch.setattr(sys.modules["recbench.explain"], "heatmap", lambda *_, **__: 1 // 0)
     code, drawn, err = call(*asked, "--items", "i1, i4", "-o", "other.png")
     assert code == 1
-    assert "a history typed by hand" in drawn
+    assert "the given history" in drawn
     assert "cannot draw other.png: ZeroDivisionError" in err
     assert not Path("other.png").exists()
 
@@ -306,13 +306,13 @@ def test_table_says_what_it_leaves_out_and_why(
         code, out, _ = call("table", "--format", form)
         assert code == 0
         said = " ".join(out.split())
-        assert f"Left out: {path} was edited by hand" in said
-        assert "Left out: 2 results that newer code has outdated, of random." in said
+        assert f"Left out: {path} was edited: its content" in said
+        assert "Left out: 2 outdated results of random, made by an older version" in said
         assert "popular " not in out.partition("Left out")[0]
     code, out, err = call("table", "--format", "csv")
     assert len(out.splitlines()) == 1 + 3 * len(load_plugins().metrics())
-    assert "it is left out" in err
-    assert "of random: left out" in err
+    assert "It is left out; run the model again" in err
+    assert "left out: 2 outdated results of random" in err
 
 
 def test_table_leaves_other_protocols_out_and_says_so(

@@ -30,8 +30,8 @@ def _sentences(**setting: Any) -> list[str]:
             *(0.4831, 415, 943),
             [
                 (
-                    "On average, 48.3% of the training interactions are later than the target (--split "
-                    "temporal: 0%)."
+                    "On average, 48.3% of the training interactions are later than the target "
+                    "(--split temporal: 0%)."
                 ),
                 "Order: by time, which decides 415 of 943 targets.",
             ],
@@ -47,8 +47,8 @@ def _sentences(**setting: Any) -> list[str]:
             *(0.0002, None, 3),
             [
                 (
-                    "On average, less than 0.1% of the training interactions are later than the target "
-                    "(--split temporal: 0%)."
+                    "On average, less than 0.1% of the training interactions are later than the "
+                    "target (--split temporal: 0%)."
                 ),
                 "Order: by time.",
             ],
@@ -96,8 +96,8 @@ def test_leaks_and_order(
             {"n_targets": 40, "candidates": "100 by=uniform", "dataset": "a.csv:item=x,user=y"},
             {
                 (
-                    "Ranked among 100 by=uniform candidates, the same for every model; ties count as "
-                    "the average over their orders."
+                    "Ranked among 100 by=uniform candidates, the same for every model; ties count "
+                    "as the average over their orders."
                 ),
                 "Dataset options: item=x,user=y.",
             },

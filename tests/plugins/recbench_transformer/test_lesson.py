@@ -67,7 +67,8 @@ def test_the_notebook_runs_from_top_to_bottom(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RECBENCH_DATA", str(data_dir))
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
     work = tmp_path / "work"
     work.mkdir()
     notebook = read_notebook()
