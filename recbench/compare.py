@@ -149,7 +149,8 @@ def _nothing_to_compare(names: tuple[str, str], stored: Results, folder: str | P
     known = {result.model for result in stored if result.ok}
     missing = next((name for name in names if name not in known), None)
     if missing:
-        problem = f"{folder} has no result of {missing!r} ({suggest(missing, known)})"
+        hint = f" ({suggest(missing, known)})" if known else ""
+        problem = f"{folder} has no result of {missing!r}{hint}"
     else:
         problem = (
             f"{folder} has no results of both for the same dataset, split, metric and cut-off, or "

@@ -140,8 +140,10 @@ class Query:
         if isinstance(items, str):
             items = [text.strip() for text in next(csv.reader([items])) if text.strip()]
         if (self.user is None) == (items is None) or (items is not None and not items):
+            both = self.user is not None and items is not None
             raise UsageError(
-                'name a user (--user ID) or a history (--items "ID,ID,ID"), but not both'
+                'name a user (--user ID) or a history (--items "ID,ID,ID")'
+                f"{', but not both' if both else ''}"
             )
         if self.k < 1:
             raise UsageError(f"--k must be 1 or more, not {self.k}")

@@ -174,7 +174,7 @@ def test_what_cannot_be_compared_is_said(capsys: pytest.CaptureFixture[str], tin
         ("popular random --metrics coverage", "the metric has no value per case"),
         ("popular random --metrics ndgc", "did you mean 'ndcg'"),
         ("popular random --dataset other", "nothing to compare"),
-        ("popular random --results nowhere", "no result of 'popular' (none are available)"),
+        ("popular random --results nowhere", "no result of 'popular'. To run both"),
     ):
         code, out, err = _call(capsys, "compare", *args.split())
         assert (code, out) == (2, ""), args
