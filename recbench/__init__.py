@@ -3,7 +3,7 @@
     results = recbench.run(["transformer", "popular"], dataset="ml-100k", ks=(3, 5, 10))
     results.to_frame()
 
-Plugins import nothing but the names below, and `recbench.testing` in their tests.
+Plugins import only the names below and, in their tests, those of `recbench.testing`.
 """
 
 from recbench.attention import Attention, attention

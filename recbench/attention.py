@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN, SHOWN_IN_MANY, MANY = 20, 10, 9
-"""How many of the latest interactions a picture shows; fewer where it has more panels than MANY."""
+"""A picture shows the latest SHOWN interactions, or SHOWN_IN_MANY if it has over MANY panels."""
 
 TOLERANCE = 1e-3
 """How far the sum of a row may be from 1."""
@@ -32,14 +32,14 @@ TOLERANCE = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Attention:
-    """A model's attention weights over one history; `attention` returns it.
+    """A model's attention weights over one history; returned by `attention`.
 
     Parameters
     ----------
     recommendation : Recommendation
         The user, the history that the model read, and what it recommends.
     weights : numpy.ndarray of shape (layers, heads, n, n), float64
-        Entry [l, h, i, j] is how much position i takes from position j, in head h of layer l. The
+        Entry [l, h, i, j] is how much position i attends to position j, in head h of layer l. The
         positions are the latest n interactions of the history, oldest first. Each row sums to 1.
     model : str
         The model's name with its options.
@@ -51,7 +51,7 @@ class Attention:
 
     @property
     def items(self) -> Array:
-        """Item numbers that the weights are about, (n,): the latest n of the history."""
+        """Item number of each position, shape (n,): the latest n items of the history."""
         history = self.recommendation.history
         return history[len(history) - self.weights.shape[2] :]
 
@@ -62,9 +62,9 @@ class Attention:
         -------
         pandas.DataFrame
             One row per layer, head and pair of positions (position, from_position), in this order.
-            Columns: layer and head (from 1), position (from 1, the oldest), item (the dataset's own
-            id) and title of the position that is updated; from_position, from_item and from_title
-            of the position that it takes from; weight.
+            Columns: layer and head (from 1); position (from 1, the oldest), item (the dataset's own
+            id) and title of the position that attends; from_position, from_item and from_title of
+            the position that it attends to; weight.
         """
         import pandas as pd
 
@@ -88,7 +88,7 @@ class Attention:
         )
 
     def leading(self, layer: int, head: int, most: int = 3) -> Array:
-        """Return the positions that the last position takes most from, the largest weight first.
+        """Return the positions that the last position attends to most, largest weight first.
 
         Parameters
         ----------
@@ -108,7 +108,7 @@ class Attention:
         return np.argsort(-last, kind="stable")[:most]
 
     def summary(self, most: int = 3, width: int | None = None) -> str:
-        """Return, for each layer and head, the items that the last position takes most from.
+        """Return, for each layer and head, the items that the last position attends to most.
 
         Parameters
         ----------
@@ -122,11 +122,11 @@ class Attention:
         str
             One line per layer and head, below a heading.
         """
-        subject = f"{self.model} on {self.recommendation.dataset.name}"
+        subject = f"{self.model} on {self.recommendation.dataset.short_name}"
         lines = [f"Attention of {subject} for {self.recommendation.recipient}"]
         lines.append(
-            f"Each line: the items that the last position, {self._name(-1)}, takes most from, with "
-            "their weights. The weights of a head over all positions sum to 1."
+            f"Each line lists the items that the last position, {self._name(-1)}, attends to most, "
+            "with their weights. The weights of a head over all positions sum to 1."
         )
         lines.append("")
         layers, heads = self.weights.shape[:2]
@@ -185,8 +185,8 @@ class Attention:
             names,
             names,
             title=self._heading(n, earlier),
-            beside="item being updated",
-            below="item it takes from",
+            beside="item that attends",
+            below="item attended to",
             legend="attention weight (square-root colour scale)",
             notes=notes,
             form=form,
@@ -215,25 +215,25 @@ class Attention:
 
     def _heading(self, n: int, earlier: int) -> str:
         history = self.recommendation.history
-        subject = f"{self.model} on {self.recommendation.dataset.name}"
+        subject = f"{self.model} on {self.recommendation.dataset.short_name}"
         lines = [f"{subject}: attention for {self.recommendation.recipient}"]
         lines.append(
-            "Row: the item being updated. Column: the item that it takes from. Each row sums to 1."
+            "Row: the item that attends. Column: the item it attends to. Each row sums to 1."
         )
-        grey = "Grey: later items, which it cannot see. " if self._causal and n > 1 else ""
-        lines.append(f"{grey}The bottom row leads to the recommendations.")
+        grey = "Grey: later items, which are hidden. " if self._causal and n > 1 else ""
+        lines.append(f"{grey}The recommendations are computed from the bottom row.")
         if n < len(history):
             lines.append(f"The model reads the latest {n:,} of {len(history):,} interactions.")
         if earlier:
             lines.append(
-                f"Shown: the latest {n - earlier} of {n:,}. The number beside a row is what it "
-                f"takes from the {earlier:,} before them."
+                f"Shown: the latest {n - earlier} of {n:,}. The number beside a row is its total "
+                f"weight on the {earlier:,} before them."
             )
         return "\n".join(lines)
 
     @property
     def _causal(self) -> bool:
-        """Whether no position takes from a later one."""
+        """Whether no position attends to a later one."""
         return not np.triu(self.weights, 1).any()
 
     def _name(self, place: int) -> str:
@@ -262,7 +262,7 @@ def attention(query: Query) -> Attention:
     model : str
         Name of the model, with options. It needs a method `attention(history)`.
     user : str or int, optional
-        The user's id in the dataset. Give a user or `items`.
+        The user's id in the dataset. Give either a user or `items`.
     items : str or sequence, optional
         A history instead of a user: item ids, oldest first, as a list or separated by commas.
     k : int, default: 10
@@ -332,7 +332,7 @@ def attention(query: Query) -> Attention:
 def shows_attention(model: Any) -> bool:
     """Whether a model has the method attention(history).
 
-    A torch module may hold its attention layer under this name, which is not meant.
+    A torch module may have an attribute of this name, its attention layer, which does not count.
     """
     method = getattr(type(model), "attention", None)
     return callable(method) and "history" in inspect.signature(method).parameters
@@ -343,7 +343,7 @@ def checked_attention(
 ) -> Array:
     """Return a model's attention over one history, checked: (layers, heads, n, n) float64.
 
-    Raises RecbenchError that names the model and the rule that its answer breaks.
+    Raises a RecbenchError that names the model and the rule that its answer breaks.
     """
     check = AnswerCheck(name, history, user_ids)
     try:
@@ -366,7 +366,7 @@ def checked_attention(
             layer, head, row = np.argwhere(wrong)[0][:3]
             raise check.broken(
                 f"attention weights {rule}; row {row + 1} of layer {layer + 1}, head {head + 1} "
-                f"sums to {weights[layer, head, row].sum():.4g}, its least entry is "
+                f"sums to {weights[layer, head, row].sum():.4g}, its smallest entry is "
                 f"{weights[layer, head, row].min():.4g}"
             )
     return weights

@@ -130,7 +130,7 @@ def _is_of(section: Section, dataset: str | None, split: str | None) -> bool:
         return True
     spec = Spec.parse(dataset)
     named = {dataset, str(spec), str(Spec(Path(spec.name).name, spec.options))}
-    return bool({setting.dataset, section.setting.dataset} & named)
+    return bool({setting.dataset, section.setting.dataset, section.dataset_name} & named)
 
 
 def _compared(section: Section, metric: str, k: int, first: Row, second: Row) -> list[Comparison]:

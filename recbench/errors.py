@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Iterable
 
 LONGEST = 1000
-"""Longer messages of foreign exceptions are cut to this many characters."""
+"""Messages of other exceptions are cut to this many characters."""
 
 
 class RecbenchError(Exception):
-    """Something failed: a broken file or plugin, or a download. The CLI exits with 1.
+    """A failure, such as a broken file or plugin or a failed download. The CLI exits with 1.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def suggest(wrong: str, known: Iterable[str]) -> str:
     """Return a hint for a misspelt word: `did you mean 'x'?`, or the words that are available."""
     words = sorted(known)
     close = difflib.get_close_matches(wrong, words, n=1, cutoff=0.5)
-    if not close:  # perhaps the beginning of a long word
+    if not close:  # the word may be the beginning of a longer one
         beginnings = {word[: len(wrong)]: word for word in words}
         like = difflib.get_close_matches(wrong, beginnings, n=1, cutoff=0.8)
         close = [beginnings[beginning] for beginning in like]

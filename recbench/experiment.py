@@ -325,19 +325,19 @@ class Trial:
 def load_and_log(
     plugins: Plugins, text: str, data_dir: str | None = None, *, log_notes: bool
 ) -> Dataset:
-    """Load a dataset, and log its size and the notes on how it was read.
+    """Load a dataset, and log its size and the notes on it.
 
     log_notes: False if the notes are shown with the results; then only their number is logged.
     """
     dataset = load_dataset(text, data_dir, plugins)
-    name, data, notes = Spec.parse(dataset.name).name, dataset.interactions, dataset.notes
+    name, data, notes = dataset.short_name, dataset.interactions, dataset.notes
     size = f"{data.n_users:,} users, {data.n_items:,} items, {data.n_interactions:,} interactions"
     if log_notes or not notes:
         log.info("%s: %s", name, size)
     elif len(notes) == 1:
-        log.info("%s: %s; a note on how it was read is listed with the results", name, size)
+        log.info("%s: %s; a note on the data is listed with the results", name, size)
     else:
-        counted = f"{len(notes)} notes on how it was read are listed with the results"
+        counted = f"{len(notes)} notes on the data are listed with the results"
         log.info("%s: %s; %s", name, size, counted)
     for note in notes if log_notes else ():
         log.info("%s: %s", name, note)

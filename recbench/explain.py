@@ -30,7 +30,7 @@ UNNAMED = "The model does not name its method (the first line of explain's docst
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """Recommendations, and how much each depends on each interaction; `explain` returns it.
+    """Recommendations, and how much each depends on each interaction; returned by `explain`.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ class Explanation:
         The user, the history that the model read, and what it recommends.
     weights : numpy.ndarray of shape (items, interactions), float64
         How much each interaction of the history, oldest first, moved the score of each recommended
-        item. Negative: it lowered the score.
+        item. A negative weight lowered the score.
     method : str
-        How the model computes the weights, in its own words.
+        How the model computes the weights: the first line of the docstring of its `explain`.
     model : str
         The model's name with its options.
     """
@@ -79,7 +79,7 @@ class Explanation:
         Returns
         -------
         numpy.ndarray of int, shape (at most `most`,)
-            Positions in the history, from 0, the largest weight first; none with weight 0.
+            Positions in the history, from 0, largest weight first, without those of weight 0.
         """
         sizes = np.abs(self.weights[row])
         order = np.argsort(-sizes, kind="stable")[:most]
@@ -101,9 +101,9 @@ class Explanation:
         return name_of(self.recommendation.dataset, item)
 
     def picture(self, form: str = "png") -> bytes:
-        """Draw a heat map: a row per recommendation, a column per interaction of the history.
+        """Draw a heat map with one row per recommendation and one column per interaction.
 
-        Of a long history, the interactions with the largest weights are drawn.
+        For a long history, only the interactions with the largest weights are drawn.
 
         Parameters
         ----------
@@ -122,7 +122,7 @@ class Explanation:
         """
         recommended = self.recommendation
         if not len(recommended.items):
-            raise RecbenchError(f"{self.model} recommends nothing, so there is nothing to draw.")
+            raise RecbenchError(f"{self.model} recommends no items, so there is nothing to draw.")
         weights = self.weights[:ROWS]
         order = np.argsort(-np.abs(weights).sum(axis=0), kind="stable")[:COLUMNS]
         drawn = np.sort(order)
@@ -135,7 +135,7 @@ class Explanation:
             weights[:, drawn],
             [f"{rank}  {self.name(item)}" for rank, item in enumerate(recommended.items[:ROWS], 1)],
             [self.name(item) for item in recommended.history[drawn]],
-            title=f"{self.model} on {recommended.dataset.name}: what the recommendations for "
+            title=f"{self.model} on {recommended.dataset.short_name}: what the recommendations for "
             f"{recommended.recipient} depend on{first}\n{self.method}",
             below=f"history, oldest to newest ({which})",
             legend="weight (below 0: it lowered the score)",
@@ -153,7 +153,7 @@ class Explanation:
         Raises
         ------
         UsageError
-            If the suffix is not that of a format.
+            If the suffix is not that of a picture format.
         OSError
             If the file cannot be written.
         """
@@ -247,7 +247,7 @@ def checked_explanation(
 ) -> Array:
     """Return a model's explanation for one history, checked: (items, interactions) float64.
 
-    Raises RecbenchError that names the model and the rule that its answer breaks.
+    Raises a RecbenchError that names the model and the rule that its answer breaks.
     """
     check = AnswerCheck(name, history, user_ids)
     shape = len(items), history.n_interactions

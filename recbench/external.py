@@ -18,11 +18,8 @@ from recbench.experiment import Experiment
 from recbench.external_file import Lines, read_lines
 from recbench.plugins import Plugins
 from recbench.progress import log
-from recbench.results.result import Result
+from recbench.results.result import EXTERNAL_PLUGIN, Result
 from recbench.store.versions import counted
-
-EXTERNAL_PLUGIN = "--recs"
-"""The plugin's name in such results."""
 
 NOT_FOUND = np.iinfo(np.int32).max
 """The number of items above a target that is not listed."""

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recbench.errors import UsageError
+from recbench.progress import log
 
 PATIENCE = 60.0
-"""Seconds to wait for another writer, which needs milliseconds unless it is suspended."""
+"""Seconds to wait for another writer. Writing takes milliseconds unless that writer is suspended."""
 
 DAY = 24 * 3600
-"""Seconds after which an unfinished file is taken to be abandoned by its writer."""
+"""Seconds after which an unfinished file is considered abandoned by its writer."""
 
 LOCK = ".lock"
 """Name of the file that a writer locks in the folder where it writes."""
@@ -45,7 +46,7 @@ def atomic(path: Path) -> Iterator[io.BufferedWriter]:
         with contextlib.suppress(OSError):
             os.unlink(unfinished)
         raise
-    # Makes the new name survive a power cut, where that is supported.
+    # Make the new name survive a power cut, where the file system supports it.
     with contextlib.suppress(OSError):
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -95,7 +96,7 @@ def _put_back(replaced: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove or restore what killed writers left, as far as possible."""
+    """Clean up after killed writers, as far as possible: remove or restore what they left."""
     for unfinished in folder.glob(f"{_UNFINISHED}*"):
         with contextlib.suppress(OSError):
             if is_stale(unfinished):
@@ -116,18 +117,22 @@ def locked(folder: Path, patience: float | None = None) -> Iterator[bool]:
 
     The block also runs without the lock, if the folder cannot be locked or another writer holds
     the lock for longer than `patience` seconds (default: PATIENCE). A killed process releases its
-    lock. Threads exclude each other too, and a nested lock waits for the outer one.
+    lock. The lock also works between threads, and a nested lock waits for the outer one.
     """
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     timeout = PATIENCE if patience is None else patience
     alone = False
     with contextlib.ExitStack() as held:
-        # Another writer may hold it, the disk may be full, or locks may not be supported.
-        with contextlib.suppress(OSError):
+        try:
             lock = FileLock(folder / LOCK, fallback_to_soft=False)
             held.enter_context(lock.acquire(timeout=timeout, poll_interval=0.01))
             alone = True
+        except Timeout:
+            if timeout:
+                log.warning("%s has been locked by another process for %g s", folder, timeout)
+        except OSError:  # the disk may be full, or locks may not be supported
+            pass
         yield alone
 
 

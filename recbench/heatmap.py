@@ -1,4 +1,4 @@
-"""Beside the flow: heat maps with titles of any script and length on their axes."""
+"""Beside the flow: heat maps whose axis labels are titles of any length, in any script."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LABEL = 34
-"""The most characters in a label; longer ones are shortened."""
+"""The most characters in a label; longer labels are shortened."""
 
 FONT = "DejaVu Sans"
-"""The font that comes with matplotlib. Other installed fonts provide characters that it lacks."""
+"""The font that comes with matplotlib. Other installed fonts provide the characters it misses."""
 
 REGULAR = ("normal", 400)
-"""The style and weight that such another font must have, in matplotlib's terms."""
+"""The style and weight, in matplotlib's terms, that those other fonts must have."""
 
 MISSING = "\N{WHITE SQUARE}"
 """Drawn for a character that no installed font has."""
@@ -34,11 +34,11 @@ HIDDEN = "#ececec"
 """The colour of a cell without a value."""
 
 CELL, SMALLEST = 0.2, 1.3
-"""Inches per row and column of a panel, and the least inches per panel."""
+"""The size of a row or column, and the smallest size of a panel, in inches."""
 
 
 def picture_form(path: str | Path) -> str:
-    """Return the format that a file's suffix asks for, such as png. Raise UsageError for others."""
+    """Return the picture format of a file's suffix, such as png. Raises UsageError for others."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     forms = set(FigureCanvasAgg.get_supported_filetypes()) - {"pgf"}  # which needs LaTeX
@@ -62,7 +62,7 @@ def heatmap(
     legend: str,
     form: str = "png",
 ) -> bytes:
-    """Draw (rows, columns) finite numbers: red above 0 and blue below.
+    """Draw finite numbers, shape (rows, columns): red above 0 and blue below.
 
     rows, columns: their labels. title: the heading, one or more lines. below: what the columns are.
     legend: what the colours mean. form: as `picture_form` returns it.
@@ -96,12 +96,12 @@ def heatmap_panels(
     notes: Array | None = None,
     form: str = "png",
 ) -> bytes:
-    """Draw a grid of heat maps that share their labels and one colour scale, from 0 up.
+    """Draw a grid of heat maps that share their labels and a colour scale that starts at 0.
 
-    values: (down, across, rows, columns) numbers from 0 up; NaN is drawn grey. names: the title of
-    each panel. beside, below: what rows and columns are. notes: (down, across, rows) texts to the
-    right of each row, or None. The rest: as for `heatmap`. Colours follow the square root, so that
-    small values can be told from 0.
+    values: (down, across, rows, columns) numbers of at least 0; NaN is drawn grey. names: the title
+    of each panel. beside, below: what rows and columns are. notes: (down, across, rows) texts to
+    the right of each row, or None. Other parameters: as for `heatmap`. Colours follow the square
+    root, so that small values can be distinguished from 0.
     """
     from matplotlib.colors import PowerNorm
 
@@ -141,9 +141,9 @@ def heatmap_panels(
 
 
 def shortened(text: str, width: int) -> str:
-    """Return the text on one line of at most `width` characters (4 or more), cut before its end.
+    """Return the text on one line of at most `width` characters (4 or more), with … before its end.
 
-    The end stays because titles often differ there: a year in brackets, a part, an edition.
+    The end is kept because titles often differ there: a year in brackets, a part, an edition.
     """
     text, end = " ".join(text.split()), min(width // 4, 7)
     return text if len(text) <= width else f"{text[: width - 1 - end].rstrip()}…{text[-end:]}"
@@ -162,10 +162,10 @@ def _short(labels: Iterable[str]) -> list[str]:
 def _canvas(
     size: tuple[float, float], texts: Iterable[str]
 ) -> Iterator[tuple[Figure, Callable[[str], str]]]:
-    """Yield an empty figure of a size in inches, and a function that makes a text drawable.
+    """Yield an empty figure, and a function that replaces the characters that no font has.
 
-    texts: all texts of the figure, which decide its fonts. The picture does not depend on the
-    user's matplotlibrc.
+    size: in inches. texts: all texts of the figure; its fonts are chosen for them. The picture does
+    not depend on the user's matplotlibrc.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -197,7 +197,7 @@ def _label(
 
 
 def _bytes(figure: Figure, form: str) -> bytes:
-    """Return the figure as a file, without the date: the same figure gives the same bytes."""
+    """Return the content of the picture file, without a date, so that equal figures are equal."""
     file = io.BytesIO()
     undated: dict[str, Any] = {
         "svg": {"Date": None},

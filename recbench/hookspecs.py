@@ -1,4 +1,4 @@
-"""Before step 1: the six hooks, which are all that a plugin can implement.
+"""Before step 1: the six hooks that a plugin can implement.
 
 A plugin is a Python module that an entry point of the group `recbench` names::
 
@@ -46,15 +46,15 @@ hookimpl = pluggy.HookimplMarker("recbench")
 def recbench_datasets() -> Mapping[str, Callable[..., Any]]:
     """Return the datasets of the plugin: a mapping from name to factory.
 
-    `factory(**options) -> recbench.Dataset` returns all interactions of a log. Drop and merge
-    nothing: recbench applies `min_user_interactions`, `min_item_interactions`, `repeats` and
-    `time_ties`, which every dataset has as options, after the factory has returned. Build the
+    `factory(**options) -> recbench.Dataset` returns all interactions of a log. It must not drop or
+    merge any: recbench does so afterwards, by the options `min_user_interactions`,
+    `min_item_interactions`, `repeats` and `time_ties`, which every dataset has. Build the
     interactions with `recbench.Interactions.from_log`, which sorts them by user and time.
 
     If the factory has a parameter `data_dir`, recbench fills in the folder that the user gave
-    with `--data-dir`, or None. Three attributes of the factory are shown by `recbench datasets`,
-    and all are optional: `size` and `licence` (short texts), and `is_here(data_dir)`, which
-    returns whether the dataset can be loaded without a download.
+    with `--data-dir`, or None. `recbench datasets` shows three optional attributes of the factory:
+    `size` and `licence` (short texts), and `is_here(data_dir)`, which returns whether the dataset
+    can be loaded without a download.
 
     recbench calls the factory once per run and dataset, in the main process.
 
@@ -88,8 +88,8 @@ def recbench_splitters() -> Mapping[str, Callable[..., Any]]:
 
     `factory(**options)` returns an object with a method
     `split(interactions: recbench.Interactions) -> recbench.Split`. The interactions have one
-    sequence per user. The split says what models learn from (`train`), what they are shown
-    (`history`) and which items are held out (`targets`). Check it with
+    sequence per user. The split contains what models learn from (`train`), what they are shown
+    (`history`) and the held-out items (`targets`). Check a splitter with
     `recbench.testing.check_splitter`.
 
     recbench calls `split` once per run, dataset and split, in the main process. The same
@@ -121,13 +121,15 @@ def recbench_models() -> Mapping[str, Callable[..., Any]]:
     These methods are optional:
 
     - `save(folder)` and `load(folder)`, so that `recbench recommend` can use a fitted model again;
-    - `explain(history, items)`, for a history of one sequence: an array of shape
-      (len(items), history.n_interactions) of finite numbers that say how much each interaction
-      moved the score of each item.
+    - `explain(history, items)`, for a history of one sequence: returns an array of shape
+      (len(items), history.n_interactions) of finite numbers: how much each interaction moved the
+      score of each item;
+    - `attention(history)`, for a history of one sequence: returns the attention weights between its
+      latest n interactions, an array of shape (layers, heads, n, n).
 
     If the factory has parameters `seed` and `device`, recbench fills them in unless the user sets
-    them. The checkpoint folder belongs to one model, dataset, split and seed. It is empty at
-    first, and holds what `fit` saved there when the run is repeated after it was killed or failed.
+    them. The checkpoint folder belongs to one model, dataset, split and seed. It is empty at first.
+    If a run was killed or failed, the next run finds what `fit` saved there.
 
     recbench calls the model in a separate process (with `--in-process`, in the main one): first
     `fit`, then `score` or `recommend` for the histories, in batches. The held-out items stay in

@@ -132,7 +132,7 @@ def inspect_user(
     return [
         UserInspection(
             dataset=experiment.dataset,
-            title=f"{experiment.setting.dataset}, {experiment.setting.split}",
+            title=f"{experiment.setting.dataset_title}, {experiment.setting.split}",
             user=str(user),
             history=experiment.split.history.take(judged[[case]]).items,
             targets=targets[offsets[case] : offsets[case + 1]],

@@ -26,7 +26,7 @@ KINDS = ("datasets", "splitters", "models", "metrics", "tables")
 
 @dataclass(frozen=True)
 class Offer:
-    """One name that one plugin offers, and the factory behind it."""
+    """A name that a plugin offers, and its factory."""
 
     kind: str
     name: str
@@ -36,7 +36,7 @@ class Offer:
 
     @property
     def what(self) -> str:
-        """Its name in errors, such as `model transformer`."""
+        """The kind and name, as errors show them: `model transformer`."""
         return f"{self.kind.removesuffix('s')} {self.name}"
 
     @property
@@ -61,9 +61,9 @@ class Offer:
             ) from error
 
     def source_version(self) -> str:
-        """The version, plus a digest of the plugin's Python files.
+        """Return the version and a digest of the plugin's Python files.
 
-        The digest makes stored results outdated once the code of their plugin has been edited.
+        Because of the digest, stored results become outdated when the code of their plugin changes.
         """
         digest = hashlib.sha256()
         for file in self.files:
@@ -115,7 +115,7 @@ def import_plugin(
 
 
 def _offers_of(manager: pluggy.PluginManager, info: PluginInfo, plugin: Any) -> Iterator[Offer]:
-    """The offers of a plugin. Raises RecbenchError unless they are mappings to callables."""
+    """Yield the offers of a plugin. Raises RecbenchError unless they are mappings to callables."""
     for kind in KINDS:
         hook = f"recbench_{kind}"
         implementations = [
@@ -148,7 +148,7 @@ def _refuse_hard_exits() -> Iterator[None]:
         def call(*args: Any) -> Any:
             if importing:
                 raise RecbenchError(f"it calls os.{name} when it is imported; remove that call")
-            return exits[name](*args)  # for a plugin that has copied it with `from os import ...`
+            return exits[name](*args)  # a plugin may have kept it, by `from os import ...`
 
         return call
 

@@ -1,4 +1,4 @@
-"""Every step: the options of a factory, with the types, defaults and texts of its docstring."""
+"""Every step: the options of a factory, with types, defaults and texts from its docstring."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Option:
 
 @dataclass(frozen=True)
 class FactoryDocs:
-    """What a factory says of itself.
+    """The documentation of a factory, from its docstring and signature.
 
     text: the summary and the description below it. options: in the order of their groups.
-    sections: the notes and the references of its docstring, heading -> text.
+    sections: heading -> text, for Notes and References.
     """
 
     text: str
@@ -40,9 +40,9 @@ class FactoryDocs:
 def factory_docs(factory: Callable[..., Any]) -> FactoryDocs:
     """Read the numpydoc docstring and the signature of a factory.
 
-    Where the docstring says nothing of an option, its type and default come from the signature. A
-    default in the signature counts, unless it is None: then the docstring may give the value that
-    is used instead, as in `dim : int, default: 64`.
+    The type of an option comes from the docstring or, if that has none, from the signature. The
+    default comes from the signature. If it is None there, the docstring may give the value that is
+    used instead, as in `dim : int, default: 64`.
 
     A factory may have an attribute `option_groups`, a dict from headings to the names of options.
     """
@@ -92,14 +92,14 @@ def _default(value: Any, stated: str) -> str:
 
 
 def _stated_type(text: str) -> str:
-    """A type of a docstring as people write it: `a or b` for `{"a", "b"}`."""
+    """Return a type of a docstring for people to read: `a or b` for `{"a", "b"}`."""
     if not text.startswith("{"):
         return text
     return " or ".join(choice.strip(" \"'") for choice in text.strip("{}").split(","))
 
 
 def _type_name(kind: Any) -> str:
-    """An annotation as people write it; "" for any type."""
+    """Return an annotation for people to read; "" for any type."""
     if kind is Any:
         return ""
     origin, choices = typing.get_origin(kind), typing.get_args(kind)
@@ -113,5 +113,5 @@ def _type_name(kind: Any) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    """The text up to the first full stop that ends a sentence."""
+    """Return the text up to the end of its first sentence."""
     return re.split(r"(?<=[.!?])\s+(?=[A-Z\"`])|\n\n", " ".join(text.split()), maxsplit=1)[0]

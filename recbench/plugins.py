@@ -1,4 +1,4 @@
-"""Before step 1: find the installed plugins; a broken plugin must not break the others."""
+"""Before step 1: find the installed plugins, without letting a broken one affect the others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recbench.progress import log
 from recbench.spec import Spec, read_options
 
 DISTRIBUTION = "recbench-toolkit"
-"""The name of recbench for pip: on the public index, `recbench` is a different project."""
+"""The name of recbench for pip. On the public index, `recbench` is a different project."""
 
 GROUP = "recbench"
 """The group of entry points in which plugins are looked up."""
@@ -88,7 +88,7 @@ class Plugins:
         return [info for info in self.infos.values() if info.broken]
 
     def names(self, kind: str) -> list[str]:
-        """Return all names of a kind, sorted.
+        """Return all names of one kind, sorted.
 
         Parameters
         ----------
@@ -108,7 +108,7 @@ class Plugins:
         return sorted(self._offers[kind])
 
     def offers(self, kind: str) -> list[Offer]:
-        """Return all offers of a kind, sorted by name.
+        """Return all offers of one kind, sorted by name.
 
         Parameters
         ----------
@@ -129,7 +129,7 @@ class Plugins:
         return [offer for name in self.names(kind) for offer in self._offers[kind][name]]
 
     def find(self, kind: str, name: str) -> Offer:
-        """Return the offer with a name.
+        """Return the offer with the given name.
 
         Parameters
         ----------
@@ -173,8 +173,8 @@ class Plugins:
     def why_missing(self, model: str) -> str:
         """Explain why a model is missing, if a broken plugin is the likely cause.
 
-        A broken plugin is suspected if its name resembles the model's. If no such plugin exists
-        and the name resembles that of no other model either, every broken plugin is suspected.
+        A broken plugin is suspected if its name resembles the model's. If there is no such plugin,
+        and no other model has a similar name, every broken plugin is suspected.
 
         Parameters
         ----------
@@ -204,7 +204,7 @@ class Plugins:
         return f"{model}: {'; '.join(reasons)}"
 
     def build(self, kind: str, spec: Spec, **filled: Any) -> Any:
-        """Call the factory that a spec names, with the options of the spec.
+        """Call the factory that a spec names, with the options in the spec.
 
         Parameters
         ----------
@@ -219,7 +219,7 @@ class Plugins:
         Returns
         -------
         object
-            What the factory returns, such as a model.
+            The factory's return value, such as a model.
 
         Raises
         ------
@@ -319,7 +319,7 @@ class Plugins:
 
 
 def load_plugins(**extra: Any) -> Plugins:
-    """Load all installed plugins, and others that are not installed.
+    """Load all installed plugins, and optionally others that are not installed.
 
     Installed plugins are the entry points of the group `recbench`. A plugin that cannot be loaded
     does not affect the others: it is listed in `Plugins.broken` with the reason.
@@ -332,7 +332,7 @@ def load_plugins(**extra: Any) -> Plugins:
     Returns
     -------
     Plugins
-        What is available; pass it on as `plugins=` to `run`, `load_dataset` and others.
+        The available plugins, to be passed as `plugins=` to `run`, `load_dataset` and others.
 
     Examples
     --------
@@ -363,8 +363,8 @@ def load_plugins(**extra: Any) -> Plugins:
 def _warn_of_namesake() -> None:
     """Warn once if the distribution called `recbench` is installed.
 
-    The one on the public index has a `recbench/__init__.py`, as this one has. The one that pip
-    installs last overwrites the file of the other, and uninstalling either removes it.
+    The project of this name on the public index has a `recbench/__init__.py` too. Whichever of the
+    two pip installs last overwrites the file of the other, and uninstalling either removes it.
     """
     if any(metadata.distributions(name="recbench")):
         log.warning(

@@ -1,4 +1,4 @@
-"""Every step: report the progress of long work, as a bar on a terminal and elsewhere as lines."""
+"""Every step: report the progress of long work, as a bar on a terminal or else as lines."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ class Progress:
     Parameters
     ----------
     label : str
-        Name of what is working, such as the name of a model.
+        Name of the work in progress, such as the name of a model.
     total : int, optional
         Number of steps, or None if it is unknown.
     unit : str, default: "step"
         What one step is, such as "epoch". With "byte", the bar shows sizes.
+    done : int, default: 0
+        Number of steps that an earlier run has done, for work that resumes.
 
     Attributes
     ----------
@@ -41,15 +43,16 @@ class Progress:
     3
     """
 
-    def __init__(self, label: str, total: int | None = None, unit: str = "step") -> None:
-        self.label, self.total, self.unit = label, total, unit
-        self.done = 0
+    def __init__(
+        self, label: str, total: int | None = None, unit: str = "step", done: int = 0
+    ) -> None:
+        self.label, self.total, self.unit, self.done = label, total, unit, done
         self._bar: Any = None
         self._task: Any = None
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty() and log.isEnabledFor(logging.INFO):
-            self._bar, self._task = _bar(self.label, self.total, self.unit)
+            self._bar, self._task = _bar(self.label, self.total, self.unit, self.done)
             self._bar.start()
         return self
 
@@ -70,7 +73,7 @@ class Progress:
         n : int, default: 1
             Number of steps that were done since the last call.
         message : str, optional
-            How the work is going, such as "loss 0.31". Without a message, no line is written.
+            Current state, such as "loss 0.31". Without a message, no line is written.
 
         Examples
         --------
@@ -89,7 +92,7 @@ class Progress:
             log.info("%s: %s %d%s, %s", self.label, self.unit, self.done, total, message)
 
 
-def _bar(label: str, total: int | None, unit: str) -> tuple[Any, Any]:
+def _bar(label: str, total: int | None, unit: str, done: int) -> tuple[Any, Any]:
     from rich import progress
     from rich.console import Console
 
@@ -100,4 +103,4 @@ def _bar(label: str, total: int | None, unit: str) -> tuple[Any, Any]:
         progress.TextColumn("{task.fields[message]}"),
         console=Console(stderr=True),
     )
-    return bar, bar.add_task(label, total=total, message="")
+    return bar, bar.add_task(label, total=total, completed=done, message="")

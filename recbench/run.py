@@ -13,7 +13,7 @@ from recbench.data.load import find_dataset
 from recbench.data.split import parse_split_names
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.experiment import Experiment, Host, Trial, load_and_log, model_host
-from recbench.external import EXTERNAL_PLUGIN, check_name, judge_file
+from recbench.external import check_name, judge_file
 from recbench.models import checkpoint
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
@@ -266,7 +266,7 @@ class Keeper:
     def keep(self, experiment: Experiment, result: Result, columns: Columns) -> Result:
         """Store a new result, notify the plugins, and return it at the requested cut-offs."""
         if not result.ok:
-            log.error("%s", failure(result))
+            log.error("%s", result.failure)
         if self.store is not None:
             result = self._store(self.store, result, columns)
             self._clear_checkpoint(self.store.checkpoint(result), result)
@@ -318,12 +318,3 @@ class Keeper:
             if int(key.partition("@")[2]) in self.ks
         }
         return dataclasses.replace(result, values=values)
-
-
-def failure(result: Result) -> str:
-    """Return which model failed and why: `mine, seed 0 (plugin mine) failed: fit raised ...`."""
-    reason = result.status.removeprefix("failed: ")
-    if not result.plugin or result.plugin == EXTERNAL_PLUGIN:
-        return f"{result.label} failed: {reason.removeprefix(f'{result.model}: ')}"
-    reason = reason.removeprefix(f"{result.model} (plugin {result.plugin}): ")
-    return f"{result.label} (plugin {result.plugin}) failed: {reason}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections import Counter
@@ -15,8 +16,8 @@ import numpy as np
 
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
-from recbench.data.load import load_dataset
 from recbench.data.split import Split, make_split
+from recbench.experiment import load_and_log
 from recbench.hookspecs import hookimpl
 from recbench.plugins import load_plugins
 from recbench.results.result import Result, metric_label
@@ -25,7 +26,7 @@ from recbench.run import run
 KS = (1, 5, 10)
 
 MAX_DRAWS = 20
-"""How many random targets each case gets, unless that needs more than MAX_SCORES scores."""
+"""How many random targets each case gets; fewer if that would need more than MAX_SCORES scores."""
 
 MAX_SCORES = 3 * 10**8
 
@@ -35,7 +36,7 @@ FALSE_ALARM = 1e-4
 
 @dataclass(frozen=True)
 class Check:
-    """A metric whose value was known in advance. expected, actual: human-readable numbers."""
+    """A metric whose value is known in advance. expected, actual: human-readable numbers."""
 
     name: str
     expected: str
@@ -52,15 +53,16 @@ def selfcheck(
     """Evaluate models with known metrics on a dataset, and compare the metrics.
 
     - The oracle knows the targets. Its metrics must be exactly 1, or the highest possible value.
-    - The oracle with ties scores one other item as high as the targets, and the constant scores
-      all items the same. Their metrics must be the mean over random orders of the tied items.
-    - Models that prefer seen items must get the same metrics as without this preference, because
-      seen items are masked.
+    - The oracle with ties gives the targets and one other item the same score, and the constant
+      model gives all items the same score. Their metrics must be the mean over all orders of the
+      tied items.
+    - Models that score seen items highest must get the same metrics as without this preference,
+      because seen items are masked.
     - With shuffled targets, drawn at random from all items that can be recommended, no model may
       be better or worse than chance.
     """
     plugins = load_plugins()
-    data = load_dataset(dataset, data_dir, plugins)
+    data = load_and_log(plugins, str(dataset), data_dir, log_notes=True)
     _, parts = make_split(plugins, data, split)
     shuffled = Shuffled(parts, data)
     models = {
@@ -73,7 +75,9 @@ def selfcheck(
     plugin = SimpleNamespace(
         recbench_models=_hook("recbench_models", models),
         recbench_splitters=_hook("recbench_splitters", {"selfcheck-shuffled": lambda: shuffled}),
-        recbench_datasets=_hook("recbench_datasets", {"selfcheck-data": lambda: data}),
+        recbench_datasets=_hook(
+            "recbench_datasets", {"selfcheck-data": lambda: dataclasses.replace(data, notes=())}
+        ),
     )
     name = f"selfcheck-data:repeats={data.repeats}"
     same: dict[str, Any] = {"plugins": load_plugins(selfcheck=plugin), "ks": KS, "results": None}
@@ -101,7 +105,7 @@ def selfcheck(
 
 
 class Constant:
-    """Gives all items the same score."""
+    """A model that gives all items the same score."""
 
     def fit(self, train: Interactions) -> Constant:  # noqa: ARG002
         """Learn nothing."""
@@ -113,7 +117,7 @@ class Constant:
 
 
 class PrefersSeen(Constant):
-    """Scores the items of the history above all others."""
+    """A model that scores the items of the history above all others."""
 
     def score(self, history: Interactions) -> Array:
         """Return 1 for seen items and 0 for others."""
@@ -123,7 +127,7 @@ class PrefersSeen(Constant):
 
 
 class Oracle(Constant):
-    """Knows the targets of a split."""
+    """A model that knows the targets of a split."""
 
     def __init__(self, split: Split) -> None:
         history = split.history.take(split.judged)
@@ -145,7 +149,7 @@ class Oracle(Constant):
 
 
 class SeenFirstOracle(Oracle):
-    """Scores the items of the history above the targets, and the targets above all others."""
+    """An oracle that scores the items of the history above the targets."""
 
     def score(self, history: Interactions) -> Array:
         """Return a higher score for seen items than for any target."""
@@ -153,7 +157,7 @@ class SeenFirstOracle(Oracle):
 
 
 class TyingOracle(Oracle):
-    """Gives the targets and one other item, the first that was not seen, the same score."""
+    """An oracle that gives the targets and the first other unseen item the same score."""
 
     def score(self, history: Interactions) -> Array:
         """Return 1 for the targets and the other item, and 0 for the rest."""
@@ -165,15 +169,15 @@ class TyingOracle(Oracle):
 
 
 class Shuffled:
-    """A splitter in which each case occurs several times, each time with a random target.
+    """A splitter that repeats each case several times, each time with a random target.
 
-    Targets are drawn from the items that can be recommended to the case.
+    Targets are drawn from the items that can be recommended in the case.
     """
 
     def __init__(self, split: Split, data: Dataset) -> None:
         n_items, n_cases = data.interactions.n_items, len(split.judged)
         draws = int(np.clip(MAX_SCORES // max(1, n_cases * n_items), 1, MAX_DRAWS))
-        # seeded by the content, so that the data were not generated with the same random numbers
+        # seeded by the content: synthetic data may have been made from the stream of a fixed seed
         draw = np.random.default_rng(int(split.fingerprint()[:16], 16))
         history = split.history.take(np.tile(split.judged, draws))
         seen = history.pairs() if data.repeats == "first" else np.empty(0, dtype=np.int64)
@@ -207,7 +211,7 @@ def _targets(split: Split) -> Iterator[Array]:
 
 
 def _any_seen(split: Split) -> bool:
-    """Whether a target is in the history of its case, so that masking cannot be checked."""
+    """Whether a target is in the history of its case. Masking can then not be checked."""
     return bool(np.isin(split.target_pairs, split.history.take(split.judged).pairs()).any())
 
 
@@ -234,7 +238,7 @@ def _tied_sizes(split: Split) -> Counter[tuple[int, int]]:
 def _chance(sizes: Counter[tuple[int, int]], metric: str, k: int) -> tuple[float, float]:
     """Return the expected metric under random orders, and its variance.
 
-    The variance is for one target per case. Computed without the referee's code.
+    The variance assumes one target per case. Nothing here uses the referee's code.
     """
     gains = [1.0 if metric == "recall" else 1 / math.log2(rank + 1) for rank in range(1, k + 1)]
     means, variances = [], []
@@ -262,7 +266,7 @@ def _exact(name: str, result: Result, metric: str, k: int, expected: float) -> C
 
 
 def _by_chance(name: str, result: Result, k: int, chance: float, variance: float) -> Check:
-    """Check a random value by Bernstein's inequality, which assumes no normal distribution."""
+    """Check a random value by Bernstein's inequality, which needs no normal distribution."""
     value, n_cases = result.value("ndcg", k).mean, result.setting.n_cases
     surprise = math.log(2 / FALSE_ALARM)
     bound = math.sqrt(2 * variance * surprise) + surprise / (3 * n_cases)

@@ -1,4 +1,4 @@
-"""Every step: names with options, such as `transformer:dim=128`, and calling what they name."""
+"""Every step: read names with options, such as `transformer:dim=128`, and call their factories."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class Spec:
         return cls(match["name"], options)
 
     def __str__(self) -> str:
-        """The spec as tables show it, with its options in alphabetical order."""
+        """Return the spec as tables show it, with its options in alphabetical order."""
         options = ",".join(f"{key}={value}" for key, value in sorted(self.options.items()))
         return f"{self.name}:{options}" if options else self.name
 
 
 def seed_of(factory: Callable[..., Any], spec: Spec, seed: int) -> int | None:
-    """The seed that a model gets: None, the one in its own options, or the run's."""
+    """Return the seed of a model: the one in its options, else the run's; None if it has no seed."""
     if "seed" not in parameters(factory)[0]:
         return None
     own = spec.options.get("seed", "")
@@ -66,9 +66,9 @@ def build(
 ) -> Any:
     """Call the factory with its options, converted from text to the types of its parameters.
 
-    what: its name in errors, such as "model transformer".
-    filled: values for parameters such as `seed`, used if the factory has them and the user set
-        none.
+    what: the name of the factory in errors, such as "model transformer".
+    filled: values for parameters such as `seed`, used if the factory has them and the options do
+        not set them.
 
     Raises UsageError for an unknown option and for a value of the wrong type.
     """
@@ -143,14 +143,14 @@ def parameters(factory: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
 
 
 def unwrapped(factory: Callable[..., Any]) -> Callable[..., Any]:
-    """The function or class that a `functools.partial` finally calls."""
+    """Return the function or class that a `functools.partial` calls in the end."""
     while isinstance(factory, functools.partial):
         factory = factory.func
     return factory
 
 
 def _type_of_default(default: Any) -> Any:
-    """The type that the default suggests, where there is no annotation."""
+    """Return the type that a default suggests, for a parameter without an annotation."""
     kind = type(default)
     if kind is int:
         return int | float
@@ -188,8 +188,8 @@ def _read(what: str, text: str, kind: Any) -> Any:
         try:
             return kind(text)
         except ValueError:
-            wanted = "a whole number" if kind is int else "a number"
-            raise UsageError(f"{what}={text} must be {wanted}") from None
+            expected = "a whole number" if kind is int else "a number"
+            raise UsageError(f"{what}={text} must be {expected}") from None
     if kind in (str, Path):
         return kind(text)
     if kind is Any:

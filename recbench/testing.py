@@ -1,12 +1,12 @@
-"""For plugin authors: the contracts of the hooks, as checks to call from a test.
+"""For plugin authors: checks of the contracts of the hooks, to be called from tests.
 
     from recbench.testing import check_model
 
     def test_contract():
         check_model(FollowsLast)
 
-Each check raises AssertionError that names the broken rule, or the plugin's own error. All shipped
-plugins pass them.
+Each check raises an AssertionError that names the broken rule, or the plugin's own error. All
+built-in plugins pass these checks.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def example(users: int = 40, items: int = 30, seed: int = 0) -> Interactions:
     users : int, default: 40
         Number of users.
     items : int, default: 30
-        Number of items that occur. Two more are in the catalogue and occur nowhere.
+        Number of items with interactions. The catalogue has two more, without interactions.
     seed : int, default: 0
         Seed of the random numbers.
 
@@ -214,7 +214,7 @@ def _fit(
 
 
 def _check_answers(model: Any, train: Interactions) -> None:
-    """Check answers as the referee does, for ordinary and for odd histories."""
+    """Check answers as the referee does, for ordinary and unusual histories."""
     for history in (train, train.take(np.arange(len(train))[::-1]), _odd_histories(train)):
         before = history.fingerprint()
         targets = np.full(len(history), train.n_items - 1)
@@ -234,8 +234,8 @@ def _odd_histories(train: Interactions) -> Interactions:
 
 
 def _check_explanations(model: Explainer, train: Interactions) -> None:
-    """Check explanations for ordinary and odd histories, and for each item alone."""
-    items = np.arange(train.n_items)[::-1]  # some are in the history, two occur nowhere
+    """Check explanations for ordinary and unusual histories, and for single items."""
+    items = np.arange(train.n_items)[::-1]  # some are in the history, two have no interactions
     for history in (*train.take([0, 1]).batches(1), *_odd_histories(train).batches(1)):
         before = history.fingerprint()
         together = checked_explanation(model, history, items)
@@ -250,7 +250,7 @@ def _check_explanations(model: Explainer, train: Interactions) -> None:
 
 
 def _check_attention(model: Attentive, train: Interactions) -> None:
-    """Check attention weights for ordinary and odd histories."""
+    """Check attention weights for ordinary and unusual histories."""
     for history in (*train.take([0, 1]).batches(1), *_odd_histories(train).batches(1)):
         before = history.fingerprint()
         weights = checked_attention(model, history)
@@ -270,8 +270,8 @@ def _check_batches(model: Scorer, history: Interactions) -> None:
     alone = np.concatenate([np.asarray(model.score(single)) for single in history.batches(1)])
     wrong = ~np.isclose(together, alone, rtol=RTOL, atol=ATOL).all(axis=1)
     assert not wrong.any(), (
-        f"scores must not depend on the batch: row {np.flatnonzero(wrong)[0]} gets other scores "
-        "when scored alone"
+        f"scores must not depend on the batch: row {np.flatnonzero(wrong)[0]} gets different scores "
+        "when it is scored alone"
     )
 
 

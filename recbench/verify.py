@@ -11,9 +11,9 @@ from typing import Any
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.evaluation.uncertainty import Value
 from recbench.experiment import Experiment, Host, model_host
-from recbench.external import EXTERNAL_PLUGIN, judge_file, version_of
+from recbench.external import judge_file, version_of
 from recbench.plugins import Plugins, load_plugins
-from recbench.results.result import Result
+from recbench.results.result import EXTERNAL_PLUGIN, Result
 from recbench.store.cells import read_cells
 
 EXACT = 1e-9

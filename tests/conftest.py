@@ -1,4 +1,4 @@
-"""What several tests need: tiny logs, real data where there is some, and nobody else's traces."""
+"""Shared fixtures: small logs, real data, and isolation from other tests and from the user."""
 
 import logging
 import os
@@ -13,18 +13,18 @@ from recbench import RecbenchError, load_dataset
 from recbench.progress import log
 
 COPIES = {"u.data": "ml-100k.inter", "u.item": "ml-100k.item"}
-"""The publisher's files of MovieLens 100K, and their copies in the package that pip fetches."""
+"""Files of MovieLens 100K as published, and their names in the package that pip fetches."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c() -> None:
-    """Ctrl-C interrupts what the tests start, also where the suite was started by nohup or &."""
+    """Let Ctrl-C interrupt the processes that tests start, even if the suite runs under nohup."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test sees the results, caches or logging of another, or of the person who runs it."""
+def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hide the results, caches and logging of other tests and of the user."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     level, handlers = log.level, list(log.handlers)
@@ -35,13 +35,13 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def ml_100k(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of MovieLens 100K: in RECBENCH_DATA, or else fetched as recbench fetches it.
+    """Return the folder of MovieLens 100K, from RECBENCH_DATA or fetched as recbench fetches it.
 
-    Where it cannot be had, its tests are skipped, or fail if RECBENCH_TESTS_NEED_DATA is set.
+    If it cannot be fetched, its tests are skipped, or fail if RECBENCH_TESTS_NEED_DATA is set.
     """
-    own = Path(os.environ.get("RECBENCH_DATA", "/nowhere"), "ml-100k")
-    if own.is_dir():
-        return own
+    local = Path(os.environ.get("RECBENCH_DATA", "/nowhere"), "ml-100k")
+    if local.is_dir():
+        return local
     cache = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
@@ -58,7 +58,10 @@ def ml_100k(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def real(request: pytest.FixtureRequest) -> Callable[[str], Path]:
-    """The path of a real data file under RECBENCH_DATA, or a skip; MovieLens 100K is fetched."""
+    """Return a function that finds a real data file under RECBENCH_DATA, or skips the test.
+
+    MovieLens 100K is fetched if it is not there.
+    """
 
     def path(name: str) -> Path:
         folder, _, file = name.partition("/")
@@ -75,7 +78,7 @@ def real(request: pytest.FixtureRequest) -> Callable[[str], Path]:
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> str:
-    """A CSV of 6 users with 4 interactions each, in time order; its path."""
+    """Return the path of a CSV of 6 users with 4 interactions each, in time order."""
     path = tmp_path / "tiny.csv"
     lines = [f"u{u},i{(u + t) % 7},{t + 10 * u},{1 + t % 5}" for t in range(4) for u in range(6)]
     path.write_text("user_id,item_id,timestamp,rating\n" + "\n".join(lines) + "\n")
@@ -84,7 +87,7 @@ def tiny(tmp_path: Path) -> str:
 
 @pytest.fixture
 def busy(tmp_path: Path) -> str:
-    """A CSV of 60 users with 25 different ones of 40 items each, all at the same times; its path.
+    """Return the path of a CSV of 60 users with 25 different items each, out of 40.
 
     Popular items come more often, and many interactions of a user share their time.
     """

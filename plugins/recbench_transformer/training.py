@@ -87,7 +87,9 @@ def train_epochs(
             if settings.warm:
                 embeddings = cooccurrence_embeddings(rest, settings.dim, seed)
             network.init_from_counts(counts, embeddings)
-        with recbench.Progress("transformer", total=settings.epochs, unit="epoch") as progress:
+        with recbench.Progress(
+            "transformer", total=settings.epochs, unit="epoch", done=trainer.epoch
+        ) as progress:
             while trainer.epoch < settings.epochs:
                 if trainer.epoch < trainer.n_validated:
                     n_interactions, message = trainer.run_epoch(rest, held_out)

@@ -119,7 +119,7 @@ def recommendation(recommended: Recommendation) -> str:
     best = recommended.to_frame()
     best["score"] = best["score"].map("{:.4g}".format, na_action="ignore").fillna("")
     parts = [
-        f"{which} of {recommended.recipient} in {recommended.dataset.name}, oldest first",
+        f"{which} of {recommended.recipient} in {recommended.dataset.short_name}, oldest first",
         draw_rows(shown),
         f"{len(best)} recommendations by {recommended.origin}",
         draw_rows(best.to_dict("records")),
@@ -134,7 +134,7 @@ def explanation(explained: Explanation) -> str:
     parts = [
         wrap_text(
             f"{n_items} recommendation{'s' * (n_items != 1)} for {recommended.recipient} in "
-            f"{recommended.dataset.name} by {recommended.origin}, and the items that led to them"
+            f"{recommended.dataset.short_name} by {recommended.origin}, and the items that led to them"
         )
     ]
     if n_items:

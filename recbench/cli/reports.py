@@ -106,7 +106,7 @@ def _title(check: CellCheck) -> str:
         return "Damaged files"
     setting = check.result.setting
     sample = [f"candidates {setting.candidates}"] if setting.candidates else []
-    return ", ".join([setting.dataset, setting.split, *sample])
+    return ", ".join([setting.dataset_title, setting.split, *sample])
 
 
 def _label(check: CellCheck) -> str:

@@ -13,17 +13,17 @@ from recbench.errors import UsageError
 from recbench.spec import Spec, build
 
 ROUNDS = 8
-"""Number of attempts to draw the candidates of a case before the rest is filled up exactly."""
+"""Rounds of drawing with rejection, before the missing candidates of a case are drawn exactly."""
 
 RANDOM_STREAM = 101
-"""Makes these draws independent of those of models and datasets with the same seed."""
+"""Added to the seed, so that models and datasets with the same seed draw other numbers."""
 
 DRAWS_AT_ONCE = 2**22
 """Number of draws that are in memory at a time."""
 
 
 def read_candidates(text: str) -> tuple[str, dict[str, Any]]:
-    """Parse `--candidates`: return its name in tables, and n, by and seed as a dict.
+    """Parse `--candidates`: return the name of the sample in tables, and n, by and seed as a dict.
 
     text: a number, or a number with options, such as `100:by=popularity,seed=1`.
 
@@ -55,10 +55,10 @@ def _candidate_options(
 def draw_candidates(text: str, split: Split, mask_seen: bool) -> tuple[str, Array]:
     """Draw the candidates of every case; return the name of the sample and (cases, n) int32 items.
 
-    The items of a case are distinct and in the order of drawing: drawn one by one without
-    replacement, uniformly or in proportion to their training interactions. The case's targets are
-    never drawn, and with mask_seen neither are the items of its history. The sample depends on the
-    split and the text only.
+    The items of a case are drawn one by one without replacement, uniformly or in proportion to
+    their training interactions, and listed in this order. The case's targets are never drawn, and
+    with mask_seen neither are the items of its history. The sample depends only on the split and
+    the text.
 
     Metrics on samples rank models differently from full ranking and are too high (Krichene &
     Rendle, "On Sampled Metrics for Item Recommendation", KDD 2020).
@@ -77,7 +77,7 @@ def draw_candidates(text: str, split: Split, mask_seen: bool) -> tuple[str, Arra
     if n > n_left:
         raise UsageError(
             f"--candidates {text}: for some users only {n_left:,} items can be drawn. Choose at "
-            "most that many, or leave it out for full ranking"
+            f"most {n_left:,}, or leave out --candidates for full ranking"
         )
     random = np.random.default_rng([options["seed"], RANDOM_STREAM])
     candidates = np.empty((n_cases, n), dtype=np.int32)
@@ -101,7 +101,7 @@ def _excluded_pairs(split: Split, mask_seen: bool) -> Array:
 def _draw(
     weights: Array, excluded: Array, n_cases: int, n: int, random: np.random.Generator
 ) -> Array:
-    """Draw (cases, n) int32 items. excluded: the pairs, as case * n_items + item, to leave out."""
+    """Draw (cases, n) int32 items. excluded: pairs not to draw, as case * n_items + item."""
     n_items, cumulative = len(weights), np.cumsum(weights)
     drawn: Array = np.empty(0, dtype=np.int64)  # case * n_items + item, by case and then as drawn
     incomplete = np.arange(n_cases)
@@ -124,7 +124,7 @@ def _draw(
         left = weights.astype(np.float64)
         left[excluded_items[excluded_cases == case]] = 0
         left[items[cases == case]] = 0
-        with np.errstate(divide="ignore"):  # Efraimidis & Spirakis, 2006: draw the rest exactly
+        with np.errstate(divide="ignore"):  # weighted sampling, Efraimidis & Spirakis, 2006
             order = np.argsort(np.log(random.random(n_items)) / left, kind="stable")[::-1]
         missing = candidates[case] < 0
         candidates[case, missing] = order[: np.count_nonzero(missing)]

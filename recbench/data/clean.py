@@ -25,24 +25,24 @@ def clean(
 ) -> Dataset:
     """Order equal times, merge repeated interactions, and drop rare users and items, in that order.
 
-    These options exist for every dataset. What was dropped or merged is counted in
-    `Dataset.notes`.
+    These options exist for every dataset. `Dataset.notes` reports how many interactions, users and
+    items were dropped or merged.
 
     Parameters
     ----------
     dataset : Dataset
         All interactions, as a plugin returns them.
     min_user_interactions : int, default: 0
-        Drop users with fewer interactions than this. Users and items are dropped again and again
-        until all that are left have enough (the k-core, if both minima are k). Repeats are merged
-        first.
+        Drop users with fewer interactions than this. Users and items are dropped repeatedly until
+        all that are left have enough interactions (the k-core, if both minima are k). Repeats are
+        merged first.
     min_item_interactions : int, default: 0
         Drop items with fewer interactions than this, together with min_user_interactions.
     repeats : {"first", "keep"}, default: "first"
         Keep only the first interaction of each user and item, or keep all. With "first", items
         that a user has seen are not ranked. With "keep", all items are.
     time_ties : {"file", "hash"}, default: "file"
-        Order a user's interactions of the same second as in the file, or by a hash. The hash is of
+        Order a user's interactions of the same second as in the file, or by a hash. It is a hash of
         seed, user id and item id. Comparing seeds shows how much the order matters.
     seed : int, default: 0
         Seed of the hash, with time_ties=hash.
@@ -166,7 +166,7 @@ def _is_repeat(interactions: Interactions) -> Array | None:
 def _k_core(
     interactions: Interactions, min_user_interactions: int, min_item_interactions: int
 ) -> Array:
-    """Which interactions are left once no rare user or item is, (interactions,) bool."""
+    """Which interactions are left when no user or item is rare any more, (interactions,) bool."""
     users, items = _user_of_interaction(interactions), interactions.items
     kept = np.ones(len(items), dtype=bool)
     while True:
@@ -204,9 +204,9 @@ def _renumber(interactions: Interactions, users: Array, items: Array) -> Interac
 def order_ties_by_hash(dataset: Dataset, seed: int) -> Dataset:
     """Order each user's interactions of the same second by a hash.
 
-    The hash is of the seed, the user id and the item id. So the order depends neither on how ids
-    are numbered nor on the order of the file, and it differs between seeds. Interactions that are
-    equal in all of these are ordered by rating. `Dataset.order` states the rule.
+    It is a hash of the seed, the user id and the item id, so the order depends neither on how ids
+    are numbered nor on the order of the file, and it differs between seeds. Repeats of one item
+    within a second are ordered by rating. `Dataset.order` states the rule.
 
     Raises UsageError if there are no times.
     """
@@ -217,7 +217,7 @@ def order_ties_by_hash(dataset: Dataset, seed: int) -> Dataset:
             "has no times; leave it out"
         )
     times, offsets = interactions.times, interactions.offsets
-    as_before = np.zeros(len(times), dtype=bool)  # at the same time as the one before it
+    as_before = np.zeros(len(times), dtype=bool)  # same time as the interaction before it
     as_before[1:] = times[1:] == times[:-1]
     as_before[offsets[:-1][interactions.lengths > 0]] = False
     tied = as_before.copy()
@@ -241,10 +241,10 @@ def order_ties_by_hash(dataset: Dataset, seed: int) -> Dataset:
 
 
 def _sort_within(groups: Array, hashes: Array, ratings: Array | None) -> Array:
-    """The order by (group, hash, rating) of groups that are in ascending order.
+    """Return the order by (group, hash, rating); the groups are in ascending order already.
 
-    Sorting once by the group and as many bits of the hash as fit into 64 bits takes a fortieth of
-    the time of a sort by all three. Only entries that are equal in that key are sorted by all.
+    Most entries are sorted by a 64-bit key of the group and as many bits of the hash as fit, in a
+    fortieth of the time of a sort by all three. Only entries with equal keys are sorted by all.
     """
     room = np.uint64(64 - int(groups[-1]).bit_length() if len(groups) else 0)
     joined = (groups.astype(np.uint64) << room) | (hashes >> (np.uint64(64) - room))

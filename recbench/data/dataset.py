@@ -10,6 +10,7 @@ import numpy as np
 
 from recbench.data.interactions import Array, Interactions
 from recbench.errors import UsageError
+from recbench.spec import Spec
 
 ORDER_RULE = "by user and time, equal times in file order"
 FILE_ORDER_RULE = "by user, in file order"
@@ -93,6 +94,11 @@ class Dataset:
                     f"dataset {self.name}: {field_name} has {len(column)} entries, but the "
                     f"interactions have {expected} {what}"
                 )
+
+    @property
+    def short_name(self) -> str:
+        """The name without options, as titles show it: `log.csv` for `log.csv:item=product`."""
+        return Spec.parse(self.name).name
 
     def __repr__(self) -> str:
         return f"Dataset({self.name!r}, {self.interactions!r})"

@@ -187,7 +187,7 @@ class Interactions:
         Parameters
         ----------
         rows : array_like of int
-            Row numbers, in any order, also repeated.
+            Row numbers, in any order; a row may be taken several times.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Step 2, split: count training data from after a target, and targets decided by time ties."""
+"""Step 2, split: count training data later than a target, and targets decided by equal times."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Leakage:
 
 
 def leakage(interactions: Interactions, split: Split) -> Leakage:
-    """Count later training interactions and tied targets of a split.
+    """Count the training interactions later than a target, and the targets decided by equal times.
 
     interactions: all interactions that were split, one row per user. Times are compared in whole
         seconds.
 
-    A target is tied if its user has another interaction at the same time whose item is not a
-    target of the same case. Users that are not in `interactions` cannot be checked and do not
-    count as tied.
+    Equal times decide a target if its user has another interaction at the same time, and the item
+    of that one is not a target of the same case. Targets of users who are not in `interactions`
+    cannot be checked and do not count.
     """
     targets, times = split.judged_targets[0], split.judged_target_times
     future_share = time_tied = None
@@ -56,7 +56,7 @@ def n_unjudged_users(interactions: Interactions, split: Split) -> int:
 def _future_share(train_times: Array, target_times: Array) -> float:
     if not len(train_times) or not len(target_times):
         return 0.0
-    # searching for sorted values is faster
+    # sorted targets make the search faster
     until = np.searchsorted(np.sort(train_times), np.sort(target_times), side="right")
     return float((len(train_times) - until).mean() / len(train_times))
 

@@ -29,13 +29,12 @@ def load_dataset(
     Parameters
     ----------
     text : str or pathlib.Path
-        Name of a dataset or path of a log file, with options: "ml-100k:min_user_interactions=5"
+        Name of a dataset, or path of a log file, with options: "ml-100k:min_user_interactions=5"
         or "log.csv:user=CustomerID,item=StockCode,time=InvoiceDate".
     data_dir : str, default: RECBENCH_DATA, if set
-        Folder holding one sub-folder per dataset with the publisher's files. By default it is the
-        one in the environment variable RECBENCH_DATA, if that is set.
+        Folder holding one sub-folder per dataset, with the publisher's files.
     plugins : Plugins, default: all installed plugins
-        Return value of `load_plugins`.
+        The plugins to use, from `load_plugins`.
 
     Returns
     -------
@@ -74,8 +73,8 @@ def load_dataset(
 def find_dataset(plugins: Plugins, text: str) -> tuple[Offer, dict[str, str], dict[str, str]]:
     """Return the offer of a dataset, its own options and those of `clean`, without reading data.
 
-    `seed` belongs to `clean` only together with time_ties=hash. A dataset that has an option seed
-    itself gets it too.
+    `seed` is an option of `clean` only together with time_ties=hash. A dataset with its own option
+    `seed` gets the same value.
 
     Raises UsageError for an unknown dataset, path or option.
     """
@@ -90,7 +89,7 @@ def find_dataset(plugins: Plugins, text: str) -> tuple[Offer, dict[str, str], di
             hint = "check the path, or see: recbench datasets"
             if near:
                 hint = f"did you mean {str(path.with_name(near[0]))!r}?"
-            raise UsageError(f"no dataset and no file {name!r}; {hint}")
+            raise UsageError(f"there is no dataset or file {name!r}; {hint}")
         if path.is_file():
             name, own = "file", {"path": str(path), **own}
     offer = plugins.find("datasets", name)
@@ -111,7 +110,7 @@ def find_dataset(plugins: Plugins, text: str) -> tuple[Offer, dict[str, str], di
 
 
 def _files_in(folder: Path) -> str:
-    """The files that the user may have meant, as the end of an error."""
+    """Return the end of an error: the files that the user may have meant."""
     names = [name for name in _names_in(folder) if (folder / name).is_file()]
     if not names:
         return "name a file"

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 
 def stable_order(users: npt.NDArray[Any], times: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
-    """The stable order by (user, time). Sorts that the log already satisfies are skipped."""
+    """Return the stable order by (user, time). Keys that are in order already are not sorted."""
     order = np.arange(len(users))
     keys = None if times is None else _joint_keys(users, times)
     if keys is None:
@@ -23,10 +23,10 @@ def stable_order(users: npt.NDArray[Any], times: npt.NDArray[Any] | None) -> npt
 
 
 def _joint_keys(users: npt.NDArray[Any], times: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-    """One int64 key per interaction that sorts like (user, time); None if it needs over 63 bits.
+    """Return one int64 key per interaction that sorts like (user, time); None if 63 bits are too few.
 
-    One sort replaces two. A log that is already sorted by user, as most are, is sorted in a tenth
-    of the time, because the stable sort merges runs that are in order.
+    One sort then replaces two. For a log that is sorted by user already, as most are, it takes a
+    tenth of the time, because the stable sort merges runs that are in order.
     """
     if not np.can_cast(times.dtype, np.int64) or not len(times):
         return None

@@ -26,10 +26,10 @@ class Split:
     Parameters
     ----------
     train : Interactions
-        What models are fitted on.
+        The data that models are trained on.
     history : Interactions
-        What models are shown when they recommend: one row per possible case, oldest item first.
-        A row that is judged must not be empty.
+        What models see when they recommend: one row per possible case, oldest item first. A row
+        with a target must not be empty.
     targets : numpy.ndarray of shape (n_rows,) or (n_targets,), int32
         Held-out items. Without `offsets`, one per row of `history`, or -1 if the row is not
         judged. With `offsets`, the targets of all rows, row after row.
@@ -39,7 +39,7 @@ class Split:
         For several targets per row: those of row r are targets[offsets[r]:offsets[r + 1]] and must
         differ. A row without targets is not judged.
     notes : tuple of str, optional
-        Which users are not judged or left out, and why: one sentence each, listed under tables.
+        Which users are not judged or are left out, and why, one sentence each, for table footers.
 
     Raises
     ------

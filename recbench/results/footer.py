@@ -7,7 +7,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from recbench.results.result import Result, Setting, metric_label
+from recbench.results.result import Setting, metric_label
 from recbench.results.results import Results
 from recbench.results.section import BEST_MARK, FLOOR_MARK, RANKED_BY, Section
 
@@ -49,7 +49,7 @@ def footer_lines(
     ...     print(line)
     [] 95% bootstrap interval over users. Seeds: none needed.
     """
-    failures = [_failure(result) for result in section.results if not result.ok]
+    failures = [result.failure for result in section.results if not result.ok]
     legend, setting = _legend(section), section.setting
     essential = [
         *([] if segments is None else _segments(section, segments)),
@@ -85,15 +85,6 @@ def left_out_lines(results: Results) -> list[str]:
     []
     """
     return [f"Left out: {reason}." for reason in results.left_out]
-
-
-def _failure(result: Result) -> str:
-    """Which model failed and why; the reason often names the model too."""
-    reason = result.status.removeprefix("failed: ")
-    if not result.plugin:
-        return f"{result.label} failed: {reason}"
-    reason = reason.removeprefix(f"{result.model} (plugin {result.plugin}): ")
-    return f"{result.label} (plugin {result.plugin}) failed: {reason}"
 
 
 def _shortened(legend: str, essential: Sequence[str], notes: Sequence[str]) -> str:

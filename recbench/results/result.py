@@ -11,6 +11,9 @@ from typing import Any
 from recbench.evaluation.uncertainty import Value
 from recbench.spec import Spec
 
+EXTERNAL_PLUGIN = "--recs"
+"""The plugin of results that were judged from a file of recommendations."""
+
 METRIC_LABELS = {"ndcg": "NDCG", "hit": "HR"}
 """Usual abbreviations that do not follow from a metric's name."""
 
@@ -172,6 +175,17 @@ class Result:
     def label(self) -> str:
         """The model and its seed: `transformer, seed 0`."""
         return self.model if self.seed is None else f"{self.model}, seed {self.seed}"
+
+    @property
+    def failure(self) -> str:
+        """Which model failed and why: `mine, seed 0 (plugin mine) failed: fit raised ...`."""
+        if self.ok:
+            return ""
+        reason = self.status.removeprefix("failed: ")
+        if not self.plugin or self.plugin == EXTERNAL_PLUGIN:
+            return f"{self.label} failed: {reason.removeprefix(f'{self.model}: ')}"
+        reason = reason.removeprefix(f"{self.model} (plugin {self.plugin}): ")
+        return f"{self.label} (plugin {self.plugin}) failed: {reason}"
 
     @property
     def ok(self) -> bool:

@@ -34,8 +34,8 @@ def _plugins(*notes: str, models: Any = None) -> Plugins:
     ("notes", "line"),
     [
         ((), SIZE),
-        (("a gap",), f"{SIZE}; a note on how it was read is listed with the results"),
-        (("a gap", "x"), f"{SIZE}; 2 notes on how it was read are listed with the results"),
+        (("a gap",), f"{SIZE}; a note on the data is listed with the results"),
+        (("a gap", "x"), f"{SIZE}; 2 notes on the data are listed with the results"),
     ],
 )
 def test_run_logs_one_line_about_the_data(

@@ -44,3 +44,12 @@ def test_on_a_terminal_it_is_a_bar(
     assert "mine" in err
     assert "half" in err
     assert ("2/2 bytes" if unit == "byte" else "2/2") in err
+
+
+def test_work_that_resumes_counts_on(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        caplog.at_level(logging.INFO, "recbench"),
+        Progress("mine", total=5, unit="epoch", done=2) as progress,
+    ):
+        progress.step(message="loss 0.5")
+    assert caplog.messages == ["mine: epoch 3/5, loss 0.5"]

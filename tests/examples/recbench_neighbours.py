@@ -14,9 +14,9 @@ class Neighbours:
     Parameters
     ----------
     last : int, default: 5
-        Number of items at the end of a history that count.
+        Number of latest items of a history that are used.
     decay : float, default: 0.8
-        Weight of each of them, relative to the item after it.
+        Weight of each of these items, relative to the next newer one.
     """
 
     option_groups: ClassVar = {"history": ("last", "decay")}

@@ -16,7 +16,7 @@ class NewUsers:
     share : float, default: 0.2
         Share of the users that are judged.
     seed : int, default: 0
-        Seed of the draw of these users.
+        Random seed for choosing these users.
     """
 
     def __init__(self, share: float = 0.2, seed: int = 0):

@@ -143,7 +143,7 @@ def test_options_are_described(installed: dict[str, str]) -> None:
     command = [sys.executable, "-m", "recbench", "models", "neighbours"]
     done = subprocess.run(command, capture_output=True, text=True, env=installed)
     assert done.returncode == 0, done.stderr
-    assert "Number of items at the end of a history that count." in done.stdout
+    assert "Number of latest items of a history that are used." in done.stdout
 
 
 def test_what_the_models_lean_on_is_shown(installed: dict[str, str]) -> None:

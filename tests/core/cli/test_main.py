@@ -1,4 +1,4 @@
-"""The command line from outside: exit codes, what goes where, what errors say."""
+"""The command line: exit codes, stdout, stderr and error messages."""
 
 import json
 import os
@@ -26,12 +26,12 @@ def _recbench(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str,
 
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str]) -> Any:
-    """recbench, called with these arguments: exit code, stdout, stderr."""
+    """Return a function that runs recbench and returns its exit code, stdout and stderr."""
     return lambda *args: _recbench(capsys, *args)
 
 
 def _distribution(folder: Path, name: str, module: str) -> None:
-    """What pip would leave in `folder` of a package `name` whose plugin is `module`."""
+    """Write the metadata that pip would install for a package `name` with the plugin `module`."""
     about = folder / f"{name}-0.1.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text(f"Name: {name}\nVersion: 0.1\n")
@@ -49,7 +49,7 @@ def test_run_prints_a_table_and_keeps_results(call: Any, tiny: str) -> None:
     assert again == out
 
 
-def test_table_shows_everything_stored(call: Any, tiny: str) -> None:
+def test_table_shows_all_stored_results(call: Any, tiny: str) -> None:
     call("run", "popular", "--dataset", tiny)
     call("run", "popular", "--dataset", tiny, "--split", "windows:length=3")
     code, out, _ = call("table")
@@ -57,7 +57,7 @@ def test_table_shows_everything_stored(call: Any, tiny: str) -> None:
     assert out.count("NDCG@10") == 2
 
 
-def test_output_file_takes_its_format_from_its_name(call: Any, tiny: str) -> None:
+def test_output_format_follows_the_file_name(call: Any, tiny: str) -> None:
     code, out, _ = call("run", "popular", "--dataset", tiny, "-o", "table.md")
     assert code == 0
     assert Path("table.md").read_text() == out
@@ -68,7 +68,7 @@ def test_output_file_takes_its_format_from_its_name(call: Any, tiny: str) -> Non
     assert out.splitlines()[0].endswith(",status,remark")
 
 
-def test_a_failed_model_gives_exit_code_1(call: Any, tiny: str) -> None:
+def test_a_failed_model_exits_with_code_1(call: Any, tiny: str) -> None:
     bare = Path("bare.csv")
     bare.write_text("user,item,time\na,x,1\na,y,2\nb,x,1\nb,y,2\n")
     code, out, err = call("run", "popular:rule=rated", "popular", "--dataset", str(bare))
@@ -78,7 +78,7 @@ def test_a_failed_model_gives_exit_code_1(call: Any, tiny: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "code", "said"),
+    ("args", "code", "message"),
     [
         (["run"], 2, "name at least one model"),
         (["run", "populr"], 2, "did you mean 'popular'?"),
@@ -100,12 +100,12 @@ def test_a_failed_model_gives_exit_code_1(call: Any, tiny: str) -> None:
     ],
 )
 def test_errors_are_short_and_say_what_to_do(
-    call: Any, args: list[str], code: int, said: str
+    call: Any, args: list[str], code: int, message: str
 ) -> None:
-    got, out, err = call(*args)
-    assert got == code
+    exit_code, out, err = call(*args)
+    assert exit_code == code
     assert out == ""
-    assert said in err
+    assert message in err
     assert "Traceback" not in err
 
 
@@ -131,7 +131,7 @@ def test_listings(call: Any, kind: str) -> None:
     assert len(out.splitlines()) > 2
 
 
-def test_one_name_shows_its_options(call: Any) -> None:
+def test_the_listing_of_one_name_shows_its_options(call: Any) -> None:
     _, out, _ = call("splitters", "windows")
     assert re.search(r"^length +int +4  ", out, re.MULTILINE)
     assert re.search(r"^test +float +0\.15  ", out, re.MULTILINE)
@@ -140,7 +140,7 @@ def test_one_name_shows_its_options(call: Any) -> None:
     assert re.search(r"^  time_ties +\S.* +file  ", out, re.MULTILINE)
 
 
-def test_plugins_for_people_and_programs(call: Any) -> None:
+def test_plugins_are_listed_as_text_and_as_json(call: Any) -> None:
     code, out, _ = call("plugins")
     assert code == 0
     assert "models: popular" in out
@@ -150,7 +150,7 @@ def test_plugins_for_people_and_programs(call: Any) -> None:
     assert plugins["popular"]["broken"] is None
 
 
-def test_a_broken_plugin_gives_exit_code_1_and_the_rest_goes_on(
+def test_a_broken_plugin_exits_with_code_1_and_the_others_work(
     call: Any, monkeypatch: pytest.MonkeyPatch, tiny: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "broken"
@@ -177,7 +177,7 @@ def test_recommend_prints_history_and_recommendations(call: Any, tiny: str) -> N
     assert "The items of the given history" in out
 
 
-def test_explain_prints_what_counted_and_draws_it(
+def test_explain_prints_the_weights_and_draws_a_picture(
     call: Any, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "last"
@@ -190,7 +190,7 @@ def test_explain_prints_what_counted_and_draws_it(
         "        last = history.items[history.offsets[1:] - 1]\n"
         "        return -np.abs(np.arange(history.n_items) - last[:, None]).astype(float)\n"
         "    def explain(self, history, items):\n"
-        "        'The last event alone.'\n"
+        "        'The last interaction only.'\n"
         "        weights = np.zeros((len(items), history.n_interactions))\n"
         "        weights[:, -1] = self.score(history)[0, items]\n"
         "        return weights\n"
@@ -198,24 +198,24 @@ def test_explain_prints_what_counted_and_draws_it(
         "def recbench_models(): return {'last': Last}\n"
     )
     monkeypatch.syspath_prepend(folder)
-    asked = ("explain", "last", "--dataset", tiny, "--k", "2")
-    code, out, _ = call(*asked, "--user", "u1", "-o", "picture.svg")
+    explain_args = ("explain", "last", "--dataset", tiny, "--k", "2")
+    code, out, _ = call(*explain_args, "--user", "u1", "-o", "picture.svg")
     assert code == 0
     assert "2 recommendations for user u1 in tiny.csv by a model trained now" in out
-    assert "The last event alone." in out
+    assert "The last interaction only." in out
     assert [line.split()[-1] for line in out.splitlines() if line[:1] in {"1", "2"}][1:] == [
         "i4"
     ] * 2
     assert Path("picture.svg").read_text().startswith("<?xml")
     monkeypatch.setattr(sys.modules["recbench.explain"], "heatmap", lambda *_, **__: 1 // 0)
-    code, drawn, err = call(*asked, "--items", "i1, i4", "-o", "other.png")
+    code, drawn, err = call(*explain_args, "--items", "i1, i4", "-o", "other.png")
     assert code == 1
     assert "the given history" in drawn
     assert "cannot draw other.png: ZeroDivisionError" in err
     assert not Path("other.png").exists()
 
 
-def test_explain_needs_a_model_that_can(call: Any, tiny: str) -> None:
+def test_explain_needs_a_model_with_a_method_explain(call: Any, tiny: str) -> None:
     code, out, err = call("explain", "popular", "--dataset", tiny, "--user", "u1")
     assert (code, out) == (2, "")
     assert "popular (plugin popular) cannot explain itself" in err
@@ -236,7 +236,7 @@ def test_python_m_recbench_works_without_torch() -> None:
     assert done.returncode == 0
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX does")
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_ctrl_c_leaves_the_store_intact(tiny: str, tmp_path: Path) -> None:
     folder = tmp_path / "slow"
     _distribution(folder, "slow", "slow_model")
@@ -266,7 +266,7 @@ def test_ctrl_c_leaves_the_store_intact(tiny: str, tmp_path: Path) -> None:
     assert json.loads(kept.read_text())["status"] == "ok"
 
 
-def test_whatever_plugins_print_stdout_holds_the_table_alone(
+def test_output_of_plugins_does_not_reach_stdout(
     call: Any, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "noisy"
@@ -284,7 +284,7 @@ def test_whatever_plugins_print_stdout_holds_the_table_alone(
     assert "noise" in err
 
 
-def test_output_goes_through_links_and_leaves_pipes_alone(call: Any, tiny: str) -> None:
+def test_output_follows_symbolic_links(call: Any, tiny: str) -> None:
     Path("real.md").write_text("old")
     Path("link.md").symlink_to("real.md")
     code, out, _ = call("run", "popular", "--dataset", tiny, "-o", "link.md")
@@ -293,7 +293,7 @@ def test_output_goes_through_links_and_leaves_pipes_alone(call: Any, tiny: str) 
     assert Path("real.md").read_text() == out
 
 
-def test_table_says_what_it_leaves_out_and_why(
+def test_table_reports_what_it_leaves_out_and_why(
     call: Any, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call("run", "popular", "random", "--dataset", tiny, "--seeds", "0,1")
@@ -305,9 +305,9 @@ def test_table_says_what_it_leaves_out_and_why(
     for form in ("plain", "markdown", "latex"):
         code, out, _ = call("table", "--format", form)
         assert code == 0
-        said = " ".join(out.split())
-        assert f"Left out: {path} was edited: its content" in said
-        assert "Left out: 2 outdated results of random, made by an older version" in said
+        text = " ".join(out.split())
+        assert f"Left out: {path} was edited: its content" in text
+        assert "Left out: 2 outdated results of random, made by an older version" in text
         assert "popular " not in out.partition("Left out")[0]
     code, out, err = call("table", "--format", "csv")
     assert len(out.splitlines()) == 1 + 3 * len(load_plugins().metrics())
@@ -315,7 +315,7 @@ def test_table_says_what_it_leaves_out_and_why(
     assert "left out: 2 outdated results of random" in err
 
 
-def test_table_leaves_other_protocols_out_and_says_so(
+def test_table_reports_results_of_other_protocols_that_it_leaves_out(
     call: Any, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -332,7 +332,7 @@ def test_table_leaves_other_protocols_out_and_says_so(
     assert "Left out: 2 results from version 1 of the evaluation rules" in " ".join(out.split())
 
 
-def test_run_takes_seeds_and_splits(call: Any, tiny: str) -> None:
+def test_run_accepts_several_seeds_and_splits(call: Any, tiny: str) -> None:
     code, out, _ = call(
         *("run", "random", "popular", "--dataset", tiny, "--seeds", "0,1,2"),
         *("--split", "windows:length=3,leave-last-out"),

@@ -1,4 +1,4 @@
-"""Tables for a terminal of any width, and for none."""
+"""Tables for terminals of any width, and for pipes and files."""
 
 import pytest
 
@@ -19,12 +19,12 @@ def _terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     monkeypatch.setattr(recbench.cli.text, "terminal", lambda: width)
 
 
-def test_a_table_as_it_stands() -> None:
+def test_a_simple_table() -> None:
     text = draw_table({"model": ["popular !", "random"]}, {"NDCG@3": ["0.5", "0.25"]})
     assert text == ("model      NDCG@3\n---------  ------\npopular !     0.5\nrandom       0.25")
 
 
-def test_marks_stand_behind_the_first_line_in_a_place_of_their_own(
+def test_marks_follow_the_first_line_in_a_separate_column(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     numbers = {"NDCG@3": ["0.5 ±0.1\n[0.1, 0.9]", "0.25\n[0.1, 0.9]"], "fit s": ["1", "10"]}
@@ -48,7 +48,7 @@ def test_marks_stand_behind_the_first_line_in_a_place_of_their_own(
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 160, 300])
-def test_words_break_and_numbers_do_not(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+def test_words_are_wrapped_and_numbers_are_not(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     _terminal(monkeypatch, width)
     text = draw_table(WORDS, NDCG, HIT, marks=MARKS)
     if width >= 42:  # the narrowest name, the seeds and one column
@@ -61,7 +61,7 @@ def test_words_break_and_numbers_do_not(monkeypatch: pytest.MonkeyPatch, width: 
         assert "\npopular" in table
 
 
-def test_groups_stand_beside_each_other_where_there_is_room(
+def test_groups_are_side_by_side_if_they_fit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     metrics = [{f"{name}@10": ["0.1234 [0.123, 0.123]"]} for name in ("ndcg", "hit", "mrr")]
@@ -71,13 +71,13 @@ def test_groups_stand_beside_each_other_where_there_is_room(
         assert [table.count("@10") for table in tables] == heads
 
 
-def test_without_a_terminal_words_are_whole_and_tables_not_wide() -> None:
+def test_without_a_terminal_words_are_not_wrapped_and_tables_are_limited_in_width() -> None:
     text = draw_table(WORDS, NDCG, HIT)
     assert text.count(LONG) == len(text.split("\n\n"))
     assert max(map(len, text.splitlines())) <= PIPE + len(LONG)
 
 
-def test_wide_characters_take_their_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wide_characters_count_as_two_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     titles = {"title": ["千と千尋の神隠し", "Fargo"], "year": ["2001", "1996"]}
     assert draw_table(titles).splitlines() == [
         "title             year",
@@ -87,7 +87,7 @@ def test_wide_characters_take_their_room(monkeypatch: pytest.MonkeyPatch) -> Non
     ]
 
 
-def test_nothing_in_a_cell_is_markup_and_heads_are_broken_too(
+def test_cells_are_not_read_as_markup_and_headings_are_wrapped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _terminal(monkeypatch, 40)
@@ -98,7 +98,7 @@ def test_nothing_in_a_cell_is_markup_and_heads_are_broken_too(
     assert "preset=notebook" in text
 
 
-def test_rows_lose_their_empty_columns() -> None:
+def test_empty_columns_are_dropped() -> None:
     rows = [{"rank": 1, "title": "", "item": "a"}, {"rank": 2, "title": "", "item": "b"}]
     assert draw_rows(rows).splitlines() == ["rank  item", "----  ----", "1     a", "2     b"]
     right = draw_rows(rows, numbers=["rank"]).splitlines()
@@ -106,7 +106,7 @@ def test_rows_lose_their_empty_columns() -> None:
     assert draw_rows([]) == draw_rows([{"title": ""}]) == ""
 
 
-def test_sentences_break_no_word_and_no_path(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrapping_does_not_split_words_or_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     _terminal(monkeypatch, 40)
     lines = wrap_text(f"A sentence about /a/path-with-hyphens/that/is/{'x' * 40} here").split("\n")
     assert lines == ["A sentence about", f"/a/path-with-hyphens/that/is/{'x' * 40}", "here"]
@@ -123,7 +123,7 @@ def test_sentences_break_no_word_and_no_path(monkeypatch: pytest.MonkeyPatch) ->
         ("1,234,567", 6, ["1,234,", "567"]),
     ],
 )
-def test_names_are_broken_where_options_are(name: str, width: int, lines: list[str]) -> None:
+def test_names_are_wrapped_between_options(name: str, width: int, lines: list[str]) -> None:
     assert "".join(_broken(name, width)) == name
     assert all(len(line) <= width for line in _broken(name, width))
     assert _broken(name, width) == lines

@@ -1,4 +1,4 @@
-"""Sampled candidates: which items are drawn, how often, and that tables never mix samples."""
+"""Sampled candidates: which items are drawn and how often, and that tables never mix samples."""
 
 import math
 from pathlib import Path
@@ -16,7 +16,7 @@ from recbench.data.candidates import draw_candidates, read_candidates
 
 
 class Constant:
-    """Knows nothing."""
+    """A model that gives every item the same score."""
 
     def fit(self, train: Interactions) -> "Constant":
         return self
@@ -26,13 +26,13 @@ class Constant:
 
 
 def _split(rows: int, train: list[int], targets: Any, n_items: int, offsets: Any = None) -> Split:
-    """The same history for each of many rows."""
+    """Return a split in which all rows have the same history."""
     offsets_ = np.arange(rows + 1) * len(train)
     history = Interactions(np.arange(rows), np.tile(train, rows), offsets_, rows, n_items)
     return Split(history, history, targets, offsets=offsets)
 
 
-def test_names_leave_out_what_is_the_default() -> None:
+def test_names_leave_out_default_options() -> None:
     assert read_candidates("100")[0] == "100"
     assert read_candidates("0100:seed=0,by=uniform")[0] == "100"
     assert read_candidates("100:seed=1,by=popularity") == (
@@ -57,7 +57,9 @@ def test_names_leave_out_what_is_the_default() -> None:
         ("100:size=3", "has no option 'size'"),
     ],
 )
-def test_wrong_texts_are_refused_before_anything_is_loaded(text: str, message: str) -> None:
+def test_invalid_candidates_are_refused_before_the_dataset_is_loaded(
+    text: str, message: str
+) -> None:
     def never() -> Any:
         """Fail if loaded."""
         raise AssertionError("loaded")
@@ -67,7 +69,7 @@ def test_wrong_texts_are_refused_before_anything_is_loaded(text: str, message: s
         recbench.run(["popular"], "never", candidates=text, plugins=plugins)
 
 
-def test_too_many_are_refused_before_any_model_is_fitted(tiny: str) -> None:
+def test_too_many_candidates_are_refused_before_any_model_is_fitted(tiny: str) -> None:
     with pytest.raises(UsageError, match=r"only 3 items can be drawn\. Choose at most"):
         recbench.run(["popular"], tiny, candidates=4)
     assert not list(Path("results").rglob("*.json"))
@@ -75,7 +77,7 @@ def test_too_many_are_refused_before_any_model_is_fitted(tiny: str) -> None:
     assert result.ok
 
 
-def test_uniform_is_uniform_among_what_is_neither_seen_nor_wanted() -> None:
+def test_uniform_draws_exclude_seen_items_and_targets() -> None:
     rows, n_items = 20_000, 12
     split = _split(rows, [0, 1, 0], np.full(rows, 2), n_items)
     _, pool = draw_candidates("3", split, mask_seen=True)
@@ -84,20 +86,22 @@ def test_uniform_is_uniform_among_what_is_neither_seen_nor_wanted() -> None:
     counts = np.bincount(pool.ravel(), minlength=n_items)
     assert counts[:3].tolist() == [0, 0, 0]
     assert np.abs(counts[3:] - rows / 3).max() < 5 * math.sqrt(rows / 3 * 2 / 3)
-    for place in range(3):  # also in each place of the drawing
+    for place in range(3):  # also at each position of the draw
         counts = np.bincount(pool[:, place], minlength=n_items)[3:]
         assert np.abs(counts - rows / 9).max() < 5 * math.sqrt(rows / 9)
 
 
-def test_what_is_seen_may_be_drawn_where_nothing_is_masked() -> None:
+def test_seen_items_can_be_drawn_if_nothing_is_masked() -> None:
     split = _split(500, [0, 1, 0], np.full(500, 2), 12)
     _, pool = draw_candidates("11", split, mask_seen=False)
     assert {tuple(items) for items in np.sort(pool, axis=1)} == {(0, 1, *range(3, 12))}
 
 
 @pytest.mark.parametrize("rounds", [0, 8])
-def test_popularity_is_in_proportion(rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawn without replacement, by repeated attempts or by filling up."""
+def test_popularity_draws_are_proportional_to_popularity(
+    rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are without replacement, by repeated attempts or by filling up."""
     monkeypatch.setattr(candidates, "ROUNDS", rounds)
     monkeypatch.setattr(candidates, "DRAWS_AT_ONCE", 1000)
     rows, weights = 30_000, np.array([8, 4, 2, 1, 1, 0])
@@ -113,8 +117,8 @@ def test_popularity_is_in_proportion(rounds: int, monkeypatch: pytest.MonkeyPatc
     assert (pool[:, 0] != pool[:, 1]).all()
 
 
-def test_a_heavy_item_does_not_keep_others_out() -> None:
-    """One item has most of the weight: rows are filled up without endless attempts."""
+def test_a_dominant_item_does_not_exclude_the_others() -> None:
+    """If an item has most of the weight, samples are filled up without endless attempts."""
     rows = 200
     train = Interactions([0], [*[0] * 100_000, 1, 2, 3], [0, 100_003], rows, 5)
     base = _split(rows, [4], np.full(rows, 4), 5)
@@ -125,13 +129,13 @@ def test_a_heavy_item_does_not_keep_others_out() -> None:
     assert np.abs(counts - rows / 3).max() < 5 * math.sqrt(rows / 3)
 
 
-def test_no_target_of_the_row_is_drawn_where_it_has_several() -> None:
+def test_none_of_several_targets_is_drawn() -> None:
     split = _split(300, [0], np.tile([1, 2], 300), 10, offsets=np.arange(301) * 2)
     _, pool = draw_candidates("7", split, mask_seen=True)
     assert (np.sort(pool, axis=1) == np.arange(3, 10)).all()
 
 
-def test_seeds_differ_and_repeat() -> None:
+def test_equal_seeds_draw_equal_candidates_and_other_seeds_do_not() -> None:
     split = _split(50, [0], np.full(50, 1), 100)
     first, again = (draw_candidates("10", split, True)[1] for _ in range(2))
     assert (first == again).all()
@@ -139,7 +143,7 @@ def test_seeds_differ_and_repeat() -> None:
 
 
 @pytest.mark.parametrize("split", ["leave-last-out", "temporal:targets=all", "leave-last-basket"])
-def test_a_constant_gets_chance_among_them_and_the_targets(busy: str, split: str) -> None:
+def test_a_constant_scorer_gets_chance_among_candidates_and_targets(busy: str, split: str) -> None:
     plugins = load_plugins(mine=plugin(models={"constant": Constant}))
     (result,) = recbench.run(
         ["constant"], busy, split=split, candidates=8, plugins=plugins, results=None
@@ -153,7 +157,7 @@ def test_a_constant_gets_chance_among_them_and_the_targets(busy: str, split: str
     assert result.value("ndcg", 10).mean == pytest.approx(np.mean(expected), abs=1e-12)
 
 
-def test_one_set_for_all_models_and_seeds_is_used_and_stored(
+def test_all_models_and_seeds_share_one_stored_sample(
     monkeypatch: pytest.MonkeyPatch, busy: str
 ) -> None:
     used = []
@@ -178,7 +182,7 @@ def test_one_set_for_all_models_and_seeds_is_used_and_stored(
     assert len(list(Path("results").rglob("candidates=*.parquet"))) == 1
 
 
-def test_tables_say_so_in_the_title_and_never_mix(busy: str) -> None:
+def test_table_titles_name_the_sample_and_tables_never_mix_samples(busy: str) -> None:
     for sample in (None, 10, "10:by=popularity", "10:seed=1", 5):
         recbench.run(["popular", "random"], busy, candidates=sample, ks=[3])
     stored = Store("results").all()

@@ -20,14 +20,14 @@ def _dataset(pairs: list[tuple[int, int]], titles: list[str] | None = None) -> D
     log = Interactions.from_log(users, items, range(len(pairs)))
     user_ids = np.arange(log.n_users) + 100
     item_ids = np.array([f"i{item}" for item in range(log.n_items)])
-    return Dataset("it", log, user_ids, item_ids, None if titles is None else np.array(titles))
+    return Dataset("data", log, user_ids, item_ids, None if titles is None else np.array(titles))
 
 
 def _sequences(dataset: Dataset) -> list[list[str]]:
     return [list(map(str, dataset.item_ids[items])) for items in dataset.interactions.sequences()]
 
 
-def test_repeats_keep_the_first_and_are_counted() -> None:
+def test_repeats_are_merged_into_the_first_and_counted() -> None:
     raw = _dataset([(0, 1), (0, 2), (0, 1), (1, 1), (0, 1)])
     merged = clean(raw)
     assert _sequences(merged) == [["i1", "i2"], ["i1"]]
@@ -48,11 +48,11 @@ def test_repeats_keep_the_first_and_are_counted() -> None:
     st.integers(0, 3),
     st.integers(0, 3),
 )
-def test_rare_ones_are_dropped_to_a_fixed_point(
+def test_rare_users_and_items_are_dropped_until_none_remain(
     pairs: list[tuple[int, int]], min_user_interactions: int, min_item_interactions: int
 ) -> None:
     left = list(dict.fromkeys(pairs))
-    while True:  # the definition, slowly
+    while True:  # the definition, as a slow loop
         users, items = [u for u, _ in left], [i for _, i in left]
         still = [
             (u, i)
@@ -67,16 +67,16 @@ def test_rare_ones_are_dropped_to_a_fixed_point(
             clean(_dataset(pairs), min_user_interactions, min_item_interactions)
         return
     made = clean(_dataset(pairs), min_user_interactions, min_item_interactions)
-    wanted: dict[int, list[str]] = {}
+    expected: dict[int, list[str]] = {}
     for user, item in left:
-        wanted.setdefault(user, []).append(f"i{item}")
-    assert _sequences(made) == [wanted[user] for user in sorted(wanted)]
+        expected.setdefault(user, []).append(f"i{item}")
+    assert _sequences(made) == [expected[user] for user in sorted(expected)]
     if max(min_user_interactions, min_item_interactions) > 1:
-        assert made.user_ids.tolist() == [100 + user for user in sorted(wanted)]
+        assert made.user_ids.tolist() == [100 + user for user in sorted(expected)]
         assert made.interactions.n_items == len({item for _, item in left})
 
 
-def test_titles_follow_the_items_that_are_left() -> None:
+def test_titles_stay_with_the_remaining_items() -> None:
     raw = _dataset([(0, 0), (1, 2), (2, 2)], titles=["zero", "one", "two"])
     made = clean(raw, min_item_interactions=2)
     assert made.titles is not None
@@ -101,7 +101,7 @@ def _hashed(path: str, seed: int = 1, options: str = "") -> list[list[str]]:
     return _sequences(load_dataset(f"{path}:time_ties=hash,seed={seed}{options}"))
 
 
-def test_ties_by_hash_do_not_depend_on_the_files_rows(tmp_path: Path) -> None:
+def test_hashed_ties_do_not_depend_on_the_order_of_the_file(tmp_path: Path) -> None:
     orders = set()
     for n in range(5):
         rows = random.Random(n).sample(TIED, len(TIED))
@@ -116,10 +116,10 @@ def test_ties_by_hash_do_not_depend_on_the_files_rows(tmp_path: Path) -> None:
     assert len({as_read for _, as_read in orders}) == 5
 
 
-def test_ties_by_hash_differ_by_seed_user_and_time_alone(tmp_path: Path) -> None:
+def test_hashed_ties_depend_only_on_user_item_and_seed(tmp_path: Path) -> None:
     path = _csv(tmp_path / "log.csv", TIED)
     first, second = _hashed(path)
-    assert first != second  # the items and times of both users are the same
+    assert first != second  # both users have the same items and times
     assert _hashed(path) == [first, second]
     assert len({str(_hashed(path, seed)) for seed in range(9)}) == 9
     assert _hashed(_csv(tmp_path / "part.csv", [row for row in TIED if row[0] == "b"])) == [second]
@@ -127,7 +127,7 @@ def test_ties_by_hash_differ_by_seed_user_and_time_alone(tmp_path: Path) -> None
     assert kept == [first * 2, second * 2]  # the hash orders, and then repeats are merged
 
 
-def test_ties_by_hash_leave_all_else_as_it_is(tmp_path: Path) -> None:
+def test_hashed_ties_reorder_only_tied_interactions(tmp_path: Path) -> None:
     rows = [("a", item, item // 2 * 2) for item in range(6)] + [("b", 3, 1), ("c", 4, 1)]
     made = load_dataset(_csv(tmp_path / "log.csv", rows, rated=True) + ":time_ties=hash")
     log, plain = made.interactions, load_dataset(str(tmp_path / "log.csv")).interactions
@@ -139,7 +139,7 @@ def test_ties_by_hash_leave_all_else_as_it_is(tmp_path: Path) -> None:
     assert log.items[6:].tolist() == [3, 4]
 
 
-def test_ratings_move_with_their_events_and_order_what_is_alike() -> None:
+def test_ratings_move_with_their_interactions_and_order_repeats() -> None:
     users, items = [0] * 6 + [1] * 2, [1, 2, 1, 3, 1, 0, 0, 1]
     for shuffled in range(6):
         order = random.Random(shuffled).sample(range(8), 8)
@@ -150,7 +150,7 @@ def test_ratings_move_with_their_events_and_order_what_is_alike() -> None:
             [[5, 2, 4, 3, 1, 9, 8, 7][n] for n in order],
         )
         made = clean(
-            Dataset("it", log, np.arange(2), np.arange(4)), repeats="keep", time_ties="hash"
+            Dataset("data", log, np.arange(2), np.arange(4)), repeats="keep", time_ties="hash"
         )
         assert made.interactions.ratings is not None
         rated = list(zip(made.interactions.items.tolist(), made.interactions.ratings, strict=True))
@@ -163,7 +163,7 @@ def test_ratings_move_with_their_events_and_order_what_is_alike() -> None:
     st.lists(st.tuples(st.integers(1, 3), st.integers(0, 7), st.integers(1, 2)), max_size=20),
     st.integers(0, 61),
 )
-def test_hashes_that_hardly_differ_order_exactly(
+def test_nearly_equal_hashes_are_ordered_exactly(
     rows: list[tuple[int, int, int]], place: int
 ) -> None:
     rows = sorted(rows, key=lambda row: row[0])
@@ -172,7 +172,7 @@ def test_hashes_that_hardly_differ_order_exactly(
     assert [rows[n] for n in order] == sorted(rows)
 
 
-def test_the_order_is_said(tmp_path: Path) -> None:
+def test_the_order_is_described(tmp_path: Path) -> None:
     path = _csv(tmp_path / "log.csv", TIED)
     assert load_dataset(path).order == ORDER_RULE
     assert load_dataset(f"{path}:time=").order == FILE_ORDER_RULE
@@ -181,7 +181,7 @@ def test_the_order_is_said(tmp_path: Path) -> None:
     assert made.name == "log.csv:min_user_interactions=1,seed=3,time_ties=hash"
 
 
-def test_without_times_there_is_nothing_to_order(tmp_path: Path) -> None:
+def test_hashed_ties_need_times(tmp_path: Path) -> None:
     (tmp_path / "log.txt").write_text("1 2\n1 3\n2 2\n")
     with pytest.raises(
         UsageError, match="time_ties=hash orders interactions with equal times, but"
@@ -195,22 +195,22 @@ def test_without_times_there_is_nothing_to_order(tmp_path: Path) -> None:
     ),
     st.randoms(use_true_random=False),
 )
-def test_ties_by_hash_on_any_log(
-    events: list[tuple[int, int, int]], shuffle: random.Random
+def test_hashed_ties_on_any_log(
+    triples: list[tuple[int, int, int]], shuffle: random.Random
 ) -> None:
     def made(rows: list[tuple[int, int, int]]) -> list[list[tuple[str, int]]]:
         log = Interactions.from_log(*zip(*rows, strict=True), n_users=4, n_items=6)
         ids = np.array(list("wxyz")), np.array(list("abcdef"))
-        hashed = clean(Dataset("it", log, *ids), repeats="keep", time_ties="hash", seed=5)
+        hashed = clean(Dataset("data", log, *ids), repeats="keep", time_ties="hash", seed=5)
         assert hashed.interactions.times is not None
         times = np.split(hashed.interactions.times, hashed.interactions.offsets[1:-1])
         pairs = zip(_sequences(hashed), times, strict=True)
         return [list(zip(items, when.tolist(), strict=True)) for items, when in pairs]
 
-    by_user = made(events)
-    assert by_user == made(shuffle.sample(events, len(events)))
-    for user, own in zip(sorted({user for user, _, _ in events}), by_user, strict=True):
-        in_log = [("abcdef"[item], time) for user_, item, time in events if user_ == user]
+    by_user = made(triples)
+    assert by_user == made(shuffle.sample(triples, len(triples)))
+    for user, own in zip(sorted({user for user, _, _ in triples}), by_user, strict=True):
+        in_log = [("abcdef"[item], time) for user_, item, time in triples if user_ == user]
         assert sorted(own) == sorted(in_log)
         assert [time for _, time in own] == sorted(time for _, time in own)
 
@@ -230,6 +230,6 @@ def test_hashed_ties_change_the_targets_of_movielens(real: Callable[[str], Path]
     for first, second in ((0, 1), (0, 2), (1, 2)):
         changed = targets[first] != targets[second]
         assert not changed[sizes == 1].any()
-        chance = 1 - 1 / sizes  # of another target, if the order is as good as drawn
+        chance = 1 - 1 / sizes  # of another target, if the order is random
         spread = np.sqrt((chance * (1 - chance)).sum())
         assert abs(np.count_nonzero(changed) - chance.sum()) < 4 * spread

@@ -13,18 +13,18 @@ from recbench import Interactions, RecbenchError, Split, load_dataset
 from recbench.data.leakage import Leakage, leakage, n_unjudged_users
 from recbench_splitters import LeaveLastBasket, LeaveLastOut, Temporal, Windows
 
-Event = tuple[int, int, int]  # user, item, time
-EVENTS = st.lists(
+Triple = tuple[int, int, int]  # user, item, time
+LOGS = st.lists(
     st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 8)), min_size=1, max_size=40
 )
 
 
-def _log(*events: Event) -> Interactions:
-    return Interactions.from_log(*zip(*events, strict=True), n_users=6, n_items=9)
+def _log(*triples: Triple) -> Interactions:
+    return Interactions.from_log(*zip(*triples, strict=True), n_users=6, n_items=9)
 
 
-def _slowly(events: list[Event], split: Split) -> Leakage:
-    """The definition, target by target."""
+def _slowly(triples: list[Triple], split: Split) -> Leakage:
+    """Apply the definition, target by target."""
     (items, offsets), times = split.judged_targets, split.judged_target_times
     assert times is not None
     assert split.train.times is not None
@@ -33,20 +33,20 @@ def _slowly(events: list[Event], split: Split) -> Leakage:
         row_targets = items[offsets[row] : offsets[row + 1]].tolist()
         for time in times[offsets[row] : offsets[row + 1]].tolist():
             shares.append(np.mean(split.train.times > time))
-            tied += any(u == user and t == time and i not in row_targets for u, i, t in events)
+            tied += any(u == user and t == time and i not in row_targets for u, i, t in triples)
     return Leakage(float(np.mean(shares)) if shares else 0.0, tied, len(items))
 
 
-def test_later_training_events_are_counted() -> None:
+def test_later_training_interactions_are_counted() -> None:
     log = _log((0, 1, 1), (0, 2, 4), (1, 1, 3), (1, 2, 6), (2, 1, 5), (2, 2, 9), (3, 3, 9))
     split = LeaveLastOut().split(log)  # train: times 1, 3, 5, 9; targets: times 4, 6, 9
     assert leakage(log, split) == Leakage((2 / 4 + 1 / 4 + 0) / 3, 0, 3)
 
 
-def test_a_target_is_tied_by_another_event_at_its_time() -> None:
+def test_a_target_is_tied_with_another_interaction_at_its_time() -> None:
     log = _log(
         *[(0, 1, 1), (0, 2, 4), (0, 3, 4)],
-        *[(1, 1, 3), (1, 2, 4)],  # another user's time is nobody's business
+        *[(1, 1, 3), (1, 2, 4)],  # equal times of different users do not count
         *[(2, 1, 4), (2, 2, 4)],
         *[(3, 1, 2), (3, 2, 3), (3, 3, 3), (3, 4, 4)],  # a tie that is not at the target
     )
@@ -56,19 +56,19 @@ def test_a_target_is_tied_by_another_event_at_its_time() -> None:
     assert leakage(log, Temporal(at=4, targets="all").split(log)).time_tied == 0
 
 
-def test_the_same_item_again_at_the_same_time_decides_nothing() -> None:
+def test_repeats_of_the_target_at_its_time_are_not_ties() -> None:
     log = _log((0, 1, 1), (0, 2, 4), (0, 2, 4), (1, 1, 1), (1, 2, 4), (1, 3, 4), (1, 2, 4))
     assert leakage(log, LeaveLastOut().split(log)).time_tied == 1
 
 
-def test_some_targets_of_a_row_can_be_tied() -> None:
+def test_some_targets_of_a_case_can_be_tied() -> None:
     log = _log((0, 1, 1), (0, 2, 4), (0, 3, 4), (0, 4, 5), (0, 5, 6), (0, 6, 6))
     train = log.keep(np.array([True] + [False] * 5))
     split = Split(train, train, np.array([2, 4, 5, 6]), np.array([4, 5, 6, 6]), np.array([0, 4]))
-    assert leakage(log, split) == Leakage(0.0, 1, 4)  # item 3 could have been in place of 2
+    assert leakage(log, split) == Leakage(0.0, 1, 4)  # item 3 could be the target instead of 2
 
 
-def test_users_that_the_data_do_not_have_are_not_tied() -> None:
+def test_unknown_users_are_not_tied() -> None:
     log = _log((0, 1, 1), (0, 2, 4), (0, 3, 4), (5, 1, 1))
     history = Interactions(np.array([-1, 0, 4]), np.array([1] * 3), np.arange(4), 6, 9)
     split = Split(log, history, np.array([2, 2, 2]), np.array([4, 4, 4]))
@@ -77,7 +77,7 @@ def test_users_that_the_data_do_not_have_are_not_tied() -> None:
 
 
 @given(
-    EVENTS,
+    LOGS,
     st.sampled_from(
         [
             LeaveLastOut(),
@@ -88,32 +88,32 @@ def test_users_that_the_data_do_not_have_are_not_tied() -> None:
         ]
     ),
 )
-def test_as_a_loop_counts_it(events: list[Event], splitter: Any) -> None:
-    log = _log(*events)
+def test_counts_equal_those_of_a_loop(triples: list[Triple], splitter: Any) -> None:
+    log = _log(*triples)
     try:
         split = splitter.split(log)
-    except RecbenchError:  # too few events, or all at one time
+    except RecbenchError:  # too few interactions, or all at one time
         return
-    counted, wanted = leakage(log, split), _slowly(events, split)
+    counted, expected = leakage(log, split), _slowly(triples, split)
     assert counted == Leakage(
-        pytest.approx(wanted.future_share), wanted.time_tied, wanted.n_targets
+        pytest.approx(expected.future_share), expected.time_tied, expected.n_targets
     )
     if isinstance(splitter, LeaveLastBasket) or getattr(splitter, "targets", "") == "all":
         assert counted.time_tied == 0
     judged = set(split.history.users[split.judged].tolist())
-    assert n_unjudged_users(log, split) == len({user for user, _, _ in events} - judged)
+    assert n_unjudged_users(log, split) == len({user for user, _, _ in triples} - judged)
     if isinstance(splitter, Temporal):
         assert counted.future_share == 0
 
 
-def test_without_times_nothing_is_known() -> None:
+def test_without_times_there_are_no_counts() -> None:
     log = Interactions.from_log([0, 0, 1, 1, 2], [0, 1, 1, 2, 1])
     split = LeaveLastOut().split(log)
     assert leakage(log, split) == Leakage(None, None, 2)
     assert n_unjudged_users(log, split) == 1
 
 
-def test_a_split_without_times_is_not_counted_either() -> None:
+def test_a_split_without_times_has_no_future_share() -> None:
     log = _log((0, 1, 1), (0, 2, 4), (1, 1, 3))
     split = LeaveLastOut().split(log)
     assert leakage(log, Split(split.train, split.history, split.targets)).future_share is None

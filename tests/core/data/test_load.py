@@ -19,7 +19,7 @@ def test_a_path_is_a_dataset(tiny: str) -> None:
     assert made.item_ids.tolist() == [f"i{n}" for n in range(7)]
 
 
-def test_a_path_takes_options_of_the_file_and_of_the_core(tiny: str) -> None:
+def test_a_path_accepts_options_of_the_file_and_of_the_core(tiny: str) -> None:
     made = load_dataset(f"{tiny}:item=user_id,user=item_id,min_user_interactions=4")
     assert made.name == "tiny.csv:item=user_id,min_user_interactions=4,user=item_id"
     assert made.user_ids.tolist() == ["i3", "i4", "i5"]
@@ -48,12 +48,12 @@ def test_wrong_names_and_options(text: str, match: str) -> None:
         load_dataset(text)
 
 
-def test_a_folder_is_no_dataset(tmp_path: Path) -> None:
+def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a folder"):
         load_dataset(str(tmp_path))
 
 
-def test_a_plugin_that_gives_no_dataset_is_named() -> None:
+def test_a_plugin_that_does_not_return_a_dataset_is_named() -> None:
     plugins = load_plugins(bad=plugin(datasets={"bad": lambda: 3}))
     with pytest.raises(
         RecbenchError,
@@ -62,7 +62,7 @@ def test_a_plugin_that_gives_no_dataset_is_named() -> None:
         load_dataset("bad", plugins=plugins)
 
 
-def test_a_datasets_own_seed_stays_its_own() -> None:
+def test_a_dataset_with_a_seed_shares_it_with_hashed_ties() -> None:
     small = "synthetic:users=20,items=30,interactions=200"
     plain, hashed = load_dataset(f"{small},seed=3"), load_dataset(f"{small},seed=3,time_ties=hash")
     assert plain.name == "synthetic:interactions=200,items=30,seed=3,users=20"
@@ -76,10 +76,10 @@ def test_a_datasets_own_seed_stays_its_own() -> None:
 
 def _dataset() -> Dataset:
     log = Interactions.from_log([0, 0], [0, 1], [1, 2])
-    return Dataset("it", log, np.array(["u"]), np.array(["a", "b"]))
+    return Dataset("data", log, np.array(["u"]), np.array(["a", "b"]))
 
 
-def test_a_dataset_that_takes_anything_is_given_the_seed_too() -> None:
+def test_a_dataset_with_arbitrary_options_receives_the_seed() -> None:
     given: list[dict[str, Any]] = []
 
     def anything(**options: Any) -> Dataset:
@@ -113,14 +113,14 @@ def test_a_dataset_that_takes_anything_is_given_the_seed_too() -> None:
         ("{tiny}:events=2", "dataset file has no option 'events'; did you mean "),
     ],
 )
-def test_old_names_of_options_are_refused_with_the_new(text: str, match: str, tiny: str) -> None:
+def test_old_option_names_are_refused_with_the_new_name(text: str, match: str, tiny: str) -> None:
     with pytest.raises(UsageError, match=match):
         load_dataset(text.format(tiny=tiny))
     with pytest.raises(UsageError, match=match):
         find_dataset(load_plugins(), text.format(tiny=tiny))
 
 
-def test_an_option_of_the_datasets_own_is_no_old_name() -> None:
+def test_a_dataset_may_have_an_option_with_an_old_name() -> None:
     given: list[Any] = []
 
     def own(ties: int = 0, **others: Any) -> Dataset:
@@ -128,7 +128,9 @@ def test_an_option_of_the_datasets_own_is_no_old_name() -> None:
         return _dataset()
 
     plugins = load_plugins(odd=plugin(datasets={"odd": own}))
-    assert load_dataset("odd:ties=3,anything=4", plugins=plugins).name == "it:anything=4,ties=3"
+    assert load_dataset("odd:ties=3,anything=4", plugins=plugins).name == "data:anything=4,ties=3"
     assert given == [(3, {"anything": 4})]
     with pytest.raises(UsageError, match="no option 'min_user'; it is now called"):
-        load_dataset("odd:min_user=3", plugins=plugins)  # taken for anything, it would drop nobody
+        load_dataset(
+            "odd:min_user=3", plugins=plugins
+        )  # passed on to the dataset, it would have no effect

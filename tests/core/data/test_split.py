@@ -1,4 +1,4 @@
-"""Splits: their parts, errors, names and how they are made."""
+"""Splits: their parts, names and errors, and how splitters make them."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def _split(targets: Any = TARGETS, times: Any = None, offsets: Any = None) -> Sp
     return Split(LOG, LOG, targets, times, offsets)
 
 
-def test_the_cases_are_the_rows_with_a_target() -> None:
+def test_histories_with_a_target_are_cases() -> None:
     split = _split(times=[10, 0, 30])
     assert split.judged.tolist() == [0, 2]
     assert [array.tolist() for array in split.judged_targets] == [[2, 4], [0, 1, 2]]
@@ -38,7 +38,7 @@ def test_a_case_may_have_several_targets() -> None:
     assert split.target_pairs.tolist() == [2, 3, 6 + 4]
 
 
-def test_nothing_to_judge_is_no_case() -> None:
+def test_without_targets_there_are_no_cases() -> None:
     split = _split([-1, -1, -1])
     assert split.judged.tolist() == split.case_of_target.tolist() == []
     assert split.judged_target_times is None
@@ -66,7 +66,7 @@ def test_arrays_are_read_only(name: str) -> None:
         ),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(wrong: dict[str, Any], match: str) -> None:
+def test_inconsistent_arrays_are_refused(wrong: dict[str, Any], match: str) -> None:
     with pytest.raises(ValueError, match=match):
         _split(**wrong)
 
@@ -82,13 +82,13 @@ def test_a_case_without_a_history_is_refused() -> None:
         Split(LOG, history, [2, 2, 2])  # type: ignore[arg-type]
 
 
-def test_train_and_history_must_have_one_catalogue() -> None:
+def test_train_and_history_must_share_a_catalogue() -> None:
     smaller = Interactions.from_log([0], [0], n_items=5)
     with pytest.raises(ValueError, match="train has n_items=5, but history has 6"):
         Split(smaller, LOG, TARGETS)  # type: ignore[arg-type]
 
 
-def test_fingerprint_tells_what_is_judged_apart() -> None:
+def test_fingerprint_depends_on_train_history_and_targets() -> None:
     split = _split()
     assert split.fingerprint() == _split(times=[1, 2, 3]).fingerprint()
     assert split.fingerprint() != _split([2, -1, 5]).fingerprint()
@@ -108,7 +108,7 @@ def test_fingerprint_tells_what_is_judged_apart() -> None:
         ("temporal:at=2001-01-01,targets=all", ["temporal:at=2001-01-01,targets=all"]),
     ],
 )
-def test_several_splits_are_told_from_options(text: str, names: list[str]) -> None:
+def test_several_splits_with_options_are_parsed(text: str, names: list[str]) -> None:
     assert parse_split_names(text) == names
 
 
@@ -130,7 +130,7 @@ def _make(answer: Any) -> tuple[str, Split]:
     return make_split(plugins, Dataset("log", LOG, *ids), "mine:share=0.20")
 
 
-def test_a_split_comes_with_the_name_of_its_splitter() -> None:
+def test_a_split_is_returned_with_the_name_of_its_splitter() -> None:
     split = _split()
     assert _make(split) == ("mine:share=0.20", split)
 
@@ -141,12 +141,12 @@ def test_a_splitter_that_fails_is_named(error: BaseException) -> None:
         _make(error)
 
 
-def test_a_splitter_may_refuse_its_options_in_its_own_words() -> None:
+def test_usage_errors_of_a_splitter_are_shown_unchanged() -> None:
     with pytest.raises(UsageError, match=r"^share must be less$"):
         _make(UsageError("share must be less"))
 
 
-def test_a_splitter_must_give_a_split() -> None:
+def test_a_splitter_must_return_a_split() -> None:
     with pytest.raises(
         RecbenchError, match=r"\(plugin mine\) returned tuple; it must return a recbench\.Split"
     ):

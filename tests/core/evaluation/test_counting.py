@@ -1,4 +1,4 @@
-"""Ranks and lists by counting are those of plain sorting."""
+"""Ranks and lists found by counting equal those found by sorting."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def _sequences(rows: list[list[int]], n_items: int) -> Interactions:
 
 
 def _plain(scores: Any, targets: Any, offsets: Any, seen: list[list[int]], depth: int) -> Any:
-    """The same by sorting every row."""
+    """Return the same, found by sorting every row."""
     above, tied, lists = [], [], []
     for row, values in enumerate(np.asarray(scores, dtype=float)):
         row_targets = targets[offsets[row] : offsets[row + 1]]
@@ -57,7 +57,7 @@ def _cases(draw: Any) -> Any:
 
 @given(_cases(), st.sampled_from([1, 64, 2**18]))
 @settings(deadline=None, max_examples=150)
-def test_ranks_and_lists_are_those_of_sorting(case: Any, block: int) -> None:
+def test_ranks_and_lists_equal_those_of_sorting(case: Any, block: int) -> None:
     scores, targets, offsets, seen, depth = case
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counting, "BLOCK", block)
@@ -69,7 +69,7 @@ def test_ranks_and_lists_are_those_of_sorting(case: Any, block: int) -> None:
 
 @given(_cases())
 @settings(deadline=None, max_examples=60)
-def test_a_pool_ranks_among_its_items_alone(case: Any) -> None:
+def test_targets_are_ranked_among_the_items_of_a_pool(case: Any) -> None:
     scores, targets, offsets, _, depth = case
     n = scores.shape[1]
     rng = np.random.default_rng(n)
@@ -89,7 +89,7 @@ def test_a_pool_ranks_among_its_items_alone(case: Any) -> None:
     assert (above.tolist(), tied.tolist(), lists.tolist()) == expected
 
 
-def test_scores_that_are_read_only_views_stay_as_they_are() -> None:
+def test_read_only_scores_are_accepted_and_not_changed() -> None:
     scores = np.broadcast_to(np.array([3.0, 1.0, 2.0]), (4, 3))
     masked = _sequences([[0]] * 4, 3)
     above, tied, lists = rank_scores(scores, np.full(4, 1), np.arange(5), masked, 3)
@@ -101,7 +101,7 @@ def test_scores_that_are_read_only_views_stay_as_they_are() -> None:
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_found(
+def test_scores_that_are_not_finite_are_found(
     kind: Any, value: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counting, "BLOCK", 10_000)
@@ -119,6 +119,6 @@ def test_what_is_not_finite_is_found(
     assert (bad.value.row, bad.value.item) == (613, 17)
 
 
-def test_large_finite_scores_are_finite() -> None:
+def test_large_finite_scores_are_accepted() -> None:
     scores = np.full((3, 1000), np.finfo(np.float32).max, dtype=np.float32)
     rank_scores(scores, np.zeros(3, dtype=int), np.arange(4), None, 3)

@@ -30,12 +30,12 @@ def _hit(ranking: Ranking, k: int) -> Any:
 
 
 def _share(ranking: Ranking, k: int) -> Any:
-    """One number for all lists."""
+    """Return one number for all lists."""
     assert ranking.lists is not None
     return len(np.unique(ranking.lists[:, :k])) / 12
 
 
-def test_a_value_is_the_mean_with_its_error_and_its_interval_over_users() -> None:
+def test_a_value_has_a_mean_a_standard_error_and_an_interval_over_users() -> None:
     values, columns = measure_all({"hit": _hit}, RANKING, [1, 3], USERS, {})
     assert list(values) == list(columns) == ["hit@1", "hit@3"]
     expected = (np.arange(ROWS) % 7 < 3).astype(float)
@@ -47,7 +47,7 @@ def test_a_value_is_the_mean_with_its_error_and_its_interval_over_users() -> Non
     assert (value.low, value.high) == pytest.approx((low[0], high[0]))
 
 
-def test_a_number_of_all_lists_has_a_jackknife_and_no_column() -> None:
+def test_a_metric_of_all_lists_has_a_jackknife_interval_and_no_column() -> None:
     values, columns = measure_all({"share": _share}, RANKING, [1], USERS, {})
     assert columns == {}
     value = values["share@1"]
@@ -96,7 +96,7 @@ def test_a_metric_that_fails_in_the_jackknife_is_left_out() -> None:
     assert measure_all({"bad": fails}, RANKING, [1], USERS, {}) == ({}, {})
 
 
-def test_what_a_metric_writes_into_the_ranking_no_other_metric_reads() -> None:
+def test_a_metric_that_changes_the_ranking_does_not_affect_other_metrics() -> None:
     def garbles(ranking: Ranking, k: int) -> Any:
         for array in (ranking.above, ranking.lists, ranking.popularity):
             assert array is not None
@@ -115,8 +115,8 @@ def _worse_is_better(ranking: Ranking, k: int) -> Any:
     return k - _hit(ranking, k)
 
 
-def _a_target(ranking: Ranking, k: int) -> Any:
-    """One value per target, instead of one per case."""
+def _per_target(ranking: Ranking, k: int) -> Any:
+    """Return one value per target instead of one per case."""
     return (ranking.above < k).astype(float)
 
 
@@ -131,11 +131,11 @@ def _unlocks_and_writes(ranking: Ranking, k: int) -> Any:
     return _hit(ranking, k)
 
 
-def _leaves(ranking: Ranking, k: int) -> Any:
+def _exits(ranking: Ranking, k: int) -> Any:
     raise SystemExit(0)
 
 
-def _words(ranking: Ranking, k: int) -> Any:
+def _strings(ranking: Ranking, k: int) -> Any:
     return ["much"] * len(ranking)
 
 
@@ -147,11 +147,11 @@ def _random(ranking: Ranking, k: int) -> Any:
     ("metric", "reason"),
     [
         (_worse_is_better, "a better rank must never lower the value"),
-        (_a_target, "it returned an array of shape (15,)"),
+        (_per_target, "it returned an array of shape (15,)"),
         (_writes, "read-only"),
         (_unlocks_and_writes, "a metric must not change the ranking"),
-        (_leaves, "SystemExit: 0"),
-        (_words, "ValueError: could not convert"),
+        (_exits, "SystemExit: 0"),
+        (_strings, "ValueError: could not convert"),
         (_random, "the same ranking must always get the same values"),
     ],
 )

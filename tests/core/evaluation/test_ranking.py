@@ -1,4 +1,4 @@
-"""The ranking: its expectations, its blocks, and selections of cases and targets."""
+"""Rankings: expectations, blocks of tied targets, and selections of cases and targets."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,12 @@ from recbench.evaluation.ranking import measure
 from recbench_metrics.ranks import hit, mrr, ndcg
 
 
-def _sure(ranks: list[int]) -> Ranking:
+def _without_ties(ranks: list[int]) -> Ranking:
     return Ranking(np.array(ranks) - 1, np.ones(len(ranks), dtype=np.int64))
 
 
 def test_known_values() -> None:
-    ranking = _sure([1, 2, 3, 10, 11])
+    ranking = _without_ties([1, 2, 3, 10, 11])
     assert ndcg(ranking, 10) == pytest.approx([1, 1 / np.log2(3), 0.5, 1 / np.log2(11), 0])
     assert hit(ranking, 3).tolist() == [1, 1, 1, 0, 0]
     assert mrr(ranking, 10) == pytest.approx([1, 1 / 2, 1 / 3, 1 / 10, 0])
@@ -21,7 +21,7 @@ def test_known_values() -> None:
 
 def test_first_rank_is_exactly_one() -> None:
     for metric in (ndcg, hit, mrr):
-        assert metric(_sure([1]), 10)[0] == 1.0
+        assert metric(_without_ties([1]), 10)[0] == 1.0
 
 
 def test_five_tied_at_the_top_get_their_mean() -> None:
@@ -30,15 +30,15 @@ def test_five_tied_at_the_top_get_their_mean() -> None:
     assert hit(five, 2)[0] == pytest.approx(2 / 5)
 
 
-def test_a_metric_that_gives_nan_or_a_wrong_shape_is_refused() -> None:
+def test_a_metric_that_returns_nan_or_a_wrong_shape_is_refused() -> None:
     with pytest.raises(RecbenchError, match="at k=3 it returned nan; all values must be finite"):
-        measure(_sure([1, 2]), "bad", lambda ranking, k: np.full(2, np.nan), [3])
+        measure(_without_ties([1, 2]), "bad", lambda ranking, k: np.full(2, np.nan), [3])
     with pytest.raises(RecbenchError, match=r"at k=3 .* shape \(1,\); .* shape \(2,\)"):
-        measure(_sure([1, 2]), "bad", lambda ranking, k: np.zeros(1), [3])
+        measure(_without_ties([1, 2]), "bad", lambda ranking, k: np.zeros(1), [3])
 
 
 def test_a_single_number_is_a_value_too() -> None:
-    assert measure(_sure([1, 2]), "half", lambda ranking, k: 0.5, [3])["half@3"].shape == ()
+    assert measure(_without_ties([1, 2]), "half", lambda ranking, k: 0.5, [3])["half@3"].shape == ()
 
 
 SEVERAL = Ranking(
@@ -56,12 +56,12 @@ def test_arrays_are_read_only() -> None:
             array[0] = 1
 
 
-def test_rows_have_their_targets() -> None:
+def test_cases_have_their_targets() -> None:
     assert len(SEVERAL) == 3
     assert SEVERAL.n_targets.tolist() == [4, 1, 1]
     assert SEVERAL.case_of_target.tolist() == [0, 0, 0, 0, 1, 2]
     assert SEVERAL.sum(np.arange(6)).tolist() == [6, 4, 5]
-    assert _sure([3, 1]).n_targets.tolist() == [1, 1]
+    assert _without_ties([3, 1]).n_targets.tolist() == [1, 1]
 
 
 def test_expectation_is_a_sum_over_targets() -> None:
@@ -77,21 +77,21 @@ def test_blocks_are_targets_with_one_score_best_first() -> None:
     assert blocks.before.tolist() == [0, 1, 3, 0, 0]
 
 
-def test_take_gives_rows_in_that_order() -> None:
+def test_take_returns_cases_in_the_given_order() -> None:
     taken = SEVERAL.take(np.array([2, 0, 2]))
     assert taken.above.tolist() == [4, 4, 0, 4, 9, 4]
     assert taken.tied.tolist() == [1, 3, 1, 3, 2, 1]
     assert taken.offsets.tolist() == [0, 1, 5, 6]
     assert taken.lists[:, 0].tolist() == [8, 0, 8]
     assert taken.popularity is not None
-    assert _sure([3, 1]).take(np.array([1])).above.tolist() == [0]
+    assert _without_ties([3, 1]).take(np.array([1])).above.tolist() == [0]
 
 
-def test_only_some_targets_and_the_rows_that_have_any() -> None:
+def test_only_selects_targets_and_the_cases_that_have_any() -> None:
     kept, rows = SEVERAL.only(np.array([True, False, False, True, False, True]))
     assert rows.tolist() == [0, 2]
     assert kept.above.tolist() == [4, 9, 4]
     assert kept.offsets.tolist() == [0, 2, 3]
     assert kept.lists[:, 0].tolist() == [0, 8]
-    alone, rows = _sure([3, 1]).only(np.array([False, True]))
+    alone, rows = _without_ties([3, 1]).only(np.array([False, True]))
     assert (alone.above.tolist(), alone.offsets, rows.tolist()) == ([0], None, [1])

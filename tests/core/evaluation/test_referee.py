@@ -1,4 +1,4 @@
-"""The referee against an oracle in plain Python, known answers, and broken rules."""
+"""The referee: compared with an oracle in plain Python and known results, and its errors."""
 
 import math
 from collections.abc import Callable
@@ -86,8 +86,8 @@ def test_referee_equals_the_oracle(data: st.DataObject) -> None:
     )
     for row in range(rows):
         expected = _oracle(scores[row], histories[row], targets[row], k, masked)
-        got = [metric(evaluation.ranking, k)[row] for metric in (ndcg, hit, mrr)]
-        assert got == pytest.approx(expected)
+        measured = [metric(evaluation.ranking, k)[row] for metric in (ndcg, hit, mrr)]
+        assert measured == pytest.approx(expected)
 
 
 def test_a_constant_scorer_gets_chance() -> None:
@@ -141,7 +141,7 @@ def test_lists_rank_by_position_and_miss_other_items() -> None:
         ([[None] * 4] * 2, "returned an array of type object"),
     ],
 )
-def test_broken_scores_name_model_rule_and_user(scores: Any, match: str) -> None:
+def test_errors_in_scores_name_model_rule_and_user(scores: Any, match: str) -> None:
     split = _split([[0], [1]], [3, 3], 4)
     with pytest.raises(RecbenchError, match=match):
         evaluate(Fixed(scores), split, mask_seen=True, name="mine", user_ids=np.array(["a", "b"]))
@@ -165,7 +165,7 @@ def test_broken_scores_name_model_rule_and_user(scores: Any, match: str) -> None
         ([[3.0, 2.0, 1.0], [3.0, 2.0, 0.0]], "array of type float64; it must return whole numbers"),
     ],
 )
-def test_broken_lists_name_model_rule_and_user(lists: Any, match: str) -> None:
+def test_errors_in_lists_name_model_rule_and_user(lists: Any, match: str) -> None:
     split = _split([[0], [1]], [3, 3], 4)
     with pytest.raises(RecbenchError, match=match):
         evaluate(
@@ -173,26 +173,26 @@ def test_broken_lists_name_model_rule_and_user(lists: Any, match: str) -> None:
         )
 
 
-def test_seen_items_may_be_listed_where_repeats_are_kept() -> None:
+def test_seen_items_can_be_listed_if_repeats_are_kept() -> None:
     split = _split([[3]], [3], 4)
     assert evaluate(Lists([[3, 0]]), split, mask_seen=False, depth=2).ranking.above.tolist() == [0]
 
 
-def test_nothing_to_judge_is_an_error() -> None:
+def test_a_split_without_cases_is_an_error() -> None:
     with pytest.raises(RecbenchError, match=r"no case to judge.*; use more data"):
         evaluate(Fixed([[0, 0]]), _split([[0]], [-1], 2), mask_seen=True)
 
 
-def test_memory_bounds_the_batches() -> None:
+def test_memory_limits_the_batch_size() -> None:
     sizes = []
 
-    class Watching(Fixed):
+    class Recording(Fixed):
         def score(self, history: Interactions) -> Any:
             sizes.append(len(history))
             return super().score(history)
 
     split = _split([[0]] * 10, [1] * 10, 100)
-    evaluate(Watching(np.ones((10, 100))), split, mask_seen=True, memory=3000)
+    evaluate(Recording(np.ones((10, 100))), split, mask_seen=True, memory=3000)
     assert sizes == [3, 3, 3, 1]
 
 

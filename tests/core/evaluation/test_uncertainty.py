@@ -1,4 +1,4 @@
-"""Intervals, comparisons and standard errors, against scipy, by hand, and by simulation."""
+"""Intervals, tests and standard errors, compared with scipy, small examples and simulations."""
 
 import math
 import subprocess
@@ -25,18 +25,18 @@ SKEWED = RANDOM.exponential(size=(40, 3))
 EACH = np.arange(40)
 
 
-def test_the_interval_is_that_of_scipy() -> None:
+def test_intervals_agree_with_scipy() -> None:
     low, high = intervals(SKEWED, EACH, resamples=50_000)
     for column in range(3):
-        theirs = stats.bootstrap(
+        reference = stats.bootstrap(
             (SKEWED[:, column],), np.mean, n_resamples=50_000, method="percentile", batch=1000
         )
-        width = theirs.confidence_interval.high - theirs.confidence_interval.low
-        assert low[column] == pytest.approx(theirs.confidence_interval.low, abs=0.03 * width)
-        assert high[column] == pytest.approx(theirs.confidence_interval.high, abs=0.03 * width)
+        width = reference.confidence_interval.high - reference.confidence_interval.low
+        assert low[column] == pytest.approx(reference.confidence_interval.low, abs=0.03 * width)
+        assert high[column] == pytest.approx(reference.confidence_interval.high, abs=0.03 * width)
 
 
-def test_the_interval_is_that_of_a_loop_over_the_same_draws() -> None:
+def test_intervals_equal_those_of_a_loop_over_the_same_draws() -> None:
     names = np.array(["eve", "bob", "bob", "ann", "eve", "bob", "dan"])
     values = RANDOM.normal(size=(7, 2))
     rows = [np.flatnonzero(names == name) for name in ("ann", "bob", "dan", "eve")]
@@ -49,14 +49,14 @@ def test_the_interval_is_that_of_a_loop_over_the_same_draws() -> None:
     assert high == pytest.approx(np.quantile(means, 0.9, axis=0))
 
 
-def test_the_size_of_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_intervals_do_not_depend_on_the_chunk_size(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = intervals(SKEWED, EACH, resamples=501)
     for most in (1, 1_000):
         monkeypatch.setattr(uncertainty, "DRAWS_AT_ONCE", most)
         assert np.allclose(intervals(SKEWED, EACH, resamples=501), whole, rtol=1e-12)
 
 
-def test_the_interval_of_zeros_and_ones_is_that_of_the_binomial() -> None:
+def test_intervals_of_zeros_and_ones_agree_with_the_binomial() -> None:
     hits = np.repeat([1.0, 0.0], [300, 700])[:, None]
     low, high = intervals(hits, np.arange(1000))
     assert low[0] == pytest.approx(stats.binom.ppf(0.025, 1000, 0.3) / 1000, abs=0.0015)
@@ -64,18 +64,18 @@ def test_the_interval_of_zeros_and_ones_is_that_of_the_binomial() -> None:
 
 
 @pytest.mark.parametrize(("level", "least", "most"), [(0.95, 0.915, 0.965), (0.8, 0.75, 0.84)])
-def test_the_interval_covers_the_truth_as_often_as_its_level(
+def test_intervals_cover_the_true_mean_as_often_as_their_level(
     level: float, least: float, most: float
 ) -> None:
     random = np.random.default_rng(11)
     rows = np.repeat(np.arange(60), random.integers(1, 5, 60))
-    # 600 experiments are 600 columns: each user has a mean, and rows vary around it, the truth is 0
+    # 600 columns are 600 experiments: rows vary around the mean of their user; the true mean is 0
     values = random.normal(size=(60, 600))[rows] + random.normal(size=(len(rows), 600))
     low, high = intervals(values, rows, resamples=2_000, level=level)
     assert least <= ((low <= 0) & (high >= 0)).mean() <= most
 
 
-def test_rows_of_a_user_that_agree_are_no_further_evidence() -> None:
+def test_identical_cases_of_a_user_do_not_narrow_the_interval() -> None:
     values = RANDOM.normal(size=(200, 1))
     users = np.repeat(np.arange(200), 9)
     nine = np.repeat(values, 9, axis=0)
@@ -84,13 +84,13 @@ def test_rows_of_a_user_that_agree_are_no_further_evidence() -> None:
     assert np.subtract(*intervals(nine, np.arange(1800))) == pytest.approx(alone / 3, rel=0.05)
 
 
-def test_a_user_counts_by_rows() -> None:
+def test_users_count_by_their_number_of_cases() -> None:
     values, users = np.array([[1.0], [1.0], [1.0], [0.0]]), np.array([0, 0, 0, 1])
     low, high = intervals(values, users, level=0.4)
     assert (low[0], high[0]) == (0.75, 0.75)
 
 
-def test_the_same_seed_gives_the_same_and_another_gives_another() -> None:
+def test_intervals_depend_on_the_seed() -> None:
     first, again, another = (np.array(intervals(SKEWED, EACH, seed=seed)) for seed in (1, 1, 2))
     assert first.tobytes() == again.tobytes()
     assert (first != another).all()
@@ -104,7 +104,7 @@ def test_columns_share_their_bootstrap_counts() -> None:
     assert doubled[1] == pytest.approx([high[1] * 2 + 1, high[1]], rel=1e-12)
 
 
-def test_neither_the_order_of_rows_nor_the_names_of_users_matter() -> None:
+def test_intervals_do_not_depend_on_row_order_or_user_names() -> None:
     order = RANDOM.permutation(40)
     named = np.array([f"user {user:03}" for user in EACH])
     shuffled = intervals(SKEWED[order], number_users(named[order]))
@@ -123,61 +123,61 @@ def test_more_users_than_the_cap_get_nearly_the_same_interval(
     assert grouped[1] == pytest.approx(high, abs=0.08 * (high - low).max())
 
 
-def test_users_above_the_cap_cost_no_more_and_keep_the_width(
+def test_users_above_the_cap_add_no_draws_and_keep_the_width(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     draws, shapes = uncertainty._bootstrap_counts, []
 
-    def watched(*given):
-        for times in draws(*given):
+    def recorded(*args):
+        for times in draws(*args):
             shapes.append(times.shape)
             yield times
 
-    monkeypatch.setattr(uncertainty, "_bootstrap_counts", watched)
+    monkeypatch.setattr(uncertainty, "_bootstrap_counts", recorded)
     values = RANDOM.normal(size=(200_000, 1))
     low, high = intervals(values, np.arange(200_000), resamples=2_000)
     assert high - low == pytest.approx(2 * 1.96 / math.sqrt(200_000), rel=0.1)
     assert {units for _, units in shapes} == {uncertainty.MAX_UNITS}
-    assert sum(some for some, _ in shapes) == 2_000
-    assert max(some * units for some, units in shapes) <= uncertainty.DRAWS_AT_ONCE
+    assert sum(n_draws for n_draws, _ in shapes) == 2_000
+    assert max(n_draws * units for n_draws, units in shapes) <= uncertainty.DRAWS_AT_ONCE
 
 
-def test_what_is_not_finite_spoils_its_own_column_only() -> None:
-    spoilt = SKEWED.copy()
-    spoilt[3, 1], spoilt[5, 2] = np.nan, np.inf
-    low, high = intervals(spoilt, EACH)
+def test_non_finite_values_affect_only_their_own_column() -> None:
+    broken = SKEWED.copy()
+    broken[3, 1], broken[5, 2] = np.nan, np.inf
+    low, high = intervals(broken, EACH)
     assert np.isnan([low[1:], high[1:]]).all()
-    sound = intervals(SKEWED, EACH)
-    assert (low[0], high[0]) == pytest.approx((sound[0][0], sound[1][0]), rel=1e-12)
+    intact = intervals(SKEWED, EACH)
+    assert (low[0], high[0]) == pytest.approx((intact[0][0], intact[1][0]), rel=1e-12)
 
 
-def test_one_user_or_none_has_no_interval() -> None:
+def test_fewer_than_two_users_have_no_interval() -> None:
     for rows in (0, 1, 5):
         low, high = intervals(np.ones((rows, 2)), np.zeros(rows, dtype=np.int64))
         assert low.shape == high.shape == (2,)
         assert np.isnan([low, high]).all()
 
 
-def test_no_columns_have_no_intervals() -> None:
+def test_zero_columns_have_zero_intervals() -> None:
     assert intervals(np.ones((4, 0)), np.arange(4))[0].shape == (0,)
 
 
-def test_a_constant_is_certain() -> None:
+def test_a_constant_has_an_interval_of_width_zero() -> None:
     assert np.array(intervals(np.full((40, 1), 0.25), EACH)).tolist() == [[0.25], [0.25]]
 
 
-def test_users_must_fit_the_rows() -> None:
+def test_there_must_be_one_user_per_row() -> None:
     with pytest.raises(ValueError, match="same length"):
         intervals(SKEWED, EACH[:-1])
 
 
-def test_a_summary_is_of_each_column_by_itself() -> None:
+def test_each_column_is_summarised_by_itself() -> None:
     columns = {f"{number}": SKEWED[:, number] for number in range(3)}
     users = EACH // 2
     found = summarise(columns, users)
     low, high = intervals(SKEWED, users)
     for number, (key, column) in enumerate(columns.items()):
-        assert found[key].mean == column.mean(), "to the last bit, as it is compared"
+        assert found[key].mean == column.mean(), "means must be equal to the last bit"
         assert found[key].stderr == pytest.approx(stats.sem(column))
         assert found[key][2:] == (low[number], high[number])
         alone = summarise({key: column}, users)[key]
@@ -185,14 +185,14 @@ def test_a_summary_is_of_each_column_by_itself() -> None:
         assert alone == pytest.approx(found[key], rel=1e-12)
 
 
-def test_a_summary_of_one_row_is_its_value_and_of_no_column_nothing() -> None:
-    value = summarise({"it": np.array([0.5])}, np.array([0]))["it"]
+def test_summary_of_one_row_and_of_no_columns() -> None:
+    value = summarise({"x": np.array([0.5])}, np.array([0]))["x"]
     assert value.mean == 0.5
     assert np.isnan(value[1:]).all()
     assert summarise({}, EACH) == {}
 
 
-def test_a_pair_is_compared_as_scipy_does() -> None:
+def test_paired_test_agrees_with_scipy() -> None:
     a, b = SKEWED[:, 0], SKEWED[:, 0] * 0.8 + SKEWED[:, 1] * 0.1
     found = paired_test(a, b, EACH)
     low, high = intervals((a - b)[:, None], EACH)
@@ -207,14 +207,14 @@ def test_a_pair_is_compared_as_scipy_does() -> None:
     )
 
 
-def test_a_pair_takes_the_options_of_intervals() -> None:
+def test_paired_test_accepts_the_options_of_intervals() -> None:
     a, b = SKEWED[:, 0], SKEWED[:, 1]
     found = paired_test(a, b, EACH, resamples=99, level=0.5, seed=3)
     low, high = intervals((a - b)[:, None], EACH, resamples=99, level=0.5, seed=3)
     assert (found.low, found.high) == (low[0], high[0])
 
 
-def test_a_pair_is_tested_on_the_means_of_users() -> None:
+def test_paired_test_is_on_the_means_of_users() -> None:
     users = number_users(RANDOM.integers(0, 12, 80))
     a, b = RANDOM.normal(0.2, size=80), RANDOM.normal(size=80)
     means = [[column[users == user].mean() for user in np.unique(users)] for column in (a, b)]
@@ -224,7 +224,7 @@ def test_a_pair_is_tested_on_the_means_of_users() -> None:
     assert found.wins == np.sum(np.greater(*means))
 
 
-def test_users_who_do_better_are_counted_by_their_means() -> None:
+def test_wins_and_losses_are_counted_by_the_means_of_users() -> None:
     users = np.array([0, 0, 1, 2, 3, 3, 4])
     a = np.array([0.9, 0.0, 0.1 + 0.2, 0.0, 0.5, 0.5, 0.7])
     b = np.array([0.1, 0.6, 0.3, 0.5, 0.6, 0.4, 0.2])
@@ -232,7 +232,7 @@ def test_users_who_do_better_are_counted_by_their_means() -> None:
     assert (found.wins, found.losses, found.ties) == (2, 1, 2)
 
 
-def test_no_difference_is_p_1_and_a_constant_difference_is_p_0() -> None:
+def test_p_is_1_without_a_difference_and_0_for_a_constant_one() -> None:
     a = SKEWED[:, 0]
     same = paired_test(a, a.copy(), EACH)
     assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
@@ -245,7 +245,7 @@ def test_no_difference_is_p_1_and_a_constant_difference_is_p_0() -> None:
         assert (moved.difference, moved.low, moved.high) == pytest.approx((shift,) * 3)
 
 
-def test_a_pair_of_one_user_or_none_has_no_p() -> None:
+def test_paired_test_of_fewer_than_two_users_has_no_p() -> None:
     single = paired_test(np.array([1.0, 0.5]), np.array([0.0, 0.0]), np.array([0, 0]))
     assert (single.difference, single.wins, single.losses, single.ties) == (0.75, 1, 0, 0)
     assert np.isnan([single.p, single.low, single.high]).all()
@@ -254,13 +254,13 @@ def test_a_pair_of_one_user_or_none_has_no_p() -> None:
     assert (none.wins, none.losses, none.ties) == (0, 0, 0)
 
 
-def test_a_pair_with_nan_is_unknown_and_counts_the_users_it_can() -> None:
+def test_paired_test_with_nan_has_no_p_but_counts_the_other_users() -> None:
     found = paired_test(np.array([1.0, np.nan, 0.0]), np.array([0.0, 0.0, 0.0]), np.arange(3))
     assert np.isnan([found.difference, found.low, found.high, found.p]).all()
     assert (found.wins, found.losses, found.ties) == (1, 0, 1)
 
 
-def test_p_of_many_columns_is_that_of_each_pair() -> None:
+def test_p_values_of_columns_equal_those_of_pairs() -> None:
     users = np.repeat(np.arange(20), 2)
     columns = np.column_stack([SKEWED, SKEWED[:, 1], SKEWED[:, 1] + 0.1, np.full(40, np.nan)])
     p = pvalues(columns, 1, users)
@@ -272,13 +272,13 @@ def test_p_of_many_columns_is_that_of_each_pair() -> None:
     assert np.isnan(p[5])
 
 
-def test_p_of_one_user_is_unknown() -> None:
+def test_p_values_of_one_user_are_nan() -> None:
     p = pvalues(SKEWED, 2, np.zeros(40, dtype=np.int64))
     assert np.isnan(p[:2]).all()
     assert p[2] == 1
 
 
-def test_p_is_uniform_where_nothing_differs() -> None:
+def test_p_values_are_uniform_without_a_difference() -> None:
     random = np.random.default_rng(2)
     values = random.normal(size=(90, 400))[np.repeat(np.arange(30), 3)[:90]]
     values = np.column_stack([np.zeros(90), values])
@@ -288,7 +288,7 @@ def test_p_is_uniform_where_nothing_differs() -> None:
     assert (wrong < 0.05).mean() > 0.15 > 0.08 > (p < 0.05).mean()
 
 
-def test_holm_by_hand() -> None:
+def test_holm_correction_of_small_examples() -> None:
     assert holm_correction(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx(
         [0.03, 0.06, 0.06, 0.02]
     )
@@ -297,14 +297,14 @@ def test_holm_by_hand() -> None:
     assert holm_correction(np.zeros(0)).shape == (0,)
 
 
-def test_holm_leaves_nan_out_of_the_family_and_the_input_alone() -> None:
+def test_holm_ignores_nan_and_does_not_change_its_input() -> None:
     given = np.array([np.nan, 0.01, 0.04, np.nan])
     assert holm_correction(given) == pytest.approx([np.nan, 0.02, 0.04, np.nan], nan_ok=True)
     assert given[1] == 0.01
     assert np.isnan(holm_correction(np.full(3, np.nan))).all()
 
 
-def test_holm_lies_between_none_and_bonferroni_and_keeps_the_order() -> None:
+def test_holm_is_between_no_correction_and_bonferroni_and_keeps_the_order() -> None:
     p = np.random.default_rng(3).random(50) ** 4
     adjusted = holm_correction(p)
     assert (adjusted >= p).all()
@@ -321,7 +321,7 @@ def test_the_jackknife_of_the_mean_is_its_standard_error() -> None:
 
 
 @pytest.mark.parametrize("count", [2_000, 2_013])
-def test_the_jackknife_over_groups_is_nearly_that(count: int) -> None:
+def test_the_jackknife_over_groups_is_close_to_the_standard_error(count: int) -> None:
     values = RANDOM.normal(size=count)
     found = [
         jackknife(lambda rows: values[rows].mean(), np.arange(count), seed=seed)
@@ -331,7 +331,7 @@ def test_the_jackknife_over_groups_is_nearly_that(count: int) -> None:
     assert found[0] != found[1]
 
 
-def test_the_jackknife_of_a_coverage_is_its_spread_over_samples() -> None:
+def test_the_jackknife_of_a_coverage_is_close_to_its_spread_over_samples() -> None:
     def coverage(items: np.ndarray) -> float:
         return len(np.unique(items)) / 500
 
@@ -345,7 +345,7 @@ def test_the_jackknife_of_a_coverage_is_its_spread_over_samples() -> None:
     assert 0.6 * spread < np.mean(found) < 1.6 * spread
 
 
-def test_the_jackknife_leaves_whole_users_out() -> None:
+def test_the_jackknife_leaves_out_complete_users() -> None:
     users = number_users(RANDOM.integers(0, 50, 300))
     seen = []
 
@@ -358,7 +358,7 @@ def test_the_jackknife_leaves_whole_users_out() -> None:
     left = [np.setdiff1d(np.arange(300), rows) for rows in seen]
     assert np.sort(np.concatenate(left)).tolist() == list(range(300))
     owners = [set(users[rows]) for rows in left]
-    assert {len(some) for some in owners} <= {7, 8}
+    assert {len(group) for group in owners} <= {7, 8}
     assert sum(map(len, owners)) == len(np.unique(users))
 
 
@@ -369,7 +369,7 @@ def test_the_jackknife_needs_two_users() -> None:
     assert jackknife(lambda rows: 1.0, EACH) == 0
 
 
-def test_scipy_is_imported_when_it_is_needed() -> None:
+def test_scipy_is_imported_only_when_it_is_needed() -> None:
     code = "import sys, recbench.evaluation.uncertainty; sys.exit('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -387,7 +387,7 @@ def test_unknown_users_are_all_different() -> None:
     assert set(users) == set(range(4))
 
 
-def test_users_that_are_not_numbered_are_refused() -> None:
+def test_user_numbers_with_a_gap_are_refused() -> None:
     users = np.array([0, 2])
     for compute in (
         lambda: intervals(np.ones((2, 1)), users),
@@ -398,7 +398,7 @@ def test_users_that_are_not_numbered_are_refused() -> None:
             compute()
 
 
-def test_a_number_of_all_cases_has_the_interval_of_the_jackknife() -> None:
+def test_a_metric_of_all_cases_has_a_jackknife_interval() -> None:
     values = SKEWED[:, 0]
     whole = summarise_whole(3.5, lambda cases: values[cases].max(), EACH)
     stderr = jackknife(lambda cases: values[cases].max(), EACH)

@@ -23,14 +23,14 @@ from recbench.isolation.processes import (
 )
 from recbench.isolation.runner import AVAILABLE
 
-pytestmark = pytest.mark.skipif(not AVAILABLE, reason="models have a process of their own on Linux")
+pytestmark = pytest.mark.skipif(not AVAILABLE, reason="isolating models needs Linux")
 
 MB = 2**20
 
 
 @pytest.fixture
 def child() -> Iterator[Callable[[str], int]]:
-    """Starts a process that runs some lines of Python, and waits until it has run them."""
+    """Return a function that starts a process with some Python code and waits for the code."""
     started: list[subprocess.Popen[str]] = []
 
     def start(code: str) -> int:
@@ -49,7 +49,7 @@ def child() -> Iterator[Callable[[str], int]]:
         running.communicate()
 
 
-def test_descendants_are_children_and_their_children(child: Any) -> None:
+def test_descendants_include_grandchildren(child: Any) -> None:
     pid = child("for _ in range(2):\n  if os.fork() == 0: os.fork(); time.sleep(1000)")
     until = time.monotonic() + 30
     while len(found := descendants(pid)) < 4:
@@ -58,7 +58,7 @@ def test_descendants_are_children_and_their_children(child: Any) -> None:
     assert set(found) == {process.pid for process in psutil.Process(pid).children(recursive=True)}
 
 
-def test_memory_is_what_is_ones_own_and_what_is_shared_but_no_file(child: Any) -> None:
+def test_memory_includes_private_and_shared_memory_but_no_files(child: Any) -> None:
     limit = 2**60
     bare = memory_used([child("")], limit)
     own = memory_used([child(f"kept = b'1' * {64 * MB}")], limit)
@@ -74,7 +74,7 @@ def test_memory_is_what_is_ones_own_and_what_is_shared_but_no_file(child: Any) -
     assert memory_used([child(f"kept = {mapped}\nsum(kept[::4096])")], limit) - bare < 16 * MB
 
 
-def test_what_processes_share_counts_once_where_it_would_be_too_much(child: Any) -> None:
+def test_shared_memory_counts_once_if_the_limit_would_be_exceeded(child: Any) -> None:
     pid = child(f"kept = b'1' * {64 * MB}\nfor _ in range(3): os.fork() or time.sleep(1000)")
     pids = [pid, *descendants(pid)]
     assert len(pids) == 4
@@ -83,12 +83,12 @@ def test_what_processes_share_counts_once_where_it_would_be_too_much(child: Any)
     assert memory_used([2**22 + 1], 0) == 0
 
 
-def test_free_memory_is_that_of_the_machine() -> None:
+def test_free_memory_is_at_most_the_memory_of_the_machine() -> None:
     assert 0 < free_memory() <= psutil.virtual_memory().total
 
 
 def _in_a_fork(do: Callable[[], Any]) -> Any:
-    """Return what a function returns in a fork of this process."""
+    """Call a function in a fork of this process, and return its result."""
     reading, writing = os.pipe()
     pid = fork()
     if pid == 0:
@@ -104,7 +104,7 @@ def _in_a_fork(do: Callable[[], Any]) -> Any:
     return eval(text)
 
 
-def test_what_is_left_is_killed_and_named() -> None:
+def test_remaining_processes_are_killed_and_named() -> None:
     def leave() -> Any:
         for _ in range(4):
             subprocess.Popen(["sleep", "1000"])
@@ -117,7 +117,7 @@ def test_what_is_left_is_killed_and_named() -> None:
     assert named[3] == "and 1 more"
 
 
-def test_a_name_of_any_bytes_can_be_said() -> None:
+def test_a_command_line_of_arbitrary_bytes_is_named() -> None:
     def leave() -> Any:
         subprocess.Popen([b"\xff\xfe", "1000"], executable="sleep")
         return kill_descendants(patience=0), descendants(os.getpid())
@@ -127,7 +127,7 @@ def test_a_name_of_any_bytes_can_be_said() -> None:
     assert name.startswith("\ufffd\ufffd 1000 (process ")
 
 
-def test_what_ends_in_time_is_not_named() -> None:
+def test_processes_that_end_in_time_are_not_named() -> None:
     def leave() -> Any:
         subprocess.Popen(["sleep", "0.1"])
         began = time.monotonic()
@@ -159,7 +159,7 @@ def _unmap(address: int) -> None:
     ctypes.CDLL(None).munmap(ctypes.c_void_p(address), ctypes.c_size_t(mmap.PAGESIZE))
 
 
-def test_looking_at_memory_is_cheap(child: Any) -> None:
+def test_measuring_memory_is_fast(child: Any) -> None:
     """The watcher checks every 50 ms."""
     pid = child("")
     seconds = []

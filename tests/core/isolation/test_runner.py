@@ -28,7 +28,7 @@ sys.path.insert(0, str(HOSTILE))
 
 import recbench_hostile as hostile  # noqa: E402
 
-pytestmark = pytest.mark.skipif(not AVAILABLE, reason="models have a process of their own on Linux")
+pytestmark = pytest.mark.skipif(not AVAILABLE, reason="isolating models needs Linux")
 
 RAISES = {
     "raises": "ZeroDivisionError: on purpose",
@@ -130,7 +130,7 @@ def _nothing_is_left_running(tmp_path: Path) -> Iterator[None]:
 
 
 def _running_in(folder: Path) -> list[str]:
-    """The processes with this working directory, which all have that a test starts."""
+    """Return the command lines of processes in this working directory, where tests start them."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -154,15 +154,15 @@ def _status(dataset: str, name: str, **limits: Any) -> str:
     return first.status
 
 
-def _assert_says(status: str, words: str) -> None:
-    assert re.search(words, status), f"{status!r} does not say {words!r}"
+def _assert_matches(status: str, words: str) -> None:
+    assert re.search(words, status), f"{status!r} does not match {words!r}"
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
     """The results of models that raise or return wrong answers, from a single run."""
     lines = [f"u{u},i{(u + t) % 7},{t + 10 * u}" for t in range(4) for u in range(6)]
-    dataset = tmp_path_factory.mktemp("rows") / "log.csv"
+    dataset = tmp_path_factory.mktemp("finished") / "log.csv"
     dataset.write_text("\n".join(["user_id,item_id,timestamp", *lines]) + "\n")
     raising = [f"{where}-{name}" for where in ("factory", "fit", "score") for name in RAISES]
     plugins = load_plugins(theirs=plugin(models=hostile.MODELS))
@@ -176,56 +176,60 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
 
 @pytest.mark.parametrize("name", RAISES)
 @pytest.mark.parametrize("where", ["factory", "fit", "score"])
-def test_what_a_model_raises_is_a_row(rows: dict[str, Result], where: str, name: str) -> None:
-    status = rows[f"{where}-{name}"].status
-    _assert_says(status, rf"^failed: {where}-{name} \(plugin theirs\): .*{RAISES[name]}")
+def test_exceptions_become_failed_results(
+    finished: dict[str, Result], where: str, name: str
+) -> None:
+    status = finished[f"{where}-{name}"].status
+    _assert_matches(status, rf"^failed: {where}-{name} \(plugin theirs\): .*{RAISES[name]}")
     assert ("(first affected: user u" in status) == (where == "score")
     assert len(status) < 1500
 
 
 @pytest.mark.parametrize("name", IN_FIT)
-def test_what_a_model_does_in_fit_is_a_row(
+def test_violations_in_fit_become_failed_results(
     tiny: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(OutputRelay, "MAX_BYTES", 2**20)
     status = _status(tiny, name)
-    _assert_says(status, IN_FIT[name])
+    _assert_matches(status, IN_FIT[name])
     assert "first affected" not in status
 
 
 @pytest.mark.parametrize("name", IN_SCORE)
-def test_what_is_wrong_with_an_answer_is_a_row(rows: dict[str, Result], name: str) -> None:
-    _assert_says(rows[name].status, rf"^failed: {name} \(plugin theirs\): {IN_SCORE[name]}")
+def test_invalid_answers_become_failed_results(finished: dict[str, Result], name: str) -> None:
+    _assert_matches(finished[name].status, rf"^failed: {name} \(plugin theirs\): {IN_SCORE[name]}")
 
 
 def test_the_first_user_of_a_batch_that_fails_is_named(
     tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(Answers.__init__.__kwdefaults__, "memory", 2 * 7 * 10)  # two rows per batch
-    _assert_says(_status(tiny, "score-raises"), r"on purpose \(first affected: user u2\)")
+    monkeypatch.setitem(
+        Answers.__init__.__kwdefaults__, "memory", 2 * 7 * 10
+    )  # two histories per batch
+    _assert_matches(_status(tiny, "score-raises"), r"on purpose \(first affected: user u2\)")
 
 
 @pytest.mark.parametrize("name", ["factory-hangs", "fit-hangs", "score-hangs"])
-def test_a_model_that_never_returns_is_a_row(tiny: str, name: str) -> None:
+def test_models_that_never_return_become_failed_results(tiny: str, name: str) -> None:
     step = "model construction" if name == "factory-hangs" else name.removesuffix("-hangs")
-    _assert_says(
+    _assert_matches(
         _status(tiny, name, timeout=1), rf"time limit of 1 s \(--timeout\) ran out during {step}"
     )
 
 
 @pytest.mark.parametrize("name", ["eats-memory", "eats-shared-memory", "child-eats-memory"])
-def test_a_model_that_takes_all_memory_is_a_row(tiny: str, name: str) -> None:
+def test_models_that_use_too_much_memory_become_failed_results(tiny: str, name: str) -> None:
     words = r"fit used more memory than the limit of 300 MB \(--memory\)"
-    _assert_says(_status(tiny, name, memory=300), words)
+    _assert_matches(_status(tiny, name, memory=300), words)
 
 
-def test_a_watcher_that_is_stopped_is_given_up(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_stops_its_watcher_fails(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("recbench.isolation.launcher.HANGS", 2.5)
-    _assert_says(_status(tiny, "stops-parent"), "killed the process that monitors it")
+    _assert_matches(_status(tiny, "stops-parent"), "killed the process that monitors it")
 
 
 @pytest.mark.parametrize("name", [name for name in hostile.MODELS if name.startswith("good")])
-def test_what_only_looks_bad_is_no_failure(tiny: str, name: str) -> None:
+def test_unusual_but_valid_models_do_not_fail(tiny: str, name: str) -> None:
     assert _status(tiny, name, timeout=60, memory=700) == "ok"
 
 
@@ -291,8 +295,10 @@ def _numbers(text: str) -> dict[str, dict[tuple[str, str], str]]:
     return found
 
 
-def test_installed_models_fail_alone_and_the_table_says_so(installed: Path, tiny: str) -> None:
-    wanted = {
+def test_failures_of_installed_models_are_shown_and_do_not_affect_others(
+    installed: Path, tiny: str
+) -> None:
+    expected = {
         "nan": IN_SCORE["nan"],
         "duplicates": IN_SCORE["duplicates"],
         "first-in-batch": IN_SCORE["first-in-batch"],
@@ -317,16 +323,16 @@ def test_installed_models_fail_alone_and_the_table_says_so(installed: Path, tiny
     }
     kept = ["--results", "r", "--format", "csv"]
     data = ["--dataset", tiny, *kept, "--timeout", "3", "--memory", "300"]
-    running = _start(installed, "run", "popular", *wanted, "eager", "good", *data)
+    running = _start(installed, "run", "popular", *expected, "eager", "good", *data)
     out, err = running.communicate(timeout=120)
     assert running.returncode == 1, err[-3000:]
     shown = _start(installed, "table", *kept)
     table, err = shown.communicate(timeout=60)
     for cells in (_cells(out), _cells(table)):
-        assert cells.keys() == {"popular", "eager", "good", *wanted}
-        for name, words in wanted.items():
-            _assert_says(cells[name]["status"], words)
-            _assert_says(cells[name]["status"], rf"failed: {name}\b")
+        assert cells.keys() == {"popular", "eager", "good", *expected}
+        for name, words in expected.items():
+            _assert_matches(cells[name]["status"], words)
+            _assert_matches(cells[name]["status"], rf"failed: {name}\b")
         assert all(cells[name]["status"] == "ok" for name in ("popular", "eager", "good"))
     for text in (out, table):
         numbers = _numbers(text)
@@ -335,14 +341,14 @@ def test_installed_models_fail_alone_and_the_table_says_so(installed: Path, tiny
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_run_that_is_ended_leaves_nothing_running(
+def test_an_interrupted_or_killed_run_leaves_no_processes(
     installed: Path, tiny: str, tmp_path: Path, number: signal.Signals
 ) -> None:
     running = _start(installed, "run", "popular", "fit-hangs", "--dataset", tiny, "--results", "r")
     assert running.stderr is not None
     while "fit-hangs: fitting" not in running.stderr.readline():
         assert running.poll() is None
-    while len(_running_in(tmp_path)) < 4:  # the run, the fork server, a watcher and its cell
+    while len(_running_in(tmp_path)) < 4:  # the run, the fork server, a watcher and the model
         assert running.poll() is None
         time.sleep(0.02)
     running.send_signal(number)
@@ -351,12 +357,10 @@ def test_a_run_that_is_ended_leaves_nothing_running(
     assert [result.model for result in recbench.Store("r").all()] == ["popular"]
 
 
-def test_a_model_that_looks_for_the_targets_finds_nothing(installed: Path, tmp_path: Path) -> None:
+def test_a_model_cannot_find_the_targets_in_its_memory(installed: Path, tmp_path: Path) -> None:
     random = np.random.default_rng(3)
     targets = 100 + random.permutation(100)  # each once
-    lines = [
-        f"{user},{10 + (user + event) % 50},{event}" for user in range(100) for event in range(3)
-    ]
+    lines = [f"{user},{10 + (user + nth) % 50},{nth}" for user in range(100) for nth in range(3)]
     lines += [f"{user},{target},9" for user, target in enumerate(targets)]
     Path("log.csv").write_text("\n".join(["user_id,item_id,timestamp", *lines]) + "\n")
     numbers = np.unique([int(line.split(",")[1]) for line in lines], return_inverse=True)[1]

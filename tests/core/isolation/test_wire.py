@@ -35,7 +35,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 @pytest.mark.parametrize("kind", ["<f8", "<f4", "<f2", ">f8", "<i8", "<u1", np.longdouble])
-def test_arrays_come_through(pair: Any, kind: Any) -> None:
+def test_arrays_arrive_unchanged(pair: Any, kind: Any) -> None:
     array = np.arange(12).reshape(3, 4).astype(kind)
     send(pair[0], {"word": "é"}, {"a": array.T, "none": array[:0]})
     head, found = receive(pair[1], array.nbytes)
@@ -45,13 +45,13 @@ def test_arrays_come_through(pair: Any, kind: Any) -> None:
     np.testing.assert_array_equal(found["a"], array.T)
 
 
-def test_a_number_alone_keeps_its_shape(pair: Any) -> None:
+def test_a_scalar_keeps_its_shape(pair: Any) -> None:
     send(pair[0], {}, {"a": np.array(2.5)})
     found = receive(pair[1], 8)[1]["a"]
     assert (found.shape, found.item()) == ((), 2.5)
 
 
-def test_more_than_is_allowed_is_not_read_but_said(pair: Any) -> None:
+def test_a_message_above_the_limit_is_refused_without_reading_it(pair: Any) -> None:
     send(pair[0], {}, {"a": np.zeros((2, 3))})
     with pytest.raises(TooLargeError, match="48 bytes; the limit is 47") as raised:
         receive(pair[1], 47)
@@ -59,21 +59,27 @@ def test_more_than_is_allowed_is_not_read_but_said(pair: Any) -> None:
 
 
 @pytest.mark.parametrize("columns", [{}, {"times": [3, 4, 5], "ratings": [1.0, 2.0, 3.5]}])
-def test_interactions_come_through_and_cannot_be_written(pair: Any, columns: Any) -> None:
+def test_interactions_arrive_unchanged_and_read_only(pair: Any, columns: Any) -> None:
     given = Interactions(
         users=[0, 2], items=[4, 1, 4], offsets=[0, 1, 3], n_users=3, n_items=5, **columns
     )
     with contextlib.closing(SharedInteractions(given)) as shared:
         send(pair[0], {"given": shared.head}, fd=shared.fd)
-    got = map_shared(pair[1], receive(pair[1], 0)[0]["given"])
-    assert got.fingerprint() == given.fingerprint()
-    for array in (got.users, got.items, got.offsets, got.times, got.ratings):
+    received = map_shared(pair[1], receive(pair[1], 0)[0]["given"])
+    assert received.fingerprint() == given.fingerprint()
+    for array in (
+        received.users,
+        received.items,
+        received.offsets,
+        received.times,
+        received.ratings,
+    ):
         if array is not None:
             with pytest.raises(ValueError, match="WRITEABLE"):
                 array.flags.writeable = True
 
 
-def test_interactions_without_events_come_through(pair: Any) -> None:
+def test_empty_interactions_arrive_unchanged(pair: Any) -> None:
     given = Interactions(users=[], items=[], offsets=[0], n_users=0, n_items=5)
     with contextlib.closing(SharedInteractions(given)) as shared:
         send(pair[0], {"given": shared.head}, fd=shared.fd)
@@ -108,19 +114,19 @@ def test_interactions_without_events_come_through(pair: Any) -> None:
         b"[" * 10**5,
     ],
 )
-def test_nonsense_is_broken(pair: Any, text: bytes) -> None:
+def test_invalid_messages_are_refused(pair: Any, text: bytes) -> None:
     pair[0].sendall(len(text).to_bytes(8, "little") + text)
     with pytest.raises(WireError):
         receive(pair[1], 1000)
 
 
-def test_a_size_without_bound_is_broken(pair: Any) -> None:
+def test_an_excessive_size_is_refused(pair: Any) -> None:
     pair[0].sendall(b"\xff" * 64)
     with pytest.raises(WireError):
         receive(pair[1], 1000)
 
 
-def test_who_hangs_up_is_gone(pair: Any) -> None:
+def test_a_connection_closed_by_the_other_end_is_an_error(pair: Any) -> None:
     text = json.dumps({"arrays": {"a": ["<f8", [2]]}}).encode()
     pair[0].sendall(len(text).to_bytes(8, "little") + text + b"half")
     pair[0].close()
@@ -130,7 +136,7 @@ def test_who_hangs_up_is_gone(pair: Any) -> None:
         send(pair[1], {})
 
 
-def test_nobody_is_waited_for_beyond_the_deadline(pair: Any) -> None:
+def test_receive_waits_no_longer_than_the_deadline(pair: Any) -> None:
     with pytest.raises(TimeoutError):
         receive(pair[1], 1000, time.monotonic() + 0.05)
     with pytest.raises(TimeoutError):

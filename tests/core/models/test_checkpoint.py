@@ -1,4 +1,4 @@
-"""Interrupted training resumes; a checkpoint belongs to one cell and one run, and is no result."""
+"""Interrupted training resumes; a checkpoint belongs to one cell and one run, and is not a result."""
 
 import errno
 import logging
@@ -26,15 +26,15 @@ from recbench.isolation.runner import AVAILABLE
 from recbench.models.checkpoint import folder_for, remove, takes_checkpoint
 from recbench.verify import verify
 
-pytest.importorskip("fcntl", reason="kills and locks are those of POSIX")
+pytest.importorskip("fcntl", reason="needs POSIX signals and locks")
 
 ISOLATED = pytest.param(
-    False, marks=pytest.mark.skipif(not AVAILABLE, reason="needs a process for each model")
+    False, marks=pytest.mark.skipif(not AVAILABLE, reason="isolating models needs Linux")
 )
 
 
 def _start(*given: Any, before: str = "") -> subprocess.Popen[str]:
-    """`run_epochs` in another process, which may be killed; it prints whether all went well."""
+    """`run_epochs` in another process, which may be killed; it prints whether each result is ok."""
     run = f"print([result.ok for result in made_epochs.run_epochs(*{given!r})])"
     return subprocess.Popen(
         [sys.executable, "-c", f"import made_epochs; {before or 0}; {run}"],
@@ -45,7 +45,7 @@ def _start(*given: Any, before: str = "") -> subprocess.Popen[str]:
     )
 
 
-def _places() -> list[Path]:
+def _checkpoints() -> list[Path]:
     return list(Path("r").rglob("*.checkpoint"))
 
 
@@ -61,7 +61,7 @@ def _reached(epoch: str) -> bool:
 
 
 def _epoch() -> str:
-    (place,) = _places()
+    (place,) = _checkpoints()
     return (place / "kept" / "epoch.json").read_text().strip()
 
 
@@ -75,7 +75,7 @@ def test_training_resumes_after_a_kill(tiny: str, in_process: bool) -> None:
     assert result.ok
     assert read_tries() == ["0", "2"]
     assert np.isnan(result.fit_seconds)  # the time of the first try is unknown
-    assert not _places()
+    assert not _checkpoints()
     (whole,) = run_epochs(tiny, in_process, results=None)
     assert whole.values == result.values
     assert whole.fit_seconds >= 0
@@ -90,7 +90,7 @@ def test_training_resumes_after_a_kill(tiny: str, in_process: bool) -> None:
         pytest.param("epochs:ends=wait", {"timeout": 2}, marks=ISOLATED.marks),
     ],
 )
-def test_a_failure_keeps_it_and_says_so(
+def test_a_failure_keeps_the_checkpoint_and_reports_it(
     tiny: str, model: str, more: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -103,17 +103,19 @@ def test_a_failure_keeps_it_and_says_so(
     assert result.ok
     assert read_tries() == ["0", "2"]
     assert "its checkpoint" not in caplog.text
-    assert not _places()
+    assert not _checkpoints()
 
 
-def test_force_starts_again(tiny: str) -> None:
+def test_force_restarts_the_training(tiny: str) -> None:
     run_epochs(tiny, in_process=True, model="epochs:ends=raise")
     run_epochs(tiny, in_process=True, model="epochs:ends=raise", force=True)
     assert read_tries() == ["0", "0"]
-    assert not _places()
+    assert not _checkpoints()
 
 
-def test_it_is_kept_until_the_result_is_stored(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checkpoint_is_kept_until_the_result_is_stored(
+    tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fails(*_: object) -> None:
         raise RecbenchError("no room")
 
@@ -125,10 +127,10 @@ def test_it_is_kept_until_the_result_is_stored(tiny: str, monkeypatch: pytest.Mo
     (again,) = run_epochs(tiny, in_process=True, model="epochs:ends=not")
     assert again.values == result.values
     assert read_tries() == ["0", "4"]
-    assert not _places()
+    assert not _checkpoints()
 
 
-def test_a_failure_that_left_nothing_leaves_no_folder(tiny: str) -> None:
+def test_a_failure_without_a_checkpoint_leaves_no_folder(tiny: str) -> None:
     class Fails(Epochs):
         def fit(self, train: Any, checkpoint: Path | None = None) -> Any:
             raise ZeroDivisionError(checkpoint)
@@ -136,10 +138,10 @@ def test_a_failure_that_left_nothing_leaves_no_folder(tiny: str) -> None:
     plugins = load_plugins(mine=plugin(models={"fails": Fails}))
     (result,) = recbench.run(["fails"], tiny, results="r", plugins=plugins, in_process=True)
     assert "kept" in result.status
-    assert not _places()
+    assert not _checkpoints()
 
 
-def test_another_cell_has_its_own(tiny: str, busy: str) -> None:
+def test_each_cell_has_a_separate_checkpoint(tiny: str, busy: str) -> None:
     run_epochs(tiny, in_process=True, model="epochs:ends=raise")
     run_epochs(tiny, in_process=True, model="epochs:ends=raise,padding=1")
     run_epochs(busy, in_process=True, model="epochs:ends=raise")
@@ -149,29 +151,31 @@ def test_another_cell_has_its_own(tiny: str, busy: str) -> None:
 
 @pytest.mark.parametrize("in_process", [ISOLATED, True])
 @pytest.mark.parametrize("force", [False, True])
-def test_of_two_at_once_one_trains_without(tiny: str, in_process: bool, force: bool) -> None:
+def test_only_the_first_of_two_simultaneous_runs_uses_the_checkpoint(
+    tiny: str, in_process: bool, force: bool
+) -> None:
     model = "epochs:ends=wait"
     running = _start(tiny, in_process, model)
     _wait(lambda: read_tries() and _reached("2"))
     (second,) = run_epochs(tiny, in_process, model, force=force)
-    assert _places()  # the checkpoint of the other run
+    assert _checkpoints()  # the checkpoint of the other run
     Path("go").touch()
     out, err = running.communicate(timeout=60)
     assert "[True]" in out, err
     assert second.ok
     assert read_tries() == ["0", "none"]
-    assert not _places()
+    assert not _checkpoints()
 
 
-@pytest.mark.skipif(not AVAILABLE, reason="needs a process for each model")
-def test_a_model_that_outlives_its_killed_run_still_has_it_alone(tiny: str) -> None:
+@pytest.mark.skipif(not AVAILABLE, reason="isolating models needs Linux")
+def test_a_model_that_outlives_its_killed_run_keeps_the_checkpoint_locked(tiny: str) -> None:
     running = _start(tiny, False, "epochs:ends=wait")
     _wait(lambda: _reached("2"))
     running.kill()
     running.communicate(timeout=60)
 
     def is_free() -> bool:
-        with locked(_places()[0], patience=0) as alone:
+        with locked(_checkpoints()[0], patience=0) as alone:
             return alone
 
     _wait(is_free)
@@ -180,7 +184,7 @@ def test_a_model_that_outlives_its_killed_run_still_has_it_alone(tiny: str) -> N
     assert read_tries() == ["0", "2"]
 
 
-def test_where_there_are_no_locks_training_goes_without(
+def test_without_locks_training_uses_no_checkpoint(
     tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_locks(*_: object, **__: object) -> None:
@@ -190,12 +194,12 @@ def test_where_there_are_no_locks_training_goes_without(
     (result,) = run_epochs(tiny, in_process=True, model="epochs:ends=not")
     assert result.ok
     assert read_tries() == ["none"]
-    assert not _places()
+    assert not _checkpoints()
 
 
-def test_a_folder_that_cannot_be_made_does_not_stop_training(tiny: str) -> None:
+def test_a_folder_that_cannot_be_created_does_not_stop_training(tiny: str) -> None:
     run_epochs(tiny, in_process=True, model="epochs:ends=raise")
-    (place,) = _places()
+    (place,) = _checkpoints()
     shutil.rmtree(place)
     place.touch()
     (result,) = run_epochs(tiny, in_process=True, model="epochs:ends=raise")
@@ -204,7 +208,7 @@ def test_a_folder_that_cannot_be_made_does_not_stop_training(tiny: str) -> None:
 
 
 @pytest.mark.parametrize("in_process", [ISOLATED, True])
-def test_a_disk_that_is_full_does_not_stop_training(tiny: str, in_process: bool) -> None:
+def test_a_full_disk_does_not_stop_training(tiny: str, in_process: bool) -> None:
     TRIES.write_text("earlier\n")
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))"
     running = _start(tiny, in_process, "epochs:padding=5000", before=f"import resource; {limit}")
@@ -214,11 +218,11 @@ def test_a_disk_that_is_full_does_not_stop_training(tiny: str, in_process: bool)
     assert not list(Path("r").rglob("epoch.json"))
 
 
-def test_it_is_never_taken_for_a_result(tiny: str) -> None:
+def test_a_checkpoint_is_never_read_as_a_result(tiny: str) -> None:
     run_epochs(tiny, in_process=True, model="popular")
     run_epochs(tiny, in_process=True, model="epochs:ends=raise")
     (stored,) = (result for result in Store("r").all() if result.ok)
-    (place,) = _places()
+    (place,) = _checkpoints()
     for file in Store("r").path(stored).parent.glob("popular*"):
         shutil.copy(file, place / "kept")
     Store("r").ready()
@@ -231,7 +235,7 @@ def test_it_is_never_taken_for_a_result(tiny: str) -> None:
     assert [check.path for check in verify(["r"])] == [Store("r").path(stored)]
 
 
-def test_of_many_at_once_one_has_it_also_while_others_remove_it(tmp_path: Path) -> None:
+def test_only_one_thread_holds_a_checkpoint_while_others_remove_it(tmp_path: Path) -> None:
     place, stop = tmp_path / "r" / "x.checkpoint", time.monotonic() + 2
     had, removed = [0] * 4, [0] * 2
 
@@ -240,11 +244,9 @@ def test_of_many_at_once_one_has_it_also_while_others_remove_it(tmp_path: Path) 
             with folder_for(Epochs(), place) as folder:
                 if folder is not None:
                     file = folder / "epoch.json"
-                    file.touch(
-                        exist_ok=False
-                    )  # no other run has it, and earlier files were removed
+                    file.touch(exist_ok=False)  # no other thread holds the folder, and it is empty
                     time.sleep(0.001)
-                    file.unlink()  # it was not removed meanwhile
+                    file.unlink()  # the folder was not removed in the meantime
                     had[nth] += 1
 
     def remove_again(nth: int) -> None:
@@ -274,5 +276,5 @@ class Strange:
         (type("Keyword", (), {"fit": lambda _self, _train, *, checkpoint=None: None})(), True),
     ],
 )
-def test_it_is_for_models_that_name_it(model: Any, takes: bool) -> None:
+def test_checkpoints_are_for_models_with_a_parameter_of_that_name(model: Any, takes: bool) -> None:
     assert takes_checkpoint(model) == takes

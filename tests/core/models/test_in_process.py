@@ -1,4 +1,4 @@
-"""A plugin's model behind its handle: errors name the method and say what is wrong."""
+"""Models that run in this process: errors name the method and say what is wrong."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ from recbench_popular import Popular
 
 
 class Lists:
-    """Returns lists, and can be stored."""
+    """A model that returns lists and can be stored."""
 
     n_parameters = 7
 
@@ -34,7 +34,7 @@ class Lists:
         return self
 
 
-def test_a_handle_says_what_its_model_can_do(tmp_path: Path) -> None:
+def test_a_wrapped_model_reports_its_abilities(tmp_path: Path) -> None:
     log = example()
     scorer, lister = InProcessModel(Popular()), InProcessModel(Lists())
     assert (scorer.scores, scorer.storable) == (True, False)
@@ -81,9 +81,7 @@ def _writing(_: Any, train: Any) -> None:
         ),
     ],
 )
-def test_what_a_model_raises_or_changes_is_an_error_that_names_the_method(
-    fit: Any, words: str
-) -> None:
+def test_errors_of_a_model_name_the_method(fit: Any, words: str) -> None:
     model = type("Model", (Popular,), {"fit": fit})()
     with pytest.raises(RecbenchError, match=words):
         InProcessModel(model).fit(example())
@@ -111,13 +109,13 @@ def test_an_answer_that_is_not_an_array_of_numbers_is_an_error(answer: Any, word
         InProcessModel(model).score(example())
 
 
-def test_saving_that_fails_names_the_method(tmp_path: Path) -> None:
+def test_errors_of_save_name_the_method(tmp_path: Path) -> None:
     model = type("Model", (Lists,), {"save": _raise(OSError("no room"))})()
     with pytest.raises(RecbenchError, match=r"^save raised OSError: no room$"):
         InProcessModel(model).save(tmp_path)
 
 
-def test_what_is_built_must_be_a_model() -> None:
+def test_models_are_built_and_unknown_options_are_refused() -> None:
     plugins = load_plugins()
     with InProcessHost(plugins) as host:
         host.share(example())
@@ -133,14 +131,14 @@ class Learns:
 
 
 @pytest.mark.parametrize(("model", "has"), [(object, "none of these"), (Learns, "only fit")])
-def test_what_is_not_a_model_is_refused(model: Any, has: str) -> None:
+def test_an_object_without_the_methods_of_a_model_is_refused(model: Any, has: str) -> None:
     plugins = load_plugins(mine=plugin(models={"mine": model}))
     with pytest.raises(RecbenchError, match=f"recommend.history, k.; this one has {has}$"):
         build(plugins, "mine", {})
 
 
 class Answers:
-    """Has any attribute."""
+    """An object that has every attribute."""
 
     def __getattr__(self, name: str) -> Any:
         return self
@@ -172,7 +170,7 @@ print(result.status)
 """
 
 
-def test_where_models_cannot_be_isolated_they_run_all_the_same() -> None:
+def test_models_run_in_this_process_if_they_cannot_be_isolated() -> None:
     done = subprocess.run([sys.executable, "-c", ELSEWHERE], capture_output=True, text=True)
     assert done.stdout == "ok\n", done.stderr
     assert "without limits on time and memory" in done.stderr
