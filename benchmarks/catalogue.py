@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def synthetic(users: int, items: int, interactions: int) -> Interactions:
-    """Make up a log: low item numbers are popular, and near numbers follow each other."""
+    """Return a synthetic log: low item numbers are popular, and close numbers follow each other."""
     rng = np.random.default_rng(0)
     lengths = np.full(users, interactions // users)
     start = (items * rng.random(users) ** 3).astype(np.int64)

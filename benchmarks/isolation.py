@@ -129,7 +129,7 @@ def row(model: str, runs: int, cells: int) -> str:
 
 
 def timed(model: str, cells: int, inside: bool) -> tuple[list[float], float]:
-    """Return the seconds of each cell except the first, and of the whole run."""
+    """Return the seconds of each seed except the first, and of the whole run."""
     import recbench_timed
 
     recbench_timed.ENDS.clear()

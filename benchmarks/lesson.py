@@ -38,17 +38,17 @@ from recbench_transformer.warm_start import cooccurrence_embeddings
 Array = npt.NDArray[Any]
 FOLDER = Path(__file__).parents[1] / "plugins" / "recbench_transformer" / "pictures"
 FILMS = ("Star Wars (1977)", "Aladdin (1992)", "Scream (1996)")
-"""The films whose nearest films are drawn."""
+"""The films whose nearest neighbours are drawn."""
 LAYER, HEAD = 0, 1
 """The head whose attention is drawn."""
 SHOWN = 25
-"""The films of a history, its latest, that a picture has room for."""
+"""Maximum number of films in a picture: the latest ones of the history."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--user", default="575", help="whose history is drawn (default: 575)")
-    parser.add_argument("--epochs", type=int, help="epochs of training (default: the model's, 12)")
+    parser.add_argument("--user", default="575", help="user whose history is drawn (default: 575)")
+    parser.add_argument("--epochs", type=int, help="epochs of training (default: 12)")
     parser.add_argument("--data-dir", help="folder with one sub-folder per dataset")
     parser.add_argument(
         "-o", "--output", type=Path, default=FOLDER, help="folder to write the pictures to"
@@ -67,13 +67,13 @@ def main() -> None:
 
 @dataclass
 class Lesson:
-    """Everything that is drawn: one fit, what it started from, and how it went.
+    """Everything that the pictures show: a fitted model, its initial state, and its training.
 
     user: the user's number. random: (n_items, dim) item embeddings drawn at random. start: the
-    network after the warm start, before any training. ndcg and ranks are those of the complete
-    model ("transformer") and of its network without the rules ("network"): a list each with one
-    entry per epoch, the first before training. An entry is NDCG@10 over all users, or each user's
-    rank of the held-out film. levels: NDCG@10 of `popular` and `rules`.
+    network after the warm start, before any training. ndcg: "transformer" (the complete model) or
+    "network" (its network without the rules) -> NDCG@10 over all users before training and after
+    each epoch. ranks: the same for the rank of each user's held-out film. levels: NDCG@10 of
+    `popular` and `rules`.
     """
 
     dataset: recbench.Dataset
@@ -96,7 +96,9 @@ class Lesson:
         for name, other in (("popular", Popular()), ("rules", Rules())):
             lesson.levels[name] = mean_ndcg(other.fit(split.train), split)[0]
         for nth, epoch in enumerate(model.fit_epochs(split.train)):
-            if nth == 0:  # by now the rules are counted, so the start can be judged with them
+            if (
+                nth == 0
+            ):  # the rules are counted by now, so the initial state can be judged with them
                 trained, model.network_ = model.network_, start
                 lesson.judge()
                 model.network_ = trained
@@ -132,9 +134,9 @@ class Lesson:
 
 
 def before_training(model: Transformer, train: recbench.Interactions) -> tuple[Tensor, Causal]:
-    """The item embeddings drawn at random, and the network that training starts from.
+    """Return the random item embeddings, and the network from which training starts.
 
-    The same steps with the same seed as in `training.py`.
+    The steps and the seed are those of `training.py`.
     """
     settings = size_to_data(model.settings, train.n_interactions)
     rest, _ = hold_out(train, settings, np.random.default_rng(model.seed))
@@ -148,7 +150,7 @@ def before_training(model: Transformer, train: recbench.Interactions) -> tuple[T
 
 
 def mean_ndcg(model: Any, split: recbench.Split) -> tuple[float, Array]:
-    """NDCG@10 over all users, and each user's expected rank of the held-out film."""
+    """Return NDCG@10 over all users, and the expected rank of each user's held-out film."""
     ranking = recbench.evaluate(model, split, mask_seen=True).ranking
     return float(ndcg(ranking, 10).mean()), ranking.above + (ranking.tied + 1) / 2
 
@@ -195,7 +197,7 @@ def draw_neighbours(lesson: Lesson) -> bytes:
 
 
 def nearest(table: Tensor, item: int, count: int) -> list[int]:
-    """The items whose embeddings have the smallest angle to this item's."""
+    """Return the items whose embeddings have the smallest angles to this item's."""
     vectors = functional.normalize(table, dim=1)
     likeness = vectors @ vectors[item]
     likeness[item] = -1
@@ -251,9 +253,9 @@ def draw_blocks(lesson: Lesson) -> bytes:
 
 
 def scores_by_block(lesson: Lesson) -> list[Tensor]:
-    """The network's scores if it ended before its first block, after it, and so on.
+    """Return the network's scores if it stopped before its first block, after it, and so on.
 
-    Films of the history score minus infinity. (This is called the logit lens.)
+    This is called the logit lens. Films of the history score minus infinity.
     """
     network, row = lesson.network, history_row(lesson)
     rotary = rotary_positions(row.shape[1], network.rotary_dim, row.device)
@@ -301,7 +303,7 @@ def draw_rules(lesson: Lesson) -> bytes:
 
 
 def score_parts(lesson: Lesson) -> tuple[Array, Array]:
-    """(n_items,) each: how far the network and the rules lift a film above the average film."""
+    """Return (n_items,) each: how far network and rules lift a film above the average film."""
     model, rules = lesson.model, lesson.model.rules_
     total = model.score(lesson.history)[0]
     model.rules_ = None
@@ -313,7 +315,7 @@ def score_parts(lesson: Lesson) -> tuple[Array, Array]:
 
 
 def candidates(lesson: Lesson) -> list[int]:
-    """The model's five best films, the held-out one, the most popular unseen one and a rare one."""
+    """Return the model's top five, the held-out, the most popular unseen and a rare film."""
     network, rules = score_parts(lesson)
     total, popularity = network + rules, lesson.split.train.popularity.astype(float)
     for values in (total, popularity):
@@ -348,13 +350,13 @@ def draw_rank(lesson: Lesson) -> bytes:
 
 
 def history_row(lesson: Lesson) -> Tensor:
-    """(1, time) the user's history, as much of it as the network reads."""
+    """Return (1, time): the part of the user's history that the network reads."""
     items = lesson.history.items[-lesson.model.settings.length :]
     return torch.from_numpy(items.astype(np.int64))[None]
 
 
 def queries_and_keys(network: Causal, items: Tensor, layer: int) -> tuple[Tensor, Tensor]:
-    """(1, heads, time, dim / heads) each, before they are rotated."""
+    """Return queries and keys, (1, heads, time, dim / heads) each, before they are rotated."""
     rotary = rotary_positions(items.shape[1], network.rotary_dim, items.device)
     x = network.items(items)
     for block in network.blocks[:layer]:

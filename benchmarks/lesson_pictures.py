@@ -1,6 +1,6 @@
 """The pictures of `lesson.py`: each function draws arrays and titles, and returns a PNG.
 
-All have a white background, so that they can be read in a light and in a dark page.
+All have a white background, so that they can be read on light and on dark pages.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from PIL import Image
 
 Array = npt.NDArray[Any]
 BLUE, ORANGE, GREEN, GREY, PALE = "#0072B2", "#D55E00", "#009E73", "#666666", "#E6E6E6"
-"""Of Okabe and Ito's palette, which colour-blind readers can distinguish."""
+"""From the palette of Okabe and Ito, which colour-blind readers can distinguish."""
 WIDTH = 8.0  # inches, at DPI
 DPI = 100
 
 
 def short(title: str, width: int = 31) -> str:
-    """A film's title without its year, its article in front, and shortened to `width`."""
+    """Return a title without its year, with its article in front, shortened to `width`."""
     name = title.rpartition(" (")[0] if title.endswith(")") else title
     for article in (", The", ", A", ", An", ", Das", ", La", ", Le", ", Il", ", El"):
         if name.endswith(article):
@@ -51,7 +51,7 @@ def new_figure(height: float) -> Figure:
 
 
 def to_png(figure: Figure) -> bytes:
-    """The figure in at most 256 colours, which keeps the file small."""
+    """Return the figure as a PNG with at most 256 colours, which keeps the file small."""
     drawn, file = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=DPI)
     image = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
@@ -101,7 +101,7 @@ def lists(rows: dict[str, list[list[str]]], heads: list[str]) -> bytes:
 
 
 def rotations(angles: dict[str, Array], products: dict[str, Array], title: str) -> bytes:
-    """Pairs of numbers turned by their positions, and the product that comes of it."""
+    """Pairs of numbers turned by their positions, and query times key by distance."""
     figure = new_figure(2.9)
     left, right = figure.subfigures(1, 2, width_ratios=[1.1, 1])
     panels = left.subplots(1, len(angles))
@@ -109,7 +109,7 @@ def rotations(angles: dict[str, Array], products: dict[str, Array], title: str) 
         axes.set_aspect("equal", anchor="C")
         axes.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
-        axes.set_xlabel(f"{name}:\n{np.degrees(turned[1]):.1f}° per place")
+        axes.set_xlabel(f"{name}:\n{np.degrees(turned[1]):.1f}° per step")
         for position, angle in enumerate(turned):
             x, y = np.cos(angle), np.sin(angle)
             colour = matplotlib.colormaps["viridis"](0.8 * position / (len(turned) - 1))
@@ -118,12 +118,12 @@ def rotations(angles: dict[str, Array], products: dict[str, Array], title: str) 
                 lift = 0.25 * (position > 0) * (turned[-1] < 0.3)
                 where = {"ha": "center", "va": "center", "color": colour}
                 axes.text(1.2 * x, 1.2 * y + lift, str(position), **where)
-    left.suptitle("how far positions 0 to 5 turn a pair", fontsize=11)
+    left.suptitle("angles at positions 0 to 5", fontsize=11)
     axes = right.subplots()
     for (name, product), colour in zip(products.items(), (BLUE, ORANGE, GREEN), strict=False):
         axes.plot(product, color=colour, linewidth=2, label=name)
-    axes.set_xlabel("places between query and key")
-    axes.set_ylabel("its query · its key")
+    axes.set_xlabel("positions between query and key")
+    axes.set_ylabel("query · key")
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.legend()
     right.suptitle(title, fontsize=11)
@@ -131,14 +131,14 @@ def rotations(angles: dict[str, Array], products: dict[str, Array], title: str) 
 
 
 def attention(weights: Array, titles: list[str], head: str) -> bytes:
-    """Who looks at whom: a row per position, its weights sum to 1."""
+    """Attention weights: one row per position, which sums to 1."""
     figure = new_figure(7.2)
     axes = figure.add_subplot()
     future = np.triu(np.ones_like(weights, dtype=bool), 1)
     colours = matplotlib.colormaps["Blues"].copy()
     colours.set_bad(PALE)
     shown = np.ma.masked_array(weights, future)
-    most = weights[2:].max(initial=0.1)  # the first rows have little to choose from
+    most = weights[2:].max(initial=0.1)  # the first rows have few films to attend to
     image = axes.imshow(shown, cmap=colours, vmin=0, vmax=most, aspect="auto")
     places, titles = range(len(titles)), [short(title, 26) for title in titles]
     axes.set_xticks(places, titles, rotation=60, ha="right", rotation_mode="anchor", fontsize=9.5)
@@ -148,7 +148,7 @@ def attention(weights: Array, titles: list[str], head: str) -> bytes:
     axes.grid(which="minor", color="white", linewidth=1)
     axes.tick_params(which="both", length=0)
     axes.spines[:].set_visible(False)
-    axes.set_title(f"attention, {head}: each row looks at the films in blue; grey is the future")
+    axes.set_title(f"attention, {head}: each row attends to the films in blue; grey: the future")
     bar = figure.colorbar(image, ax=axes, fraction=0.035, pad=0.02, extend="max")
     bar.outline.set_visible(False)
     bar.set_label("weight")
@@ -156,7 +156,7 @@ def attention(weights: Array, titles: list[str], head: str) -> bytes:
 
 
 def mask(products: Array, weights: Array, titles: list[str]) -> bytes:
-    """Three squares: query times key for all pairs; the future taken out; after the softmax."""
+    """Three squares: query times key for all pairs, the same with the mask, and the weights."""
     figure = new_figure(2.7)
     panels = figure.subplots(1, 3)
     n = len(titles)
@@ -191,7 +191,7 @@ def mask(products: Array, weights: Array, titles: list[str]) -> bytes:
 
 
 def parts(values: dict[str, Array], titles: list[str], marked: int, label: str) -> bytes:
-    """Scores as sums of two parts: two bars and a dot at their sum for each film."""
+    """Scores as sums of two parts: for each film, two bars, and a marker at their sum."""
     figure = new_figure(0.42 * len(titles) + 1.3)
     axes = figure.add_subplot()
     places = np.arange(len(titles))
@@ -231,8 +231,8 @@ def surprise(values: dict[str, Array], titles: list[str], chance: float) -> byte
     return to_png(figure)
 
 
-LINES = {"transformer": "network and rules", "network": "its network alone"}
-"""What the lines of the curves are called."""
+LINES = {"transformer": "network and rules", "network": "network alone"}
+"""Names of the lines in the curves."""
 
 
 def curve(lines: dict[str, list[float]], levels: dict[str, float]) -> bytes:
@@ -263,8 +263,8 @@ def ranks(lines: dict[str, Array], quartiles: Array) -> bytes:
     figure = new_figure(3.4)
     axes = figure.add_subplot()
     places = np.arange(quartiles.shape[1])
-    axes.fill_between(places, quartiles[0], quartiles[2], color=PALE, label="half of all users")
-    axes.plot(places, quartiles[1], color=GREY, linestyle="--", label="median user")
+    axes.fill_between(places, quartiles[0], quartiles[2], color=PALE, label="middle half of users")
+    axes.plot(places, quartiles[1], color=GREY, linestyle="--", label="median")
     for (name, line), colour, marker in zip(lines.items(), (BLUE, ORANGE), "os", strict=True):
         axes.plot(places, line, color=colour, marker=marker, linewidth=2, label=LINES[name])
     axes.set_yscale("log")

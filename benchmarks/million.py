@@ -23,7 +23,7 @@ import numpy as np
 import recbench
 
 ITEMS, WIDTH, SEEN = 1_000_000, 64, 20  # items, width of the factors, seen items per user
-TURN = 20  # batches of each side before it is the turn of the other, about a second
+TURN = 20  # batches until the other side takes its turn, about a second
 
 
 def main() -> None:
@@ -120,7 +120,7 @@ def table(users: int) -> list[str]:
 
 
 def made_up(users: int) -> recbench.Split:
-    """Make a split: each user has SEEN random items as history, and one more as target."""
+    """Return a synthetic split: each user has SEEN random items as history and one as target."""
     items = np.random.default_rng(2).integers(0, ITEMS, (users, SEEN + 1), dtype=np.int32)
     user_numbers, offsets = np.arange(users), np.arange(users + 1) * SEEN
     history = recbench.Interactions(user_numbers, items[:, :SEEN].ravel(), offsets, users, ITEMS)

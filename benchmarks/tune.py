@@ -2,8 +2,8 @@
 
     python benchmarks/tune.py ml-100k transformer transformer:lr=4e-3 -o benchmarks/tune.md
 
-The script first removes each user's last interaction, which is the test target, and never uses it.
-The interaction before it is the validation target, and is judged like a test target.
+The script first removes each user's last interaction, the test target, and never uses it. The
+interaction before it is the validation target, which is judged like a test target.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def ours(values: Any) -> Any:
 
 
 def theirs(values: Any) -> Any:
-    """Return the interval of the first column, which is the only one."""
+    """Return the interval of the only column."""
     result = stats.bootstrap(
         (values[:, 0],),
         np.mean,

@@ -15,7 +15,7 @@ from recbench.errors import UsageError
 from recbench.progress import log
 
 PATIENCE = 60.0
-"""Seconds to wait for another writer. Writing takes milliseconds unless that writer is suspended."""
+"""Seconds to wait for another writer. It takes milliseconds unless it is suspended."""
 
 DAY = 24 * 3600
 """Seconds after which an unfinished file is considered abandoned by its writer."""

@@ -51,7 +51,7 @@ class Spec:
 
 
 def seed_of(factory: Callable[..., Any], spec: Spec, seed: int) -> int | None:
-    """Return the seed of a model: the one in its options, else the run's; None if it has no seed."""
+    """Return the seed of a model: from its options, else the run's; None if it has no seed."""
     if "seed" not in parameters(factory)[0]:
         return None
     own = spec.options.get("seed", "")

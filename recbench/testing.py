@@ -270,8 +270,8 @@ def _check_batches(model: Scorer, history: Interactions) -> None:
     alone = np.concatenate([np.asarray(model.score(single)) for single in history.batches(1)])
     wrong = ~np.isclose(together, alone, rtol=RTOL, atol=ATOL).all(axis=1)
     assert not wrong.any(), (
-        f"scores must not depend on the batch: row {np.flatnonzero(wrong)[0]} gets different scores "
-        "when it is scored alone"
+        f"scores must not depend on the batch: row {np.flatnonzero(wrong)[0]} gets different "
+        "scores when it is scored alone"
     )
 
 

@@ -1,4 +1,4 @@
-"""What tests import: a plugin out of what its hooks return."""
+"""A plugin made from the values that its hooks return."""
 
 import types
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import recbench
 
 
 def plugin(**hooks: Any) -> types.SimpleNamespace:
-    """A plugin object out of what its hooks return: `plugin(models={"mine": Mine})`."""
+    """Return a plugin whose hooks return these values: `plugin(models={"mine": Mine})`."""
     module = types.SimpleNamespace()
     for kind, answer in hooks.items():
         setattr(module, f"recbench_{kind}", recbench.hookimpl(_hook(answer)))
@@ -16,7 +16,7 @@ def plugin(**hooks: Any) -> types.SimpleNamespace:
 
 
 def _hook(answer: Any) -> Callable[[], Any]:
-    """A hook that returns this, or raises it."""
+    """Return a hook that returns the answer, or raises it if it is an exception."""
 
     def hook() -> Any:
         if isinstance(answer, BaseException):

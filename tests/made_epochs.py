@@ -1,4 +1,4 @@
-"""What tests of checkpoints run in several processes: a model whose training is interrupted."""
+"""A model whose training is interrupted, for tests of checkpoints in several processes."""
 
 import os
 import signal
@@ -13,11 +13,11 @@ import recbench
 from recbench import Results, load_plugins
 
 TRIES = Path("tries")
-"""A line for each fit: the epoch that it began at, or `none` without a checkpoint."""
+"""A line for each fit: the number of epochs already done, or `none` without a checkpoint."""
 
 
 class Epochs:
-    """Learns in four epochs, counted in a file; the first try ends after the second of them."""
+    """Train in four epochs, counted in a file; the first attempt ends after the second epoch."""
 
     def __init__(self, ends: str = "kill", padding: int = 0) -> None:
         self.ends, self.padding = ends, padding

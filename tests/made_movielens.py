@@ -49,7 +49,7 @@ def sha256(content):
 
 
 def zipped(members):
-    """A zip, always the same for the same members: names, or ZipInfo, and contents."""
+    """Return a reproducible zip of these members: names, or ZipInfo, and contents."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members.items():
@@ -62,15 +62,15 @@ class Publisher:
     """A local server that always gives the same answer and counts requests."""
 
     def __init__(self):
-        self.body, self.status, self.promised, self.asked, self.pause = b"", 200, None, 0, 0
+        self.body, self.status, self.announced, self.n_requests, self.pause = b"", 200, None, 0, 0
         publisher = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                publisher.asked += 1
+                publisher.n_requests += 1
                 time.sleep(publisher.pause)
                 self.send_response(publisher.status)
-                self.send_header("Content-Length", publisher.promised or len(publisher.body))
+                self.send_header("Content-Length", publisher.announced or len(publisher.body))
                 self.end_headers()
                 with contextlib.suppress(ConnectionError):
                     self.wfile.write(publisher.body)
@@ -90,7 +90,7 @@ class Publisher:
 
 
 def pip(members=None, error=""):
-    """A pip that leaves a wheel of these members, or fails with these words."""
+    """Return a pip that downloads a wheel of these members, or fails with this error."""
 
     def run(command, **_):
         assert command[:4] == [sys.executable, "-m", "pip", "download"]
@@ -104,12 +104,12 @@ def pip(members=None, error=""):
 
 
 def known(name):
-    """The MovieLens dataset of this name, as the plugin gives it."""
+    """Return the MovieLens dataset of this name, as the plugin provides it."""
     return {dataset.name: dataset for dataset in recbench_movielens.MOVIELENS}[name]
 
 
 def ml_100k(publisher=None, **changes):
-    """The tiny ml-100k, published at the given place, or at one that cannot be reached."""
+    """Return the tiny ml-100k, published there or at an address that cannot be reached."""
     udata = dataclasses.replace(layouts.UDATA, sha256=sha256(UDATA))
     inter = dataclasses.replace(layouts.INTER, sha256=sha256(INTER), titles_sha256=sha256(ITEM))
     address = publisher.address if publisher else UNREACHABLE
@@ -124,7 +124,7 @@ def ml_100k(publisher=None, **changes):
 
 
 def unchecked(publisher):
-    """The same, without a published checksum."""
+    """Return the tiny ml-100k without a published checksum."""
     archive = dataclasses.replace(ml_100k(publisher).archive, checksum="")
     return ml_100k(publisher, archive=archive)
 
@@ -133,8 +133,8 @@ def titles(dataset):
     return dict(zip(dataset.item_ids.tolist(), dataset.titles.tolist(), strict=True))
 
 
-def remarks(dataset):
-    """The notes of this plugin, without those of the one that reads the file."""
+def own_notes(dataset):
+    """Return the notes of this plugin, without those of the plugin that reads the file."""
     return [note for note in dataset.notes if "titles" in note or "used as it is" in note]
 
 
@@ -147,6 +147,6 @@ def write(folder, **files):
 
 
 def files_in(folder):
-    """The files there are, in any folder below, by their paths."""
+    """Return the paths of all files in a folder and its sub-folders."""
     paths = (path for path in folder.rglob("*") if path.is_file())
     return sorted(str(path.relative_to(folder)) for path in paths)

@@ -1,4 +1,4 @@
-"""Results and sections out of numbers made by hand, for tests of tables and of the store."""
+"""Results made of given numbers, for tests of sections, tables and the store."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ SETTING = Setting(
 ROWS: dict[str, Mapping[str, Column]] = {}
 
 
-def of(
+def result_of(
     model: str,
     values: Mapping[str, np.ndarray],
     seed: int | None = None,
@@ -38,7 +38,7 @@ def of(
     setting: Setting = SETTING,
     **more: Any,
 ) -> Result:
-    """A result with these values a row, which `_columns` gives."""
+    """Return a result with these values per case, which `columns_of` reads."""
     key = f"{model} {seed} {len(ROWS)}"
     ROWS[key] = {"user": users, **values}
     columns = {key: column for key, column in values.items() if "@" in key}
@@ -48,7 +48,7 @@ def of(
 
 
 def failed(model: str, seed: int | None = None, keys: tuple[str, ...] = ("ndcg@3",)) -> Result:
-    """A result without numbers."""
+    """Return a failed result."""
     values = {key: Value() for key in keys}
     return Result(f"{model} {seed}", model, "1", "mine", seed, SETTING, "failed: no", values)
 
@@ -58,7 +58,7 @@ def columns_of(result: Result) -> Mapping[str, Column]:
 
 
 def gains(shift: float = 0.0, seed: int = 0) -> np.ndarray:
-    """(40,) values that differ a little from those of other seeds."""
+    """Return (40,) values that differ a little from those of other seeds."""
     common = np.random.default_rng(99).random(40)
     return common + shift + 0.2 * np.random.default_rng(seed).random(40)
 

@@ -1,4 +1,4 @@
-"""Shared by tests of the transformer: small options, logs and networks, and a watched training."""
+"""Small options, logs and networks, and records of training, for tests of the transformer."""
 
 from typing import Any
 
@@ -40,24 +40,24 @@ def ndcg_at_10(model: Transformer, split: Any) -> float:
 
 
 def script_validation(monkeypatch: pytest.MonkeyPatch, ndcg: list[float]) -> list[torch.Tensor]:
-    """Replace validation by these NDCG values; return the list of item embeddings that it sees."""
-    given, seen = iter(ndcg), []
+    """Make validation return these NDCG values; return a list that collects item embeddings."""
+    values, seen = iter(ndcg), []
 
     def validate(net: Any, held_out: Any, settings: Any, *, mask_seen: bool) -> tuple[float, float]:
         seen.append(net.items.weight.detach().clone())
-        return next(given), 4.0
+        return next(values), 4.0
 
     monkeypatch.setattr(training, "validate", validate)
     return seen
 
 
 def watch_epochs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, torch.Tensor]]:
-    """Return a list that collects each later epoch, with the item embeddings before it."""
-    begins, run = [], training.Trainer.run_epoch
+    """Return a list that will collect each epoch, with the item embeddings before it."""
+    starts, run = [], training.Trainer.run_epoch
 
-    def watched(self: Any, *given: Any) -> Any:
-        begins.append((self.epoch, self.network.items.weight.detach().clone()))
-        return run(self, *given)
+    def recorded(self: Any, *args: Any) -> Any:
+        starts.append((self.epoch, self.network.items.weight.detach().clone()))
+        return run(self, *args)
 
-    monkeypatch.setattr(training.Trainer, "run_epoch", watched)
-    return begins
+    monkeypatch.setattr(training.Trainer, "run_epoch", recorded)
+    return starts

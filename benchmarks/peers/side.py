@@ -16,7 +16,7 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[Any]]
 
 MAX_JUDGED = 10_000
-"""With more users than this, only N_DRAWN of them are judged, the same for every side."""
+"""With more users than this, only N_DRAWN of them are judged, the same ones for every side."""
 N_DRAWN = 2_000
 ROWS = 256
 K = 10
@@ -64,7 +64,7 @@ class Side:
         self._n_interactions = 0
 
     def begin(self) -> None:
-        """Start the clock; from here on, everything the library does counts as training."""
+        """Start the clock; everything that the library does from now on counts as training."""
         self._begun = time.perf_counter()
 
     def begin_epochs(self, n_interactions: int) -> None:
@@ -73,7 +73,7 @@ class Side:
         self._trained_from = self._last = self._now()
 
     def step(self, epochs: float, score: Callable[[Array], Array]) -> None:
-        """Judge after a batch if the last time is long ago. epochs: done, a fraction."""
+        """Judge after a batch if the last time was long ago. epochs: done so far, a fraction."""
         if self._now() - self._last >= min(self._every, self._limit - self._last):
             self.judge(epochs, score)
 

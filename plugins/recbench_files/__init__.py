@@ -1,10 +1,11 @@
 """Step 1, dataset: read a log file of any common format, by its path.
 
-    recbench run popular --dataset log.csv:user=CustomerID,item=StockCode,time=InvoiceDate
+    recbench run popular --dataset log.csv:user=buyer,item=article,time=day
 
-How a file passes through these modules: `formats` looks at its first lines, `columns` chooses the
-columns, `table` reads them with `text` or `parquet`, and `ids`, `times` and `assemble` turn them
-into a dataset. If something is wrong, `diagnose` finds the line. README.md is the user's guide.
+A file passes through these modules: `formats` detects the format from the first lines, `columns`
+chooses the columns, `table` reads them with `text` or `parquet`, and `ids`, `times` and `assemble`
+turn them into a dataset. If something is wrong, `diagnose` finds the line. README.md is the user's
+guide.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ def read_file(
     Returns
     -------
     recbench.Dataset
-        Ids are integers if all of a column are written as integers, otherwise strings. Users and
-        items are numbered in the order of their sorted ids.
+        Ids are integers if every id of the column is written as an integer, otherwise strings.
+        Users and items are numbered in the order of their sorted ids.
 
     Raises
     ------

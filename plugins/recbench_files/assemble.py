@@ -1,4 +1,4 @@
-"""Build the dataset from columns: number ids, drop incomplete rows and count them, sort."""
+"""Build the dataset from columns: drop incomplete rows, number the ids, sort."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _USUAL = {"user": _USER.split(), "item": _ITEM.split(), "time": _TIME.split()}
 _WITHOUT_NAMES = ("dat", "udata", "pairs", "sequences")
 
 Requested = Mapping[str, str | None]
-"""role -> name of the column from the user, "" to leave it out, None to look for usual names."""
+"""role -> column name that the user gave, "" to leave it out, None to look for usual names."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ class Chosen:
 
 
 def count_known(names: Sequence[str], requested: Requested) -> int:
-    """Return for how many of user and item a header has a known name."""
+    """Return how many of the columns user and item a header names, from 0 to 2."""
     plain = {_plain(name) for name in names}
     given = {role: _plain(name) for role, name in requested.items() if name}
     return sum(bool(plain & {*_USUAL[role], given.get(role, role)}) for role in ("user", "item"))
 
 
 def choose_columns(layout: Layout, requested: Requested) -> Chosen:
-    """Choose columns by the names from the user, else by usual names; never guess."""
+    """Choose columns by the names that the user gave, else by usual names; never guess."""
     names = layout.names
     if layout.format in _WITHOUT_NAMES:
         for role, name in requested.items():

@@ -1,4 +1,4 @@
-"""The slow path: find the line that is wrong, and say what is wrong with it."""
+"""After an error: read the file again, slowly, to find the wrong line and describe the error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def diagnose(
 ) -> recbench.RecbenchError:
     """Return the error for the first record that breaks a rule of its format.
 
-    numbers: the roles whose fields must be numbers, unless they are empty.
+    numbers: the roles whose fields must be numbers or empty.
     """
     file = layout.file
     empty = True
@@ -78,7 +78,7 @@ def row_error(
 
 
 def _leave_out(layout: Layout, role: str) -> str:
-    """How to go on without a column, for the columns that are optional."""
+    """Return the hint that a column can be left out, if it is optional, else ""."""
     if layout.header and role in ("time", "rating"):
         return f", or leave the column out with {role}="
     return ""

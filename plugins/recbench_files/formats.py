@@ -1,4 +1,4 @@
-"""Detect the format from the first lines of a file, or say what the user must add."""
+"""Detect the format from the first lines of a file, or raise an error that says what to add."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def number_ids(
 ) -> tuple[Array, Array]:
     """Return (rows,) int32 numbers and the sorted ids; these are integers if all of them are.
 
-    known: what the codes index; entries that do not occur are left out.
+    known: the ids that the codes index; those that do not occur are left out.
     refuse: creates the error for (row, problem).
     """
     import pyarrow as pa

@@ -22,7 +22,7 @@ def read_text(
     Empty fields are null.
 
     numbers: mappings from role to the type of its numbers. They are tried in turn until the file
-        can be read. Other roles are text, which needs little memory and no guessing of types.
+        can be read. Columns of other roles are read as text.
     """
     import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""Read times of any kind as numbers, and find out how many of these make a second."""
+"""Read times of any kind as integers or floats, and find their unit."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _is_instant(text: str, zoned: bool) -> bool:
 
 
 def _in_units(values: Array, refuse: Refuse) -> tuple[Array, int, list[str]]:
-    """Return the numbers and their unit, which their size determines."""
+    """Return the numbers, the units per second, which follow from their size, and notes."""
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise refuse(int(np.argmin(np.isfinite(values))), "is not a finite number. Correct it")
     high, low = float(values.max()), float(values.min())

@@ -60,11 +60,11 @@ def coverage(ranking: recbench.Ranking, k: int) -> float:
 
 
 def gini(ranking: recbench.Ranking, k: int) -> float:
-    """Gini@k: how unequally items are recommended; 0 is equally often, near 1 is only a few items.
+    """Gini@k: how unequally items are recommended: 0 if all equally often, near 1 if only a few.
 
     One number for all cases. Let c_1 <= ... <= c_n be how often each item of the catalogue is in a
     list of k items. The Gini index is the sum of (2i - n - 1) * c_i, divided by n times the sum of
-    c_i. It is at most 1 - 1/n, and 0 if nothing is recommended. Equal scores are ordered by item
+    c_i. It is at most 1 - 1/n, and 0 if all lists are empty. Equal scores are ordered by item
     number.
 
     Parameters

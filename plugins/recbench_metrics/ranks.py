@@ -97,9 +97,9 @@ def recall(ranking: recbench.Ranking, k: int) -> Values:
 def hit(ranking: recbench.Ranking, k: int) -> Values:
     """HR@k, hit rate: 1 if at least one target is among the first k items, else 0.
 
-    For tied scores it is the probability of that, over all orders of the tied items. If the first
-    targets are m of t tied items with g items above them, and g < k < g + t, the probability is
-    1 - C(t - m, k - g) / C(t, k - g).
+    For tied scores it is the probability of that, over all orders of the tied items. If m of the
+    case's targets share its highest target score with t - m other items, g items score higher, and
+    g < k < g + t, the probability is 1 - C(t - m, k - g) / C(t, k - g).
 
     Parameters
     ----------

@@ -21,14 +21,14 @@ CITATION = (
 
 DOCSTRING = """{summary}.
 
-Ratings with times and film titles, from the first of these that has them: the folder given by
-`--data-dir` or RECBENCH_DATA, the cache, the publisher{copy}.
+Ratings with times and film titles. They are read from the first of these sources that has them: the
+folder given by `--data-dir` or RECBENCH_DATA, the cache, the publisher{copy}.
 
 Parameters
 ----------
 data_dir : str, default: RECBENCH_DATA, if set
-    Folder holding one sub-folder per dataset with the publisher's files, such as {file}. By
-    default it is the one in the environment variable RECBENCH_DATA, if that is set.
+    Folder holding one sub-folder per dataset, with the publisher's files, such as {file}. The
+    default is the folder in the environment variable RECBENCH_DATA, if that is set.
 
 Returns
 -------
@@ -68,7 +68,7 @@ class MovieLens:
 
     def __post_init__(self) -> None:
         # `recbench datasets NAME` shows the docstring of a factory, so each instance needs its own.
-        copy = " and the package index of pip" if self.copy else ""
+        copy = ", pip's package index" if self.copy else ""
         text = DOCSTRING.format(
             summary=self.summary,
             copy=copy,

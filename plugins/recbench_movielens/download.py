@@ -16,7 +16,7 @@ import recbench
 from .layouts import Layout
 
 _HTTP_SECONDS = (10, 30)
-"""Seconds to wait for a connection and for the next bytes. Without a network, fail soon."""
+"""Seconds to wait for a connection, and for the next bytes; short, to fail soon when offline."""
 
 _PIP_SECONDS = 300
 

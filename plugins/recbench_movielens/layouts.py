@@ -57,7 +57,7 @@ class Layout:
         except (ValueError, IndexError, csv.Error) as error:
             raise recbench.RecbenchError(
                 f"{self.titles} cannot be read as titles ({error}). Replace it with the "
-                "publisher's file, or remove it to go on without titles"
+                "publisher's file, or remove it to continue without titles"
             ) from error
         titles = [title_of.get(str(item), "") for item in dataset.item_ids]
         return dataclasses.replace(dataset, titles=np.array(titles, dtype=object)), ()
@@ -94,7 +94,7 @@ def _ml_100k_item(file: Path) -> Titles:
         next(lines, None)
         for line in lines:
             item, title, year = line.rstrip("\n").split("\t")[:3]
-            # The file has the text of the last brackets as the year, be it 1995 or V (for video).
+            # The file's "year" is the text in the last brackets, such as 1995 or V (for video).
             # One film has neither title nor year; the publisher calls it "unknown".
             yield item, "unknown" if title == "unkonwn" else f"{title} ({year})"
 

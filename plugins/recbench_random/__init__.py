@@ -1,4 +1,4 @@
-"""The model `random`: random scores, the lowest level that a model must exceed."""
+"""The model `random`: random scores, the level that every useful model must exceed."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -15,7 +15,7 @@ class Random:
     """Random scores, the level that every useful model must exceed.
 
     A score is a hash of the seed, the user, the length and last item of the history, and the item.
-    It therefore does not depend on the batch, and the same question always gets the same answer.
+    It therefore does not depend on the batch, and the same history always gets the same scores.
 
     Parameters
     ----------

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def count_followers(data: recbench.Interactions, window: int) -> csr_matrix:
-    """(n_items, n_items) float32: entry (i, j) sums 1 / distance over all pairs with j after i.
+    """Return (n_items, n_items) float32: how often item j (column) follows item i (row).
 
-    Both items of a pair are in the same sequence, at most `window` steps apart.
+    Each pair of the same sequence, at most `window` steps apart, counts 1 / distance.
     """
     from scipy.sparse import coo_matrix, csr_matrix
 
@@ -41,9 +41,9 @@ def normalise_rows(counts: csr_matrix) -> csr_matrix:
 
 
 def recency_weights(history: recbench.Interactions, length: int, decay: float) -> csr_matrix:
-    """(rows, n_items) float32: decay ** age of the latest `length` items; the last has age 0.
+    """Return (rows, n_items) float32: decay ** age of the latest `length` items of each row.
 
-    An item that occurs several times gets the sum.
+    The last item has age 0. An item that occurs several times gets the sum.
     """
     from scipy.sparse import csr_matrix
 

@@ -117,7 +117,7 @@ class Rules:
     def explain(
         self, history: recbench.Interactions, items: npt.NDArray[Any]
     ) -> npt.NDArray[np.float32]:
-        """Exact: a score is a sum over the history, and each interaction is shown with its part.
+        """Exact decomposition: the weights of all interactions of a history sum to the score.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Functions that several splitters use: distinct targets, and notes on users left out."""
+"""Functions that several splitters use: distinct items, and notes on users."""
 
 from typing import Any
 

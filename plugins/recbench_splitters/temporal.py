@@ -23,12 +23,12 @@ class Temporal:
 
     Parameters
     ----------
-    at : str or int, default: set by share
+    at : str or int, default: set by `share`
         Date and time of the cut, such as 1998-03-01 or 1998-03-01T12:00. In UTC, unless a time zone
         is given. A whole number is in seconds since 1970.
     share : float, default: 0.9
-        Share of interactions before the cut, if at is not given. It is lower if several
-        interactions have the time of the cut.
+        Share of interactions before the cut, if `at` is not given. The real share is lower if
+        several interactions have the time of the cut.
     targets : {"next", "all"}, default: "next"
         Whether the first item after the cut or all items after it are targets.
 

@@ -8,9 +8,9 @@ from .common import note_on_users
 
 
 class Windows:
-    """Sliding windows of each user's sequence; in random ones, the last item is held out.
+    """Sliding windows of each user's sequence; the last item of random windows is held out.
 
-    A window starts at every `step`-th interaction, and one more ends with the user's last
+    A window starts at every `step`-th interaction, and an additional one ends with the user's last
     interaction. Windows overlap, so test windows share items with training windows. The metrics are
     therefore much higher than with leave-last-out, and not comparable with it. Users with fewer
     than `length` interactions are left out.

@@ -1,4 +1,4 @@
-"""The columns of a table, heading -> cells, as `recbench.draw_table` expects them."""
+"""The columns of a table, as mappings from heading to cells for `recbench.draw_table`."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ Columns = dict[str, list[str]]
 
 
 def names(section: recbench.Section) -> Columns:
-    """The models, and their numbers of seeds if some ran with several."""
+    """The models, and the number of seeds of each if some ran with several."""
     columns = {"model": section.names}
     if any(len(row.results) > 1 for row in section.rows):
         columns["seeds"] = [f"{len(row.seeds) or '-':>5}" for row in section.rows]
@@ -51,7 +51,7 @@ def by_segment(section: recbench.Section) -> Segments | None:
 
 
 def segments(section: recbench.Section, means: Segments | None) -> list[list[Columns]]:
-    """For each metric with segments, the models and the columns of each kind of segment."""
+    """For each metric with segments, a group with the models and one group per kind of segment."""
     k, rows = section.ks[-1], [row for row in section.rows if row.ok]
     tables = []
     for metric in section.shown_metrics:

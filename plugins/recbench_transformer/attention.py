@@ -1,7 +1,7 @@
-"""Attention weights: how much each position of a history takes from each earlier one.
+"""Attention weights: how much each position of a history takes from itself and earlier ones.
 
-Training computes attention without its weights, which is faster. Here the same network runs once
-more over one history, and hooks on its attention layers record the weights.
+The network computes attention without returning the weights, which is faster. Here it runs over one
+history, and hooks on its attention layers record the weights.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def attention_weights(
 
 @contextlib.contextmanager
 def record_attention(network: Network) -> Iterator[list[Tensor]]:
-    """Yield a list; each call of the network inside adds the weights of each of its layers.
+    """Yield a list, to which each call of the network adds the weights of each of its layers.
 
     Each entry is (rows, heads, time, time).
     """

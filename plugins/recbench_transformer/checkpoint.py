@@ -39,6 +39,9 @@ def read_state(folder: Path | None) -> dict[str, Any] | None:
             return None
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        LOG.warning("transformer: cannot read its checkpoint (%s); training starts again", error)
+        LOG.warning(
+            "transformer: cannot read the checkpoint (%s); training starts from the beginning",
+            error,
+        )
         return None
     return state

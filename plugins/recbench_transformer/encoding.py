@@ -13,7 +13,7 @@ from .network import Network
 from .windows import group_by_length, pad
 
 MAX_POSITIONS = 2**14
-"""Most positions, padding included, that go through the network at once."""
+"""Maximum number of positions, including padding, that go through the network at once."""
 
 
 @torch.no_grad()
@@ -46,11 +46,11 @@ def score_gradients(
     items: npt.NDArray[Any],
     length: int,
 ) -> npt.NDArray[np.float32]:
-    """Return (len(items), interactions): how each item's score changes as interactions fade out.
+    """Return (len(items), interactions): each item's gradient times input, per interaction.
 
-    Each interaction's embedding is multiplied by a factor of 1, and the score is differentiated by
-    that factor. This is the gradient times the embedding. Interactions before the latest `length`
-    get 0.
+    Each interaction's embedding is multiplied by a factor of 1, and the score is differentiated
+    with respect to that factor. This is the gradient times the embedding. Interactions before the
+    latest `length` get 0.
 
     history: one row.
     """

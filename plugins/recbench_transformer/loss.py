@@ -1,9 +1,9 @@
 """The loss: cross-entropy over the catalogue, computed together with its gradient in chunks.
 
-The gradient of the cross-entropy by the scores is p - y: the softmax probabilities minus the
-one-hot target. So a chunk of positions can be scored, normalised and turned into gradients with
-three matrix products and without autograd, and its scores are dropped before the next chunk. The
-scores of a whole batch, positions x items, never exist at once (Wijmans et al. 2024, arXiv
+The gradient of the cross-entropy with respect to the scores is p - y: the softmax probabilities
+minus the one-hot target. So three matrix products and no autograd compute the loss and the
+gradients of a chunk of positions, and its scores are dropped before the next chunk. The scores of a
+whole batch, positions x items, are never in memory at once (Wijmans et al. 2024, arXiv
 2411.09009).
 """
 

@@ -26,21 +26,21 @@ ARCHITECTURE = ("network", "dim", "layers", "heads", "feedforward", "length", "r
 """The settings that must be the same when a saved model is loaded."""
 
 RULES_LENGTH, RULES_DECAY, RULES_FLOOR = 30, 0.7, 1e-4
-"""Length and decay of the rules beside the network, and what is added before the logarithm."""
+"""Length and decay of the rules, and the number that is added to their scores before the log."""
 
 
 class Transformer:
     """A causal Transformer over each user's sequence (as in SASRec), combined with item rules.
 
-    The network is trained with the full softmax over the catalogue. Two things make it learn in
-    minutes. Its item embeddings start from co-occurrences (`warm`). And its scores are combined
-    with those of sequential rules (`rules`), which know pairs of items that embeddings of this size
-    cannot hold. `transformer:warm=false,rules=0` is the network alone.
+    The network is trained with the full softmax over the catalogue. Two things let it reach good
+    results within minutes: its item embeddings start from co-occurrences (`warm`), and its scores
+    are combined with those of sequential rules (`rules`), which count pairs of items that
+    embeddings of this size cannot represent. `transformer:warm=false,rules=0` is the network alone.
 
     Parameters
     ----------
     preset : {"default", "notebook"}, default: "default"
-        Set of defaults for all other options. The defaults below are those of "default".
+        Set of defaults for the other options. The defaults below are those of "default".
         "notebook" is the model of the notebook that recbench grew from, for `--split windows`.
     dim : int, default: 64
         Numbers per embedding; a multiple of 2 x heads.
@@ -61,15 +61,15 @@ class Transformer:
     rules : float, default: 0.8
         Weight of the logarithm of the rules' scores; 0 leaves the rules out.
     epochs : int, default: 12
-        Most passes over the training data.
+        Maximum number of passes over the training data.
     patience : int, default: 4
         Epochs without better validation NDCG@10 before early stopping.
     finish : float, default: 0.25
         Share of the epochs, at the end, that also train on the held-out interactions.
     batch : int, default: 1/64 of the interactions, from 2,048 to 8,192
-        Most positions per batch, padding included.
+        Maximum number of positions per batch, including padding.
     lr : float, default: 0.008
-        Highest learning rate.
+        Peak learning rate, after which it falls to zero.
     negatives : int, default: 0 up to 50,000 items, 4,096 above
         Negative items drawn per batch; 0 computes the full softmax over all items.
     bfloat16 : bool, default: True
@@ -82,7 +82,8 @@ class Transformer:
     Notes
     -----
     The rules are the model `rules` with the latest 30 items and a decay of 0.7. Both parts are
-    log-probabilities, up to a constant, so adding them multiplies two opinions on the next item.
+    log-probabilities, up to a constant, so adding them multiplies two estimates of the probability
+    of the next item.
 
     References
     ----------
@@ -261,11 +262,12 @@ class Transformer:
     def explain(
         self, history: recbench.Interactions, items: npt.NDArray[Any]
     ) -> npt.NDArray[np.float32]:
-        """Gradient times input: how fast a score changes as an interaction is faded out.
+        """Gradient times input: how fast a score changes as an interaction is scaled down.
 
         Each interaction's embedding, and its part in the rules, is multiplied by a factor of 1. The
-        weight of the interaction is the derivative of the score by this factor (Simonyan et al.
-        2014, arXiv 1312.6034). Interactions before the latest `length` have weight 0.
+        weight of the interaction is the derivative of the score with respect to this factor
+        (Simonyan et al. 2014, arXiv 1312.6034). Interactions before the latest `length` have
+        weight 0.
 
         Parameters
         ----------
@@ -301,9 +303,9 @@ class Transformer:
         Returns
         -------
         numpy.ndarray of shape (layers, heads, n, n), float32
-            Entry [l, h, i, j] is how much position i takes from position j. The positions are the
-            latest n interactions, oldest first; n is at most `length`. Each row sums to 1, and
-            entries above the diagonal are 0.
+            Entry [l, h, i, j] is the weight with which position i attends to position j. The
+            positions are the latest n interactions, oldest first; n is at most `length`. Each row
+            sums to 1, and entries above the diagonal are 0.
         """
         from .attention import attention_weights
 

@@ -59,7 +59,7 @@ class Causal(nn.Module):
 
         items: (rows, time) item numbers. users: (rows,) user numbers, -1 for unknown users.
         scale: (rows, time) factors for the item embeddings, 1 if None. `score_gradients`
-            differentiates a score by them, which explains the score.
+            differentiates a score with respect to them, to explain the score.
         """
         x: Tensor = self.items(items)  # look up an embedding per item: (rows, time, dim)
         if scale is not None:
@@ -81,7 +81,7 @@ class Causal(nn.Module):
         """Return the output layer: weight (n_items, dim) and bias (n_items,).
 
         The score of an item is the dot product of a position's vector with the item's weight, plus
-        the item's bias. The weights are the embeddings that the items enter with (weight tying;
+        the item's bias. The weights are the item embeddings of the input (weight tying;
         Press & Wolf 2017, arXiv 1608.05859): fewer numbers to learn, and each interaction trains
         both uses of an embedding.
         """
@@ -198,9 +198,10 @@ def rotary_positions(time: int, dim: int, device: torch.device) -> Tensor:
 def apply_rotary(x: Tensor, rotary: Tensor) -> Tensor:
     """Rotate queries or keys by their positions (rotary position embeddings).
 
-    A query and a key alone do not say how far apart two items are. So each pair of numbers in them
-    is rotated by the angle of its position. Their dot product then depends on the distance of the
-    two positions, and not on where in the history they are (Su et al. 2021, arXiv 2104.09864).
+    The dot product of a query and a key does not depend on how far apart the two items are. So each
+    pair of numbers in them is rotated by an angle that grows with the position. The dot product
+    then depends on the distance between the two positions, and not on where in the history they are
+    (Su et al. 2021, arXiv 2104.09864).
 
     x and the result: (rows, heads, time, dim / heads).
     """

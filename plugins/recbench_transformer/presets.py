@@ -21,17 +21,18 @@ class Settings:
     length: number of latest items that a recommendation depends on.
     warm: whether item embeddings start from co-occurrences (`warm_start.py`) or at random.
     rules: weight of the logarithm of the rules' scores; 0 leaves the rules out.
-    epochs: most passes over the training data; the learning rate's schedule spans all of them.
+    epochs: maximum number of passes over the data; the learning rate's schedule spans all of them.
     patience: epochs without better validation NDCG@10 before early stopping.
-    finish: share of the epochs, at the end, that train on everything, held out or not.
-    batch: most positions (rows x time, padding included) per batch; None depends on the data.
+    finish: share of the epochs, at the end, that also train on the held-out interactions.
+    batch: maximum number of positions per batch, including padding; None depends on the data.
     bfloat16: whether products are computed in bfloat16 where the hardware supports it.
-    lr: highest learning rate.
-    optimiser: "adamw" warms up and decays to zero along a cosine; "sgd" loses 5% per epoch.
+    lr: peak learning rate.
+    optimiser: the learning rate of "adamw" rises and then decays to zero along a cosine; that of
+        "sgd" decays by 5% per epoch.
     weight_decay: AdamW's weight decay, applied to the matrices of the blocks only.
     max_grad_norm: norm that a batch's gradient is clipped to.
     held_out_part: what validation holds out: the "last" interaction of some rows, or whole "rows".
-    held_out_rows: most rows that validation uses.
+    held_out_rows: maximum number of rows that validation uses.
     """
 
     network: Literal["causal", "notebook"]
@@ -58,7 +59,7 @@ class Settings:
 
     @property
     def dropout_share(self) -> float:
-        """The dropout share; 0 where it depends on data, as in a model that is only loaded."""
+        """The dropout share; 0 if it depends on data that are not known, as in a loaded model."""
         return self.dropout or 0.0
 
 
@@ -132,7 +133,7 @@ tutorial. It is meant for `--split windows`: a window of 4 interactions has 3 in
 so 768 positions are the notebook's batch of 256 windows.
 
 It needs three times the arithmetic of the default per interaction. Products may therefore be in
-bfloat16, where the notebook used float32; results differ by a few units of the fourth digit.
+bfloat16, where the notebook used float32; this changes the fourth digit of results by a few units.
 
 Two mistakes of the notebook are corrected:
 

@@ -35,7 +35,7 @@ DEFAULT_NEGATIVES = 4096
 
 @dataclass(frozen=True)
 class Epoch:
-    """The network after an epoch, and the number of interactions that the epoch learned from."""
+    """The network after an epoch, and the number of interactions that the epoch trained on."""
 
     network: Network
     n_interactions: int
@@ -129,7 +129,7 @@ class Trainer:
     ) -> tuple[int, str]:
         """Train for an epoch, and validate if there are held-out rows.
 
-        Returns the number of interactions that were learned from, and a progress message.
+        Returns the number of interactions trained on, and a progress message.
         """
         began, total, n_interactions = time.perf_counter(), 0.0, 0
         settings = self.settings
@@ -199,7 +199,8 @@ class Trainer:
             return False
         if not _same_keys(state, self.state(), "network", "best"):
             LOG.warning(
-                "transformer: its checkpoint is from another version; training starts again"
+                "transformer: the checkpoint is from another version; training starts from the "
+                "beginning"
             )
             return False
         self.network.load_state_dict(state["network"])

@@ -1,4 +1,4 @@
-"""Validation: some interactions are held out of training and predicted after each epoch."""
+"""Validation: hold out interactions of the training data, and predict them after each epoch."""
 
 from __future__ import annotations
 

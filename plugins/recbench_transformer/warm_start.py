@@ -8,10 +8,10 @@ import recbench
 from recbench_rules.counts import count_followers
 
 MAX_WINDOW = 10
-"""Most steps between two items that count as co-occurring."""
+"""Maximum number of steps between two items that count as co-occurring."""
 
 MAX_PAIRS = 60_000_000
-"""Most pairs of items that are counted; this limits the memory."""
+"""Maximum number of pairs of items to count; this limits the memory."""
 
 
 def window_for(data: recbench.Interactions) -> int:
@@ -24,12 +24,12 @@ def window_for(data: recbench.Interactions) -> int:
 def cooccurrence_embeddings(data: recbench.Interactions, dim: int, seed: int) -> Tensor:
     """Return initial embeddings (n_items, dim), float32, of variance 1 / dim.
 
-    Items that occur in similar company get similar embeddings. Pairs of items that are near each
-    other in a sequence are counted, each with weight 1 / distance. The counts become positive
-    pointwise mutual information, of which a truncated singular value decomposition takes the `dim`
-    largest parts: u * sqrt(s). word2vec converges to the same without the count matrix (Levy &
-    Goldberg 2014, "Neural word embedding as implicit matrix factorization"). An item without
-    co-occurrences gets small random numbers.
+    Items that occur in similar contexts get similar embeddings. Pairs of items that are near each
+    other in a sequence are counted, each with weight 1 / distance. The counts are converted to
+    positive pointwise mutual information. A truncated singular value decomposition of this matrix
+    gives the embeddings: u * sqrt(s) for the `dim` largest singular values s. word2vec implicitly
+    factorises a similar matrix (Levy & Goldberg 2014, "Neural word embedding as implicit matrix
+    factorization"). An item without co-occurrences gets small random numbers.
     """
     from scipy.sparse import csr_matrix
     from sklearn.utils.extmath import randomized_svd

@@ -30,7 +30,7 @@ def make_batches(
 ) -> list[Batch]:
     """Return the batches of one epoch: every window once, in random order.
 
-    max_positions: most positions per batch, padding included.
+    max_positions: maximum number of positions per batch, including padding.
     """
     row, start, n_inputs = cut_windows(data.lengths, length, rng)
     order = rng.permutation(len(row))

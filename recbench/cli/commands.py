@@ -66,7 +66,7 @@ cli.sections = {
     "Look at results": ("table", "inspect"),
     "Recommend": ("recommend", "explain"),
     "Check and reproduce": ("selfcheck", "verify", "export-split"),
-    "List what there is": ("models", "datasets", "splitters", "metrics", "plugins"),
+    "List what is available": ("models", "datasets", "splitters", "metrics", "plugins"),
 }
 
 
@@ -103,7 +103,7 @@ cli.sections = {
     "--recs",
     multiple=True,
     metavar="NAME=FILE",
-    help="Judge recommendations made elsewhere like a model: a file of lists or scores.",
+    help="Evaluate recommendations made elsewhere as model NAME; FILE holds lists or scores.",
 )
 @click.option(
     "--timeout", type=float, metavar="SECONDS", help="Time limit per model and seed, in seconds."
@@ -126,7 +126,7 @@ def run_command(
     recs: Sequence[str],
     **arguments: Any,
 ) -> Answer:
-    """Train MODELS, judge them on the same held-out targets, and print a table.
+    """Train MODELS, evaluate them on the same held-out targets, and print a table.
 
     Options of a model follow its name: transformer:dim=128,layers=3. Results are stored, so
     running the same command again only shows them.
@@ -193,7 +193,7 @@ def compare_command(**arguments: Any) -> Answer:
 )
 @options("split", "data_dir")
 def selfcheck_command(**arguments: Any) -> Answer:
-    """Check the evaluation with models whose scores are known in advance.
+    """Check the evaluation with models whose metrics are known in advance.
 
     The exit code is 1 if a number is wrong.
     """
@@ -208,7 +208,7 @@ def selfcheck_command(**arguments: Any) -> Answer:
     "-o", "--output", metavar="FOLDER", default="split", show_default=True, help="Output folder."
 )
 def export_command(**arguments: Any) -> Answer:
-    """Write train, history and targets of DATASET as Parquet and CSV files."""
+    """Write the training data, histories and targets of DATASET as Parquet and CSV files."""
     return "".join(f"{path}\n" for path in export_split(**arguments)), 0
 
 
@@ -236,7 +236,9 @@ def inspect_command(**arguments: Any) -> Answer:
     metavar="NAME|PATH",
     help="Where the data are now, if they have moved since the results were stored.",
 )
-@click.option("--all", "every", is_flag=True, help="Show every number, not only the furthest off.")
+@click.option(
+    "--all", "every", is_flag=True, help="Show every number, not only the largest difference."
+)
 @options("device", "data_dir")
 def verify_command(every: bool, **arguments: Any) -> Answer:
     """Reproduce the stored results under PATHS and compare each number.
@@ -254,7 +256,7 @@ def verify_command(every: bool, **arguments: Any) -> Answer:
 @top_k
 @options("dataset", "split", "seed", "device", "results", "data_dir")
 def recommend_command(**arguments: Any) -> Answer:
-    """Recommend items of MODEL to one user, or after a given history."""
+    """Show the recommendations of MODEL for one user or one history."""
     return listings.recommendation(recommend(**arguments)), 0
 
 
@@ -268,10 +270,10 @@ def recommend_command(**arguments: Any) -> Answer:
     "--attention",
     "of_attention",
     is_flag=True,
-    help="Show instead what each attention head looks at, for models with attention.",
+    help="Show the attention weights of each layer and head instead, if the model has any.",
 )
 @click.option(
-    "-o", "--output", metavar="FILE", help="Draw a picture too: a .png, .svg or .pdf file."
+    "-o", "--output", metavar="FILE", help="Also draw a picture: a .png, .svg or .pdf file."
 )
 def explain_command(output: str | None, of_attention: bool, **arguments: Any) -> Answer:
     """Show which items of the history led to each recommendation of MODEL."""
@@ -324,7 +326,7 @@ def plugins_command(as_json: bool) -> Answer:
 
 
 def _no_stray_numbers(models: Sequence[str]) -> None:
-    """Raise UsageError for `--k 3 5 10`, whose last two numbers arrive as models."""
+    """Raise UsageError for `--k 3 5 10`, where click reads 5 and 10 as models."""
     numbers = [model for model in models if model.isdigit()]
     if numbers:
         raise UsageError(
@@ -334,7 +336,7 @@ def _no_stray_numbers(models: Sequence[str]) -> None:
 
 
 def _known_metrics(names: Sequence[str]) -> dict[str, Any]:
-    """Return the named metrics, every one for `all`; a name may be typed as tables show it.
+    """Return the named metrics, or all for `all`; a name may be written as in tables.
 
     Raises UsageError for an unknown metric.
     """
@@ -359,7 +361,7 @@ def _named_files(recs: Sequence[str]) -> dict[str, str]:
         name, equals, path = text.partition("=")
         if not name or not equals or not Path(path).is_file():
             raise UsageError(
-                f"--recs {text}: write NAME=FILE, where FILE exists"
+                f"--recs {text}: write NAME=FILE"
                 if not equals or not name
                 else f"--recs {text}: there is no file {path!r}"
             )
@@ -370,7 +372,7 @@ def _named_files(recs: Sequence[str]) -> dict[str, str]:
 
 
 def _table_writer(form: str | None, output: str | None) -> Callable[[Results], str]:
-    """Return what formats and writes a table; check format and file before any long work."""
+    """Return a function that formats and writes a table; check format and file right away."""
     form = form or FORMATS.get(Path(output or "").suffix.lower(), "plain")
     offer = load_plugins().find("tables", form)
     path = output_file(output)

@@ -21,14 +21,14 @@ from recbench.plugins import Plugins
 from recbench.recommend import Recommendation
 
 N_LAST = 5
-"""How many of the user's last items `recommendation` shows."""
+"""How many of the latest items of the history `recommendation` shows."""
 
 N_LEADING = 3
 """How many items of the history `explanation` shows per recommendation."""
 
 
 def offers(plugins: Plugins, kind: str, data_dir: str | None = None) -> str:
-    """List name, summary and plugin of a kind; for datasets also size, licence and presence."""
+    """List the name, summary and plugin of each offer; for datasets, size and licence instead."""
     rows = []
     for offer in plugins.offers(kind):
         row = {"name": offer.name, "summary": offer.summary}
@@ -57,7 +57,7 @@ def offer_details(offer: Offer) -> str:
 
 
 def _options(name: str, options: Sequence[Option]) -> list[str]:
-    """How options are written, and a table of them in which each group has a heading."""
+    """Return how options are written, and a table of options with a heading for each group."""
     if not options:
         return ["It has no options."]
     rows = []
@@ -75,7 +75,7 @@ def _options(name: str, options: Sequence[Option]) -> list[str]:
             for option in options
             if option.group == group
         ]
-    return [f"Options are written as {name}:OPTION=VALUE,OPTION=VALUE", draw_rows(rows)]
+    return [f"To set options, write {name}:OPTION=VALUE,OPTION=VALUE", draw_rows(rows)]
 
 
 def plugins(installed: Plugins) -> str:
@@ -107,7 +107,7 @@ def plugins_as_json(installed: Plugins) -> str:
 
 def _gives(names_by_kind: dict[str, list[str]]) -> str:
     kinds = [f"{kind}: {', '.join(names)}" for kind, names in names_by_kind.items()]
-    return "; ".join(kinds) or "events"
+    return "; ".join(kinds) or "hook: recbench_run_finished"
 
 
 def recommendation(recommended: Recommendation) -> str:
@@ -134,13 +134,14 @@ def explanation(explained: Explanation) -> str:
     parts = [
         wrap_text(
             f"{n_items} recommendation{'s' * (n_items != 1)} for {recommended.recipient} in "
-            f"{recommended.dataset.short_name} by {recommended.origin}, and the items that led to them"
+            f"{recommended.dataset.short_name} by {recommended.origin}, and the items that led to "
+            "them"
         )
     ]
     if n_items:
         method = (
-            f"Weights: {explained.method.rstrip('.')}. Shown for each recommendation: up to "
-            f"{N_LEADING} of the {n_interactions:,} items of the history, those that changed its "
+            f"Weights: {explained.method.rstrip('.')}. Each recommendation is shown with up to "
+            f"{N_LEADING} of the {n_interactions:,} items of the history: those that changed its "
             "score most. A negative weight lowered the score."
         )
         parts += [draw_rows(_leaned_on(explained)), wrap_text(method)]
@@ -148,7 +149,7 @@ def explanation(explained: Explanation) -> str:
 
 
 def _leaned_on(explained: Explanation) -> list[dict[str, str]]:
-    """One row per recommendation, with a line for each item of the history that led to it."""
+    """Return one row per recommendation, with a line for each item that led to it."""
     recommended = explained.recommendation
     scores = _scores(recommended)
     weights = _signed(explained.weights)
@@ -180,7 +181,7 @@ def _scores(recommended: Recommendation) -> list[str]:
 
 
 def _signed(weights: Array) -> Array:
-    """Format numbers with signs and equal decimals, three digits for the largest."""
+    """Format numbers with a sign and equal decimals; the largest has three significant digits."""
     largest = float(np.abs(weights).max(initial=0))
     if largest and not 1e-4 <= largest < 1e6:
         form = "{:+.2e}"

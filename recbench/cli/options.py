@@ -1,4 +1,4 @@
-"""The command line, options: those that several commands share, and how a command runs."""
+"""The command line, options: those that several commands share, and the classes of commands."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         metavar="NAME|PATH",
         default="ml-100k",
         show_default=True,
-        help="Dataset name or path of a log, with options: log.csv:user=customer,item=product.",
+        help="Dataset name or path of a log; options follow it: log.csv:user=customer,item=sku.",
     ),
     "split": click.option(
         "--split",
@@ -102,8 +102,8 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
     "candidates": click.option(
         "--candidates",
         metavar="N",
-        help="Rank each target among N sampled items instead of all items, as older papers did: "
-        "100 or 100:by=popularity.",
+        help="Rank each target among N sampled items instead of all items, as older papers did. "
+        "Write 100 or 100:by=popularity.",
     ),
     "device": click.option(
         "--device",
@@ -131,10 +131,13 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         "[default: by the suffix of --output, else plain]",
     ),
     "output": click.option(
-        "-o", "--output", metavar="FILE", help="Write the table to this file as well."
+        "-o", "--output", metavar="FILE", help="Also write the table to this file."
     ),
     "verbose": click.option(
-        "-v", "--verbose", is_flag=True, help="Show all notes under the table, not only six lines."
+        "-v",
+        "--verbose",
+        is_flag=True,
+        help="Show all notes under the table, not only the first six lines.",
     ),
     "debug": click.option(
         "--debug",
@@ -154,7 +157,7 @@ def options(*names: str) -> Callable[[Any], Any]:
 
 
 class Command(click.Command):
-    """A command that prints the text it returns; what plugins print goes to stderr."""
+    """A command that prints the text it returns; output of plugins goes to stderr."""
 
     def invoke(self, ctx: click.Context) -> int:
         with contextlib.redirect_stdout(sys.stderr):
@@ -164,9 +167,9 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """The commands under headings.
+    """A group of commands, listed under headings.
 
-    sections: heading -> the commands below it.
+    sections: heading -> the names of its commands.
     """
 
     sections: Mapping[str, Sequence[str]] = {}

@@ -75,8 +75,8 @@ def selfcheck(checks: Sequence[Check]) -> str:
     ]
     n_wrong = sum(not check.holds for check in checks)
     legend = wrap_text(
-        "Shuffled targets: ± is the largest deviation that chance causes in all but one of 10,000 "
-        "cases, by Bernstein's inequality. All other values are exact."
+        "Shuffled targets: by chance, a deviation of more than ± occurs in at most one of 10,000 "
+        "checks (Bernstein's inequality). All other expected values are exact."
     )
     count = f"{len(checks)} checks, {n_wrong or 'none'} wrong."
     return _paragraphs([draw_rows(rows), legend, count])
@@ -106,7 +106,7 @@ def _title(check: CellCheck) -> str:
         return "Damaged files"
     setting = check.result.setting
     sample = [f"candidates {setting.candidates}"] if setting.candidates else []
-    return ", ".join([setting.dataset_title, setting.split, *sample])
+    return ", ".join([setting.dataset, setting.split, *sample])
 
 
 def _label(check: CellCheck) -> str:
@@ -114,16 +114,16 @@ def _label(check: CellCheck) -> str:
 
 
 def _verified(check: CellCheck, every: bool) -> list[dict[str, str]]:
-    """One row per number, or one for the number that differs most.
+    """Return one row per number, or only one for the number that differs most.
 
-    A result without numbers has one row with empty columns.
+    A result without numbers gets one row with empty columns.
     """
     numbers: list[NumberCheck | None] = [*check.numbers] if every else [check.furthest]
     return [_verified_number(check, number) for number in numbers or [None]]
 
 
 def _metric(name: str) -> str:
-    """`NDCG@10` for `ndcg@10`; other names, such as a cost's, stay."""
+    """Return `NDCG@10` for `ndcg@10`, and other names, such as those of costs, unchanged."""
     metric, at, rest = name.partition("@")
     k, _, bound = rest.partition(" ")
     return f"{metric_label(metric, int(k))} {bound}".strip() if at and k.isdigit() else name
@@ -151,10 +151,10 @@ def inspection(cases: Sequence[UserInspection]) -> str:
     parts = []
     for number, case in enumerate(cases, 1):
         n_items = len(case.history)
-        some = f"the last {N_LAST} of {n_items}" if n_items > N_LAST else "all"
+        some = f" (last {N_LAST} of {n_items:,})" if n_items > N_LAST else ""
         which = f", case {number} of {len(cases)}" if len(cases) > 1 else ""
         parts += [
-            wrap_text(f"History of user {case.user} in {case.title}{which}, oldest first, {some}"),
+            wrap_text(f"History of user {case.user} in {case.title}{which}, oldest first{some}"),
             draw_rows(_numbered(case, case.history, "place")[-N_LAST:]),
             *_held_out(case),
         ]
@@ -171,7 +171,7 @@ def inspection(cases: Sequence[UserInspection]) -> str:
 
 
 def _held_out(case: UserInspection) -> list[str]:
-    """The targets and their ranks: one row per model for one target, else one column per model."""
+    """Return targets and ranks: one row per model for one target, else one column per model."""
     targets = [_item(case, item) for item in case.targets]
     if len(targets) == 1 or not case.rankings:
         by_model = [
@@ -182,8 +182,9 @@ def _held_out(case: UserInspection) -> list[str]:
             }
             for ranking in case.rankings
         ]
-        ranks = ["Rank by model", draw_rows(by_model)] if by_model else []
-        return ["Held out", draw_rows(targets), *ranks]
+        ranks = ["Its rank by model", draw_rows(by_model)] if by_model else []
+        heading = "Held-out item" if len(targets) == 1 else "Held-out items"
+        return [heading, draw_rows(targets), *ranks]
     labels = [ranking.result.label for ranking in case.rankings]
     rows = [
         {
@@ -192,7 +193,7 @@ def _held_out(case: UserInspection) -> list[str]:
         }
         for nth, target in enumerate(targets)
     ]
-    return ["Held out, and rank by model", draw_rows(rows, numbers=labels)]
+    return ["Held-out items, with their rank by model", draw_rows(rows, numbers=labels)]
 
 
 def _numbered(case: UserInspection, items: Array, head: str) -> list[dict[str, Any]]:

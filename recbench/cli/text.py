@@ -32,11 +32,11 @@ def draw_table(words: Columns, *numbers: Columns, marks: Columns | None = None) 
         Heading -> cells of the columns on the left, repeated in each table. In a narrow terminal
         they are broken into lines, at spaces and after commas and colons.
     *numbers : mapping of str to sequence of str
-        Groups of columns on the right. A group goes beside the one before if there is room, else
-        below. Cells are broken at their own line breaks only, which become spaces if there is
-        room.
+        Groups of columns on the right. If there is no room for a group beside the previous one,
+        it goes into another table below. Line breaks in cells become spaces if there is room;
+        cells are broken nowhere else.
     marks : mapping of str to sequence of str, default: None
-        Heading -> one character, or "", after the first line of each cell.
+        Heading -> one character, or "", to put after the first line of each cell.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def _lines(*texts: str) -> list[str]:
 
 
 class _Wrapper(textwrap.TextWrapper):
-    """Breaks lines at spaces and after commas and colons, but never before a final sign."""
+    """Breaks lines at spaces and after commas and colons, but not before a final sign or mark."""
 
     wordsep_simple_re = re.compile(r"(\s+(?!\W$)|(?<=[,:])(?=[^\W\d_]))")
 
@@ -184,9 +184,9 @@ def _longest(texts: Iterable[str]) -> int:
 def _arranged(
     lead: list[_Column], groups: Sequence[list[_Column]], width: int
 ) -> list[list[_Column]]:
-    """The columns of each table: one table if all fit, with words broken and cells on one line.
+    """Return the columns of each table: one table if all fit, with words broken, cells on one line.
 
-    Otherwise groups go beside each other only if no word has to be broken for it.
+    If they do not fit, groups go side by side only where that breaks no word.
     """
 
     def fits(table: list[_Column]) -> bool:

@@ -23,7 +23,7 @@ def stable_order(users: npt.NDArray[Any], times: npt.NDArray[Any] | None) -> npt
 
 
 def _joint_keys(users: npt.NDArray[Any], times: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-    """Return one int64 key per interaction that sorts like (user, time); None if 63 bits are too few.
+    """Return int64 keys that sort like (user, time), or None if that takes more than 63 bits.
 
     One sort then replaces two. For a log that is sorted by user already, as most are, it takes a
     tenth of the time, because the stable sort merges runs that are in order.

@@ -11,7 +11,7 @@ import numpy as np
 from recbench.data.interactions import Array, Interactions
 
 BLOCK = 2**20
-"""How many scores are processed together; they fit in the processor's cache."""
+"""How many scores are processed at a time, so that they fit in the processor's cache."""
 
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 """How many blocks are processed in parallel."""
@@ -27,7 +27,7 @@ Ranks = tuple[Array, Array, Array]
 
 
 class NonFiniteScore(Exception):  # noqa: N818  names the value, not a failure
-    """The row and item of the first score of a block that is NaN or infinite."""
+    """A score of a block is NaN or infinite. row, item: the place of the first such score."""
 
     def __init__(self, row: int, item: int) -> None:
         super().__init__(row, item)
@@ -50,14 +50,14 @@ def rank_scores(
     except for targets; None masks nothing. Equal scores are listed by item number, and -1 pads
     short lists.
 
-    Raises NonFiniteScore for a score that is NaN or infinite. With check_finite off, -inf marks
-    items that are not there.
+    Raises NonFiniteScore for a score that is NaN or infinite. With check_finite=False, a score of
+    -inf marks a missing item.
     """
     n_rows, n_items = scores.shape
     above = np.empty(len(targets), dtype=np.int64)
     tied = np.empty(len(targets), dtype=np.int64)
     lists = np.full((n_rows, depth), -1, dtype=np.int32)
-    # comparing is twice as fast if rows start at the border of a cache line
+    # comparisons are twice as fast if rows start at the boundary of a cache line
     width = -(-n_items // CACHE_LINE) * CACHE_LINE
     size = max(1, min(BLOCK // width, -(-n_rows // THREADS)))
     buffers = threading.local()
@@ -92,7 +92,7 @@ def rank_scores(
 
 
 def rank_pool(scores: Array, targets: Array, offsets: Array, pool: Array, depth: int) -> Ranks:
-    """Do the same among a few items per row and its targets only.
+    """Rank the targets of each row as `rank_scores` does, but only among the pool of the row.
 
     pool: (rows, size) items, all different and none of them a target. All scores must be finite.
     """
@@ -136,7 +136,7 @@ def _count(block: Array, rows: Array, target_scores: Array, flags: Array) -> tup
 
 
 def _count_true(flags: Array) -> Array:
-    """(rows,) how many flags are true; much faster than count_nonzero along an axis."""
+    """(rows,) how many flags are true, much faster than by count_nonzero along an axis."""
     sums = [
         np.add.reduce(flags[:, start : start + INT16_FLAGS].view(np.int8), axis=1, dtype=np.int16)
         for start in range(0, flags.shape[1], INT16_FLAGS)
@@ -154,7 +154,7 @@ def _fill_lists(block: Array, flags: Array, lists: Array) -> None:
     rows = place // width
     counts = np.bincount(rows, minlength=n_rows)
     long_ties = np.flatnonzero(counts > 4 * depth)
-    if len(long_ties):  # of equal scores, the first by item number are enough
+    if len(long_ties):  # of many equal scores, only the first by item number are needed
         places = [place[counts[rows] <= 4 * depth]]
         for row in long_ties:
             places.append(row * width + np.flatnonzero(block[row] > thresholds[row]))
@@ -174,7 +174,7 @@ def _fill_lists(block: Array, flags: Array, lists: Array) -> None:
 def _thresholds(block: Array, depth: int) -> Array:
     """(rows,) a score that at least `depth` items of the row reach, but not many more.
 
-    It is the depth-th best among the best items of small groups, and never -inf.
+    It is the depth-th highest of the maxima of small groups of items, and never -inf.
     """
     n_rows, n_items = block.shape
     group_size = int(np.clip(n_items // (20 * depth), 1, 64))

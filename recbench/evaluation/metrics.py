@@ -28,10 +28,10 @@ def measure_all(
 ) -> tuple[dict[str, Value], dict[str, Array]]:
     """Return every metric at every k: its value, and its column with one number per case.
 
-    A metric of all lists together has no column; its interval comes from a jackknife. A metric
-    that fails is left out, and the log says why.
+    A metric of all lists together has no column, and its interval comes from a jackknife. A metric
+    that fails is left out, and the log gives the reason.
     user_ids: (cases,), "" for an unknown user.
-    stored: earlier values; their intervals are used again if the means are equal.
+    stored: earlier values; if a mean is equal, its interval is not computed again.
     """
     users = number_users(user_ids)
     done: dict[str, Value] = {}
@@ -89,7 +89,7 @@ def no_values(metrics: Iterable[str], ks: Sequence[int]) -> dict[str, Value]:
 
 
 def valid_metrics(plugins: Plugins) -> dict[str, Metric]:
-    """Return the metrics that meet the contract; the log says why others are left out."""
+    """Return the metrics that meet the contract; the log gives the reason why others do not."""
     valid = {}
     for name, metric in plugins.metrics().items():
         try:
@@ -138,7 +138,7 @@ def check_metric(metric: Metric) -> None:
 
 
 def _check_any(metric: Metric, ranking: Ranking, k: int) -> None:
-    """Check the rules for every metric: of ranks or lists, with one value per case or in all."""
+    """Check the rules that hold for every metric, of ranks or of lists."""
     before = _arrays(_copy(ranking))
     value = _value(metric, ranking, k)
     for kept, array in zip(before, _arrays(ranking), strict=True):

@@ -18,8 +18,8 @@ from recbench.evaluation import ties
 class Ranking:
     """The ranks of the targets of all cases, from which metrics are computed.
 
-    A case is a history with its target or targets. A target is ranked among the catalogue, without
-    the other items of its history unless the dataset keeps repeats. Its rank is one of
+    A case is a history with its target or targets. Each target is ranked among the items of the
+    catalogue, except those in the history unless the dataset keeps repeats. Its rank is one of
     above + 1, ..., above + tied, all of them equally likely. All arrays are read-only.
 
     Parameters
@@ -187,7 +187,7 @@ class Ranking:
 
     @cached_property
     def blocks(self) -> ties.Blocks:
-        """Targets with the same case and score in groups, for metrics that are not sums of gains.
+        """Groups of targets with the same case and score, for metrics that are not sums of gains.
 
         Arrays of shape (n_blocks,), int64: `cases`, `above`, `tied`, `size` and `before`.
         """
@@ -217,7 +217,7 @@ class Ranking:
 
     @classmethod
     def of_columns(cls, columns: Mapping[str, Column]) -> Ranking:
-        """Return the ranking of columns that `columns` returned; popularity is not stored.
+        """Return a ranking made from the columns that `columns` returned.
 
         Parameters
         ----------
@@ -227,7 +227,7 @@ class Ranking:
         Returns
         -------
         Ranking
-            The ranking, with `popularity` None.
+            The ranking. Its `popularity` is None, because that is not stored.
 
         Examples
         --------

@@ -17,10 +17,10 @@ from recbench.models.in_process import InProcessModel
 from recbench.models.protocols import ModelHandle
 
 PROTOCOL = 2
-"""Version of the evaluation rules; raised whenever the same scores would get other ranks."""
+"""Version of the evaluation rules, increased whenever the same scores get different ranks."""
 
 LISTED = 10
-"""How many of the best items are stored per case, unless more are requested."""
+"""Number of best items stored per case, unless more are requested."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +171,7 @@ def rank_answers(answers: Answers, pool: Array | None = None) -> Evaluation:
 
 
 def _rank_lists(lists: Array, targets: Array, offsets: Array) -> Ranks:
-    """Do as `rank_scores`, with lists: a target that is not in its list ranks below all items."""
+    """Rank targets by lists: a target that is not in its list is ranked below all items."""
     hits = lists[np.repeat(np.arange(len(lists)), np.diff(offsets))] == targets[:, None]
     above = np.where(hits.any(axis=1), hits.argmax(axis=1), np.iinfo(np.int32).max)
     return above, np.ones(len(targets), dtype=np.int64), lists

@@ -1,10 +1,10 @@
-"""Step 5, evaluate: the value of tied ranks. Only this file defines how ties count.
+"""Step 5, evaluate: the value of tied ranks. This file alone defines how ties count.
 
 If g items score higher than a target, and t items have the same score (the target included), its
-rank is one of g + 1, ..., g + t, and all of them are equally likely. A metric takes its mean over
-all orders of the tied items (McSherry & Najork, "Computing Information Retrieval Performance
-Measures Efficiently in the Presence of Tied Scores", ECIR 2008). A model that gives all items the
-same score therefore gets the same value as random scores do on average.
+rank is one of g + 1, ..., g + t, and all of them are equally likely. The value of a metric is its
+mean over all orders of the tied items (McSherry & Najork, "Computing Information Retrieval
+Performance Measures Efficiently in the Presence of Tied Scores", ECIR 2008). A model that gives all
+items the same score therefore gets the same value as random scores do on average.
 
 Several targets of one case with the same score form a block: m targets among t tied items, with g
 items above them, of which b are targets too. All ways to place the m targets on the ranks
@@ -21,7 +21,7 @@ import numpy as np
 from recbench.data.interactions import Array
 
 PLACES = 2**18
-"""How many pairs of a block and a place in it are processed together."""
+"""How many pairs of a block and a place in it are processed at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ def expected_first_gain(blocks: Blocks, gains: Array) -> Array:
         chance[:, 0] = size[part] / tied[part]
         np.cumprod(chance, axis=1, out=chance)
         expected = (chance * padded[np.minimum(g + place - 1, k)]).sum(axis=1)
-        values[part] = np.minimum(expected, gains.max())  # rounding may exceed the maximum
+        values[part] = np.minimum(expected, gains.max())  # rounding may go above the maximum
     return values
 
 

@@ -47,9 +47,9 @@ LEVEL = 0.95
 SEED = 0
 
 MAX_UNITS = 10_000
-"""With more users than this, groups of users are resampled."""
+"""With more users than this, groups of users are resampled instead of users."""
 
-DRAWS_AT_ONCE = 1 << 21  # 16 MB per array; with smaller arrays, BLAS threads wait
+DRAWS_AT_ONCE = 1 << 21  # 16 MB per array; smaller arrays do not keep BLAS threads busy
 
 ROUNDING = 1e-12  # smaller differences are rounding errors
 
@@ -61,7 +61,7 @@ def number_users(ids: Array) -> Array:
 
     ids: (cases,) integers or strings; each "" is a different, unknown user.
 
-    All functions below have this as their parameter `users`.
+    The parameter `users` of the functions below is this array.
     """
     names, users = np.unique(ids, return_inverse=True)
     if names.dtype.kind in "OU" and "" in names:  # unknown users, as in `Experiment.users`
@@ -113,7 +113,7 @@ def intervals(
     The mean of a resample is the sum over the drawn cases divided by their number. All columns
     share the same draws, which depend only on the number of users, the seed and the number of
     resamples; so columns of separate calls with the same users are paired too. With more than
-    MAX_UNITS users, users are assigned at random (by the seed) to MAX_UNITS groups of nearly equal
+    MAX_UNITS users, they are assigned at random (by the seed) to MAX_UNITS groups of nearly equal
     size, and the groups are drawn. This limits the time and hardly changes the interval. With few
     users (about 20), the interval is somewhat too narrow.
 
@@ -217,8 +217,8 @@ def pvalues(columns: Array, best: int, users: Array) -> Array:
 
     columns: (cases, models) float64. users: (cases,), from `number_users`.
 
-    It is 1 for `best` itself. Leave that out of the tests for `holm_correction`, because it is not
-    a comparison.
+    It is 1 for `best` itself. Do not pass that one to `holm_correction`, because it is not a
+    comparison.
     """
     p = _t_test(_user_means(columns - columns[:, [best]], users))
     p[best] = 1.0
@@ -226,7 +226,7 @@ def pvalues(columns: Array, best: int, users: Array) -> Array:
 
 
 def holm_correction(p: Array) -> Array:
-    """(tests,) float64: p adjusted to bound the chance of any false positive among the tests.
+    """(tests,) float64: p, adjusted to bound the probability of any false positive.
 
     p: (tests,) float64; NaN stays NaN, and does not count as a test.
 

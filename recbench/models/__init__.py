@@ -1,1 +1,1 @@
-"""Steps 3 and 4, fit and score: what a model must have, and checks of what it returns."""
+"""Steps 3 and 4, fit and score: the methods of a model, and checks of what they return."""

@@ -15,9 +15,9 @@ from recbench.errors import RecbenchError, describe_error
 from recbench.models.protocols import ModelHandle
 
 MEMORY = 256 * 2**20
-"""The most memory, in bytes, that one batch of scores uses, with room to compare them."""
+"""The most memory, in bytes, for one batch of scores and the buffers that rank them."""
 
-BYTES_PER_SCORE = 10  # a double, and its part of the buffers that compare scores
+BYTES_PER_SCORE = 10  # a double, and its share of the buffers
 
 PROBES = 4
 """How many cases are scored again, in different batches."""
@@ -27,7 +27,7 @@ ROWS_AND_COLUMNS = {
     "recommend": "rows, k",
     "explain": "len(items), n_interactions",
 }
-"""What the two dimensions of an answer are, for error messages."""
+"""The names of the two dimensions of an answer, for error messages."""
 
 
 def as_numbers(method: str, answer: Any) -> Array:
@@ -70,7 +70,7 @@ def wrong_shape(method: str, shape: tuple[int, ...], expected: tuple[int, ...]) 
 class AnswerCheck:
     """Check answers for one batch; errors name the model, the rule and the first user affected.
 
-    name: the model, with its plugin if known. batch: the histories that were scored.
+    name: the model, with its plugin if known. batch: the histories that were passed to it.
     user_ids: (n_users,) ids from the dataset, or None.
     """
 
@@ -108,14 +108,16 @@ class AnswerCheck:
     def scores(self, scores: Array) -> Array:
         """Return (rows, n_items) scores, ready to be ranked. Raises RecbenchError.
 
-        Ranking them checks that they are finite.
+        The ranking checks that they are finite.
         """
         shape = len(self.batch), self.batch.n_items
         self.shape("score", scores, shape)
         if scores.dtype.kind == "f":
             return scores
         exact = scores.astype(np.float64)
-        if scores.size and max(-exact.min(), exact.max()) >= 2**53:  # doubles would merge some
+        if (
+            scores.size and max(-exact.min(), exact.max()) >= 2**53
+        ):  # some would be equal as doubles
             ranks = np.unique(scores, return_inverse=True)[1]
             exact = ranks.reshape(shape).astype(np.float64)
         return exact
@@ -161,19 +163,19 @@ class AnswerCheck:
 
 @dataclass(eq=False)
 class Answers:
-    """The answers of a model for all cases; iterate over it to get them batch by batch.
+    """The answers of a model for all cases; iterate over them to get them batch by batch.
 
     Yields (batch, answer): histories, and (cases, n_items) scores or (cases, depth) lists. They
-    are checked, but not for being finite, which ranking does.
+    have been checked; only whether scores are finite is left to the ranking.
 
-    mask_seen: lists must not contain items of the history. depth: the length of lists.
+    mask_seen: whether lists must not contain items of the history. depth: the length of lists.
     memory: the most memory, in bytes, for one batch. It affects only the speed, unless a model's
         scores depend on the batch size in the last bit.
     ask_again: at the end, score a few cases again in different batches, and check that the answers
         are the same.
     name, user_ids: names of the model and its users for errors. seconds: time spent in the model.
 
-    Raises RecbenchError that names the model, the rule and the first user affected.
+    Raises a RecbenchError that names the model, the rule and the first user affected.
     """
 
     model: ModelHandle
@@ -227,10 +229,10 @@ class Answers:
         return check.lists(answer, self.depth, self.mask_seen)
 
     def _compare(self, batch: Interactions, before: Array) -> None:
-        """Raise if cases are answered differently than before, in another batch.
+        """Raise RecbenchError if the answers in this batch differ from those before.
 
         Scores may differ by 1% of the case's range, and lists in a fifth of their items, because
-        sums may be computed in another order, and near ties may swap.
+        sums may be computed in another order, and items with nearly equal scores may swap places.
         `recbench.testing.check_model` is stricter.
         """
         before, now = before.astype(np.float64), self._ask(batch).astype(np.float64)
@@ -244,14 +246,14 @@ class Answers:
         if differs.any():
             kind = "scores" if self.model.scores else "lists"
             raise self.check(batch).broken(
-                f"{kind} depend on the batch: the same history in a different batch got other "
+                f"{kind} depend on the batch: the same history in a different batch got different "
                 f"{kind}; compute each row from its own history only",
                 int(np.flatnonzero(differs)[0]),
             )
 
 
 def _repeated(lists: Array) -> Array:
-    """(rows, k) bool: whether the item also is at an earlier place in the row."""
+    """(rows, k) bool: whether the item is also at an earlier place in the row."""
     order = np.argsort(lists, axis=1, kind="stable")
     ordered = np.take_along_axis(lists, order, axis=1)
     repeated_in_order = np.zeros(lists.shape, dtype=bool)

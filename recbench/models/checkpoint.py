@@ -1,8 +1,8 @@
 """Step 3, fit: checkpoints, so that an interrupted training resumes in the next run.
 
-The checkpoint of a cell is the folder `model-seed-key.checkpoint/`. It holds a lock file, and the
-folder `kept` that the model writes to. The process in which the model runs takes the lock, so the
-lock is held exactly as long as something may write there.
+The checkpoint of a cell is the folder `model-seed-key.checkpoint/`. It contains a lock file and the
+folder `kept`, which the model writes to. The process in which the model runs takes the lock, so the
+lock is held as long as that process may write there.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def takes_checkpoint(model: Any) -> bool:
 def folder_for(model: Any, place: Path | None) -> Iterator[Path | None]:
     """Hold the folder that a model's `fit` gets as its checkpoint while it trains.
 
-    place: the cell's checkpoint, or None. The folder is None if there is no place, the model has
-    no checkpoint, the folder cannot be created, or another run is training with it.
+    place: the cell's checkpoint, or None. Yields None if there is no place, `fit` has no parameter
+    `checkpoint`, the folder cannot be created, or another run is training with it.
     """
     if place is None or not takes_checkpoint(model):
         yield None
@@ -49,7 +49,7 @@ def folder_for(model: Any, place: Path | None) -> Iterator[Path | None]:
                 kept.mkdir(exist_ok=True)
                 folder = kept
             else:
-                place.rmdir()  # locks do not work here; if another run has it, it is not empty
+                place.rmdir()  # where locks do not work; fails if another run uses it
         yield folder
 
 
@@ -70,7 +70,7 @@ def remove(place: Path) -> bool:
 
 
 def can_resume(place: Path) -> bool:
-    """Whether a model has left files there to resume from."""
+    """Whether the checkpoint contains files to resume from."""
     try:
         return any((place / "kept").iterdir())
     except OSError:

@@ -70,7 +70,7 @@ class InProcessModel(ModelHandle):
         self.storable = isinstance(model, Storable)
 
     def fit(self, train: Interactions, checkpoint: Path | None = None) -> FitReport:
-        """Train the model, with the checkpoint if the model has one and the folder is available."""
+        """Train the model, with the checkpoint if its `fit` has one and the folder is available."""
         with folder_for(self._model, checkpoint) as folder:
             resumed = bool(checkpoint and folder and can_resume(checkpoint))
             options = {} if folder is None else {"checkpoint": folder}
@@ -86,7 +86,7 @@ class InProcessModel(ModelHandle):
         return as_numbers("recommend", call_model("recommend", self._model.recommend, history, k))
 
     def save(self, folder: Path) -> None:
-        """Make the model save itself to a folder."""
+        """Save the model to a folder."""
         with _naming("save"):
             self._model.save(folder)
 
@@ -100,7 +100,7 @@ def call_model(
 ) -> Any:
     """Call a model's method, and check that it does not change the interactions.
 
-    Raises RecbenchError with whatever the method raised, or if it changed the interactions.
+    Raises RecbenchError if the method raises anything or changes the interactions.
     """
     names = [field.name for field in dataclasses.fields(interactions)]
     before = [getattr(interactions, name) for name in names]
@@ -131,7 +131,7 @@ def is_writing(error: BaseException | None) -> bool:
 
 
 def n_parameters(model: Any) -> int | None:
-    """Return how many numbers a model has learned, if it says so or has torch modules."""
+    """Return the number of parameters, if the model reports it or holds torch modules."""
     try:
         own = getattr(model, "n_parameters", None)
         if own is not None:
@@ -143,5 +143,5 @@ def n_parameters(model: Any) -> int | None:
         modules = [value for value in held if isinstance(value, torch.nn.Module)]
         sizes = {id(array): array.numel() for module in modules for array in module.parameters()}
         return sum(sizes.values()) if modules else None
-    except Exception:  # the model may have any attribute; this number is optional
+    except Exception:  # attributes of a model may be anything; this number is optional
         return None

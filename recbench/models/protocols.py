@@ -1,6 +1,6 @@
-"""Step 3, model: the methods that a recommender must have, and those that it may have.
+"""Step 3, model: the methods that a recommender must have, and those that are optional.
 
-`ModelHandle` is how the core holds a model, in this process or in its own.
+`ModelHandle` is the core's interface to a model, in this process or in a separate one.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Scorer(Protocol):
     def score(self, history: Interactions) -> npt.ArrayLike:
         """Score every item for each history; a higher score is better.
 
-        Do not mask seen items: recbench does so where the protocol asks for it.
+        Do not mask seen items: recbench does so, unless the dataset keeps repeats.
 
         Parameters
         ----------
@@ -220,7 +220,7 @@ class Storable(Protocol):
 
 @runtime_checkable
 class Explainer(Protocol):
-    """A model that reports which interactions its scores depend on; it has `score` or `recommend`.
+    """A model that also shows which interactions each score depends on.
 
     Examples
     --------
@@ -261,7 +261,7 @@ class Explainer(Protocol):
 
 @runtime_checkable
 class Attentive(Protocol):
-    """A model with attention layers whose weights can be shown; it has `score` or `recommend`.
+    """A model with attention layers whose weights it returns.
 
     Examples
     --------
@@ -286,7 +286,7 @@ class Attentive(Protocol):
         Returns
         -------
         array_like of float, shape (layers, heads, n, n)
-            Entry [l, h, i, j] is how much position i takes from position j, in head h of layer l.
+            Entry [l, h, i, j] is how much position i attends to position j, in head h of layer l.
             Positions are the latest n interactions, oldest first; n is at least 1 and at most
             `history.n_interactions`. Each row sums to 1 and no entry is negative. In a causal
             model, entries above the diagonal are 0. The same call must return the same numbers.
@@ -295,7 +295,7 @@ class Attentive(Protocol):
 
 @dataclass(frozen=True)
 class FitReport:
-    """What is known after training.
+    """What a training reports.
 
     resumed: whether training resumed from the checkpoint of an earlier attempt.
     n_parameters: the number of learned parameters; None if the model does not report it.
@@ -306,14 +306,14 @@ class FitReport:
 
 
 class ModelHandle(ABC):
-    """A plugin's model as the core holds it: in this process, or in its own.
+    """The core's interface to a plugin's model, in this process or in a separate one.
 
     Whatever goes wrong in the model, each method raises a RecbenchError that describes it. Answers
-    are numeric arrays; the referee checks everything else about them.
+    are numeric arrays; the caller checks everything else about them.
 
     scores: whether the model scores; if not, it returns lists. storable: whether it can be saved.
     peak_memory: the most bytes that its process used. None until that process has ended, or if the
-        model has no process of its own.
+        model has no separate process.
     """
 
     scores: bool
@@ -326,12 +326,12 @@ class ModelHandle(ABC):
 
     @abstractmethod
     def score(self, history: Interactions) -> Array:
-        """Return the scores of a model that scores; they should be (rows, n_items)."""
+        """Return the model's scores, which should have the shape (rows, n_items)."""
 
     @abstractmethod
     def recommend(self, history: Interactions, k: int) -> Array:
-        """Return the lists of a model that returns lists; they should be (rows, k) item numbers."""
+        """Return the model's lists, which should be item numbers of the shape (rows, k)."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:
-        """Have the model save itself to a folder."""
+        """Save the model to a folder."""

@@ -1,1 +1,1 @@
-"""Step 6, results: what was found, side by side, and what may be said of it."""
+"""Step 6, results: results, the tables that compare them, and their footers."""

@@ -1,4 +1,4 @@
-"""Step 6, results: the footer of a table, the one place for its sentences."""
+"""Step 6, results: the footer of a table, whose sentences are all written here."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from recbench.results.results import Results
 from recbench.results.section import BEST_MARK, FLOOR_MARK, RANKED_BY, Section
 
 N_LINES, WIDTH = 6, 100
-"""A footer has at most this many lines of this many characters, unless all of it was asked for."""
+"""A footer has at most this many lines of this many characters, unless it is verbose."""
 
 COSTS = (
     "fit s: seconds to train. ms/user: milliseconds to score one case. peak MB: the most memory "
-    "that the model's process used. params: numbers that the model learned."
+    "that the model's process used. params: number of learned parameters."
 )
 
 
@@ -28,18 +28,17 @@ def footer_lines(
     Parameters
     ----------
     section : Section
-        What the table shows.
+        The results of the table.
     segments : mapping of str to object, default: None
         Metric -> its segments, if the table shows them.
     verbose : bool, default: the section's
-        True for everything, one sentence per item of the list. False for two paragraphs, which
-        take at most six lines of 100 characters together; the last sentence says how to see the
-        rest.
+        True for all sentences, each as a separate paragraph. False for two paragraphs of at most
+        six lines of 100 characters together; their last sentence says how to see the rest.
 
     Returns
     -------
     list of str
-        Paragraphs. Each failed model comes first, in a paragraph of its own, which is not counted.
+        Paragraphs. Failed models come first, one paragraph each, which do not count as lines.
 
     Examples
     --------
@@ -47,7 +46,7 @@ def footer_lines(
     >>> results = recbench.run(["popular"], "synthetic", results=None)
     >>> for line in recbench.footer_lines(results.sections()[0])[:1]:
     ...     print(line)
-    [] 95% bootstrap interval over users. Seeds: none needed.
+    []: 95% bootstrap interval over users. No model uses a seed.
     """
     failures = [result.failure for result in section.results if not result.ok]
     legend, setting = _legend(section), section.setting
@@ -66,12 +65,12 @@ def footer_lines(
 
 
 def left_out_lines(results: Results) -> list[str]:
-    """Return one sentence for each stored result that is in no table, and why.
+    """Return sentences on the stored results that are in no table, with the reasons.
 
     Parameters
     ----------
     results : Results
-        What is shown.
+        The results that are shown.
 
     Returns
     -------
@@ -88,7 +87,7 @@ def left_out_lines(results: Results) -> list[str]:
 
 
 def _shortened(legend: str, essential: Sequence[str], notes: Sequence[str]) -> str:
-    """One paragraph of the sentences that there is room for below the legend."""
+    """Return a paragraph of the sentences that fit below the legend."""
     room = N_LINES - len(_wrapped(legend))
     shown: list[str] = []
     hidden_notes = list(notes)
@@ -101,7 +100,7 @@ def _shortened(legend: str, essential: Sequence[str], notes: Sequence[str]) -> s
 
 
 def _pointer(notes: Sequence[str]) -> str:
-    """How to see what is not shown."""
+    """Return how to see the sentences that do not fit."""
     if not notes:
         return "More: --verbose."
     return f"{len(notes)} more {'note' if len(notes) == 1 else 'notes'}: --verbose."
@@ -112,20 +111,20 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _legend(section: Section) -> list[str]:
-    """What the marks and the brackets mean."""
+    """Return the meaning of marks and brackets, and the seeds."""
     shown = section.shown_metrics
     lines = []
     if any(section.level_with_best(metric, k) for metric in shown for k in section.ks):
         lines.append(
-            f"{BEST_MARK} best, or not significantly different from it (paired t-test, "
+            f"{BEST_MARK}: best, or not significantly different (paired t-test, "
             "Holm-corrected, p >= 0.05)."
         )
     if section.not_above_floor:
-        lines.append(f"{FLOOR_MARK} not better than popular.")
-    lines += ["[] 95% bootstrap interval over users.", _seeds(section)]
-    lacking = [metric_label(metric) for metric in section.metrics if metric not in shown]
-    if lacking:
-        lines.append(f"{_listed(lacking)}: not measured in these results; run the models again.")
+        lines.append(f"{FLOOR_MARK}: not better than popular.")
+    lines += ["[]: 95% bootstrap interval over users.", _seeds(section)]
+    missing = [metric_label(metric) for metric in section.metrics if metric not in shown]
+    if missing:
+        lines.append(f"{_listed(missing)}: not measured in these results; run the models again.")
     return lines
 
 
@@ -133,23 +132,23 @@ def _seeds(section: Section) -> str:
     cells = Counter(result.model for result in section.results if result.ok)
     seeds = ", ".join(map(str, section.seeds))
     if any(n_seeds > 1 for n_seeds in cells.values()):
-        return f"± standard deviation over seeds {seeds}."
-    return f"Seed: {seeds}." if seeds else "Seeds: none needed."
+        return f"±: standard deviation over seeds {seeds}."
+    return f"Seed: {seeds}." if seeds else "No model uses a seed."
 
 
 def _segments(section: Section, segments: Mapping[str, object]) -> list[str]:
-    """What the segments are, and which metrics cannot be broken down."""
+    """Return what the segments are, and which metrics cannot be broken down."""
     shown = section.shown_metrics
     lines = []
     if any(segments.get(metric) for metric in shown):
         lines.append(
             "Segments: by popularity of the target (head, middle and tail each have a third of "
             "the training interactions, the most popular items first) and by length of the "
-            "history; the number of cases in parentheses."
+            "history. The number of cases is in parentheses."
         )
-    lacking = [metric_label(metric) for metric in shown if not segments.get(metric)]
-    if lacking:
-        lines.append(f"Not available by segment: {_listed(lacking)}.")
+    missing = [metric_label(metric) for metric in shown if not segments.get(metric)]
+    if missing:
+        lines.append(f"Not available by segment: {_listed(missing)}.")
     return lines
 
 
@@ -158,14 +157,14 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def _ranking(setting: Setting) -> str:
-    """What each target is ranked among, and how ties count."""
-    among = "all items that the user has not seen"
+    """Return what each target is ranked among, and how ties count."""
+    among = "all unseen items"
     if setting.repeats == "keep":
         among = "all items"
     ranking = f"Full ranking among {among}"
     if setting.candidates:
         ranking = f"Ranked among {setting.candidates} candidates, the same for every model"
-    return f"{ranking}; ties count as the average over their orders."
+    return f"{ranking}; ties are averaged over all orders."
 
 
 def _judged(setting: Setting) -> str:
@@ -188,16 +187,16 @@ def _size(setting: Setting) -> str:
 
 
 def _leakage(setting: Setting) -> list[str]:
-    """How many training interactions come from the future."""
+    """Return how many training interactions are later than a target."""
     share = setting.future_share
     if share is None:
-        unknown = "Without times, leaks from the future cannot be counted."
+        unknown = "The data have no times, so leaks from the future cannot be counted."
         return [unknown] if setting.time_tied is None else []
     if not share:
         return ["No training interaction is later than the target it helps to predict."]
     amount = "less than 0.1%" if share < 0.0005 else f"{share:.1%}"
     compared = "are later than the target (--split temporal: 0%)"
-    return [f"On average, {amount} of the training interactions {compared}."]
+    return [f"On average, {amount} of training interactions {compared}."]
 
 
 def _decides(setting: Setting) -> str:
@@ -207,7 +206,7 @@ def _decides(setting: Setting) -> str:
 
 
 def _details(section: Section) -> list[str]:
-    """What only --verbose shows."""
+    """Return the sentences that only --verbose shows."""
     setting = section.setting
     jackknifed = [
         metric_label(metric) for metric in section.shown_metrics if _is_jackknifed(section, metric)
@@ -215,7 +214,7 @@ def _details(section: Section) -> list[str]:
     return [
         f"Split: {setting.split}. Dataset: {setting.dataset}.",
         *(
-            ["To see what the order of equal times changes: --dataset NAME:time_ties=hash,seed=1."]
+            ["To see how much this order matters: --dataset NAME:time_ties=hash,seed=1."]
             if setting.time_tied
             else []
         ),
@@ -224,10 +223,10 @@ def _details(section: Section) -> list[str]:
         *([f"Citation: {setting.citation.rstrip('.')}."] if setting.citation else []),
         "Intervals: percentile bootstrap, 10,000 resamples of the users, the same for all models.",
         f"{BEST_MARK}: paired t-tests over users against the best model, with Holm's correction.",
-        f"{FLOOR_MARK}: by {metric_label(RANKED_BY)} at the largest cut-off.",
+        f"{FLOOR_MARK}: compared by {metric_label(RANKED_BY)} at the largest cut-off.",
         *([f"Intervals of {_listed(jackknifed)}: jackknife over users."] if jackknifed else []),
         COSTS,
-        f"Protocol version {setting.protocol}.",
+        f"Version of the evaluation rules: {setting.protocol}.",
     ]
 
 

@@ -47,13 +47,13 @@ def metric_label(metric: str, k: int | None = None) -> str:
 
 @dataclass(frozen=True)
 class Setting:
-    """What two results must share to be in one table.
+    """What the results of one table have in common.
 
     dataset, split: their names with options; dataset_sha256, split_sha256: hashes of their content.
     protocol: the version of the referee's rules. notes: what was dropped, merged or assumed when
-        the data were read and split, and who is not judged.
+        the data were read and split, and which users are not judged.
     n_judged_users, n_cases, n_targets: how many users, cases and targets are judged;
-        n_unjudged_users: users of the data who are not.
+        n_unjudged_users: how many users with interactions are not.
     candidates: "" for full ranking, else the sample of items that the targets were ranked among;
         candidates_sha256: the hash of its content.
     future_share: the mean share of training interactions that are later than a target; time_tied:
@@ -136,13 +136,13 @@ class Result:
     peak_memory : int or None, default: None
         The most memory that the model's process used, in bytes; None if unknown.
     parameters : int or None, default: None
-        How many numbers the model learned; None if it does not say.
+        Number of learned parameters; None if unknown.
     provenance : mapping of str to Any
         Versions, commit, machine, threads and command, to reproduce the result.
     finished : str, default: ""
-        When it was made, as an ISO time in UTC.
+        When the run finished, as an ISO time in UTC.
     cases_file : tuple of (str, str)
-        Name and sha256 of the Parquet file beside it that holds one row per case.
+        Name and sha256 of the Parquet file with one row per case, in the same folder.
 
     Examples
     --------
@@ -189,7 +189,7 @@ class Result:
 
     @property
     def ok(self) -> bool:
-        """Whether the run succeeded, so that there are numbers."""
+        """Whether the run succeeded."""
         return self.status == "ok"
 
     @property
@@ -221,7 +221,7 @@ def to_json(result: Result) -> dict[str, Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> Result:
-    """Return the result that `to_json` wrote, also with the field names of version 0.1.0.
+    """Return the result that `to_json` or version 0.1.0, with other field names, wrote.
 
     Raises KeyError, TypeError or ValueError for anything else.
     """

@@ -1,4 +1,4 @@
-"""Step 6, results: several results, and which of them can be compared in one table."""
+"""Step 6, results: a list of results, and which of them can be compared in one table."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ fit_seconds; score_seconds: per case; peak_memory: bytes; parameters; remark: a 
 
 
 class Results(Sequence[Result]):
-    """A sequence of results, with the tables that can be made of them.
+    """A sequence of results, with the tables made from them.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class Results(Sequence[Result]):
         *,
         verbose: bool = False,
     ) -> Results:
-        """Return the same results, to be shown with other metrics.
+        """Return the same results with different settings for tables.
 
         Parameters
         ----------
@@ -194,7 +194,7 @@ class Results(Sequence[Result]):
         ]
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a tidy table.
+        """Return all values as a tidy table.
 
         Returns
         -------
@@ -242,7 +242,7 @@ def _best_first(section: Section) -> tuple[Result, ...]:
 
 
 def _distinguished(settings: Sequence[Setting]) -> list[Setting]:
-    """The settings, renamed where two have the same names but different content."""
+    """Return the settings, renamed where two have the same names but different content."""
     for part in ("dataset", "split", "candidates"):
         contents: dict[tuple[str, ...], set[str]] = {}
         for setting in settings:

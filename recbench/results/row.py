@@ -1,4 +1,4 @@
-"""Step 6, results: one row of a table, a model over its seeds."""
+"""Step 6, results: one row of a table: a model, averaged over its seeds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ReadColumns = Callable[[Result], Columns]
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One row of a table: a model, over the seeds that succeeded.
+    """One row of a table: a model, averaged over the seeds that succeeded.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class Row:
         Returns
         -------
         numpy.ndarray of shape (n_cases,), float64, or None
-            None if values of single cases are not stored, as for Coverage.
+            None if the metric has no values for single cases, such as Coverage, or none are stored.
         """
         return self._cases.values.get(f"{metric}@{k}")
 
@@ -110,7 +110,7 @@ class Row:
         Returns
         -------
         Value
-            Mean, standard error and 95% interval of the users' means over seeds.
+            Mean, standard error and 95% interval, computed from each case's mean over seeds.
         """
         values = [result.value(metric, k) for result in self.results]
         if len(values) == 1:
@@ -136,9 +136,10 @@ class Row:
         return float(np.std(means, ddof=1)) if len(means) > 1 else math.nan
 
     def measures_hits(self, metric: str, k: int) -> bool:
-        """Return whether the metric is 0 for every case without a target in the first k.
+        """Return whether the metric is 0 for every case without a target among the first k items.
 
-        Only then is more better. Popularity and novelty, for example, have no best.
+        Only for such a metric is a higher value better. For Popularity and Novelty, for example,
+        there is no best value.
 
         Parameters
         ----------
@@ -150,7 +151,7 @@ class Row:
         Returns
         -------
         bool
-            True if more is better.
+            True if a higher value is better.
         """
         values, above_best = self.per_case(metric, k), self._cases.above_best
         return values is not None and (above_best is None or not values[above_best >= k].any())

@@ -1,4 +1,4 @@
-"""Step 6, results: the results of one table, and which differences between them are real."""
+"""Step 6, results: the results of one table, and which differences are significant."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ FLOOR = "popular"
 ALPHA = 0.05
 
 BEST_MARK = "*"
-"""Marks the best number of a column, and those not significantly different from it."""
+"""Marks the best value of a column, and those not significantly different from it."""
 
 FLOOR_MARK = "!"
-"""Marks a model that is not better than popularity."""
+"""Marks a model that is not better than `popular`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Section:
     verbose : bool, default: False
         Whether the footer shows everything.
     title_has_options : bool, default: False
-        Whether the title names the dataset with its options, because another section has the same
+        Whether the title includes the options of the dataset, because another section has the same
         title without them.
 
     Examples
@@ -150,8 +150,8 @@ class Section:
         Returns
         -------
         dict of str to float
-            Model -> p; 1 for the best itself. Empty if there are fewer than two models, or if
-            more is not better for this metric.
+            Model -> p; 1 for the best itself. Empty if there are fewer than two models, or if a
+            higher value is not better for this metric.
         """
         columns = [(row, row.per_case(metric, k)) for row in self.rows if row.ok]
         known = [(row, values) for row, values in columns if values is not None]
@@ -195,14 +195,14 @@ class Section:
         Returns
         -------
         list of str
-            "*" for the models of `level_with_best`, else "".
+            "*" for the models that `level_with_best` returns, "" for others.
         """
         best = self.level_with_best(metric, k)
         return [BEST_MARK if row.model in best else "" for row in self.rows]
 
     @property
     def names(self) -> list[str]:
-        """The name of each row: the model, with "!" if it is not better than popularity."""
+        """The name of each row: the model, with "!" if it is not better than `popular`."""
         below = self.not_above_floor
         return [
             f"{row.model} {FLOOR_MARK}" if row.model in below else row.model for row in self.rows
@@ -220,7 +220,7 @@ class Section:
         -------
         dict
             Metric -> segment -> (number of cases, model -> mean over seeds). Metrics that need
-            more than ranks are left out.
+            lists or popularity are left out.
         """
         found: dict[str, dict[str, tuple[int, dict[str, float]]]] = {}
         for row in (row for row in self.rows if row.ok and k in row.ks):

@@ -1,4 +1,4 @@
-"""Step 6, results: cases in segments, by popularity of the target and length of the history."""
+"""Step 6, results: break cases down by popularity of the target and length of the history."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from recbench.data.interactions import Array
 from recbench.evaluation.ranking import Metric, Ranking, measure
 
 POPULARITY = ("head", "middle", "tail")
-"""Items by popularity: the most popular ones that make up a third of the training interactions,
-those that make up the next third, and all others, also those without a training interaction."""
+"""Items by popularity: the most popular ones, with a third of the training interactions, those with
+the next third, and all others, including items without a training interaction."""
 
 
 def popularity_segment(popularity: Array, items: Array) -> Array:
@@ -37,8 +37,8 @@ def by_segment(
 ) -> dict[str, tuple[int, float]]:
     """Return segment -> (number of cases, mean of the metric), by popularity, then by history.
 
-    segment: (targets,) from `popularity_segment`. A case counts in every segment that holds one of
-        its targets, with these targets alone.
+    segment: (targets,) from `popularity_segment`. A case with targets in several segments counts in
+        each, with its targets in that segment only.
     lengths: (cases,) of the histories.
     """
     parts = {

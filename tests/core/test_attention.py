@@ -15,7 +15,7 @@ FITS: list[str] = []
 
 
 class Looks:
-    """Scores by item number; two layers with three heads look at the latest 30 interactions."""
+    """A model with two layers of three heads that attend to the latest 30 interactions."""
 
     def fit(self, train: Any) -> Any:
         FITS.append("looks")
@@ -31,7 +31,7 @@ class Looks:
 
 
 class BothWays(Looks):
-    """Not causal."""
+    """A model whose attention is not causal."""
 
     def attention(self, history: Any) -> Any:
         n = history.n_interactions
@@ -83,7 +83,7 @@ class Words(Looks):
 
 
 class HoldsALayer(Looks):
-    """Has an attribute of this name, as a torch module may, but no such method."""
+    """A model that has an attribute of this name, as torch modules may, but not the method."""
 
     attention = None  # type: ignore[assignment]
 
@@ -112,7 +112,7 @@ def _attention(model: str, dataset: str, **more: Any) -> Attention:
     return attention(model, dataset=dataset, plugins=PLUGINS, **more)
 
 
-def test_weights_are_those_of_the_model_and_items_the_latest_of_the_history() -> None:
+def test_weights_are_from_the_model_and_items_are_the_latest_of_the_history() -> None:
     found = _attention("looks", "long", user=0, k=3)
     same = recommend("looks", user=0, k=3, dataset="long", plugins=PLUGINS)
     assert found.recommendation.items.tolist() == same.items.tolist()
@@ -201,7 +201,7 @@ def _drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return drawn
 
 
-def test_the_picture_shows_the_latest_items_and_what_is_left_out(
+def test_the_picture_shows_the_latest_items_and_the_weight_of_earlier_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     drawn, found = _drawn(monkeypatch), _attention("looks", "long", user=0)
@@ -229,7 +229,7 @@ def test_the_picture_of_one_layer_or_head(monkeypatch: pytest.MonkeyPatch) -> No
         found.picture(head=4)
 
 
-def test_many_panels_show_fewer_items_and_short_histories_all(
+def test_many_panels_show_fewer_items_and_short_histories_are_complete(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     drawn, found = _drawn(monkeypatch), _attention("looks", "long", user=0)

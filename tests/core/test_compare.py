@@ -1,4 +1,4 @@
-"""Two stored models compared: a small example by hand, and the errors without results."""
+"""Comparing two stored models: a small example, and the errors if results are missing."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from recbench.cli.main import main
 
 
 def _lists(path: str, ranks: list[int]) -> str:
-    """Returns lists with each user's target, t, at these ranks."""
+    """Write lists with each user's target, t, at these ranks, and return the path."""
     lines = []
     for user, rank in enumerate(ranks):
         items = [f"x{number}" for number in range(5)]
@@ -30,7 +30,7 @@ def _call(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str
     return int(stop.value.code or 0), *capsys.readouterr()
 
 
-def test_it_says_what_the_rows_say(busy: str) -> None:
+def test_comparisons_agree_with_the_stored_values_per_case(busy: str) -> None:
     recbench.run(["popular", "random"], busy, ks=(5, 10))
     comparisons = compare("popular", "random")
     assert [(each.metric, each.k) for each in comparisons] == [("ndcg", 5), ("ndcg", 10)]
@@ -61,7 +61,7 @@ def test_it_says_what_the_rows_say(busy: str) -> None:
     assert (back.wins, back.losses, back.p) == (paired.losses, paired.wins, paired.p)
 
 
-def test_seeds_are_means_and_users_count_once(busy: str) -> None:
+def test_seeds_are_averaged_and_users_count_once(busy: str) -> None:
     recbench.run(
         ["popular", "random"],
         busy,
@@ -80,7 +80,7 @@ def test_seeds_are_means_and_users_count_once(busy: str) -> None:
     assert users < len(np.asarray(rows[0]["user"]))
 
 
-def test_every_section_that_has_both(tiny: str, busy: str) -> None:
+def test_every_section_with_both_models_is_compared(tiny: str, busy: str) -> None:
     recbench.run(["popular", "random"], tiny, split=["leave-last-out", "windows:length=2,test=0.5"])
     recbench.run(["popular"], tiny, split="windows:length=3")
     recbench.run(["popular", "random"], busy, candidates=8, ks=[10])
@@ -120,7 +120,7 @@ def test_other_protocols_are_left_out(
     assert len(compare("popular", "random")) == 3
 
 
-def test_a_small_example_to_the_last_number(capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_numbers_of_a_small_example(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [f"u{user},{item}" for user in range(5) for item in ("x5", "x6", "t")]
     lines += [f"v{number},x{number}" for number in range(5)]
     Path("log.csv").write_text("user,item\n" + "\n".join(lines) + "\n")
@@ -165,9 +165,11 @@ def test_long_names_stay_readable_in_a_narrow_terminal(
     assert max(map(len, out.splitlines())) <= 80
 
 
-def test_what_cannot_be_compared_is_said(capsys: pytest.CaptureFixture[str], tiny: str) -> None:
+def test_impossible_comparisons_are_usage_errors(
+    capsys: pytest.CaptureFixture[str], tiny: str
+) -> None:
     recbench.run(["popular", "random"], tiny)
-    for args, said in (
+    for args, message in (
         ("popular popular", "are the same model"),
         ("popular populr", "no result of 'populr' (did you mean 'popular'?)"),
         ("popular random --k 77", "recbench run popular random"),
@@ -178,18 +180,18 @@ def test_what_cannot_be_compared_is_said(capsys: pytest.CaptureFixture[str], tin
     ):
         code, out, err = _call(capsys, "compare", *args.split())
         assert (code, out) == (2, ""), args
-        assert said in err, args
+        assert message in err, args
 
 
-def test_a_failed_row_cannot_be_compared(tiny: str) -> None:
-    class WireError:
+def test_a_failed_result_cannot_be_compared(tiny: str) -> None:
+    class BrokenModel:
         def fit(self, train: Interactions) -> None:
             raise RuntimeError("no")
 
         def score(self, history: Interactions) -> None:
             pass
 
-    plugins = load_plugins(broken=plugin(models={"broken": WireError}))
+    plugins = load_plugins(broken=plugin(models={"broken": BrokenModel}))
     recbench.run(["popular", "broken"], tiny, plugins=plugins)
     with pytest.raises(UsageError, match="no result of 'broken'"):
         compare("popular", "broken")

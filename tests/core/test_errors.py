@@ -1,4 +1,4 @@
-"""Errors: one line each, with what to do next."""
+"""Errors: one line each, and suggestions for misspelt words."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def test_an_error_is_one_line(error: BaseException, text: str) -> None:
     assert describe_error(error) == text
 
 
-def test_long_texts_of_others_are_cut_and_ours_are_not() -> None:
+def test_long_messages_are_cut_unless_they_are_from_recbench() -> None:
     text = "x" * (LONGEST + 1)
     assert describe_error(ValueError(text)) == f"ValueError: {'x' * LONGEST} ..."
     assert describe_error(RecbenchError(text)) == text

@@ -1,4 +1,4 @@
-"""What the log shows while data are loaded and models run, for each command."""
+"""The log of each command while data is loaded and models run."""
 
 import dataclasses
 from pathlib import Path
@@ -24,7 +24,7 @@ def _info(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def _plugins(*notes: str, models: Any = None) -> Plugins:
-    """Plugins with a dataset `log` that has these notes."""
+    """Return plugins with a dataset `log` that has these notes."""
     made = recbench.load_dataset("synthetic:users=200,items=100,interactions=4000")
     data = dataclasses.replace(made, name="log", notes=notes)
     return load_plugins(mine=plugin(datasets={"log": lambda: data}, models=models or {}))
@@ -71,7 +71,7 @@ def test_commands_without_a_table_log_each_note(
 
 
 class Fails(Popular):
-    """Fails in fit, as a plugin with a seed."""
+    """A seeded model that fails in fit."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()

@@ -27,7 +27,7 @@ FITS: list[str] = []
 
 
 class Sums:
-    """A score is a sum of one term per interaction; older ones have smaller terms."""
+    """A model whose scores are sums over interactions; older ones have smaller terms."""
 
     def fit(self, train: Any) -> Any:
         FITS.append("sums")
@@ -49,7 +49,7 @@ class Sums:
 
 
 class Lists(Sums):
-    """Returns lists, and explains them."""
+    """A model that returns lists and explains them."""
 
     score = None  # type: ignore[assignment]
 
@@ -66,7 +66,7 @@ class Nothing(Sums):
         return np.zeros((len(items), history.n_interactions), dtype=np.int64)
 
 
-class Turned(Sums):
+class Transposed(Sums):
     def explain(self, history: Any, items: Any) -> Any:
         return super().explain(history, items).T
 
@@ -95,7 +95,7 @@ class Words(Sums):
 
 
 class Mute(Sums):
-    """Has no method explain."""
+    """A model without a method explain."""
 
     explain = None  # type: ignore[assignment]
 
@@ -120,7 +120,7 @@ def _named(*kinds: type) -> dict[str, Any]:
     return {kind.__name__.lower(): kind for kind in kinds}
 
 
-MODELS = _named(Sums, Lists, Nothing, Turned, Infinite, Raises, Writes, Words, Mute)
+MODELS = _named(Sums, Lists, Nothing, Transposed, Infinite, Raises, Writes, Words, Mute)
 PLUGINS = load_plugins(mine=plugin(models=MODELS, datasets={"odd": _odd, "long": _long}))
 
 
@@ -135,17 +135,19 @@ def _width(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
 
 
 @pytest.mark.parametrize("model", ["sums", "lists"])
-def test_weights_are_those_of_the_model_for_what_recommend_returns(tiny: str, model: str) -> None:
+def test_weights_are_from_the_model_for_the_items_that_recommend_returns(
+    tiny: str, model: str
+) -> None:
     found = _explain(model, tiny, user="u0", k=3)
     same = recommend(model, user="u0", k=3, dataset=tiny, plugins=PLUGINS)
-    of = found.recommendation
-    assert of.items.tolist() == same.items.tolist()
-    assert of.history.tolist() == same.history.tolist()
+    recommendation = found.recommendation
+    assert recommendation.items.tolist() == same.items.tolist()
+    assert recommendation.history.tolist() == same.history.tolist()
     assert found.weights.shape == (3, 4)
     assert found.weights.dtype == np.float64
-    assert (of.scores is None) == (model == "lists")
-    if of.scores is not None:
-        assert np.allclose(found.weights.sum(axis=1), of.scores)
+    assert (recommendation.scores is None) == (model == "lists")
+    if recommendation.scores is not None:
+        assert np.allclose(found.weights.sum(axis=1), recommendation.scores)
     assert found.method == "Exact: each interaction's term of the sum."
     assert found.model == model
 
@@ -161,9 +163,9 @@ def test_the_frame_has_a_row_per_recommendation_and_interaction(tiny: str) -> No
     assert frame["weight"].tolist() == found.weights.ravel().tolist()
 
 
-def test_leading_orders_by_size_of_either_sign_and_leaves_zeros_out(tiny: str) -> None:
-    of = _explain("sums", tiny, user="u0", k=1)
-    found = Explanation(of.recommendation, np.array([[0.5, -2.0, 0.0, 1.0]]), "", "sums")
+def test_leading_is_in_order_of_absolute_weight_and_leaves_out_zeros(tiny: str) -> None:
+    fitted = _explain("sums", tiny, user="u0", k=1)
+    found = Explanation(fitted.recommendation, np.array([[0.5, -2.0, 0.0, 1.0]]), "", "sums")
     assert found.leading(0, 2).tolist() == [1, 3]
     assert found.leading(0, 9).tolist() == [1, 3, 0]
 
@@ -180,7 +182,7 @@ def test_a_model_without_explain_is_an_error_before_training(tiny: str) -> None:
 @pytest.mark.parametrize(
     ("model", "rule"),
     [
-        ("turned", r"explain .* shape \(4, 3\); .* = \(3, 4\)"),
+        ("transposed", r"explain .* shape \(4, 3\); .* = \(3, 4\)"),
         (
             "infinite",
             r"explain returned -inf for item number \d and interaction 3 of 4; weights must be",
@@ -206,7 +208,7 @@ def test_an_invalid_answer_is_an_error_that_names_rule_plugin_and_user(
         ({"user": "u0", "k": 0}, "k must be"),
     ],
 )
-def test_wrong_arguments_are_the_same_errors_as_for_recommend(
+def test_wrong_arguments_raise_the_same_errors_as_in_recommend(
     tiny: str, more: dict[str, Any], match: str
 ) -> None:
     with pytest.raises(UsageError, match=match):
@@ -222,7 +224,7 @@ def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: i
     head = " ".join(text.partition("\n\n")[0].split())
     assert head.startswith("10 recommendations for user 0 in long by a model trained now")
     text_on_a_line = " ".join(text.split())
-    assert "Weights: Exact: each interaction's term of the sum. Shown for" in text_on_a_line
+    assert "Weights: Exact: each interaction's term of the sum. Each recom" in text_on_a_line
     assert "3 of the 40 items of the history" in text_on_a_line
     assert "Only the first" not in text
     (line,) = [line for line in text.splitlines() if line.startswith("1 ")]
@@ -282,7 +284,7 @@ def test_all_weights_zero_and_long_titles_are_drawn() -> None:
 
 
 @pytest.mark.parametrize("name", ["picture", "picture.txt", "picture.pgf"])
-def test_another_suffix_is_an_error(tiny: str, name: str) -> None:
+def test_an_unknown_suffix_is_an_error(tiny: str, name: str) -> None:
     found = _explain("sums", tiny, user="u0")
     with pytest.raises(
         UsageError, match=r"cannot draw picture.*: it has .* Use \.png, \.svg, \.pdf"

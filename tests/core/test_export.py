@@ -32,7 +32,7 @@ def _split(dataset: Any, split: str) -> recbench.Split:
 
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("read", [pd.read_parquet, pd.read_csv])
-def test_files_hold_the_very_same_split(split: str, read: Any) -> None:
+def test_files_contain_the_same_split(split: str, read: Any) -> None:
     files = export_split("synthetic", split=split, output="out")
     assert sorted(file.name for file in files) == sorted(
         f"{part}.{form}" for part in ("train", "history", "targets") for form in ("csv", "parquet")
@@ -52,8 +52,8 @@ def test_files_hold_the_very_same_split(split: str, read: Any) -> None:
     assert (train["rating"] == in_train.ratings).all()
     assert sorted(history["row"].unique()) == parts.judged.tolist()
     for row, items in history.groupby("row")["item"]:
-        one_history = parts.history.take([row])
-        assert items.tolist() == data.item_ids[one_history.items].tolist()
+        single = parts.history.take([row])
+        assert items.tolist() == data.item_ids[single.items].tolist()
     items, offsets = parts.judged_targets
     assert list(targets) == ["row", "user", "item", "time"]
     assert (targets["item"] == data.item_ids[items]).all()
@@ -63,7 +63,7 @@ def test_files_hold_the_very_same_split(split: str, read: Any) -> None:
     assert (targets["time"] == parts.judged_target_times).all()
 
 
-def test_outside_ids_of_any_kind_come_through(tmp_path: Path) -> None:
+def test_original_ids_of_any_kind_are_written_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "odd.csv"
     odd = ['"a,b"', '"say ""hi"""', "007", "ünï", "x y"]
     lines = [f"{user},{item},{t}" for user in odd for t, item in enumerate(odd)]
@@ -94,14 +94,14 @@ def test_several_splits_get_a_folder_each() -> None:
     assert all(file.is_file() for file in files)
 
 
-def test_wrong_use_is_said_before_anything_is_loaded(tmp_path: Path) -> None:
+def test_usage_errors_are_reported_before_anything_is_loaded(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean 'windows'"):
         export_split("gone.csv", split="window")
     with pytest.raises(UsageError, match="no option 'lenght'"):
         export_split("gone.csv", split="windows:lenght=3")
     with pytest.raises(UsageError, match="name a split"):
         export_split("synthetic", split=" ")
-    with pytest.raises(UsageError, match=r"no dataset and no file 'gone\.csv'"):
+    with pytest.raises(UsageError, match=r"there is no dataset or file 'gone\.csv'"):
         export_split("gone.csv")
     blocked = tmp_path / "blocked"
     blocked.write_text("")

@@ -15,7 +15,7 @@ from recbench.export import export_split
 
 
 class TopList:
-    """Popularity as lists: by training interactions, then by item number."""
+    """A model of lists, in order of training interactions and then of item number."""
 
     def fit(self, train: Interactions) -> "TopList":
         self.order_ = np.argsort(-np.bincount(train.items, minlength=train.n_items), kind="stable")
@@ -30,7 +30,7 @@ class TopList:
 
 
 def _popular(folder: Path, form: str = "parquet") -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Each case with its user, and each item with its training interactions; pandas alone."""
+    """Return each case with its user, and each item with its count in train; in pandas only."""
     read = pd.read_parquet if form == "parquet" else pd.read_csv
     train, history = read(folder / f"train.{form}"), read(folder / f"history.{form}")
     targets = read(folder / f"targets.{form}")
@@ -66,7 +66,7 @@ def _judged(path: Path | str, dataset: str = "synthetic", **more: Any) -> Result
     ["leave-last-out", "temporal:targets=all", "leave-last-basket", "windows:length=5"],
 )
 @pytest.mark.parametrize("form", ["parquet", "csv"])
-def test_scores_come_back_as_the_numbers_of_the_model(busy: str, split: str, form: str) -> None:
+def test_scores_from_a_file_get_the_values_of_the_model(busy: str, split: str, form: str) -> None:
     export_split(busy, split=split, output="split")
     scores = _scores(Path("split"), form).sample(frac=1, random_state=0)
     scores = scores.drop(columns="user" if split.startswith("windows") else "row")
@@ -83,7 +83,7 @@ def test_scores_come_back_as_the_numbers_of_the_model(busy: str, split: str, for
 
 
 @pytest.mark.parametrize("split", ["leave-last-out", "temporal:targets=all", "windows:length=5"])
-def test_lists_come_back_as_the_numbers_of_a_lister(busy: str, split: str) -> None:
+def test_lists_from_a_file_get_the_values_of_a_model_of_lists(busy: str, split: str) -> None:
     export_split(busy, split=split, output="split")
     _lists(Path("split"), 12).to_csv("mine.csv", index=False)
     plugins = load_plugins(top=plugin(models={"top-list": TopList}))
@@ -96,7 +96,7 @@ def test_lists_come_back_as_the_numbers_of_a_lister(busy: str, split: str) -> No
     assert (external.depth, external.model_version != model.model_version) == (12, True)
 
 
-def test_repeats_that_are_kept_may_be_listed(tmp_path: Path) -> None:
+def test_seen_items_can_be_listed_if_repeats_are_kept(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text(
         "user,item,time\n" + "".join(f"u{u},i{t % 3},{t}\n" for u in "ab" for t in range(4))
@@ -113,18 +113,18 @@ def test_repeats_that_are_kept_may_be_listed(tmp_path: Path) -> None:
 
 @pytest.fixture
 def split(tiny: str) -> pd.DataFrame:
-    """Lists of all three items that each of the six users of `tiny` has not seen."""
+    """Export the split of `tiny`, and return lists of all items that its users have not seen."""
     export_split(tiny, output="split")
     return _lists(Path("split"), 7).drop(columns="row")
 
 
-def test_a_user_with_several_rows_needs_them_named(tiny: str, split: pd.DataFrame) -> None:
+def test_a_user_with_several_cases_needs_a_column_row(tiny: str, split: pd.DataFrame) -> None:
     split.to_csv("mine.csv", index=False)
     status = _judged("mine.csv", tiny, split="windows:length=2,step=1,test=0.9").status
     assert "a user has several cases. Add a column `row`" in status
 
 
-def test_what_is_not_listed_counts_as_below_everything(
+def test_items_that_are_not_listed_rank_below_all_others(
     tiny: str, split: pd.DataFrame, caplog: pytest.LogCaptureFixture
 ) -> None:
     targets = pd.read_csv("split/targets.csv").set_index("user")["item"]
@@ -146,7 +146,7 @@ def test_equal_scores_count_as_ties(tiny: str, split: pd.DataFrame) -> None:
     assert result.value("hit", 7).mean == 1
 
 
-def test_it_is_stored_shown_and_compared_like_any_other(
+def test_results_of_a_file_are_stored_shown_and_compared_like_those_of_models(
     tiny: str, split: pd.DataFrame, capsys: pytest.CaptureFixture[str]
 ) -> None:
     split.to_csv("mine.csv", index=False)
@@ -186,13 +186,15 @@ def test_it_is_stored_shown_and_compared_like_any_other(
         ("", "1 to 100 characters"),
     ],
 )
-def test_names_that_cannot_be_a_row(tiny: str, name: str, problem: str) -> None:
+def test_names_that_are_taken_or_invalid_are_refused(tiny: str, name: str, problem: str) -> None:
     Path("mine.csv").write_text("")
     with pytest.raises(UsageError, match=problem):
         recbench.run(["popular"], tiny, recs={name: "mine.csv"})
 
 
-def test_a_file_that_is_gone_or_a_sample_is_a_failed_row(tiny: str, split: pd.DataFrame) -> None:
+def test_a_missing_file_and_sampled_candidates_are_failed_results(
+    tiny: str, split: pd.DataFrame
+) -> None:
     assert "cannot read gone.csv: No such file" in _judged("gone.csv", tiny).status
     split.to_csv("mine.csv", index=False)
     assert "Leave one out" in _judged("mine.csv", tiny, candidates=2).status

@@ -27,7 +27,7 @@ def _judged(files: list[str], dataset: str, **more: Any) -> Mapping[str, Result]
 
 
 def _lists(dataset: str, k: int) -> pd.DataFrame:
-    """Each row with its user and up to k items that it has not seen, by their id."""
+    """Return up to k unseen items for each history, in the order of their ids."""
     export_split(dataset, output="split")
     history = pd.read_parquet("split/history.parquet")
     items = sorted({*history["item"], *pd.read_parquet("split/targets.parquet")["item"]})
@@ -41,11 +41,11 @@ def _lists(dataset: str, k: int) -> pd.DataFrame:
 
 @pytest.fixture
 def lists(tiny: str) -> pd.DataFrame:
-    """All four items that each of the six users of `tiny` has not seen: u1's are lines 4 to 7."""
+    """Return the four unseen items of each of the six users of `tiny`; u1 has lines 4 to 7."""
     return _lists(tiny, 7)[["user", "item", "rank"]]
 
 
-def test_other_separators_names_and_ends_of_lines(tiny: str, lists: pd.DataFrame) -> None:
+def test_separators_column_names_and_line_ends_may_differ(tiny: str, lists: pd.DataFrame) -> None:
     lists.to_csv("plain.csv", index=False)
     for name, separator, columns in (
         ("tab.tsv", "\t", ("user_id", "item_id", "rank")),
@@ -69,7 +69,7 @@ def test_other_separators_names_and_ends_of_lines(tiny: str, lists: pd.DataFrame
 
 
 def test_ids_of_any_type(busy: str) -> None:
-    """Whole numbers, floats as pandas makes them, and text, in Parquet and in CSV."""
+    """Whole numbers, floats as pandas writes them, and text, in Parquet and in CSV."""
     lists = _lists(busy, 10)[["user", "item", "rank"]]
     for number, types in enumerate(
         (
@@ -90,7 +90,7 @@ def test_ids_of_any_type(busy: str) -> None:
 
 
 def _broken(lists: pd.DataFrame) -> dict[str, tuple[int | None, str, pd.DataFrame]]:
-    """Name -> the wrong line, its error, and the lists with the mistake."""
+    """Return, by name, the wrong line, its error, and the lists with the mistake."""
 
     def changed(line: int, column: str, value: Any) -> pd.DataFrame:
         wrong = lists.astype({column: object})
@@ -122,7 +122,7 @@ def _broken(lists: pd.DataFrame) -> dict[str, tuple[int | None, str, pd.DataFram
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-def test_a_broken_file_is_a_failed_row_and_the_others_stand(
+def test_a_broken_file_is_a_failed_result_and_the_others_are_evaluated(
     tiny: str, lists: pd.DataFrame, form: str
 ) -> None:
     broken = _broken(lists)
@@ -145,48 +145,48 @@ def test_a_broken_file_is_a_failed_row_and_the_others_stand(
     assert "and --k needs 3. List more items, or lower --k" in statuses["short"]
 
 
-def test_rubbish_is_said_in_one_line(tiny: str, lists: pd.DataFrame) -> None:
+def test_unreadable_files_are_reported_in_one_line(tiny: str, lists: pd.DataFrame) -> None:
     text = lists.to_csv(index=False)
-    wanted = "[.] Expected a header with the columns user \\(or row\\), item, and rank or score$"
-    rubbish = {
-        "nothing": (b"", f"is empty; check.*{wanted}"),
-        "blank": (b"\n\n", f"is empty; check.*{wanted}"),
-        "binary": (b"\x00\xff\xfe\x01" * 500, f"contains NUL bytes.*{wanted}"),
-        "half-parquet": (b"PAR1 and then nothing", f"is damaged or not a Parquet file.*{wanted}"),
-        "half-gzip": (b"\x1f\x8b and then nothing", f"is truncated or damaged.*{wanted}"),
+    expected = "[.] Expected a header with the columns user \\(or row\\), item, and rank or score$"
+    unreadable = {
+        "nothing": (b"", f"is empty; check.*{expected}"),
+        "blank": (b"\n\n", f"is empty; check.*{expected}"),
+        "binary": (b"\x00\xff\xfe\x01" * 500, f"contains NUL bytes.*{expected}"),
+        "half-parquet": (b"PAR1 and then nothing", f"is damaged or not a Parquet file.*{expected}"),
+        "half-gzip": (b"\x1f\x8b and then nothing", f"is truncated or damaged.*{expected}"),
         "two-items": (b"user,item,item,rank\nu1,i5,i5,1\n", "has the column 'item' twice"),
         "latin-1": (
             b"user,item,rank\nu1,i5,1\n\nu1,i\xff,2\n",
-            f"line 4: item .* is not UTF-8.*{wanted}",
+            f"line 4: item .* is not UTF-8.*{expected}",
         ),
         "headless": (text.partition("\n")[2].encode(), "has the columns 'u0, "),
         "ragged": (
             text.replace("u1,i5,3", "u1,i5").encode(),
-            f"line 8: 2 fields, but the header has 3: 'u1,i5'.*{wanted}",
+            f"line 8: 2 fields, but the header has 3: 'u1,i5'.*{expected}",
         ),
         "no-folder": (b"", ""),
     }
-    for name, (data, _) in rubbish.items():
+    for name, (data, _) in unreadable.items():
         Path(name).write_bytes(data)
     Path("no-folder").unlink()
     Path("no-folder").mkdir()
-    for name, result in _judged(list(rubbish), tiny, ks=[1]).items():
+    for name, result in _judged(list(unreadable), tiny, ks=[1]).items():
         status = result.status
         assert status.startswith(f"failed: {name}: "), status
-        assert re.search(rubbish[name][1], status), status
+        assert re.search(unreadable[name][1], status), status
         assert name in status.removeprefix(f"failed: {name}: "), status
         assert "\n" not in status
         assert len(status) < 500
         assert status.isprintable()
 
 
-def test_lines_are_counted_as_an_editor_does(tiny: str) -> None:
+def test_line_numbers_are_those_of_an_editor(tiny: str) -> None:
     Path("mine.csv").write_text("\nuser,item,rank\n\nu1,i5,1\n\n\nu1,i66,2\n")
     status = _judged(["mine.csv"], tiny, ks=[1])["mine.csv"].status
     assert "mine.csv line 7: item 'i66' is not in tiny.csv" in status
 
 
-def test_rows_and_users_must_fit(tiny: str) -> None:
+def test_rows_and_users_must_agree(tiny: str) -> None:
     lists = _lists(tiny, 7)
     lists.to_csv("both", index=False)
     lists.drop(columns="user").to_csv("rows", index=False)
@@ -206,7 +206,7 @@ def test_rows_and_users_must_fit(tiny: str) -> None:
         assert f"{name} line 6: row '{row}' does not exist" in results[name].status
 
 
-def test_quotes_over_lines_and_other_packers(tiny: str) -> None:
+def test_line_numbers_with_quoted_line_breaks_and_compression(tiny: str) -> None:
     text = '"user","title","item","rank"\n"u1","a\n,""b""",i5,1\n\n"u1",c,i66,2\n'
     Path("mine.csv").write_text(text)
     Path("mine.bz2").write_bytes(bz2.compress(text.encode()))
@@ -214,7 +214,7 @@ def test_quotes_over_lines_and_other_packers(tiny: str) -> None:
         assert f"{name} line 5: item 'i66' is not in tiny.csv" in result.status
 
 
-def test_a_score_beside_a_rank_may_hold_anything(tiny: str, lists: pd.DataFrame) -> None:
+def test_scores_are_ignored_if_there_are_ranks(tiny: str, lists: pd.DataFrame) -> None:
     lists.to_csv("plain.csv", index=False)
     lists.assign(score="none").to_csv("words.csv", index=False)
     results = _judged(["plain.csv", "words.csv"], tiny)

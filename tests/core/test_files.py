@@ -1,4 +1,4 @@
-"""Files that are complete or not there, and locks that a killed process releases."""
+"""Files that are complete or absent, and locks that a killed process releases."""
 
 import errno
 import os
@@ -24,14 +24,14 @@ from recbench.files import (
     write_output,
 )
 
-fcntl = pytest.importorskip("fcntl", reason="what fails here are the locks of POSIX")
+fcntl = pytest.importorskip("fcntl", reason="needs POSIX locks")
 
 
 def _left(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_a_file_is_what_it_was_until_it_is_whole(tmp_path: Path) -> None:
+def test_a_file_is_unchanged_until_the_new_content_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write(path, b"old")
 
@@ -51,7 +51,7 @@ def test_a_file_is_what_it_was_until_it_is_whole(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o644
 
 
-def test_a_folder_is_what_it_was_until_it_is_whole(tmp_path: Path) -> None:
+def test_a_folder_is_unchanged_until_the_new_content_is_complete(tmp_path: Path) -> None:
     folder = tmp_path / "a.model"
 
     def fill(text: str, error: type[Exception] | None = None) -> None:
@@ -69,7 +69,7 @@ def test_a_folder_is_what_it_was_until_it_is_whole(tmp_path: Path) -> None:
     assert _left(tmp_path) == {"a.model", ".lock"}
 
 
-def test_what_killed_writers_left_is_removed_after_a_day_or_put_back(tmp_path: Path) -> None:
+def test_leftovers_of_killed_writers_are_removed_after_a_day_or_restored(tmp_path: Path) -> None:
     for name in ("old", "new", "old-folder/x"):
         (tmp_path / f".writing-{name}").parent.mkdir(exist_ok=True)
         (tmp_path / f".writing-{name}").write_text("half")
@@ -82,7 +82,7 @@ def test_what_killed_writers_left_is_removed_after_a_day_or_put_back(tmp_path: P
     assert _left(tmp_path) == {".writing-new", "a.model", "b.model", ".lock"}
 
 
-def test_output_goes_where_links_end_and_a_pipe_stays_one(tmp_path: Path) -> None:
+def test_output_follows_links_and_can_be_a_pipe(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "folder" / "file")
     write_output(tmp_path / "link", b"text")
@@ -102,7 +102,7 @@ def test_output_goes_where_links_end_and_a_pipe_stays_one(tmp_path: Path) -> Non
 # locks
 
 
-def test_one_is_alone_and_a_nested_lock_waits_in_vain(tmp_path: Path) -> None:
+def test_a_nested_lock_waits_and_is_refused(tmp_path: Path) -> None:
     with locked(tmp_path) as alone:
         began = time.monotonic()
         with locked(tmp_path, patience=0.2) as nested:
@@ -144,7 +144,7 @@ with locked(Path(sys.argv[1])) as alone:
 """
 
 
-def test_a_killed_process_lets_go(tmp_path: Path) -> None:
+def test_a_killed_process_releases_the_lock(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
@@ -157,7 +157,7 @@ def test_a_killed_process_lets_go(tmp_path: Path) -> None:
 
 
 def _fork_and_wait(tmp_path: Path) -> int:
-    """Fork a copy of this process under the lock; the copy keeps running."""
+    """Fork this process under the lock; the child process keeps running."""
     with locked(tmp_path) as alone:
         assert alone
         pid = os.fork()
@@ -168,7 +168,7 @@ def _fork_and_wait(tmp_path: Path) -> int:
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_copy_of_the_process_does_not_hold_the_lock(tmp_path: Path) -> None:
+def test_a_forked_process_does_not_hold_the_lock(tmp_path: Path) -> None:
     pid = _fork_and_wait(tmp_path)
     try:
         with locked(tmp_path, patience=0) as alone:
@@ -179,7 +179,7 @@ def test_a_copy_of_the_process_does_not_hold_the_lock(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_copy_of_the_process_does_not_let_go_of_the_lock(tmp_path: Path) -> None:
+def test_a_forked_process_does_not_release_the_lock(tmp_path: Path) -> None:
     pid = 0
     try:
         with locked(tmp_path) as alone:
@@ -190,11 +190,11 @@ def test_a_copy_of_the_process_does_not_let_go_of_the_lock(tmp_path: Path) -> No
                 with locked(tmp_path, patience=0) as other:
                     assert not other
     finally:
-        if pid == 0:  # the copy, once it has left the lock
+        if pid == 0:  # the child process, after it has left the lock
             os._exit(0)
 
 
-def test_a_lock_that_is_removed_meanwhile_is_not_taken_for_one(
+def test_a_lock_file_that_is_removed_meanwhile_does_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, calls = fcntl.flock, []
@@ -202,7 +202,7 @@ def test_a_lock_that_is_removed_meanwhile_is_not_taken_for_one(
     def replaced(file: Any, how: int) -> None:
         real(file, how)
         calls.append(how)
-        if len(calls) == 1:  # just after it was locked, and before that was seen
+        if len(calls) == 1:  # after the lock, before its holder checks the file
             (tmp_path / ".lock").unlink()
 
     monkeypatch.setattr(fcntl, "flock", replaced)
@@ -210,11 +210,11 @@ def test_a_lock_that_is_removed_meanwhile_is_not_taken_for_one(
         assert alone
         assert len(calls) >= 2
         monkeypatch.setattr(fcntl, "flock", real)
-        with locked(tmp_path, patience=0) as other:  # it is the file of this name that is locked
+        with locked(tmp_path, patience=0) as other:  # the new lock file is locked
             assert not other
 
 
-def test_where_there_are_no_locks_it_goes_on_not_alone(
+def test_without_locks_the_block_runs_without_exclusive_access(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for code in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
@@ -230,7 +230,7 @@ def test_where_there_are_no_locks_it_goes_on_not_alone(
             assert time.monotonic() - began < 5
 
 
-def test_where_no_file_can_be_made_it_goes_on_not_alone(tmp_path: Path) -> None:
+def test_without_a_lock_file_the_block_runs_without_exclusive_access(tmp_path: Path) -> None:
     (tmp_path / ".lock").mkdir()
     with locked(tmp_path) as alone:
         assert not alone
@@ -238,14 +238,14 @@ def test_where_no_file_can_be_made_it_goes_on_not_alone(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with locked(tmp_path / "file") as alone:
         assert not alone
-    if os.geteuid():  # whom nothing keeps from writing
+    if os.geteuid():  # root can write anywhere
         tmp_path.chmod(0o500)
         with locked(tmp_path) as alone:
             assert not alone
         tmp_path.chmod(0o700)
 
 
-def test_what_is_raised_under_a_lock_comes_through(tmp_path: Path) -> None:
+def test_exceptions_under_a_lock_are_passed_on(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="mine"), locked(tmp_path):
         raise FileNotFoundError("mine")
     with locked(tmp_path, patience=0) as alone:

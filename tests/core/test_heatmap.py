@@ -9,13 +9,13 @@ import pytest
 from recbench.heatmap import heatmap_panels, shortened, wrapped
 
 
-def test_titles_are_cut_before_their_end() -> None:
+def test_long_titles_are_cut_before_their_year() -> None:
     title = "Willy Wonka and the Chocolate Factory (1971)"
     assert shortened(title, 30) == "Willy Wonka and the Ch… (1971)"
     assert shortened("as\n it  is", 8) == "as it is"
 
 
-def test_a_heading_keeps_its_lines_and_breaks_long_ones() -> None:
+def test_headings_keep_their_lines_and_long_ones_are_wrapped() -> None:
     assert wrapped("a b\n" + "word " * 5, 1.0) == "a b\nword word\nword word\nword"
 
 
@@ -29,7 +29,7 @@ def _draw(values: Any, **more: Any) -> bytes:
 
 @pytest.mark.parametrize("form", ["png", "svg", "pdf"])
 @pytest.mark.parametrize("values", [np.ones((1, 1, 1, 2)), np.full((2, 3, 2, 2), np.nan)])
-def test_panels_are_drawn_without_a_warning_and_always_the_same(values: Any, form: str) -> None:
+def test_panels_are_drawn_without_a_warning_and_reproducibly(values: Any, form: str) -> None:
     notes = np.full(values.shape[:3], "$0.5^{$")
     drawn = _draw(values, notes=notes, form=form)
     assert drawn.startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[form])

@@ -18,13 +18,13 @@ def test_there_is_a_hook_for_each_kind_and_one_for_the_end_of_a_run() -> None:
     assert {*(f"recbench_{kind}" for kind in KINDS), "recbench_run_finished"} == HOOKS
 
 
-def test_every_hook_says_what_it_is_for_and_its_types_can_be_read() -> None:
+def test_every_hook_has_a_docstring_and_types() -> None:
     for spec in SPECS.values():
         assert inspect.getdoc(spec)
         assert "return" in typing.get_type_hints(spec)
 
 
-def test_hooks_that_nobody_implements_give_nothing() -> None:
+def test_hooks_without_an_implementation_return_nothing() -> None:
     plugins = Plugins()
     for name in HOOKS - {"recbench_run_finished"}:
         assert SPECS[name]() == {}
@@ -32,7 +32,7 @@ def test_hooks_that_nobody_implements_give_nothing() -> None:
     assert SPECS["recbench_run_finished"](None) is None
 
 
-def test_reading_them_needs_pluggy_alone() -> None:
+def test_hookspecs_import_only_pluggy() -> None:
     code = "import sys, hookspecs; print([m for m in ('recbench', 'numpy') if m in sys.modules])"
     folder = Path(recbench.__file__).parent
     done = subprocess.run(
@@ -41,5 +41,5 @@ def test_reading_them_needs_pluggy_alone() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_hookimpl_is_all_that_a_plugin_needs() -> None:
+def test_hookimpl_is_a_public_name() -> None:
     assert recbench.hookimpl is hookspecs.hookimpl

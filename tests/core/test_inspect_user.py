@@ -1,4 +1,4 @@
-"""One user, and where stored models rank the targets."""
+"""Inspecting one user: history, targets, and their ranks in stored results."""
 
 from typing import Any
 
@@ -40,20 +40,25 @@ def test_history_target_ranks_and_lists_are_those_of_the_referee(tiny: str) -> N
         assert ranking.top_items.tolist() == rows["lists"][row][:2].tolist()
         assert not set(ranking.top_items) & set(case.history)
     popular = next(o for o in case.rankings if o.result.model == "popular")
-    counts = {"i0": 1, "i4": 3, "i5": 3, "i6": 2}  # what u1 has not seen, in training
+    counts = {
+        "i0": 1,
+        "i4": 3,
+        "i5": 3,
+        "i6": 2,
+    }  # interactions in train, of items that u1 has not seen
     assert popular.above.tolist() == [0]
     assert popular.tied.tolist() == [sum(n == counts["i4"] for n in counts.values())]
 
 
-def test_the_text_has_titles_and_marks_what_was_held_out(real: Any, call: Any) -> None:
+def test_the_text_shows_titles_and_held_out_items(real: Any, call: Any) -> None:
     folder = str(real("ml-100k/u.item").parent.parent)
     recbench.run(["popular", "random"], "ml-100k", seed=(0, 1), data_dir=folder)
     for width in (0, 80):
         code, out, _ = call("--user", "42", "--data-dir", folder, width=width)
         assert code == 0
-        assert "History of user 42 in ml-100k, leave-last-out, oldest first, the last 20" in out
+        assert "History of user 42 in ml-100k, leave-last-out, oldest first (last 20 of 182)" in out
         assert "845   That Thing You Do! (1996)" in out
-        assert "Held out\n\nitem  title\n" in out
+        assert "Held-out item\n\nitem  title\n" in out
         assert "834   Halloween: The Curse of Michael Myers (1995)" in out
         assert "popular        693 to 704" in out
         assert "random   0     1" in out
@@ -64,11 +69,11 @@ def test_the_text_has_titles_and_marks_what_was_held_out(real: Any, call: Any) -
     recbench.run(["popular"], "ml-100k", data_dir=folder, split="temporal:targets=all")
     split = ("--split", "temporal:targets=all", "--data-dir", folder)
     code, out, _ = call("--user", "112", *split, width=80)
-    assert "Held out, and rank by model" in out
+    assert "Held-out items, with their rank by model" in out
     assert max(map(len, out.splitlines())) <= 80
 
 
-def test_several_rows_and_several_targets(call: Any, busy: str) -> None:
+def test_several_cases_and_several_targets(call: Any, busy: str) -> None:
     for split in ("windows", "temporal:targets=all"):
         recbench.run(["popular", "random"], busy, split=split, ks=[10])
     stored = Store("results").all()
@@ -82,7 +87,7 @@ def test_several_rows_and_several_targets(call: Any, busy: str) -> None:
     code, out, _ = call("--user", str(several), "--dataset", busy, "--split", "windows")
     assert code == 0
     for number in range(1, len(cases) + 1):
-        assert f", case {number} of {len(cases)}, oldest first, all" in out
+        assert f", case {number} of {len(cases)}, oldest first\n" in out
     split = "temporal:targets=all"
     for user in range(100, 160):
         try:
@@ -98,11 +103,11 @@ def test_several_rows_and_several_targets(call: Any, busy: str) -> None:
             if ranking.result.model == "random" and above < 10:
                 assert ranking.top_items[above] == item
     code, out, _ = call("--user", str(user), "--dataset", busy, "--split", split)
-    assert "Held out, and rank by model" in out
+    assert "Held-out items, with their rank by model" in out
     assert "popular" in out.partition("rank by model")[2].partition("---")[0]
 
 
-def test_a_target_that_a_list_lacks_is_not_listed(call: Any, tiny: str) -> None:
+def test_a_target_outside_the_list_is_reported_as_not_listed(call: Any, tiny: str) -> None:
     with open("mine.csv", "w") as file:
         file.write("user,item,rank\nu1,i5,1\nu1,i6,2\n")
     recbench.run([], tiny, ks=[2], recs={"mine": "mine.csv"})
@@ -113,7 +118,7 @@ def test_a_target_that_a_list_lacks_is_not_listed(call: Any, tiny: str) -> None:
     assert "(no list is stored)" in out
 
 
-def test_without_stored_models_it_says_what_to_do(call: Any, tiny: str) -> None:
+def test_without_stored_results_the_text_says_what_to_do(call: Any, tiny: str) -> None:
     code, out, _ = call("--user", "u1", "--dataset", tiny)
     assert code == 0
     assert "History of user u1" in out
@@ -122,7 +127,7 @@ def test_without_stored_models_it_says_what_to_do(call: Any, tiny: str) -> None:
     assert "No results are stored" in call("--user", "u1", "--dataset", tiny)[1]
 
 
-def test_models_of_other_data_with_the_same_name_are_not_shown(call: Any, tiny: str) -> None:
+def test_results_of_other_data_with_the_same_name_are_not_shown(call: Any, tiny: str) -> None:
     recbench.run(["popular"], tiny)
     with open(tiny, "a") as file:
         file.write("u0,i6,99,1\n")
@@ -134,7 +139,7 @@ def test_models_of_other_data_with_the_same_name_are_not_shown(call: Any, tiny: 
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (["--user", "zzz"], "no user 'zzz' in log.csv; its user ids look like: a, b, c"),
         (["--user", "c"], "user c is not judged under leave-last-out: the user has no target"),
@@ -143,15 +148,15 @@ def test_models_of_other_data_with_the_same_name_are_not_shown(call: Any, tiny: 
         ([], "Missing option '--user'"),
     ],
 )
-def test_wrong_use_is_said(call: Any, args: list[str], said: str) -> None:
+def test_usage_errors_are_reported(call: Any, args: list[str], message: str) -> None:
     with open("log.csv", "w") as file:
         file.write("user,item,time\na,x,1\na,y,2\nb,x,1\nb,y,2\nc,x,1\n")
     code, out, err = call(*args, "--dataset", "log.csv")
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
 
 
-def test_k_is_how_many_are_shown(busy: str) -> None:
+def test_k_is_the_number_of_items_shown(busy: str) -> None:
     recbench.run(["popular"], busy, ks=[3])
     for k, shown in ((3, 3), (10, 10), (50, 10)):
         (case,) = inspect_user(101, dataset=busy, k=k)

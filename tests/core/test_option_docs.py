@@ -71,7 +71,7 @@ def test_types_defaults_and_first_sentences_in_the_order_of_the_groups() -> None
     ]
 
 
-def test_a_partial_has_the_groups_of_what_it_calls() -> None:
+def test_a_partial_has_the_groups_of_its_function() -> None:
     docs = factory_docs(functools.partial(Model, dim=8))
     assert {option.name: option.group for option in docs.options}["dim"] == "network"
     assert {option.name: option.default for option in docs.options}["dim"] == "8"

@@ -27,7 +27,7 @@ def _model(dim: int = 1) -> object:
     return object()
 
 
-def test_everything_shipped_is_found_and_whole() -> None:
+def test_all_shipped_plugins_are_found_and_not_broken() -> None:
     plugins = load_plugins()
     assert not plugins.broken
     assert {"popular", "random", "transformer"} <= set(plugins.names("models"))
@@ -45,7 +45,7 @@ def test_the_core_has_no_list_of_built_ins() -> None:
     assert not any(Plugins().names(kind) for kind in ("models", "datasets", "splitters"))
 
 
-def test_an_offer_knows_its_summary() -> None:
+def test_an_offer_has_the_summary_of_its_docstring() -> None:
     offer = load_plugins(mine=plugin(models={"mine": _model})).find("models", "mine")
     assert offer.summary == "A model for a test."
     assert offer.plugin == "mine"
@@ -66,7 +66,7 @@ def test_an_offer_knows_its_summary() -> None:
         (types.SimpleNamespace(), "it implements no hook"),
     ],
 )
-def test_a_broken_plugin_is_listed_and_the_rest_go_on(broken: Any, reason: str) -> None:
+def test_a_broken_plugin_is_listed_and_the_others_work(broken: Any, reason: str) -> None:
     plugins = load_plugins(bad=broken, good=plugin(models={"good": _model}))
     assert [info.name for info in plugins.broken] == ["bad"]
     assert reason in plugins.broken[0].broken
@@ -75,7 +75,7 @@ def test_a_broken_plugin_is_listed_and_the_rest_go_on(broken: Any, reason: str) 
         plugins.find("models", "mine")
 
 
-def test_a_hook_with_wrong_arguments_is_broken_and_leaves_nothing() -> None:
+def test_a_plugin_with_wrong_hook_arguments_is_broken_and_not_registered() -> None:
     @hookimpl
     def recbench_models(surprise: Any) -> dict[str, Any]:
         return {"half": _model}
@@ -96,11 +96,11 @@ def test_unknown_names_get_a_suggestion_or_a_list() -> None:
         plugins.find("splitters", "zzz")
 
 
-def test_a_name_that_two_plugins_use_fails_only_when_it_is_requested() -> None:
+def test_a_name_of_two_plugins_is_an_error_only_if_it_is_requested() -> None:
     twice = plugin(models={"twice": _model})
-    plugins = load_plugins(one=twice, other=plugin(models={"twice": _model, "once": _model}))
+    plugins = load_plugins(first=twice, second=plugin(models={"twice": _model, "once": _model}))
     assert plugins.find("models", "once")
-    with pytest.raises(UsageError, match="offered by the plugins one and other"):
+    with pytest.raises(UsageError, match="offered by the plugins first and second"):
         plugins.find("models", "twice")
 
 
@@ -119,23 +119,25 @@ def test_an_edited_source_is_another_version(tmp_path: Path) -> None:
     assert all(version.startswith("1.0+") for version in versions)
 
 
-def test_a_listener_hears_and_cannot_break_a_run(caplog: pytest.LogCaptureFixture) -> None:
-    heard = []
+def test_trackers_are_notified_and_their_errors_do_not_stop_a_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    received = []
 
     @hookimpl
     def hears(result: Any) -> None:
-        heard.append(result)
+        received.append(result)
 
     @hookimpl
     def breaks(result: Any) -> None:
         raise RuntimeError("tracker is down")
 
     plugins = load_plugins(
-        one=types.SimpleNamespace(recbench_run_finished=hears),
-        two=types.SimpleNamespace(recbench_run_finished=breaks),
+        first=types.SimpleNamespace(recbench_run_finished=hears),
+        second=types.SimpleNamespace(recbench_run_finished=breaks),
     )
-    plugins.notify("it")
-    assert heard == ["it"]
+    plugins.notify("result")
+    assert received == ["result"]
     assert "tracker is down" in caplog.text
 
 
@@ -153,7 +155,7 @@ def test_discovery_imports_no_torch(code: str) -> None:
 
 @pytest.fixture
 def namesake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder on the path with a distribution called `recbench`, as pip would leave it there."""
+    """Return a folder on the path with a distribution called `recbench`, as pip installs it."""
     metadata = tmp_path / "site" / "recbench-0.0.1.dist-info" / "METADATA"
     metadata.parent.mkdir(parents=True)
     metadata.write_text("Metadata-Version: 2.1\nName: recbench\nVersion: 0.0.1\n")
@@ -176,16 +178,16 @@ def test_another_distribution_of_the_name_is_reported_once(
     )
 
 
-def test_without_it_nothing_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_namesake_nothing_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     _warn_of_namesake.cache_clear()
     load_plugins()
     assert caplog.messages == []
 
 
-def test_it_is_reported_too_if_it_has_overwritten_our_package(
+def test_a_namesake_that_has_overwritten_recbench_is_reported(
     namesake: Path, tmp_path: Path
 ) -> None:
-    """Which breaks every plugin, and the command line says why."""
+    """Then every plugin is broken, and the command line says why."""
     package = Path(recbench.__file__).parent
     shutil.copytree(package, namesake / "recbench", ignore=shutil.ignore_patterns("__pycache__"))
     (namesake / "recbench" / "__init__.py").write_text("def hello(): print('hello')\n")

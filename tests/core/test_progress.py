@@ -1,4 +1,4 @@
-"""Progress: lines in a log, a bar on a terminal, nothing where the log is disabled."""
+"""Progress: lines in a log, a bar on a terminal, nothing if the log is disabled."""
 
 import logging
 import sys
@@ -16,7 +16,7 @@ def _work(total: int | None) -> Progress:
 
 
 @pytest.mark.parametrize(("total", "count"), [(4, "3/4"), (None, "3")])
-def test_elsewhere_each_message_is_a_line(
+def test_without_a_terminal_each_message_is_a_line(
     caplog: pytest.LogCaptureFixture, total: int | None, count: str
 ) -> None:
     with caplog.at_level(logging.INFO, "recbench"):
@@ -24,13 +24,13 @@ def test_elsewhere_each_message_is_a_line(
     assert caplog.messages == [f"mine: epoch {count}, loss 0.5"]
 
 
-def test_nothing_where_the_log_is_not_enabled(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_shown_if_the_log_is_disabled(capsys: pytest.CaptureFixture[str]) -> None:
     _work(4)
     assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("unit", ["epoch", "byte"])
-def test_on_a_terminal_it_is_a_bar(
+def test_on_a_terminal_progress_is_a_bar(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], unit: str
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
@@ -46,7 +46,7 @@ def test_on_a_terminal_it_is_a_bar(
     assert ("2/2 bytes" if unit == "byte" else "2/2") in err
 
 
-def test_work_that_resumes_counts_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_count_continues_after_a_resume(caplog: pytest.LogCaptureFixture) -> None:
     with (
         caplog.at_level(logging.INFO, "recbench"),
         Progress("mine", total=5, unit="epoch", done=2) as progress,

@@ -34,14 +34,14 @@ class Kept(Popular):
 
 
 class Fails(Popular):
-    """Cannot score."""
+    """A model that fails in score."""
 
     def score(self, history: Any) -> Any:
         raise ZeroDivisionError("here")
 
 
 class Resumes(Popular):
-    """Fails at the first try, and leaves a checkpoint."""
+    """A model that fails the first time and leaves a checkpoint."""
 
     def fit(self, train: Any, checkpoint: Path | None = None) -> Any:
         assert checkpoint is not None
@@ -69,7 +69,7 @@ def test_seen_items_are_left_out_and_the_best_come_first(tiny: str) -> None:
     assert frame["score"].is_monotonic_decreasing
 
 
-def test_k_beyond_the_catalogue_gives_what_there_is(tiny: str) -> None:
+def test_k_beyond_the_catalogue_returns_all_unseen_items(tiny: str) -> None:
     assert len(_recommend("popular", tiny, user="u0", k=100).items) == 3
 
 
@@ -95,7 +95,7 @@ def test_a_damaged_stored_model_is_trained_again(
     assert "the stored model" in _recommend("kept", tiny, user="u1").origin
 
 
-def test_a_typed_history_needs_no_user(tiny: str) -> None:
+def test_a_given_history_needs_no_user(tiny: str) -> None:
     found = _recommend("popular", tiny, items=["i5", "i6"], k=2)
     assert found.history_frame()["item"].tolist() == ["i5", "i6"]
     assert not set(found.to_frame()["item"]) & {"i5", "i6"}
@@ -112,7 +112,7 @@ def test_a_typed_history_needs_no_user(tiny: str) -> None:
         ({"user": "u0", "k": 0}, "k must be"),
     ],
 )
-def test_wrong_use(tiny: str, more: dict[str, Any], match: str) -> None:
+def test_usage_errors(tiny: str, more: dict[str, Any], match: str) -> None:
     with pytest.raises(UsageError, match=match):
         _recommend("popular", tiny, **more)
 
@@ -122,7 +122,7 @@ def test_a_model_that_fails_is_named(tiny: str) -> None:
         _recommend("fails", tiny, user="u0")
 
 
-def test_training_goes_on_where_it_failed(tiny: str) -> None:
+def test_training_resumes_after_a_failure(tiny: str) -> None:
     with pytest.raises(RecbenchError, match=r"resumes \(plugin mine\) failed: fit raised ZeroDiv"):
         _recommend("resumes", tiny, user="u0")
     assert len(list(Path("results").rglob("epoch"))) == 1
@@ -132,7 +132,7 @@ def test_training_goes_on_where_it_failed(tiny: str) -> None:
     assert not list(Path("results").rglob("*.checkpoint"))
 
 
-def test_recommend_and_explain_take_the_same_arguments_and_no_others() -> None:
+def test_recommend_and_explain_accept_the_same_arguments_and_no_others() -> None:
     signatures = [inspect.signature(function) for function in (recommend, explain)]
     assert signatures[0].parameters == signatures[1].parameters
     assert list(signatures[0].parameters)[:4] == ["model", "user", "items", "k"]

@@ -1,4 +1,4 @@
-"""The whole flow, with models that work and models that do not."""
+"""Complete runs, with models that work and models that fail."""
 
 from pathlib import Path
 from typing import Any
@@ -44,35 +44,35 @@ class TopList:
 
 
 class Raises(Popular):
-    """Fails in fit."""
+    """A model that fails in fit."""
 
     def fit(self, train: Interactions) -> Any:
         raise ZeroDivisionError("in fit")
 
 
 class RaisesInScore(Popular):
-    """Fails in score."""
+    """A model that exits in score."""
 
     def score(self, history: Interactions) -> Any:
         raise SystemExit(7)
 
 
 class Nan(Popular):
-    """Breaks a rule."""
+    """A model that returns invalid scores."""
 
     def score(self, history: Interactions) -> Any:
         return np.full((len(history), history.n_items), np.nan)
 
 
 class Forgot:
-    """Has no score."""
+    """A model without score and recommend."""
 
     def fit(self, train: Interactions) -> "Forgot":
         return self
 
 
 class Writes(Popular):
-    """Tries to write into train."""
+    """A model that tries to write into train."""
 
     def fit(self, train: Interactions) -> Any:
         train.items[0] = 0
@@ -125,7 +125,7 @@ def test_lists_and_scores_of_the_same_order_agree(tiny: str) -> None:
     assert 0 < listed.value("hit", 7)[0] == counted.value("hit", 7)[0] == 1
 
 
-def test_what_is_stored_is_not_run_again(tiny: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_stored_results_are_not_run_again(tiny: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     first = _run_here(["counting"], tiny)
     assert FITS == ["counting 0"]
@@ -142,7 +142,7 @@ def test_what_is_stored_is_not_run_again(tiny: str, caplog: pytest.LogCaptureFix
     assert FITS == ["counting 0"]
 
 
-def test_further_ks_come_from_the_stored_ranks(tiny: str) -> None:
+def test_further_ks_are_computed_from_stored_ranks(tiny: str) -> None:
     _run_here(["counting"], tiny, ks=(1,))
     more = _run_here(["counting"], tiny, ks=(1, 4))
     assert FITS == []
@@ -152,7 +152,7 @@ def test_further_ks_come_from_the_stored_ranks(tiny: str) -> None:
     assert "ndcg@4" in Store("results").case_columns(more[0])
 
 
-def test_lists_that_are_too_short_for_a_further_k_run_again(tiny: str) -> None:
+def test_lists_that_are_too_short_for_a_larger_k_run_again(tiny: str) -> None:
     assert _run(["top-list"], tiny, ks=(1,))[0].depth == 1
     assert _run(["top-list"], tiny, ks=(3,))[0].depth == 3
 
@@ -180,7 +180,7 @@ def test_lists_that_are_too_short_for_a_further_k_run_again(tiny: str) -> None:
     ],
 )
 @pytest.mark.parametrize("in_process", [False, True])
-def test_a_failure_is_a_row_and_the_rest_still_run(
+def test_a_failure_is_a_result_and_the_other_models_still_run(
     tiny: str, model: str, reason: str, in_process: bool
 ) -> None:
     results = _run(["popular", model, "counting"], tiny, in_process=in_process)
@@ -193,13 +193,13 @@ def test_a_failure_is_a_row_and_the_rest_still_run(
     assert set(frame[frame["model"] == model]["status"]) == {failed.status}
 
 
-def test_a_failed_cell_is_tried_again(tiny: str) -> None:
+def test_a_failed_model_runs_again(tiny: str) -> None:
     _run(["raises"], tiny)
     assert _run(["raises"], tiny).failed
     assert len(Store("results").all()) == 1
 
 
-def test_no_store_writes_nothing(tiny: str) -> None:
+def test_without_a_store_nothing_is_written(tiny: str) -> None:
     _run(["popular"], tiny, results=None)
     assert not Path("results").exists()
 
@@ -215,10 +215,10 @@ def test_no_store_writes_nothing(tiny: str) -> None:
         (["popular"], {"ks": (0,)}, "must be 1 or more, not 0"),
         (["popular"], {"timeout": 0}, "--timeout must be above 0, not 0"),
         (["popular"], {"memory": -5}, "--memory must be above 0, not -5"),
-        (["popular"], {"dataset": "none.csv"}, "no dataset and no file"),
+        (["popular"], {"dataset": "none.csv"}, "there is no dataset or file"),
     ],
 )
-def test_wrong_use_is_said_before_anything_runs(
+def test_usage_errors_are_reported_before_anything_runs(
     tiny: str, models: list[str], more: dict[str, Any], match: str
 ) -> None:
     with pytest.raises(UsageError, match=match):
@@ -241,12 +241,12 @@ def _writes_and_prints(ranking: recbench.Ranking, k: int) -> Any:
     return np.ones(len(ranking))
 
 
-def _falls(ranking: recbench.Ranking, k: int) -> Any:
+def _decreases(ranking: recbench.Ranking, k: int) -> Any:
     return -ranking.expectation(np.ones(k))
 
 
 def _fails_late(ranking: recbench.Ranking, k: int) -> Any:
-    if len(ranking) == 6:  # the number of cases in tiny; the contract is checked with others
+    if len(ranking) == 6:  # as many cases as in tiny; the contract checks use other numbers
         raise KeyError("late")
     return ranking.expectation(np.ones(k))
 
@@ -257,26 +257,26 @@ def _fails_late(ranking: recbench.Ranking, k: int) -> Any:
         (_nan, "must be finite"),
         (_exits, "SystemExit: 3"),
         (_writes_and_prints, "a metric must not change the ranking"),
-        (_falls, "a better rank must never lower the value"),
+        (_decreases, "a better rank must never lower the value"),
         (_fails_late, "KeyError: 'late'"),
     ],
 )
-def test_a_broken_metric_costs_only_itself(
+def test_a_broken_metric_does_not_affect_the_others(
     tiny: str, caplog: pytest.LogCaptureFixture, metric: Any, reason: str
 ) -> None:
     plugins = load_plugins(bad=plugin(metrics={"a-bad": metric}, models=MODELS))
     results = recbench.run(["popular", "random"], tiny, plugins=plugins)
-    sound = _run(["popular", "random"], tiny, results=None)
-    assert [result.values for result in results] == [result.values for result in sound]
+    reference = _run(["popular", "random"], tiny, results=None)
+    assert [result.values for result in results] == [result.values for result in reference]
     assert set(results.to_frame()["metric"]) == set(load_plugins().metrics())
     assert "metric a-bad is left out: " in caplog.text
     assert reason in caplog.text
 
 
-def test_a_metric_that_breaks_the_contract_is_said_once(
+def test_a_metric_that_breaks_the_contract_is_reported_once(
     tiny: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    plugins = load_plugins(bad=plugin(metrics={"bad": _falls}, models=MODELS))
+    plugins = load_plugins(bad=plugin(metrics={"bad": _decreases}, models=MODELS))
     recbench.run(["popular", "random", "raises"], tiny, plugins=plugins)
     assert caplog.text.count("metric bad is left out") == 1
 
@@ -291,7 +291,7 @@ def test_a_broken_splitter_is_named(tiny: str) -> None:
         recbench.run(["popular"], tiny, split="wrong", plugins=plugins)
 
 
-def test_repeats_kept_mask_nothing(tmp_path: Path) -> None:
+def test_nothing_is_masked_if_repeats_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "again.csv"
     path.write_text("user,item,time\na,x,1\na,y,2\na,x,3\nb,x,1\nb,y,2\nb,x,3\n")
     result = _run(["counting"], f"{path}:repeats=keep", ks=(1,))[0]
@@ -302,7 +302,7 @@ def test_repeats_kept_mask_nothing(tmp_path: Path) -> None:
     assert note in merged.setting.notes
 
 
-def test_interrupting_leaves_what_was_finished(tiny: str) -> None:
+def test_an_interrupted_run_keeps_finished_results(tiny: str) -> None:
     class Stops(Popular):
         def fit(self, train: Interactions) -> Any:
             raise KeyboardInterrupt
@@ -313,7 +313,7 @@ def test_interrupting_leaves_what_was_finished(tiny: str) -> None:
     assert [result.model for result in Store("results").all()] == ["popular"]
 
 
-def test_an_edited_metric_is_measured_anew_without_a_fit(tiny: str) -> None:
+def test_an_edited_metric_is_computed_again_without_fitting(tiny: str) -> None:
     for value in (1.0, 0.25):
         mine = plugin(
             models=MODELS, metrics={"mine": lambda ranking, k, v=value: np.full(len(ranking), v)}
@@ -325,13 +325,13 @@ def test_an_edited_metric_is_measured_anew_without_a_fit(tiny: str) -> None:
         assert (["counting 0"] if value == 1 else []) == FITS
 
 
-def test_two_plugins_that_claim_ndcg_stop_the_run(tiny: str) -> None:
+def test_two_plugins_with_a_metric_of_the_same_name_are_an_error(tiny: str) -> None:
     rival = plugin(metrics={"ndcg": lambda ranking, k: np.ones(len(ranking))})
     with pytest.raises(UsageError, match="metric 'ndcg' is offered by the plugins"):
         recbench.run(["popular"], tiny, plugins=load_plugins(rival=rival))
 
 
-def test_unknown_users_are_stored_as_such(tiny: str) -> None:
+def test_unknown_users_are_stored_with_an_empty_id(tiny: str) -> None:
     class Cold:
         def split(self, log: Interactions) -> recbench.Split:
             history = Interactions(np.array([-1, 0, -1]), np.array([0, 1, 2]), range(4), 6, 7)  # type: ignore[arg-type]
@@ -343,7 +343,7 @@ def test_unknown_users_are_stored_as_such(tiny: str) -> None:
     assert (result.setting.n_judged_users, result.setting.n_cases) == (3, 3)
 
 
-def test_a_failed_rerun_does_not_cost_the_good_result(tiny: str) -> None:
+def test_a_failed_rerun_does_not_replace_a_good_result(tiny: str) -> None:
     class Flaky(Popular):
         broken = False
 
@@ -359,14 +359,14 @@ def test_a_failed_rerun_does_not_cost_the_good_result(tiny: str) -> None:
     assert [result.status for result in Store("results").all()] == ["ok"]
 
 
-def test_a_store_that_cannot_be_written_is_said_before_anything_runs(tiny: str) -> None:
+def test_an_unusable_store_is_reported_before_anything_runs(tiny: str) -> None:
     Path("file").write_text("")
     with pytest.raises(RecbenchError, match="cannot use file for results: it is not a folder"):
         _run_here(["counting"], tiny, results="file")
     assert FITS == []
 
 
-def test_a_full_disk_costs_neither_the_numbers_nor_the_other_models(
+def test_with_a_full_disk_all_models_still_run_and_return_results(
     tiny: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def full(*_: object) -> None:
@@ -377,7 +377,7 @@ def test_a_full_disk_costs_neither_the_numbers_nor_the_other_models(
     assert caplog.text.count("NOT STORED") == 2
 
 
-def test_a_leaderboard_is_ordered_by_a_k_that_all_have(tiny: str) -> None:
+def test_results_are_ordered_by_a_k_that_all_have(tiny: str) -> None:
     few = _run(["popular"], tiny, ks=(1, 3))
     many = _run(["random"], tiny, ks=(3, 7))
     at_3 = {result.model: result.value("ndcg", 3)[0] for result in (*few, *many)}
@@ -385,16 +385,16 @@ def test_a_leaderboard_is_ordered_by_a_k_that_all_have(tiny: str) -> None:
     assert order == sorted(at_3, key=lambda name: -at_3[name])
 
 
-def test_a_model_has_a_process_of_its_own_and_the_same_numbers(tiny: str) -> None:
-    apart = _run(["counting", "random"], tiny, results=None)
+def test_models_in_separate_processes_get_the_same_numbers(tiny: str) -> None:
+    isolated = _run(["counting", "random"], tiny, results=None)
     assert FITS == []
     here = _run_here(["counting", "random"], tiny, results=None)
     assert FITS == ["counting 0"]
-    assert [result.values for result in apart] == [result.values for result in here]
-    assert all(result.peak_memory for result in apart)
+    assert [result.values for result in isolated] == [result.values for result in here]
+    assert all(result.peak_memory for result in isolated)
 
 
-def test_models_that_take_a_seed_run_once_with_each(tiny: str) -> None:
+def test_models_with_a_seed_run_once_per_seed(tiny: str) -> None:
     models = ["counting", "popular", "counting:seed=7"]
     results = _run_here(models, tiny, seed=(0, 1, 0, 2))
     assert FITS == ["counting 0", "counting 1", "counting 2", "counting 7"]
@@ -406,7 +406,7 @@ def test_models_that_take_a_seed_run_once_with_each(tiny: str) -> None:
     ]
     rows = {row.model: row for row in results.sections()[0].rows}
     assert rows["counting"].seeds == [0, 1, 2]
-    assert rows["counting"].spread("ndcg", 3) == 0, "it does not depend on the seed"
+    assert rows["counting"].spread("ndcg", 3) == 0, "the model does not depend on its seed"
     assert np.isnan(rows["popular"].spread("ndcg", 3))
     _run_here(["counting"], tiny, seed=(1, 3))
     assert FITS == ["counting 3"]
@@ -425,7 +425,7 @@ def test_seeds_have_their_mean_and_spread(tiny: str) -> None:
 
 
 @pytest.mark.parametrize("order", [["temporal", "leave-last-out"], ["leave-last-out", "temporal"]])
-def test_splits_come_in_the_order_that_was_asked_for(tiny: str, order: list[str]) -> None:
+def test_splits_are_in_the_requested_order(tiny: str, order: list[str]) -> None:
     results = _run(["popular", "counting"], tiny, split=",".join([*order, order[0]]))
     assert [result.setting.split for result in results.sections()] == order
     assert [(result.setting.split, result.model) for result in results] == [
@@ -435,7 +435,7 @@ def test_splits_come_in_the_order_that_was_asked_for(tiny: str, order: list[str]
     assert stored == ["leave-last-out", "temporal"]
 
 
-def test_a_split_that_cannot_be_made_is_said_before_anything_runs(tiny: str) -> None:
+def test_an_impossible_split_is_reported_before_anything_runs(tiny: str) -> None:
     with pytest.raises(RecbenchError, match="windows of 99 interactions"):
         _run_here(["counting"], tiny, split="leave-last-out,windows:length=99")
     assert FITS == []

@@ -1,4 +1,4 @@
-"""The selfcheck: models with known metrics get them, and errors in the referee are found."""
+"""The selfcheck: models get their known metrics, and faults in the referee are found."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from recbench.evaluation import counting, referee
 from recbench.selfcheck import Check, Oracle, Shuffled, TyingOracle, _chance, _sizes, selfcheck
 
 SMALL = "synthetic:users=150,items=60,interactions=3000"
-"""Small enough for many runs."""
+"""A dataset small enough for many runs."""
 
 SPLITS = [
     "leave-last-out",
@@ -30,7 +30,7 @@ def _wrong(checks: list[Check]) -> set[str]:
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_all_holds_under_every_split(busy: str, split: str) -> None:
+def test_all_checks_hold_for_every_split(busy: str, split: str) -> None:
     checks = selfcheck(busy, split=split)
     assert len(checks) == 36
     assert not _wrong(checks)
@@ -39,26 +39,26 @@ def test_all_holds_under_every_split(busy: str, split: str) -> None:
     assert actual["oracle that prefers seen items, NDCG@1"] == "1.000000000000"
 
 
-def test_all_holds_on_repeats_that_are_kept(tmp_path: Path) -> None:
+def test_all_checks_hold_if_repeats_are_kept(tmp_path: Path) -> None:
     draw = np.random.default_rng(5)
     path = tmp_path / "log.csv"
     lines = [f"u{u},i{i},{t}" for t, (u, i) in enumerate(draw.integers(0, (30, 20), (600, 2)))]
     path.write_text("user,item,time\n" + "\n".join(lines) + "\n")
     for split in ("leave-last-out", "temporal:targets=all"):
         checks = selfcheck(f"{path}:repeats=keep", split=split)
-        assert len(checks) == 24  # nothing is masked, so there is nothing to check about masking
+        assert len(checks) == 24  # there are no checks of masking, because nothing is masked
         assert not _wrong(checks)
 
 
-def test_all_holds_on_the_default() -> None:
+def test_all_checks_hold_on_the_default_dataset() -> None:
     assert not _wrong(selfcheck())
 
 
-def test_all_holds_where_the_catalogue_is_smaller_than_k(tiny: str) -> None:
+def test_all_checks_hold_if_the_catalogue_is_smaller_than_k(tiny: str) -> None:
     assert not _wrong(selfcheck(tiny))
 
 
-def test_all_holds_on_movielens(real: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_checks_hold_on_movielens(real: Any, capsys: pytest.CaptureFixture[str]) -> None:
     folder = real("ml-100k/u.data").parent.parent
     with pytest.raises(SystemExit) as stop:
         main(["selfcheck", "--dataset", "ml-100k", "--data-dir", str(folder)])
@@ -67,19 +67,19 @@ def test_all_holds_on_movielens(real: Any, capsys: pytest.CaptureFixture[str]) -
 
 
 def _no_masking(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = referee.rank_scores
+    original = referee.rank_scores
 
     def rank(scores: Any, targets: Any, offsets: Any, masked: Any, depth: int) -> Any:
-        return right(scores, targets, offsets, None, depth)
+        return original(scores, targets, offsets, None, depth)
 
     monkeypatch.setattr(referee, "rank_scores", rank)
 
 
 def _ties(monkeypatch: pytest.MonkeyPatch, above: Any) -> None:
-    right = referee.rank_scores
+    original = referee.rank_scores
 
-    def rank(*given: Any) -> Any:
-        ranks, tied, lists = right(*given)
+    def rank(*args: Any) -> Any:
+        ranks, tied, lists = original(*args)
         return above(ranks, tied), np.ones_like(tied), lists
 
     monkeypatch.setattr(referee, "rank_scores", rank)
@@ -102,7 +102,7 @@ def _average(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _masked_target(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A referee that masks targets too."""
+    """Make the referee mask targets too."""
     monkeypatch.setattr(
         referee,
         "rank_scores",
@@ -134,7 +134,7 @@ def _all_below(ranks: Any) -> Any:
         ),
     ],
 )
-def test_a_fault_in_the_referee_is_found_by_an_oracle_too_and_the_exit_code_is_1(
+def test_faults_in_the_referee_are_found_and_the_exit_code_is_1(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     busy: str,
@@ -149,8 +149,8 @@ def test_a_fault_in_the_referee_is_found_by_an_oracle_too_and_the_exit_code_is_1
     wrong = [line for line in out.splitlines() if line.endswith("WRONG")]
     assert f"36 checks, {len(wrong)} wrong" in out
     for name in caught_by:
-        begins = name if "shuffled" in name else f"{name}, "
-        lines = [line for line in wrong if line.startswith(begins)]
+        prefix = name if "shuffled" in name else f"{name}, "
+        lines = [line for line in wrong if line.startswith(prefix)]
         assert [line for line in lines if ("shuffled" in line) == ("shuffled" in name)], (name, out)
     if "oracle, shuffled" in caught_by:
         assert sum("shuffled" in line for line in wrong) >= 2
@@ -162,7 +162,7 @@ def test_a_splitter_that_draws_new_targets_each_time_is_found() -> None:
 
 
 class Restless:
-    """A splitter that returns other targets each time."""
+    """A splitter that returns different targets each time."""
 
     def __init__(self) -> None:
         self.draw = np.random.default_rng(0)
@@ -175,16 +175,16 @@ class Restless:
 def _with_splitter(splitter: Any) -> list[Check]:
     from helpers import plugin
 
-    right = recbench.selfcheck.load_plugins
+    original = recbench.selfcheck.load_plugins
     with pytest.MonkeyPatch.context() as patch:
         given = plugin(splitters={"restless": lambda: splitter})
         patch.setattr(
-            recbench.selfcheck, "load_plugins", lambda **more: right(restless=given, **more)
+            recbench.selfcheck, "load_plugins", lambda **more: original(restless=given, **more)
         )
         return selfcheck(SMALL, split="restless")
 
 
-def test_shuffled_targets_are_uniform_over_what_is_not_seen() -> None:
+def test_shuffled_targets_are_uniform_over_unseen_items() -> None:
     data = load_dataset("synthetic:users=40,items=12,interactions=240")
     splitter = recbench.load_plugins().build("splitters", recbench.spec.Spec("leave-last-out"))
     split = splitter.split(data.interactions)
@@ -202,8 +202,8 @@ def test_shuffled_targets_are_uniform_over_what_is_not_seen() -> None:
         assert (np.abs(counts[row, free] - expected) < 5 * np.sqrt(expected)).all()
 
 
-def test_its_bound_holds_over_many_draws() -> None:
-    """Popularity, with targets drawn with many seeds: unbiased, and always within the bound."""
+def test_the_bound_on_chance_holds_for_many_draws() -> None:
+    """With targets drawn with many seeds, popularity gets chance on average, within the bound."""
     data = load_dataset(SMALL)
     splitter = recbench.load_plugins().build("splitters", recbench.spec.Spec("leave-last-out"))
     split = splitter.split(data.interactions)
@@ -236,7 +236,7 @@ def test_the_oracle_scores_only_the_targets_of_each_case() -> None:
     assert scores[0, split.targets[3]] == 1
 
 
-def test_the_oracle_with_ties_ties_its_targets_with_one_item_that_was_not_seen() -> None:
+def test_the_oracle_with_ties_ties_each_target_with_one_unseen_item() -> None:
     data = load_dataset(SMALL)
     splitter = recbench.load_plugins().build("splitters", recbench.spec.Spec("leave-last-out"))
     split = splitter.split(data.interactions)

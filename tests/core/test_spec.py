@@ -1,4 +1,4 @@
-"""Names with options: how they are read, and what is said where they are wrong."""
+"""Names with options: how they are parsed, and the errors for invalid ones."""
 
 import functools
 from typing import Any, ClassVar, Literal
@@ -37,19 +37,19 @@ def test_parse(text: str, name: str, options: dict[str, str]) -> None:
     assert Spec.parse(text) == Spec(name, options)
 
 
-def test_order_of_options_makes_no_difference() -> None:
+def test_the_order_of_options_does_not_matter() -> None:
     assert str(Spec.parse("t:b=2,a=1")) == str(Spec.parse("t:a=1,b=2")) == "t:a=1,b=2"
 
 
 @pytest.mark.parametrize("text", ["", " ", "t:", "t:a=1,a=2"])
-def test_what_is_no_spec_is_refused(text: str) -> None:
+def test_invalid_specs_are_refused(text: str) -> None:
     with pytest.raises(UsageError):
         Spec.parse(text)
 
 
-def test_values_follow_the_types() -> None:
+def test_values_are_converted_to_the_types_of_the_signature() -> None:
     made = build(
-        "it",
+        "model m",
         _make,
         {
             "dim": "8",
@@ -75,7 +75,7 @@ def test_values_follow_the_types() -> None:
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"dmi": "8"}, "it has no option 'dmi'; did you mean 'dim'?"),
+        ({"dmi": "8"}, "model m has no option 'dmi'; did you mean 'dim'?"),
         ({"dim": "8.5"}, "dim=8.5 must be a whole number"),
         ({"lr": "fast"}, "lr=fast must be a number"),
         ({"tied": "maybe"}, "must be true or false"),
@@ -83,31 +83,31 @@ def test_values_follow_the_types() -> None:
         ({"limit": "x"}, "limit=x must be a whole number"),
     ],
 )
-def test_wrong_options_say_what_is_right(options: dict[str, str], match: str) -> None:
+def test_errors_about_options_say_what_is_allowed(options: dict[str, str], match: str) -> None:
     with pytest.raises(UsageError, match=match.replace("?", r"\?")):
-        build("it", _make, options)
+        build("model m", _make, options)
 
 
-def test_a_needed_option_is_asked_for() -> None:
+def test_a_missing_required_option_is_an_error() -> None:
     def needs(path: str) -> str:
         return path
 
     with pytest.raises(UsageError, match="needs the option path"):
-        build("it", needs, {})
+        build("model m", needs, {})
 
 
-def test_a_factory_without_options_says_so() -> None:
+def test_options_of_a_factory_without_options_are_refused() -> None:
     with pytest.raises(UsageError, match="has no options"):
-        build("it", lambda: 1, {"a": "1"})
+        build("model m", lambda: 1, {"a": "1"})
 
 
-def test_filled_values_yield_to_typed_ones_and_go_only_where_wanted() -> None:
-    assert build("it", _make, {"dim": "1"}, {"dim": 2, "seed": 3})["dim"] == 1
-    assert build("it", _make, {}, {"dim": 2, "seed": 3})["dim"] == 2
+def test_given_options_take_precedence_and_unknown_defaults_are_ignored() -> None:
+    assert build("model m", _make, {"dim": "1"}, {"dim": 2, "seed": 3})["dim"] == 1
+    assert build("model m", _make, {}, {"dim": 2, "seed": 3})["dim"] == 2
 
 
-def test_open_ended_factories_take_anything() -> None:
-    assert build("it", lambda **given: given, {"a": "1", "b": "true", "c": "x"}) == {
+def test_factories_with_arbitrary_options_accept_anything() -> None:
+    assert build("model m", lambda **given: given, {"a": "1", "b": "true", "c": "x"}) == {
         "a": 1,
         "b": True,
         "c": "x",
@@ -122,8 +122,8 @@ def test_classes_and_instances_are_factories() -> None:
         def __call__(self, width: int = 2) -> int:
             return width
 
-    assert build("it", Kind, {"dim": "3"}).dim == 3
-    assert build("it", Kind(), {"width": "4"}) == 4
+    assert build("model m", Kind, {"dim": "3"}).dim == 3
+    assert build("model m", Kind(), {"width": "4"}) == 4
 
 
 def test_lists_are_written_with_commas() -> None:
@@ -134,15 +134,15 @@ def test_lists_are_written_with_commas() -> None:
     ) -> tuple[Any, ...]:
         return hidden, names, bare
 
-    spec = Spec.parse("it:hidden=64,32,names=a,b,bare=3,x")
-    assert build("it", make, spec.options) == ((64, 32), ["a", "b"], (3, "x"))
+    spec = Spec.parse("m:hidden=64,32,names=a,b,bare=3,x")
+    assert build("model m", make, spec.options) == ((64, 32), ["a", "b"], (3, "x"))
 
 
-def test_a_type_that_cannot_be_typed_is_refused() -> None:
+def test_an_option_that_cannot_be_given_as_text_is_refused() -> None:
     def make(inner: dict[str, int] | None = None) -> None: ...
 
     with pytest.raises(UsageError, match="can be set from Python only"):
-        build("it", make, {"inner": "1"})
+        build("model m", make, {"inner": "1"})
 
 
 def test_renamed_options_are_refused_with_their_new_names() -> None:
@@ -150,13 +150,13 @@ def test_renamed_options_are_refused_with_their_new_names() -> None:
         return width
 
     make.__dict__["renamed_options"] = {"dim": "width", "size": "width"}
-    assert build("it", make, {"width": "2"}) == 2
+    assert build("model m", make, {"width": "2"}) == 2
     for old in ("dim", "size"):
-        match = f"^it has no option '{old}'; it is now called 'width'$"
+        match = f"^model m has no option '{old}'; it is now called 'width'$"
         with pytest.raises(UsageError, match=match):
-            build("it", make, {old: "2"})
+            build("model m", make, {old: "2"})
         with pytest.raises(UsageError, match=match):
-            build("it", functools.partial(make, width=3), {old: "2"})
+            build("model m", functools.partial(make, width=3), {old: "2"})
 
 
 def test_classes_and_instances_may_have_renamed_options() -> None:
@@ -170,19 +170,19 @@ def test_classes_and_instances_may_have_renamed_options() -> None:
 
     for factory in (Kind, Kind()):
         with pytest.raises(UsageError, match="'dim'; it is now called 'width"):
-            build("it", factory, {"dim": "3"})
-    assert build("it", Kind(), {"width": "3"}) == {"width": 3}
+            build("model m", factory, {"dim": "3"})
+    assert build("model m", Kind(), {"width": "3"}) == {"width": 3}
 
 
-def test_an_option_that_there_is_is_no_old_name() -> None:
+def test_an_existing_option_is_not_an_old_name() -> None:
     def make(ties: int = 0, time_ties: int = 0) -> tuple[int, int]:
         return ties, time_ties
 
     make.__dict__["renamed_options"] = {"ties": "time_ties"}
-    assert build("it", make, {"ties": "2"}) == (2, 0)
+    assert build("model m", make, {"ties": "2"}) == (2, 0)
 
 
-def test_an_option_of_any_of_several_factories_will_do() -> None:
+def test_an_option_of_any_of_several_factories_is_accepted() -> None:
     def other(ties: int = 0) -> int:
         return ties
 
@@ -190,8 +190,8 @@ def test_an_option_of_any_of_several_factories_will_do() -> None:
         return time_ties
 
     renamed.__dict__["renamed_options"] = {"ties": "time_ties", "order": "time_ties"}
-    check_options("it", {"time_ties": "1", "ties": "1"}, other, renamed)
+    check_options("model m", {"time_ties": "1", "ties": "1"}, other, renamed)
     with pytest.raises(UsageError, match="'order'; it is now called 'time_ties"):
-        check_options("it", {"order": "1"}, other, renamed)
+        check_options("model m", {"order": "1"}, other, renamed)
     with pytest.raises(UsageError, match="no option 'time_tie'; did you mean 'time_ties'"):
-        check_options("it", {"time_tie": "1"}, other, renamed)
+        check_options("model m", {"time_tie": "1"}, other, renamed)

@@ -1,4 +1,4 @@
-"""The contract checks accept what meets the contract, and catch what breaks it."""
+"""The contract checks accept valid models, metrics and splitters, and catch invalid ones."""
 
 import contextlib
 from pathlib import Path
@@ -53,16 +53,16 @@ class Forgets(Popular):
 
 
 class Resumes(Popular):
-    """Stores its scores, and ignores files that it cannot read or write."""
+    """A model that stores its scores and ignores files that it cannot read or write."""
 
     def fit(self, train: Any, checkpoint: Path | None = None) -> Any:
         super().fit(train)
         if checkpoint is not None:
             with contextlib.suppress(OSError):
-                self.go_on(checkpoint / "scores.npy")
+                self.resume(checkpoint / "scores.npy")
         return self
 
-    def go_on(self, file: Path) -> None:
+    def resume(self, file: Path) -> None:
         if file.exists():
             self.scores_ = np.load(file)
         np.save(file, self.scores_)
@@ -73,21 +73,21 @@ class NeedsCheckpoint(Resumes):
         return super().fit(train, checkpoint or None)
 
 
-class SpoiltByCheckpoint(Resumes):
-    def go_on(self, file: Path) -> None:
+class BrokenByCheckpoint(Resumes):
+    def resume(self, file: Path) -> None:
         self.scores_ = -self.scores_
 
 
-class GoesOnWrong(Resumes):
-    def go_on(self, file: Path) -> None:
-        super().go_on(file)
+class ResumesWrong(Resumes):
+    def resume(self, file: Path) -> None:
+        super().resume(file)
         np.save(file, self.scores_ + 1)
 
 
-class EndsWithTheDisk(Resumes):
-    def go_on(self, file: Path) -> None:
+class FailsOnFullDisk(Resumes):
+    def resume(self, file: Path) -> None:
         try:
-            super().go_on(file)
+            super().resume(file)
         except OSError as error:
             raise ValueError(file.name) from error
 
@@ -202,13 +202,13 @@ def test_a_model_that_meets_the_contract_passes(model: type) -> None:
         (Forgets, AssertionError, "saved and loaded must give the same"),
         (NeedsCheckpoint, AssertionError, "the default of fit's checkpoint must be None"),
         (
-            SpoiltByCheckpoint,
+            BrokenByCheckpoint,
             AssertionError,
             "fit with an empty checkpoint must give the same model",
         ),
-        (GoesOnWrong, AssertionError, "resumes from its checkpoint must give the same"),
+        (ResumesWrong, AssertionError, "resumes from its checkpoint must give the same"),
         (
-            EndsWithTheDisk,
+            FailsOnFullDisk,
             AssertionError,
             "cannot write its checkpoint .* raised ValueError: scores",
         ),
@@ -237,11 +237,11 @@ def _writes(ranking: Any, k: int) -> Any:
     return ndcg(ranking, k)
 
 
-def _first_named(ranking: Any, k: int) -> Any:
+def _last_target(ranking: Any, k: int) -> Any:
     return hit(Ranking(ranking.above, ranking.tied), k)[np.cumsum(ranking.n_targets) - 1]
 
 
-def _lucky(ranking: Any, k: int) -> Any:
+def _optimistic(ranking: Any, k: int) -> Any:
     return ndcg(Ranking(ranking.above, np.ones_like(ranking.tied), ranking.offsets), k)
 
 
@@ -262,10 +262,10 @@ def _lucky(ranking: Any, k: int) -> Any:
             lambda ranking, k: hit(ranking, k) + (ranking.offsets is None),
             "one target per case",
         ),
-        (_first_named, "order of a case's targets"),
+        (_last_target, "order of a case's targets"),
         (lambda ranking, k: 1 - ndcg(ranking, k), "better rank must never lower the value"),
         (lambda ranking, k: hit(ranking, k + 1), "a higher value than rank k . 1"),
-        (_lucky, "the mean value over its possible ranks"),
+        (_optimistic, "the mean value over its possible ranks"),
         (lambda ranking, k: hit(ranking, k) + ranking.n_targets, "far below rank k must not raise"),
         (lambda ranking, k: np.minimum(ranking.expectation([1] * k), 1), "all their orders"),
     ],
@@ -276,7 +276,7 @@ def test_a_metric_that_breaks_the_contract_is_caught(metric: Any, rule: str) -> 
 
 
 @pytest.mark.parametrize("value", [0.5, np.float32(3)])
-def test_a_metric_that_reads_no_ranks_passes(value: Any) -> None:
+def test_a_constant_metric_passes(value: Any) -> None:
     check_metric(lambda ranking, k: value)
     check_metric(lambda ranking, k: np.full(len(ranking), value))
 

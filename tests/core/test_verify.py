@@ -1,4 +1,4 @@
-"""Stored results run again: equal numbers, different ones, and results that cannot be run."""
+"""Verifying stored results: same numbers, different ones, and results that cannot run."""
 
 import json
 import math
@@ -35,7 +35,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Restless:
-    """Returns different scores every time."""
+    """A model that returns different scores every time."""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -48,7 +48,7 @@ class Restless:
         return np.tile(self.scores_, (len(history), 1))
 
 
-def test_all_numbers_of_all_cells_are_compared(call: Any, tiny: str, busy: str) -> None:
+def test_all_numbers_of_all_results_are_compared(call: Any, tiny: str, busy: str) -> None:
     results = recbench.run(
         ["popular", "random"], tiny, seed=(0, 1), split=["leave-last-out", "windows:length=3"]
     )
@@ -82,7 +82,7 @@ def test_all_numbers_of_all_cells_are_compared(call: Any, tiny: str, busy: str) 
     assert "NDCG@10 stderr" in out
 
 
-def test_a_cell_a_dataset_and_a_folder_may_be_named(
+def test_a_result_a_dataset_and_a_folder_can_be_verified(
     quick: None, call: Any, tiny: str, busy: str
 ) -> None:
     recbench.run(["popular", "random"], tiny)
@@ -96,7 +96,7 @@ def test_a_cell_a_dataset_and_a_folder_may_be_named(
     assert len(verify(["elsewhere"])) == 3
 
 
-def test_what_is_no_result_is_passed_over(quick: None, call: Any, tiny: str) -> None:
+def test_other_json_files_are_skipped(quick: None, call: Any, tiny: str) -> None:
     recbench.run(["popular"], tiny)
     Path("results/notes.json").write_text('{"by": "hand"}')
     Path("results/tiny.csv/leave-last-out/half.json").write_text("{")
@@ -106,7 +106,7 @@ def test_what_is_no_result_is_passed_over(quick: None, call: Any, tiny: str) -> 
     assert "skipped results/notes.json: it is not a result of recbench" in err
 
 
-def test_a_tampered_store_is_not_the_same(quick: None, call: Any, tiny: str) -> None:
+def test_edited_and_damaged_results_are_reported(quick: None, call: Any, tiny: str) -> None:
     recbench.run(["popular", "random"], tiny)
     (path,) = Path("results").rglob("popular*.json")
     whole = path.read_text()
@@ -133,7 +133,7 @@ def test_a_tampered_store_is_not_the_same(quick: None, call: Any, tiny: str) -> 
     assert call(str(path))[0] == 1
 
 
-def test_a_model_that_gives_other_numbers_differs(busy: str) -> None:
+def test_a_model_with_different_numbers_is_not_reproduced(busy: str) -> None:
     plugins = load_plugins(mine=plugin(models={"restless": Restless}))
     recbench.run(["restless"], busy, plugins=plugins)
     (check,) = verify(["results"], plugins=plugins)
@@ -147,7 +147,7 @@ def test_a_model_that_gives_other_numbers_differs(busy: str) -> None:
     assert {number.bound for number in check.numbers} == {1000}
 
 
-def test_on_another_machine_a_seeded_model_may_be_off_by_its_standard_error(
+def test_on_another_machine_a_seeded_model_may_differ_by_its_standard_error(
     monkeypatch: pytest.MonkeyPatch, busy: str
 ) -> None:
     recbench.run(["popular", "random"], busy)
@@ -163,8 +163,10 @@ def test_on_another_machine_a_seeded_model_may_be_off_by_its_standard_error(
     assert {number.bound for number in popular.numbers if abs(number.stored) < 1} == {EXACT}
 
 
-def test_what_cannot_be_run_is_said_and_counts(quick: None, call: Any, tiny: str) -> None:
-    gone = load_plugins(mine=plugin(models={"gone-model": recbench_popular()}))
+def test_results_that_cannot_run_are_reported_and_counted(
+    quick: None, call: Any, tiny: str
+) -> None:
+    gone = load_plugins(mine=plugin(models={"gone-model": popular_model()}))
     recbench.run(["gone-model", "popular"], tiny, plugins=gone)
     code, out, _ = call("results")
     assert code == 1
@@ -176,7 +178,7 @@ def test_what_cannot_be_run_is_said_and_counts(quick: None, call: Any, tiny: str
     code, out, _ = call(str(path))
     assert code == 1
     text = " ".join(out.split())
-    assert "no dataset and no file" in text
+    assert "there is no dataset or file" in text
     assert "name their place with --dataset" in text
     code, out, _ = call(str(path), "--dataset", str(moved))
     assert code == 0
@@ -190,14 +192,14 @@ def test_what_cannot_be_run_is_said_and_counts(quick: None, call: Any, tiny: str
     )
 
 
-def recbench_popular() -> Any:
+def popular_model() -> Any:
     from recbench_popular import Popular
 
     return Popular
 
 
-def test_a_model_that_fails_now_does_not_hold(tiny: str) -> None:
-    class Sometimes(recbench_popular()):  # type: ignore[misc]
+def test_a_model_that_fails_now_is_not_reproduced(tiny: str) -> None:
+    class Sometimes(popular_model()):  # type: ignore[misc]
         def fit(self, train: Interactions) -> Any:
             if Path("fail").exists():
                 raise RuntimeError("not today")
@@ -211,7 +213,7 @@ def test_a_model_that_fails_now_does_not_hold(tiny: str) -> None:
     assert "not today" in check.reason
 
 
-def test_other_rules_and_another_split_are_no_ground_for_comparing(
+def test_results_of_other_rules_or_splits_are_not_reproduced(
     tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recbench.run(["popular"], tiny)
@@ -235,7 +237,7 @@ def _other(data: Any) -> Any:
     )
 
 
-def test_only_the_newest_of_changed_code_is_run(
+def test_only_results_of_the_latest_code_are_run(
     call: Any, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recbench.run(["popular"], tiny)
@@ -250,7 +252,7 @@ def test_only_the_newest_of_changed_code_is_run(
     assert "popular: the plugin's code has changed since it was stored." in out
 
 
-def test_failed_cells_have_nothing_to_compare(call: Any, tmp_path: Path) -> None:
+def test_failed_results_are_left_out(call: Any, tmp_path: Path) -> None:
     path = tmp_path / "bare.csv"
     path.write_text("user,item,time\na,x,1\na,y,2\nb,x,1\nb,y,2\n")
     recbench.run(["popular:rule=rated"], path)
@@ -260,7 +262,7 @@ def test_failed_cells_have_nothing_to_compare(call: Any, tmp_path: Path) -> None
     assert "no stored results under results" in err
 
 
-def test_wrong_use(call: Any) -> None:
+def test_usage_errors(call: Any) -> None:
     assert "nowhere does not exist" in call("nowhere")[2]
     Path("empty").mkdir()
     assert call("empty")[0] == 2
@@ -271,7 +273,7 @@ def test_wrong_use(call: Any) -> None:
     assert call()[0] == 2
 
 
-def test_a_number_that_is_lost_differs() -> None:
+def test_a_number_that_becomes_nan_differs() -> None:
     nan = math.nan
     assert NumberCheck("x", nan, nan, 0).holds
     assert not NumberCheck("x", 1, nan, 1e9).holds
@@ -280,7 +282,7 @@ def test_a_number_that_is_lost_differs() -> None:
     assert not NumberCheck("x", 1, 1 + 1e-12, 0).holds
 
 
-def test_a_metric_that_is_gone_differs(tiny: str) -> None:
+def test_a_metric_that_is_no_longer_installed_differs(tiny: str) -> None:
     metrics = {"mine": lambda ranking, k: np.ones(len(ranking))}
     recbench.run(["popular"], tiny, plugins=load_plugins(mine=plugin(metrics=metrics)))
     (check,) = verify(["results"])

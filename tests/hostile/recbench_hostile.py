@@ -28,7 +28,7 @@ LIBC = ctypes.CDLL(None)
 
 
 class Fits:
-    """Counts the interactions with each item."""
+    """The `fit` of all models here: count the interactions with each item."""
 
     def fit(self, train: Any) -> Any:
         self.counts_ = np.bincount(train.items, minlength=train.n_items)
@@ -36,7 +36,7 @@ class Fits:
 
 
 class Counts(Fits):
-    """A correct model, which the models below change."""
+    """A correct model that the models below modify."""
 
     def score(self, history: Any) -> Any:
         return np.tile(self.counts_.astype(np.float64), (len(history), 1))
@@ -91,7 +91,7 @@ def scores(name: str) -> Callable[[Any], Any]:
 
 
 def lists(name: str) -> Callable[[Any], Any]:
-    """The same for lists."""
+    """Register a model that passes its lists through a function."""
 
     def model(act: Callable[[Any, Any], Any]) -> Any:
         class Model(Lists):
@@ -485,7 +485,7 @@ def _garbage(*_: Any) -> None:
             continue
 
 
-def _say(text: bytes) -> None:
+def _send_all(text: bytes) -> None:
     for fd in range(3, 256):
         try:
             with socket.socket(fileno=os.dup(fd)) as connection:
@@ -494,10 +494,10 @@ def _say(text: bytes) -> None:
             continue
 
 
-fits("forges")(lambda *_: _say(b'{"arrays": {}}'))
-fits("forges-types")(lambda *_: _say(b'{"resumed": [], "n_parameters": "x", "arrays": {}}'))
-fits("forges-arrays")(lambda *_: _say(b'{"arrays": {"answer": ["<f8", [1000000]]}}'))
-fits("forges-nesting")(lambda *_: _say(b"[" * 10**5))
+fits("forges")(lambda *_: _send_all(b'{"arrays": {}}'))
+fits("forges-types")(lambda *_: _send_all(b'{"resumed": [], "n_parameters": "x", "arrays": {}}'))
+fits("forges-arrays")(lambda *_: _send_all(b'{"arrays": {"answer": ["<f8", [1000000]]}}'))
+fits("forges-nesting")(lambda *_: _send_all(b"[" * 10**5))
 
 
 # unusual, but allowed
@@ -572,7 +572,7 @@ def _atexit(*_: Any) -> None:
 
 
 class Answers(Counts):
-    """Has any attribute."""
+    """A model that has every attribute."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name == "save":
@@ -605,7 +605,7 @@ def hidden(pattern: bytes) -> str:
 
 
 class Spy(Counts):
-    """Searches its process for the targets. plants: put them there first, to test the search."""
+    """Search this process for the targets; `plants` puts them there first, to test the search."""
 
     def __init__(self, pattern: str = "", plants: bool = False) -> None:
         self.pattern, self.plants = bytes.fromhex(pattern), plants

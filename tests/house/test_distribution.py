@@ -1,4 +1,4 @@
-"""What pip installs: its name, its plugins, and versions that have been tried."""
+"""The distribution: its name, its plugins, and the versions of its dependencies."""
 
 import re
 import tomllib
@@ -25,14 +25,14 @@ def test_every_shipped_plugin_has_an_entry_point() -> None:
     assert set(OURS["entry-points"][GROUP].values()) == shipped
 
 
-def test_it_is_called_the_same_everywhere() -> None:
+def test_the_distribution_has_the_same_name_everywhere() -> None:
     sample = _project(ROOT / "tests" / "sample_plugin" / "pyproject.toml")
     assert OURS["name"] == DISTRIBUTION
     assert sample["dependencies"] == [DISTRIBUTION]
     assert metadata.version(DISTRIBUTION) == OURS["version"]
 
 
-def test_the_exact_versions_are_within_the_bounds() -> None:
+def test_pinned_versions_are_within_the_bounds() -> None:
     text = (ROOT / "results" / "environment.txt").read_text()
     pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", text, re.MULTILINE))
     for line in (*OURS["dependencies"], *OURS["optional-dependencies"]["test"]):

@@ -27,7 +27,7 @@ OFFERS = [
 
 
 def _public() -> Iterator[tuple[str, Any]]:
-    """Every public name, and every public method and property of a public class."""
+    """Yield every public name, and every public method and property of a public class."""
     for module in MODULES:
         for name in module.__all__:
             value = getattr(module, name)
@@ -76,7 +76,7 @@ def _in_signature(value: Any) -> list[str]:
 def test_every_public_name_has_a_summary(name: str) -> None:
     docstring = _parsed(PUBLIC[name])
     assert docstring.short_description
-    assert "\n" not in docstring.short_description, "the summary is one line"
+    assert "\n" not in docstring.short_description, "the summary must be one line"
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -89,11 +89,13 @@ def test_the_parameters_are_those_of_the_signature(name: str) -> None:
         assert parameter.description, f"{parameter.arg_name} has no description"
     returned = inspect.signature(value).return_annotation
     if returned not in ("None", None, inspect.Signature.empty):
-        assert docstring.many_returns or "Yields" in (inspect.getdoc(value) or ""), "no Returns"
+        assert docstring.many_returns or "Yields" in (inspect.getdoc(value) or ""), (
+            "there is no section Returns"
+        )
 
 
 @pytest.mark.parametrize("name", [name for name, value in PUBLIC.items() if inspect.isclass(value)])
-def test_a_class_documents_how_it_is_made(name: str) -> None:
+def test_classes_document_their_constructor(name: str) -> None:
     value = PUBLIC[name]
     if issubclass(value, Exception) or value.__init__ is object.__init__:
         return

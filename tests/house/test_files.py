@@ -1,4 +1,4 @@
-"""Files: one idea each, names that say what they hold, and tests in the same places."""
+"""Source files: docstrings, length, variable names, and tests with matching paths."""
 
 import ast
 import inspect
@@ -13,7 +13,7 @@ import recbench
 ROOT = Path(__file__).parents[2]
 SOURCES = [path for part in ("recbench", "plugins") for path in sorted((ROOT / part).rglob("*.py"))]
 
-OF_NO_FILE = {
+OF_SEVERAL_FILES = {
     "core/store/test_kills.py",
     "plugins/recbench_transformer/test_lesson.py",
     "plugins/recbench_transformer/test_readme.py",
@@ -21,26 +21,26 @@ OF_NO_FILE = {
 """Tests of several files, or of pages and notebooks."""
 
 
-def test_all_is_sorted_and_is_what_there_is() -> None:
+def test_public_names_are_sorted_and_have_docstrings() -> None:
     assert list(recbench.__all__) == sorted(recbench.__all__)
     for name in recbench.__all__:
-        assert inspect.getdoc(getattr(recbench, name)), f"recbench.{name} says nothing of itself"
+        assert inspect.getdoc(getattr(recbench, name)), f"recbench.{name} has no docstring"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_every_file_has_one_idea(path: Path) -> None:
+def test_every_file_has_a_docstring_and_at_most_400_lines(path: Path) -> None:
     text = path.read_text()
-    assert ast.get_docstring(ast.parse(text)), "say what the file is for"
+    assert ast.get_docstring(ast.parse(text)), "the file has no docstring"
     assert len(text.splitlines()) <= 400
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_nothing_is_called_one(path: Path) -> None:
-    assert lines_that_name("one", path.read_text()) == [], "a name says what it holds"
+    assert lines_that_name("one", path.read_text()) == [], "use a name that says what it holds"
 
 
 def lines_that_name(name: str, source: str) -> list[int]:
-    """The lines on which something is given this name, or taken by it."""
+    """Return the lines on which this name is defined or used."""
     return sorted(
         {node.lineno for node in ast.walk(ast.parse(source)) if name in set(_names_of(node))}
     )
@@ -77,26 +77,26 @@ def _names_of(node: Any) -> Iterator[str]:
         "f'{one}'",
     ],
 )
-def test_a_name_is_seen_wherever_it_stands(source: str) -> None:
+def test_a_name_is_found_in_every_kind_of_syntax(source: str) -> None:
     assert lines_that_name("one", f"\n{source}")[-1] > 1
 
 
-def test_words_and_parts_of_names_are_free() -> None:
+def test_words_and_parts_of_names_are_allowed() -> None:
     assert lines_that_name("one", '"""one"""\nnone = every_one = "one"  # one') == []
 
 
-def test_tests_stand_where_what_they_test_stands() -> None:
-    """And a test of a whole plugin bears its name: recbench_tables/test_tables.py."""
+def test_tests_have_the_paths_of_the_files_they_test() -> None:
+    """Tests of a complete plugin have its name, as in recbench_tables/test_tables.py."""
     homes = {"core": ROOT / "recbench", "plugins": ROOT / "plugins"}
     tests = [path.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")]
     for test in sorted(tests):
-        if test.parts[0] != "house" and test.as_posix() not in OF_NO_FILE:
+        if test.parts[0] != "house" and test.as_posix() not in OF_SEVERAL_FILES:
             tested = homes[test.parts[0]].joinpath(*test.parts[1:-1], test.name[len("test_") :])
             plugin = tested.with_name(f"recbench_{tested.name}").stem
             assert tested.is_file() or tested.parent.name == plugin, (
-                f"{test}: {tested} is not there"
+                f"{test}: {tested} does not exist"
             )
 
 
-def test_exceptions_are_still_there() -> None:
-    assert all((ROOT / "tests" / name).is_file() for name in OF_NO_FILE)
+def test_the_exceptions_exist() -> None:
+    assert all((ROOT / "tests" / name).is_file() for name in OF_SEVERAL_FILES)

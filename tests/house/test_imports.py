@@ -1,4 +1,4 @@
-"""Who may import whom: the core in one order, without circles, and plugins only what is public."""
+"""Imports: the core in a fixed order without cycles, and plugins only the public names."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ PUBLIC = {
 """The modules that plugins may import, and the names that they may use."""
 
 Sources = Mapping[str, str]
-"""Dotted module -> its source. A package goes by the name of the package."""
+"""Dotted module -> its source; the `__init__` of a package has the name of the package."""
 
 Graph = Mapping[str, set[str]]
 """Dotted module -> the modules that it imports, of those that are in the graph."""
 
 
 def sources_of(package: Path) -> dict[str, str]:
-    """Every module of a package on disk."""
+    """Return every module of a package on disk."""
     return {
         ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(
             ".__init__"
@@ -52,9 +52,9 @@ def sources_of(package: Path) -> dict[str, str]:
 
 
 def imported_names(source: str, package: str) -> Iterator[str]:
-    """What a file imports, anywhere in it: `a.b` for `import a.b`, `a.b.c` for `from a.b import c`.
+    """Yield what a file imports: `a.b` for `import a.b`, `a.b.c` for `from a.b import c`.
 
-    package: what relative imports start from.
+    Relative imports start from `package`.
     """
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -66,7 +66,7 @@ def imported_names(source: str, package: str) -> Iterator[str]:
 
 
 def graph_of(sources: Sources) -> dict[str, set[str]]:
-    """Who imports whom among these modules; a name of a module counts as the module."""
+    """Return which of these modules import which; a name in a module counts as the module."""
     packages = {module.rpartition(".")[0] for module in sources}
     graph: dict[str, set[str]] = {}
     for module, source in sources.items():
@@ -80,30 +80,31 @@ def graph_of(sources: Sources) -> dict[str, set[str]]:
 
 
 def _prefixes(name: str) -> Iterator[str]:
-    """`a.b.c`, `a.b`, `a`."""
+    """Yield `a.b.c`, `a.b` and `a`."""
     while name:
         yield name
         name = name.rpartition(".")[0]
 
 
-def room(module: str) -> str:
-    """The entry of ORDER that a module of the core belongs to."""
+def section(module: str) -> str:
+    """Return the entry of ORDER that a module of the core belongs to."""
     return module.split(".")[1] if "." in module else "__init__"
 
 
-def against_the_order(graph: Graph, order: Collection[str] = ORDER) -> list[str]:
-    """The imports that run against the order."""
+def order_violations(graph: Graph, order: Collection[str] = ORDER) -> list[str]:
+    """Return the imports that violate the order."""
     places = {name: place for place, name in enumerate(order)}
     return [
         f"{module} imports {imported}"
         for module, imports in graph.items()
         for imported in sorted(imports)
-        if room(imported) != room(module) and places[room(imported)] > places[room(module)]
+        if section(imported) != section(module)
+        and places[section(imported)] > places[section(module)]
     ]
 
 
-def circle(graph: Graph) -> list[str]:
-    """Some modules that import each other in a circle, [] where there is none."""
+def cycle(graph: Graph) -> list[str]:
+    """Return modules that import each other in a cycle, or []."""
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
@@ -111,11 +112,11 @@ def circle(graph: Graph) -> list[str]:
     return []
 
 
-def beyond_the_public(source: str) -> list[str]:
-    """What a plugin's file imports or reads of the core beyond its public names."""
+def non_public_uses(source: str) -> list[str]:
+    """Return the names of the core that a file of a plugin uses and that are not public."""
     reached: list[str] = []
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):  # under its own name, so that its uses can be read below
+        if isinstance(node, ast.Import):  # without an alias, so that its uses are found below
             reached += [
                 alias.name for alias in node.names if alias.asname or alias.name not in MODULES
             ]
@@ -136,18 +137,18 @@ PLUGINS = {
 }
 
 
-def test_the_order_names_every_room_and_nothing_else() -> None:
-    assert sorted(ORDER) == sorted({room(module) for module in CORE})
+def test_the_order_names_every_section_and_nothing_else() -> None:
+    assert sorted(ORDER) == sorted({section(module) for module in CORE})
 
 
-def test_no_import_runs_against_the_order() -> None:
-    assert against_the_order(graph_of(CORE)) == []
+def test_imports_follow_the_order() -> None:
+    assert order_violations(graph_of(CORE)) == []
 
 
-def test_no_circle_of_imports() -> None:
-    assert circle(graph_of(CORE)) == []
+def test_imports_have_no_cycle() -> None:
+    assert cycle(graph_of(CORE)) == []
     for name in SHIPPED:
-        assert circle(graph_of(sources_of(ROOT / "plugins" / name))) == []
+        assert cycle(graph_of(sources_of(ROOT / "plugins" / name))) == []
 
 
 @pytest.mark.parametrize("module", CORE)
@@ -157,11 +158,11 @@ def test_the_core_imports_no_plugin(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", PLUGINS)
-def test_plugins_reach_only_what_is_public(module: str) -> None:
-    assert beyond_the_public(PLUGINS[module]) == []
+def test_plugins_use_only_public_names(module: str) -> None:
+    assert non_public_uses(PLUGINS[module]) == []
 
 
-# The guards themselves, on sources that break each rule
+# The checks themselves, on sources that break each rule
 
 
 @pytest.mark.parametrize(
@@ -181,19 +182,19 @@ def test_plugins_reach_only_what_is_public(module: str) -> None:
 )
 def test_every_form_of_an_upward_import_is_caught(source: str) -> None:
     graph = graph_of({"recbench.data.load": source, "recbench.store.format": ""})
-    assert against_the_order(graph) == ["recbench.data.load imports recbench.store.format"]
+    assert order_violations(graph) == ["recbench.data.load imports recbench.store.format"]
 
 
 @pytest.mark.parametrize(
     "source",
     ["import recbench", "from recbench import Result", "from recbench import load_dataset, data"],
 )
-def test_the_public_names_are_not_for_the_core(source: str) -> None:
+def test_the_core_does_not_import_the_public_names(source: str) -> None:
     graph = graph_of({"recbench": "", "recbench.data": "", "recbench.cli.main": source})
-    assert against_the_order(graph) == ["recbench.cli.main imports recbench"]
+    assert order_violations(graph) == ["recbench.cli.main imports recbench"]
 
 
-def test_imports_downwards_and_within_a_room_are_right() -> None:
+def test_imports_down_the_order_and_within_a_section_are_allowed() -> None:
     graph = graph_of(
         {
             "recbench": "from recbench.data.load import load",
@@ -208,8 +209,8 @@ def test_imports_downwards_and_within_a_room_are_right() -> None:
     assert graph["recbench.cli.main"] == {"recbench.cli.options"}
     assert graph["recbench.data.load"] == {"recbench.data.split"}
     assert graph["recbench.data.split"] == set()
-    assert against_the_order(graph) == []
-    assert circle(graph) == []
+    assert order_violations(graph) == []
+    assert cycle(graph) == []
 
 
 @pytest.mark.parametrize(
@@ -220,7 +221,7 @@ def test_imports_downwards_and_within_a_room_are_right() -> None:
         "def f():\n    import recbench.data.load",
     ],
 )
-def test_a_circle_is_caught_within_a_room_too(back: str) -> None:
+def test_a_cycle_within_a_section_is_caught(back: str) -> None:
     graph = graph_of(
         {
             "recbench.data.load": "from recbench.data.clean import clean",
@@ -228,8 +229,8 @@ def test_a_circle_is_caught_within_a_room_too(back: str) -> None:
             "recbench.data.split": back,
         }
     )
-    assert against_the_order(graph) == []
-    assert set(circle(graph)) == set(graph)
+    assert order_violations(graph) == []
+    assert set(cycle(graph)) == set(graph)
 
 
 @pytest.mark.parametrize(
@@ -250,11 +251,11 @@ def test_a_circle_is_caught_within_a_room_too(back: str) -> None:
         ("import recbench.testing\nrecbench.testing.evaluate", "recbench.testing.evaluate"),
     ],
 )
-def test_a_plugin_that_reaches_beyond_the_public_names_is_caught(source: str, reached: str) -> None:
-    assert beyond_the_public(source) == [reached]
+def test_a_plugin_that_uses_other_names_of_the_core_is_caught(source: str, reached: str) -> None:
+    assert non_public_uses(source) == [reached]
 
 
-def test_public_names_and_other_plugins_are_free() -> None:
+def test_public_names_and_other_plugins_are_allowed() -> None:
     source = """
 import recbench, recbench.testing
 import recbench_files.text
@@ -267,4 +268,4 @@ recbench.Interactions.from_log([], [])
 recbench.testing.check_model(go)
 self.recbench.spec
 """
-    assert beyond_the_public(source) == []
+    assert non_public_uses(source) == []

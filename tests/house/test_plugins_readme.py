@@ -1,4 +1,4 @@
-"""plugins/README.md: its examples are files that work, and what it says of the hooks is so."""
+"""plugins/README.md: its examples are files that work, and it lists all hooks and plugins."""
 
 import importlib
 import inspect
@@ -24,17 +24,17 @@ FILES = [path for place in (SAMPLE, EXAMPLES) for path in sorted(place.rglob("*.
 FILES += [place / "pyproject.toml" for place in (SAMPLE, EXAMPLES)]
 
 BLOCKS = re.findall(r"(?ms)^```(?:python|toml)\n(.*?)^```$", PAGE)
-"""What the page shows as code."""
+"""The code blocks of the page."""
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_examples_are_quoted_to_the_character(path: Path) -> None:
+def test_examples_are_quoted_exactly(path: Path) -> None:
     assert path.read_text() in BLOCKS
 
 
 @pytest.fixture
 def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The examples can be imported, as if they were installed."""
+    """Make the examples importable, as if they were installed."""
     for place in (SAMPLE, EXAMPLES):
         monkeypatch.syspath_prepend(str(place))
 
@@ -57,7 +57,7 @@ def test_the_examples_meet_the_contract() -> None:
         check()
 
 
-def test_every_hook_is_listed_as_it_is() -> None:
+def test_every_hook_is_listed_with_its_parameters() -> None:
     hooks = {
         name: str(inspect.signature(hook)).partition(" ->")[0]
         for name, hook in vars(hookspecs).items()
@@ -73,17 +73,17 @@ def test_every_shipped_plugin_is_listed() -> None:
     assert set(re.findall(r"\[(recbench_\w+)\]\(\1\)", PAGE)) == folders
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_have_targets() -> None:
     heads = {head.lower().replace(" ", "-") for head in re.findall(r"(?m)^#+ (.*)$", PAGE)}
     for link in re.findall(r"\]\(([^)]+)\)", PAGE):
         target, _, anchor = link.partition("#")
         assert (PLUGINS / target).exists(), link
-        assert not anchor or anchor in heads, link
+        assert target or anchor in heads, link
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a process for which pip has installed all examples."""
+    """Return the environment of a process for which pip has installed all examples."""
     folder = tmp_path_factory.mktemp("examples")
     sources = [str(shutil.copytree(place, folder / place.name)) for place in (SAMPLE, EXAMPLES)]
     target = folder / "site"
@@ -108,12 +108,12 @@ def test_every_command_works(installed: dict[str, str], tmp_path: Path) -> None:
         )
         assert done.returncode == 0, f"{command}: {done.stderr}"
         printed[command] = done.stdout
-    told = "\n".join(printed.values())
+    output = "\n".join(printed.values())
     for name in ("follows-last", "html", "json-log", "library", "neighbours", "new-users", "rbp"):
         assert re.search(rf"(?m)^{name} +0\.1\.0 ", printed["recbench plugins"]), name
-    assert "BROKEN" not in told
-    assert "failed" not in told
-    assert "library, new-users:share=0.3" in told
+    assert "BROKEN" not in output
+    assert "failed" not in output
+    assert "library, new-users:share=0.3" in output
     assert "RBP@10" in printed["recbench run neighbours popular --metrics ndcg,rbp"]
     titles = (EXAMPLES / "recbench_library" / "books.csv").read_text()
     recommended = printed["recbench recommend neighbours --dataset library --user R07 --k 3"]
@@ -124,7 +124,9 @@ def test_every_command_works(installed: dict[str, str], tmp_path: Path) -> None:
     assert "<td>follows-last</td>" in page
 
 
-def test_the_tracker_gets_each_new_result_once(installed: dict[str, str], tmp_path: Path) -> None:
+def test_the_tracker_receives_each_new_result_once(
+    installed: dict[str, str], tmp_path: Path
+) -> None:
     file = tmp_path / "runs.jsonl"
     env = {**installed, "RECBENCH_JSON_LOG": str(file)}
     command = [sys.executable, "-m", "recbench", "run", "neighbours", "popular", "random"]
@@ -146,7 +148,7 @@ def test_options_are_described(installed: dict[str, str]) -> None:
     assert "Number of latest items of a history that are used." in done.stdout
 
 
-def test_what_the_models_lean_on_is_shown(installed: dict[str, str]) -> None:
+def test_explanations_are_shown(installed: dict[str, str]) -> None:
     command = [sys.executable, "-m", "recbench", "explain", "neighbours", "--dataset", "library"]
     done = subprocess.run(
         [*command, "--user", "R07", "--k", "2"], capture_output=True, text=True, env=installed

@@ -24,7 +24,7 @@ def test_readme_is_short() -> None:
     assert len(README.splitlines()) <= 120
 
 
-def test_readme_shows_the_sample_plugin_as_it_is() -> None:
+def test_readme_quotes_the_sample_plugin_exactly() -> None:
     sample = ROOT / "tests" / "sample_plugin"
     for file in ("recbench_follows_last.py", "pyproject.toml"):
         assert (sample / file).read_text().strip() in README
@@ -39,7 +39,7 @@ def test_the_python_of_readme_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(names["frame"]["model"]) == {"rules", "popular"}
 
 
-def test_the_commands_of_readme_are_right() -> None:
+def test_the_commands_of_readme_are_valid() -> None:
     commands = re.findall(r"(?:^    |&& |`)(recbench \w[^`#\n]*)", README, re.MULTILINE)
     assert len(commands) >= 8
     for command in commands:
@@ -53,7 +53,7 @@ def test_the_commands_of_readme_are_right() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_have_targets(page: Path) -> None:
     text = page.read_text()
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
         path, _, anchor = link.partition("#")
@@ -68,7 +68,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def _anchor(heading: str) -> str:
-    """What code hosts make of a heading."""
+    """Return the anchor that code hosts make of a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
@@ -76,7 +76,7 @@ def _blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
-def test_the_map_of_the_core_names_every_file_of_it() -> None:
+def test_the_map_of_the_core_names_every_file() -> None:
     core = ROOT / "recbench"
     page = (core / "README.md").read_text()
     rows = dict(re.findall(r"^\| ((?:`[\w./]+`(?:, )?)+) \|.*?\| (.*) \|$", page, re.MULTILINE))
@@ -88,6 +88,6 @@ def test_the_map_of_the_core_names_every_file_of_it() -> None:
         assert f"`{place if place.parent == Path() else place.stem}`" in holds, place
 
 
-def test_a_run_can_be_followed_through_twenty_files() -> None:
+def test_the_path_of_a_run_has_at_most_twenty_files() -> None:
     page = (ROOT / "recbench" / "README.md").read_text()
     assert 10 <= len(re.findall(r"^\d+\. \[", page, re.MULTILINE)) <= 20

@@ -1,4 +1,4 @@
-"""The same table from the same seed and data, whatever the threads and the batches."""
+"""The same seed and data give the same table, for any number of threads and batch size."""
 
 import csv
 import os
@@ -18,12 +18,12 @@ from recbench_splitters.leave_last_out import LeaveLastOut
 from recbench_transformer.model import Transformer
 
 BOUND = 1e-4
-"""How far a mean NDCG may be off in batches of another size; the README says so."""
+"""How much a mean NDCG may change with the batch size, as stated in the README."""
 
 DATA = "synthetic:users=150,items=80,interactions=3000"
 
 
-def test_one_thread_or_two(tmp_path: Path) -> None:
+def test_one_and_two_threads_agree(tmp_path: Path) -> None:
     trained = ["transformer:epochs=2,dim=16", "transformer:preset=notebook,epochs=1"]
     with_1, with_2 = (_table(["popular", "random", *trained], tmp_path, n) for n in ("1", "2"))
     assert with_1.keys() == with_2.keys()
@@ -31,13 +31,13 @@ def test_one_thread_or_two(tmp_path: Path) -> None:
     for key, line in with_1.items():
         if key[0] in ("popular", "random"):
             assert line == with_2[key], key
-        else:  # training adds up in another order: as sure as the number is, the README says
+        else:  # training adds in another order; the README allows a standard error
             value, stderr = map(float, line[:2])
             assert abs(value - float(with_2[key][0])) <= stderr, key
 
 
 def _table(models: list[str], folder: Path, threads: str) -> dict[tuple[str, str, str], list[str]]:
-    """Model, metric and k -> value, stderr, low, high, p as they are printed."""
+    """Return model, metric and k -> value, stderr, low, high and p as they are printed."""
     env = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
     command = [sys.executable, "-m", "recbench", "run", *models, "--dataset", DATA]
     options = ["--results", str(folder / threads), "--metrics", "all", "--format", "csv"]
@@ -54,7 +54,7 @@ def _table(models: list[str], folder: Path, threads: str) -> dict[tuple[str, str
 
 @pytest.mark.parametrize("rows", [1, 7, 64, 10_000])
 @pytest.mark.parametrize("kind", ["popular", "transformer"])
-def test_batches_of_any_size(kind: str, rows: int, fitted: dict[str, Any]) -> None:
+def test_batches_of_any_size_agree(kind: str, rows: int, fitted: dict[str, Any]) -> None:
     model, split, whole = fitted[kind]
     memory = rows * split.train.n_items * 10
     ranking = evaluate(model, split, mask_seen=True, memory=memory).ranking
@@ -78,7 +78,7 @@ def fitted() -> dict[str, Any]:
     }
 
 
-def test_a_rerun_is_the_same(tmp_path: Path) -> None:
+def test_a_rerun_has_the_same_values(tmp_path: Path) -> None:
     runs = [
         recbench.run(["popular", "random"], DATA, results=tmp_path / name, seed=(0, 1))
         for name in "ab"

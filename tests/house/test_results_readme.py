@@ -18,18 +18,18 @@ NUMBER = re.compile(r"\d[\d,]*\.?\d*")
 
 
 def commands(page: str) -> list[str]:
-    """The indented lines of a page."""
+    """Return the indented lines of a page."""
     return [line.strip() for line in page.splitlines() if line.startswith("    ")]
 
 
 def table_rows(page: str) -> list[list[str]]:
-    """The cells of each row of each table of a page."""
+    """Return the cells of each row of each table of a page."""
     lines = [line for line in page.splitlines() if re.match(r"\| .* \|$", line)]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def stored_row(path: Path, model: str) -> dict[str, str]:
-    """Column -> cell of a model in a committed table, without its marks."""
+    """Return column -> cell of a model in a committed table, without marks."""
     heads, *rows = table_rows(path.read_text())
     cells = next(cells for cells in rows if cells[0].removesuffix(" !") == model)
     return dict(zip(heads, (cell.removesuffix("\\*").strip() for cell in cells), strict=True))
@@ -38,7 +38,7 @@ def stored_row(path: Path, model: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     "path", sorted(path.name for path in REFERENCE.iterdir() if path.is_file())
 )
-def test_every_file_is_named_and_a_command_writes_it(path: str) -> None:
+def test_every_file_is_linked_and_written_by_a_command(path: str) -> None:
     assert f"(reference/{path})" in PAGE
     writers = [command for command in commands(PAGE) if f"results/reference/{path}" in command]
     if path == "curves-ml-1m.json":
@@ -71,7 +71,7 @@ def test_every_stored_result_has_a_command() -> None:
         assert cell in made, f"no command in results/README.md makes {file.relative_to(ROOT)}"
 
 
-def test_what_the_transformer_reaches_is_what_is_stored() -> None:
+def test_the_ndcg_of_the_transformer_is_the_stored_one() -> None:
     rows = [cells for cells in table_rows(PAGE) if "±" in cells[1]]
     assert len(rows) == 3
     for _, *numbers, link in rows:
@@ -80,7 +80,7 @@ def test_what_the_transformer_reaches_is_what_is_stored() -> None:
             assert stored_row(path, model)["NDCG@10"] == number
 
 
-def test_the_windows_are_what_is_stored() -> None:
+def test_the_numbers_for_windows_are_the_stored_ones() -> None:
     rows = [cells for cells in table_rows(PAGE) if "windows" in cells[-1]]
     assert len(rows) == 10
     for name, *numbers, link in rows:
@@ -91,9 +91,9 @@ def test_the_windows_are_what_is_stored() -> None:
         assert [stored[head] for head in heads[: len(numbers)]] == numbers
 
 
-def test_the_comparison_with_icsrec_is_what_is_stored() -> None:
+def test_the_comparison_with_icsrec_is_the_stored_one() -> None:
     text = (REFERENCE / "sasrec-ml-1m-icsrec.txt").read_text().replace("+", "")
-    last = {  # of each block and line, what is at k = 10
+    last = {  # the value at k = 10, by block and line
         (block, line.split("  ")[0]): line.split("  ")[-1].strip()
         for block, lines in enumerate(re.split(r"(?m)^.*@10$", text))
         for line in lines.splitlines()
@@ -110,7 +110,7 @@ def test_the_comparison_with_icsrec_is_what_is_stored() -> None:
 def test_benchmarks_have_the_commands_and_numbers_of_their_tables() -> None:
     sections = re.split(r"(?m)^### ", BENCHMARKS_PAGE)[1:]
     tables = sorted(path.name for path in BENCHMARKS.glob("*.md") if path.name != "README.md")
-    told = []
+    described = []
     for section in sections:
         result = section[section.index("Result: ") :].partition("\n")[0]
         (table,) = set(re.findall(r"\]\((\w[\w.-]*\.md)\)", result))
@@ -121,12 +121,12 @@ def test_benchmarks_have_the_commands_and_numbers_of_their_tables() -> None:
             assert re.search(rf"(?<![\d.]){re.escape(number.rstrip(',.'))}(?!\d)", text), (
                 f"{table} has no {number}"
             )
-        told.append(table)
-    assert sorted(told) == tables
+        described.append(table)
+    assert sorted(described) == tables
 
 
 @pytest.mark.parametrize("path", ["results/README.md", "benchmarks/README.md"])
-def test_links_lead_somewhere(path: str) -> None:
+def test_links_have_targets(path: str) -> None:
     page = (ROOT / path).read_text()
     links = re.findall(r"\]\(([^)]+)\)", page)
     assert links
@@ -138,6 +138,6 @@ def test_links_lead_somewhere(path: str) -> None:
 
 
 def anchors(page: str) -> set[str]:
-    """The anchors that code hosts give to the headings of a page."""
+    """Return the anchors that code hosts make of the headings of a page."""
     heads = re.findall(r"(?m)^#+ (.*)$", page)
     return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}

@@ -13,7 +13,7 @@ SAMPLE = Path(__file__).parents[1] / "sample_plugin"
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a process that has the sample plugin installed."""
+    """Return the environment of a process that has the sample plugin installed."""
     folder = tmp_path_factory.mktemp("sample")
     source = shutil.copytree(SAMPLE, folder / "source")
     target = folder / "site"
@@ -29,14 +29,14 @@ def _recbench(env: dict[str, str], *args: str) -> subprocess.CompletedProcess[st
     return subprocess.run(command, capture_output=True, text=True, env=env)
 
 
-def test_it_is_listed(installed: dict[str, str]) -> None:
+def test_the_plugin_is_listed(installed: dict[str, str]) -> None:
     done = _recbench(installed, "plugins")
     assert done.returncode == 0
     assert "follows-last  0.1.0" in done.stdout
     assert "First-order Markov chain over items." in _recbench(installed, "models").stdout
 
 
-def test_it_is_judged_like_any_other(installed: dict[str, str]) -> None:
+def test_the_model_is_evaluated(installed: dict[str, str]) -> None:
     done = _recbench(
         installed, "run", "follows-last", "popular", "--dataset", "synthetic", "--format", "csv"
     )
@@ -46,10 +46,10 @@ def test_it_is_judged_like_any_other(installed: dict[str, str]) -> None:
         for line in done.stdout.splitlines()
         if ",ndcg,10," in line
     }
-    assert values["follows-last"] > 1.5 * values["popular"], "the data has something to learn"
+    assert values["follows-last"] > 1.5 * values["popular"], "the order of items must help"
 
 
-def test_it_recommends(installed: dict[str, str]) -> None:
+def test_the_model_recommends(installed: dict[str, str]) -> None:
     args = ["recommend", "follows-last", "--dataset", "synthetic", "--items", "1,2", "--k", "3"]
     done = _recbench(installed, *args)
     assert done.returncode == 0, done.stderr

@@ -85,7 +85,7 @@ def test_a_failed_model_exits_with_code_1(call: Any, tiny: str) -> None:
         (["run", "popular", "--k", "x"], 2, "not a list of whole numbers of at least 1"),
         (["run", "popular", "--k", "3", "5", "10"], 2, "'5' is not a model. Separate several"),
         (["run", "popular", "--k", "0,3"], 2, "not a list of whole numbers of at least 1"),
-        (["run", "popular", "--dataset", "gone.csv"], 2, "no dataset and no file 'gone.csv'"),
+        (["run", "popular", "--dataset", "gone.csv"], 2, "there is no dataset or file 'gone.csv'"),
         (["run", "popular", "--format", "xml"], 2, "no table 'xml'"),
         (["run", "popular", "-o", "no/folder/t.md"], 2, "cannot write -o no/folder/t.md"),
         (["table", "--results", "empty"], 1, "no results are stored in empty"),

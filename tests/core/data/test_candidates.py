@@ -101,7 +101,7 @@ def test_seen_items_can_be_drawn_if_nothing_is_masked() -> None:
 def test_popularity_draws_are_proportional_to_popularity(
     rounds: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are without replacement, by repeated attempts or by filling up."""
+    """Draws are without replacement, by repeated attempts or by filling up."""
     monkeypatch.setattr(candidates, "ROUNDS", rounds)
     monkeypatch.setattr(candidates, "DRAWS_AT_ONCE", 1000)
     rows, weights = 30_000, np.array([8, 4, 2, 1, 1, 0])

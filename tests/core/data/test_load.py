@@ -28,8 +28,8 @@ def test_a_path_accepts_options_of_the_file_and_of_the_core(tiny: str) -> None:
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        ("no-such.csv", "no dataset and no file 'no-such.csv'"),
-        ("folder/log", "no dataset and no file"),
+        ("no-such.csv", "there is no dataset or file 'no-such.csv'"),
+        ("folder/log", "there is no dataset or file"),
         ("ml-100", "did you mean 'ml-100k'"),
         ("synthetic:min_itme=3", "no option 'min_itme'; did you mean 'min_item_interactions'"),
         ("synthetic:min_item_interactions=few", "min_item_interactions=few must be a whole number"),

@@ -56,7 +56,7 @@ def test_arrays_are_read_only() -> None:
             array[0] = 1
 
 
-def test_cases_have_their_targets() -> None:
+def test_targets_belong_to_cases() -> None:
     assert len(SEVERAL) == 3
     assert SEVERAL.n_targets.tolist() == [4, 1, 1]
     assert SEVERAL.case_of_target.tolist() == [0, 0, 0, 0, 1, 2]

@@ -53,7 +53,7 @@ def _split(histories: list[list[int]], targets: list[int], n_items: int) -> Spli
 def _oracle(
     scores: list[int], history: list[int], target: int, k: int, masked: bool
 ) -> list[float]:
-    """NDCG, hit and MRR as means over all orders of the tied items, one position at a time."""
+    """Return NDCG, HR and MRR as means over all orders of the tied items, position by position."""
     rivals = [i for i in range(len(scores)) if not masked or i not in history or i == target]
     above = sum(scores[i] > scores[target] for i in rivals)
     tied = sum(scores[i] == scores[target] for i in rivals)
@@ -203,7 +203,7 @@ def test_memory_limits_the_batch_size() -> None:
         ("ml-1m/sasrec-ml-1m.txt", [0.0094, 0.0127, 0.0178, 0.0363]),
     ],
 )
-def test_known_answers_of_popularity(
+def test_known_ndcg_and_hr_of_popularity(
     real: Callable[[str], Path], name: str, known: list[float]
 ) -> None:
     split = LeaveLastOut().split(read_file(str(real(name))).interactions)

@@ -158,7 +158,7 @@ def test_fewer_than_two_users_have_no_interval() -> None:
         assert np.isnan([low, high]).all()
 
 
-def test_zero_columns_have_zero_intervals() -> None:
+def test_without_columns_intervals_are_empty() -> None:
     assert intervals(np.ones((4, 0)), np.arange(4))[0].shape == (0,)
 
 

@@ -30,7 +30,7 @@ MB = 2**20
 
 @pytest.fixture
 def child() -> Iterator[Callable[[str], int]]:
-    """Return a function that starts a process with some Python code and waits for the code."""
+    """Return a function that starts a process and waits until it has run some Python code."""
     started: list[subprocess.Popen[str]] = []
 
     def start(code: str) -> int:

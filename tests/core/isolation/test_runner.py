@@ -160,7 +160,7 @@ def _assert_matches(status: str, words: str) -> None:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    """The results of models that raise or return wrong answers, from a single run."""
+    """Return the results of models that raise or return wrong answers, from a single run."""
     lines = [f"u{u},i{(u + t) % 7},{t + 10 * u}" for t in range(4) for u in range(6)]
     dataset = tmp_path_factory.mktemp("finished") / "log.csv"
     dataset.write_text("\n".join(["user_id,item_id,timestamp", *lines]) + "\n")
@@ -238,7 +238,7 @@ def test_unusual_but_valid_models_do_not_fail(tiny: str, name: str) -> None:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """A folder of installed plugins: the hostile one, and some that end the process on import."""
+    """Return a folder of installed plugins: the hostile one, and some that exit on import."""
     folder = tmp_path / "site"
     folder.mkdir()
     ends = {"raise": "1 / 0", "sysexit": "sys.exit(3)", "osexit": "os._exit(0)"}

@@ -1,4 +1,4 @@
-"""Interrupted training resumes; a checkpoint belongs to one cell and one run, and is not a result."""
+"""Interrupted training resumes; a checkpoint belongs to one cell and run, and is not a result."""
 
 import errno
 import logging
@@ -34,7 +34,7 @@ ISOLATED = pytest.param(
 
 
 def _start(*given: Any, before: str = "") -> subprocess.Popen[str]:
-    """`run_epochs` in another process, which may be killed; it prints whether each result is ok."""
+    """Start `run_epochs` in a process that may be killed; it prints whether each result is ok."""
     run = f"print([result.ok for result in made_epochs.run_epochs(*{given!r})])"
     return subprocess.Popen(
         [sys.executable, "-c", f"import made_epochs; {before or 0}; {run}"],
@@ -74,7 +74,7 @@ def test_training_resumes_after_a_kill(tiny: str, in_process: bool) -> None:
     (result,) = run_epochs(tiny, in_process)
     assert result.ok
     assert read_tries() == ["0", "2"]
-    assert np.isnan(result.fit_seconds)  # the time of the first try is unknown
+    assert np.isnan(result.fit_seconds)  # the time of the first attempt is unknown
     assert not _checkpoints()
     (whole,) = run_epochs(tiny, in_process, results=None)
     assert whole.values == result.values

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_results import FAIR, GOOD, POOR, SETTING, columns_of, failed, of
+from made_results import FAIR, GOOD, POOR, SETTING, columns_of, failed, result_of
 
 from recbench import Result, Results, Section, Value, footer_lines, left_out_lines
 
@@ -20,7 +20,7 @@ def _section(*results: Result, **more: Any) -> Section:
 
 def _sentences(**setting: Any) -> list[str]:
     given = dataclasses.replace(SETTING, **setting)
-    return footer_lines(_section(of("a", {"ndcg@3": GOOD}, setting=given)), verbose=True)
+    return footer_lines(_section(result_of("a", {"ndcg@3": GOOD}, setting=given)), verbose=True)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def _sentences(**setting: Any) -> list[str]:
             *(0.4831, 415, 943),
             [
                 (
-                    "On average, 48.3% of the training interactions are later than the target "
+                    "On average, 48.3% of training interactions are later than the target "
                     "(--split temporal: 0%)."
                 ),
                 "Order: by time, which decides 415 of 943 targets.",
@@ -47,7 +47,7 @@ def _sentences(**setting: Any) -> list[str]:
             *(0.0002, None, 3),
             [
                 (
-                    "On average, less than 0.1% of the training interactions are later than the "
+                    "On average, less than 0.1% of training interactions are later than the "
                     "target (--split temporal: 0%)."
                 ),
                 "Order: by time.",
@@ -56,7 +56,10 @@ def _sentences(**setting: Any) -> list[str]:
         (None, 0, 3, ["Order: by time, which decides 0 of 3 targets."]),
         (
             *(None, None, 3),
-            ["Without times, leaks from the future cannot be counted.", "Order: by time."],
+            [
+                "The data have no times, so leaks from the future cannot be counted.",
+                "Order: by time.",
+            ],
         ),
     ],
 )
@@ -76,10 +79,7 @@ def test_leaks_and_order(
             {"n_targets": 40},
             {
                 "40 users judged; 9 items and 200 interactions.",
-                (
-                    "Full ranking among all items that the user has not seen; ties count as the "
-                    "average over their orders."
-                ),
+                "Full ranking among all unseen items; ties are averaged over all orders.",
             },
         ),
         (
@@ -89,26 +89,28 @@ def test_leaks_and_order(
                     "40 cases of 1 user judged on 55 targets (1,234 not judged); 9 items and 200 "
                     "interactions."
                 ),
-                "Full ranking among all items; ties count as the average over their orders.",
+                "Full ranking among all items; ties are averaged over all orders.",
             },
         ),
         (
             {"n_targets": 40, "candidates": "100 by=uniform", "dataset": "a.csv:item=x,user=y"},
             {
                 (
-                    "Ranked among 100 by=uniform candidates, the same for every model; ties count "
-                    "as the average over their orders."
+                    "Ranked among 100 by=uniform candidates, the same for every model; ties are "
+                    "averaged over all orders."
                 ),
                 "Dataset options: item=x,user=y.",
             },
         ),
     ],
 )
-def test_what_is_judged_on_what(setting: dict[str, Any], sentences: set[str]) -> None:
+def test_cases_targets_and_candidates_are_described(
+    setting: dict[str, Any], sentences: set[str]
+) -> None:
     assert sentences <= set(_sentences(**setting))
 
 
-def test_everything_is_listed_on_request() -> None:
+def test_verbose_lists_everything() -> None:
     lines = _sentences(notes=("read as x", "1 row."), source="a file", licence="MIT", citation="A.")
     for sentence in (
         "Read as x.",
@@ -117,7 +119,7 @@ def test_everything_is_listed_on_request() -> None:
         "Source: a file.",
         "Licence: MIT.",
         "Citation: A.",
-        "Protocol version 2.",
+        "Version of the evaluation rules: 2.",
     ):
         assert sentence in lines
 
@@ -142,7 +144,7 @@ def test_the_short_footer_has_at_most_six_lines_of_100_characters(
     models = {"best": GOOD, "popular": FAIR, "worse": POOR}
     section = _section(
         *(
-            of(model, {"ndcg@3": values}, seed, setting=setting)
+            result_of(model, {"ndcg@3": values}, seed, setting=setting)
             for model, values in models.items()
             for seed in range(n_seeds)
         )
@@ -154,36 +156,33 @@ def test_the_short_footer_has_at_most_six_lines_of_100_characters(
     assert "41.3%" in text
     assert "decides 40 of 40 targets" in text
     assert options.removeprefix(":") in text
-    assert text.count("interactions without an item dropped") < max(n_notes, 1)
+    assert text.count("interactions without an item dropped") <= n_notes
     hidden = n_notes - text.count("interactions without an item dropped")
     pointer = f"{hidden} more {'note' if hidden == 1 else 'notes'}" if hidden else "More"
     assert text.endswith(f" {pointer}: --verbose.")
 
 
-def test_marks_and_failures_are_explained_where_there_are_some() -> None:
+def test_marks_and_failures_are_explained_if_there_are_any() -> None:
     keys = ("ndcg@3",)
     many = _section(
-        of("best", {"ndcg@3": GOOD}, 0),
-        of("best", {"ndcg@3": GOOD}, 1),
-        of("popular", {"ndcg@3": FAIR}),
-        of("worse", {"ndcg@3": POOR}),
+        result_of("best", {"ndcg@3": GOOD}, 0),
+        result_of("best", {"ndcg@3": GOOD}, 1),
+        result_of("popular", {"ndcg@3": FAIR}),
+        result_of("worse", {"ndcg@3": POOR}),
         failed("gone", 7, keys),
     )
     lines = footer_lines(many, verbose=True)
     assert lines[:5] == [
         "gone, seed 7 (plugin mine) failed: no",
-        (
-            "* best, or not significantly different from it (paired t-test, Holm-corrected, "
-            "p >= 0.05)."
-        ),
-        "! not better than popular.",
-        "[] 95% bootstrap interval over users.",
-        "± standard deviation over seeds 0, 1, 7.",
+        ("*: best, or not significantly different (paired t-test, Holm-corrected, p >= 0.05)."),
+        "!: not better than popular.",
+        "[]: 95% bootstrap interval over users.",
+        "±: standard deviation over seeds 0, 1, 7.",
     ]
     legend = footer_lines(many)[1]
     assert legend == " ".join(lines[1:5])
-    assert footer_lines(_section(of("best", {"ndcg@3": GOOD})))[0] == (
-        "[] 95% bootstrap interval over users. Seeds: none needed."
+    assert footer_lines(_section(result_of("best", {"ndcg@3": GOOD})))[0] == (
+        "[]: 95% bootstrap interval over users. No model uses a seed."
     )
 
 
@@ -193,7 +192,7 @@ def test_the_reason_of_a_failure_does_not_name_the_model_twice() -> None:
 
 
 def test_metrics_of_lists_and_metrics_that_were_not_measured() -> None:
-    result = of("a", {"ndcg@3": GOOD, "ndcg@10": GOOD})
+    result = result_of("a", {"ndcg@3": GOOD, "ndcg@10": GOOD})
     result = dataclasses.replace(result, values={**result.values, **WHOLE})
     section = _section(result, metrics=("ndcg", "coverage", "bad", "worse", "worst"))
     lines = footer_lines(section, verbose=True)
@@ -201,8 +200,8 @@ def test_metrics_of_lists_and_metrics_that_were_not_measured() -> None:
     assert lines[2] == "BAD, Worse and Worst: not measured in these results; run the models again."
 
 
-def test_segments_are_explained_where_they_are_shown() -> None:
-    result = of("a", {"ndcg@3": GOOD, "hit@3": GOOD})
+def test_segments_are_explained_if_they_are_shown() -> None:
+    result = result_of("a", {"ndcg@3": GOOD, "hit@3": GOOD})
     section = _section(result, metrics=("ndcg", "hit"))
     assert not any("egment" in line for line in footer_lines(section, verbose=True))
     lines = footer_lines(section, {"ndcg": {"target in head": np.nan}}, verbose=True)
@@ -212,6 +211,6 @@ def test_segments_are_explained_where_they_are_shown() -> None:
     assert lines[2] == "Not available by segment: NDCG and HR."
 
 
-def test_what_was_left_out() -> None:
+def test_left_out_results_are_listed() -> None:
     results = Results([], columns_of, left_out=("3 results of mine", "a was cut"))
     assert left_out_lines(results) == ["Left out: 3 results of mine.", "Left out: a was cut."]

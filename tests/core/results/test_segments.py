@@ -1,4 +1,4 @@
-"""By segment: who is in which, and that the parts make up the whole."""
+"""Values by segment: the segments of targets and histories, and that they add up."""
 
 import numpy as np
 import pytest
@@ -14,23 +14,25 @@ HEAD, MIDDLE, TAIL = range(3)
 
 
 @pytest.mark.parametrize(
-    ("counts", "wanted"),
+    ("counts", "expected"),
     [
         ([3, 3, 3], [HEAD, HEAD, HEAD]),  # equally popular: one segment
-        ([4, 4, 2, 2], [HEAD, HEAD, TAIL, TAIL]),  # two thirds are before the others
-        ([1, 6, 3, 2], [TAIL, HEAD, MIDDLE, TAIL]),  # 0, 6, 9 and 11 of 12 events before them
+        ([4, 4, 2, 2], [HEAD, HEAD, TAIL, TAIL]),  # the first two have two thirds
+        ([1, 6, 3, 2], [TAIL, HEAD, MIDDLE, TAIL]),  # by popularity: 0, 6, 9, 11 of 12 come before
         ([4, 3, 2, 1, 1, 1, 0], [HEAD, MIDDLE, MIDDLE, TAIL, TAIL, TAIL, TAIL]),
         ([100, 1, 0], [HEAD, TAIL, TAIL]),
         ([5, 5, 5, 1, 1], [HEAD, HEAD, HEAD, TAIL, TAIL]),
         ([0, 0], [TAIL, TAIL]),
     ],
 )
-def test_thirds_of_all_training_events(counts: list[int], wanted: list[int]) -> None:
-    assert popularity_segment(np.array(counts), np.arange(len(counts))).tolist() == wanted
+def test_popularity_segments_are_thirds_of_the_training_interactions(
+    counts: list[int], expected: list[int]
+) -> None:
+    assert popularity_segment(np.array(counts), np.arange(len(counts))).tolist() == expected
     assert popularity_segment(np.array(counts), np.array([1, 1, 0])).tolist() == [
-        wanted[1],
-        wanted[1],
-        wanted[0],
+        expected[1],
+        expected[1],
+        expected[0],
     ]
 
 
@@ -48,8 +50,9 @@ def test_a_small_example() -> None:
     }
 
 
-def test_several_targets_are_each_in_their_segment() -> None:
-    # row 0: a head target at rank 1, a tail target at rank 3; row 1: a tail target at rank 1
+def test_each_of_several_targets_is_in_its_own_segment() -> None:
+    # the first case has a head target at rank 1 and a tail target at rank 3, the second case a tail
+    # target at rank 1
     ranking = Ranking(np.array([0, 2, 0]), np.ones(3, dtype=np.int64), np.array([0, 2, 3]))
     found = by_segment(ranking, np.array([0, 2, 2]), np.array([5, 5]), ndcg, 3)
     assert found == {
@@ -67,7 +70,7 @@ def test_several_targets_are_each_in_their_segment() -> None:
     ),
     st.integers(1, 10),
 )
-def test_segments_of_rows_make_up_the_whole(rows: list[tuple[int, int, int, int]], k: int) -> None:
+def test_segments_add_up_to_all_cases(rows: list[tuple[int, int, int, int]], k: int) -> None:
     above, tied, segment, lengths = np.array(rows).T
     ranking = Ranking(above, tied)
     found = by_segment(ranking, segment, lengths, ndcg, k)
@@ -78,12 +81,12 @@ def test_segments_of_rows_make_up_the_whole(rows: list[tuple[int, int, int, int]
         assert mean == pytest.approx(ndcg(ranking, k).mean())
 
 
-def test_cuts_are_about_thirds() -> None:
+def test_history_cuts_are_about_thirds() -> None:
     assert history_cuts(np.arange(1, 301)).tolist() == [100, 200]
     assert history_cuts(np.array([4])).tolist() == [4, 4]
 
 
-def test_the_store_knows_them_for_every_row() -> None:
+def test_stored_results_have_segments_for_all_cases() -> None:
     result = recbench.run(["popular"], "synthetic")[0]
     stored = Store("results").all()
     plugins = load_plugins()
@@ -91,7 +94,9 @@ def test_the_store_knows_them_for_every_row() -> None:
     (section,) = stored.showing(("ndcg",), metrics).sections()
     found = section.by_segment(10)["ndcg"]
     for kind in ("target in", "history"):
-        parts = [(n, of["popular"]) for name, (n, of) in found.items() if name.startswith(kind)]
+        parts = [
+            (n, values["popular"]) for name, (n, values) in found.items() if name.startswith(kind)
+        ]
         assert len(parts) == 3
         assert sum(n for n, _ in parts) == result.setting.n_cases
         mean = sum(n * value for n, value in parts) / result.setting.n_cases

@@ -1,4 +1,4 @@
-"""Real runs that are killed, run at the same time or fill the disk: finished results stay."""
+"""Real runs that are killed, run simultaneously or fill the disk: finished results stay."""
 
 import io
 import os
@@ -16,7 +16,7 @@ import pytest
 
 from recbench import Store
 
-resource = pytest.importorskip("resource", reason="kills and limits are those of POSIX")
+resource = pytest.importorskip("resource", reason="needs POSIX signals and limits")
 
 MODELS = ("popular", "random:seed=1", "random:seed=2", "random:seed=3", "random:seed=4")
 DATASET = ("--dataset", "synthetic:users=200,items=200,interactions=4000")
@@ -38,7 +38,7 @@ def deadly(real, calls=[int(os.environ.get("{TOKEN}_AT", 0)) if "run" in sys.ori
 for name in ("fsync", "replace", "unlink"):
     setattr(os, name, deadly(getattr(os, name)))
 """
-"""As sitecustomize: SIGKILL just before the nth call that changes what is on the disk for good."""
+"""The sitecustomize module: kill the process before the nth call that changes the disk for good."""
 
 Values = dict[tuple[str, str], Any]
 
@@ -78,14 +78,14 @@ def _table(folder: Path) -> str:
 
 
 def _shown(folder: Path) -> Values:
-    """All numbers of the table."""
+    """Return all numbers of the table."""
     cells = Store(folder).all()
     assert all(cell.ok for cell in cells)
     return {(cell.key, key): repr(value) for cell in cells for key, value in cell.values.items()}
 
 
 def _left_running(folder: Path) -> list[str]:
-    """Processes that a run with this results folder has started."""
+    """Return the processes that were started by runs with this results folder."""
     mark, found = f"{TOKEN}={folder}".encode(), []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -122,20 +122,20 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
 
 
 @pytest.fixture(autouse=True)
-def _no_damage_is_told(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+def _no_damage_is_reported(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     assert "left out" not in caplog.text
 
 
 @pytest.fixture
 def draw() -> random.Random:
-    """Draws when to kill: from a new seed in each run, or from the one in the environment."""
+    """Return the generator of kill times, with a new seed or the seed in the environment."""
     seed = int(os.environ.get(SEED) or random.SystemRandom().randrange(10**6))
     print(f"the times are drawn from {SEED}={seed}")  # shown if the test fails
     return random.Random(seed)
 
 
-def test_a_run_that_is_killed_at_any_moment_is_completed_by_the_next(
+def test_a_run_killed_at_any_moment_is_completed_by_the_next(
     tmp_path: Path, undisturbed: Undisturbed, draw: random.Random
 ) -> None:
     folder = tmp_path / "results"
@@ -148,7 +148,7 @@ def test_a_run_that_is_killed_at_any_moment_is_completed_by_the_next(
         time.sleep(seconds)
         if kill % 2:
             os.killpg(running.pid, signal.SIGKILL)
-        else:  # the others must notice by themselves, which is a test of isolation
+        else:  # its other processes must notice this and exit, which tests the isolation
             running.kill()
         running.communicate(timeout=60)
         _assert_nothing_is_left_running(folder)
@@ -160,7 +160,7 @@ def test_a_run_that_is_killed_at_any_moment_is_completed_by_the_next(
     assert _table(folder) == undisturbed.table
 
 
-def test_a_run_that_is_killed_between_any_two_writes_shows_the_old_or_the_new(
+def test_a_run_killed_between_two_writes_shows_the_old_or_the_new_result(
     tmp_path: Path, undisturbed: Undisturbed
 ) -> None:
     folder, site = tmp_path / "results", tmp_path / "site"
@@ -191,7 +191,7 @@ def test_a_run_that_is_killed_between_any_two_writes_shows_the_old_or_the_new(
     assert _table(folder) == undisturbed.table
 
 
-def test_four_runs_at_once_with_other_ks_are_as_good_as_one_with_all(
+def test_four_simultaneous_runs_with_different_ks_equal_one_run_with_all(
     tmp_path: Path, undisturbed: Undisturbed
 ) -> None:
     folder = tmp_path / "results"
@@ -204,7 +204,7 @@ def test_four_runs_at_once_with_other_ks_are_as_good_as_one_with_all(
 
 
 @pytest.mark.parametrize("where", [[], ["--in-process"]])
-def test_a_run_without_room_says_so_and_another_one_completes_it(
+def test_a_run_on_a_full_disk_reports_it_and_the_next_completes_it(
     tmp_path: Path, undisturbed: Undisturbed, where: list[str]
 ) -> None:
     folder = tmp_path / "results"

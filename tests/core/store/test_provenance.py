@@ -24,7 +24,7 @@ def _git(folder: Path, *args: str) -> str:
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A plugin in its own git repository: its module and its folder."""
+    """Return the module and the folder of a plugin in a separate git repository."""
     folder = tmp_path / "repository"
     folder.mkdir()
     (folder / "own_model.py").write_text(
@@ -48,7 +48,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     sys.modules.pop("own_model", None)
 
 
-def test_every_cell_has_all_of_it(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_result_has_a_complete_provenance(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["/usr/bin/recbench", "run", "popular", "--dataset", "a b"])
     (result,) = recbench.run(["popular"], tiny)
     (stored,) = Store("results").all()
@@ -71,7 +71,7 @@ def test_every_cell_has_all_of_it(tiny: str, monkeypatch: pytest.MonkeyPatch) ->
     assert stored.finished.startswith("20")
 
 
-def test_versions_come_without_importing_torch() -> None:
+def test_versions_are_read_without_importing_torch() -> None:
     code = (
         "import sys; from recbench.store.provenance import provenance; made = provenance(None);"
         "assert made['versions']['torch'] and 'torch' not in sys.modules"
@@ -79,7 +79,9 @@ def test_versions_come_without_importing_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_commit_of_a_plugin_and_whether_it_was_changed(own: Any, tiny: str) -> None:
+def test_the_commit_of_a_plugin_is_recorded_and_marked_if_files_were_changed(
+    own: Any, tiny: str
+) -> None:
     module, folder = own
     commit = _git(folder, "rev-parse", "HEAD")
     plugins = load_plugins(own=module)
@@ -91,10 +93,10 @@ def test_the_commit_of_a_plugin_and_whether_it_was_changed(own: Any, tiny: str) 
     assert result.provenance["commits"]["plugin own"] == f"{commit}+"
 
 
-def test_another_repository_in_the_environment_does_not_mislead(
+def test_git_variables_of_another_repository_are_ignored(
     own: Any, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Variables as in a git hook."""
+    """A git hook runs with such variables."""
     module, folder = own
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -105,7 +107,7 @@ def test_another_repository_in_the_environment_does_not_mislead(
     assert result.provenance["commits"]["plugin own"] == commit
 
 
-def test_no_repository_no_commit(tmp_path: Path) -> None:
+def test_untracked_files_have_no_commit(tmp_path: Path) -> None:
     """The commit of a surrounding repository that does not track the files does not count."""
     provenance._commit.cache_clear()
     _git(tmp_path, "init", "-q")
@@ -115,8 +117,9 @@ def test_no_repository_no_commit(tmp_path: Path) -> None:
     provenance._commit.cache_clear()
 
 
-def test_it_survives_a_poor_system(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without git, without torch, and without a program name."""
+def test_provenance_without_git_torch_or_a_program_name(
+    tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(sys, "argv", [])
     real_version = provenance.metadata.version
@@ -137,14 +140,14 @@ def test_it_survives_a_poor_system(tiny: str, monkeypatch: pytest.MonkeyPatch) -
     provenance._machine.cache_clear()
 
 
-def test_threads_are_those_that_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert provenance.threads() == 3
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
     assert provenance.threads() >= 1
 
 
-def test_failed_cells_have_it_too(tiny: str) -> None:
+def test_failed_results_have_a_provenance(tiny: str) -> None:
     class BrokenModel:
         def fit(self, train: Interactions) -> None:
             raise RuntimeError("no")

@@ -1,4 +1,4 @@
-"""The folder of results: a result is complete or not there. See also test_kills.py."""
+"""The folder of results: a result is complete or absent. See also test_kills.py."""
 
 import dataclasses
 import errno
@@ -23,7 +23,7 @@ from recbench.evaluation.uncertainty import Value
 from recbench.results.result import Setting, from_json, to_json
 from recbench.store.format import encode_result
 
-fcntl = pytest.importorskip("fcntl", reason="locks and limits are those of POSIX")
+fcntl = pytest.importorskip("fcntl", reason="needs POSIX locks and limits")
 resource = pytest.importorskip("resource")
 
 SETTING = Setting(
@@ -64,7 +64,7 @@ FAILED = dataclasses.replace(CELL, values={"ndcg@3": Value()}, status="failed: n
 
 
 def _at(k: int, **more: Any) -> tuple[Result, dict[str, Any]]:
-    """The result of the cell from a run with --k k."""
+    """Return the result and the case columns of the cell from a run with --k k."""
     rows = {name: column for name, column in ROWS.items() if "@" not in name}
     rows |= {f"{name}@{k}": np.array([1.0 / k, 0.0]) for name in ("ndcg", "hit")}
     values = {f"{name}@{k}": Value(0.5 / k, 0.125, 0.0, 1.0) for name in ("ndcg", "hit")}
@@ -72,7 +72,7 @@ def _at(k: int, **more: Any) -> tuple[Result, dict[str, Any]]:
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    """All files except the lock."""
+    """Return the content of all files except the lock."""
     found = [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
     return {path.name: path.read_bytes() for path in found}
 
@@ -87,7 +87,7 @@ def test_json_round_trip() -> None:
         assert repr(from_json(json.loads(text))) == repr(result)
 
 
-def test_what_is_written_is_found(tmp_path: Path) -> None:
+def test_a_written_result_is_found(tmp_path: Path) -> None:
     store = Store(tmp_path)
     written = store.write(CELL, ROWS)
     assert store.find(CELL) == written
@@ -97,7 +97,7 @@ def test_what_is_written_is_found(tmp_path: Path) -> None:
     assert sorted(Path(name).suffix for name in _files(tmp_path)) == [".json", ".parquet"]
 
 
-def test_columns_come_back_as_they_were(tmp_path: Path) -> None:
+def test_columns_are_read_as_they_were_written(tmp_path: Path) -> None:
     offsets, lists = np.array([0, 3, 4]), np.array([[1, 2, -1], [3, 4, 5]], dtype=np.int32)
     above, tied = np.array([0, 4, 9, 2]), np.array([1, 1, 2, 1])
     rows = {**ROWS, "above": (above, offsets), "tied": (tied, offsets), "lists": lists}
@@ -123,7 +123,7 @@ def test_odd_names_stay_inside_the_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("share", [*np.linspace(0, 0.99, 12)])
 @pytest.mark.parametrize("suffix", [".json", ".parquet"])
-def test_a_file_cut_short_is_said_and_computed_again(
+def test_a_truncated_file_is_reported_and_computed_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, share: float, suffix: str
 ) -> None:
     store = Store(tmp_path)
@@ -152,7 +152,7 @@ EDITS: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.parametrize(("old", "new", "match"), EDITS)
-def test_what_was_edited_by_hand_is_never_shown(
+def test_an_edited_result_is_never_shown(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, old: str, new: str, match: str
 ) -> None:
     store = Store(tmp_path)
@@ -165,7 +165,7 @@ def test_what_was_edited_by_hand_is_never_shown(
     assert caplog.text.count(match) == 2
 
 
-def test_a_json_that_is_only_laid_out_anew_is_still_good(tmp_path: Path) -> None:
+def test_a_reformatted_json_file_is_still_valid(tmp_path: Path) -> None:
     store = Store(tmp_path)
     written = store.write(CELL, ROWS)
     path = store.path(CELL)
@@ -174,7 +174,7 @@ def test_a_json_that_is_only_laid_out_anew_is_still_good(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("damage", ["flipped", "gone", "another's"])
-def test_rows_that_were_changed_are_not_taken(
+def test_a_changed_file_of_cases_is_not_used(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
     store = Store(tmp_path)
@@ -199,21 +199,21 @@ def test_rows_that_were_changed_are_not_taken(
 
 
 @pytest.mark.parametrize("text", ["[]", "3", '{"key": 1}', "{}", "null", "[" * 99_999, "\ufeff"])
-def test_a_strange_json_is_left_out(tmp_path: Path, text: str) -> None:
+def test_json_files_of_other_content_are_left_out(tmp_path: Path, text: str) -> None:
     folder = tmp_path / "a" / "b"
     (folder / "folder.json").mkdir(parents=True)
     (folder / "c.json").write_text(text)
     assert not Store(tmp_path).all()
 
 
-def test_a_failed_cell_is_shown_but_not_reused(tmp_path: Path) -> None:
+def test_a_failed_result_is_shown_but_not_reused(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.write(FAILED, {})
     assert store.find(CELL) is None
     assert [result.status for result in store.all()] == ["failed: no"]
 
 
-def test_a_failure_never_replaces_what_succeeded(tmp_path: Path) -> None:
+def test_a_failure_never_replaces_a_success(tmp_path: Path) -> None:
     store = Store(tmp_path)
     written = store.write(CELL, ROWS)
     assert store.write(FAILED, {}) == written == store.find(CELL)
@@ -231,7 +231,7 @@ def test_only_the_newest_version_of_a_model_is_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ks", [(3, 10, 20), (20, 3, 10)])
-def test_what_was_measured_at_other_ks_is_kept_in_order(tmp_path: Path, ks: list[int]) -> None:
+def test_values_at_other_ks_are_kept_in_order(tmp_path: Path, ks: list[int]) -> None:
     store = Store(tmp_path)
     for k in ks:
         written = store.write(*_at(k))
@@ -243,7 +243,7 @@ def test_what_was_measured_at_other_ks_is_kept_in_order(tmp_path: Path, ks: list
 
 
 @pytest.mark.parametrize("what", ["above", "tied", "lists"])
-def test_results_that_rank_otherwise_are_not_mixed(tmp_path: Path, what: str) -> None:
+def test_results_with_different_ranks_are_not_merged(tmp_path: Path, what: str) -> None:
     lists, (first, rows) = np.array([[1, 2], [3, 4]]), _at(3)
     store = Store(tmp_path)
     store.write(first, {**rows, "lists": lists})
@@ -255,7 +255,7 @@ def test_results_that_rank_otherwise_are_not_mixed(tmp_path: Path, what: str) ->
 
 
 @pytest.mark.parametrize("order", [(3, 20), (20, 3)])
-def test_of_two_lists_the_longer_is_kept(tmp_path: Path, order: list[int]) -> None:
+def test_the_longer_of_two_lists_is_kept(tmp_path: Path, order: list[int]) -> None:
     store, never = Store(tmp_path), np.iinfo(np.int32).max
     for k in order:
         result, rows = _at(k, depth=k)
@@ -273,7 +273,7 @@ def _write_often(folder: Path, k: int) -> None:
         Store(folder).write(*_at(k))
 
 
-def test_four_writers_at_once_lose_nothing_and_readers_see_whole_cells_only(
+def test_simultaneous_writers_lose_nothing_and_readers_see_complete_results(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     context, ks = multiprocessing.get_context("spawn"), (1, 3, 10, 20)
@@ -292,7 +292,7 @@ def test_four_writers_at_once_lose_nothing_and_readers_see_whole_cells_only(
     assert len(_files(tmp_path)) == 2
 
 
-def test_rows_that_another_run_has_added_to_are_found(tmp_path: Path) -> None:
+def test_columns_that_another_run_has_added_are_found(tmp_path: Path) -> None:
     held = Store(tmp_path).write(*_at(3))
     Store(tmp_path).write(*_at(10))
     assert "hit@10" in Store(tmp_path).case_columns(held)
@@ -302,7 +302,7 @@ def test_rows_that_another_run_has_added_to_are_found(tmp_path: Path) -> None:
         Store(tmp_path).case_columns(held)
 
 
-def test_a_reader_reads_again_what_is_replaced_under_its_eyes(
+def test_a_reader_reads_again_if_the_file_is_replaced_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     store, read, more = Store(tmp_path), Path.read_bytes, [10, 20]
@@ -327,7 +327,7 @@ STAGES += [("os.replace", 1), ("os.replace", 2), ("os.chmod", 1), ("os.chmod", 2
 
 
 def _fail(monkeypatch: pytest.MonkeyPatch, call: str, nth: int, error: BaseException) -> None:
-    """Let the nth call of a function fail, and all others work."""
+    """Make the nth call of a function fail."""
     module, _, name = call.partition(".")
     real, calls = getattr(__import__(module), name), []
 
@@ -342,7 +342,7 @@ def _fail(monkeypatch: pytest.MonkeyPatch, call: str, nth: int, error: BaseExcep
 
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize(("call", "nth"), STAGES)
-def test_a_disk_that_is_full_at_any_stage_changes_nothing(
+def test_a_full_disk_at_any_stage_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, nth: int, before: bool
 ) -> None:
     store = Store(tmp_path)
@@ -359,7 +359,7 @@ def test_a_disk_that_is_full_at_any_stage_changes_nothing(
 
 
 @pytest.mark.parametrize(("call", "nth"), [*STAGES, ("os.fsync", 2), ("os.fsync", 4)])
-def test_an_interrupt_at_any_stage_leaves_the_old_or_the_new(
+def test_an_interrupt_at_any_stage_leaves_the_old_or_the_new_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, nth: int
 ) -> None:
     store = Store(tmp_path)
@@ -373,7 +373,7 @@ def test_an_interrupt_at_any_stage_leaves_the_old_or_the_new(
 
 
 @pytest.mark.parametrize("share", [0, 0.01, 0.3, 0.6, 0.999])
-def test_a_limit_of_the_system_on_files_changes_nothing(tmp_path: Path, share: float) -> None:
+def test_a_limit_on_file_sizes_changes_nothing(tmp_path: Path, share: float) -> None:
     for k in (3, 10):
         Store(tmp_path / "other").write(*_at(k))
     size = int(share * max(map(len, _files(tmp_path / "other").values())))
@@ -402,7 +402,7 @@ def _saves(text: str) -> Callable[[Path], None]:
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no more"), OSError(errno.ENOSPC, "no room")])
-def test_a_model_folder_appears_whole_or_not_at_all(tmp_path: Path, error: Exception) -> None:
+def test_a_model_folder_is_complete_or_absent(tmp_path: Path, error: Exception) -> None:
     store = Store(tmp_path)
     folder = store.model_folder(CELL)
 
@@ -424,7 +424,7 @@ def test_a_model_folder_appears_whole_or_not_at_all(tmp_path: Path, error: Excep
 
 @pytest.mark.parametrize("nth", [1, 2])
 @pytest.mark.parametrize("killed", [True, False])
-def test_a_model_that_cannot_be_replaced_or_is_killed_meanwhile_stays(
+def test_a_stored_model_stays_if_replacing_it_fails_or_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool, nth: int
 ) -> None:
     store, rename, calls = Store(tmp_path), Path.rename, []
@@ -447,7 +447,7 @@ def test_a_model_that_cannot_be_replaced_or_is_killed_meanwhile_stays(
     assert _files(tmp_path) == {"w": b"two"}
 
 
-def test_what_killed_runs_left_is_swept_after_a_day(tmp_path: Path) -> None:
+def test_leftovers_of_killed_runs_are_removed_after_a_day(tmp_path: Path) -> None:
     store = Store(tmp_path)
     folder = store.path(CELL).parent
     for name in ("old", "new"):
@@ -481,7 +481,7 @@ def test_what_killed_runs_left_is_swept_after_a_day(tmp_path: Path) -> None:
     assert store.find(CELL) == written
 
 
-def test_checkpoints_are_swept_when_nobody_will_come_back_for_them(tmp_path: Path) -> None:
+def test_old_checkpoints_that_no_run_uses_are_removed(tmp_path: Path) -> None:
     store, month = Store(tmp_path), time.time() - 31 * 24 * 3600
     cells = [dataclasses.replace(CELL, key=str(nth) * 64) for nth in range(4)]
     old, young, touched, used = (store.checkpoint(cell) for cell in cells)
@@ -504,7 +504,7 @@ def test_checkpoints_are_swept_when_nobody_will_come_back_for_them(tmp_path: Pat
     assert set(old.parent.iterdir()) == {young, touched}
 
 
-def test_a_lock_that_is_not_let_go_or_not_there_holds_nobody_up_for_ever(
+def test_a_lock_that_is_held_or_unavailable_does_not_block_writers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(tmp_path)
@@ -538,7 +538,7 @@ def test_a_result_of_another_version_is_left_out(
     assert "was written by another version of recbench" in caplog.text
 
 
-def test_candidates_are_kept_by_their_content(tmp_path: Path) -> None:
+def test_candidates_are_stored_by_their_content(tmp_path: Path) -> None:
     store, setting = Store(tmp_path), dataclasses.replace(SETTING, candidates="2:by=popularity")
     paths = {store.write_candidates(setting, np.array([[1, 2], [item, 4]])) for item in (3, 3, 5)}
     assert len(paths) == len(_files(tmp_path)) == 2

@@ -1,4 +1,4 @@
-"""Fixtures of recbench_files: write a log, read it, and show its sequences."""
+"""Fixtures for tests of recbench_files: write a log, read it, and list its sequences."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from recbench_files import read_file
 
 @pytest.fixture
 def read(tmp_path):
-    """Write a log and read it."""
+    """Return a function that writes a log and reads it."""
 
     def write_and_read(content, name="log.csv", **options):
         path = tmp_path / name
@@ -24,7 +24,7 @@ def read(tmp_path):
 
 @pytest.fixture
 def fails(read):
-    """Write a log and return the error of reading it."""
+    """Return a function that writes a log and returns the error of reading it."""
 
     def message(content, name="log.csv", kind=recbench.RecbenchError, **options):
         with pytest.raises(recbench.RecbenchError) as caught:
@@ -38,7 +38,7 @@ def fails(read):
 
 @pytest.fixture
 def read_table(tmp_path):
-    """Write columns as Parquet and read it."""
+    """Return a function that writes columns as Parquet and reads them."""
 
     def write_and_read(columns, **options):
         parquet.write_table(pa.table(columns), tmp_path / "log.parquet")
@@ -49,7 +49,7 @@ def read_table(tmp_path):
 
 @pytest.fixture(scope="session")
 def sequences() -> Callable[[recbench.Dataset], dict]:
-    """Return the items of each user by their ids, oldest first."""
+    """Return a function that lists the item ids of each user, oldest first."""
 
     def outside(dataset):
         inside = dataset.interactions

@@ -1,4 +1,4 @@
-"""Datasets of logs: what is dropped is counted, and the order is the file's."""
+"""Datasets of logs: dropped rows are counted, and ties keep the order of the file."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,7 +39,7 @@ logs = st.lists(
 
 @settings(max_examples=150, deadline=None)
 @given(log=logs)
-def test_a_round_trip_through_csv(tmp_path_factory, log, sequences):
+def test_a_log_written_as_csv_is_read_unchanged(tmp_path_factory, log, sequences):
     import csv
 
     path = tmp_path_factory.mktemp("log") / "log.csv"

@@ -20,7 +20,7 @@ def test_usual_names_are_found(read, header, user, item):
     assert f"user={user}, item={item}" in dataset.notes[-1]
 
 
-def test_named_columns_win_over_usual_names(read, sequences):
+def test_named_columns_take_precedence_over_usual_names(read, sequences):
     text = "user,item,who,what,when,time\n1,2,3,4,5,6\n"
     dataset = read(text, user="who", item="What", time="when")
     assert sequences(dataset) == {3: [4]}
@@ -34,25 +34,25 @@ def test_an_empty_name_leaves_a_column_out(read):
     assert "Times were left out, so interactions keep the order of the file" in dataset.notes
 
 
-def test_rating_before_weight_with_a_note(read):
+def test_rating_takes_precedence_over_weight_with_a_note(read):
     dataset = read("user,item,weight,Rating\n1,2,9,4\n")
     assert dataset.interactions.ratings.tolist() == [4]
     assert "Ratings were read from column Rating, not weight" in dataset.notes
 
 
-def test_two_columns_that_could_be_the_user(fails):
+def test_two_possible_columns_for_the_user_are_an_error(fails):
     message = fails("user_id,CustomerID,item\n1,2,3\n", kind=recbench.UsageError)
     assert "'user_id', 'CustomerID'" in message
     assert "user=user_id or user=CustomerID" in message
 
 
-def test_a_named_column_that_is_not_there(fails):
+def test_a_named_column_that_does_not_exist_is_an_error(fails):
     message = fails("CustomerID,StockCode\n1,2\n", kind=recbench.UsageError, user="CustmerID")
     assert "did you mean 'CustomerID'" in message
     assert "CustomerID, StockCode" in message
 
 
-def test_no_known_column(fails):
+def test_a_header_without_usual_names_is_an_error(fails):
     message = fails("who,item\n1,2\n", kind=recbench.UsageError)
     assert "log.csv:user=COLUMN, where COLUMN is one of who, item" in message
 

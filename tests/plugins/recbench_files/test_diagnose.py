@@ -12,7 +12,7 @@ GOOD = "user,item,time,rating\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "says"),
+    ("text", "line", "part"),
     [
         (GOOD + "1,2,3,4\n1,2\n1,2,3,4\n", 3, "2 fields, but the header has 4"),
         (GOOD + "1,2,3,4\n\n1,2,3,4,5\n1,2,3,4\n", 4, "5 fields"),
@@ -57,11 +57,11 @@ GOOD = "user,item,time,rating\n"
         ("user:token\titem:token\n1\t2\n1\n", 3, "1 field"),
     ],
 )
-def test_broken_text_names_the_line(fails, text, line, says):
+def test_broken_text_names_the_line(fails, text, line, part):
     options = {"format": "udata"} if isinstance(text, str) and "\t2\t" in text else {}
     message = fails(text, **options)
     assert f"log.csv line {line}: " in message
-    assert says in message
+    assert part in message
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_broken_text_names_the_line(fails, text, line, says):
         ("ratings.dat", "1::10::5::100\n1::11::x::9\n", "line 2: rating 'x'"),
     ],
 )
-def test_a_broken_line_is_the_one_that_is_named(
+def test_the_error_names_the_broken_line(
     tmp_path: pathlib.Path, name: str, text: str, line: str
 ) -> None:
     path = tmp_path / name
@@ -83,13 +83,13 @@ def test_a_broken_line_is_the_one_that_is_named(
         read_file(str(path))
 
 
-def test_sequences_without_items_or_in_latin_1(fails):
+def test_sequences_without_items_or_in_latin_1_are_errors(fails):
     long = "".join(f"{n} 1 2 {'3' * (n % 2)}\n" for n in range(60000))
     assert "line 60001: user 'x' has no items" in fails(long + "x\n")
     assert "line 60001: " in fails(long.encode() + b"caf\xe9 1\n")
 
 
-def test_empty_files(fails):
+def test_empty_files_are_errors(fails):
     assert fails("") == "log.csv is empty; check that it was written completely"
     assert "is empty" in fails("\n \n")
     assert "a header but no rows" in fails("user,item\n")
@@ -99,13 +99,13 @@ def test_empty_files(fails):
     )
 
 
-def test_a_quote_that_never_ends(fails):
+def test_a_quote_that_is_never_closed_is_an_error(fails):
     message = fails(GOOD + "1,2,3,4\n" * 10 + '"1,2,3,4\n' + "1,2,3,4\n" * 30000)
     assert "line 12:" in message
     assert "never closed" in message
 
 
-def test_half_a_gzip(fails):
+def test_truncated_gzip_data_is_an_error(fails):
     text = "user,item\n" + "".join(f"{n * 7919 % 1009},{n * 31 % 997}\n" for n in range(200000))
     packed = gzip.compress(text.encode())
     message = fails(packed[: len(packed) // 2])

@@ -1,4 +1,4 @@
-"""The dataset `file`: how it is called, and that real files have their published counts."""
+"""The dataset `file`: paths, formats, and the published counts of real files."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import recbench
 from recbench_files import read_file
 
 
-def test_wrong_paths_and_formats(tmp_path, fails):
+def test_wrong_paths_and_formats_are_errors(tmp_path, fails):
     (tmp_path / "ratings.csv").write_text("user,item\n1,2\n")
     with pytest.raises(recbench.UsageError, match=r"did you mean 'ratings\.csv'"):
         read_file(str(tmp_path / "rating.csv"))
@@ -25,21 +25,21 @@ def test_wrong_paths_and_formats(tmp_path, fails):
     assert "looks like JSON" in fails('{"user": 1, "item": 2}\n', kind=recbench.UsageError)
 
 
-def test_importing_is_cheap():
+def test_importing_the_plugin_imports_no_large_packages():
     code = (
         "import recbench_files, sys; assert not {'pyarrow', 'pandas', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ})
 
 
-def test_the_hook_gives_it():
+def test_the_hook_provides_the_dataset():
     import recbench_files
 
     assert recbench_files.recbench_datasets() == {"file": read_file}
 
 
 @pytest.mark.parametrize(
-    ("name", "users", "items", "events"),
+    ("name", "users", "items", "interactions"),
     [
         ("ml-1m/sasrec-ml-1m.txt", 6040, 3416, 999_611),
         ("ml-100k/u.data", 943, 1682, 100_000),
@@ -47,12 +47,12 @@ def test_the_hook_gives_it():
         ("ml-1m/ratings.first2999users.dat", 2999, 3615, 487_650),
     ],
 )
-def test_real_counts(real, name, users, items, events):
+def test_real_files_have_their_published_counts(real, name, users, items, interactions):
     inside = read_file(str(real(name))).interactions
-    assert (inside.n_users, inside.n_items, inside.n_interactions) == (users, items, events)
+    assert (inside.n_users, inside.n_items, inside.n_interactions) == (users, items, interactions)
 
 
-def test_ratings_dat_gives_the_sequences_of_the_papers(real, sequences):
+def test_ratings_dat_has_the_sequences_of_the_papers(real, sequences):
     ratings = read_file(str(real("ml-1m/ratings.first2999users.dat")))
     papers = read_file(str(real("ml-1m/sasrec-ml-1m.txt")))
     ours, theirs = sequences(ratings), sequences(papers)

@@ -1,4 +1,4 @@
-"""Formats of logs: detected by content, or an error that says what to add."""
+"""Formats of logs: detected by their content, or an error that says what to add."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def test_recbole_inter(read, sequences):
 
 
 @pytest.mark.parametrize("gap", [" ", "\t"])
-def test_pairs_in_the_order_of_time(read, gap, sequences):
+def test_pairs_in_order_of_time(read, gap, sequences):
     dataset = read(f"1{gap}9\n2{gap}9\n1{gap}3\n", "pairs.txt")
     assert sequences(dataset) == {1: [9, 3], 2: [9]}
     assert dataset.interactions.times is None
@@ -57,20 +57,20 @@ def test_sequences_oldest_first(read, sequences):
     assert sequences(dataset) == {1: [4], 2: [9, 3, 9], 10: [9, 4]}
 
 
-def test_format_decides_where_lines_leave_it_open(read, fails, sequences):
+def test_the_option_format_decides_if_lines_are_ambiguous(read, fails, sequences):
     assert "format=sequences" in fails("1 5 6\n2 7 8\n", kind=recbench.UsageError)
     assert sequences(read("1 5 6\n2 7 8\n", format="sequences")) == {1: [5, 6], 2: [7, 8]}
     assert "format=" in fails("1 2 3 4\n2 3 4 5\n", kind=recbench.UsageError)
     assert sequences(read("ann\tb\nann\ta\n", format="pairs")) == {"ann": ["b", "a"]}
 
 
-def test_parquet_is_known_by_its_content(read_table, tmp_path, sequences):
+def test_parquet_is_detected_by_its_content(read_table, tmp_path, sequences):
     assert sequences(read_table({"user": [1, 1], "item": [5, 4], "ts": [2, 1]})) == {1: [4, 5]}
     (tmp_path / "log.parquet").rename(tmp_path / "odd.bin")
     assert sequences(read_file(str(tmp_path / "odd.bin"))) == {1: [4, 5]}
 
 
-def test_no_header(fails):
+def test_a_missing_header_is_an_error(fails):
     message = fails("1,1193,5,978300760\n1,661,3,978302109\n", kind=recbench.UsageError)
     assert "log.csv has no header: line 1 is '1,1193,5,978300760'" in message
     assert "user,item,rating,time" in message

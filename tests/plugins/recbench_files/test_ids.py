@@ -22,7 +22,7 @@ def test_integers_beyond_64_bits_stay_strings(read):
     assert read("user,item\n9223372036854775807,1\n").user_ids.tolist() == [2**63 - 1]
 
 
-def test_a_word_for_missing_is_kept_with_a_note(read):
+def test_a_word_for_missing_values_is_kept_as_an_id_with_a_note(read):
     dataset = read("user,item\nNULL,5\nann,5\n")
     assert dataset.user_ids.tolist() == ["NULL", "ann"]
     assert any("'NULL'" in note for note in dataset.notes)

@@ -6,7 +6,7 @@ import pytest
 import recbench
 
 
-def test_broken_parquet(fails, read_table, tmp_path):
+def test_broken_parquet_files_are_errors(fails, read_table, tmp_path):
     assert "damaged or not a Parquet" in fails(b"PAR1 and nothing more", "log.parquet")
     assert "damaged or not a Parquet" in fails("user,item\n1,2\n", "log.parquet")
     read_table({"user": list(range(5000)), "item": list(range(5000))})
@@ -17,7 +17,7 @@ def test_broken_parquet(fails, read_table, tmp_path):
     )
 
 
-def test_broken_rows_in_parquet(read_table):
+def test_broken_rows_in_parquet_are_errors(read_table):
     rows = {"user": [1, None, 1], "item": [1, 2, 3]}
     with pytest.raises(recbench.RecbenchError, match="row 3: rating nan"):
         read_table({**rows, "rating": [1.0, None, float("nan")]})

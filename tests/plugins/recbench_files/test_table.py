@@ -1,4 +1,4 @@
-"""Tables with named columns, as `--recs` are read: exact values and their lines."""
+"""Tables with named columns, as read for `--recs`: exact values and their line numbers."""
 
 import bz2
 import gzip
@@ -24,7 +24,7 @@ def ids(column):
 
 
 @pytest.mark.parametrize("separator", [",", "\t", ";", "|", " "])
-def test_columns_by_their_names(separator):
+def test_columns_are_read_by_name(separator):
     text = "score,item,who,item\n1,a,7,b\n2.5,c,,d\n".replace(",", separator)
     table = open_table("recs.csv", text.encode())
     assert table.names == ("score", "item", "who", "item")
@@ -34,7 +34,7 @@ def test_columns_by_their_names(separator):
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, bytes, pa.compress])
-def test_packed_or_not_lines_are_counted_as_an_editor_does(pack):
+def test_line_numbers_are_those_of_an_editor_with_any_compression(pack):
     text = b'\n"user","item","x"\n\n"a\n""b""",1,2\n\n"c",3,4\n'
     content = pa.compress(text, "zstd", asbytes=True) if pack is pa.compress else pack(text)
     table = open_table("there/recs", content)
@@ -43,13 +43,13 @@ def test_packed_or_not_lines_are_counted_as_an_editor_does(pack):
     assert table.locate("x", 1) == ("there/recs line 7", "4")
 
 
-def test_lines_without_quotes():
+def test_line_numbers_without_quotes():
     table = open_table("recs", b"\r\nuser,item\r\n\r\na,1\r\n\r\nb,2")
     assert ids(table.read(["item"], [])["item"]) == ["1", "2"]
     assert table.locate("user", 1) == ("recs line 6", "b")
 
 
-def test_rows_of_parquet():
+def test_parquet_rows_are_located_by_number():
     columns = {"user": pa.array([7.0, None]), "item": [b"a", b"b"], "score": [1, 2]}
     table = open_table("recs", packed_as_parquet(columns))
     read = table.read(["user", "item"], ["score"])
@@ -60,18 +60,18 @@ def test_rows_of_parquet():
     assert table.locate("item", 1) == ("recs row 2", "b")
 
 
-def test_numbers_are_the_nearest_of_64_bits():
+def test_numbers_are_read_as_the_nearest_64_bit_floats():
     random = np.random.default_rng(1)
     numbers = random.standard_normal(1000) * 10.0 ** random.integers(-300, 300, 1000)
     lines = "".join(f"{number!r}\n" for number in numbers.tolist())
-    for text in (lines, lines + "none\n"):  # with a word the column is read another way
+    for text in (lines, lines + "none\n"):  # a column with a word is parsed differently
         table = open_table("recs", f"score,item\n{text.replace(chr(10), f',a{chr(10)}')}".encode())
         read = table.read(["item"], ["score"])["score"]
         assert (read[:1000] == numbers).all()
         assert np.isnan(read[1000:]).all()
 
 
-def test_what_is_no_number_is_nan():
+def test_text_that_is_not_a_number_is_nan():
     texts = ["1", "", "x", "nan", "1_0", "1e999", " 2 ", "-3e0"]
     content = "item,score\n" + "".join(f"a,{text}\n" for text in texts)
     table = open_table("recs", content.encode())
@@ -86,7 +86,7 @@ def test_what_is_no_number_is_nan():
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (b"\n\n", "recs is empty"),
         (b"user,item", "recs has a header but no rows"),
@@ -98,13 +98,13 @@ def test_what_is_no_number_is_nan():
         (b"PK\x03\x04", "recs is a zip archive"),
     ],
 )
-def test_broken_tables(content, says):
-    with pytest.raises(recbench.RecbenchError, match=f"^{says}"):
+def test_broken_tables_are_errors(content, message):
+    with pytest.raises(recbench.RecbenchError, match=f"^{message}"):
         open_table("recs", content).read(["user", "item"], [])
 
 
 @pytest.mark.parametrize("content", [b"user,score\n", b"user,score\n\n", b'"user",score\n'])
-def test_no_rows(content):
+def test_a_table_may_have_no_rows(content):
     table = open_table("recs", content)
     read = table.read(["user"], ["score"])
     assert ids(read["user"]) == []

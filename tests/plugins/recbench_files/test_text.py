@@ -1,4 +1,4 @@
-"""Text files: compressed, quoted or spaced in any way, they are read exactly."""
+"""Text files: read exactly, with any compression, quotes and blank lines."""
 
 import bz2
 import gzip
@@ -9,7 +9,7 @@ import pytest
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, pa.compress])
-def test_packed_text(read, pack, sequences):
+def test_compressed_text_is_read(read, pack, sequences):
     text = b"user,item\n1,5\n1,4\n"
     packed = pa.compress(text, "zstd", asbytes=True) if pack is pa.compress else pack(text)
     assert sequences(read(packed, "log.whatever")) == {1: [5, 4]}
@@ -32,7 +32,7 @@ def test_two_gzip_members_are_one_file(read, sequences):
     ],
     ids=["bom", "crlf", "blank", "no end", "blank on top", "quoted"],
 )
-def test_harmless_shapes_of_a_csv(read, text, sequences):
+def test_harmless_variants_of_csv_are_read_alike(read, text, sequences):
     assert sequences(read(text)) == {1: [5, 4]}
 
 
@@ -41,13 +41,13 @@ def test_quoted_delimiters_and_line_breaks(read, sequences):
     assert sequences(read(text)) == {1: ["x,\ny"], 2: ["z"]}
 
 
-def test_other_columns_may_hold_anything(read, sequences):
+def test_other_columns_may_contain_any_bytes(read, sequences):
     text = "user,item,t\xedtulo\n1,5,caf\xe9\0\n".encode("latin-1")
     assert sequences(read(text)) == {1: [5]}
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_quotes_over_the_blocks_that_pyarrow_reads(read, monkeypatch, end, sequences):
+def test_quoted_fields_across_the_blocks_that_pyarrow_reads(read, monkeypatch, end, sequences):
     monkeypatch.setattr("recbench_files.text._BLOCK", 64)
     random = np.random.default_rng(5)
     for _ in range(40):
@@ -59,7 +59,7 @@ def test_quotes_over_the_blocks_that_pyarrow_reads(read, monkeypatch, end, seque
         assert sequences(read(end.join(["user,item", *rows, ""]))) == expected
 
 
-def test_whole_numbers_then_a_fraction(read, sequences):
+def test_times_that_start_as_whole_numbers_and_continue_as_fractions(read, sequences):
     dataset = read("user,item,time\n1,9,5\n1,8,4.5\n")
     assert sequences(dataset) == {1: [8, 9]}
     assert dataset.interactions.times.tolist() == [4, 5]

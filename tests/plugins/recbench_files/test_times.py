@@ -1,4 +1,4 @@
-"""Times: in any unit and form, and no precision lost."""
+"""Times: in any unit and form, without loss of precision."""
 
 import pyarrow as pa
 import pytest

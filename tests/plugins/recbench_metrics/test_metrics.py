@@ -1,4 +1,4 @@
-"""The shipped metrics, compared with all orders of tied items, scikit-learn and sums by hand."""
+"""The shipped metrics, compared with all orders of tied items, scikit-learn and small examples."""
 
 import itertools
 import math
@@ -17,11 +17,11 @@ from recbench_metrics.ranks import average_precision, hit, mrr, ndcg, recall
 
 RANKED = {"ndcg": ndcg, "recall": recall, "hit": hit, "mrr": mrr, "map": average_precision}
 
-Rows = list[tuple[list[int], list[int]]]
+Cases = list[tuple[list[int], list[int]]]
 
 
-def _ranking(rows: Rows) -> Ranking:
-    """The ranking of rows of (scores, targets)."""
+def _ranking(rows: Cases) -> Ranking:
+    """Return the ranking of cases, each with scores and targets."""
     above, tied = [], []
     for scores, targets in rows:
         above += [sum(score > scores[target] for score in scores) for target in targets]
@@ -31,7 +31,7 @@ def _ranking(rows: Rows) -> Ranking:
 
 
 def _by_definition(order: list[bool], k: int) -> dict[str, float]:
-    """The textbook values for items without ties; order: is the item at each rank a target?"""
+    """Return the textbook values without ties; `order` tells whether each rank has a target."""
     found = [rank for rank, is_target in enumerate(order, start=1) if is_target]
     ranks, best = [rank for rank in found if rank <= k], min(len(found), k)
     ideal = sum(1 / math.log2(rank + 1) for rank in range(1, best + 1))
@@ -45,7 +45,7 @@ def _by_definition(order: list[bool], k: int) -> dict[str, float]:
 
 
 def _over_all_orders(scores: list[int], targets: list[int], k: int) -> dict[str, float]:
-    """The mean over all orders of the items in which scores do not rise."""
+    """Return the mean over all orders of the items in which scores do not increase."""
     blocks = [
         [item in targets for item, value in enumerate(scores) if value == score]
         for score in sorted(set(scores), reverse=True)
@@ -56,14 +56,14 @@ def _over_all_orders(scores: list[int], targets: list[int], k: int) -> dict[str,
 
 
 @st.composite
-def _row(draw: st.DrawFn) -> tuple[list[int], list[int]]:
+def _case(draw: st.DrawFn) -> tuple[list[int], list[int]]:
     scores = draw(st.lists(st.integers(0, 2), min_size=1, max_size=6))
     places = st.integers(0, len(scores) - 1)
     return scores, draw(st.lists(places, min_size=1, max_size=3, unique=True))
 
 
-@given(st.lists(_row(), min_size=1, max_size=3), st.integers(1, 8))
-def test_ties_are_the_mean_over_all_orders(rows: Rows, k: int) -> None:
+@given(st.lists(_case(), min_size=1, max_size=3), st.integers(1, 8))
+def test_ties_count_as_the_mean_over_all_orders(rows: Cases, k: int) -> None:
     ranking = _ranking(rows)
     expected = [_over_all_orders(scores, targets, k) for scores, targets in rows]
     for name, metric in RANKED.items():
@@ -73,7 +73,7 @@ def test_ties_are_the_mean_over_all_orders(rows: Rows, k: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
-def test_all_tied_is_the_mean_over_all_orders(size: int) -> None:
+def test_if_all_items_are_tied_the_value_is_the_mean_over_all_orders(size: int) -> None:
     for k in range(1, 8):
         row = [0] * 6, list(range(size))
         for name, value in _over_all_orders(*row, k).items():
@@ -81,7 +81,7 @@ def test_all_tied_is_the_mean_over_all_orders(size: int) -> None:
 
 
 @given(st.integers(0, 2**32), st.integers(1, 5), st.sampled_from([1, 3, 5, 10, 50]))
-def test_ndcg_is_that_of_scikit_learn(seed: int, many: int, k: int) -> None:
+def test_ndcg_equals_that_of_scikit_learn(seed: int, many: int, k: int) -> None:
     draw = np.random.default_rng(seed)
     scores = draw.integers(0, draw.integers(1, 25), (6, 20))
     targets = [draw.permutation(20)[: draw.integers(1, many + 1)].tolist() for _ in scores]
@@ -95,7 +95,7 @@ def test_ndcg_is_that_of_scikit_learn(seed: int, many: int, k: int) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), min_size=1), st.integers(1, 40))
-def test_one_target_is_exactly_the_expectation_of_gains(
+def test_with_one_target_values_are_exactly_the_expectation_of_gains(
     places: list[tuple[int, int]], k: int
 ) -> None:
     above, tied = np.array(places).T
@@ -117,14 +117,14 @@ def test_all_targets_at_the_top_get_one() -> None:
         assert metric(ranking, 2) == ([2 / 3] if name == "recall" else [1.0]), name
 
 
-def test_targets_that_are_in_no_list_get_zero() -> None:
+def test_targets_in_no_list_get_zero() -> None:
     far = np.iinfo(np.int32).max
     ranking = Ranking(np.array([far, far, 0]), np.ones(3, dtype=int), np.array([0, 2, 3]))
     for metric in RANKED.values():
         assert metric(ranking, 10).tolist() == [0, 1]
 
 
-def test_large_blocks_keep_their_digits_and_take_little_memory() -> None:
+def test_large_blocks_of_ties_are_accurate_and_use_little_memory() -> None:
     t, m, k, rows = 1_000_000, 3, 2_000, 500
     ranking = Ranking(np.full(rows * m, 7), np.full(rows * m, t), np.arange(rows + 1) * m)
     tracemalloc.start()
@@ -132,13 +132,13 @@ def test_large_blocks_keep_their_digits_and_take_little_memory() -> None:
     assert tracemalloc.get_traced_memory()[1] < 50e6
     tracemalloc.stop()
     places = math.comb(t, k - 7)
-    missed = (places - math.comb(t - m, k - 7)) / places  # whole numbers, divided at the end
+    missed = (places - math.comb(t - m, k - 7)) / places  # exact whole numbers, divided last
     assert values["hit"] == pytest.approx(np.full(rows, missed), rel=1e-12)
     first = [math.comb(t - j, m - 1) / (7 + j) for j in range(1, k - 6)]
     assert values["mrr"] == pytest.approx(np.full(rows, sum(first) / math.comb(t, m)), rel=1e-12)
 
 
-def test_a_k_as_large_as_the_catalogue() -> None:
+def test_k_may_be_the_size_of_the_catalogue() -> None:
     t = 1_000_000
     ranking = Ranking(np.zeros(2, dtype=int), np.full(2, t), np.array([0, 2]))
     harmonic = math.fsum(1 / j for j in range(1, t + 1))
@@ -155,7 +155,7 @@ def _listed(lists: list[list[int]], counts: list[int]) -> Ranking:
     return Ranking(nothing, nothing, None, np.array(lists, dtype=np.int32), np.array(counts))
 
 
-def test_list_metrics_by_hand() -> None:
+def test_list_metrics_of_a_small_example() -> None:
     ranking = _listed([[0, 1, 2], [0, -1, -1], [-1, -1, -1]], [7, 0, 1, 0])
     assert coverage(ranking, 1) == 1 / 4
     assert coverage(ranking, 2) == 2 / 4
@@ -166,7 +166,7 @@ def test_list_metrics_by_hand() -> None:
     assert novelty(ranking, 3) == pytest.approx([bits.mean(), bits[0], 0])
 
 
-def test_gini_at_its_ends() -> None:
+def test_gini_at_its_limits() -> None:
     assert gini(_listed([[0, 1], [2, 3]], [1] * 4), 2) == 0
     assert gini(_listed([[0], [0], [0]], [1] * 4), 1) == 3 / 4
     assert gini(_listed([[-1], [-1]], [1] * 4), 1) == 0
@@ -184,6 +184,6 @@ def test_lists_that_are_too_short_are_an_error(metric) -> None:
     assert np.array_equal(metric(whole, 9), metric(whole, 2))
 
 
-def test_each_has_a_summary_for_listings() -> None:
+def test_each_metric_has_a_summary_for_listings() -> None:
     for name, metric in recbench_metrics().items():
         assert (metric.__doc__ or "").splitlines()[0].endswith("."), name

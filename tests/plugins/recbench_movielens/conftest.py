@@ -1,4 +1,4 @@
-"""All tests of MovieLens run with an empty cache and a local stand-in for the publisher."""
+"""Fixtures for tests of MovieLens: an empty cache and a local server as the publisher."""
 
 import subprocess
 
@@ -19,7 +19,7 @@ def publisher():
 
 @pytest.fixture(autouse=True)
 def cached(tmp_path, monkeypatch):
-    """An empty cache, no data folder, no proxy, and a pip without a network."""
+    """Set up an empty cache, no data folder, no proxy, and a pip without a network."""
     monkeypatch.setattr(sources, "cache_folder", lambda name: tmp_path / "cache" / name)
     monkeypatch.delenv("RECBENCH_DATA", raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -29,7 +29,7 @@ def cached(tmp_path, monkeypatch):
 
 @pytest.fixture
 def assert_failed(cached):
-    """It fails with all these words, and leaves no file behind."""
+    """Return a check that loading fails with all these words and leaves no file behind."""
 
     def check(dataset, *words):
         with pytest.raises(recbench.RecbenchError) as caught:

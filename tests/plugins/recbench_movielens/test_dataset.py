@@ -1,4 +1,4 @@
-"""MovieLens: the facts about each dataset, and notes on files that differ from it."""
+"""MovieLens: facts about each dataset, and notes on files that differ from the published ones."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from made_movielens import known, ml_100k, remarks, write
+from made_movielens import known, ml_100k, own_notes, write
 
 import recbench
 import recbench_movielens
@@ -16,7 +16,7 @@ from recbench_movielens import layouts
 REAL = os.environ.get("RECBENCH_DATA") or "no folder of data"
 
 
-def test_the_hook_gives_all_names_with_their_facts():
+def test_the_hook_provides_all_datasets_with_facts_about_them():
     factories = recbench_movielens.recbench_datasets()
     assert list(factories) == [
         "ml-100k",
@@ -41,7 +41,7 @@ def test_only_ml_100k_has_a_copy_in_a_package():
     assert [dataset.name for dataset in recbench_movielens.MOVIELENS if dataset.copy] == ["ml-100k"]
 
 
-def test_importing_the_plugin_is_cheap():
+def test_importing_the_plugin_imports_no_large_packages():
     heavy = "pandas", "pyarrow", "pooch", "requests", "torch"
     imported = f"[name for name in {heavy} if name in sys.modules]"
     code = f"import sys, recbench_movielens, recbench_synthetic; print({imported})"
@@ -53,11 +53,11 @@ def test_importing_the_plugin_is_cheap():
         assert process.communicate()[0].strip() == "[]"
 
 
-def test_a_file_that_is_not_the_published_one_is_used_and_noted(tmp_path):
+def test_a_file_that_differs_from_the_published_one_is_used_with_a_note(tmp_path):
     write(tmp_path / "ml-100k", u_data="1\t2\t3\t4\n")
     dataset = ml_100k()(data_dir=str(tmp_path))
     assert dataset.titles is None
-    assert remarks(dataset) == [
+    assert own_notes(dataset) == [
         "The file u.data differs from the published one and is used as it is",
         "There are no titles because the file u.item is missing",
     ]
@@ -71,11 +71,11 @@ def test_the_real_ml_100k():
     assert dataset.title(dataset.item("1")) == "Toy Story (1995)"
     assert dataset.title(dataset.item("267")) == "unknown"
     assert dataset.sha256 == layouts.UDATA.sha256
-    assert remarks(dataset) == []
+    assert own_notes(dataset) == []
     assert all(dataset.titles)
 
 
 @pytest.mark.parametrize("option", ["min_user", "ties"])
-def test_old_names_of_options_are_refused_before_anything_is_looked_for(option):
+def test_old_option_names_are_refused_before_any_file_is_searched(option):
     with pytest.raises(recbench.UsageError, match=f"no option '{option}'; it is now called"):
         recbench.load_dataset(f"ml-100k:{option}=hash")

@@ -1,4 +1,4 @@
-"""MovieLens: downloads from the publisher and with pip, and which are rejected."""
+"""MovieLens: downloads from the publisher and with pip, and rejected downloads."""
 
 import dataclasses
 import errno
@@ -17,8 +17,8 @@ from made_movielens import (
     files_in,
     known,
     ml_100k,
+    own_notes,
     pip,
-    remarks,
     sha256,
     titles,
     unchecked,
@@ -41,18 +41,18 @@ def test_a_wrong_checksum_is_refused(publisher, assert_failed):
     )
 
 
-def test_md5_is_checked_too(publisher, assert_failed):
+def test_an_md5_checksum_is_checked(publisher, assert_failed):
     archive = dataclasses.replace(ml_100k(publisher).archive, checksum="md5:" + "0" * 32)
     assert_failed(ml_100k(publisher, archive=archive), "its md5 is not the published")
 
 
-def test_a_download_that_is_cut_off_is_refused(publisher, assert_failed):
-    publisher.promised = len(publisher.body)
+def test_an_interrupted_download_is_refused(publisher, assert_failed):
+    publisher.announced = len(publisher.body)
     publisher.body = publisher.body[:200]
     assert_failed(ml_100k(publisher), "the publisher: the download was interrupted")
 
 
-def test_half_a_zip_is_refused_even_where_no_checksum_is_known(publisher, assert_failed):
+def test_a_truncated_zip_is_refused_even_without_a_checksum(publisher, assert_failed):
     publisher.body = publisher.body[:200]
     assert_failed(unchecked(publisher), "200 bytes received are not a zip")
 
@@ -62,12 +62,12 @@ def test_a_web_page_instead_of_the_zip_is_refused(publisher, assert_failed):
     assert_failed(ml_100k(publisher), "are not a zip, but a web page")
 
 
-def test_the_servers_refusal_is_reported(publisher, assert_failed):
+def test_an_http_error_is_reported(publisher, assert_failed):
     publisher.status = 404
     assert_failed(ml_100k(publisher), "the publisher: the server answered with status 404")
 
 
-def test_a_server_that_says_nothing_is_left_soon(publisher, assert_failed, monkeypatch):
+def test_a_server_that_does_not_answer_times_out(publisher, assert_failed, monkeypatch):
     publisher.pause = 1
     monkeypatch.setattr(download, "_HTTP_SECONDS", (0.1, 0.1))
     assert_failed(ml_100k(publisher), "the publisher: the server did not answer in time")
@@ -84,12 +84,12 @@ def test_a_full_disk_is_reported(publisher, assert_failed, monkeypatch):
 def test_progress_counts_every_byte_once(publisher, monkeypatch):
     made = []
 
-    class Watched(recbench.Progress):
+    class Recorded(recbench.Progress):
         def __init__(self, *args, **kwargs):
             super().__init__(*args, **kwargs)
             made.append(self)
 
-    monkeypatch.setattr(recbench, "Progress", Watched)
+    monkeypatch.setattr(recbench, "Progress", Recorded)
     ml_100k(publisher)()
     assert [(bar.label, bar.unit, bar.done, bar.total) for bar in made] == [
         ("ml-100k", "byte", len(publisher.body), len(publisher.body))
@@ -102,7 +102,7 @@ def test_only_recbench_reports_downloads(publisher, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_without_the_publisher_pip_is_asked(publisher, cached, monkeypatch):
+def test_without_the_publisher_the_copy_from_pip_is_used(publisher, cached, monkeypatch):
     published = ml_100k(publisher)()
     (cached / "ml-100k" / "ml-100k.zip").unlink()
     monkeypatch.setattr(subprocess, "run", pip(WHEEL))
@@ -111,9 +111,9 @@ def test_without_the_publisher_pip_is_asked(publisher, cached, monkeypatch):
     assert titles(dataset) == titles(published)
     assert dataset.source == "pip's package index, the copy in recbole==1.2.1"
     assert dataset.sha256 == sha256(INTER)
-    assert remarks(dataset) == []
+    assert own_notes(dataset) == []
     monkeypatch.setattr(subprocess, "run", pip(error="gone"))
-    assert ml_100k()().source == dataset.source  # out of the cache
+    assert ml_100k()().source == dataset.source  # from the cache
     assert [path for path in files_in(cached / "ml-100k") if "recbole" in path] == [
         "recbole==1.2.1.whl",
         *(f"recbole==1.2.1.whl.unzip/{member}" for member in WHEEL),
@@ -133,7 +133,7 @@ def test_a_wheel_with_other_content_is_refused(assert_failed, monkeypatch):
         ("", "pip failed: no reason given"),
     ],
 )
-def test_when_everything_fails_each_reason_is_listed(assert_failed, monkeypatch, stderr, words):
+def test_if_all_sources_fail_each_reason_is_listed(assert_failed, monkeypatch, stderr, words):
     monkeypatch.setattr(subprocess, "run", pip(error=stderr))
     assert_failed(
         ml_100k(),
@@ -145,14 +145,14 @@ def test_when_everything_fails_each_reason_is_listed(assert_failed, monkeypatch,
     )
 
 
-def test_a_pip_that_brings_no_wheel_is_no_success(assert_failed, monkeypatch):
+def test_a_pip_that_downloads_no_wheel_is_an_error(assert_failed, monkeypatch):
     monkeypatch.setattr(
         subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0, "", "")
     )
     assert_failed(ml_100k(), "pip's package index: the zip is damaged")
 
 
-def test_a_pip_that_hangs_is_left(assert_failed, monkeypatch):
+def test_a_pip_that_hangs_times_out(assert_failed, monkeypatch):
     def hang(command, **options):
         raise subprocess.TimeoutExpired(command, options["timeout"])
 

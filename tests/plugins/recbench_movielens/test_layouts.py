@@ -1,4 +1,4 @@
-"""MovieLens: how its file formats are read."""
+"""MovieLens: reading its file formats."""
 
 import pytest
 from made_movielens import UDATA, known, ml_100k, titles, write
@@ -16,7 +16,7 @@ def test_ids_and_the_order_of_ties_are_kept(publisher):
     assert by_user == {196: [242, 302], 186: [302], 22: [377]}
 
 
-def test_the_layout_of_1m(tmp_path):
+def test_the_layout_of_ml_1m(tmp_path):
     write(
         tmp_path / "ml-1m",
         ratings_dat="1::1193::5::978300760\n1::661::3::978300760\n2::3::1::978298413\n",
@@ -38,7 +38,7 @@ def test_the_layout_of_1m(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["ml-latest-small", "ml-20m", "ml-25m", "ml-32m"])
-def test_the_layout_of_the_newer_ones(tmp_path, name):
+def test_the_layout_of_newer_datasets(tmp_path, name):
     write(
         tmp_path / name,
         ratings_csv="userId,movieId,rating,timestamp\r\n7,11,4.5,1\r\n7,999999,0.5,1\r\n9,5,3.0,2\r\n",

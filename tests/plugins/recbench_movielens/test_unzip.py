@@ -1,4 +1,4 @@
-"""MovieLens: unpacking untrusted zips, also if it is interrupted."""
+"""MovieLens: unpacking untrusted zips, and interruptions while unpacking."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ import recbench
 from recbench_movielens.unzip import GuardedUnzip
 
 UNPACKED = "ml-100k.zip.unzip/ml-100k"
-WHOLE = ["ml-100k.zip", f"{UNPACKED}/u.data", f"{UNPACKED}/u.item"]
+COMPLETE = ["ml-100k.zip", f"{UNPACKED}/u.data", f"{UNPACKED}/u.item"]
 
 
 def link(name):
@@ -26,7 +26,7 @@ def link(name):
 @pytest.mark.parametrize(
     "member", ["../evil", "ml-100k/../../evil", "/evil", "C:/evil", "ml-100k\\..\\..\\evil"]
 )
-def test_a_zip_that_leads_out_of_its_folder_is_refused(publisher, assert_failed, member):
+def test_a_zip_that_writes_outside_its_folder_is_refused(publisher, assert_failed, member):
     publisher.body = zipped({**PUBLISHED, member: "evil"})
     assert_failed(unchecked(publisher), "rejected", repr(member))
 
@@ -68,7 +68,7 @@ def interrupted(*_):
         (interrupted, KeyboardInterrupt, None),
     ],
 )
-def test_a_full_disk_or_an_interrupt_leaves_nothing_but_the_whole_zip(
+def test_a_full_disk_or_an_interrupt_leaves_only_the_complete_zip(
     publisher, cached, monkeypatch, failure, error, words
 ):
     with monkeypatch.context() as patched:
@@ -108,7 +108,7 @@ ml_100k(publisher)()
 
 
 @pytest.mark.parametrize("moment", ["downloading", "unpacking"])
-def test_a_kill_leaves_nothing_half_that_is_taken_for_whole(publisher, cached, moment):
+def test_a_kill_leaves_no_partial_file_that_is_used_later(publisher, cached, moment):
     code = KILLED.format(
         path=sys.path, moment=moment, cached=str(cached), address=publisher.address
     )
@@ -127,22 +127,22 @@ def test_a_damaged_file_is_unpacked_again(publisher, cached, damage):
     assert unchecked(publisher)().fingerprint() == expected
     (cached / "ml-100k" / UNPACKED / "u.item").unlink()
     assert titles(unchecked(publisher)()) == TITLES
-    assert publisher.asked == 1
+    assert publisher.n_requests == 1
 
 
-def test_whole_files_are_not_written_again(tmp_path, monkeypatch):
+def test_complete_files_are_not_written_again(tmp_path, monkeypatch):
     archive = tmp_path / "ml-100k.zip"
     archive.write_bytes(zipped(PUBLISHED))
     members = {"ml-100k/u.data": "", "ml-100k/u.item": ""}
     files = GuardedUnzip(members)(str(archive), "download", None)
-    assert files == [tmp_path / name for name in WHOLE[1:]]
-    assert files_in(tmp_path) == WHOLE
+    assert files == [tmp_path / name for name in COMPLETE[1:]]
+    assert files_in(tmp_path) == COMPLETE
     monkeypatch.setattr("zipfile.shutil.copyfileobj", full)
     for action in ("fetch", "update", "download"):
         assert GuardedUnzip(members)(str(archive), action, None) == files
 
 
-def test_a_whole_cache_is_only_read(publisher, monkeypatch):
+def test_a_complete_cache_is_only_read(publisher, monkeypatch):
     def refused(*_, **__):
         raise PermissionError
 

@@ -1,4 +1,4 @@
-"""Popularity."""
+"""The model of popularity: its contract, counts and mean ratings."""
 
 import pytest
 
@@ -12,20 +12,20 @@ def test_contract(options: dict[str, str]) -> None:
     check_model(Popular, **options)
 
 
-def test_popular_counts() -> None:
+def test_scores_are_counts_of_interactions() -> None:
     train = Interactions.from_log([0, 1, 1, 2], [2, 2, 0, 2], n_items=4)
     assert Popular().fit(train).score(train)[0].tolist() == [1, 0, 3, 0]
 
 
-def test_rated_ranks_the_most_rated_items_by_their_mean() -> None:
-    often = [(u, item, rating) for item, rating in ((0, 3.0), (1, 4.0)) for u in range(20)]
-    seldom = [(u, 2 + u, 5.0) for u in range(18)]
-    users, items, ratings = zip(*(often + seldom), strict=True)
+def test_rated_ranks_frequently_rated_items_by_their_mean_rating() -> None:
+    frequent = [(u, item, rating) for item, rating in ((0, 3.0), (1, 4.0)) for u in range(20)]
+    rare = [(u, 2 + u, 5.0) for u in range(18)]
+    users, items, ratings = zip(*(frequent + rare), strict=True)
     train = Interactions.from_log(users, items, ratings=ratings)
     scores = Popular(rule="rated").fit(train).score(train)[0]
     assert scores[1] == 4
     assert scores[0] == 3
-    assert (scores[2:] < 3).all(), "an item with few ratings is never above one with many"
+    assert (scores[2:] < 3).all(), "items with few ratings must be below items with many"
 
 
 def test_rated_without_ratings_is_an_error() -> None:

@@ -1,4 +1,4 @@
-"""Chance."""
+"""The random model: its contract, distribution and seed."""
 
 import numpy as np
 

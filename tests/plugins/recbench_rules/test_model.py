@@ -1,4 +1,4 @@
-"""The rules: contract, scores of plain loops, saved files, and levels on real data."""
+"""The rules: contract, scores, explanations, saved files, and NDCG on real data."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +36,7 @@ def log_of(sequences: list[list[int]], n_items: int = N_ITEMS) -> Interactions:
 
 
 def plain_rules(sequences: list[list[int]], window: int) -> npt.NDArray[np.float64]:
-    """The rules (n_items, n_items), by plain loops over every pair."""
+    """Return the rules (n_items, n_items), computed by plain loops over every pair."""
     counts = np.zeros((N_ITEMS, N_ITEMS))
     for sequence in sequences:
         for here, item in enumerate(sequence):
@@ -65,7 +65,7 @@ def test_contract(options: dict[str, Any]) -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(st.one_of(REPEATING, UNIQUE), REPEATING, SIZES, SIZES, DECAYS)
-def test_scores_are_those_of_plain_loops(
+def test_scores_equal_those_of_plain_loops(
     train: list[list[int]], history: list[list[int]], window: int, length: int, decay: float
 ) -> None:
     model = Rules(window, length, decay).fit(log_of(train))
@@ -93,8 +93,8 @@ def test_the_parts_of_an_explanation_sum_to_the_score(
         assert parts[:, place] == pytest.approx(part, abs=1e-5)
 
 
-def test_an_answer_worked_out_by_hand() -> None:
-    """After 0 come 1 (at distance 1), 2 (at 2) and 1 (at 1); after 1 comes 2."""
+def test_scores_of_a_small_example() -> None:
+    """0 is followed by 1 (distance 1), 2 (distance 2) and 1 (distance 1); 1 is followed by 2."""
     model = Rules(window=2, length=2, decay=0.5).fit(log_of([[0, 1, 2], [0, 1]]))
     scores = model.score(log_of([[0], [0, 1], [0, 0, 1], [2]]))
     assert scores[0, :3] == pytest.approx([0, 2 / 2.5, 0.5 / 2.5])
@@ -116,7 +116,7 @@ def test_empty_histories_and_items_without_interactions_score_zero() -> None:
 
 
 @pytest.mark.parametrize("sequences", [[], [[]], [[1], [2]]])
-def test_sequences_of_one_item_give_no_rules(sequences: list[list[int]]) -> None:
+def test_sequences_of_one_item_have_no_rules(sequences: list[list[int]]) -> None:
     model = Rules().fit(log_of(sequences))
     assert model.n_parameters == 0
     assert np.array_equal(model.score(log_of([[1, 2]])), np.zeros((1, N_ITEMS)))
@@ -132,18 +132,18 @@ def test_sequences_of_one_item_give_no_rules(sequences: list[list[int]]) -> None
         ({"decay": float("nan")}, "rules: decay must be above 0 and at most 1, not nan"),
     ],
 )
-def test_wrong_options_are_refused_at_once(options: dict[str, Any], words: str) -> None:
+def test_wrong_options_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         Rules(**options)
 
 
-def test_another_catalogue_is_refused() -> None:
+def test_a_history_with_another_catalogue_is_refused() -> None:
     model = Rules().fit(log_of([[0, 1]]))
-    for ask in (model.score, lambda history: model.explain(history, np.array([0]))):
+    for method in (model.score, lambda history: model.explain(history, np.array([0]))):
         with pytest.raises(
             RecbenchError, match="fitted on 8 items, but the history has 9; fit them on the"
         ):
-            ask(log_of([[0]], n_items=9))
+            method(log_of([[0]], n_items=9))
 
 
 def test_rules_that_are_not_fitted_are_an_error(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_rules_that_are_not_fitted_are_an_error(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_load_gives_back_what_save_wrote(tmp_path: Path) -> None:
+def test_load_restores_what_save_wrote(tmp_path: Path) -> None:
     model = Rules().fit(example())
     model.save(tmp_path)
     loaded = Rules().load(tmp_path)
@@ -197,7 +197,7 @@ def test_broken_files_are_refused(tmp_path: Path) -> None:
         ("amazon-beauty/Beauty.txt", 0.0566),
     ],
 )
-def test_levels_on_real_data(real: Callable[[str], Path], name: str, level: float) -> None:
+def test_ndcg_on_real_data(real: Callable[[str], Path], name: str, level: float) -> None:
     split = LeaveLastOut().split(load_dataset(real(name)).interactions)
     ranking = evaluate(Rules().fit(split.train), split, mask_seen=True).ranking
     ndcg = ranking.expectation(1 / np.log2(np.arange(10) + 2)).mean()

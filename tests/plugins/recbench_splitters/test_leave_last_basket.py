@@ -1,16 +1,16 @@
-"""Leave-last-basket, on logs small enough to read, on random logs and on real data."""
+"""Leave-last-basket, on small logs, random logs and real data."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import given
-from made_splits import LOGS, Event, by_user, cases, distinct, timed_log, train_items
+from made_splits import LOGS, Triple, by_user, cases, distinct, timed_log, train_items
 
 from recbench import load_dataset
 from recbench_splitters import LeaveLastBasket
 
 
-def test_the_last_basket_is_all_that_has_the_last_time() -> None:
+def test_the_last_basket_is_all_interactions_at_the_last_time() -> None:
     log = timed_log(
         *[(0, 1, 5), (0, 2, 5), (0, 3, 7), (0, 4, 9), (0, 5, 9)],
         *[(1, 6, 9), (1, 7, 9)],  # a single basket
@@ -33,19 +33,19 @@ def test_repeats_in_a_basket_count_once_and_may_be_in_the_history() -> None:
 
 
 @given(LOGS)
-def test_the_last_basket_as_a_loop_finds_it(events: list[Event]) -> None:
+def test_the_split_equals_that_of_a_loop(triples: list[Triple]) -> None:
     train, rows = {}, {}
-    for user, own in by_user(events).items():
-        known = [event for event in own if event[2] < own[-1][2]]
+    for user, own in by_user(triples).items():
+        known = [triple for triple in own if triple[2] < own[-1][2]]
         train[user] = [item for _, item, _ in known or own]
         if known:
             rows[user] = (train[user], *distinct(own[len(known) :]))
-    split = LeaveLastBasket().split(timed_log(*events))
+    split = LeaveLastBasket().split(timed_log(*triples))
     assert train_items(split) == train
     assert cases(split) == rows
 
 
-def test_invoices_are_baskets(real: Callable[[str], Path]) -> None:
+def test_baskets_of_online_retail(real: Callable[[str], Path]) -> None:
     path = real("online-retail/OnlineRetail.parquet")
     log = load_dataset(f"{path}:repeats=keep").interactions
     split = LeaveLastBasket().split(log)

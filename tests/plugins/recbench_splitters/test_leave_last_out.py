@@ -16,13 +16,13 @@ def test_the_last_interaction_of_each_user_is_the_target() -> None:
     assert LeaveLastOut().split(numbered_log(3, 2)).notes == ()
 
 
-def test_notes_count_in_thousands() -> None:
+def test_numbers_in_notes_have_thousands_separators() -> None:
     assert LeaveLastOut().split(numbered_log(2, *[1] * 1234)).notes == (
         "1,234 users with a single interaction are used for training but not judged",
     )
 
 
-def test_applied_to_train_it_gives_a_validation_part() -> None:
+def test_a_split_of_train_is_a_validation_split() -> None:
     once = LeaveLastOut().split(numbered_log(4, 3))
     twice = LeaveLastOut().split(once.train)
     assert twice.targets.tolist() == [2, 11]

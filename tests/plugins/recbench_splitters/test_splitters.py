@@ -28,12 +28,12 @@ def test_contract(factory: type, options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("text", ["leave-last-basket", "temporal:at=1998-03-01T12:00,targets=all"])
-def test_they_have_names(text: str) -> None:
+def test_names_with_options_build_splitters(text: str) -> None:
     assert load_plugins().build("splitters", Spec.parse(text))
 
 
 @pytest.mark.parametrize("splitter", [Temporal(), LeaveLastBasket()])
-def test_without_times_they_suggest_leave_last_out(splitter: Any) -> None:
+def test_without_times_the_error_suggests_leave_last_out(splitter: Any) -> None:
     log = Interactions.from_log([0, 0], [0, 1])
     with pytest.raises(RecbenchError, match=r"needs times.*use leave-last-out"):
         splitter.split(log)
@@ -56,7 +56,7 @@ def test_movielens_100k(real: Callable[[str], Path]) -> None:
     assert np.count_nonzero(np.diff(basket.judged_targets[1]) > 1) == 415
 
 
-def test_the_contract_checks_every_target_of_a_row() -> None:
+def test_the_contract_checks_every_target_of_a_case() -> None:
     class Wrong:
         def split(self, log: Interactions) -> Split:
             made = LeaveLastBasket().split(log)

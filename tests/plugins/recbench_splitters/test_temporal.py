@@ -1,11 +1,11 @@
-"""Temporal: one cut in time, on logs small enough to read, and on random ones."""
+"""Temporal: one cut in time, on small logs and random logs."""
 
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_splits import LOGS, Event, by_user, cases, distinct, numbered_log, timed_log, train_items
+from made_splits import LOGS, Triple, by_user, cases, distinct, numbered_log, timed_log, train_items
 
 from recbench import RecbenchError, Split, UsageError
 from recbench_splitters import Temporal
@@ -46,37 +46,37 @@ def test_temporal_all_is_every_later_item_once() -> None:
 
 
 @given(LOGS, st.integers(0, 9), st.sampled_from(["next", "all"]))
-def test_temporal_as_a_loop_finds_it(events: list[Event], at: int, targets: Any) -> None:
-    before = [event for event in events if event[2] < at]
+def test_the_split_equals_that_of_a_loop(triples: list[Triple], at: int, targets: Any) -> None:
+    before = [triple for triple in triples if triple[2] < at]
     splitter = Temporal(at=at, targets=targets)
-    if not 0 < len(before) < len(events):
+    if not 0 < len(before) < len(triples):
         with pytest.raises(RecbenchError, match="no interaction is"):
-            splitter.split(timed_log(*events))
+            splitter.split(timed_log(*triples))
         return
     rows = {}
-    for user, own in by_user(events).items():
+    for user, own in by_user(triples).items():
         known = [item for _, item, time in own if time < at]
-        later = [event for event in own if event[2] >= at]
+        later = [triple for triple in own if triple[2] >= at]
         if known and later:
             rows[user] = (known, *distinct(later[:1] if targets == "next" else later))
-    split = splitter.split(timed_log(*events))
+    split = splitter.split(timed_log(*triples))
     kept = by_user(before).items()
     assert train_items(split) == {user: [item for _, item, _ in own] for user, own in kept}
     assert cases(split) == rows
 
 
 @given(LOGS, st.floats(0.01, 0.99))
-def test_a_share_of_the_interactions_is_before_the_cut(events: list[Event], share: float) -> None:
-    times = sorted(time for _, _, time in events)
+def test_a_share_of_the_interactions_is_before_the_cut(triples: list[Triple], share: float) -> None:
+    times = sorted(time for _, _, time in triples)
     cut = times[min(round(share * len(times)), len(times) - 1)]
     try:
-        split = Temporal(share=share).split(timed_log(*events))
+        split = Temporal(share=share).split(timed_log(*triples))
     except RecbenchError:
         assert cut == times[0]
         return
     assert split.train.n_interactions == sum(time < cut for time in times)
     assert split.train.n_interactions <= max(round(share * len(times)), 1)
-    assert split.fingerprint() == Temporal(at=cut).split(timed_log(*events)).fingerprint()
+    assert split.fingerprint() == Temporal(at=cut).split(timed_log(*triples)).fingerprint()
 
 
 def test_nine_tenths_are_before_the_cut_by_default() -> None:
@@ -101,7 +101,7 @@ def test_nine_tenths_are_before_the_cut_by_default() -> None:
         (172_800, 2 * DAY),
     ],
 )
-def test_a_cut_is_a_date_or_seconds(at: str | int, seconds: int) -> None:
+def test_a_cut_is_a_date_or_a_number_of_seconds(at: str | int, seconds: int) -> None:
     assert Temporal(at=at).at == seconds
     log = timed_log((0, 1, seconds - 1), (0, 2, seconds))
     assert cases(Temporal(at=at).split(log)) == {0: ([1], [2], [seconds])}
@@ -120,7 +120,7 @@ def test_a_cut_is_a_date_or_seconds(at: str | int, seconds: int) -> None:
         ({"targets": "some"}, "targets must be next or all, not some"),
     ],
 )
-def test_temporal_refuses_wrong_options(wrong: dict[str, Any], match: str) -> None:
+def test_wrong_options_are_refused(wrong: dict[str, Any], match: str) -> None:
     with pytest.raises(UsageError, match=match):
         Temporal(**wrong)
 
@@ -128,13 +128,13 @@ def test_temporal_refuses_wrong_options(wrong: dict[str, Any], match: str) -> No
 @pytest.mark.parametrize(
     ("at", "side"), [(DAY, "before"), (DAY - 9, "before"), (9 * DAY + 1, "at or after")]
 )
-def test_a_cut_outside_the_data_is_an_error_with_their_range(at: int, side: str) -> None:
+def test_a_cut_outside_the_data_is_an_error_that_shows_the_range(at: int, side: str) -> None:
     with pytest.raises(RecbenchError) as caught:
         Temporal(at=at).split(timed_log((0, 1, DAY), (0, 2, 9 * DAY)))
     assert f"no interaction is {side} the cut" in str(caught.value)
     assert "from 1970-01-02 00:00:00 UTC to 1970-01-10 00:00:00 UTC" in str(caught.value)
 
 
-def test_interactions_that_all_have_the_same_time_cannot_be_cut() -> None:
+def test_interactions_with_a_single_time_cannot_be_split() -> None:
     with pytest.raises(RecbenchError, match="no interaction is before the cut"):
         Temporal().split(timed_log((0, 1, 5), (0, 2, 5), (1, 1, 5)))

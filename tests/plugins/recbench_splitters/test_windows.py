@@ -1,4 +1,4 @@
-"""Windows: the protocol of the notebook."""
+"""Windows: the evaluation protocol of the original notebook."""
 
 import pytest
 from made_splits import numbered_log
@@ -28,7 +28,7 @@ def test_windows_slide_and_the_last_one_ends_with_the_sequence() -> None:
     assert Windows(test=0.5).split(numbered_log(7, 7)).notes == ()
 
 
-def test_windows_hold_a_seeded_share_out() -> None:
+def test_a_seeded_share_of_the_windows_is_held_out() -> None:
     log = example(users=200)
     split = Windows().split(log)
     n = len(split.train) + len(split.history)
@@ -39,7 +39,7 @@ def test_windows_hold_a_seeded_share_out() -> None:
     assert split.fingerprint() != Windows(seed=1).split(log).fingerprint()
 
 
-def test_windows_and_targets_belong_together() -> None:
+def test_each_history_and_its_target_are_a_window() -> None:
     log = example(users=50)
     whole = [items.tolist() for items in log.sequences()]
     split = Windows().split(log)
@@ -66,7 +66,7 @@ def test_options_out_of_range_are_refused(wrong: dict[str, float], words: str) -
         Windows(**wrong)  # type: ignore[arg-type]
 
 
-def test_sequences_that_are_too_short_are_an_error() -> None:
+def test_sequences_shorter_than_a_window_are_an_error() -> None:
     with pytest.raises(
         RecbenchError, match="have 0 windows of 9 interactions, too few to hold out 15%"
     ):

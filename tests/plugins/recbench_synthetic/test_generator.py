@@ -13,12 +13,12 @@ from recbench_synthetic import recbench_datasets, synthetic
 
 
 def pairs(dataset):
-    """One number for each interaction's (user, item)."""
+    """Return a number for each interaction that identifies its user and item."""
     log = dataset.interactions
     return np.repeat(log.users.astype(np.int64), log.lengths) * log.n_items + log.items
 
 
-def test_the_hook_gives_it_by_name():
+def test_the_hook_provides_the_dataset():
     assert recbench_datasets() == {"synthetic": synthetic}
     dataset = build("dataset synthetic", synthetic, {"users": "7", "interactions": "70"})
     assert dataset.interactions.n_users == 7
@@ -28,7 +28,7 @@ def test_the_hook_gives_it_by_name():
     assert "free" in facts["licence"]
 
 
-def test_the_defaults():
+def test_default_sizes_lengths_and_ratings():
     log = synthetic().interactions
     assert (len(log), log.n_users, log.n_items, log.n_interactions) == (1000, 1000, 500, 50_000)
     assert log.lengths.min() >= 3
@@ -66,7 +66,7 @@ def test_times_rise_within_every_user():
     assert again.fingerprint() == log.fingerprint()
 
 
-def test_few_pairs_repeat():
+def test_few_pairs_are_repeated():
     assert len(np.unique(pairs(synthetic()))) > 0.98 * 50_000
     crowded = synthetic(users=100, items=60, interactions=3000)
     assert len(np.unique(pairs(crowded))) > 0.9 * 3000
@@ -95,8 +95,8 @@ def test_the_seed_decides_everything():
     assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
 
 
-def test_the_default_data_stay_as_they_are():
-    """Results are keyed by this: a change here makes stored results on synthetic data stale."""
+def test_the_default_data_do_not_change():
+    """Stored results depend on this: a change outdates all results on synthetic data."""
     golden = "fd58226471984c88b2b0cf764e048082d34cdf0a7dd50bac1c6990e5a11791fe"
     assert synthetic().fingerprint() == golden
 
@@ -111,7 +111,7 @@ def test_the_default_data_stay_as_they_are():
         ({"interactions": 500_001}, "to 500000"),
     ],
 )
-def test_nonsense_is_refused(options, words):
+def test_options_out_of_range_are_refused(options, words):
     with pytest.raises(recbench.UsageError, match=words):
         synthetic(**options)
 
@@ -138,7 +138,7 @@ class FollowsLast(Popular):
         return self.follows[last] + self.counts / self.counts.sum()
 
 
-def test_there_is_something_to_learn():
+def test_the_order_of_items_can_be_learned():
     log = synthetic().interactions
     kept = np.ones(log.n_interactions, dtype=bool)
     kept[log.offsets[1:] - 1] = False
@@ -155,7 +155,7 @@ def test_there_is_something_to_learn():
     assert ndcg(FollowsLast()) > 3 * ndcg(Popular())
 
 
-def test_a_million_interactions_are_made_quickly():
+def test_a_million_interactions_are_generated_quickly():
     began = time.perf_counter()
     log = synthetic(users=20_000, items=100_000, interactions=1_000_000).interactions
     assert time.perf_counter() - began < 15  # measured: 0.6

@@ -1,4 +1,4 @@
-"""The tables, for people and for programs."""
+"""The shipped tables: plain, Markdown, LaTeX, CSV and JSON."""
 
 import csv
 import dataclasses
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import plugin
-from made_results import FAIR, GOOD, POOR, SETTING, columns_of, failed, of
+from made_results import FAIR, GOOD, POOR, SETTING, columns_of, failed, result_of
 
 import recbench
 from recbench import Result, Results, load_plugins
@@ -20,7 +20,7 @@ from recbench.data.dataset import ORDER_RULE
 from recbench.results.results import COLUMNS
 
 MODELS = ["random", "popular", "popular:rule=rated"]
-PEOPLE = ("plain", "markdown", "latex")
+READABLE = ("plain", "markdown", "latex")
 LONG = "transformer:dim=128,layers=2,preset=notebook"
 
 
@@ -46,7 +46,7 @@ def _made(*given: Result, **more: Any) -> Results:
     return Results(given, columns_of, **more)
 
 
-def test_plain_shows_ndcg_with_its_interval_and_what_it_is_of(results: Results) -> None:
+def test_plain_shows_ndcg_with_its_interval_and_explains_it(results: Results) -> None:
     text = _table("plain", results)
     assert re.search(r"model +NDCG@3 +NDCG@5 +NDCG@10 +fit s +ms/user +peak MB +params\n", text)
     value = results[1].value("ndcg", 3)
@@ -56,16 +56,16 @@ def test_plain_shows_ndcg_with_its_interval_and_what_it_is_of(results: Results) 
         "6 users judged; 7 items and 24 interactions.",
         f"Order: {ORDER_RULE}, which decides 0 of 6 targets.",
         "Seed: 0.",
-        "Full ranking among all items that the user has not seen",
-        "[] 95% bootstrap interval over users.",
-        "of the training interactions are later than the target",
+        "Full ranking among all unseen items",
+        "[]: 95% bootstrap interval over users.",
+        "of training interactions are later than the target",
         "Split: leave-last-out. Dataset: tiny.csv.",
     ):
         assert sentence in text, sentence
 
 
-@pytest.mark.parametrize("name", PEOPLE)
-def test_the_rest_is_shown_on_request(name: str, results: Results) -> None:
+@pytest.mark.parametrize("name", READABLE)
+def test_verbose_shows_the_complete_footer(name: str, results: Results) -> None:
     assert "--verbose" in _table(name, results)
     assert "milliseconds to score one case" not in _flat(_table(name, results))
     verbose = _table(name, results.showing(["ndcg"], verbose=True))
@@ -112,12 +112,12 @@ def test_json_is_the_same_as_csv(results: Results) -> None:
         assert row["remark"] == line["remark"]
 
 
-def test_failed_models_stand_in_every_table(tiny: str) -> None:
+def test_failed_models_are_in_every_table(tiny: str) -> None:
     bare = tiny.replace("tiny", "bare")
     with open(tiny) as source, open(bare, "w") as target:
         target.writelines(",".join(line.split(",")[:3]) + "\n" for line in source)
     results = recbench.run(["popular:rule=rated", "popular"], bare)
-    for name in PEOPLE:
+    for name in READABLE:
         text = _table(name, results)
         assert "failed" in text
         assert "needs ratings" in text
@@ -125,8 +125,8 @@ def test_failed_models_stand_in_every_table(tiny: str) -> None:
     failed = [line for line in lines if line["model"] == "popular:rule=rated"]
     assert len(failed) == 3 * len(load_plugins().metrics())
     assert {line["value"] for line in failed} == {""}
-    said = "failed: popular:rule=rated (plugin popular): popular:rule=rated needs ratings"
-    assert all(line["status"].startswith(said) for line in failed)
+    message = "failed: popular:rule=rated (plugin popular): popular:rule=rated needs ratings"
+    assert all(line["status"].startswith(message) for line in failed)
     rows = json.loads(_table("json", results))
     assert sum(row["value"] is None for row in rows) == len(failed)
 
@@ -143,7 +143,7 @@ def test_sections_never_mix_datasets_or_splits(tiny: str) -> None:
     ]
 
 
-def test_same_name_with_other_content_is_another_section(tiny: str) -> None:
+def test_datasets_with_equal_names_and_different_content_are_separate_sections(tiny: str) -> None:
     before = recbench.run(["popular"], tiny)
     with open(tiny, "a") as file:
         file.write("u9,i1,5,1\nu9,i2,6,1\n")
@@ -155,17 +155,17 @@ def test_same_name_with_other_content_is_another_section(tiny: str) -> None:
     )
 
 
-def test_seeds_of_one_model_are_one_row_that_says_how_many(tiny: str) -> None:
+def test_seeds_of_a_model_are_one_row_with_their_number(tiny: str) -> None:
     both = recbench.run(["random", "popular"], tiny, seed=(0, 1))
     (row,) = [row for row in both.sections()[0].rows if row.model == "random"]
     value, spread = row.value("ndcg", 3), row.spread("ndcg", 3)
     number = f"{value.mean:.4f} ±{spread:.4f} [{value.low:.3f}, {value.high:.3f}]"
-    for name in PEOPLE:
+    for name in READABLE:
         text = _table(name, both)
         assert re.search(r"model[ |&]+seeds[ |&]+NDCG", text)
         assert re.search(r"random( !)?[ |&]+2 ", text)
         assert re.search(r"popular[ |&]+- ", text)
-        assert "± standard deviation over seeds 0, 1." in _flat(text)
+        assert "±: standard deviation over seeds 0, 1." in _flat(text)
         assert number in _flat(text.replace(r"$\pm$ ", "±"))
     lines = list(csv.DictReader(io.StringIO(_table("csv", both))))
     assert {line["seed"] for line in lines if line["model"] == "random"} == {"0", "1"}
@@ -191,52 +191,56 @@ def test_markdown_and_latex_are_tables(tiny: str) -> None:
     assert len(widths) == 1
 
 
-@pytest.mark.parametrize("name", PEOPLE)
+@pytest.mark.parametrize("name", READABLE)
 def test_models_not_significantly_different_from_the_best_share_its_mark(name: str) -> None:
     results = _made(
-        of("good", {"ndcg@3": GOOD}), of("alike", {"ndcg@3": GOOD}), of("poor", {"ndcg@3": POOR})
+        result_of("good", {"ndcg@3": GOOD}),
+        result_of("alike", {"ndcg@3": GOOD}),
+        result_of("poor", {"ndcg@3": POOR}),
     )
     text = _table(name, results)
     mark = {"plain": r"\] \*", "markdown": r"\] \\\*", "latex": r"\]\\rlap\{\*\}"}[name]
     lines = [next(x for x in text.splitlines() if model in x) for model in ("good", "alike")]
     assert all(re.search(mark, line) for line in lines)
     assert not re.search(mark, next(x for x in text.splitlines() if "poor" in x))
-    assert "best, or not significantly different from it (paired t-test" in _flat(text)
+    assert "best, or not significantly different (paired t-test" in _flat(text)
 
 
-@pytest.mark.parametrize("name", PEOPLE)
+@pytest.mark.parametrize("name", READABLE)
 def test_a_model_alone_has_no_mark(name: str) -> None:
-    text = _table(name, _made(of("good", {"ndcg@3": GOOD}), failed("other")))
+    text = _table(name, _made(result_of("good", {"ndcg@3": GOOD}), failed("other")))
     assert "significantly" not in text
     assert "*" not in text
 
 
-def test_marks_shift_no_number() -> None:
-    results = _made(*(of(n, {"ndcg@3": x}) for n, x in (("a", GOOD), ("b", FAIR), ("c", POOR))))
+def test_marks_do_not_shift_numbers() -> None:
+    results = _made(
+        *(result_of(n, {"ndcg@3": x}) for n, x in (("a", GOOD), ("b", FAIR), ("c", POOR)))
+    )
     ends = {line.index("]") for line in _table("plain", results).splitlines() if "[0" in line}
     assert len(ends) == 1
     head = next(x for x in _table("plain", results).splitlines() if x.startswith("model"))
     assert head.index("NDCG@3") + len("NDCG@3") == ends.pop() + 1
 
 
-def test_every_format_flags_who_is_not_above_popular() -> None:
+def test_every_format_marks_models_not_better_than_popular() -> None:
     results = _made(
-        of("popular", {"ndcg@3": FAIR}),
-        of("better", {"ndcg@3": GOOD}),
-        of("worse", {"ndcg@3": POOR}, 0),
-        of("worse", {"ndcg@3": POOR}, 1),
+        result_of("popular", {"ndcg@3": FAIR}),
+        result_of("better", {"ndcg@3": GOOD}),
+        result_of("worse", {"ndcg@3": POOR}, 0),
+        result_of("worse", {"ndcg@3": POOR}, 1),
     )
-    for name in PEOPLE:
+    for name in READABLE:
         text = _table(name, results)
         assert "worse !" in text
         assert not re.search(r"(better|popular) +!", text)
-        assert "! not better than popular." in _flat(text)
+        assert "!: not better than popular." in _flat(text)
     lines = list(csv.DictReader(io.StringIO(_table("csv", results))))
     for rows in (lines, json.loads(_table("json", results))):
         flagged = [row["model"] for row in rows if "not better than popular" in row["remark"]]
         assert flagged == ["worse", "worse"]
-    alone = _made(of("better", {"ndcg@3": GOOD}), of("worse", {"ndcg@3": POOR}))
-    for name in (*PEOPLE, "csv", "json"):
+    alone = _made(result_of("better", {"ndcg@3": GOOD}), result_of("worse", {"ndcg@3": POOR}))
+    for name in (*READABLE, "csv", "json"):
         assert "not better" not in _table(name, alone)
 
 
@@ -266,24 +270,24 @@ d,z,4
 """
 
 
-@pytest.mark.parametrize("name", PEOPLE)
-def test_every_footer_says_what_was_dropped_merged_and_not_judged(
+@pytest.mark.parametrize("name", READABLE)
+def test_every_footer_lists_what_was_dropped_merged_and_not_judged(
     name: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "messy.csv"
     path.write_text(MESSY)
     results = recbench.run(["popular", "random"], str(path)).showing(["ndcg"], verbose=True)
     text = _flat(_table(name, results))
-    for said in (
+    for message in (
         "3 users judged (1 not judged); 3 items and 9 interactions.",
-        "On average, 22.2% of the training interactions are later than the target",
+        "On average, 22.2% of training interactions are later than the target",
         "which decides 1 of 3 targets.",
         *(f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in results[0].setting.notes),
     ):
-        assert said in text, said
+        assert message in text, message
 
 
-def test_the_numbers_of_the_footer_are_right_for_repeats_that_are_kept(tmp_path: Path) -> None:
+def test_the_numbers_of_the_footer_are_right_if_repeats_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "messy.csv"
     path.write_text(MESSY)
     results = recbench.run(
@@ -301,16 +305,16 @@ def test_the_numbers_of_the_footer_are_right_for_repeats_that_are_kept(tmp_path:
         assert note.rstrip(".")[1:] in _flat(temporal), note
 
 
-def test_splits_stand_one_under_the_other(tiny: str) -> None:
+def test_splits_are_separate_tables_in_the_requested_order(tiny: str) -> None:
     results = recbench.run(["popular"], tiny, split=["windows:length=3", "leave-last-out"])
     text = _table("plain", results)
     assert text.index("tiny.csv, windows:length=3\n") < text.index("tiny.csv, leave-last-out\n")
     assert text.count("NDCG@10") == 2
 
 
-@pytest.mark.parametrize("name", PEOPLE)
-def test_what_was_left_out_stands_at_the_end(name: str) -> None:
-    given = _made(of("a", {"ndcg@3": GOOD}), left_out=("3 results of mine", "a*b was cut"))
+@pytest.mark.parametrize("name", READABLE)
+def test_left_out_results_are_listed_at_the_end(name: str) -> None:
+    given = _made(result_of("a", {"ndcg@3": GOOD}), left_out=("3 results of mine", "a*b was cut"))
     lines = _table(name, given).rstrip("\n").splitlines()[-2:]
     start = {"plain": "", "markdown": "- ", "latex": "% "}[name]
     star = r"\*" if name == "markdown" else "*"
@@ -323,9 +327,9 @@ def test_what_was_left_out_stands_at_the_end(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", PEOPLE)
-def test_a_metric_that_no_result_has_is_said_and_not_shown(name: str) -> None:
-    given = _made(of("a", {"ndcg@3": GOOD}), metrics=("ndcg", "bad"))
+@pytest.mark.parametrize("name", READABLE)
+def test_a_metric_that_was_not_measured_is_reported_and_not_shown(name: str) -> None:
+    given = _made(result_of("a", {"ndcg@3": GOOD}), metrics=("ndcg", "bad"))
     text = _table(name, given)
     assert "BAD@3" not in text
     assert "BAD: not measured in these results; run the models again." in _flat(text)
@@ -339,12 +343,12 @@ def _many(names: tuple[str, ...] = ("good", LONG, "poor")) -> Results:
         for seed in (0, 1):
             columns = dict.fromkeys(keys, value + seed / 100)
             columns |= {f"popularity@{k}": 1000 * value for k in (3, 5, 10)}
-            given.append(of(name, columns, seed, parameters=12_345))
+            given.append(result_of(name, columns, seed, parameters=12_345))
     return _made(*given, metrics=("ndcg", "hit", "mrr", "popularity"))
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100, 120, 160, 400])
-def test_a_table_fits_the_terminal_and_breaks_no_number(
+def test_a_table_fits_the_terminal_and_numbers_are_not_split(
     monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     given = _many()
@@ -367,31 +371,31 @@ def test_a_wide_terminal_shows_all_in_one_table(monkeypatch: pytest.MonkeyPatch)
     assert _table("plain", _many()).count("model ") == 1
 
 
-def test_without_a_terminal_lines_stay_short_and_names_whole() -> None:
+def test_without_a_terminal_lines_are_short_and_names_complete() -> None:
     text = _table("plain", _many())
     assert LONG in text
     for metric in ("NDCG", "HR", "MRR", "Popularity"):
         assert f"{metric}@3" in text
     short = _table("plain", _many(("good", "fair", "poor")))
     assert max(map(len, short.splitlines())) <= PIPE
-    assert short.count("model ") == 5, "a block a metric, and the costs"
+    assert short.count("model ") == 5, "there must be one block per metric, and one for costs"
 
 
 def test_numbers_of_every_size_are_readable() -> None:
     rows = {"popularity@3": 1000 * GOOD, "novelty@3": 12 + GOOD, "ndcg@3": GOOD / 1000}
-    given = _made(of("a", rows), metrics=("popularity", "novelty", "ndcg"))
+    given = _made(result_of("a", rows), metrics=("popularity", "novelty", "ndcg"))
     text = _table("plain", given)
     mean = GOOD.mean()
     for number in (f"{1000 * mean:,.2f} [", f"{12 + mean:.3f} [", f"{mean / 1000:.4f} ["):
         assert number in text, number
     rows = {"popularity@3": 5_000_000 * GOOD}
-    text = _table("plain", _made(of("a", rows), metrics=("popularity",)))
+    text = _table("plain", _made(result_of("a", rows), metrics=("popularity",)))
     assert f"{5_000_000 * mean:,.1f} [" in text
 
 
 def test_costs_are_shown() -> None:
     setting = dataclasses.replace(SETTING, n_cases=40)
-    result = of(
+    result = result_of(
         "a",
         {"ndcg@3": GOOD},
         setting=setting,
@@ -403,13 +407,15 @@ def test_costs_are_shown() -> None:
     line = next(x for x in _table("plain", _made(result)).splitlines() if x.startswith("a "))
     assert line.split()[-4:] == ["1,234", "0.50", "300", "1.23M"]
     bare = next(
-        x for x in _table("plain", _made(of("a", {"ndcg@3": GOOD}))).splitlines() if x[:2] == "a "
+        x
+        for x in _table("plain", _made(result_of("a", {"ndcg@3": GOOD}))).splitlines()
+        if x[:2] == "a "
     )
     assert bare.split()[-4:] == ["-"] * 4
 
 
-@pytest.mark.parametrize("name", PEOPLE)
-def test_segments_stand_below_each_metric_and_are_explained(name: str, tiny: str) -> None:
+@pytest.mark.parametrize("name", READABLE)
+def test_segments_are_shown_below_each_metric_and_explained(name: str, tiny: str) -> None:
     stored = recbench.run(MODELS, tiny)
     plugins = load_plugins()
     metrics = ("ndcg", "hit", "coverage")
@@ -435,7 +441,7 @@ def test_segments_fit_the_terminal(
     assert "history" in text
 
 
-def test_constant_rows_make_no_warning() -> None:
+def test_constant_values_cause_no_warning() -> None:
     zeros = np.zeros(40)
-    given = _made(of("a", {"ndcg@3": zeros}), of("popular", {"ndcg@3": zeros}))
+    given = _made(result_of("a", {"ndcg@3": zeros}), result_of("popular", {"ndcg@3": zeros}))
     assert "0.0000 [0.000, 0.000] *" in _table("plain", given)

@@ -1,4 +1,4 @@
-"""Attention weights: by hand, causal, and the ones that the network computes with."""
+"""Attention weights: a small example, causality, and agreement with the network."""
 
 import math
 
@@ -16,8 +16,8 @@ from recbench_transformer.presets import PRESETS
 OPTIONS = {**SMALL, "layers": 3}
 
 
-def test_weights_and_output_by_hand() -> None:
-    """Two positions of size 4: the second one's products are 0 and 4, halved by sqrt(4)."""
+def test_weights_and_output_of_a_small_example() -> None:
+    """Two positions of size 4: the products of the second are 0 and 4, divided by sqrt(4)."""
     q = torch.tensor([[[[1.0, 1, 1, 1], [1, 1, 1, 1]]]])
     k = torch.tensor([[[[1.0, -1, 1, -1], [1, 1, 1, 1]]]])
     v = torch.tensor([[[[10.0, 0, 0, 0], [0, 10, 0, 0]]]])
@@ -30,7 +30,7 @@ def test_weights_and_output_by_hand() -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_weights_times_values_are_what_a_layer_takes(preset: str) -> None:
+def test_weights_times_values_are_the_output_of_a_layer(preset: str) -> None:
     """The recorded weights reproduce the output of the layer that they were recorded from."""
     net, seen = small_network(preset), []
     if preset == "default":
@@ -43,20 +43,22 @@ def test_weights_times_values_are_what_a_layer_takes(preset: str) -> None:
         net(torch.tensor([[1, 2, 3, 4, 5], [6, 7, 1, 2, 3]]), torch.tensor([0, -1]))
         ((given, output),) = seen
         if preset == "default":
-            taken = layers[1] @ given
+            computed = layers[1] @ given
         else:
             values = torch.nn.functional.linear(
                 given, layer.in_proj_weight[-16:], layer.in_proj_bias[-16:]
             )
-            taken = layers[1] @ values.view(2, 5, 2, 8).transpose(1, 2)
-            taken = layer.out_proj(taken.transpose(1, 2).reshape(2, 5, 16))
+            computed = layers[1] @ values.view(2, 5, 2, 8).transpose(1, 2)
+            computed = layer.out_proj(computed.transpose(1, 2).reshape(2, 5, 16))
     assert len(layers) == 2
-    assert torch.allclose(taken, output, atol=1e-5)
+    assert torch.allclose(computed, output, atol=1e-5)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("embed_users", [False, True])
-def test_recording_changes_no_output_and_ends(preset: str, embed_users: bool) -> None:
+def test_recording_does_not_change_outputs_and_stops_afterwards(
+    preset: str, embed_users: bool
+) -> None:
     net = small_network(preset, embed_users=embed_users)
     batch = torch.tensor([[1, 2, 3]]), torch.tensor([0])
     with torch.no_grad():
@@ -70,9 +72,9 @@ def test_recording_changes_no_output_and_ends(preset: str, embed_users: bool) ->
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_rows_sum_to_1_and_no_position_looks_ahead(preset: str) -> None:
+def test_weights_sum_to_1_and_are_causal(preset: str) -> None:
     model = Transformer(**OPTIONS, preset=preset).fit(example(items=10))
-    model.network_.train()  # dropout must not touch the weights
+    model.network_.train()  # dropout must not change the weights
     weights = model.attention(log_of([[1, 2, 3, 4, 5, 6]]))
     assert (weights.shape, weights.dtype) == ((3, 2, 6, 6), np.float32)
     assert weights.sum(axis=3) == pytest.approx(1, abs=1e-5)
@@ -85,7 +87,7 @@ def test_rows_sum_to_1_and_no_position_looks_ahead(preset: str) -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_weights_are_about_the_latest_items(preset: str) -> None:
+def test_weights_are_for_the_latest_items(preset: str) -> None:
     model = Transformer(**OPTIONS, preset=preset).fit(example(items=10))
     long, latest = log_of([[9, 1, 2, 3, 4, 5, 6, 7, 8]]), log_of([[1, 2, 3, 4, 5, 6, 7, 8]])
     assert model.attention(long).shape == (3, 2, 8, 8)
@@ -95,7 +97,7 @@ def test_weights_are_about_the_latest_items(preset: str) -> None:
 
 
 def test_equal_queries_and_keys_give_equal_shares() -> None:
-    """With a query and key of 0, every position takes the same share from all it can see."""
+    """With queries and keys of 0, every position attends equally to all that it can see."""
     model = Transformer(**OPTIONS).fit(example(items=10))
     block = model.network_.blocks[0]
     with torch.no_grad():

@@ -25,7 +25,7 @@ def interrupt(options: dict[str, Any], log: Interactions, folder: Path, after: i
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("after", [2, 3, 4])  # of 3 with validation and 3 on all data
+@pytest.mark.parametrize("after", [2, 3, 4])  # 3 epochs with validation, then 3 on all data
 def test_an_interrupted_training_resumes(
     preset: str,
     after: int,
@@ -41,14 +41,14 @@ def test_an_interrupted_training_resumes(
     script_validation(monkeypatch, [0.5, 0.1, 0.1])
     interrupt(options, log, folder, after)
     caplog.set_level(logging.INFO, logger="recbench")
-    begins, again = watch_epochs(monkeypatch), Transformer(**options).fit(log, checkpoint=folder)
-    assert [epoch for epoch, _ in begins] == list(range(after, 6))
+    trained, again = watch_epochs(monkeypatch), Transformer(**options).fit(log, checkpoint=folder)
+    assert [epoch for epoch, _ in trained] == list(range(after, 6))
     assert f"training resumes after epoch {after}" in caplog.text
     assert np.array_equal(again.score(log), expected)
     assert [path.name for path in folder.iterdir()] == ["epoch.pt"]
 
 
-def test_a_training_interrupted_when_patience_ended_is_finished(
+def test_training_interrupted_when_patience_ran_out_is_completed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options, log = {**LONG, "patience": 1, "epochs": 8}, example()
@@ -56,8 +56,8 @@ def test_a_training_interrupted_when_patience_ended_is_finished(
     expected = Transformer(**options).fit(log).score(log)
     script_validation(monkeypatch, [0.5, 0.1])
     interrupt(options, log, tmp_path, 2)
-    begins, again = watch_epochs(monkeypatch), Transformer(**options).fit(log, checkpoint=tmp_path)
-    assert [epoch for epoch, _ in begins] == [4, 5, 6, 7]
+    trained, again = watch_epochs(monkeypatch), Transformer(**options).fit(log, checkpoint=tmp_path)
+    assert [epoch for epoch, _ in trained] == [4, 5, 6, 7]
     assert np.array_equal(again.score(log), expected)
 
 
@@ -73,11 +73,11 @@ def test_a_damaged_checkpoint_is_ignored(
     interrupt(SMALL, log, tmp_path, 1)
     file = tmp_path / "epoch.pt"
     file.write_bytes(damage(file.read_bytes()))
-    begins, again = watch_epochs(monkeypatch), Transformer(**SMALL).fit(log, checkpoint=tmp_path)
-    assert [epoch for epoch, _ in begins] == [0, 1]
-    warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
-    assert len(warned) == 1
-    assert "cannot read its checkpoint" in warned[0]
+    trained, again = watch_epochs(monkeypatch), Transformer(**SMALL).fit(log, checkpoint=tmp_path)
+    assert [epoch for epoch, _ in trained] == [0, 1]
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "cannot read the checkpoint" in warnings[0]
     assert np.array_equal(again.score(log), expected)
 
 
@@ -89,7 +89,7 @@ def test_a_checkpoint_from_another_version_is_ignored(
     state = torch.load(file, weights_only=True)
     state["network"]["older.name"] = state["network"].pop("bias")
     torch.save(state, file)
-    begins = watch_epochs(monkeypatch)
+    trained = watch_epochs(monkeypatch)
     Transformer(**SMALL).fit(log, checkpoint=tmp_path)
-    assert [epoch for epoch, _ in begins] == [0, 1]
-    assert "is from another version; training starts again" in caplog.text
+    assert [epoch for epoch, _ in trained] == [0, 1]
+    assert "is from another version; training starts from the beginning" in caplog.text

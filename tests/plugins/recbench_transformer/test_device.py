@@ -1,4 +1,4 @@
-"""Devices: which are available."""
+"""Choosing a device."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from recbench import UsageError
 from recbench_transformer import device
 
 
-def test_devices() -> None:
+def test_available_devices_are_chosen_and_others_refused() -> None:
     assert device.choose_device("cpu") == torch.device("cpu")
     assert device.choose_device("auto").type in ("cpu", "cuda", "mps")
     if not torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""From histories to vectors: batches, the latest items, and explanations as derivatives."""
+"""From histories to scores: batches, the latest items, and explanations as derivatives."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from recbench_transformer.presets import PRESETS
 
 @pytest.mark.parametrize("options", [{"rules": 0}, {"rules": 0.7}, {"preset": "notebook"}])
 def test_an_explanation_is_the_derivative_of_the_score(options: dict[str, Any]) -> None:
-    """Compare with finite differences: an embedding is scaled up and down a little."""
+    """Compare with finite differences: scale an embedding up and down a little."""
     model = Transformer(**{**SMALL, **options}).fit(example(items=10))
     history, items = log_of([[5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0]], users=[1]), np.array([1, 11, 4])
     weights = model.explain(history, items)

@@ -20,7 +20,7 @@ NOTEBOOK = FOLDER / "lesson.ipynb"
 
 @pytest.fixture
 def data_dir(real: Callable[[str], Path]) -> Path:
-    """The folder that has ml-100k in it."""
+    """Return the folder that contains ml-100k."""
     return real("ml-100k/u.data").parent.parent
 
 
@@ -29,7 +29,7 @@ def read_notebook() -> nbformat.NotebookNode:
 
 
 def outputs_of(notebook: nbformat.NotebookNode) -> list[list[str]]:
-    """What each code cell shows: "stream" or a MIME type, such as "image/png"."""
+    """Return the outputs of each code cell: "stream" or a MIME type, such as "image/png"."""
     return [
         [
             kind
@@ -60,7 +60,9 @@ def test_one_command_draws_the_pictures(data_dir: Path, tmp_path: Path) -> None:
     for key in ("popular", "rules"):
         assert read[0]["NDCG@10"][key] == read[1]["NDCG@10"][key]
     starts = [numbers["NDCG@10"]["network"][0] for numbers in read]
-    assert starts[0] == pytest.approx(starts[1], abs=0.001), "before training, epochs play no part"
+    assert starts[0] == pytest.approx(starts[1], abs=0.001), (
+        "before training, the number of epochs must not matter"
+    )
 
 
 def test_the_notebook_runs_from_top_to_bottom(
@@ -80,10 +82,12 @@ def test_the_notebook_runs_from_top_to_bottom(
     started = time.perf_counter()
     client.execute()
     seconds = time.perf_counter() - started
-    assert outputs_of(notebook) == committed, "run it again and commit it with its outputs"
+    assert outputs_of(notebook) == committed, (
+        "run the notebook again and commit it with its outputs"
+    )
     for before, cell in zip(text_before, notebook.cells, strict=True):
         assert shapes(printed(cell)) == shapes(before)
-    assert list(work.iterdir()) == [], "it writes no files"
+    assert list(work.iterdir()) == [], "the notebook must not write files"
     assert seconds < 120
 
 
@@ -95,7 +99,7 @@ def shapes(text: str) -> list[str]:
     return re.findall(r"\([\d, ]+\)|True|False", text)
 
 
-def test_the_notebook_is_committed_as_it_was_run() -> None:
+def test_the_notebook_is_committed_with_the_outputs_of_one_run() -> None:
     cells = [cell for cell in read_notebook().cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     kinds = [kind for outputs in outputs_of(read_notebook()) for kind in outputs]
@@ -107,7 +111,7 @@ def test_the_notebook_is_committed_as_it_was_run() -> None:
         assert place not in text
 
 
-def test_the_notebook_takes_the_steps_of_the_readme() -> None:
+def test_the_notebook_has_the_steps_of_the_readme() -> None:
     heading = re.compile(r"^#{2,3} \d+\. (.*)$", re.MULTILINE)
     readme = heading.findall((FOLDER / "README.md").read_text())
     cells = [cell.source for cell in read_notebook().cells if cell.cell_type == "markdown"]

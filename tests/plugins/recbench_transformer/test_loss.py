@@ -16,7 +16,7 @@ from recbench_transformer.presets import PRESETS
 def plain_loss(
     hidden: torch.Tensor, targets: torch.Tensor, output: Any, negatives: int
 ) -> torch.Tensor:
-    """Compute the loss plainly, for autograd, with the negatives that `loss` draws."""
+    """Compute the loss directly, for autograd, with the negatives that `loss` draws."""
     scores = functional.linear(hidden, *output)
     if not negatives:
         return functional.cross_entropy(scores, targets)

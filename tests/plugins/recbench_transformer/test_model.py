@@ -84,7 +84,7 @@ def test_broken_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_untrained_model_is_an_error(tmp_path: Path) -> None:
-    for ask in (
+    for method in (
         lambda: Transformer().score(example()),
         lambda: Transformer().save(tmp_path),
         lambda: Transformer().n_parameters,
@@ -92,10 +92,10 @@ def test_an_untrained_model_is_an_error(tmp_path: Path) -> None:
         lambda: Transformer().attention(example().take([0])),
     ):
         with pytest.raises(RecbenchError, match="call fit or load"):
-            ask()
+            method()
 
 
-def test_importing_it_imports_no_torch() -> None:
+def test_importing_the_plugin_does_not_import_torch() -> None:
     code = "import recbench_transformer as t, sys; t.Transformer(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
@@ -113,8 +113,8 @@ def test_the_docstring_states_the_real_defaults() -> None:
     assert size_to_data(DEFAULT, 64 * 5000).batch == 5000
     real["dropout"] = f"{small.dropout} up to 300,000 interactions, {large.dropout} above"
     real["batch"] = f"1/64 of the interactions, from {small.batch:,} to {large.batch:,}"
-    most, drawn = training.MAX_FULL_SOFTMAX, training.DEFAULT_NEGATIVES
-    real["negatives"] = f"0 up to {most:,} items, {drawn:,} above"
+    limit, drawn = training.MAX_FULL_SOFTMAX, training.DEFAULT_NEGATIVES
+    real["negatives"] = f"0 up to {limit:,} items, {drawn:,} above"
     for name in ("preset", "seed", "device"):
         default = signature.parameters[name].default
         real[name] = f'"{default}"' if isinstance(default, str) else default

@@ -22,7 +22,7 @@ def test_later_items_do_not_change_earlier_positions(preset: str) -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_order_matters(preset: str) -> None:
+def test_outputs_depend_on_the_order_of_items(preset: str) -> None:
     net, users = small_network(preset), torch.tensor([0])
     with torch.no_grad():
         hidden = net(torch.tensor([[1, 2, 3]]), users)
@@ -75,7 +75,7 @@ def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_unknown_users_get_the_same_scores(preset: str) -> None:
-    """With windows, both presets embed users; a user without a window is unknown, like -1."""
+    """Both presets embed users with several rows; users without rows are unknown, like -1."""
     log = example(items=10)
     known = log.take(np.repeat(np.arange(30), 2))
     model = Transformer(preset=preset, **SMALL).fit(known)

@@ -1,4 +1,4 @@
-"""The options: presets, values that depend on the data, and invalid values."""
+"""Options: presets, values that depend on the data, and invalid values."""
 
 import math
 from typing import Any
@@ -14,7 +14,7 @@ from recbench_transformer.presets import DEFAULT, NOTEBOOK, size_to_data
     ("n_interactions", "dropout", "batch"),
     [(0, 0.2, 2048), (300_000, 0.2, 4687), (300_001, 0.1, 4687), (10**6, 0.1, 8192)],
 )
-def test_values_not_given_depend_on_the_data(
+def test_options_that_are_not_given_depend_on_the_data(
     n_interactions: int, dropout: float, batch: int
 ) -> None:
     sized = size_to_data(DEFAULT, n_interactions)

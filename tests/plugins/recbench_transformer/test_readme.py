@@ -1,4 +1,4 @@
-"""The README shows the code as it is, numbers that were measured, and commands that run."""
+"""The README quotes the code exactly, has measured numbers, and its commands run."""
 
 import importlib.util
 import json
@@ -27,7 +27,7 @@ def test_the_walk_has_all_steps_in_order() -> None:
     assert re.findall(r"^### \d+\. (\w+)$", README, re.MULTILINE) == STEPS
 
 
-def test_quoted_code_is_on_the_line_that_is_linked() -> None:
+def test_quoted_code_is_on_the_linked_line() -> None:
     pointers = re.findall(r"`([^`]+)` \(\[(\w+\.py):(\d+)\]\((\w+\.py)#L(\d+)\)\)", README)
     assert len(pointers) == README.count(".py#L") >= 15
     for code, file, line, path, anchor in pointers:
@@ -37,7 +37,7 @@ def test_quoted_code_is_on_the_line_that_is_linked() -> None:
         assert int(line) in found, f"{file}:{line} does not have {code!r}; lines {found} have it"
 
 
-def test_each_step_has_a_picture_and_each_picture_a_place() -> None:
+def test_each_step_has_a_picture_and_all_pictures_are_used() -> None:
     pictures = re.findall(r"^!\[([^\]]{20,})\]\(pictures/(\w+\.png)\)$", README, re.MULTILINE)
     drawn = {path.name for path in (FOLDER / "pictures").glob("*.png")}
     assert sorted(name for _, name in pictures) == sorted(drawn)
@@ -46,13 +46,13 @@ def test_each_step_has_a_picture_and_each_picture_a_place() -> None:
     assert all((FOLDER / "pictures" / name).stat().st_size < 100_000 for name in drawn)
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_have_targets() -> None:
     for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README):
         assert (FOLDER / link).exists(), link
 
 
 @pytest.mark.parametrize(("name", "column"), [("ablation-ml-1m", 1), ("ablation-ml-100k", 2)])
-def test_the_parts_are_worth_what_the_stored_tables_say(name: str, column: int) -> None:
+def test_the_ablation_has_the_numbers_of_the_stored_tables(name: str, column: int) -> None:
     table = (ROOT / "results" / "reference" / f"{name}.md").read_text()
     rows = [re.split(r" *\| *", line.strip("| ")) for line in table.splitlines() if "|" in line]
     stored = {row[0]: row[rows[0].index("NDCG@10")][:6] for row in rows[2:]}
@@ -60,7 +60,7 @@ def test_the_parts_are_worth_what_the_stored_tables_say(name: str, column: int) 
         assert row[column] == stored.get(row[0], "not run"), row
 
 
-def test_numbers_are_those_of_the_fit_that_is_drawn() -> None:
+def test_numbers_are_those_of_the_committed_pictures() -> None:
     numbers = json.loads((FOLDER / "pictures" / "numbers.json").read_text())
     ndcg, blocks = numbers["NDCG@10"], numbers["rank after each block"]
     network, end = ndcg["network"], ndcg["transformer"][-1]
@@ -83,7 +83,7 @@ def test_numbers_are_those_of_the_fit_that_is_drawn() -> None:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A folder with the plugin's code as in a clone, and a small ml-100k."""
+    """Return a folder with the code of the plugin, as in a clone, and a small ml-100k."""
     shutil.copytree(FOLDER, tmp_path / "plugins" / FOLDER.name)
     data = tmp_path / "data" / "ml-100k"
     data.mkdir(parents=True)
@@ -102,7 +102,7 @@ def clone(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def env(clone: Path) -> dict[str, str]:
-    """An environment to install into, which sees everything that the one of the tests has."""
+    """Return a new environment to install into, with all packages of the current one."""
     venv.create(clone / "venv", symlinks=True)
     site = next((clone / "venv").glob("lib/python*/site-packages"))
     paths = [path for path in sys.path if path.endswith("-packages")]
@@ -129,7 +129,7 @@ def shell(lines: str, clone: Path, env: dict[str, str]) -> str:
 
 
 def edit(diff: str, clone: Path) -> None:
-    """Change a file as a diff without line numbers says; each hunk must fit in one place."""
+    """Apply a diff without line numbers to a file."""
     head, *hunks = re.split(r"^(?:@@|--- .*)\n", diff, flags=re.MULTILINE)
     assert not head
     path = clone / diff.splitlines()[0].removeprefix("--- ")
@@ -137,12 +137,12 @@ def edit(diff: str, clone: Path) -> None:
     for hunk in hunks:
         lines = hunk.splitlines(keepends=True)
         old = "".join(line[1:] for line in lines if line[0] != "+")
-        assert text.count(f"\n{old}") >= 1, f"{path.name} has nowhere:\n{old}"
+        assert text.count(f"\n{old}") >= 1, f"{path.name} does not contain:\n{old}"
         text = text.replace(old, "".join(line[1:] for line in lines if line[0] != "-"), 1)
     path.write_text(text)
 
 
-def test_its_lines_make_a_changed_model_that_runs_beside_the_original(
+def test_the_commands_make_a_changed_model_that_runs_beside_the_original(
     clone: Path, env: dict[str, str]
 ) -> None:
     printed, more = [], []
@@ -165,7 +165,7 @@ def test_its_lines_make_a_changed_model_that_runs_beside_the_original(
 
 
 def additional_weights(clone: Path, env: dict[str, str]) -> int:
-    """How many weights the copy's network has that the original's has not."""
+    """Return how many weights the network of the copy has more than the original."""
     lines = """python -c "
 from recbench_mine import Transformer
 from recbench_mine.network import build_network as build_mine
@@ -178,7 +178,7 @@ print(mine - original)
     return int(shell(lines, clone, env))
 
 
-def test_another_loss_is_binary_cross_entropy_with_its_gradient(
+def test_the_other_loss_is_binary_cross_entropy_with_its_gradient(
     clone: Path, env: dict[str, str]
 ) -> None:
     creation, _, loss_diff = [text for _, text in BLOCKS if "mkdir" in text or "---" in text]
@@ -205,7 +205,9 @@ torch.testing.assert_close(gradient, scores.grad)
     )
 
 
-def test_an_edit_counts_only_where_the_clone_is_linked(clone: Path, env: dict[str, str]) -> None:
+def test_an_edit_has_an_effect_only_with_an_editable_install(
+    clone: Path, env: dict[str, str]
+) -> None:
     creation = next(text for _, text in BLOCKS if "mkdir" in text)
     which = next(text for _, text in BLOCKS if text.startswith("python"))
     linked, plain = "pip install -e ./mine", "pip install ./mine"

@@ -1,4 +1,4 @@
-"""The training loop: it learns, its schedule, early stopping, the final epochs, its errors."""
+"""Training: what it learns, its schedule, early stopping, final epochs, and errors."""
 
 import logging
 
@@ -14,36 +14,45 @@ from recbench_transformer import Transformer, loss, training, validation
 from recbench_transformer.presets import DEFAULT, NOTEBOOK
 from recbench_transformer.warm_start import cooccurrence_embeddings
 
-CERTAIN = {"epochs": 4, "patience": 4, "batch": 256, "device": "cpu", "rules": 0, "warm": False}
+NETWORK_ALONE = {
+    "epochs": 4,
+    "patience": 4,
+    "batch": 256,
+    "device": "cpu",
+    "rules": 0,
+    "warm": False,
+}
 """The network alone, with random initial embeddings."""
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_it_learns_a_certain_pattern(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Items form a cycle of 30 and each user starts elsewhere, so the next item is certain."""
+def test_a_deterministic_pattern_is_learned(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items form a cycle of 30 with a random start per user, so the next item is certain."""
     monkeypatch.setattr(training, "matmul_dtype", lambda device: dtype)
     split = LeaveLastOut().split(example(users=300))
-    model = Transformer(**CERTAIN).fit(split.train)
+    model = Transformer(**NETWORK_ALONE).fit(split.train)
     assert ndcg_at_10(model, split) > 0.95
-    off = Transformer(**{**CERTAIN, "epochs": 1}, bfloat16=False).fit(split.train)
-    on = Transformer(**{**CERTAIN, "epochs": 1}).fit(split.train)
+    off = Transformer(**{**NETWORK_ALONE, "epochs": 1}, bfloat16=False).fit(split.train)
+    on = Transformer(**{**NETWORK_ALONE, "epochs": 1}).fit(split.train)
     same = np.array_equal(off.score(split.history), on.score(split.history))
     assert same == (dtype == torch.float32)
 
 
-def test_a_sampled_softmax_learns_the_same_pattern() -> None:
+def test_the_pattern_is_learned_with_a_sampled_softmax() -> None:
     split = LeaveLastOut().split(example(users=300))
-    assert ndcg_at_10(Transformer(negatives=8, **CERTAIN).fit(split.train), split) > 0.9
+    assert ndcg_at_10(Transformer(negatives=8, **NETWORK_ALONE).fit(split.train), split) > 0.9
 
 
-def test_rules_help_to_learn_it_sooner() -> None:
+def test_the_pattern_is_learned_sooner_with_rules() -> None:
     split = LeaveLastOut().split(example(users=300))
-    options = {**CERTAIN, "epochs": 2, "batch": 4096}
+    options = {**NETWORK_ALONE, "epochs": 2, "batch": 4096}
     alone = ndcg_at_10(Transformer(**options).fit(split.train), split)
     assert ndcg_at_10(Transformer(**{**options, "rules": 1}).fit(split.train), split) > alone + 0.05
 
 
-def test_the_notebook_preset_learns_from_windows() -> None:
+def test_the_pattern_is_learned_from_windows_by_the_notebook_preset() -> None:
     split = Windows().split(example(users=300))
     model = Transformer(preset="notebook", batch=96, epochs=6, device="cpu").fit(split.train)
     assert ndcg_at_10(model, split) > 0.6
@@ -57,13 +66,13 @@ def test_a_catalogue_of_one_item_trains() -> None:
 def test_embeddings_start_from_co_occurrences_unless_warm_is_false(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    begins, log = watch_epochs(monkeypatch), example()
+    trained, log = watch_epochs(monkeypatch), example()
     for warm in (True, False):
         Transformer(**{**SMALL, "epochs": 1}, warm=warm, seed=3).fit(log)
     rest, _ = validation.hold_out(log, DEFAULT, np.random.default_rng(3))
     embeddings = cooccurrence_embeddings(rest, 16, 3)
-    assert torch.equal(begins[0][1], embeddings)
-    assert not torch.allclose(begins[1][1], embeddings, atol=0.1)
+    assert torch.equal(trained[0][1], embeddings)
+    assert not torch.allclose(trained[1][1], embeddings, atol=0.1)
 
 
 def test_the_same_seed_gives_the_same_weights_and_global_generators_are_restored() -> None:
@@ -88,25 +97,25 @@ def test_with_one_row_per_user_no_users_are_embedded() -> None:
 def test_validation_masks_seen_items_if_no_item_is_repeated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked = []
+    collected = []
     monkeypatch.setattr(
-        training, "validate", lambda *given, mask_seen: asked.append(mask_seen) or (0.0, 1.0)
+        training, "validate", lambda *_, mask_seen: collected.append(mask_seen) or (0.0, 1.0)
     )
     for log in (log_of([[1, 2, 3], [3, 2, 4]]), log_of([[1, 2, 3], [3, 2, 3]])):
         Transformer(**{**SMALL, "epochs": 1, "finish": 0}).fit(log)
-    assert asked == [True, False]
+    assert collected == [True, False]
 
 
 def test_large_catalogues_use_a_sampled_softmax(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    collected = []
     monkeypatch.setattr(training, "MAX_FULL_SOFTMAX", 20)
     monkeypatch.setattr(training, "DEFAULT_NEGATIVES", 5)
     monkeypatch.setattr(
-        loss, "backward", lambda h, t, o, n, d: asked.append(n) or float(h.detach().sum() * 0)
+        loss, "backward", lambda h, t, o, n, d: collected.append(n) or float(h.detach().sum() * 0)
     )
     Transformer(**SMALL).fit(example())
     Transformer(**SMALL, negatives=0).fit(example())
-    assert set(asked) == {0, 5}
+    assert set(collected) == {0, 5}
 
 
 def test_without_final_epochs_patience_ends_training_with_the_best_epoch(
@@ -135,13 +144,15 @@ def test_without_final_epochs_patience_ends_training_with_the_best_epoch(
 def test_final_epochs_continue_from_the_best_epoch_on_all_data(
     ndcg: list[float], epochs: list[int], best: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen, begins, log = script_validation(monkeypatch, ndcg), watch_epochs(monkeypatch), example()
+    seen, trained, log = script_validation(monkeypatch, ndcg), watch_epochs(monkeypatch), example()
     model = Transformer(**{**SMALL, "epochs": 8, "patience": 2, "finish": 0.25})
     learned = [epoch.n_interactions for epoch in model.fit_epochs(log)]
-    everything = int((log.lengths - 1).sum())
-    assert learned == [everything - 20] * len(ndcg) + [everything] * 2 + [0]  # 20 rows of 40
-    assert [epoch for epoch, _ in begins] == epochs
-    assert torch.equal(begins[-2][1], seen[best])
+    n_all = int((log.lengths - 1).sum())
+    assert learned == [n_all - 20] * len(ndcg) + [n_all] * 2 + [
+        0
+    ]  # 20 of 40 sequences are validated
+    assert [epoch for epoch, _ in trained] == epochs
+    assert torch.equal(trained[-2][1], seen[best])
     assert best == len(ndcg) - 1 or not torch.equal(seen[-1], seen[best])
     assert not torch.equal(model.network_.items.weight, seen[best])
 
@@ -163,17 +174,19 @@ def test_the_learning_rate_rises_and_falls_to_zero() -> None:
     assert training.lr_factor(NOTEBOOK, 2.5) == pytest.approx(0.95**2)
 
 
-def test_rows_too_short_for_validation_are_trained_on() -> None:
+def test_sequences_too_short_for_validation_are_trained_on() -> None:
     model = Transformer(**SMALL).fit(log_of([[1, 2], [3], [], [2, 3]]))
     assert np.isfinite(model.score(log_of([[1]], users=[-1]))).all()
 
 
 @pytest.mark.parametrize("sequences", [[], [[1], []]])
-def test_no_sequence_of_two_is_an_error(sequences: list[list[int]]) -> None:
+def test_training_data_without_two_items_in_a_sequence_is_an_error(
+    sequences: list[list[int]],
+) -> None:
     with pytest.raises(RecbenchError, match="nothing to learn"):
         Transformer(**SMALL).fit(log_of(sequences))
 
 
-def test_a_training_that_diverges_is_an_error() -> None:
+def test_training_that_diverges_is_an_error() -> None:
     with pytest.raises(RecbenchError, match=r"diverged in epoch \d: .* below lr="):
         Transformer(preset="notebook", lr=1e30, device="cpu").fit(Windows().split(example()).train)

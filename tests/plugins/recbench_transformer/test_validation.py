@@ -1,4 +1,4 @@
-"""Validation: what is held out, how it is evaluated, which epoch is the best."""
+"""Validation: what is held out, how it is evaluated, and which epoch is best."""
 
 import math
 
@@ -17,7 +17,7 @@ from recbench_transformer.presets import PRESETS
 def test_validation_agrees_with_plain_loops(
     mask_seen: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(validation, "MAX_SCORES", 120)  # 3 rows of 40 items
+    monkeypatch.setattr(validation, "MAX_SCORES", 120)  # 3 cases of 40 items
     net, settings = small_network(n_items=40), Transformer(**SMALL).settings
     rng = np.random.default_rng(0)
     rows = [rng.permutation(40)[:length].tolist() for length in (2, 5, 30, 9, 3, 12, 25, 4, 30, 8)]

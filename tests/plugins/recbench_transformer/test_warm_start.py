@@ -15,7 +15,7 @@ from recbench_transformer.warm_start import cooccurrence_embeddings
 
 
 def two_groups() -> Interactions:
-    """Users who have only items 0 to 4, or only 5 to 9; no user has 10 or 11."""
+    """Return a log of users with only items 0 to 4 or only 5 to 9; no user has 10 or 11."""
     rng = np.random.default_rng(0)
     return log_of([(rng.permutation(5) + 5 * (nth % 2)).tolist() for nth in range(40)])
 

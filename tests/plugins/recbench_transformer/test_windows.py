@@ -21,7 +21,7 @@ def test_windows_cover_every_interaction_once() -> None:
         assert sorted(targets) == expected
 
 
-def test_batches_hold_inputs_and_targets_within_the_size_limit() -> None:
+def test_batches_contain_inputs_and_targets_within_the_size_limit() -> None:
     log = log_of([list(range(n)) for n in (0, 1, 2, 3, 5, 7, 11, 12)])
     targets = []
     for batch in windows.make_batches(log, 6, 12, np.random.default_rng(0)):
