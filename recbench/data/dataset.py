@@ -14,8 +14,7 @@ from recbench.spec import Spec
 
 ORDER_RULE = "by user and time, equal times in file order"
 FILE_ORDER_RULE = "by user, in file order"
-"""How interactions are ordered, with and without times."""
-"""How interactions are ordered by default, as the footer of a table states it."""
+"""How interactions are ordered by default, with and without times, as table footers state it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,7 +38,7 @@ class Dataset:
     sha256 : str, optional
         Hash of the source file (hex), if there is one.
     licence : str, optional
-        Terms of use that the publisher states.
+        Terms of use, as the publisher states them.
     citation : str, optional
         Citation that the publisher asks for.
     repeats : {"first", "keep"}, default: "keep"
@@ -49,7 +48,8 @@ class Dataset:
         How the interactions of a sequence are ordered, in words. recbench sets it.
     notes : tuple of str, optional
         What was dropped, merged or assumed, and how the source was read. Each note is one
-        sentence; the most important comes first. They are listed under every table.
+        sentence; the most important comes first. Tables show the first ones in their footers,
+        and all of them with --verbose.
 
     Raises
     ------
@@ -124,7 +124,7 @@ class Dataset:
         return digest.hexdigest()
 
     def user(self, outside_id: str) -> int:
-        """Return the number of the user with an id.
+        """Return the number of the user with the given id.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class Dataset:
         return _number_of_id("user", outside_id, self.user_ids, self.name)
 
     def item(self, outside_id: str) -> int:
-        """Return the number of the item with an id.
+        """Return the number of the item with the given id.
 
         Parameters
         ----------
@@ -215,15 +215,15 @@ class DatasetFactory(Protocol):
     - `size`, `licence`: short texts, which `recbench datasets` shows;
     - `is_here(data_dir)`: whether the dataset can be loaded without a download;
     - `renamed_options`: a dict from old to new names of options;
-    - `open_table(file, content)`, of the dataset `file` only: returns a table with named columns,
-      with which `--recs` is read (see `recbench.external_file.Table`).
+    - `open_table(file, content)`, for the dataset `file` only: opens a file of `--recs` as a table
+      with named columns (see `recbench.external_file.Table`).
     """
 
     def __call__(self, **options: Any) -> Dataset: ...
 
 
 def factory_facts(factory: Any, data_dir: str | None) -> dict[str, str]:
-    """Return what `recbench datasets` shows of a factory: size, licence, here."""
+    """Return what `recbench datasets` shows about a factory: size, licence, here."""
     is_here = getattr(factory, "is_here", None)
     return {
         "size": getattr(factory, "size", ""),

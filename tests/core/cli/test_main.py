@@ -92,11 +92,19 @@ def test_a_failed_model_exits_with_code_1(call: Any, tiny: str) -> None:
         (["recommend", "popular"], 2, "name a user"),
         (["explain", "popular"], 2, "name a user"),
         (["explain", "popular", "-o", "no/folder/p.png"], 2, "cannot write -o no/folder/p.png"),
-        (["explain", "popular", "-o", "picture.doc"], 2, "picture.doc ends in .doc; a picture's"),
+        (
+            ["explain", "popular", "-o", "picture.doc"],
+            2,
+            "picture.doc: it has the suffix .doc. Use .png,",
+        ),
         (["models", "zzz"], 2, "no model 'zzz'"),
         (["nonsense"], 2, "No such command"),
         (["run", "transformer:dim=9,heads=2"], 2, "dim=9 must be a multiple of heads=2"),
-        (["run", "transformer", "--device", "abacus"], 2, "device=abacus is unknown"),
+        (
+            ["run", "transformer", "--device", "abacus"],
+            2,
+            "device=abacus is not a device. Available: auto",
+        ),
     ],
 )
 def test_errors_are_short_and_say_what_to_do(
@@ -218,7 +226,7 @@ def test_explain_prints_the_weights_and_draws_a_picture(
 def test_explain_needs_a_model_with_a_method_explain(call: Any, tiny: str) -> None:
     code, out, err = call("explain", "popular", "--dataset", tiny, "--user", "u1")
     assert (code, out) == (2, "")
-    assert "popular (plugin popular) cannot explain itself" in err
+    assert "popular (plugin popular) cannot explain its recommendations" in err
     assert "recbench recommend popular" in err
 
 
