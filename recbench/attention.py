@@ -138,7 +138,11 @@ class Attention:
             ]
             lines.append(f"layer {layer + 1}, head {head + 1}: {'; '.join(parts)}")
         if width is not None:
-            lines = [textwrap.fill(line, width, subsequent_indent="  ") for line in lines]
+            indents = [""] * 3 + ["  "] * (len(lines) - 3)
+            lines = [
+                textwrap.fill(line, width, subsequent_indent=indent)
+                for line, indent in zip(lines, indents, strict=True)
+            ]
         return "\n".join(lines) + "\n"
 
     def picture(

@@ -56,7 +56,7 @@ def export_split(
     -----
     Each file has one row per interaction, oldest first, with the columns `row` (the number of the
     sequence; history and targets have the same numbers, train has its own), `user` and `item` (the
-    dataset's own ids), and `time` (in the unit of the dataset) and `rating` if the dataset has
+    dataset's own ids), and `time` (seconds since 1970) and `rating` if the dataset has
     them. History holds only the sequences that are judged.
 
     To evaluate what another library recommends, write a file with one row per recommended item

@@ -148,9 +148,10 @@ def recbench_metrics() -> Mapping[str, Callable[..., Any]]:
     """Return the metrics of the plugin: a mapping from name to function.
 
     `metric(ranking: recbench.Ranking, k: int)` returns an array of shape (len(ranking),) with one
-    finite value per case; or, for metrics of all lists together such as coverage, one number. A
-    metric that reads ranks must reward better ones. `ranking.expectation(gains)` averages over ties. Check a metric with
-    `recbench.testing.check_metric`; recbench leaves out metrics that fail this check.
+    finite value per case; or, for metrics of all lists together such as coverage, one number. If a
+    metric depends on ranks, a better rank must never lower its value. `ranking.expectation(gains)`
+    averages over ties. Check a metric with `recbench.testing.check_metric`; recbench leaves out
+    metrics that fail this check.
 
     recbench calls each metric once per model, dataset, split, seed and k, in the main process.
 

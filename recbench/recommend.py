@@ -268,18 +268,20 @@ class PreparedQuery:
         """
         experiment, cell = self.experiment, self.cell
         store = None if self.query.results is None else Store(self.query.results)
-        name = f"{cell.model} on {cell.setting.dataset}, {cell.setting.split}"
+        name = f"{cell.model} (split {cell.setting.split})"
         filled = {"seed": cell.seed, "device": self.query.device}
         model = build(experiment.plugins, cell.model, filled)
         check(model)
         if store is not None and store.model_folder(cell).is_dir():
             try:
-                return model.load(store.model_folder(cell)), f"the stored model {name}"
+                return model.load(
+                    store.model_folder(cell)
+                ), f"{name}, loaded from the results folder"
             except Exception as error:  # a damaged file must not prevent an answer
                 why = describe_error(error)
                 log.warning("the stored model cannot be loaded (%s). Training it again", why)
             model = build(experiment.plugins, cell.model, filled)
-        log.info("no stored model: training %s", name)
+        log.info("there is no stored model: training %s", name)
         place = None if store is None else store.checkpoint(cell)
         handle = InProcessModel(model)
         began = time.perf_counter()
@@ -292,7 +294,7 @@ class PreparedQuery:
             store.keep_model(cell, handle.save)
         if place is not None:
             checkpoint.remove(place)
-        return model, f"a model trained now ({seconds:.1f} s), {name}"
+        return model, f"{name}, trained now in {seconds:.1f} s"
 
     def recommendation(self, model: Any, origin: str) -> Recommendation:
         """Return what a fitted model recommends."""

@@ -117,7 +117,7 @@ class Rules:
     def explain(
         self, history: recbench.Interactions, items: npt.NDArray[Any]
     ) -> npt.NDArray[np.float32]:
-        """Exact decomposition: the weights of all interactions of a history sum to the score.
+        """Exact decomposition, in which the weights of a history sum to the score.
 
         Parameters
         ----------

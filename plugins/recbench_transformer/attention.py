@@ -1,4 +1,4 @@
-"""Attention weights: how much each position of a history takes from itself and earlier ones.
+"""Attention weights: how much each position of a history attends to itself and earlier ones.
 
 The network computes attention without returning the weights, which is faster. Here it runs over one
 history, and hooks on its attention layers record the weights.

@@ -262,7 +262,7 @@ class Transformer:
     def explain(
         self, history: recbench.Interactions, items: npt.NDArray[Any]
     ) -> npt.NDArray[np.float32]:
-        """Gradient times input: how fast a score changes as an interaction is scaled down.
+        """Gradient times input, or how fast a score changes when an interaction is scaled down.
 
         Each interaction's embedding, and its part in the rules, is multiplied by a factor of 1. The
         weight of the interaction is the derivative of the score with respect to this factor

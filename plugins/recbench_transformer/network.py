@@ -132,7 +132,7 @@ class Block(nn.Module):
         return x + update  # (rows, time, dim)
 
     def attend(self, x: Tensor, rotary: Tensor | None) -> Tensor:
-        """Return what each position takes from itself and from earlier positions.
+        """Return what each position gets from itself and from earlier positions.
 
         Three linear maps give each position a query (what it looks for), a key (what it can be
         found by) and a value (what it hands over). Each is cut into `heads` parts, and every head

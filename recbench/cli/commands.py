@@ -66,7 +66,7 @@ cli.sections = {
     "Look at results": ("table", "inspect"),
     "Recommend": ("recommend", "explain"),
     "Check and reproduce": ("selfcheck", "verify", "export-split"),
-    "List what is available": ("models", "datasets", "splitters", "metrics", "plugins"),
+    "List what there is": ("models", "datasets", "splitters", "metrics", "plugins"),
 }
 
 
@@ -203,7 +203,15 @@ def selfcheck_command(**arguments: Any) -> Answer:
 
 @cli.command("export-split")
 @click.argument("dataset")
-@options("splits", "data_dir")
+@click.option(
+    "--split",
+    metavar="NAME,...",
+    default="leave-last-out",
+    show_default=True,
+    help="How to hold out targets, one sub-folder per splitter if there are several; see "
+    "`recbench splitters`.",
+)
+@options("data_dir")
 @click.option(
     "-o", "--output", metavar="FOLDER", default="split", show_default=True, help="Output folder."
 )

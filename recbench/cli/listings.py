@@ -121,7 +121,7 @@ def recommendation(recommended: Recommendation) -> str:
     parts = [
         f"{which} of {recommended.recipient} in {recommended.dataset.short_name}, oldest first",
         draw_rows(shown),
-        f"{len(best)} recommendations by {recommended.origin}",
+        f"{len(best)} recommendation{'s' * (len(best) != 1)} by {recommended.origin}",
         draw_rows(best.to_dict("records")),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"

@@ -107,6 +107,7 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
     ),
     "device": click.option(
         "--device",
+        metavar="NAME",
         default="auto",
         show_default=True,
         help="Device of models that use torch: auto, cpu, cuda, mps.",

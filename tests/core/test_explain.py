@@ -222,7 +222,9 @@ def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: i
     text = explanation(found)
     assert max(map(len, text.splitlines())) <= columns
     head = " ".join(text.partition("\n\n")[0].split())
-    assert head.startswith("10 recommendations for user 0 in long by a model trained now")
+    assert head.startswith(
+        "10 recommendations for user 0 in long by sums (split leave-last-out), trained "
+    )
     text_on_a_line = " ".join(text.split())
     assert "Weights: Exact: each interaction's term of the sum. Each recom" in text_on_a_line
     assert "3 of the 40 items of the history" in text_on_a_line

@@ -78,7 +78,7 @@ def test_the_stored_model_is_used_and_named(tiny: str) -> None:
     assert "trained now" in first.origin
     again = _recommend("kept", tiny, user="u1")
     assert FITS == []
-    assert again.origin == "the stored model kept on tiny.csv, leave-last-out"
+    assert again.origin == "kept (split leave-last-out), loaded from the results folder"
     assert again.items.tolist() == first.items.tolist()
     _recommend("kept", tiny, user="u1", seed=1)
     assert FITS == [1]
@@ -92,7 +92,7 @@ def test_a_damaged_stored_model_is_trained_again(
     weights.write_bytes(b"half")
     assert "trained now" in _recommend("kept", tiny, user="u1").origin
     assert "cannot be loaded" in caplog.text
-    assert "the stored model" in _recommend("kept", tiny, user="u1").origin
+    assert "loaded from the results folder" in _recommend("kept", tiny, user="u1").origin
 
 
 def test_a_given_history_needs_no_user(tiny: str) -> None:

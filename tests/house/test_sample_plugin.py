@@ -53,4 +53,6 @@ def test_the_model_recommends(installed: dict[str, str]) -> None:
     args = ["recommend", "follows-last", "--dataset", "synthetic", "--items", "1,2", "--k", "3"]
     done = _recbench(installed, *args)
     assert done.returncode == 0, done.stderr
-    assert "3 recommendations by a model trained now" in done.stdout
+    assert (
+        "3 recommendations by follows-last (split leave-last-out), trained now in " in done.stdout
+    )

@@ -179,8 +179,8 @@ def test_recommend_prints_history_and_recommendations(call: Any, tiny: str) -> N
     code, out, err = call("recommend", "popular", "--dataset", tiny, "--user", "u1", "--k", "2")
     assert code == 0
     assert "The items of user u1 in tiny.csv, oldest first" in out
-    assert "2 recommendations by a model trained now" in out
-    assert "no stored model: training" in err
+    assert "2 recommendations by popular (split leave-last-out), trained now in " in out
+    assert "there is no stored model: training" in err
     code, out, _ = call("recommend", "popular", "--dataset", tiny, "--items", "i1, i2")
     assert "The items of the given history" in out
 
@@ -209,7 +209,10 @@ def test_explain_prints_the_weights_and_draws_a_picture(
     explain_args = ("explain", "last", "--dataset", tiny, "--k", "2")
     code, out, _ = call(*explain_args, "--user", "u1", "-o", "picture.svg")
     assert code == 0
-    assert "2 recommendations for user u1 in tiny.csv by a model trained now" in out
+    assert (
+        "2 recommendations for user u1 in tiny.csv by last (split leave-last-out), trained now in "
+        in out
+    )
     assert "The last interaction only." in out
     assert [line.split()[-1] for line in out.splitlines() if line[:1] in {"1", "2"}][1:] == [
         "i4"
