@@ -13,10 +13,10 @@ from recbench.spec import Spec
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+FOLDERS = ("recbench", "plugins", "results", "benchmarks", "tests")
 PAGES = [
-    path
-    for path in sorted(ROOT.rglob("README.md"))
-    if not {".git", "node_modules", "build"} & set(path.parts)
+    ROOT / "README.md",
+    *(page for folder in FOLDERS for page in sorted((ROOT / folder).rglob("README.md"))),
 ]
 
 
@@ -26,8 +26,17 @@ def test_readme_is_short() -> None:
 
 def test_readme_quotes_the_sample_plugin_exactly() -> None:
     sample = ROOT / "tests" / "sample_plugin"
-    for file in ("recbench_follows_last.py", "pyproject.toml"):
-        assert (sample / file).read_text().strip() in README
+    assert (sample / "recbench_follows_last.py").read_text().strip() in README
+    assert len((sample / "pyproject.toml").read_text().splitlines()) == 7
+    assert "of seven lines" in README
+
+
+def test_the_first_table_has_the_numbers_of_the_committed_results() -> None:
+    (table,) = re.findall(r"^```\nml-100k, leave-last-out\n(.*?)^```", README, re.M | re.S)
+    committed = (ROOT / "results" / "reference" / "ml-100k.txt").read_text()
+    numbers = re.findall(r"\d\.\d{4} \[[^]]*\]", table)
+    assert len(numbers) == 6
+    assert [number for number in numbers if number not in committed] == []
 
 
 def test_the_python_of_readme_runs(monkeypatch: pytest.MonkeyPatch) -> None:
