@@ -32,7 +32,7 @@ def test_readme_quotes_the_sample_plugin_exactly() -> None:
 
 
 def test_the_first_table_has_the_numbers_of_the_committed_results() -> None:
-    (table,) = re.findall(r"^```\nml-100k, leave-last-out\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    (table,) = [block for block in README.split("```\n") if block.startswith("ml-100k, leave")]
     committed = (ROOT / "results" / "reference" / "ml-100k.txt").read_text()
     numbers = re.findall(r"\d\.\d{4} \[[^]]*\]", table)
     assert len(numbers) == 6
