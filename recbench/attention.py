@@ -1,4 +1,4 @@
-"""Beside the flow: a model's attention weights over one history, as a table and as a picture."""
+"""Outside the flow: a model's attention weights over one history, as a table and as a picture."""
 
 from __future__ import annotations
 

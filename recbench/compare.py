@@ -1,4 +1,4 @@
-"""Beside the flow: test whether one stored model beats another, on the same users."""
+"""Outside the flow: test whether one stored model beats another, on the same users."""
 
 from __future__ import annotations
 

@@ -335,10 +335,9 @@ def load_and_log(
     if log_notes or not notes:
         log.info("%s: %s", name, size)
     elif len(notes) == 1:
-        log.info("%s: %s; a note on the data is listed with the results", name, size)
+        log.info("%s: %s; 1 note on the data (--verbose shows it)", name, size)
     else:
-        counted = f"{len(notes)} notes on the data are listed with the results"
-        log.info("%s: %s; %s", name, size, counted)
+        log.info("%s: %s; %d notes on the data (--verbose shows them)", name, size, len(notes))
     for note in notes if log_notes else ():
         log.info("%s: %s", name, note)
     return dataset

@@ -1,4 +1,4 @@
-"""Beside the flow: which interactions each recommendation depends on, and a picture of it."""
+"""Outside the flow: which interactions each recommendation depends on, and a picture of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Beside the flow: write a split to files, so that other libraries can use the same one."""
+"""Outside the flow: write a split to files, so that other libraries can use the same one."""
 
 from __future__ import annotations
 

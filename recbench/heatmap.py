@@ -1,4 +1,4 @@
-"""Beside the flow: heat maps whose axis labels are titles of any length, in any script."""
+"""Outside the flow: heat maps whose axis labels are titles of any length, in any script."""
 
 from __future__ import annotations
 

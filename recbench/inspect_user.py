@@ -1,4 +1,4 @@
-"""Beside the flow: inspect one user, the targets and where each stored model ranks them."""
+"""Outside the flow: inspect one user, the targets and where each stored model ranks them."""
 
 from __future__ import annotations
 

@@ -85,7 +85,9 @@ def _default(value: Any, stated: str) -> str:
     if value is inspect.Parameter.empty:
         return "required"
     if value is None:
-        return {"True": "true", "False": "false"}.get(stated, stated.strip("\"'")) or "none"
+        return {"True": "true", "False": "false", "None": "none"}.get(
+            stated, stated.strip("\"'")
+        ) or "none"
     if isinstance(value, (list, tuple)):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -109,6 +111,8 @@ def _type_name(kind: Any) -> str:
         return " or ".join(
             "none" if choice is type(None) else _type_name(choice) for choice in choices
         )
+    if origin in (list, tuple) and choices:
+        return f"list of {_type_name(choices[0])}"
     return getattr(kind, "__name__", str(kind))
 
 

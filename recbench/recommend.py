@@ -1,4 +1,4 @@
-"""Beside the flow: recommend items to one user, with one model."""
+"""Outside the flow: recommend items to one user, with one model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Beside the flow: check the referee with models whose metrics are known in advance."""
+"""Outside the flow: check the referee with models whose metrics are known in advance."""
 
 from __future__ import annotations
 

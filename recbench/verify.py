@@ -1,4 +1,4 @@
-"""Beside the flow: run stored results again and compare them number by number."""
+"""Outside the flow: run stored results again and compare them number by number."""
 
 from __future__ import annotations
 

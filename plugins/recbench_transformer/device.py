@@ -24,9 +24,7 @@ def choose_device(name: str) -> torch.device:
         "mps": torch.backends.mps.is_available(),
     }
     if not available.get(device.type, True):
-        raise recbench.UsageError(
-            f"transformer: this machine has no device {name}. Use device=cpu."
-        )
+        raise recbench.UsageError(f"transformer: this machine has no device {name}. Use device=cpu")
     return device
 
 

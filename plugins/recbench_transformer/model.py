@@ -143,15 +143,15 @@ class Transformer:
         self.batch, self.lr, self.negatives, self.bfloat16 = batch, lr, negatives, bfloat16
         self.seed, self.device = seed, device
         names = ", ".join(PRESETS)
-        require("preset", preset, f"is not a preset. Available: {names}.", preset in PRESETS)
+        require("preset", preset, f"is not a preset. Available: {names}", preset in PRESETS)
         check(self.settings)
         for name, value, rule, holds in (
-            ("negatives", negatives, "must be 0 or more.", (negatives or 0) >= 0),
-            ("seed", seed, "must be from 0 to 2**63 - 1.", 0 <= seed < 2**63),
+            ("negatives", negatives, "must be 0 or more", (negatives or 0) >= 0),
+            ("seed", seed, "must be from 0 to 2**63 - 1", 0 <= seed < 2**63),
             (
                 "device",
                 device,
-                "is not a device. Available: auto, cpu, cuda, cuda:N, mps.",
+                "is not a device. Available: auto, cpu, cuda, cuda:N, mps",
                 re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", device) is not None,
             ),
         ):
@@ -363,7 +363,7 @@ class Transformer:
                 raise recbench.RecbenchError(
                     f"{folder / SIZES_FILE} was saved with {wrong[0]}={saved[wrong[0]]}, "
                     f"not {getattr(settings, wrong[0])}. Load it with the options that it was "
-                    "trained with."
+                    "trained with"
                 )
             n_items, n_users = int(sizes["n_items"]), int(sizes["n_users"])
             embed_users = bool(sizes["embed_users"])
@@ -371,7 +371,7 @@ class Transformer:
             loaded.load_state_dict(load_file(folder / WEIGHTS_FILE))
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise recbench.RecbenchError(
-                f"{folder} has no complete saved transformer ({error}). Train it again."
+                f"{folder} has no complete saved transformer ({error}). Train it again"
             ) from error
         self.rules_ = self._new_rules(1).load(folder) if settings.rules else None
         self.network_ = loaded.to(device.choose_device(self.device)).eval()
@@ -387,6 +387,6 @@ class Transformer:
         if history is not None and history.n_items != self.n_items_:
             raise recbench.RecbenchError(
                 f"this transformer was trained on {self.n_items_} items, but the history has "
-                f"{history.n_items}. Train it on the same dataset."
+                f"{history.n_items}. Train it on the same dataset"
             )
         return self.network_

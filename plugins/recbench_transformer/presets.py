@@ -150,17 +150,16 @@ def check(settings: Settings) -> None:
     """Raise UsageError for the first value that is not allowed."""
     for name in ["dim", "layers", "heads", "feedforward", "length", "epochs", "patience", "batch"]:
         value = getattr(settings, name)
-        require(name, value, "must be 1 or more.", value is None or value >= 1)
+        require(name, value, "must be 1 or more", value is None or value >= 1)
     dim, heads, rotary = settings.dim, settings.heads, settings.rotary
     multiple = 2 * heads if rotary else heads
-    reason = " for rotary positions" if rotary else ""
+    factors = "2 x heads, for rotary positions" if rotary else "heads"
     for name, rule, holds in (
-        ("dim", f"must be a multiple of heads={heads}.", dim % heads == 0),
-        ("dim", f"must be a multiple of 2 x heads={heads}{reason}.", dim % multiple == 0),
-        ("dropout", "must be at least 0 and below 1.", 0 <= settings.dropout_share < 1),
-        ("rules", "must be 0 or more, and finite.", 0 <= settings.rules < math.inf),
-        ("finish", "must be at least 0 and below 1.", 0 <= settings.finish < 1),
-        ("lr", "must be above 0, and finite.", 0 < settings.lr < math.inf),
+        ("dim", f"must be a multiple of {multiple} ({factors})", dim % multiple == 0),
+        ("dropout", "must be at least 0 and below 1", 0 <= settings.dropout_share < 1),
+        ("rules", "must be 0 or more, and finite", 0 <= settings.rules < math.inf),
+        ("finish", "must be at least 0 and below 1", 0 <= settings.finish < 1),
+        ("lr", "must be above 0, and finite", 0 < settings.lr < math.inf),
     ):
         require(name, getattr(settings, name), rule, holds)
 

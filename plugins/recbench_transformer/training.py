@@ -67,7 +67,7 @@ def train_epochs(
     if not trainable.any():
         raise recbench.RecbenchError(
             "there is nothing to learn: no sequence of the training data has 2 interactions. Use a "
-            "dataset or a split with longer sequences."
+            "dataset or a split with longer sequences"
         )
     if negatives is None:
         negatives = 0 if data.n_items <= MAX_FULL_SOFTMAX else DEFAULT_NEGATIVES
@@ -151,7 +151,7 @@ class Trainer:
         if not math.isfinite(mean + sum(scores or ())):
             raise recbench.RecbenchError(
                 f"training diverged in epoch {self.epoch}: the loss is {mean}. Use a learning rate "
-                f"below lr={settings.lr}."
+                f"below lr={settings.lr}"
             )
         if scores is not None:
             self.best.update(*scores, self.network)

@@ -140,8 +140,8 @@ def run_command(
     _no_stray_numbers(models)
     write = _table_writer(form, output)
     results = run(models, recs=_named_files(recs), **_with_known_metrics(arguments))
-    text = write(results.showing(results.metrics, verbose=verbose))
-    return text, 1 if results.failed or results.not_stored else 0
+    text, code = write(results.showing(results.metrics, verbose=verbose))
+    return text, 1 if results.failed or results.not_stored else code
 
 
 @cli.command()
@@ -166,7 +166,7 @@ def table(
         raise RecbenchError(
             f"no results are stored in {results}.{left_out} Start with: recbench run popular"
         )
-    return write(stored.showing(list(known), known if segments else None, verbose=verbose)), 0
+    return write(stored.showing(list(known), known if segments else None, verbose=verbose))
 
 
 @cli.command("compare")
@@ -294,13 +294,7 @@ def explain_command(output: str | None, of_attention: bool, **arguments: Any) ->
     else:
         explained = explain(**arguments)
         text = listings.explanation(explained)
-    try:
-        if path:
-            write_output(path, explained.picture(form))
-    except Exception as error:  # the table is still useful
-        log.error("cannot draw %s: %s", output, describe_error(error))
-        return text, 1
-    return text, 0
+    return text, _save(path, lambda: explained.picture(form))
 
 
 def _listing(kind: str) -> None:
@@ -379,20 +373,40 @@ def _named_files(recs: Sequence[str]) -> dict[str, str]:
     return named
 
 
-def _table_writer(form: str | None, output: str | None) -> Callable[[Results], str]:
+def _table_writer(form: str | None, output: str | None) -> Callable[[Results], Answer]:
     """Return a function that formats and writes a table; check format and file right away."""
     form = form or FORMATS.get(Path(output or "").suffix.lower(), "plain")
     offer = load_plugins().find("tables", form)
     path = output_file(output)
 
-    def write(results: Results) -> str:
+    def write(results: Results) -> Answer:
         text = offer.call(results)
         if not isinstance(text, str):
             raise RecbenchError(
                 f"{offer.what} returned {type(text).__name__}; it must return a str"
             )
-        if path:
-            write_output(path, text.encode())
-        return text
+        return text, _save(path, text.encode)
 
     return write
+
+
+def _save(path: Path | None, content: Callable[[], bytes]) -> int:
+    """Write the file of --output, if there is one; return the exit code.
+
+    What the command prints is still useful if this fails, so it raises nothing.
+    """
+    if path is None:
+        return 0
+    try:
+        write_output(path, content())
+    except OSError as error:
+        reason = error.strerror or describe_error(error)
+        log.error(
+            "cannot write %s: %s. Choose another file with -o, or free some space", path, reason
+        )
+        return 1
+    except Exception as error:
+        log.error("cannot make %s: %s", path, describe_error(error))
+        return 1
+    log.info("wrote %s", path)
+    return 0

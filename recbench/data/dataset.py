@@ -223,12 +223,12 @@ class DatasetFactory(Protocol):
 
 
 def factory_facts(factory: Any, data_dir: str | None) -> dict[str, str]:
-    """Return what `recbench datasets` shows about a factory: size, licence, here."""
+    """Return what `recbench datasets` shows about a factory: size, licence, on disk."""
     is_here = getattr(factory, "is_here", None)
     return {
         "size": getattr(factory, "size", ""),
         "licence": getattr(factory, "licence", ""),
-        "here": "" if is_here is None else ("yes" if is_here(data_dir) else "no"),
+        "on disk": "" if is_here is None else ("yes" if is_here(data_dir) else "no"),
     }
 
 

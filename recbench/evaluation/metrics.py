@@ -96,7 +96,9 @@ def valid_metrics(plugins: Plugins) -> dict[str, Metric]:
             check_metric(metric)
         except (Exception, SystemExit) as error:
             rule = str(error) if isinstance(error, AssertionError) else ""
-            log.error("metric %s is left out: %s", name, rule or describe_error(error))
+            plugin = plugins.find("metrics", name).plugin
+            reason = rule or describe_error(error)
+            log.error("metric %s (plugin %s) is left out: %s", name, plugin, reason)
         else:
             valid[name] = metric
     return valid

@@ -14,6 +14,9 @@ from recbench.results.section import BEST_MARK, FLOOR_MARK, RANKED_BY, Section
 N_LINES, WIDTH = 6, 100
 """A footer has at most this many lines of this many characters, unless it is verbose."""
 
+MAX_SEEDS = 5
+"""More seeds than this are not listed one by one."""
+
 COSTS = (
     "fit s: seconds to train. ms/user: milliseconds to score one case. peak MB: the most memory "
     "that the model's process used. params: number of learned parameters."
@@ -50,18 +53,19 @@ def footer_lines(
     """
     failures = [result.failure for result in section.results if not result.ok]
     legend, setting = _legend(section), section.setting
-    essential = [
-        *([] if segments is None else _segments(section, segments)),
+    sentences = [
         f"{_judged(setting)}; {_size(setting)}.",
+        *([f"Dataset options: {setting.dataset_options}."] if setting.dataset_options else []),
+        *([_ranking(setting)] if setting.candidates else []),
         *_leakage(setting),
         f"Order: {setting.order}{_decides(setting)}.",
-        *([f"Dataset options: {setting.dataset_options}."] if setting.dataset_options else []),
-        _ranking(setting),
+        *([] if segments is None else _segments(section, segments)),
+        *([] if setting.candidates else [_ranking(setting)]),
+        *(_sentence(note) for note in setting.notes),
     ]
-    notes = [_sentence(note) for note in setting.notes]
     if section.verbose if verbose is None else verbose:
-        return [*failures, *legend, *essential, *notes, *_details(section)]
-    return [*failures, " ".join(legend), _shortened(" ".join(legend), essential, notes)]
+        return [*failures, *legend, *sentences, *_details(section)]
+    return [*failures, " ".join(legend), _shortened(" ".join(legend), sentences)]
 
 
 def left_out_lines(results: Results) -> list[str]:
@@ -86,24 +90,16 @@ def left_out_lines(results: Results) -> list[str]:
     return [f"Left out: {reason}." for reason in results.left_out]
 
 
-def _shortened(legend: str, essential: Sequence[str], notes: Sequence[str]) -> str:
-    """Return a paragraph of the sentences that fit below the legend."""
+def _shortened(legend: str, sentences: Sequence[str]) -> str:
+    """Return a paragraph of the first sentences that fit below the legend, and what is left."""
     room = N_LINES - len(_wrapped(legend))
-    shown: list[str] = []
-    hidden_notes = list(notes)
-    for sentence in [*essential, *notes]:
-        hidden = [note for note in hidden_notes if note != sentence]
-        if len(_wrapped(" ".join([*shown, sentence, _pointer(hidden)]))) <= room:
-            shown.append(sentence)
-            hidden_notes = hidden
-    return " ".join([*shown, _pointer(hidden_notes)])
-
-
-def _pointer(notes: Sequence[str]) -> str:
-    """Return how to see the sentences that do not fit."""
-    if not notes:
-        return "More: --verbose."
-    return f"{len(notes)} more {'note' if len(notes) == 1 else 'notes'}: --verbose."
+    for n_shown in range(len(sentences), 0, -1):
+        n_hidden = len(sentences) - n_shown
+        more = f"{n_hidden} more {'note' if n_hidden == 1 else 'notes'}" if n_hidden else "More"
+        paragraph = " ".join([*sentences[:n_shown], f"{more}: --verbose."])
+        if len(_wrapped(paragraph)) <= room:
+            break
+    return paragraph
 
 
 def _wrapped(text: str) -> list[str]:
@@ -124,16 +120,20 @@ def _legend(section: Section) -> list[str]:
     lines += ["[]: 95% bootstrap interval over users.", _seeds(section)]
     missing = [metric_label(metric) for metric in section.metrics if metric not in shown]
     if missing:
-        lines.append(f"{_listed(missing)}: not measured in these results; run the models again.")
+        lines.append(f"{_listed(missing)}: not measured in these results.")
     return lines
 
 
 def _seeds(section: Section) -> str:
     cells = Counter(result.model for result in section.results if result.ok)
-    seeds = ", ".join(map(str, section.seeds))
+    numbers = section.seeds
+    seeds = f"seeds {', '.join(map(str, numbers))}"
+    if len(numbers) > MAX_SEEDS:
+        in_a_row = numbers[-1] - numbers[0] == len(numbers) - 1
+        seeds = f"seeds {numbers[0]} to {numbers[-1]}" if in_a_row else f"{len(numbers)} seeds"
     if any(n_seeds > 1 for n_seeds in cells.values()):
-        return f"±: standard deviation over seeds {seeds}."
-    return f"Seed: {seeds}." if seeds else "No model uses a seed."
+        return f"±: standard deviation over {seeds}."
+    return f"Seed: {numbers[0]}." if numbers else "No model uses a seed."
 
 
 def _segments(section: Section, segments: Mapping[str, object]) -> list[str]:
@@ -142,9 +142,8 @@ def _segments(section: Section, segments: Mapping[str, object]) -> list[str]:
     lines = []
     if any(segments.get(metric) for metric in shown):
         lines.append(
-            "Segments: by popularity of the target (head, middle and tail each have a third of "
-            "the training interactions, the most popular items first) and by length of the "
-            "history. The number of cases is in parentheses."
+            "Segments: head, middle and tail items each have a third of the training interactions; "
+            "history: its length; in parentheses: cases."
         )
     missing = [metric_label(metric) for metric in shown if not segments.get(metric)]
     if missing:
@@ -163,7 +162,7 @@ def _ranking(setting: Setting) -> str:
         among = "all items"
     ranking = f"Full ranking among {among}"
     if setting.candidates:
-        ranking = f"Ranked among {setting.candidates} candidates, the same for every model"
+        ranking = f"Ranked among {setting.sample}, the same for every model"
     return f"{ranking}; ties are averaged over all orders."
 
 
@@ -174,7 +173,7 @@ def _judged(setting: Setting) -> str:
     if setting.n_targets != setting.n_cases:
         judged += f" on {_many(setting.n_targets, 'target')}"
     n_left = setting.n_unjudged_users
-    return f"{judged} ({n_left:,} not judged)" if n_left else judged
+    return f"{judged} ({_many(n_left, 'user')} not judged)" if n_left else judged
 
 
 def _many(number: int, what: str) -> str:
@@ -212,7 +211,7 @@ def _details(section: Section) -> list[str]:
         metric_label(metric) for metric in section.shown_metrics if _is_jackknifed(section, metric)
     ]
     return [
-        f"Split: {setting.split}. Dataset: {setting.dataset}.",
+        f"Split: {setting.split}. Dataset: {setting.dataset_title}.",
         *(
             ["To see how much this order matters: --dataset NAME:time_ties=hash,seed=1."]
             if setting.time_tied
@@ -222,8 +221,8 @@ def _details(section: Section) -> list[str]:
         *([f"Licence: {setting.licence.rstrip('.')}."] if setting.licence else []),
         *([f"Citation: {setting.citation.rstrip('.')}."] if setting.citation else []),
         "Intervals: percentile bootstrap, 10,000 resamples of the users, the same for all models.",
-        f"{BEST_MARK}: paired t-tests over users against the best model, with Holm's correction.",
-        f"{FLOOR_MARK}: compared by {metric_label(RANKED_BY)} at the largest cut-off.",
+        f"Mark {BEST_MARK}: paired t-tests over users against the best model, Holm's correction.",
+        f"Mark {FLOOR_MARK}: by {metric_label(RANKED_BY)} at the largest cut-off.",
         *([f"Intervals of {_listed(jackknifed)}: jackknife over users."] if jackknifed else []),
         COSTS,
         f"Version of the evaluation rules: {setting.protocol}.",

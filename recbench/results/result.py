@@ -14,8 +14,18 @@ from recbench.spec import Spec
 EXTERNAL_PLUGIN = "--recs"
 """The plugin of results that were judged from a file of recommendations."""
 
-METRIC_LABELS = {"ndcg": "NDCG", "hit": "HR"}
-"""Usual abbreviations that do not follow from a metric's name."""
+METRIC_LABELS = {
+    "coverage": "Coverage",
+    "gini": "Gini",
+    "hit": "HR",
+    "map": "MAP",
+    "mrr": "MRR",
+    "ndcg": "NDCG",
+    "novelty": "Novelty",
+    "popularity": "Popularity",
+    "recall": "Recall",
+}
+"""How tables write the usual metrics; others keep the name that their plugin registered."""
 
 
 def metric_label(metric: str, k: int | None = None) -> str:
@@ -31,17 +41,15 @@ def metric_label(metric: str, k: int | None = None) -> str:
     Returns
     -------
     str
-        The usual abbreviation; a name of up to three letters in capitals, such as `MRR`; or the
-        name with a capital letter.
+        The usual spelling of a well-known metric, otherwise the registered name.
 
     Examples
     --------
     >>> import recbench
-    >>> recbench.metric_label("hit", 10), recbench.metric_label("coverage", 5)
-    ('HR@10', 'Coverage@5')
+    >>> recbench.metric_label("hit", 10), recbench.metric_label("my-metric", 5)
+    ('HR@10', 'my-metric@5')
     """
-    capitals = metric.upper() if len(metric) <= 3 else f"{metric[:1].upper()}{metric[1:]}"
-    label = METRIC_LABELS.get(metric, capitals)
+    label = METRIC_LABELS.get(metric, metric)
     return label if k is None else f"{label}@{k}"
 
 
@@ -90,8 +98,17 @@ class Setting:
 
     @property
     def dataset_options(self) -> str:
-        """The dataset's options: `item=Product,user=Customer`; "" if it has none."""
-        return self.dataset[len(self.dataset_title) + 1 :]
+        """The dataset's options: `item=Product, user=Customer`; "" if it has none."""
+        options = Spec.parse(self.dataset).options
+        return ", ".join(f"{key}={value}" for key, value in options.items())
+
+    @property
+    def sample(self) -> str:
+        """The candidates in words: `100 candidates drawn by popularity, seed 1`."""
+        spec = Spec.parse(self.candidates)
+        by, seed = spec.options.get("by", ""), spec.options.get("seed", "")
+        drawn = f" drawn by {by}" if by else ""
+        return f"{spec.name} candidates{drawn}" + (f", seed {seed}" if seed else "")
 
     @property
     def comparison_key(self) -> tuple[str, str, str, str, str, str, int]:

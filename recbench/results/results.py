@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from recbench.evaluation.ranking import Metric
 from recbench.results.result import Result, Setting
 from recbench.results.row import ReadColumns
 from recbench.results.section import RANKED_BY, Section
+from recbench.spec import Spec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,9 +187,11 @@ class Results(Sequence[Result]):
                 self.verbose,
             )
             sections.append(dataclasses.replace(section, results=_best_first(section)))
-        titles = Counter(section.title for section in sections)
+        same_title: dict[str, list[Section]] = {}
+        for section in sections:
+            same_title.setdefault(section.title, []).append(section)
         return [
-            dataclasses.replace(section, title_has_options=titles[section.title] > 1)
+            dataclasses.replace(section, title_dataset=_distinct_name(section, same_title))
             for section in sections
         ]
 
@@ -229,6 +231,18 @@ class Results(Sequence[Result]):
         frame = pd.DataFrame(rows, columns=COLUMNS)
         whole = dict.fromkeys(("seed", "peak_memory", "parameters"), "Int64")
         return frame.astype({**whole, "k": "int64", "users": "int64", "p": "float64"})
+
+
+def _distinct_name(section: Section, same_title: Mapping[str, Sequence[Section]]) -> str:
+    """Return the dataset's name with the options in which sections of the same title differ."""
+    spec = Spec.parse(section.setting.dataset)
+    others = [Spec.parse(other.setting.dataset) for other in same_title[section.title]]
+    differing = {
+        key: value
+        for key, value in spec.options.items()
+        if any(other.options.get(key) != value for other in others)
+    }
+    return str(Spec(spec.name, differing))
 
 
 def _best_first(section: Section) -> tuple[Result, ...]:

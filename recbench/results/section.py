@@ -55,9 +55,9 @@ class Section:
         The metrics by name, if results are broken down by segment too.
     verbose : bool, default: False
         Whether the footer shows everything.
-    title_has_options : bool, default: False
-        Whether the title includes the options of the dataset, because another section has the same
-        title without them.
+    title_dataset : str, default: ""
+        Name of the dataset in the title, if it is not the name without options, because another
+        section has the same one.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class Section:
     metrics: tuple[str, ...] = (RANKED_BY,)
     segments: Mapping[str, Metric] = field(default_factory=dict, repr=False)
     verbose: bool = False
-    title_has_options: bool = False
+    title_dataset: str = ""
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -120,7 +120,7 @@ class Section:
     @property
     def dataset_name(self) -> str:
         """The dataset's name in the title, with its options only where titles need them."""
-        return self.setting.dataset if self.title_has_options else self.setting.dataset_title
+        return self.title_dataset or self.setting.dataset_title
 
     @property
     def title(self) -> str:
@@ -129,8 +129,7 @@ class Section:
         title = f"{self.dataset_name}, {setting.split}"
         if setting.candidates:
             title += (
-                f", SAMPLED: ranked among {setting.candidates} candidates only, not comparable "
-                "with full ranking"
+                f", SAMPLED: ranked among {setting.sample} only, not comparable with full ranking"
             )
         return title
 

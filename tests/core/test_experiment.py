@@ -34,8 +34,8 @@ def _plugins(*notes: str, models: Any = None) -> Plugins:
     ("notes", "line"),
     [
         ((), SIZE),
-        (("a gap",), f"{SIZE}; a note on the data is listed with the results"),
-        (("a gap", "x"), f"{SIZE}; 2 notes on the data are listed with the results"),
+        (("a gap",), f"{SIZE}; 1 note on the data (--verbose shows it)"),
+        (("a gap", "x"), f"{SIZE}; 2 notes on the data (--verbose shows them)"),
     ],
 )
 def test_run_logs_one_line_about_the_data(

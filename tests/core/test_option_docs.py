@@ -93,7 +93,7 @@ def _plain(
     ("name", "type_name", "default"),
     [
         ("path", "str", "required"),
-        ("hidden", "tuple", "1,2"),
+        ("hidden", "list of int", "1,2"),
         ("tied", "bool", "false"),
         ("limit", "int or none", "none"),
         ("kind", "a or b", "a"),

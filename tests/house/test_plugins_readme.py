@@ -114,7 +114,7 @@ def test_every_command_works(installed: dict[str, str], tmp_path: Path) -> None:
     assert "BROKEN" not in output
     assert "failed" not in output
     assert "library, new-users:share=0.3" in output
-    assert "RBP@10" in printed["recbench run neighbours popular --metrics ndcg,rbp"]
+    assert "rbp@10" in printed["recbench run neighbours popular --metrics ndcg,rbp"]
     titles = (EXAMPLES / "recbench_library" / "books.csv").read_text()
     recommended = printed["recbench recommend neighbours --dataset library --user R07 --k 3"]
     assert sum(line.split(",")[1] in recommended for line in titles.splitlines()) >= 3

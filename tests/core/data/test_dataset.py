@@ -43,7 +43,7 @@ def test_the_fingerprint_depends_only_on_sequences_and_ids() -> None:
 def test_facts_about_a_dataset_come_from_its_factory() -> None:
     def factory() -> None: ...
 
-    assert factory_facts(factory, None) == {"size": "", "licence": "", "here": ""}
+    assert factory_facts(factory, None) == {"size": "", "licence": "", "on disk": ""}
     factory.__dict__.update(size="small", is_here=lambda data_dir: data_dir == "here")
-    assert factory_facts(factory, "here") == {"size": "small", "licence": "", "here": "yes"}
-    assert factory_facts(factory, None)["here"] == "no"
+    assert factory_facts(factory, "here") == {"size": "small", "licence": "", "on disk": "yes"}
+    assert factory_facts(factory, None)["on disk"] == "no"

@@ -161,7 +161,7 @@ def test_a_metric_that_breaks_the_contract_is_left_out_with_the_reason(
     plugins = load_plugins(bad=plugin(metrics={"bad": metric}))
     trusted = valid_metrics(plugins)
     assert set(trusted) == set(plugins.metrics()) - {"bad"}
-    assert "metric bad is left out: " in caplog.text
+    assert "metric bad (plugin bad) is left out: " in caplog.text
     assert reason in caplog.text
     assert "AssertionError" not in caplog.text
 

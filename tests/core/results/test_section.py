@@ -405,8 +405,8 @@ def test_titles_leave_out_options_that_are_not_needed() -> None:
     ]
     results = Results([result_of("a", {"ndcg@3": GOOD}, setting=setting) for setting in settings])
     assert [section.title for section in results.sections()] == [
-        "log.csv:item=x,user=y, last",
-        "log.csv:item=x,repeats=keep,user=y, last",
+        "log.csv, last",
+        "log.csv:repeats=keep, last",
         "b.csv, last",
     ]
 

@@ -26,13 +26,13 @@ def test_options_that_are_not_given_depend_on_the_data(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"preset": "large"}, r"preset=large is not a preset\. Available: default, notebook\."),
-        ({"dim": 10, "heads": 3}, "dim=10 must be a multiple of heads=3"),
+        ({"preset": "large"}, r"preset=large is not a preset\. Available: default, notebook"),
+        ({"dim": 10, "heads": 3}, r"dim=10 must be a multiple of 6 \(2 x heads"),
         ({"dim": 0}, "dim=0 must be 1 or more"),
         ({"epochs": 0}, "epochs=0"),
         ({"dropout": 1.0}, "dropout=1.0"),
         ({"lr": math.nan}, "lr=nan"),
-        ({"dim": 6}, "dim=6 must be a multiple of 2 x heads=2 for rotary positions"),
+        ({"dim": 6}, r"dim=6 must be a multiple of 4 \(2 x heads, for rotary positions\)"),
         ({"batch": 0}, "batch=0 must be 1 or more"),
         ({"patience": 0}, "patience=0 must be 1 or more"),
         ({"rules": -0.1}, r"rules=-0\.1 must be 0 or more, and finite"),
