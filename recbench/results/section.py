@@ -129,7 +129,7 @@ class Section:
         title = f"{self.dataset_name}, {setting.split}"
         if setting.candidates:
             title += (
-                f", SAMPLED: ranked among {setting.sample} only, not comparable with full ranking"
+                f", SAMPLED: ranked among only {setting.sample}, not comparable with full ranking"
             )
         return title
 
