@@ -5,7 +5,7 @@ A new command is a function in this file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +14,24 @@ import click
 from recbench.attention import Attention, attention
 from recbench.cli import listings, reports
 from recbench.cli.options import Answer, Command, Group, Numbers, options
+from recbench.cli.output import save, table_writer
 from recbench.cli.text import terminal
 from recbench.compare import compare
-from recbench.errors import RecbenchError, UsageError, describe_error
+from recbench.errors import RecbenchError, UsageError
 from recbench.evaluation.referee import PROTOCOL
 from recbench.explain import Explanation, explain
 from recbench.export import export_split
-from recbench.files import output_file, write_output
+from recbench.files import output_file
 from recbench.heatmap import picture_form
 from recbench.inspect_user import inspect_user
 from recbench.plugins import load_plugins
 from recbench.progress import log
 from recbench.recommend import recommend
 from recbench.results.result import metric_label
-from recbench.results.results import Results
 from recbench.run import KS, run
 from recbench.selfcheck import selfcheck
 from recbench.store.store import Store
 from recbench.verify import verify
-
-FORMATS = {".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json"}
-"""Suffix of an output file -> the format of the table in it."""
 
 user = click.option("--user", metavar="ID", help="The user's id, as in the data.")
 items = click.option(
@@ -138,7 +135,7 @@ def run_command(
       recbench run transformer popular --seeds 0,1,2 --metrics ndcg,recall -o table.md
     """
     _no_stray_numbers(models)
-    write = _table_writer(form, output)
+    write = table_writer(form, output)
     results = run(models, recs=_named_files(recs), **_with_known_metrics(arguments))
     text, code = write(results.showing(results.metrics, verbose=verbose))
     return text, 1 if results.failed or results.not_stored else code
@@ -158,7 +155,7 @@ def table(
     verbose: bool,
 ) -> Answer:
     """Show all stored results, one table per dataset and split, best model first."""
-    write = _table_writer(form, output)
+    write = table_writer(form, output)
     known = _known_metrics(metrics)
     stored = Store(results).all().of_protocol(PROTOCOL)
     if not stored:
@@ -294,7 +291,7 @@ def explain_command(output: str | None, of_attention: bool, **arguments: Any) ->
     else:
         explained = explain(**arguments)
         text = listings.explanation(explained)
-    return text, _save(path, lambda: explained.picture(form))
+    return text, save(path, lambda: explained.picture(form))
 
 
 def _listing(kind: str) -> None:
@@ -371,42 +368,3 @@ def _named_files(recs: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"--recs names {name!r} twice; give each file another name")
         named[name] = path
     return named
-
-
-def _table_writer(form: str | None, output: str | None) -> Callable[[Results], Answer]:
-    """Return a function that formats and writes a table; check format and file right away."""
-    form = form or FORMATS.get(Path(output or "").suffix.lower(), "plain")
-    offer = load_plugins().find("tables", form)
-    path = output_file(output)
-
-    def write(results: Results) -> Answer:
-        text = offer.call(results)
-        if not isinstance(text, str):
-            raise RecbenchError(
-                f"{offer.what} returned {type(text).__name__}; it must return a str"
-            )
-        return text, _save(path, text.encode)
-
-    return write
-
-
-def _save(path: Path | None, content: Callable[[], bytes]) -> int:
-    """Write the file of --output, if there is one; return the exit code.
-
-    What the command prints is still useful if this fails, so it raises nothing.
-    """
-    if path is None:
-        return 0
-    try:
-        write_output(path, content())
-    except OSError as error:
-        reason = error.strerror or describe_error(error)
-        log.error(
-            "cannot write %s: %s. Choose another file with -o, or free some space", path, reason
-        )
-        return 1
-    except Exception as error:
-        log.error("cannot make %s: %s", path, describe_error(error))
-        return 1
-    log.info("wrote %s", path)
-    return 0

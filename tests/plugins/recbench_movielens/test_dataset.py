@@ -32,7 +32,7 @@ def test_the_hook_provides_all_datasets_with_facts_about_them():
         assert factory.name == name
         assert factory.__doc__.startswith("MovieLens ")
         assert factory.archive.origin.endswith(f"/{name}.zip")
-        assert factory_facts(factory, None)["here"] == "no"
+        assert factory_facts(factory, None)["on disk"] == "no"
         assert "no commercial use" in factory.licence
         assert "10.1145/2827872" in factory.citation
 

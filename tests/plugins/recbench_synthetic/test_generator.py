@@ -23,7 +23,7 @@ def test_the_hook_provides_the_dataset():
     dataset = build("dataset synthetic", synthetic, {"users": "7", "interactions": "70"})
     assert dataset.interactions.n_users == 7
     facts = factory_facts(synthetic, None)
-    assert facts["here"] == "yes"
+    assert facts["on disk"] == "yes"
     assert "50,000 interactions" in facts["size"]
     assert "free" in facts["licence"]
 
