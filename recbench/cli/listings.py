@@ -134,8 +134,8 @@ def explanation(explained: Explanation) -> str:
     parts = [
         wrap_text(
             f"{n_items} recommendation{'s' * (n_items != 1)} for {recommended.recipient} in "
-            f"{recommended.dataset.short_name} by {recommended.origin}, and the items that led to "
-            "them"
+            f"{recommended.dataset.short_name} by {recommended.origin}, and the items "
+            "that changed their scores most"
         )
     ]
     if n_items:
@@ -168,7 +168,7 @@ def _leaned_on(explained: Explanation) -> list[dict[str, str]]:
                 "recommended": name,
                 "score": scores[row],
                 "weight": "\n".join(weights[row, leading]),
-                "because of": "\n".join(titles) or "(nothing in the history)",
+                "item of the history": "\n".join(titles) or "(nothing in the history)",
             }
         )
     return rows
@@ -193,4 +193,4 @@ def _signed(weights: Array) -> Array:
 def _room_beside(*columns: Sequence[str]) -> int:
     """Characters left for two more columns in the terminal; 0 for no limit."""
     width = sum(max(map(len, column)) + GAP for column in columns)
-    return max(terminal() - width - GAP, 40) if terminal() else 0
+    return max(terminal() - width - GAP, 24) if terminal() else 0

@@ -25,9 +25,7 @@ def main(args: Sequence[str] | None = None) -> None:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo(
-            "Interrupted. Finished results are stored; run the same command to continue.", err=True
-        )
+        click.echo(_interrupted(sys.argv[1:] if args is None else args), err=True)
         code = 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -40,3 +38,9 @@ def main(args: Sequence[str] | None = None) -> None:
         click.echo(f"Error: {describe_error(error)}{hint}", err=True)
         code = 2 if isinstance(error, UsageError) else 1
     sys.exit(code)
+
+
+def _interrupted(args: Sequence[str]) -> str:
+    if "run" in args:
+        return "Interrupted. Finished results are stored; run the same command to continue."
+    return "Interrupted."

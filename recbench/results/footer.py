@@ -222,7 +222,11 @@ def _details(section: Section) -> list[str]:
         *([f"Citation: {setting.citation.rstrip('.')}."] if setting.citation else []),
         "Intervals: percentile bootstrap, 10,000 resamples of the users, the same for all models.",
         f"Mark {BEST_MARK}: paired t-tests over users against the best model, Holm's correction.",
-        f"Mark {FLOOR_MARK}: by {metric_label(RANKED_BY)} at the largest cut-off.",
+        *(
+            [f"Mark {FLOOR_MARK}: by {metric_label(RANKED_BY)} at the largest cut-off."]
+            if section.not_above_floor
+            else []
+        ),
         *([f"Intervals of {_listed(jackknifed)}: jackknife over users."] if jackknifed else []),
         COSTS,
         f"Version of the evaluation rules: {setting.protocol}.",

@@ -239,8 +239,8 @@ def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: i
 def test_the_table_of_lists_has_no_score_and_an_empty_explanation_is_reported(tiny: str) -> None:
     heads = [explanation(_explain(model, tiny, user="u0", k=1)) for model in ("sums", "lists")]
     names = [text[text.index("\nrank") :].splitlines()[1].split() for text in heads]
-    assert names[0] == ["rank", "recommended", "score", "weight", "because", "of"]
-    assert names[1] == ["rank", "recommended", "weight", "because", "of"]
+    assert names[0] == ["rank", "recommended", "score", "weight", "item", "of", "the", "history"]
+    assert names[1] == ["rank", "recommended", "weight", "item", "of", "the", "history"]
     text = explanation(_explain("nothing", tiny, user="u0", k=1))
     assert "(nothing in the history)" in text
     assert "does not name its method" in text
