@@ -221,8 +221,8 @@ def explain(query: Query) -> Explanation:
         if not isinstance(model, Explainer):
             raise UsageError(
                 f"{prepared.model_name} cannot explain its recommendations: it has no method "
-                "explain(history, items). Choose a model that has it, such as rules; or see what this "
-                f"one recommends: recbench recommend {prepared.cell.model}"
+                "explain(history, items). Choose a model that has it, such as rules; or see what "
+                f"this one recommends: recbench recommend {prepared.cell.model}"
             )
 
     with prepared.naming_the_model():
