@@ -115,7 +115,8 @@ def _files_in(folder: Path) -> str:
     if not names:
         return "name a file"
     shown = ", ".join(names[:N_SHOWN]) + (", ..." if len(names) > N_SHOWN else "")
-    return f"name a file in it, such as {folder / names[0]} (it contains: {shown})"
+    largest = max((folder / name for name in names), key=lambda file: file.stat().st_size)
+    return f"name a file in it, such as {largest} (it contains: {shown})"
 
 
 def _names_in(folder: Path) -> list[str]:
