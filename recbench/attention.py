@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recbench.data.interactions import Array, Interactions
-from recbench.errors import RecbenchError, UsageError, describe_error
+from recbench.errors import UsageError
 from recbench.explain import name_of
 from recbench.files import write_output
 from recbench.heatmap import heatmap_panels, picture_form
 from recbench.models.answers import AnswerCheck
-from recbench.models.in_process import call_model
+from recbench.models.in_process import ask
 from recbench.models.protocols import Attentive
 from recbench.recommend import Query, Recommendation, takes
 
@@ -350,11 +350,7 @@ def checked_attention(
     Raises a RecbenchError that names the model and the rule that its answer breaks.
     """
     check = AnswerCheck(name, history, user_ids)
-    try:
-        answer = call_model("attention", model.attention, history)
-    except RecbenchError as error:
-        raise check.broken(describe_error(error)) from error
-    weights = check.numbers("attention", answer).astype(np.float64)
+    weights = ask(check, "attention", model.attention, history).astype(np.float64)
     shape, most = weights.shape, history.n_interactions
     if len(shape) != 4 or 0 in shape or shape[2] != shape[3] or shape[2] > most:
         raise check.broken(

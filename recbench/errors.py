@@ -37,6 +37,11 @@ class UsageError(RecbenchError):
     """
 
 
+def counted(number: int, noun: str) -> str:
+    """Return `1 result` or `1,234 results`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def suggest(wrong: str, known: Iterable[str]) -> str:
     """Return a hint for a misspelt word: `did you mean 'x'?`, or the words that are available."""
     words = sorted(known)

@@ -11,11 +11,11 @@ import numpy as np
 
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
-from recbench.errors import RecbenchError, UsageError, describe_error
+from recbench.errors import RecbenchError, UsageError
 from recbench.files import write_output
 from recbench.heatmap import heatmap, picture_form
 from recbench.models.answers import AnswerCheck
-from recbench.models.in_process import call_model
+from recbench.models.in_process import ask
 from recbench.models.protocols import Explainer
 from recbench.recommend import Query, Recommendation, takes
 
@@ -253,11 +253,7 @@ def checked_explanation(
     shape = len(items), history.n_interactions
     if not len(items):
         return np.zeros(shape)
-    try:
-        answer = call_model("explain", model.explain, history, items.copy())
-    except RecbenchError as error:
-        raise check.broken(describe_error(error)) from error
-    weights = check.numbers("explain", answer).astype(np.float64)
+    weights = ask(check, "explain", model.explain, history, items.copy()).astype(np.float64)
     check.shape("explain", weights, shape)
     bad = np.argwhere(~np.isfinite(weights))
     if len(bad):

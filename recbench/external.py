@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from recbench.data.interactions import Array, Columns
-from recbench.errors import RecbenchError, UsageError, describe_error
+from recbench.errors import RecbenchError, UsageError, counted, describe_error
 from recbench.evaluation.ranking import Ranking
 from recbench.evaluation.referee import LISTED
 from recbench.experiment import Experiment
@@ -19,7 +19,6 @@ from recbench.external_file import Lines, read_lines
 from recbench.plugins import Plugins
 from recbench.progress import log
 from recbench.results.result import EXTERNAL_PLUGIN, Result
-from recbench.store.versions import counted
 
 NOT_FOUND = np.iinfo(np.int32).max
 """The number of items above a target that is not listed."""

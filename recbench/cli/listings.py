@@ -44,12 +44,12 @@ def offer_details(offer: Offer) -> str:
     docs = factory_docs(offer.factory)
     parts = [f"{offer.what} (plugin {offer.plugin} {offer.version})", docs.text]
     if offer.kind in ("models", "datasets", "splitters"):
-        options = list(docs.options)
+        options, own_names = list(docs.options), {option.name for option in docs.options}
         if offer.kind == "datasets":
             options += [
                 dataclasses.replace(option, group="every dataset")
                 for option in factory_docs(clean).options
-                if option.name not in {own.name for own in options}
+                if option.name not in own_names
             ]
         parts += _options(offer.name, options)
     parts += [f"{heading}\n\n{text}" for heading, text in docs.sections.items()]

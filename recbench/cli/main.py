@@ -41,6 +41,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def _interrupted(args: Sequence[str]) -> str:
-    if "run" in args:
+    command = next((word for word in args if not word.startswith("-")), "")
+    if command == "run":
         return "Interrupted. Finished results are stored; run the same command to continue."
     return "Interrupted."

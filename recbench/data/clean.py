@@ -11,7 +11,7 @@ import numpy as np
 
 from recbench.data.dataset import FILE_ORDER_RULE, Dataset
 from recbench.data.interactions import Array, Interactions, offsets_of
-from recbench.errors import RecbenchError, UsageError
+from recbench.errors import RecbenchError, UsageError, counted
 
 
 def clean(
@@ -102,8 +102,8 @@ def clean(
             )
         n_users, n_items = interactions.n_users - len(users), interactions.n_items - len(items)
         notes.append(
-            f"{_count(dropped, 'interaction')}, {_count(n_users, 'user')} and "
-            f"{_count(n_items, 'item')} were dropped by {used}"
+            f"{counted(dropped, 'interaction')}, {counted(n_users, 'user')} and "
+            f"{counted(n_items, 'item')} were dropped by {used}"
         )
         interactions = _renumber(interactions.keep(kept), users, items)
         dataset = dataclasses.replace(
@@ -126,17 +126,13 @@ def _repeats_note(n: int, repeats: str) -> str:
     if repeats == "first":
         was = "was" if n == 1 else "were"
         return (
-            f"{_count(n, 'repeated interaction')} (same user and item) {was} merged into the "
+            f"{counted(n, 'repeated interaction')} (same user and item) {was} merged into the "
             "first one"
         )
     repeat_and_are = "repeats an earlier one of the same user and item, and is"
     if n > 1:
         repeat_and_are = "repeat an earlier one of the same user and item, and are"
-    return f"{_count(n, 'interaction')} {repeat_and_are} kept"
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+    return f"{counted(n, 'interaction')} {repeat_and_are} kept"
 
 
 clean.__dict__.update(

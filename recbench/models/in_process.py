@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from recbench.data.interactions import Array, Interactions
 from recbench.errors import RecbenchError, describe_error
-from recbench.models.answers import as_numbers
+from recbench.models.answers import AnswerCheck, as_numbers
 from recbench.models.checkpoint import can_resume, folder_for
 from recbench.models.protocols import FitReport, Lister, ModelHandle, Scorer, Storable
 from recbench.plugins import Plugins
@@ -110,6 +110,24 @@ def call_model(
     if any(now is not then for now, then in zip(after, before, strict=True)):
         raise RecbenchError(f"{method} changed the interactions that it was given; {READ_ONLY}")
     return answer
+
+
+def ask(
+    check: AnswerCheck,
+    method: str,
+    function: Callable[..., Any],
+    interactions: Interactions,
+    *arguments: Any,
+) -> Array:
+    """Call a model's method as `call_model` does, and return its answer as numbers.
+
+    Raises a RecbenchError that names the model and its first user, as `check` does.
+    """
+    try:
+        answer = call_model(method, function, interactions, *arguments)
+    except RecbenchError as error:
+        raise check.broken(describe_error(error)) from error
+    return check.numbers(method, answer)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from recbench.errors import counted
 from recbench.results.result import Setting, metric_label
 from recbench.results.results import Results
 from recbench.results.section import BEST_MARK, FLOOR_MARK, RANKED_BY, Section
@@ -95,7 +96,7 @@ def _shortened(legend: str, sentences: Sequence[str]) -> str:
     room = N_LINES - len(_wrapped(legend))
     for n_shown in range(len(sentences), 0, -1):
         n_hidden = len(sentences) - n_shown
-        more = f"{n_hidden} more {'note' if n_hidden == 1 else 'notes'}" if n_hidden else "More"
+        more = counted(n_hidden, "more note") if n_hidden else "More"
         paragraph = " ".join([*sentences[:n_shown], f"{more}: --verbose."])
         if len(_wrapped(paragraph)) <= room:
             break
@@ -167,22 +168,18 @@ def _ranking(setting: Setting) -> str:
 
 
 def _judged(setting: Setting) -> str:
-    judged = f"{_many(setting.n_judged_users, 'user')} judged"
+    judged = f"{counted(setting.n_judged_users, 'user')} judged"
     if setting.n_cases != setting.n_judged_users:
-        judged = f"{_many(setting.n_cases, 'case')} of {judged}"
+        judged = f"{counted(setting.n_cases, 'case')} of {judged}"
     if setting.n_targets != setting.n_cases:
-        judged += f" on {_many(setting.n_targets, 'target')}"
+        judged += f" on {counted(setting.n_targets, 'target')}"
     n_left = setting.n_unjudged_users
-    return f"{judged} ({_many(n_left, 'user')} not judged)" if n_left else judged
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"{judged} ({counted(n_left, 'user')} not judged)" if n_left else judged
 
 
 def _size(setting: Setting) -> str:
-    items = _many(setting.n_items, "item")
-    return f"{items} and {_many(setting.n_interactions, 'interaction')}"
+    items = counted(setting.n_items, "item")
+    return f"{items} and {counted(setting.n_interactions, 'interaction')}"
 
 
 def _leakage(setting: Setting) -> list[str]:

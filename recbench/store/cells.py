@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from recbench.errors import RecbenchError, UsageError, describe_error
+from recbench.errors import RecbenchError, UsageError, counted, describe_error
 from recbench.models import checkpoint
 from recbench.progress import log
 from recbench.results.result import Result
 from recbench.store.format import decode_result, read_cases
 from recbench.store.layout import CELL_NAME
-from recbench.store.versions import counted, newest
+from recbench.store.versions import newest
 
 
 def read_cells(paths: Sequence[str | Path]) -> list[tuple[Path, Result | str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from recbench.data.interactions import Array, Column, Columns
-from recbench.errors import RecbenchError, describe_error
+from recbench.errors import RecbenchError, counted, describe_error
 from recbench.evaluation.ranking import Ranking
 from recbench.files import atomic_folder, is_stale, locked, remove_leftovers, write
 from recbench.models import checkpoint
@@ -27,7 +27,7 @@ from recbench.store.format import (
     write_columns,
 )
 from recbench.store.layout import Layout, cannot_write, slug, writing
-from recbench.store.versions import counted, merge, newest
+from recbench.store.versions import merge, newest
 
 
 class Store(Layout):

@@ -95,8 +95,3 @@ def _names(result: Result) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Return what identifies a model, and what identifies one of its seeds."""
     model = result.setting.comparison_key, result.model
     return model, (*model, result.seed)
-
-
-def counted(number: int, what: str) -> str:
-    """Return `1 result` or `1,234 results`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -101,15 +101,3 @@ def test_the_tables_of_options_are_complete() -> None:
     for name, default in shown.items():
         value = parameters[name].default
         assert default == ("found by usual names" if value is None else f"`{value}`")
-
-
-def test_links_have_targets() -> None:
-    headings = {
-        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
-        for heading in re.findall(r"^#+ (.+)$", README, re.MULTILINE)
-    }
-    for link in re.findall(r"\]\(([^)]+)\)", README):
-        if link.startswith("#"):
-            assert link[1:] in headings, link
-        else:
-            assert (PATH.parent / link.partition("#")[0]).exists(), link

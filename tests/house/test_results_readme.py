@@ -123,21 +123,3 @@ def test_benchmarks_have_the_commands_and_numbers_of_their_tables() -> None:
             )
         described.append(table)
     assert sorted(described) == tables
-
-
-@pytest.mark.parametrize("path", ["results/README.md", "benchmarks/README.md"])
-def test_links_have_targets(path: str) -> None:
-    page = (ROOT / path).read_text()
-    links = re.findall(r"\]\(([^)]+)\)", page)
-    assert links
-    for link in links:
-        target, _, anchor = link.partition("#")
-        file = (ROOT / path).parent.joinpath(target) if target else ROOT / path
-        assert file.exists(), link
-        assert not anchor or anchor in anchors(file.read_text()), link
-
-
-def anchors(page: str) -> set[str]:
-    """Return the anchors that code hosts make of the headings of a page."""
-    heads = re.findall(r"(?m)^#+ (.*)$", page)
-    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}

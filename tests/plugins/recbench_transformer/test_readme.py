@@ -46,11 +46,6 @@ def test_each_step_has_a_picture_and_all_pictures_are_used() -> None:
     assert all((FOLDER / "pictures" / name).stat().st_size < 100_000 for name in drawn)
 
 
-def test_links_have_targets() -> None:
-    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README):
-        assert (FOLDER / link).exists(), link
-
-
 @pytest.mark.parametrize(("name", "column"), [("ablation-ml-1m", 1), ("ablation-ml-100k", 2)])
 def test_the_ablation_has_the_numbers_of_the_stored_tables(name: str, column: int) -> None:
     table = (ROOT / "results" / "reference" / f"{name}.md").read_text()
