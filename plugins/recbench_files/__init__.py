@@ -82,7 +82,7 @@ def read_file(
     from .columns import choose_columns
     from .diagnose import no_rows
     from .formats import detect_layout
-    from .table import read_columns
+    from .read import read_columns
     from .text import log_numbers
 
     if format not in get_args(Format):

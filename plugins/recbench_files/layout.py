@@ -8,6 +8,9 @@ from typing import Any
 
 import recbench
 
+MISSING = frozenset("NA N/A n/a na <NA> #N/A NULL null Null NaN nan NAN None none NONE \\N".split())
+"""Words that stand for a missing value, as pandas, R, databases and spreadsheets write it."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -21,6 +24,7 @@ class Layout:
     header: whether the file names its columns. `skip` empty lines come before that line.
     quoted: whether fields may be in double quotes.
     sample: the first records after the header.
+    missing: the words that count as a missing value, besides the empty field.
     """
 
     file: str
@@ -33,6 +37,7 @@ class Layout:
     skip: int = 0
     quoted: bool = False
     sample: tuple[tuple[str, ...], ...] = ()
+    missing: frozenset[str] = MISSING
 
     def open(self) -> Any:
         """Return the decompressed bytes, as a pyarrow stream."""

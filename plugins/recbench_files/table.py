@@ -1,8 +1,8 @@
-"""Read columns: those of a log by role, and those of any table by name."""
+"""Read columns of any table by name, for `--recs`."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -13,20 +13,10 @@ from .diagnose import locate
 from .formats import detect_table
 from .ids import encode
 from .layout import Layout, is_number
-from .parquet import read_parquet
-from .text import read_text
+from .read import read_columns
 from .times import to_numpy
 
 Array = npt.NDArray[Any]
-
-
-def read_columns(
-    layout: Layout, chosen: Chosen, numbers: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Return a pyarrow.ChunkedArray per role, with the types of `read_text` or of Parquet."""
-    if layout.format == "parquet":
-        return read_parquet(layout, chosen)
-    return read_text(layout, chosen, numbers)
 
 
 class Table:
