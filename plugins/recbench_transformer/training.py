@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,9 +119,6 @@ class Trainer:
         self.n_validated = settings.epochs - round(settings.epochs * settings.finish)
         self.device = network.output()[0].device
         self.dtype = matmul_dtype(self.device) if settings.bfloat16 else torch.float32
-        self.forward: Callable[..., Tensor] = network
-        if self.device.type == "cuda" and importlib.util.find_spec("triton"):
-            self.forward = torch.compile(network, dynamic=True)
 
     def run_epoch(
         self, data: recbench.Interactions, held_out: recbench.Interactions | None
@@ -172,7 +168,7 @@ class Trainer:
         self.optimiser.zero_grad()
         in_bfloat16 = self.dtype == torch.bfloat16
         with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bfloat16):
-            hidden = self.forward(items, users)[real]  # (positions, width)
+            hidden = self.network(items, users)[real]  # (positions, width)
         output = self.network.output()
         mean = loss.backward(hidden, targets[real], output, self.negatives, self.dtype)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.max_grad_norm)
