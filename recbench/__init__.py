@@ -13,7 +13,8 @@ from recbench.data.dataset import Dataset
 from recbench.data.interactions import Interactions
 from recbench.data.load import load_dataset
 from recbench.data.split import Split
-from recbench.errors import RecbenchError, UsageError
+from recbench.data.where import Where
+from recbench.errors import RecbenchError, UsageError, counted
 from recbench.evaluation.ranking import Ranking
 from recbench.evaluation.referee import evaluate
 from recbench.evaluation.uncertainty import Value
@@ -48,8 +49,10 @@ __all__ = [
     "Store",
     "UsageError",
     "Value",
+    "Where",
     "attention",
     "compare",
+    "counted",
     "draw_table",
     "evaluate",
     "explain",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from recbench.errors import UsageError, suggest
 from recbench.evaluation.referee import PROTOCOL
 from recbench.evaluation.uncertainty import PairedTest, Value, paired_test
+from recbench.plugins import load_plugins
 from recbench.results.results import Results
 from recbench.results.row import Row
 from recbench.results.section import RANKED_BY, Section
@@ -103,9 +105,10 @@ def compare(
     >>> [(comparison.k, bool(comparison.paired.p < 0.05)) for comparison in comparisons]
     [(3, True), (5, True), (10, True)]
     """
-    names = str(Spec.parse(first)), str(Spec.parse(second))
+    names = _as_stored("models", first), _as_stored("models", second)
     if names[0] == names[1]:
         raise UsageError(f"{first} and {second} are the same model. Name two different ones")
+    split = None if split is None else _as_stored("splitters", split)
     stored = Store(results).all().of_protocol(PROTOCOL)
     comparisons = []
     for section in stored.sections():
@@ -121,10 +124,18 @@ def compare(
     return comparisons
 
 
+def _as_stored(kind: str, text: str) -> str:
+    """Return a name with options as results have it: no alias, and options in order."""
+    spec = Spec.parse(text)
+    with contextlib.suppress(UsageError):  # stored results may be of plugins that are gone
+        spec = Spec(load_plugins().find(kind, spec.name).name, spec.options)
+    return str(spec)
+
+
 def _is_of(section: Section, dataset: str | None, split: str | None) -> bool:
     """Whether a section is of this dataset and split; None stands for any."""
     setting = section.results[0].setting  # the section's names may end in a hash
-    if split is not None and str(Spec.parse(split)) not in (setting.split, section.setting.split):
+    if split is not None and split not in (setting.split, section.setting.split):
         return False
     if dataset is None:
         return True

@@ -38,18 +38,36 @@ class UsageError(RecbenchError):
 
 
 def counted(number: int, noun: str) -> str:
-    """Return `1 result` or `1,234 results`."""
+    """Return a number with its noun, for messages.
+
+    Parameters
+    ----------
+    number : int
+        How many there are.
+    noun : str
+        Its singular; the plural has an `s` at the end.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import recbench
+    >>> recbench.counted(1, "row"), recbench.counted(1234, "row")
+    ('1 row', '1,234 rows')
+    """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def suggest(wrong: str, known: Iterable[str]) -> str:
     """Return a hint for a misspelt word: `did you mean 'x'?`, or the words that are available."""
     words = sorted(known)
-    close = difflib.get_close_matches(wrong, words, n=1, cutoff=0.5)
-    if not close:  # the word may be the beginning of a longer one
-        beginnings = {word[: len(wrong)]: word for word in words}
-        like = difflib.get_close_matches(wrong, beginnings, n=1, cutoff=0.8)
-        close = [beginnings[beginning] for beginning in like]
+    beginnings = {word[: len(wrong)]: word for word in words}  # it may begin a longer word
+    like = difflib.get_close_matches(wrong, beginnings, n=1, cutoff=0.8)
+    close = [beginnings[beginning] for beginning in like]
+    if not close:
+        close = difflib.get_close_matches(wrong, words, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"
     return f"available: {', '.join(words)}" if words else "none are available"

@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from recbench.data.candidates import draw_candidates
-from recbench.data.dataset import Dataset
+from recbench.data.dataset import Dataset, outside_ids
 from recbench.data.interactions import Array, Column, Columns
 from recbench.data.leakage import leakage, n_unjudged_users
 from recbench.data.load import load_dataset
@@ -127,14 +127,10 @@ class Experiment:
         """Every metric that meets the contract; the log names the others once."""
         return valid_metrics(self.plugins)
 
-    @property
+    @cached_property
     def users(self) -> Array:
         """(cases,) the dataset's own id of each case's user, "" for an unknown user."""
-        numbers = self.split.history.users[self.split.judged]
-        ids = np.asarray(self.dataset.user_ids)
-        if ids.dtype.kind in "iu" and (numbers >= 0).all():
-            return np.asarray(ids[numbers])
-        return np.where(numbers >= 0, ids.astype(str)[numbers], "")
+        return outside_ids(self.dataset.user_ids, self.split.history.users[self.split.judged])
 
     def cells(self, models: Sequence[str], seeds: Sequence[int]) -> list[Result]:
         """Return a cell for each model and seed, and a single one for a model without a seed."""
@@ -148,7 +144,8 @@ class Experiment:
             return self.blank(str(spec), "", "", None)
         offer = self.plugins.check("models", spec)
         own_seed = seed_of(offer.factory, spec, seed)
-        return self.blank(str(spec), offer.source_version(), offer.plugin, own_seed)
+        name = str(Spec(offer.name, spec.options))
+        return self.blank(name, offer.source_version(), offer.plugin, own_seed)
 
     def blank(self, model: str, version: str, plugin: str, seed: int | None) -> Result:
         """Return a cell of this comparison without numbers."""

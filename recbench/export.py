@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,8 +57,9 @@ def export_split(
     -----
     Each file has one row per interaction, oldest first, with the columns `row` (the number of the
     sequence; history and targets have the same numbers, train has its own), `user` and `item` (the
-    dataset's own ids), and `time` (seconds since 1970) and `rating` if the dataset has
-    them. History holds only the sequences that are judged.
+    dataset's own ids), and `time` and `rating` if the dataset has them. Times are whole seconds
+    since 1970, or timestamps in UTC if the dataset's times have fractions of a second. recbench
+    reads both. History holds only the sequences that are judged.
 
     To evaluate what another library recommends, write a file with one row per recommended item
     and the columns `user` (or `row`), `item`, and `rank` or `score`, and run
@@ -107,7 +109,7 @@ def _export(data: Dataset, split: Split, folder: Path) -> list[Path]:
     return files
 
 
-def _sequence_columns(data: Dataset, part: Interactions, rows: Array) -> dict[str, Array]:
+def _sequence_columns(data: Dataset, part: Interactions, rows: Array) -> dict[str, Any]:
     """Return columns with one row per interaction.
 
     rows: (sequences,) the number of each sequence in the files.
@@ -115,38 +117,52 @@ def _sequence_columns(data: Dataset, part: Interactions, rows: Array) -> dict[st
     columns = {
         "row": np.repeat(rows, part.lengths),
         "user": _outside_ids(data.user_ids, np.repeat(part.users, part.lengths)),
-        "item": np.asarray(data.item_ids)[part.items],
+        "item": _outside_ids(data.item_ids, part.items),
     }
     if part.times is not None:
-        columns["time"] = part.times
+        columns["time"] = _instants(part.times, part.time_unit)
     if part.ratings is not None:
         columns["rating"] = part.ratings
     return columns
 
 
-def _target_columns(data: Dataset, split: Split) -> dict[str, Array]:
+def _target_columns(data: Dataset, split: Split) -> dict[str, Any]:
     """Return columns with one row per target."""
     items, offsets = split.judged_targets
     rows = np.repeat(split.judged, np.diff(offsets))
     columns = {
         "row": rows,
         "user": _outside_ids(data.user_ids, split.history.users[rows]),
-        "item": np.asarray(data.item_ids)[items],
+        "item": _outside_ids(data.item_ids, items),
     }
     if split.judged_target_times is not None:
-        columns["time"] = split.judged_target_times
+        columns["time"] = _instants(split.judged_target_times, split.train.time_unit)
     return columns
 
 
 def _outside_ids(ids: Array, numbers: Array) -> Array:
-    """Return the dataset's own ids by number, "" for an unknown user (-1)."""
+    """Return the dataset's own ids by number, "" for an unknown user (-1).
+
+    Texts are Python objects, as one long id would make all strings of a numpy array as long.
+    """
     ids = np.asarray(ids)
-    if (numbers >= 0).all():
+    if ids.dtype.kind in "iu" and (numbers >= 0).all():
         return np.asarray(ids[numbers])
-    return np.where(numbers >= 0, ids.astype(str)[numbers], "")
+    texts = np.array([*map(str, ids.tolist()), ""], dtype=object)
+    return np.asarray(texts[numbers])  # -1 is the last
 
 
-def _write(path: Path, columns: dict[str, Array]) -> list[Path]:
+def _instants(times: Array, time_unit: str) -> Any:
+    """Return whole seconds as they are, and other times as timestamps, which keep their fractions.
+
+    A number of seconds would not: nanoseconds since 1970 take more digits than a float has.
+    """
+    import pyarrow as pa
+
+    return times if time_unit == "s" else pa.array(times).cast(pa.timestamp(time_unit, "UTC"))
+
+
+def _write(path: Path, columns: dict[str, Any]) -> list[Path]:
     import pyarrow
     import pyarrow.csv
     import pyarrow.parquet

@@ -7,9 +7,11 @@ import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from recbench.data.dataset import quoted
 from recbench.data.interactions import Array, Columns
 from recbench.errors import RecbenchError, UsageError, counted, describe_error
 from recbench.evaluation.ranking import Ranking
@@ -39,11 +41,12 @@ def judge_file(
 ) -> tuple[Result, Columns]:
     """Return the result of a file with one row per recommended item, and its columns for the store.
 
-    The file is CSV or Parquet with the columns user (or row, the number of a case in the files of
-    `recbench export-split`), item, and rank (from 1, best first) or score (higher is better). Ids
-    are the dataset's own. The referee masks seen items among scores; ranked lists must leave them
-    out. Items that are not in the file rank below all that are. A target that is not in the file is
-    not found.
+    The file has the columns user (or row, the number of a case in the files of `recbench
+    export-split`), item, and rank (from 1, best first) or score (higher is better). Ids are the
+    dataset's own. The referee masks seen items among scores; ranked lists must leave them out.
+    Items that are not in the file rank below all that are. A target that is not in the file is not
+    found. Items that the dataset does not have are ranked like any other, but are always wrong; the
+    stored lists have -1 in their places.
     """
     cell = experiment.blank(name, "", EXTERNAL_PLUGIN, None)
     columns: Columns = {}
@@ -78,10 +81,15 @@ def _rank(experiment: Experiment, name: str, lines: Lines, max_k: int) -> tuple[
     if experiment.pool is not None:
         raise RecbenchError("--candidates works only with models, not with --recs. Leave one out")
     split, n_items = experiment.split, experiment.setting.n_items
-    n_cases = len(split.judged)
-    target_pairs = split.target_pairs
-    seen_pairs = _seen_pairs(experiment, target_pairs)
-    by_pair, pairs = _sort_by_pair(experiment, lines)
+    n_cases, stride = len(split.judged), n_items + len(lines.foreign)
+    known = lines.item < n_items
+    if not known.all():
+        _warn_of_foreign_items(experiment, name, lines, known)
+    target_pairs, seen_pairs = (
+        pairs + pairs // n_items * len(lines.foreign)  # case * stride + item
+        for pairs in (split.target_pairs, _seen_pairs(experiment))
+    )
+    by_pair, pairs = _sort_by_pair(experiment, lines, stride)
     seen = np.zeros(len(pairs), dtype=bool)
     position, listed = _find(pairs, seen_pairs)
     seen[position[listed]] = True
@@ -101,12 +109,13 @@ def _rank(experiment: Experiment, name: str, lines: Lines, max_k: int) -> tuple[
         problem = f"has rank {lines.value[second]:g}, like the item at {where}. Make ranks unique"
         raise _error(experiment, lines, second, problem)
     lengths = np.bincount(case, minlength=n_cases)
-    room = n_items - np.bincount(seen_pairs // n_items, minlength=n_cases)
-    _check_lengths(name, lengths, room, max_k)
+    room = n_items - np.bincount(seen_pairs // stride, minlength=n_cases)
+    complete = np.bincount(case[known[by_rank]], minlength=n_cases) >= room
+    _check_lengths(name, lengths, complete, room, max_k)
     start = np.cumsum(lengths) - lengths
     place = np.arange(len(case)) - start[case]
-    width = min(max(max_k, LISTED), n_items)
-    in_list = place < width
+    width = min(max(max_k, LISTED), stride)
+    in_list = (place < width) & known[by_rank]
     lists = np.full((n_cases, width), -1, dtype=np.int32)
     lists[case[in_list], place[in_list]] = lines.item[by_rank[in_list]]
     position, listed = _find(pairs, target_pairs)
@@ -116,26 +125,43 @@ def _rank(experiment: Experiment, name: str, lines: Lines, max_k: int) -> tuple[
     tie = np.searchsorted(ties, rank_of_pair[position[listed]], side="right") - 1
     above = np.full(len(target_pairs), NOT_FOUND)
     tied = np.ones(len(target_pairs), dtype=np.int64)
-    above[listed] = ties[tie] - start[target_pairs[listed] // n_items]
+    above[listed] = ties[tie] - start[target_pairs[listed] // stride]
     tied[listed] = ties[tie + 1] - ties[tie]
     ranking = Ranking(
         above, tied, None if split.offsets is None else split.judged_targets[1], lists
     )
-    return experiment.ranking(ranking), n_items if (lengths >= room).all() else int(lengths.max())
+    return experiment.ranking(ranking), n_items if complete.all() else int(lengths.max())
 
 
-def _seen_pairs(experiment: Experiment, target_pairs: Array) -> Array:
+def _warn_of_foreign_items(experiment: Experiment, name: str, lines: Lines, known: Array) -> None:
+    n_foreign, n_rows = np.count_nonzero(~known), len(known)
+    example = quoted(_id_of_item(experiment, lines, int(np.argmin(known))))
+    log.warning(
+        "%s: %s of %s recommend items that are not in %s, such as %s; they keep their places and "
+        "count as wrong",
+        name,
+        f"{n_foreign:,}",
+        counted(n_rows, "row"),
+        experiment.dataset.name,
+        example,
+    )
+
+
+def _seen_pairs(experiment: Experiment) -> Array:
     """Return the pairs, case * n_items + item, that must not be recommended, in order."""
     if experiment.setting.repeats != "first":
         return np.empty(0, dtype=np.int64)
     seen = experiment.split.history.take(experiment.split.judged).pairs()
-    position, present = _find(seen, target_pairs)
+    position, present = _find(seen, experiment.split.target_pairs)
     return np.delete(seen, position[present])
 
 
-def _sort_by_pair(experiment: Experiment, lines: Lines) -> tuple[Array, Array]:
-    """Return the lines sorted by pair, and the pairs. Raises RecbenchError for a repeated pair."""
-    pairs = lines.case * np.int64(experiment.setting.n_items) + lines.item
+def _sort_by_pair(experiment: Experiment, lines: Lines, stride: int) -> tuple[Array, Array]:
+    """Return the lines sorted by pair, and the pairs, case * stride + item.
+
+    Raises RecbenchError for a repeated pair.
+    """
+    pairs = lines.case * np.int64(stride) + lines.item
     order = np.arange(len(pairs))
     if (pairs[1:] < pairs[:-1]).any():
         order = np.argsort(pairs, kind="stable")
@@ -155,12 +181,13 @@ def _find(pairs: Array, sought: Array) -> tuple[Array, Array]:
     return position, present
 
 
-def _check_lengths(name: str, lengths: Array, room: Array, max_k: int) -> None:
+def _check_lengths(name: str, lengths: Array, complete: Array, room: Array, max_k: int) -> None:
     """Log how many cases have fewer than k items. Raises RecbenchError if all of them do.
 
-    lengths, room: (cases,) how many items each has, and how many it could have.
+    lengths: (cases,) how many items each has. complete: whether they are all that it could have of
+    the dataset's items, whose number is `room`.
     """
-    short = lengths < np.minimum(room, max_k)
+    short = ~complete & (lengths < max_k)
     if short[room > 0].all() and room.any():
         longest = counted(int(lengths.max()), "item")
         raise RecbenchError(
@@ -180,6 +207,11 @@ def _check_lengths(name: str, lengths: Array, room: Array, max_k: int) -> None:
 
 
 def _error(experiment: Experiment, lines: Lines, line: int, problem: str) -> RecbenchError:
-    item = experiment.dataset.item_ids[lines.item[line]]
-    user = experiment.users[lines.case[line]]
+    item = quoted(_id_of_item(experiment, lines, line))
+    user = quoted(experiment.users[lines.case[line]])
     return RecbenchError(f"{lines.where(int(line))}: item {item} of user {user} {problem}")
+
+
+def _id_of_item(experiment: Experiment, lines: Lines, line: int) -> Any:
+    item, n_items = lines.item[line], experiment.setting.n_items
+    return experiment.dataset.item_ids[item] if item < n_items else lines.foreign[item - n_items]

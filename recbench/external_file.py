@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,20 +12,23 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from recbench.data.dataset import examples, numbers_of_ids, quoted
 from recbench.data.interactions import Array
-from recbench.errors import RecbenchError, UsageError, describe_error
+from recbench.errors import RecbenchError, UsageError, counted, describe_error
 from recbench.experiment import Experiment
 from recbench.plugins import Plugins
 from recbench.progress import log
 
 NAMES = {
     "row": ("row",),
-    "user": ("user", "user_id", "userid", "uid"),
-    "item": ("item", "item_id", "itemid", "iid"),
-    "rank": ("rank",),
-    "score": ("score", "prediction", "weight"),
+    "rank": ("rank", "ranking", "position"),
+    "score": ("score", "prediction", "predictedscore", "predictedrating", "weight", "rating"),
 }
-"""Accepted column names, in any case; of several the first is used, and a rank before a score."""
+"""Accepted names of columns besides those of users and items, which the plugin knows.
+
+Names are compared without case, `_`, `-`, `.` and spaces. Of several the first is used, and a rank
+before a score.
+"""
 
 EXPECTED = "Expected a header with the columns user (or row), item, and rank or score"
 
@@ -31,11 +36,18 @@ EXPECTED = "Expected a header with the columns user (or row), item, and rank or 
 class Table(Protocol):
     """A table with named columns, as `open_table(file, content)` of the dataset `file` returns it.
 
-    names: of all columns, in the file's order. `open_table` raises RecbenchError, with file and
-    line, for a file that is not a table or is damaged.
+    names: of all columns, in the file's order. header: whether the file names them. If not, they
+        are "user", "item" and maybe "value", which is a rank or a score.
+    roles: "user" and "item" -> the name of that column, as far as the file has them.
+    notes: on how the columns were read, after `read`.
+    `open_table` raises RecbenchError, with file and line, for a file that is not a table or is
+    damaged.
     """
 
     names: Sequence[str]
+    header: bool
+    roles: Mapping[str, str]
+    notes: Sequence[str]
 
     def read(self, ids: Collection[str], numbers: Collection[str]) -> Mapping[str, Any]:
         """Return the columns of these names; at least one holds ids.
@@ -56,7 +68,8 @@ class Lines:
 
     case: (lines,) number of the case, from 0. item: number of the item. value: the rank if
     `ranked`, else the score. where: returns the place in the file, such as `recs.csv line 7`, of a
-    line by its index here.
+    line by its index here. foreign: the ids of items that the dataset does not have; their numbers
+    follow those of its items.
     """
 
     case: Array
@@ -64,6 +77,7 @@ class Lines:
     value: Array
     ranked: bool
     where: Callable[[int], str]
+    foreign: Sequence[str]
 
 
 def read_lines(experiment: Experiment, path: Path, content: bytes) -> Lines:
@@ -72,78 +86,110 @@ def read_lines(experiment: Experiment, path: Path, content: bytes) -> Lines:
     Raises RecbenchError, with file and line, if anything is wrong with the file.
     """
     file = File.read(experiment.plugins, path, content)
+    dataset = experiment.dataset
     cases = _cases(experiment, file)
     judged = np.flatnonzero(cases >= 0)
     if not len(judged):
         raise RecbenchError(
-            f"{path} has no row for any judged user of {experiment.dataset.name}. Write rows for "
-            "the users in targets of recbench export-split"
+            f"{path} has no row for any judged user of {dataset.name}. Write rows for the users in "
+            "targets of recbench export-split"
         )
     if len(judged) < len(cases):
         n_ignored = f"{len(cases) - len(judged):,}"
         log.info("%s: %s rows of users who are not judged are ignored", path, n_ignored)
-    items = file.numbers("item", experiment.dataset.item_ids, experiment.dataset.name)
-    kind = "rank" if "rank" in file.columns else "score"
-    values = file.columns[kind]
+    items, foreign = file.numbers("item", dataset.item_ids)
+    values = file.values
+    if values is None:
+        values = _places(cases + 1)
+    kind = "rank" if file.ranked else "score"
     file.check(
         np.isfinite(values) | (cases < 0),
         lambda line: f"{kind} {file.text(kind, line)!r} is not a finite number",
     )
     if len(judged) < len(cases):
         cases, items, values = cases[judged], items[judged], values[judged]
+    if (items >= len(dataset.item_ids)).all():
+        raise file.nothing_known("item", dataset.item_ids, foreign, dataset.name)
     return Lines(
         cases.astype(np.int32),
         items.astype(np.int32),
         values,
-        kind == "rank",
+        file.ranked,
         lambda line: file.where(int(judged[line])),
+        foreign,
     )
 
 
 def _cases(experiment: Experiment, file: File) -> Array:
     """Return (lines,) the case of each line, -1 if its user is not judged."""
-    dataset, judged = experiment.dataset, experiment.split.judged
-    users = experiment.split.history.users
-    user_of_line: Array | None = None
-    if "user" in file.columns:
-        user_of_line = file.numbers("user", dataset.user_ids, dataset.name)
     if "row" in file.columns:
-        given = file.columns["row"]
-        file.check(
-            (given >= 0) & (given < len(users)) & (given == np.floor(given)),
-            lambda line: (
-                f"row {file.text('row', line)!r} does not exist. Use the row numbers of history "
-                "and targets of recbench export-split"
-            ),
-        )
-        rows = given.astype(np.int64)
-        if user_of_line is not None:
-            file.check(
-                users[rows] == user_of_line,
-                lambda line: (
-                    f"row {rows[line]} does not belong to user {file.text('user', line)!r}"
-                ),
-            )
-        case_of_row = np.full(len(users), -1)
-        case_of_row[judged] = np.arange(len(judged))
-        return np.asarray(case_of_row[rows])
+        return _cases_of_rows(experiment, file)
+    users, judged = experiment.split.history.users, experiment.split.judged
     judged_users = users[judged]
     if len(np.unique(judged_users)) < len(judged_users):
         raise RecbenchError(
             f"{file.path}: under {experiment.setting.split} a user has several cases. Add a column "
             "`row` with the row numbers of recbench export-split"
         )
-    case_of_user = np.full(experiment.setting.n_users, -1)
+    dataset, n_users = experiment.dataset, experiment.setting.n_users
+    user_of_line, foreign = file.numbers("user", dataset.user_ids)
+    n_foreign = np.count_nonzero(user_of_line >= n_users)
+    if n_foreign and n_foreign == len(user_of_line):
+        raise file.nothing_known("user", dataset.user_ids, foreign, dataset.name)
+    if n_foreign:
+        log.warning(
+            "%s: %s of %s are for users who are not in %s, such as %s, and are ignored",
+            file.path,
+            f"{n_foreign:,}",
+            counted(len(user_of_line), "row"),
+            dataset.name,
+            quoted(foreign[0]),
+        )
+    case_of_user = np.full(n_users + len(foreign), -1)
     known = judged_users >= 0
     case_of_user[judged_users[known]] = np.flatnonzero(known)
     return np.asarray(case_of_user[user_of_line])
+
+
+def _cases_of_rows(experiment: Experiment, file: File) -> Array:
+    """Return the cases from a column `row`. The users must agree, if the file has them."""
+    users, judged = experiment.split.history.users, experiment.split.judged
+    given = file.columns["row"]
+    file.check(
+        (given >= 0) & (given < len(users)) & (given == np.floor(given)),
+        lambda line: (
+            f"row {file.text('row', line)!r} does not exist. Use the row numbers of history "
+            "and targets of recbench export-split"
+        ),
+    )
+    rows = given.astype(np.int64)
+    if "user" in file.columns:
+        user_of_line, _ = file.numbers("user", experiment.dataset.user_ids)
+        file.check(
+            users[rows] == user_of_line,
+            lambda line: (
+                f"row {rows[line]} does not belong to user {quoted(file.text('user', line))}"
+            ),
+        )
+    case_of_row = np.full(len(users), -1)
+    case_of_row[judged] = np.arange(len(judged))
+    return np.asarray(case_of_row[rows])
+
+
+def _places(groups: Array) -> Array:
+    """Return (lines,) the place of each line among those of its group, from 1."""
+    order = np.argsort(groups, kind="stable")
+    counts = np.bincount(groups)
+    places = np.empty(len(groups))
+    places[order] = np.arange(1, len(groups) + 1) - np.repeat(np.cumsum(counts) - counts, counts)
+    return places
 
 
 @dataclass(frozen=True, eq=False)
 class File:
     """The columns of a file that are used.
 
-    names: kind of column, a key of NAMES -> its name in the file.
+    names: kind of column ("user", "item" or a key of NAMES) -> its name in the file.
     columns: kind of column -> what `Table.read` returned for it.
     """
 
@@ -156,12 +202,34 @@ class File:
     def read(cls, plugins: Plugins, path: Path, content: bytes) -> File:
         """Read them. Raises RecbenchError if the file is damaged or has no such columns."""
         table = _open_table(plugins, path, content)
-        names = _choose_columns(path, table.names)
+        names = _choose_columns(path, table)
         ids = [name for kind, name in names.items() if kind in ("user", "item")]
         numbers = [name for kind, name in names.items() if kind not in ("user", "item")]
         with _naming_expected_columns(path):
             columns = table.read(ids, numbers)
-        return cls(path, table, names, {kind: columns[name] for kind, name in names.items()})
+        file = cls(path, table, names, {kind: columns[name] for kind, name in names.items()})
+        if "value" in names:
+            file = file._with_kind_of_value()
+        used = ", ".join(
+            f"{kind}={name.strip()}" if table.header else kind for kind, name in file.names.items()
+        )
+        header = "with" if table.header else "without a header:"
+        order = "" if file.values is not None else ", in order of rank"
+        log.info("%s was read %s %s%s", path, header, used, order)
+        for note in table.notes:
+            log.info("%s: %s", path, note)
+        return file
+
+    @property
+    def ranked(self) -> bool:
+        """Whether the values are ranks, not scores."""
+        return "score" not in self.columns
+
+    @property
+    def values(self) -> Array | None:
+        """(lines,) the ranks or scores; None if the lines of a user are in order of rank."""
+        values: Array | None = self.columns.get("rank", self.columns.get("score"))
+        return values
 
     def where(self, line: int) -> str:
         """Return the place of a line: `recs.csv line 7`."""
@@ -180,23 +248,74 @@ class File:
             line = int(np.argmin(good))
             raise RecbenchError(f"{self.where(line)}: {problem(line)}")
 
-    def numbers(self, kind: str, ids: Array, dataset: str) -> Array:
-        """Return (lines,) the numbers of the ids. 7.0, as pandas may write 7, is 7."""
+    def numbers(self, kind: str, ids: Array) -> tuple[Array, list[str]]:
+        """Return (lines,) the numbers of the ids, and the ids that are not among `ids`.
+
+        The numbers of the latter follow those of `ids`.
+        """
         codes, texts = self.columns[kind]
         self.check(codes >= 0, lambda _: f"the {kind} is missing")
-        known = {str(outside): number for number, outside in enumerate(np.asarray(ids).tolist())}
-        words = [text.strip() for text in texts]
-        numbers = np.array(
-            [known.get(word, known.get(word.removesuffix(".0"), -1)) for word in words], np.int64
-        )[codes]
-        self.check(
-            numbers >= 0,
-            lambda line: (
-                f"{kind} {self.text(kind, line)!r} is not in {dataset}, whose {kind} ids look "
-                f"like: {', '.join(list(known)[:5])}"
-            ),
+        used = np.flatnonzero(np.bincount(codes, minlength=len(texts)))
+        found = numbers_of_ids([texts[code] for code in used], ids)
+        numbers = np.empty(len(texts), dtype=np.int64)
+        foreign: dict[str, int] = {}
+        for code, number in zip(used, found, strict=True):
+            new = len(ids) + len(foreign)
+            numbers[code] = foreign.setdefault(texts[code].strip(), new) if number < 0 else number
+        return numbers[codes], list(foreign)
+
+    def nothing_known(
+        self, kind: str, ids: Array, foreign: Sequence[str], dataset: str
+    ) -> RecbenchError:
+        """Return the error for a column without any id of the dataset."""
+        return RecbenchError(
+            f"{self.path}: none of its {kind} ids is in {dataset}. They look like: "
+            f"{examples(foreign)}; those of {dataset} look like: {examples(ids)}"
         )
-        return np.asarray(numbers)
+
+    def _with_kind_of_value(self) -> File:
+        """Decide whether the values of a file without a header are ranks or scores."""
+        (codes, _), values = self.columns["user"], self.columns["value"]
+        self.check(codes >= 0, lambda _: "the user is missing")
+        self.check(
+            np.isfinite(values),
+            lambda line: f"rank or score {self.text('value', line)!r} is not a finite number",
+        )
+        kind = kind_of_value(codes, values)
+        if not kind:
+            raise RecbenchError(
+                f"{self.path} has no header, and its third column may be a rank or a score, as in "
+                f"{self.text('value', 0)!r}. Add a first line: user, item, and rank or score"
+            )
+        return dataclasses.replace(
+            self,
+            names={key if key != "value" else kind: name for key, name in self.names.items()},
+            columns={
+                key if key != "value" else kind: column for key, column in self.columns.items()
+            },
+        )
+
+
+def kind_of_value(users: Array, values: Array) -> str:
+    """Return whether the values are "rank" or "score" (higher is better), "" if it is unclear.
+
+    Ranks are 1 to n, or 0 to n - 1, for each user. Other whole numbers are scores if they never
+    rise along a user's lines, and fractions are scores unless they always do.
+
+    users, values: (lines,).
+    """
+    in_file = np.argsort(users, kind="stable")
+    same_user = np.diff(users[in_file]) == 0
+    steps = np.diff(values[in_file])[same_user]
+    falls, rises = (len(steps) > 0 and (signed <= 0).all() for signed in (steps, -steps))
+    if (values != np.floor(values)).any():
+        return "" if rises else "score"
+    ascending = np.lexsort((values, users))
+    difference = values[ascending] - _places(users)[in_file]
+    counted_up = (difference == difference[0]).all() and difference[0] in (0, -1)
+    if counted_up:
+        return "" if falls else "rank"
+    return "score" if falls or not len(steps) else ""
 
 
 def _open_table(plugins: Plugins, path: Path, content: bytes) -> Table:
@@ -228,20 +347,31 @@ def _naming_expected_columns(path: Path) -> Iterator[None]:
         raise RecbenchError(f"{problem}. {EXPECTED}") from error
 
 
-def _choose_columns(path: Path, columns: Sequence[str]) -> dict[str, str]:
+def _choose_columns(path: Path, table: Table) -> dict[str, str]:
     """Return kind of column -> its name, for the columns that are used."""
-    by_lower_name = {column.strip().lower(): column for column in reversed(columns)}
-    chosen = {}
-    for kind, names in NAMES.items():
-        matches = [by_lower_name[name] for name in names if name in by_lower_name]
+    chosen = dict(table.roles)
+    if not table.header:
+        return chosen | {name: name for name in table.names if name == "value"}
+    free = [name for name in table.names if name not in chosen.values()]
+    for kind, accepted in NAMES.items():
+        matches = [
+            name
+            for last_part in (False, True)
+            for wanted in accepted
+            for name in free
+            if _plain(name.rpartition(".")[2] if last_part else name) == wanted
+        ]
         if matches:
             chosen[kind] = matches[0]
-    needed = ({"item"}, {"user", "row"}, {"rank", "score"})
-    if not all(kinds & chosen.keys() for kinds in needed):
-        raise RecbenchError(f"{path} has the columns {', '.join(columns)[:200]!r}. {EXPECTED}")
+            if free.count(matches[0]) > 1:
+                raise RecbenchError(f"{path} has the column {matches[0]!r} twice. Remove one")
     if "rank" in chosen:
         chosen.pop("score", None)
-    twice = [name for name in chosen.values() if columns.count(name) > 1]
-    if twice:
-        raise RecbenchError(f"{path} has the column {twice[0]!r} twice. Remove one")
+    needed = ({"item"}, {"user", "row"}, {"rank", "score"})
+    if not all(kinds & chosen.keys() for kinds in needed):
+        raise RecbenchError(f"{path} has the columns {', '.join(table.names)[:200]!r}. {EXPECTED}")
     return chosen
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_.-]", "", name.lower())

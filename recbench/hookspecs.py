@@ -23,7 +23,8 @@ callable is a factory: its keyword parameters are the options that users set wit
 `Parameters` section describes the options. A factory that has renamed an option can have an
 attribute `renamed_options`, a dict from old to new names; the old name is then refused with an
 error that gives the new one. An attribute `option_groups`, a dict from headings to tuples of
-option names, groups the options in `recbench models NAME`.
+option names, groups the options in `recbench models NAME`. An attribute `aliases`, a tuple of
+names, lets users type other names, which results and listings do not show.
 
 recbench calls these five hooks whenever it looks for plugins, so they must be fast. Import large
 packages such as torch, and read files, in the factories and not in the hooks or the module.
@@ -47,14 +48,25 @@ def recbench_datasets() -> Mapping[str, Callable[..., Any]]:
     """Return the datasets of the plugin: a mapping from name to factory.
 
     `factory(**options) -> recbench.Dataset` returns all interactions of a log. It must not drop or
-    merge any: recbench does so afterwards, by the options `min_user_interactions`,
-    `min_item_interactions`, `repeats` and `time_ties`, which every dataset has. Build the
-    interactions with `recbench.Interactions.from_log`, which sorts them by user and time.
+    merge any: recbench does so afterwards, by the options `where`, `min_rating`,
+    `min_user_interactions`, `min_item_interactions`, `repeats` and `time_ties`, which every dataset
+    has. Build the interactions with `recbench.Interactions.from_log`, which sorts them by user and
+    time.
 
     If the factory has a parameter `data_dir`, recbench fills in the folder that the user gave
-    with `--data-dir`, or None. `recbench datasets` shows three optional attributes of the factory:
-    `size` and `licence` (short texts), and `is_here(data_dir)`, which returns whether the dataset
-    can be loaded without a download.
+    with `--data-dir`, or None. If it has a parameter `where`, it gets the text of that option and
+    applies it itself, to the columns that its source has; see `recbench.Where`. The dataset `file`
+    gets the `path` of any log that is named by its path: a text, or a list of texts.
+
+    These attributes of the factory are optional:
+
+    - `size`, `licence`: short texts, which `recbench datasets` shows;
+    - `is_here(data_dir)`: whether the dataset can be loaded without a download;
+    - `preview(**options)`: a mapping from headings to tables (sequences of mappings from columns to
+      texts), with which `recbench datasets NAME:OPTION=VALUE` shows how the source is read;
+    - `names_itself`: True if the `name` of the returned dataset already contains the options that
+      matter, as in `log.csv:item=sku`. Otherwise, recbench appends those that differ from their
+      defaults.
 
     recbench calls the factory once per run and dataset, in the main process.
 

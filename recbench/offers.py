@@ -26,13 +26,14 @@ KINDS = ("datasets", "splitters", "models", "metrics", "tables")
 
 @dataclass(frozen=True)
 class Offer:
-    """A name that a plugin offers, and its factory."""
+    """A name that a plugin offers, and its factory; `aliases` are other names that find it."""
 
     kind: str
     name: str
     factory: Callable[..., Any]
     plugin: str
     version: str
+    aliases: tuple[str, ...] = ()
 
     @property
     def what(self) -> str:
@@ -115,7 +116,7 @@ def import_plugin(
 
 
 def _offers_of(manager: pluggy.PluginManager, info: PluginInfo, plugin: Any) -> Iterator[Offer]:
-    """Yield the offers of a plugin. Raises RecbenchError unless they are mappings to callables."""
+    """Yield the offers of a plugin. Raises RecbenchError for a wrong type."""
     for kind in KINDS:
         hook = f"recbench_{kind}"
         implementations = [
@@ -135,7 +136,19 @@ def _offers_of(manager: pluggy.PluginManager, info: PluginInfo, plugin: Any) -> 
                     raise RecbenchError(
                         f"{hook}() returned {name!r}: {factory!r}; it must map names to callables"
                     )
-                yield Offer(kind, name, factory, info.name, info.version)
+                aliases = _aliases(f"{kind.removesuffix('s')} {name}", factory)
+                yield Offer(kind, name, factory, info.name, info.version, aliases)
+
+
+def _aliases(what: str, factory: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the factory's own attribute `aliases`; a subclass does not inherit other names.
+
+    Raises RecbenchError unless it is a tuple or list of names.
+    """
+    aliases = getattr(factory, "__dict__", {}).get("aliases", ())
+    if not isinstance(aliases, (tuple, list)) or not all(isinstance(name, str) for name in aliases):
+        raise RecbenchError(f"{what} has the aliases {aliases!r}; they must be a tuple of names")
+    return tuple(aliases)
 
 
 @contextlib.contextmanager

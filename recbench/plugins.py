@@ -39,7 +39,7 @@ class Plugins:
     >>> import recbench
     >>> plugins = recbench.load_plugins()
     >>> plugins.names("splitters")
-    ['leave-last-basket', 'leave-last-out', 'temporal', 'windows']
+    ['given', 'leave-last-basket', 'leave-last-out', 'leave-n-out', 'random', 'sessions', ...]
     """
 
     installed = False
@@ -49,6 +49,7 @@ class Plugins:
         self.manager.add_hookspecs(hookspecs)
         self.infos: dict[str, PluginInfo] = {}
         self._offers: dict[str, dict[str, list[Offer]]] = {kind: {} for kind in KINDS}
+        self._by_alias: dict[str, dict[str, list[Offer]]] = {kind: {} for kind in KINDS}
 
     def add(self, name: str, version: str, load: Callable[[], Any]) -> None:
         """Load and register a plugin. If that fails, record the reason instead of raising it.
@@ -81,6 +82,8 @@ class Plugins:
         for offer in offers:
             info.gives.setdefault(offer.kind, []).append(offer.name)
             self._offers[offer.kind].setdefault(offer.name, []).append(offer)
+            for alias in offer.aliases:
+                self._by_alias[offer.kind].setdefault(alias, []).append(offer)
 
     @property
     def broken(self) -> list[PluginInfo]:
@@ -124,24 +127,24 @@ class Plugins:
         --------
         >>> import recbench
         >>> [offer.name for offer in recbench.load_plugins().offers("splitters")]
-        ['leave-last-basket', 'leave-last-out', 'temporal', 'windows']
+        ['given', 'leave-last-basket', 'leave-last-out', 'leave-n-out', 'random', 'sessions', ...]
         """
         return [offer for name in self.names(kind) for offer in self._offers[kind][name]]
 
     def find(self, kind: str, name: str) -> Offer:
-        """Return the offer with the given name.
+        """Return the offer with the given name or, if there is none, with such an alias.
 
         Parameters
         ----------
         kind : {"datasets", "splitters", "models", "metrics", "tables"}
             Kind of plugin.
         name : str
-            Name of the offer, without options.
+            Name or alias of the offer, without options.
 
         Returns
         -------
         Offer
-            With `name`, `plugin`, `version`, `summary` and `factory`.
+            With `name`, `plugin`, `version`, `summary`, `factory` and `aliases`.
 
         Raises
         ------
@@ -153,16 +156,22 @@ class Plugins:
         >>> import recbench
         >>> recbench.load_plugins().find("models", "popular").plugin
         'popular'
+        >>> recbench.load_plugins().find("splitters", "leave-one-out").name
+        'leave-last-out'
         """
         offers = self._offers[kind].get(name, [])
-        if len(offers) == 1:
-            return offers[0]
+        aliased = self._by_alias[kind].get(name, [])
+        if len(offers or aliased) == 1:
+            return (offers or aliased)[0]
         singular = kind.removesuffix("s")
         if offers:
             claims = " and ".join(offer.plugin for offer in offers)
             raise UsageError(
                 f"{singular} {name!r} is offered by the plugins {claims}; uninstall one of them"
             )
+        if aliased:
+            names = " or ".join(sorted(repr(offer.name) for offer in aliased))
+            raise UsageError(f"{singular} {name!r} can mean {names}; write one of these names")
         message = f"no {singular} {name!r}; {suggest(name, self._offers[kind])}"
         if self.broken:
             message += "" if message.endswith("?") else "."
@@ -193,7 +202,8 @@ class Plugins:
         >>> recbench.load_plugins(my_model=Unfinished).why_missing("my-model")
         'my-model: plugin my_model is broken: it implements no hook; mark its functions with @...'
         """
-        if model in self._offers["models"] or not self.broken:
+        found = model in self._offers["models"] or model in self._by_alias["models"]
+        if found or not self.broken:
             return ""
         suspects = [info for info in self.broken if _alike(info.name, model)]
         if not suspects and difflib.get_close_matches(model, self._offers["models"], cutoff=0.5):

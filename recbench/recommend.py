@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import csv
 import functools
 import inspect
@@ -317,7 +318,7 @@ def _history_of(dataset: Dataset, user: str) -> Interactions:
     rows = np.flatnonzero(interactions.users == dataset.user(user))
     if not len(rows):
         raise UsageError(f"user {user} has no interactions in {dataset.name}")
-    return interactions.take(rows[:1])
+    return dataclasses.replace(interactions.take(rows[:1]), parts=None)
 
 
 def _typed_history(dataset: Dataset, items: Sequence[str]) -> Interactions:

@@ -28,7 +28,7 @@ KS = (3, 5, 10)
 
 def run(
     models: str | Iterable[str],
-    dataset: str | Path = "ml-100k",
+    dataset: str | Path | Sequence[str | Path] = "ml-100k",
     *,
     split: str | Sequence[str] = "leave-last-out",
     ks: int | Sequence[int] = KS,
@@ -45,14 +45,15 @@ def run(
     force: bool = False,
     plugins: Plugins | None = None,
 ) -> Results:
-    """Train and evaluate models on one split, and return results that can be compared.
+    """Train and evaluate models on the same splits, and return results that can be compared.
 
     Parameters
     ----------
     models : str or iterable of str
         Models with options, such as "popular" or "transformer:dim=128,layers=2".
-    dataset : str or path, default: "ml-100k"
-        A dataset, or the path of a log, with options: "log.csv:user=customer,item=product".
+    dataset : str, path or sequence of them, default: "ml-100k"
+        A dataset, or the path of a log, with options: "log.csv:user=customer,item=product". Each of
+        several datasets is evaluated separately. All are loaded before the first model is trained.
     split : str or sequence of str, default: "leave-last-out"
         How to hold out targets. Each of several splitters is evaluated separately.
     ks : int or sequence of int, default: (3, 5, 10)
@@ -87,8 +88,8 @@ def run(
     Returns
     -------
     Results
-        One result per split, model and seed, in the order of the arguments. A model that fails has
-        a result whose `status` gives the reason, and the other models still run.
+        One result per dataset, split, model and seed, in the order of the arguments. A model that
+        fails has a result whose `status` gives the reason, and the other models still run.
 
     Raises
     ------
@@ -118,12 +119,13 @@ def run(
     judged: list[Result] = []
     with model_host(plugins, timeout, memory, in_process=in_process) as host:
         request.check_model_options(plugins, host, device)
-        data = load_and_log(plugins, request.dataset, data_dir, log_notes=False)  # load
-        experiments = [
-            Experiment.of(plugins, data, name, request.candidates, request.dataset)  # split
-            for name in request.splits
-        ]
-        for experiment in experiments:
+        experiments = {}
+        for text in request.datasets:
+            data = load_and_log(plugins, text, data_dir, log_notes=False)  # load
+            for name in request.splits:
+                experiment = Experiment.of(plugins, data, name, request.candidates, text)  # split
+                experiments[experiment.setting.comparison_key] = experiment
+        for experiment in experiments.values():
             keeper.keep_candidates(experiment)
             for cell in experiment.cells(request.models, request.seeds):
                 result = keeper.find(experiment, cell)
@@ -138,7 +140,8 @@ def run(
             for name, path in request.recs.items():
                 result, columns = judge_file(experiment, name, Path(path), request.ks)
                 judged.append(keeper.keep(experiment, result, columns))
-    return Results(judged, keeper.read_columns, metrics, not_stored=keeper.not_stored)  # show
+    shown = [plugins.find("metrics", name).name for name in metrics]
+    return Results(judged, keeper.read_columns, shown, not_stored=keeper.not_stored)  # show
 
 
 def _check_limits(timeout: float | None, memory: int | None) -> None:
@@ -150,10 +153,10 @@ def _check_limits(timeout: float | None, memory: int | None) -> None:
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments of `run`, with each name once and spelt as tables spell it."""
+    """The arguments of `run`, with each name once, and models spelt as tables spell them."""
 
     models: Sequence[str]
-    dataset: str
+    datasets: Sequence[str]
     splits: Sequence[str]
     ks: Sequence[int]
     seeds: Sequence[int]
@@ -165,7 +168,7 @@ class Request:
     def of(
         cls,
         models: Iterable[str],
-        dataset: str | Path,
+        dataset: str | Path | Sequence[str | Path],
         split: str | Sequence[str],
         ks: int | Sequence[int],
         seed: int | Sequence[int],
@@ -175,10 +178,11 @@ class Request:
     ) -> Request:
         """Parse the arguments of `run` without checking them."""
         models = [models] if isinstance(models, str) else models
+        datasets = [dataset] if isinstance(dataset, (str, Path)) else dataset
         splits = parse_split_names(split) if isinstance(split, str) else split
         return cls(
             models=list(dict.fromkeys(str(Spec.parse(model)) for model in models)),
-            dataset=str(dataset),
+            datasets=list(dict.fromkeys(map(str, datasets))),
             splits=list(dict.fromkeys(splits)),
             ks=[ks] if isinstance(ks, int) else list(ks),
             seeds=[seed] if isinstance(seed, int) else list(dict.fromkeys(seed)),
@@ -193,8 +197,10 @@ class Request:
             raise UsageError("name at least one model. To list them: recbench models")
         if not self.ks or min(self.ks) < 1:
             raise UsageError(f"cut-offs (k) must be 1 or more, not {', '.join(map(str, self.ks))}")
-        if not self.splits or not self.seeds:
-            raise UsageError("name at least one split and one seed")
+        if not self.datasets or not self.splits or not self.seeds:
+            raise UsageError("name at least one dataset, one split and one seed")
+        if self.recs and len(self.datasets) > 1:
+            raise UsageError("--recs are recommendations for one dataset; give one --dataset")
         for name in self.recs:
             check_name(plugins, name)
         if self.candidates is not None:
@@ -206,7 +212,8 @@ class Request:
             plugins.check("splitters", Spec.parse(split))
         for metric in {RANKED_BY, *self.metrics}:
             plugins.find("metrics", metric)
-        find_dataset(plugins, self.dataset)
+        for dataset in self.datasets:
+            find_dataset(plugins, dataset)
 
     def check_model_options(self, plugins: Plugins, host: Host, device: str) -> None:
         """Raise UsageError for options that a factory rejects; other errors become results."""

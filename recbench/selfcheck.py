@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from recbench.data.dataset import Dataset
-from recbench.data.interactions import Array, Interactions
+from recbench.data.interactions import Array, Interactions, offsets_of, slices
 from recbench.data.split import Split, make_split
 from recbench.experiment import load_and_log
 from recbench.hookspecs import hookimpl
@@ -63,7 +63,11 @@ def selfcheck(
     """
     plugins = load_plugins()
     data = load_and_log(plugins, str(dataset), data_dir, log_notes=True)
-    _, parts = make_split(plugins, data, split)
+
+    def split_again(_: Interactions | None = None) -> Split:
+        return _told_apart(make_split(plugins, data, split)[1])
+
+    parts = split_again()
     shuffled = Shuffled(parts, data)
     models = {
         "selfcheck-oracle": lambda: Oracle(parts),
@@ -74,14 +78,22 @@ def selfcheck(
     }
     plugin = SimpleNamespace(
         recbench_models=_hook("recbench_models", models),
-        recbench_splitters=_hook("recbench_splitters", {"selfcheck-shuffled": lambda: shuffled}),
+        recbench_splitters=_hook(
+            "recbench_splitters",
+            {
+                "selfcheck-split": lambda: SimpleNamespace(split=split_again),
+                "selfcheck-shuffled": lambda: shuffled,
+            },
+        ),
         recbench_datasets=_hook(
             "recbench_datasets", {"selfcheck-data": lambda: dataclasses.replace(data, notes=())}
         ),
     )
     name = f"selfcheck-data:repeats={data.repeats}"
     same: dict[str, Any] = {"plugins": load_plugins(selfcheck=plugin), "ks": KS, "results": None}
-    oracle, tying, constant, prefers_seen, seen_first = run(list(models), name, split=split, **same)
+    oracle, tying, constant, prefers_seen, seen_first = run(
+        list(models), name, split="selfcheck-split", **same
+    )
     checks = []
     sizes, tied_sizes = _sizes(parts, data), _tied_sizes(parts)
     for k in KS:
@@ -208,6 +220,26 @@ def _targets(split: Split) -> Iterator[Array]:
     """Yield the targets of each case."""
     items, offsets = split.judged_targets
     return (items[start:stop] for start, stop in itertools.pairwise(offsets))
+
+
+def _told_apart(split: Split) -> Split:
+    """Judge only the first of several cases of a user with the same history.
+
+    No model can tell them apart, so an oracle could not know the targets of all of them.
+    """
+    history = split.history.take(split.judged)
+    first: dict[tuple[int, bytes], int] = {}
+    for case, (user, items) in enumerate(
+        zip(history.users.tolist(), history.sequences(), strict=True)
+    ):
+        first.setdefault((user, items.tobytes()), case)
+    cases = np.fromiter(first.values(), dtype=np.int64)
+    if len(cases) == len(history):
+        return split
+    targets, offsets = split.judged_targets
+    lengths = np.diff(offsets)[cases]
+    kept = targets[slices(offsets[cases], lengths)]
+    return Split(split.train, history.take(cases), kept, offsets=offsets_of(lengths))
 
 
 def _any_seen(split: Split) -> bool:

@@ -11,6 +11,7 @@ built-in plugins pass these checks.
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import tempfile
 from collections.abc import Callable
@@ -145,8 +146,8 @@ def check_splitter(factory: Callable[..., Any], **options: Any) -> None:
     """Check that a splitter meets the contract of `recbench_splitters`, on small data.
 
     It checks that `split` returns a `Split`, leaves its data unchanged, keeps the numbers of users
-    and items, gives the same split each time, and judges at least one history, whose targets are
-    not in the history.
+    and items and the unit of times, gives the same split each time, and judges at least one
+    history, whose targets are not in the history.
 
     Parameters
     ----------
@@ -172,7 +173,7 @@ def check_splitter(factory: Callable[..., Any], **options: Any) -> None:
     Traceback (most recent call last):
     AssertionError: the target of row 0 must not be in its history...
     """
-    log = example()
+    log = _in_milliseconds(example())
     before = log.fingerprint()
     split = factory(**options).split(log)
     assert isinstance(split, Split), f"split must return a recbench.Split, not {type(split)}"
@@ -184,11 +185,20 @@ def check_splitter(factory: Callable[..., Any], **options: Any) -> None:
     for name, interactions in (("train", split.train), ("history", split.history)):
         assert interactions.n_items == log.n_items, f"{name} must have the same n_items as the data"
         assert interactions.n_users == log.n_users, f"{name} must have the same n_users as the data"
+        assert interactions.times is None or interactions.time_unit == log.time_unit, (
+            f"{name} must have the same time_unit as the data; take, cut and keep keep it"
+        )
     targets, offsets = split.judged_targets
     histories = split.history.take(split.judged).sequences()
     for case, (row, items) in enumerate(zip(split.judged, histories, strict=True)):
         own = targets[offsets[case] : offsets[case + 1]]
         assert not np.isin(own, items).any(), f"the target of row {row} must not be in its history"
+
+
+def _in_milliseconds(log: Interactions) -> Interactions:
+    """Return a log whose times need another unit than seconds, as those of many datasets do."""
+    times = np.asarray(log.times) * 1000 + np.arange(log.n_interactions) % 7
+    return dataclasses.replace(log, times=times, time_unit="ms")
 
 
 def _all_but_last(log: Interactions) -> Array:

@@ -2,68 +2,93 @@
 
     recbench run popular --dataset log.csv:user=buyer,item=article,time=day
 
-A file passes through these modules: `formats` detects the format from the first lines, `columns`
-chooses the columns, `table` reads them with `text` or `parquet`, and `ids`, `times` and `assemble`
-turn them into a dataset. If something is wrong, `diagnose` finds the line. README.md is the user's
-guide.
+A log passes through these modules: `request` checks the options, `sources` finds the files,
+`formats` detects the format of each from its first lines, `columns` chooses the columns, `read`
+reads them with `text`, `parquet` or `json_lines`, and `ids`, `times` and `assemble` turn them into
+a dataset. If something is wrong, `diagnose` finds the line. README.md is the user's guide.
 """
 
 from __future__ import annotations
 
-import difflib
-import hashlib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import recbench
+
+from .layout import Format
 
 if TYPE_CHECKING:
     from .table import Table
 
-__all__ = ["Format", "open_table", "read_file", "recbench_datasets"]
-
-Format = Literal["auto", "csv", "udata", "dat", "inter", "parquet", "pairs", "sequences"]
+__all__ = ["Format", "open_table", "preview", "read_file", "recbench_datasets"]
 
 
 def read_file(
-    path: str,
+    path: str | Sequence[str],
     format: Format = "auto",  # noqa: A002  the name of the option
+    header: str | None = None,
     user: str | None = None,
     item: str | None = None,
     time: str | None = None,
     rating: str | None = None,
+    time_format: str | None = None,
+    where: str | None = None,
+    missing: Literal["drop", "keep"] = "drop",
+    title: str | None = None,
+    item_table: str | None = None,
+    name: str | None = None,
 ) -> recbench.Dataset:
-    """A log file of your own: CSV, Parquet, u.data, ratings.dat, .inter, pairs or sequences.
+    """A log of your own: CSV, Parquet, JSON lines, u.data, ratings.dat, .inter, or sequences.
 
     `recbench run popular --dataset log.csv` also selects this dataset: wherever a dataset is
     named, a path can be given, with the options after a colon.
 
     Parameters
     ----------
-    path : str
-        Path of the file, plain or compressed with gzip, bzip2 or zstd.
+    path : str or sequence of str
+        Path of the file, plain or compressed with gzip, bzip2, zstd or zip. A folder, a pattern
+        such as `logs/*.csv`, or several paths separated by commas are read as one log. A folder
+        with files for training and testing, such as train.csv and test.csv, has a split of its
+        own, which `--split given` uses.
     format : str, default: "auto"
-        One of auto, csv, udata, dat, inter, parquet, pairs and sequences. By default (auto), the
-        format is detected from the first lines of the file. A csv is a table with a header,
+        One of auto, csv, udata, dat, inter, parquet, json, pairs and sequences. By default (auto),
+        the format is detected from the first lines of the file. A csv is a table with a header,
         separated by comma, tab, semicolon, `|` or space; udata and dat are `u.data` and
-        `ratings.dat` of MovieLens; inter is RecBole's `.inter`; pairs are a user and an item per
-        line, in order of time; sequences are a user and its items per line, oldest first.
+        `ratings.dat` of MovieLens; inter is RecBole's `.inter`; json has a record per line; pairs
+        are a user and an item per line, in order of time; sequences are a user and its items per
+        line, oldest first.
+    header : str, default: the first line of the file
+        Names of all columns, for a table without a header: `header=user,item,category,time`.
     user : str, default: found by usual names
         Column with the users.
     item : str, default: found by usual names
         Column with the items.
     time : str, default: found by usual names
         Column with the times; an empty name (time=) leaves them out. Then interactions keep the
-        order of the file.
+        order of the file. Two columns with the date and the time of the day are written as
+        `time=date+hour`.
     rating : str, default: found by usual names
         Column with the ratings; an empty name (rating=) leaves them out.
+    time_format : str, default: seconds since 1970 or unambiguous dates
+        How times are written, in the codes of strftime, such as `%d/%m/%Y %H:%M`.
+    where : str, optional
+        Conditions on any columns: rows that do not meet them are dropped. Examples are
+        `event=purchase` and `rating>=4&country=DE|FR`.
+    missing : {"drop", "keep"}, default: "drop"
+        What to do with words such as NA, null and NaN in the columns of the user and the item:
+        drop the row, or keep the word as an id. Rows with empty fields are always dropped.
+    title : str, optional
+        Column with the titles of items, in the item table or, without one, in the log.
+    item_table : str, optional
+        Path of a table with a row per item, from which titles are read. It is joined by the ids.
+    name : str, default: the name of the file
+        Name of the dataset in tables.
 
     Returns
     -------
     recbench.Dataset
-        Ids are integers if every id of the column is written as an integer, otherwise strings.
-        Users and items are numbered in the order of their sorted ids.
+        Ids are integers if every id of the column is a whole number, otherwise strings. Users and
+        items are numbered in the order of their sorted ids.
 
     Raises
     ------
@@ -79,39 +104,42 @@ def read_file(
     Dataset('log.csv:item=StockCode,rating=', Interactions(...))
     """
     from .assemble import assemble
-    from .columns import choose_columns
-    from .diagnose import no_rows
-    from .formats import detect_layout
-    from .read import read_columns
-    from .text import log_numbers
+    from .layout import joint_sha256
+    from .read import read_log
+    from .request import Request
+    from .titles import join_titles
 
-    if format not in get_args(Format):
-        close = difflib.get_close_matches(str(format), get_args(Format), n=1)
-        available = ", ".join(get_args(Format))
-        hint = f"did you mean {close[0]!r}?" if close else f"available: {available}"
-        raise recbench.UsageError(f"format={format} is not a format; {hint}")
-    file = Path(path).expanduser()
-    if file.is_dir():
-        raise recbench.UsageError(f"{path} is a folder, not a log file; name a file in it")
-    if not file.is_file():
-        close = difflib.get_close_matches(file.name, _names_in(file.parent), n=1, cutoff=0.8)
-        hint = f"did you mean {close[0]!r}?" if close else "check the path"
-        raise recbench.UsageError(f"there is no file {path}; {hint}")
-    try:
-        file.open("rb").close()
-    except OSError as error:
-        raise recbench.RecbenchError(
-            f"{path} cannot be read ({error.strerror}); check its permissions"
-        ) from error
-    requested = {"user": user, "item": item, "time": time, "rating": rating}
-    layout = detect_layout(file, format, requested)
-    chosen = choose_columns(layout, requested)
-    columns = read_columns(layout, chosen, log_numbers(layout, chosen))
-    if not len(columns["user"]):
-        raise no_rows(layout)
-    with file.open("rb") as raw:
-        digest = hashlib.file_digest(raw, "sha256").hexdigest()
-    return assemble(layout, chosen, columns, digest)
+    request = Request(
+        path=path,
+        format=format,
+        header=header,
+        user=user,
+        item=item,
+        time=time,
+        rating=rating,
+        time_format=time_format,
+        where=where,
+        missing=missing,
+        title=title,
+        item_table=item_table,
+        name=name,
+    )
+    sources, files = request.open()
+    log = read_log(files)
+    interactions, user_ids, item_ids, titles, notes = assemble(log, request.conditions, time_format)
+    if item_table is not None:
+        titles, more = join_titles(item_table, log.names["item"], title, item_ids)
+        notes = [*more, *notes]
+    return recbench.Dataset(
+        name=request.dataset_name(sources, files[0]),
+        interactions=interactions,
+        user_ids=user_ids,
+        item_ids=item_ids,
+        titles=titles,
+        source=sources.name,
+        sha256=joint_sha256(file.layout.sha256() for file in files),
+        notes=(*notes, *sources.notes),
+    )
 
 
 def open_table(file: str, content: bytes) -> Table:
@@ -124,11 +152,25 @@ def open_table(file: str, content: bytes) -> Table:
     return Table(file, content)
 
 
+def preview(**options: Any) -> Mapping[str, Sequence[Mapping[str, str]]]:
+    """Return a heading and, for each column of a log, how it would be read.
+
+    options: those of `read_file`. Raises UsageError if the files cannot be found.
+    """
+    from .describe import preview_columns
+
+    return preview_columns(**options)
+
+
 read_file.__dict__.update(
-    open_table=open_table,  # the core gets it from the factory `file`
+    open_table=open_table,  # the core gets these from the factory `file`
+    preview=preview,
+    names_itself=True,
     option_groups={
-        "file": ("path", "format"),
-        "columns": ("user", "item", "time", "rating"),
+        "file": ("path", "format", "header", "name"),
+        "columns": ("user", "item", "time", "rating", "time_format"),
+        "rows": ("where", "missing"),
+        "titles": ("title", "item_table"),
     },
 )
 
@@ -137,7 +179,3 @@ read_file.__dict__.update(
 def recbench_datasets() -> Mapping[str, Any]:
     """Return the dataset `file`, which also reads any path that is given as a dataset."""
     return {"file": read_file}
-
-
-def _names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []

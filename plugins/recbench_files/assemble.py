@@ -1,4 +1,4 @@
-"""Build the dataset from columns: drop incomplete rows, number the ids, sort."""
+"""Build the dataset from columns: filter rows, drop incomplete ones, number the ids, sort."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 import recbench
 
-from .columns import Chosen
-from .diagnose import row_error
-from .ids import encode, find_doubtful, number_ids
-from .layout import Layout
-from .times import parse_times, to_numpy
+from .ids import Ids, encode, find_doubtful, number_ids, read_ids
+from .layout import MISSING, Layout
+from .read import Log
+from .sources import PARTS
+from .times import Times, parse_times, to_numpy
+from .titles import first_titles
 
 Array = npt.NDArray[Any]
 _FORMAT_NAMES = {
@@ -24,72 +25,193 @@ _FORMAT_NAMES = {
     "dat": "ratings.dat (user::item::rating::time)",
     "inter": "RecBole's .inter",
     "parquet": "Parquet",
+    "json": "JSON lines",
     "pairs": "pairs (a user and an item per line, in order of time)",
     "sequences": "sequences (a user and its items per line, oldest first)",
 }
 
 
 def assemble(
-    layout: Layout, chosen: Chosen, columns: dict[str, Any], sha256: str
-) -> recbench.Dataset:
-    """Build the dataset. Columns are released one by one to save memory.
+    log: Log, where: recbench.Where | None, time_format: str | None
+) -> tuple[recbench.Interactions, Array, Array, Array | None, list[str]]:
+    """Return the interactions, the ids of users and items, titles of items, and notes.
 
-    columns: role -> pyarrow.ChunkedArray, with at least one row.
+    Columns of the log are released one by one to save memory.
     """
-    notes = []
-    users, user_values = encode(columns.pop("user"))
-    items, item_values = encode(columns.pop("item"))
-    complete: Array | None = None  # the rows that are kept, if some are dropped
-    if users.min() < 0 or items.min() < 0:
-        no_user, no_item = users < 0, (users >= 0) & (items < 0)
-        for role, missing in (("user", no_user), ("item", no_item)):
-            if missing.any():
-                count = int(missing.sum())
-                have, were = ("rows have", "were") if count > 1 else ("row has", "was")
-                notes.append(f"{count:,} {have} no {chosen.name[role]} and {were} dropped")
-        complete = np.flatnonzero(~(no_user | no_item))
-        users, items = users[complete], items[complete]
-        if not len(complete):
+    rows, total = _Rows(log), sum(log.n_rows)
+    notes: list[str] = []
+    layout = log.files[0].layout
+    if where is not None:
+        rows.drop(~_meets(log, where))
+    n_filtered = total - len(rows)
+    ids = {
+        role: read_ids(log.columns.pop(role), log.names[role], layout.missing)
+        for role in ("user", "item")
+    }
+    if len(rows):
+        notes += _drop_incomplete(log, rows, ids)
+    times = _read_times(log, rows, time_format) if len(rows) else None
+    if where is not None:
+        if times is not None:
+            too_early_or_late = ~_time_meets(log, where, times)
+            rows.drop(too_early_or_late)
+            n_filtered += int(np.count_nonzero(too_early_or_late))
+            times = dataclasses.replace(times, values=times.values[~too_early_or_late])
+        notes.insert(0, _note_filtered(where, n_filtered, total))
+        if not len(rows):
             raise recbench.RecbenchError(
-                f"{layout.file}: no row has both a user (column {chosen.name['user']}) and an item "
-                f"(column {chosen.name['item']}); choose other columns with user= and item="
+                f"{layout.file}: no row meets {where}; change the condition"
             )
+    user_of_row, user_ids = number_ids(
+        rows.take(ids["user"].codes), ids["user"].known, rows.refuse("user")
+    )
+    item_of_row, item_ids = number_ids(
+        rows.take(ids["item"].codes), ids["item"].known, rows.refuse("item")
+    )
+    for role, kept in (("user", user_ids), ("item", item_ids)):
+        notes += ids[role].notes
+        notes += find_doubtful(kept, log.names[role], MISSING)
+    notes += times.notes if times else ()
+    ratings = None
+    if "rating" in log.columns:
+        ratings = _parse_ratings(rows.take(log.columns.pop("rating")), rows.refuse("rating"))
+    titles = None
+    if "title" in log.columns:
+        texts = read_ids(log.columns.pop("title"), log.names["title"], layout.missing)
+        known = texts.known.cast("large_string").to_numpy(zero_copy_only=False)
+        titles = first_titles(item_of_row, rows.take(texts.codes), known, len(item_ids))
+    interactions = recbench.Interactions.from_log(
+        user_of_row,
+        item_of_row,
+        None if times is None else times.values,
+        ratings,
+        time_unit="s" if times is None else times.unit,
+        parts=rows.take(_parts(log)),
+        n_users=len(user_ids),
+        n_items=len(item_ids),
+    )
+    return interactions, user_ids, item_ids, titles, [*notes, *log.notes, _how_read(log)]
 
-    def refuse(role: str) -> Callable[[int, str], recbench.RecbenchError]:
+
+class _Rows:
+    """Which rows of a log are kept.
+
+    kept: their numbers in the log, or None as long as all are kept.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.kept: Array | None = None
+
+    def drop(self, dropped: Array) -> None:
+        """Drop rows. dropped: (rows that are kept so far,) bool."""
+        if dropped.any():
+            left = np.flatnonzero(~dropped)
+            self.kept = left if self.kept is None else self.kept[left]
+
+    def take(self, column: Any) -> Any:
+        """Return the kept rows of an array or a pyarrow.ChunkedArray; None stays None."""
+        return column if self.kept is None or column is None else column.take(self.kept)
+
+    def refuse(self, role: str) -> Callable[[int, str], recbench.RecbenchError]:
+        """Return a function that creates the error for (kept row, problem)."""
+
         def error(row: int, problem: str) -> recbench.RecbenchError:
-            in_file = row if complete is None else int(complete[row])
-            return row_error(layout, chosen, role, in_file, problem)
+            return self.log.error(role, row if self.kept is None else int(self.kept[row]), problem)
 
         return error
 
-    def take(role: str) -> Any:
-        column = columns.pop(role)
-        return column if complete is None else column.take(complete)
+    def __len__(self) -> int:
+        return sum(self.log.n_rows) if self.kept is None else len(self.kept)
 
-    users, user_ids = number_ids(users, user_values, refuse("user"))
-    items, item_ids = number_ids(items, item_values, refuse("item"))
-    notes += find_doubtful(user_ids, chosen.name["user"])
-    notes += find_doubtful(item_ids, chosen.name["item"])
-    times, per_second = None, 1
-    if "time" in columns:
-        times, per_second, time_notes = parse_times(take("time"), refuse("time"))
-        notes += time_notes
-    ratings = _parse_ratings(take("rating"), refuse("rating")) if "rating" in columns else None
-    interactions = recbench.Interactions.from_log(
-        users, items, times, ratings, n_users=len(user_ids), n_items=len(item_ids)
+
+def _meets(log: Log, where: recbench.Where) -> Array:
+    """Whether each row meets the conditions, but for those on the time, (rows,) bool."""
+    meets = np.ones(sum(log.n_rows), dtype=bool)
+    for name in where.columns:
+        column = log.columns.pop(f"where:{name}")
+        if not _is_time(log, name):
+            codes, known = encode(column)
+            values = [*known.to_pylist(), None]  # None at index -1, for missing values
+            meets &= _holds(log, where, name, values)[codes]
+    return meets
+
+
+def _time_meets(log: Log, where: recbench.Where, times: Times) -> Array:
+    """Whether each time meets the conditions on the time, (rows,) bool."""
+    meets = np.ones(len(times.values), dtype=bool)
+    for name in where.columns:
+        if _is_time(log, name):
+            whole = times.values.astype(np.int64)
+            meets &= _holds(log, where, name, whole.astype(f"datetime64[{times.unit}]"))
+    return meets
+
+
+def _holds(log: Log, where: recbench.Where, name: str, values: Any) -> Array:
+    try:
+        return where.holds(name, values)
+    except recbench.RecbenchError as error:
+        raise recbench.RecbenchError(f"{log.files[0].layout.file}: {error}") from error
+
+
+def _is_time(log: Log, name: str) -> bool:
+    index = log.files[0].chosen.index
+    return "clock" not in index and index.get("time") == index[f"where:{name}"]
+
+
+def _note_filtered(where: recbench.Where, n_filtered: int, total: int) -> str:
+    not_meet, were = ("do not", "were") if n_filtered != 1 else ("does not", "was")
+    return f"{n_filtered:,} of {total:,} rows {not_meet} meet {where} and {were} dropped"
+
+
+def _drop_incomplete(log: Log, rows: _Rows, ids: dict[str, Ids]) -> list[str]:
+    """Drop rows without a user, an item or a time; return notes with their numbers."""
+    notes = []
+    missing = {role: column.missing for role, column in ids.items()}
+    for role in ("time", "clock"):
+        if role in log.columns:
+            missing[role] = _is_missing(log.columns[role], log.files[0].layout)
+    for role, mask in missing.items():
+        lacking = rows.take(mask)
+        rows.drop(lacking)
+        if n := int(np.count_nonzero(lacking)):
+            have, were = ("rows have", "were") if n > 1 else ("row has", "was")
+            notes.append(f"{n:,} {have} no {log.names[role]} and {were} dropped")
+    if not len(rows):
+        columns = ", ".join(log.names[role] for role in missing)
+        raise recbench.RecbenchError(
+            f"{log.files[0].layout.file}: no row has a value in all of the columns {columns}; "
+            "choose other columns"
+        )
+    return notes
+
+
+def _is_missing(column: Any, layout: Layout) -> Array:
+    """Whether the time is missing, (rows,) bool."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return read_ids(column, "", layout.missing).missing
+    return to_numpy(pc.is_null(column, nan_is_null=True), np.bool_)
+
+
+def _read_times(log: Log, rows: _Rows, time_format: str | None) -> Times | None:
+    if "time" not in log.columns:
+        return None
+    clock = log.columns.pop("clock") if "clock" in log.columns else None
+    return parse_times(
+        rows.take(log.columns.pop("time")), rows.refuse("time"), time_format, rows.take(clock)
     )
-    notes += [*chosen.notes, _how_read(layout, chosen)]
-    if per_second > 1 and interactions.times is not None:  # fractions are needed for sorting only
-        interactions = dataclasses.replace(interactions, times=interactions.times // per_second)
-    return recbench.Dataset(
-        name=layout.file,
-        interactions=interactions,
-        user_ids=user_ids,
-        item_ids=item_ids,
-        source=layout.file,
-        sha256=sha256,
-        notes=tuple(notes),
-    )
+
+
+def _parts(log: Log) -> Array | None:
+    """Return the part of a given split of each row, (rows,) int8, or None."""
+    parts = [file.layout.part for file in log.files]
+    if not all(parts):
+        return None
+    return np.repeat(np.array([PARTS.index(part) for part in parts], dtype=np.int8), log.n_rows)
 
 
 def _parse_ratings(column: Any, refuse: Callable[[int, str], Exception]) -> Array:
@@ -99,6 +221,8 @@ def _parse_ratings(column: Any, refuse: Callable[[int, str], Exception]) -> Arra
     if column.null_count:
         row = int(np.argmax(column.is_null().to_numpy()))
         raise refuse(row, "is missing. Fill it in")
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     try:
         ratings = to_numpy(column.cast(pa.float32(), safe=False), np.float32)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -120,11 +244,15 @@ def _is_castable(value: Any) -> bool:
     return True
 
 
-def _how_read(layout: Layout, chosen: Chosen) -> str:
-    used = ", ".join(f"{role}={name}" for role, name in chosen.name.items())
+def _how_read(log: Log) -> str:
+    layout, chosen = log.files[0].layout, log.files[0].chosen
+    what = "The file was" if len(log.files) == 1 else "The files were"
+    used = ", ".join(
+        f"{role}={name}" for role, name in chosen.name.items() if not role.startswith("where:")
+    )
     if layout.format == "csv":
         name = {",": "CSV", "\t": "TSV"}.get(layout.delimiter, f"CSV with {layout.delimiter!r}")
-        return f"The file was read as {name}, with {used}"
-    if layout.format in ("inter", "parquet"):
-        return f"The file was read as {_FORMAT_NAMES[layout.format]}, with {used}"
-    return f"The file was read as {_FORMAT_NAMES[layout.format]}"
+        return f"{what} read as {name}, with {used}"
+    if layout.format in ("inter", "parquet", "json"):
+        return f"{what} read as {_FORMAT_NAMES[layout.format]}, with {used}"
+    return f"{what} read as {_FORMAT_NAMES[layout.format]}"

@@ -3,31 +3,50 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import recbench
 
-from .layout import Layout
+from .layout import Layout, is_number, shorten
+from .times import reads_as_times
 
-# Names are compared ignoring case, `_`, `-`, `.` and spaces. The first match of _RATING is used;
-# two matches for the user, the item or the time are an error.
+# Names are compared ignoring case, `_`, `-`, `.` and spaces. Lists that are separated by `>` are
+# tried in turn. Two matches in a list are an error, unless _PREFERRED says which is meant.
 _USER = (
-    "user userid uid userno customer customerid custid visitor visitorid reviewer reviewerid "
-    "member memberid account accountid client clientid viewer viewerid reader readerid listenerid"
+    "user userid uid userno username customer customerid custid visitor visitorid reviewer "
+    "reviewerid member memberid account accountid client clientid viewer viewerid reader readerid "
+    "listener listenerid > session sessionid sessid visit visitid"
 )
 _ITEM = (
     "item itemid iid movie movieid film filmid product productid asin parentasin sku stockcode "
-    "track trackid song songid book bookid isbn article articleid artist artistid video videoid "
-    "game gameid business businessid recipe recipeid news newsid content contentid"
+    "track trackid song songid book bookid isbn article articleid aid artist artistid video "
+    "videoid game gameid app appid business businessid venue venueid place placeid poi poiid "
+    "recipe recipeid news newsid content contentid"
 )
 _TIME = (
-    "timestamp time unixtimestamp unixtime date datetime ts eventtime eventtimestamp eventdate "
-    "createdat invoicedate orderdate purchasedate reviewtime reviewdate unixreviewtime ratedat"
+    "timestamp time unixtimestamp unixtime unixreviewtime date datetime ts timems eventtime "
+    "eventtimestamp eventdate createdat invoicedate orderdate purchasedate reviewtime reviewdate "
+    "ratedat utctimestamp"
 )
-_RATING = ("rating", "ratings", "stars", "score", "overall", "weight")
-_USUAL = {"user": _USER.split(), "item": _ITEM.split(), "time": _TIME.split()}
+_RATING = "rating > ratings > stars > score > overall > weight"
+_USUAL = {
+    role: [tier.split() for tier in text.split(">")]
+    for role, text in {"user": _USER, "item": _ITEM, "time": _TIME, "rating": _RATING}.items()
+}
+_PREFERRED = {
+    "asin": "parentasin",
+    "username": "userid",
+    "isbn": "bookid",
+    "reviewtime": "unixreviewtime",
+}
+"""Of two usual names in one log, the one that is chosen: asin is a variant of the parent_asin."""
+
+_RATING_WORDS = {"rating", "ratings", "star", "stars", "score", "grade"}
 _WITHOUT_NAMES = ("dat", "udata", "pairs", "sequences")
+N_LISTED = 20
+"""Number of columns that a text lists."""
 
 Requested = Mapping[str, str | None]
 """role -> column name that the user gave, "" to leave it out, None to look for usual names."""
@@ -35,7 +54,11 @@ Requested = Mapping[str, str | None]
 
 @dataclass(frozen=True)
 class Chosen:
-    """role ("user", "item", "time", "rating") -> index and name of its column; notes on these."""
+    """role -> index and name of its column; notes on these.
+
+    The roles are "user", "item", "time", "clock" (a second column for the time, the time of the
+    day), "rating", "title", and "where:NAME" for each column NAME of a filter.
+    """
 
     index: Mapping[str, int]
     name: Mapping[str, str]
@@ -46,11 +69,17 @@ def count_known(names: Sequence[str], requested: Requested) -> int:
     """Return how many of the columns user and item a header names, from 0 to 2."""
     plain = {_plain(name) for name in names}
     given = {role: _plain(name) for role, name in requested.items() if name}
-    return sum(bool(plain & {*_USUAL[role], given.get(role, role)}) for role in ("user", "item"))
+    return sum(
+        bool(plain & {*(name for tier in _USUAL[role] for name in tier), given.get(role, role)})
+        for role in ("user", "item")
+    )
 
 
-def choose_columns(layout: Layout, requested: Requested) -> Chosen:
-    """Choose columns by the names that the user gave, else by usual names; never guess."""
+def choose_columns(layout: Layout, requested: Requested, filtered: Sequence[str] = ()) -> Chosen:
+    """Choose columns by the names that the user gave, else by usual names; never guess.
+
+    filtered: the columns of the option `where`.
+    """
     names = layout.names
     if layout.format in _WITHOUT_NAMES:
         for role, name in requested.items():
@@ -59,50 +88,156 @@ def choose_columns(layout: Layout, requested: Requested) -> Chosen:
                     f"{role}={name} has no effect: {layout.file} was read as {layout.format}, "
                     "which has no column names; leave it out"
                 )
-    index: dict[str, int] = {}
-    for role, name in requested.items():
-        if name:
-            index[role] = _find_named(layout.file, names, role, name)
-    for role, rival in ((a, b) for a in index for b in index if a < b):
-        if index[role] == index[rival]:
-            raise recbench.UsageError(
-                f"{layout.file}: {role} and {rival} are both set to the column "
-                f"{names[index[role]]!r}; name two different columns"
-            )
+    index = _choose_requested(layout.file, names, requested)
     notes: list[str] = []
-    for role, name in requested.items():
-        if name is None:
+    for role in ("user", "item", "time", "rating"):
+        if requested.get(role) is None and role not in index:
             free = [column for column in range(len(names)) if column not in index.values()]
-            usual, beaten = _find_usual(names, free, role)
-            if len(usual) > 1:
-                quoted = ", ".join(repr(names[column]) for column in usual)
-                raise recbench.UsageError(
-                    f"{layout.file}: several columns could be the {role}: {quoted}. "
-                    f"Write {role}={names[usual[0]]} or {role}={names[usual[1]]}"
-                )
-            if usual:
-                index[role] = usual[0]
-            if beaten:
-                rest = " or ".join(names[column] for column in beaten)
-                notes.append(f"Ratings were read from column {names[usual[0]]}, not {rest}")
+            column, note = _choose_usual(layout, free, role)
+            if column is not None:
+                index[role] = column
+            notes += note
     for role in ("user", "item"):
         if role not in index:
+            first = layout.skip + 1 if layout.header and layout.format != "parquet" else 0
             raise recbench.UsageError(
                 f"{layout.file}: no column has a usual name for the {role}. Name it: "
-                f"{layout.file}:{role}=COLUMN, where COLUMN is one of {_listed(names)}"
-                + ("" if layout.format == "parquet" else f" (header: line {layout.skip + 1})")
+                f"{layout.file}:{role}=COLUMN, where COLUMN is one of {list_names(names)}"
+                + (f" (header: line {first})" if first and layout.format != "json" else "")
             )
-    if "time" not in index:
-        reason = "No time column was found (name it with time=)"
-        if requested["time"] is not None:
-            reason = "Times were left out"
-        notes.append(f"{reason}, so interactions keep the order of the file")
-    roles = [role for role in ("user", "item", "time", "rating") if role in index]
+    roles: list[str] = [
+        role for role in ("user", "item", "time", "clock", "rating", "title") if role in index
+    ]
+    if layout.format not in _WITHOUT_NAMES:
+        _refuse_overlooked(layout, requested, index)
+        if "time" not in index:
+            reason = "No time column was found (name it with time=)"
+            if requested["time"] is not None:
+                reason = "Times were left out"
+            notes.append(f"{reason}, so interactions keep the order of the file")
+    for name in filtered:
+        index[f"where:{name}"] = _find_named(layout.file, names, "where", name)
+        roles.append(f"where:{name}")
+    unused = [name for n, name in enumerate(names) if n not in index.values() and name.strip()]
+    if unused and layout.format not in _WITHOUT_NAMES:
+        what = "columns" if len(unused) > 1 else "column"
+        notes.append(f"Not used: the {what} {list_names(unused)}")
     return Chosen(
         {role: index[role] for role in roles},
         {role: names[index[role]] for role in roles},
-        () if layout.format in _WITHOUT_NAMES else tuple(notes),
+        tuple(notes),
     )
+
+
+def plain_name(name: str) -> str:
+    """Return a column name as names are compared: without case, `_`, `-`, `.` and spaces."""
+    return _plain(name)
+
+
+def usual_item_names() -> list[str]:
+    """Return the usual names of the column with the items, in the form of `plain_name`."""
+    return [name for tier in _USUAL["item"] for name in tier]
+
+
+def choose_usual(layout: Layout, role: str) -> str | None:
+    """Return the column with a usual name for the user or the item, if there is one.
+
+    Raises UsageError if there are several.
+    """
+    column, _ = _choose_usual(layout, range(len(layout.names)), role)
+    return None if column is None else layout.names[column]
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Return names separated by commas; of many, only the first."""
+    shown = ", ".join(name.encode("utf-8", "replace").decode() for name in names[:N_LISTED])
+    return shown + (f" and {len(names) - N_LISTED} more" if len(names) > N_LISTED else "")
+
+
+def _choose_requested(file: str, names: Sequence[str], requested: Requested) -> dict[str, int]:
+    """Return role -> index of the columns that the user named."""
+    index: dict[str, int] = {}
+    for role, name in requested.items():
+        if role == "time" and name and "+" in name and name not in names:
+            date, _, clock = name.partition("+")
+            index["time"] = _find_named(file, names, "time", date)
+            index["clock"] = _find_named(file, names, "time", clock)
+        elif name:
+            index[role] = _find_named(file, names, role, name)
+    for role, rival in ((a, b) for a in index for b in index if a < b):
+        if index[role] == index[rival] and "title" not in (role, rival):
+            raise recbench.UsageError(
+                f"{file}: {role} and {rival} are both set to the column "
+                f"{names[index[role]]!r}; name two different columns"
+            )
+    return index
+
+
+def _choose_usual(layout: Layout, free: Sequence[int], role: str) -> tuple[int | None, list[str]]:
+    """Return the free column with a usual name for the role, if there is one, and notes."""
+    names = layout.names
+    tiers = [
+        [column for column in free if _plain(form(names[column])) in tier]
+        for form in ((str, _last_part) if layout.format == "json" else (str,))
+        for tier in _USUAL[role]
+    ]
+    tiers = [tier for tier in tiers if tier]
+    if not tiers:
+        return None, []
+    usual = tiers[0]
+    plain = {_plain(names[column]) for column in usual}
+    if len(usual) > 1:
+        usual = [n for n in usual if _PREFERRED.get(_plain(names[n])) not in plain]
+    if len(usual) > 1:
+        quoted = ", ".join(repr(names[column]) for column in usual)
+        first, second = (names[column] for column in usual[:2])
+        if first == second:
+            raise recbench.UsageError(
+                f"{layout.file}: several columns are called {first!r}; rename all but the one that "
+                f"is the {role}"
+            )
+        both = f", or {role}={first}+{second} if they are the date and the time of the day"
+        raise recbench.UsageError(
+            f"{layout.file}: several columns could be the {role}: {quoted}. Write {role}={first} "
+            f"or {role}={second}{both if role == 'time' else ''}"
+        )
+    notes = []
+    others = {column: names[column] for tier in tiers for column in tier if column != usual[0]}
+    if others:
+        rest = " or ".join(others.values())
+        notes.append(f"{role.capitalize()}s were read from column {names[usual[0]]}, not {rest}")
+    if role == "user" and _plain(_last_part(names[usual[0]])) in _USUAL["user"][1]:
+        notes.append(f"Each {names[usual[0]]} was read as a user: there is no column with users")
+    return usual[0], notes
+
+
+def _refuse_overlooked(layout: Layout, requested: Requested, index: Mapping[str, int]) -> None:
+    """Raise UsageError if no time (rating) was chosen, but an unused column looks like one."""
+    for role, what, looks in (
+        ("time", "times", _reads_as_times),
+        ("rating", "ratings", _reads_as_ratings),
+    ):
+        if role in index or requested.get(role) is not None:
+            continue
+        for column, name in enumerate(layout.names):
+            values = [row[column].strip() for row in layout.sample if len(row) > column]
+            values = [value for value in values if value and value not in layout.missing]
+            if column not in index.values() and values and looks(name, values):
+                raise recbench.UsageError(
+                    f"{layout.file}: the column {name!r} seems to hold {what}, such as "
+                    f"{shorten(values[0])}, but does not have a usual name. Write {role}={name} to "
+                    f"use it, or {role}= to leave it out"
+                )
+
+
+def _reads_as_times(_: str, values: Sequence[str]) -> bool:
+    return reads_as_times(values)
+
+
+def _reads_as_ratings(name: str, values: Sequence[str]) -> bool:
+    """Whether the name has a word for ratings in it, and the values are numbers."""
+    words = re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
+    return bool(_RATING_WORDS.intersection(words)) and all(map(is_number, values))
 
 
 def _find_named(file: str, names: Sequence[str], role: str, name: str) -> int:
@@ -112,34 +247,24 @@ def _find_named(file: str, names: Sequence[str], role: str, name: str) -> int:
     ]
     if len(matches) == 1:
         return matches[0]
+    option = f"{role}={name}"
     if matches:
         quoted = ", ".join(repr(names[column]) for column in matches)
         raise recbench.UsageError(
-            f"{role}={name} matches several columns of {file}: {quoted}; rename one of them"
+            f"{option} matches several columns of {file}: {quoted}; rename all but one"
         )
     plain = {_plain(text): text for text in names}
     close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.5)
     hint = f"; did you mean {plain[close[0]]!r}? " if close else ". "
     raise recbench.UsageError(
-        f"{role}={name}: {file} has no such column{hint}Its columns are: {_listed(names)}"
+        f"{option}: {file} has no such column{hint}Its columns are: {list_names(names)}"
     )
 
 
-def _find_usual(
-    names: Sequence[str], free: Sequence[int], role: str
-) -> tuple[list[int], list[int]]:
-    """The free columns with the best usual name for the role, and those with other usual names."""
-    if role != "rating":
-        return [column for column in free if _plain(names[column]) in _USUAL[role]], []
-    tiers = [[column for column in free if _plain(names[column]) == usual] for usual in _RATING]
-    tiers = [tier for tier in tiers if tier]
-    return (tiers[0] if tiers else []), [column for tier in tiers[1:] for column in tier]
+def _last_part(name: str) -> str:
+    """Return the name of a nested field: `ts` for `event.ts`."""
+    return name.rpartition(".")[2]
 
 
 def _plain(name: str) -> str:
     return "".join(name.lower().split()).translate(str.maketrans("", "", "_-."))
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(name.encode("utf-8", "replace").decode() for name in names[:20])
-    return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "")

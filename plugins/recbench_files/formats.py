@@ -5,61 +5,60 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
-import itertools
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import PurePath
 
 import recbench
 
 from .columns import Requested, count_known
-from .layout import Layout, damaged, is_number, shorten
-from .parquet import column_names
+from .headerless import against_ratings, guess_format, name_columns, refuse_bare, with_delimiter
+from .json_lines import detect_json
+from .layout import N_SAMPLE, Layout, damaged, is_number, shorten
+from .lines import READ_ERRORS, open_text, parse
+from .parquet import column_names, first_rows
+from .records import count_fields, sample_rows
 
-SAMPLE = 1 << 18
 _PARQUET = b"PAR1"
-_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
-_UNREADABLE = {
-    b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save it as CSV",
-    b"\xfd7zXZ\x00": "compressed with xz; decompress it first",
-    b"\x89HDF": "an HDF5 file; save it as CSV or Parquet",
-    b"%PDF": "a PDF file; save the log as CSV or Parquet",
-    b"\x89PNG": "an image; save the log as CSV or Parquet",
-    b"SQLite format": "an SQLite database; save the table as CSV or Parquet",
-    b"\xff\xfe": "text in UTF-16; save it as UTF-8",
-    b"\xfe\xff": "text in UTF-16; save it as UTF-8",
-}
 _TYPED = re.compile(r"[^\t]+:(token|float|token_seq|float_seq)")
-_DAT = ("user", "", "item", "", "rating", "", "time")
-_UDATA = ("user", "item", "rating", "time")
+_RATINGS = ("user", "item", "rating", "time")
+_JSON = re.compile(r"\{\s*(u?['\"]|\}|$)")
 
 
-def detect_layout(path: Path, format: str, requested: Requested) -> Layout:  # noqa: A002
-    """Return the layout of a log. Raises UsageError if it cannot be detected."""
-    with path.open("rb") as raw:
-        start = raw.read(16)
-    layout = Layout(path.name, path)
-    by_name = format == "auto" and path.suffix.lower() in (".parquet", ".pq")
-    if start.startswith(_PARQUET) or by_name:
-        return _parquet(layout)
+def detect_layout(
+    source: Layout,
+    format: str,  # noqa: A002  the name of the option
+    requested: Requested,
+    header: str | None = None,
+) -> Layout:
+    """Return the layout of a log. Raises UsageError if it cannot be detected.
+
+    source: a layout of which only the file and its source are known. header: the names of the
+        columns, separated by commas, if the file does not have them.
+    """
+    by_name = format == "auto" and PurePath(source.file).suffix.lower() in (".parquet", ".pq")
+    if source.format == "parquet" or by_name or _start(source).startswith(_PARQUET):
+        _refuse_header(source, header, "a Parquet file")
+        return _parquet(source)
     if format == "parquet":
-        raise recbench.UsageError(f"{path.name} is not a Parquet file; leave out format=parquet")
-    layout, lines = _open_text(layout, start)
+        raise recbench.UsageError(f"{source.file} is not a Parquet file; leave out format=parquet")
+    layout, lines, comment = open_text(source)
+    if format == "json" or (format == "auto" and _JSON.match(lines[0].lstrip())):
+        _refuse_header(source, header, "JSON")
+        return detect_json(layout, lines)
+    if header is not None:
+        if format not in ("auto", "csv"):
+            raise recbench.UsageError(
+                f"header= names the columns of a table; leave out format={format}, or header="
+            )
+        return name_columns(layout, lines, header)
     if format == "auto":
-        format = _guess_format(layout.file, lines, requested)  # noqa: A001
+        format = _guess_format(layout, lines, requested, comment)  # noqa: A001
     if format == "csv":
         return _log_with_header(layout, lines, requested)
     if format == "inter":
         return _inter(layout, lines)
-    layout = dataclasses.replace(layout, format=format, skip=0)
-    if format == "dat":
-        return _with_columns(layout, ":", _DAT, [line.split(":") for line in lines])
-    if format == "udata":
-        return _with_columns(layout, "\t", _UDATA, [line.split("\t") for line in lines])
-    if format == "pairs":
-        return _with_columns(layout, "\t" if "\t" in lines[0] else " ", ("user", "item"))
-    return _with_columns(layout, "", ("user", "item"))
+    return _without_names(dataclasses.replace(layout, format=format), lines)
 
 
 def detect_table(file: str, content: bytes) -> Layout:
@@ -69,57 +68,38 @@ def detect_table(file: str, content: bytes) -> Layout:
     layout = Layout(file, pa.py_buffer(content))
     if content.startswith(_PARQUET):
         return _parquet(layout)
-    layout, lines = _open_text(layout, content[:16])
+    layout, lines, _ = open_text(layout)
     table = _table(layout, lines, _find_delimiter(lines[0], {})[0])
     if not layout.packed and b'"' not in content:
         return dataclasses.replace(table, quoted=False)  # faster to read
     return table
 
 
-def _guess_format(file: str, lines: list[str], requested: Requested) -> str:
+def _guess_format(layout: Layout, lines: Sequence[str], requested: Requested, comment: str) -> str:
     first = lines[0]
-    if first.lstrip()[0] in "{[<":
+    if re.match(r"\s*\[\s*(\{|\[|\"|$)", first):
         raise recbench.UsageError(
-            f"{file} looks like JSON, XML or HTML: its first line is {shorten(first)}. "
+            f"{layout.file} looks like a JSON array. Write one object per line, for example with: "
+            f"jq -c '.[]' {layout.file} > {PurePath(layout.file).stem}.jsonl"
+        )
+    if first.lstrip()[0] == "<":
+        raise recbench.UsageError(
+            f"{layout.file} looks like XML or HTML: line {layout.skip + 1} is {shorten(first)}. "
             "Save the log as CSV with a header, or as Parquet"
         )
     if all(_TYPED.fullmatch(name) for name in first.split("\t")):
         return "inter"
-    if len(first.split("::")) == 4:
-        return "dat"
     delimiter, known = _find_delimiter(first, requested)
-    if known:
+    if known or first.count('"') % 2:
         return "csv"
-    if delimiter not in ("\t", " ", ""):
+    if delimiter not in ("::", "\t", " ", ""):
         return "csv"
-    numbers = [is_number(field) for field in first.split()]
-    if delimiter == "\t" and not any(numbers):
+    if delimiter == "\t" and not _looks_like_row(lines, delimiter):
         return "csv"
-    counts = Counter(len(line.split()) for line in lines)
-    usual, often = counts.most_common(1)[0]
-    usual = (
-        usual if 2 * often > len(lines) else 0
-    )  # a single broken line must not change the format
-    again = len({line.split()[0] for line in lines}) < len(lines)
-    if delimiter == "\t" and usual == 4 and (len(numbers) != 4 or all(numbers)):
-        return "udata"
-    if usual == len(first.split()) == 2 and (again or max(counts) == 2):
-        return "pairs"
-    if len(counts) > 1 and 1 not in counts:
-        return "sequences"
-    if len(counts) == 1 and usual != 1:
-        raise recbench.UsageError(
-            f"{file} has no header, and every line has {usual} fields, as in {shorten(first)}. Add "
-            "a first line that names the columns; or, if each line is a user and its items, write "
-            "format=sequences"
-        )
-    raise recbench.UsageError(
-        f"{file} line 1: {shorten(first)} is neither a header nor a user and an item. Add a first "
-        "line that names the columns, such as user,item,time"
-    )
+    return guess_format(layout, lines, comment)
 
 
-def _log_with_header(layout: Layout, lines: list[str], requested: Requested) -> Layout:
+def _log_with_header(layout: Layout, lines: Sequence[str], requested: Requested) -> Layout:
     """Return the layout of a table with a header. Raises UsageError if there is no header."""
     delimiter, known = _find_delimiter(lines[0], requested)
     table = _table(layout, lines, delimiter)
@@ -128,29 +108,94 @@ def _log_with_header(layout: Layout, lines: list[str], requested: Requested) -> 
             f"{layout.file} line {layout.skip + 1}: {shorten(lines[0])} is a single column. Add a "
             "first line that names the columns, such as user,item,time"
         )
-    if not known and any(is_number(name) for name in table.names):
-        raise recbench.UsageError(
-            f"{layout.file} has no header: line {layout.skip + 1} is {shorten(lines[0])}. Add a "
-            "first line that names the columns, such as user,item,rating,time"
-        )
+    if not known and _looks_like_row(lines, delimiter):
+        raise refuse_bare(layout, lines[0], len(table.names))
     return table
 
 
-def _table(layout: Layout, lines: list[str], delimiter: str) -> Layout:
-    """Return the layout of text with a header; without names if a quote in it never ends."""
+def _without_names(layout: Layout, lines: Sequence[str]) -> Layout:
+    """Return the layout of a format without a header. Raises UsageError if there is one."""
+    first = lines[0]
+    separators = {"dat": "::", "udata": "\t", "pairs": "\t" if "\t" in first else " "}
+    delimiter = separators.get(layout.format, "")
+    fields = first.split(delimiter) if delimiter else first.split()
+    if count_known(fields, {}) == 2:
+        raise recbench.UsageError(
+            f"{layout.file} has a header: line {layout.skip + 1} is {shorten(first)}; leave out "
+            f"format={layout.format}"
+        )
+    if layout.format not in ("dat", "udata"):
+        return dataclasses.replace(layout, delimiter=delimiter, names=("user", "item"))
+    rows = [row for row in (line.split(delimiter) for line in lines) if len(row) == 4]
+    against = against_ratings(rows, strict=False) if rows else ""
+    if against:
+        raise recbench.UsageError(
+            f"{layout.file} does not look like {layout.format} (user, item, rating, time): "
+            f"{against}. Name its columns in their order: "
+            f"{layout.file}:header=user,item,time,rating"
+        )
+    layout = with_delimiter(layout, delimiter, _RATINGS, rows[:N_SAMPLE])
+    return dataclasses.replace(layout, quoted=False)
+
+
+def _table(layout: Layout, lines: Sequence[str], delimiter: str) -> Layout:
+    """Return the layout of text with a header. Raises RecbenchError if it does not fit the rows."""
     delimiter = delimiter or ","
-    records: list[list[str]] = []
-    with contextlib.suppress(csv.Error):  # the slow path reports where
-        records.extend(itertools.islice(csv.reader(lines, delimiter=delimiter), 100))
-    names = tuple(records[0]) if records else ()
-    complete = [record for record in records[1:] if len(record) == len(names)]
-    layout = dataclasses.replace(layout, format="csv", header=True, quoted=True)
-    return _with_columns(layout, delimiter, names, complete)
+    layout = dataclasses.replace(layout, format="csv", header=True)
+    names, below = _read_header(layout, lines, delimiter)
+    rows = sample_rows(below[:N_SAMPLE], delimiter, len(names))
+    widths = {len(row) for row in rows if any(row)}
+    if widths == {len(names) + 1} and not any(row[-1] for row in rows):
+        names = (*names, "")  # a separator at the end of each row
+    elif widths == {len(names) - 1} and not names[-1]:
+        names = names[:-1]  # a separator at the end of the header
+    elif widths == {len(names) + 1}:
+        raise recbench.RecbenchError(
+            f"{layout.file}: the header has {count_fields(len(names))}, but the rows have "
+            f"{len(names) + 1}, as in {shorten(below[0])}. Name each column in the header; R, for "
+            "example, leaves out the name of the first"
+        )
+    complete = [row for row in rows if len(row) == len(names)]
+    return with_delimiter(layout, delimiter, names, complete)
 
 
-def _inter(layout: Layout, lines: list[str]) -> Layout:
+def _read_header(
+    layout: Layout, lines: Sequence[str], delimiter: str
+) -> tuple[tuple[str, ...], Sequence[str]]:
+    """Return the names of the columns and the lines below. Names in quotes may span lines."""
+    if delimiter == "::":
+        return tuple(lines[0].split("::")), lines[1:]
+    if lines[0].count('"') % 2 == 0:
+        return tuple(parse(lines[0], delimiter)), lines[1:]
+    reader = csv.reader([f"{line}\n" for line in lines], delimiter=delimiter, strict=True)
+    with contextlib.suppress(csv.Error, StopIteration):
+        names, row = next(reader), next(reader)
+        if len(names) == len(row):
+            return tuple(names), lines[reader.line_num - 1 :]
+    raise recbench.RecbenchError(
+        f"{layout.file} line {layout.skip + 1}: a quote in {shorten(lines[0])} is never closed. "
+        "Close it, or double it if it is part of the text"
+    )
+
+
+def _looks_like_row(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether the first line is a row rather than a header.
+
+    A field of it is a number, or comes again in the same column.
+    """
+    fields = lines[0].split(delimiter) if delimiter == "::" else parse(lines[0], delimiter)
+    if any(is_number(field) for field in fields):
+        return True
+    rows = [line.split(delimiter) for line in lines[1 : N_SAMPLE + 1]]
+    return any(
+        field.strip() and any(row[n : n + 1] == [field] for row in rows)
+        for n, field in enumerate(fields)
+    )
+
+
+def _inter(layout: Layout, lines: Sequence[str]) -> Layout:
     """Return the layout of RecBole's table: tabs, and a header with types."""
-    fields = [line.split("\t") for line in lines]
+    fields = [line.split("\t") for line in lines[: N_SAMPLE + 1]]
     if not all(_TYPED.fullmatch(name) for name in fields[0]):
         raise recbench.UsageError(
             f"{layout.file} line {layout.skip + 1}: {shorten(lines[0])} is not the header of an "
@@ -158,25 +203,36 @@ def _inter(layout: Layout, lines: list[str]) -> Layout:
         )
     names = tuple(name.rpartition(":")[0] for name in fields[0])
     layout = dataclasses.replace(layout, format="inter", header=True)
-    return _with_columns(layout, "\t", names, fields[1:])
+    return dataclasses.replace(with_delimiter(layout, "\t", names, fields[1:]), quoted=False)
 
 
 def _parquet(layout: Layout) -> Layout:
-    return dataclasses.replace(layout, format="parquet", header=True, names=column_names(layout))
+    layout = dataclasses.replace(layout, format="parquet", header=True)
+    return dataclasses.replace(layout, names=column_names(layout), sample=first_rows(layout))
 
 
-def _with_columns(
-    layout: Layout, delimiter: str, names: tuple[str, ...], records: Iterable[Sequence[str]] = ()
-) -> Layout:
-    sample = tuple(tuple(record) for record in itertools.islice(records, 100))
-    return dataclasses.replace(layout, delimiter=delimiter, names=names, sample=sample)
+def _start(layout: Layout) -> bytes:
+    try:
+        with layout.open() as stream:
+            return bytes(stream.read(4))
+    except READ_ERRORS as error:
+        raise damaged(layout, error) from error
+
+
+def _refuse_header(layout: Layout, header: str | None, what: str) -> None:
+    if header is not None:
+        raise recbench.UsageError(
+            f"{layout.file} is {what}, which names its columns itself; leave out header="
+        )
 
 
 def _find_delimiter(line: str, requested: Requested) -> tuple[str, bool]:
     """Return what separates the fields of a header, and whether a field has a known name."""
+    if len(names := line.split("::")) > 2:
+        return "::", count_known(names, requested) > 0
     best = (0, 1, "")
     for delimiter in ",\t;| ":
-        names = next(csv.reader([line], delimiter=delimiter), [])
+        names = parse(line, delimiter)
         known = count_known(names, requested)
         if delimiter == " " and (known < 2 or best[1] > 1):
             continue
@@ -185,36 +241,3 @@ def _find_delimiter(line: str, requested: Requested) -> tuple[str, bool]:
     if n_fields == 1 and len(line.split()) > 1:
         delimiter = " "
     return delimiter, known > 0 and n_fields > 1
-
-
-def _open_text(layout: Layout, start: bytes) -> tuple[Layout, list[str]]:
-    """Detect compression and leading empty lines; return the layout and the first other lines.
-
-    start: the first bytes of the file.
-    """
-    for magic, what in _UNREADABLE.items():
-        if start.startswith(magic):
-            raise recbench.UsageError(f"{layout.file} is {what}")
-    packed = next((name for magic, name in _PACKED.items() if start.startswith(magic)), "")
-    layout = dataclasses.replace(layout, packed=packed)
-    try:
-        with layout.open() as stream:
-            sample = bytes(stream.read(SAMPLE))
-    except OSError as error:
-        raise damaged(layout, error) from error
-    text = sample.decode("utf-8-sig", errors="surrogateescape")
-    lines = re.split(r"\r\n|\n|\r", text)
-    if len(sample) == SAMPLE and len(lines) > 1:
-        lines.pop()  # the sample ends within it
-    full = [line for line in lines if line.strip()]
-    if not full:
-        raise recbench.RecbenchError(
-            f"{layout.file} is empty; check that it was written completely"
-        )
-    skip = next(n for n, line in enumerate(lines) if line.strip())
-    if "\0" in full[0]:
-        raise recbench.RecbenchError(
-            f"{layout.file} is not a text file: it contains NUL bytes. Save the log as CSV in "
-            "UTF-8, or as Parquet"
-        )
-    return dataclasses.replace(layout, skip=skip), full

@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+import recbench
+
+from .layout import shorten
+
 Array = npt.NDArray[Any]
-_EMPTY_WORDS = ("null", "nan", "none", "na", "n/a", "\\n", "<na>")
+_WHOLE = r"^-?(0|[1-9][0-9]*)(\.0+)?$"
+_FRACTION = r"\.0+$"
+
+
+@dataclass(frozen=True)
+class Ids:
+    """A column of ids.
+
+    codes: (rows,) int32 index of each row's id in `known`, -1 for a missing id.
+    known: the distinct ids, a pyarrow array of integers or strings; some may not occur.
+    notes: on how they were read.
+    """
+
+    codes: Array
+    known: Any
+    notes: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> Array:
+        """Whether the id is missing, (rows,) bool."""
+        return np.asarray(self.codes < 0)
 
 
 def encode(column: Any) -> tuple[Array, Any]:
@@ -35,6 +60,54 @@ def encode(column: Any) -> tuple[Array, Any]:
     if missing.any():
         codes[missing[codes] & (codes >= 0)] = -1
     return codes, known
+
+
+def read_ids(column: Any, name: str, missing: Collection[str]) -> Ids:
+    """Read a column of ids: without spaces around them, and 10.0 as 10 if all are whole numbers.
+
+    name: of the column, for notes. missing: the words that stand for a missing id.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    codes, known = encode(column)
+    notes: list[str] = []
+    if not pa.types.is_large_string(known.type):
+        return Ids(codes, known)
+    trimmed = pc.utf8_trim(known, "\ufeff \t\n\r\v\f\u00a0\u3000")
+    n_padded = pc.sum(pc.not_equal(trimmed, known)).as_py() or 0
+    if n_padded:
+        example = known.filter(pc.not_equal(trimmed, known))[0].as_py()
+        notes.append(
+            f"Spaces around {recbench.counted(n_padded, 'id')} in column {name} were removed, as "
+            f"in {shorten(example)}"
+        )
+        codes, known = _merge(codes, trimmed)
+    is_missing = pc.is_in(known, pa.array(["", *missing], pa.large_string()))
+    if pc.any(is_missing).as_py():
+        codes = np.where(is_missing.to_numpy(zero_copy_only=False)[codes], -1, codes)
+        codes = codes.astype(np.int32)
+        known_ids = known.filter(pc.invert(is_missing))
+    else:
+        known_ids = known
+    fraction = pc.match_substring_regex(known_ids, _FRACTION)
+    if pc.any(fraction).as_py():
+        whole = pc.match_substring_regex(known_ids, _WHOLE)
+        with_fraction = known_ids.filter(fraction)
+        without = pc.replace_substring_regex(with_fraction, _FRACTION, "")
+        n_twice = pc.sum(pc.is_in(without, known_ids)).as_py() or 0
+        if pc.all(whole).as_py():
+            example = shorten(with_fraction[0].as_py())
+            notes.append(f"Ids in column {name} were read as whole numbers, {example} too")
+            codes, known = _merge(codes, pc.replace_substring_regex(known, _FRACTION, ""))
+        elif n_twice:
+            was = "id is" if n_twice == 1 else "ids are"
+            example = with_fraction.filter(pc.is_in(without, known_ids))[0].as_py()
+            notes.append(
+                f"{n_twice:,} {was} written in column {name} both with and without a fraction, "
+                f"such as {shorten(example)}, and count as different"
+            )
+    return Ids(codes, known, tuple(notes))
 
 
 def number_ids(
@@ -68,20 +141,22 @@ def number_ids(
     return ranks[codes], ids
 
 
-def find_doubtful(ids: Array, column: str) -> list[str]:
-    """Return notes on ids that look like a missing value or have spaces around them."""
+def find_doubtful(ids: Array, column: str, missing: Collection[str]) -> list[str]:
+    """Return a note on an id that looks like a missing value, and was kept."""
     if ids.dtype.kind != "O":
         return []
-    notes = []
-    words = [text for text in ids if text.strip().lower() in _EMPTY_WORDS]
-    if words:
-        notes.append(
-            f"The id {words[0]!r} in column {column} was kept, but may stand for a missing value"
-        )
-    padded = next((text for text in ids if text != text.strip()), None)
-    if padded is not None:
-        notes.append(f"Spaces around ids in column {column} were kept, as in {padded!r}")
-    return notes
+    words = [text for text in ids if text in missing]
+    if not words:
+        return []
+    return [f"The id {words[0]!r} in column {column} was kept, but may stand for a missing value"]
+
+
+def _merge(codes: Array, texts: Any) -> tuple[Array, Any]:
+    """Give equal texts one code."""
+    encoded = texts.dictionary_encode()
+    new_codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    merged = np.append(new_codes, -1)[codes].astype(np.int32)  # the last, at index -1: missing
+    return merged, encoded.dictionary
 
 
 def _plain(known: Any) -> Any:

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 import recbench
 
-MISSING = frozenset("NA N/A n/a na <NA> #N/A NULL null Null NaN nan NAN None none NONE \\N".split())
+Format = Literal["auto", "csv", "udata", "dat", "inter", "parquet", "json", "pairs", "sequences"]
+"""The values of the option `format`."""
+
+FORMATS: tuple[str, ...] = get_args(Format)
+
+_MISSING = "NA N/A n/a na <NA> #N/A NULL null Null NaN nan NAN None none NONE \\N"
+MISSING = frozenset(_MISSING.split())
 """Words that stand for a missing value, as pandas, R, databases and spreadsheets write it."""
+
+N_SAMPLE = 100
+"""Number of records that decide how a file is read."""
+
+
+@dataclass(frozen=True)
+class ZipMember:
+    """A file in a zip archive, and its size in bytes."""
+
+    archive: Path
+    name: str
+    size: int
+
+    def open(self) -> Any:
+        """Return the decompressed bytes. Raises OSError if the archive is damaged or encrypted."""
+        try:
+            with zipfile.ZipFile(self.archive) as opened:  # the member keeps the file open
+                return opened.open(self.name)
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            raise OSError(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -17,7 +47,9 @@ class Layout:
     """How to read a file.
 
     file: its name in errors and tables.
-    source: its path, or its content as a pyarrow.Buffer.
+    source: its path (for Parquet, maybe a folder), a member of a zip archive, or its content as a
+        pyarrow.Buffer.
+    part: the part of a split that somebody else made: train, valid, test or "".
     packed: the compression: gzip, bz2, zstd or "".
     delimiter: one character; `::` is read as `:` with an empty column between.
     names: names of the columns; for formats without a header, their roles.
@@ -38,18 +70,35 @@ class Layout:
     quoted: bool = False
     sample: tuple[tuple[str, ...], ...] = ()
     missing: frozenset[str] = MISSING
+    part: str = ""
 
     def open(self) -> Any:
         """Return the decompressed bytes, as a pyarrow stream."""
         import pyarrow as pa
 
-        return pa.input_stream(self.source, compression=self.packed or None)
+        return pa.input_stream(self._raw(), compression=self.packed or None)
 
-    def open_parquet(self) -> Any:
-        """Return the pyarrow.parquet.ParquetFile; the caller must close it."""
-        from pyarrow import parquet
+    def sha256(self) -> str:
+        """Return the hash of the file as it is on disk, or in its archive."""
+        if isinstance(self.source, ZipMember):
+            with self.source.open() as raw:
+                return hashlib.file_digest(raw, "sha256").hexdigest()
+        if self.source.is_dir():
+            files = sorted(file for file in self.source.rglob("*") if file.is_file())
+            return joint_sha256(Layout(file.name, file).sha256() for file in files)
+        with self.source.open("rb") as raw:
+            return hashlib.file_digest(raw, "sha256").hexdigest()
 
-        return parquet.ParquetFile(self.source)
+    def _raw(self) -> Any:
+        return self.source.open() if isinstance(self.source, ZipMember) else self.source
+
+
+def joint_sha256(digests: Iterable[str]) -> str:
+    """Return the hash of several files; of a single one, its own."""
+    several = list(digests)
+    return (
+        several[0] if len(several) == 1 else hashlib.sha256("".join(several).encode()).hexdigest()
+    )
 
 
 def damaged(layout: Layout, error: Exception) -> recbench.RecbenchError:

@@ -1,13 +1,17 @@
-"""Read the chosen columns of a Parquet file."""
+"""Read the chosen columns of a Parquet file, or of a folder with Parquet files as Spark writes it.
+
+Folders named `month=2024-05` add a column `month`.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import recbench
 
 from .columns import Chosen
-from .layout import Layout
+from .layout import N_SAMPLE, Layout
 
 
 def column_names(layout: Layout) -> tuple[str, ...]:
@@ -15,10 +19,24 @@ def column_names(layout: Layout) -> tuple[str, ...]:
     import pyarrow as pa
 
     try:
-        with layout.open_parquet() as file:
-            return tuple(file.schema_arrow.names)
+        return tuple(_open(layout).schema.names)
     except (pa.ArrowException, OSError) as error:
         raise _broken(layout, error) from error
+
+
+def first_rows(layout: Layout) -> tuple[tuple[str, ...], ...]:
+    """Return the first rows as texts, with "" for missing values."""
+    import pyarrow as pa
+
+    try:
+        rows = _open(layout).head(N_SAMPLE)
+    except (pa.ArrowException, OSError) as error:
+        raise _broken(layout, error) from error
+    columns = [
+        ["" if value is None else str(value) for value in column.to_pylist()]
+        for column in rows.columns
+    ]
+    return tuple(zip(*columns, strict=True))
 
 
 def read_parquet(layout: Layout, chosen: Chosen) -> dict[str, Any]:
@@ -26,25 +44,43 @@ def read_parquet(layout: Layout, chosen: Chosen) -> dict[str, Any]:
     import pyarrow as pa
 
     try:
-        with layout.open_parquet() as file:
-            for role, name in chosen.name.items():
-                if pa.types.is_nested(file.schema_arrow.field(chosen.index[role]).type):
-                    raise recbench.UsageError(
-                        f"{layout.file}: the {role} column {name!r} contains lists or records; "
-                        "write one row per interaction"
-                    )
-            return {role: file.read(columns=[name]).column(0) for role, name in chosen.name.items()}
+        data = _open(layout)
+        for role, name in chosen.name.items():
+            if pa.types.is_nested(data.schema.field(chosen.index[role]).type):
+                raise recbench.UsageError(
+                    f"{layout.file}: the {role} column {name!r} contains lists or records; "
+                    "write one row per interaction"
+                )
+        return {role: data.to_table(columns=[name]).column(0) for role, name in chosen.name.items()}
     except (pa.ArrowException, OSError) as error:
         raise _broken(layout, error) from error
 
 
-def find_value(layout: Layout, name: str, row: int) -> Any:
-    """Return the value of a column in a row, counted from 0.
+def find_value(layout: Layout, name: str, row: int) -> tuple[str, Any]:
+    """Return the place and the value of a column in a row, counted from 0.
 
     It reads the column again, because keeping the column would cost memory.
     """
-    with layout.open_parquet() as file:
-        return file.read(columns=[name]).column(0)[row].as_py()
+    data = _open(layout)
+    value = data.to_table(columns=[name]).column(0)[row].as_py()
+    place = ""
+    if isinstance(layout.source, Path) and layout.source.is_dir():
+        fragments = list(data.get_fragments())
+        while row >= (rows := fragments[0].count_rows()):
+            row -= rows
+            fragments.pop(0)
+        place = f"{Path(fragments[0].path).relative_to(layout.source).as_posix()} "
+    return f"{place}row {row + 1}", value
+
+
+def _open(layout: Layout) -> Any:
+    """Return the pyarrow.dataset.Dataset."""
+    from pyarrow import dataset, parquet
+
+    if isinstance(layout.source, Path):
+        return dataset.dataset(layout.source, format="parquet", partitioning="hive")
+    with layout.open() as content:  # from an archive or memory
+        return dataset.dataset(parquet.read_table(content))
 
 
 def _broken(layout: Layout, error: Exception) -> recbench.RecbenchError:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import dataclasses
+import io
+import zipfile
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .columns import Chosen
+import recbench
+
+from .bare import detect_recommendations
+from .columns import Chosen, choose_usual
 from .diagnose import locate
-from .formats import detect_table
 from .ids import encode
 from .layout import Layout, is_number
 from .read import read_columns
@@ -20,15 +26,24 @@ Array = npt.NDArray[Any]
 
 
 class Table:
-    """A table with named columns: CSV with any separator, also compressed, or Parquet.
+    """A table with named columns: text with any separator, JSON lines or Parquet, also compressed.
 
-    names: the names of all columns, in order. Raises RecbenchError if it is not such a table.
+    names: the names of all columns, in order. header: whether the file names them; if not, they are
+        "user", "item" and maybe "value", a rank or a score.
+    roles: "user" and "item" -> the column with a usual name for it, if there is one.
+    notes: on how the columns were read.
+    Raises RecbenchError if it is not such a table.
     """
 
     def __init__(self, file: str, content: bytes) -> None:
         """file: its name in errors."""
-        self._layout = detect_table(file, content)
-        self.names = self._layout.names
+        layout = detect_recommendations(file, _unzip(file, content))
+        self._layout = dataclasses.replace(layout, missing=frozenset())  # ids are compared as texts
+        self._names_read: tuple[str, ...] = ()
+        self.names = layout.names
+        self.header = layout.header
+        self.roles = _find_roles(layout)
+        self.notes: Sequence[str] = ()
 
     def read(self, ids: Collection[str], numbers: Collection[str]) -> dict[str, Any]:
         """Read columns by name: at least one of ids. Each name must occur exactly once.
@@ -40,7 +55,8 @@ class Table:
         import pyarrow as pa
 
         attempts: list[dict[str, Any]] = [dict.fromkeys(numbers, pa.float64()), {}]
-        columns = read_columns(self._layout, self._choose(*ids, *numbers), attempts)
+        self._names_read = (*ids, *numbers)
+        columns, self.notes = read_columns(self._layout, self._choose(), attempts)
         return {
             **{name: _parse_ids(columns[name]) for name in ids},
             **{name: _parse_numbers(columns[name]) for name in numbers},
@@ -52,10 +68,61 @@ class Table:
         text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
         return f"{self._layout.file} {where}", text
 
-    def _choose(self, *names: str) -> Chosen:
+    def _choose(self, *more: str) -> Chosen:
+        """Return the columns that were read, since they decide what the rows are, and more."""
+        names = dict.fromkeys((*self._names_read, *more))
         return Chosen(
             {name: self.names.index(name) for name in names}, {name: name for name in names}
         )
+
+
+def _unzip(file: str, content: bytes) -> bytes:
+    """Return the only file in a zip archive; the content itself if it is none."""
+    if not content.startswith(b"PK\x03\x04"):
+        return content
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = [
+                name
+                for name in archive.namelist()
+                if not name.endswith("/")
+                and not any(part.startswith((".", "__")) for part in PurePosixPath(name).parts)
+            ]
+            if "[Content_Types].xml" in names:
+                raise recbench.RecbenchError(f"{file} is a spreadsheet; save it as CSV")
+            if len(names) != 1:
+                raise recbench.RecbenchError(
+                    f"{file} has {recbench.counted(len(names), 'file')} in it; pack one file"
+                )
+            return archive.read(names[0])
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+        raise recbench.RecbenchError(
+            f"{file} is a damaged or encrypted zip archive ({error}); write it again"
+        ) from error
+
+
+def _find_roles(layout: Layout) -> Mapping[str, str]:
+    """Return the columns with usual names. Raises RecbenchError if there are several for a role."""
+    if not layout.header:
+        return {"user": "user", "item": "item"}
+    roles = {}
+    for role in ("user", "item"):
+        try:
+            name = choose_usual(layout, role)
+        except recbench.UsageError:
+            several = ", ".join(
+                repr(name) for name in layout.names if _is_usual(layout, name, role)
+            )
+            raise recbench.RecbenchError(
+                f"{layout.file}: several columns could be the {role}: {several}. Rename all but one"
+            ) from None
+        if name is not None:
+            roles[role] = name
+    return roles
+
+
+def _is_usual(layout: Layout, name: str, role: str) -> bool:
+    return choose_usual(dataclasses.replace(layout, names=(name,)), role) is not None
 
 
 def _parse_ids(column: Any) -> tuple[Array, list[str]]:

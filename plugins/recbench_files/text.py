@@ -1,43 +1,59 @@
-"""Read the chosen columns of a text file with pyarrow's compiled reader."""
+"""Read the chosen columns of a text file with pyarrow's compiled reader, or else in Python."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import recbench
+
 from .columns import Chosen
-from .diagnose import diagnose, row_error
-from .layout import Layout, damaged, is_number
+from .diagnose import wrong_number
+from .layout import Layout, damaged, is_number, shorten
+from .lines import BOM, READ_ERRORS, is_comment, read_sample, split_lines
+from .records import (
+    MARGIN,
+    Record,
+    Tally,
+    WrongRecordError,
+    breaks_note,
+    by_line,
+    header_forms,
+    is_doubled,
+    lines_of,
+    place,
+    spanning,
+)
+from .sequences import read_sequences
+from .stream import TextStream
 
 _BLOCK = 1 << 24
-_END = "\x02end\x03"
+_CHUNK = 1 << 12  # records
+
+Columns = dict[str, Any]
+"""role -> pyarrow.ChunkedArray: numbers, or dictionaries of strings; null where it is missing."""
 
 
 def read_text(
     layout: Layout, chosen: Chosen, numbers: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Return a pyarrow.ChunkedArray per role: numbers, or dictionaries of strings.
-
-    Empty fields are null.
+) -> tuple[Columns, list[str]]:
+    """Return the columns by role, and notes on how the file was read.
 
     numbers: mappings from role to the type of its numbers. They are tried in turn until the file
         can be read. Columns of other roles are read as text.
     """
-    import pyarrow as pa
-
+    notes = _skipped_note(layout)
     if layout.format == "sequences":
-        return _read_sequences(layout)
-    attempts = list(numbers)
-    while True:
-        types = attempts.pop(0)
-        try:
-            return _read_table(layout, chosen, types)
-        except (pa.ArrowInvalid, OSError) as error:
-            if layout.packed and isinstance(error, OSError):
-                raise damaged(layout, error) from error
-            if not attempts or "conversion error to " not in str(error):
-                raise diagnose(layout, chosen, error, types) from error
+        columns, more = read_sequences(layout)
+        return columns, notes + more
+    fast = _read_fast(layout, chosen, numbers)
+    if fast is None:
+        columns, more = _read_slowly(layout, chosen, numbers)
+    else:
+        columns, more = fast
+    _refuse_comments(layout, chosen, columns)
+    return columns, notes + more
 
 
 def log_numbers(layout: Layout, chosen: Chosen) -> list[dict[str, Any]]:
@@ -48,32 +64,62 @@ def log_numbers(layout: Layout, chosen: Chosen) -> list[dict[str, Any]]:
     if "time" not in chosen.index:
         return [rating]
     texts = (
-        record[chosen.index["time"]] for record in layout.sample if len(record) == len(layout.names)
+        record[chosen.index["time"]].strip()
+        for record in layout.sample
+        if len(record) == len(layout.names)
     )
-    first = next((text for text in texts if text.strip()), "")
+    first = next((text for text in texts if text and text not in layout.missing), "")
     if layout.format not in ("dat", "udata") and not is_number(first):
         return [rating]
     return [{**rating, "time": pa.int64()}, {**rating, "time": pa.float64()}]
 
 
-def _read_table(layout: Layout, chosen: Chosen, numbers: Mapping[str, Any]) -> dict[str, Any]:
+def _read_fast(
+    layout: Layout, chosen: Chosen, numbers: Sequence[Mapping[str, Any]]
+) -> tuple[Columns, list[str]] | None:
+    """Read with pyarrow; None if the result may differ from what `records` gives."""
+    import pyarrow as pa
+
+    attempts = list(numbers)
+    while True:
+        try:
+            columns, stream = _read_table(layout, chosen, attempts.pop(0))
+            break
+        except pa.ArrowInvalid as error:
+            if not attempts or "conversion error to " not in str(error):
+                return None
+        except READ_ERRORS as error:
+            raise damaged(layout, error) from error
+    plain = stream is None or stream.is_plain()
+    if _is_odd(chosen, columns, marks=not plain, starts=stream is not None and stream.starts):
+        return None
+    if stream is None or not (plain and stream.breaks):
+        return columns, []
+    tally = Tally()
+    try:  # quoted fields span lines, unless all lines are records and quotes are text
+        return _collect(by_line(layout, chosen, tally), layout, chosen, numbers), tally.notes()
+    except WrongRecordError as error:
+        if error.decided:
+            raise _error(layout, error) from error
+    return columns, [breaks_note(stream.breaks)]
+
+
+def _read_table(
+    layout: Layout, chosen: Chosen, numbers: Mapping[str, Any]
+) -> tuple[Columns, TextStream | None]:
     import pyarrow as pa
     from pyarrow import csv
 
     strings = pa.dictionary(pa.int32(), pa.string())
     types = {str(n): numbers.get(role, strings) for role, n in chosen.index.items()}
-    marked = next(n for role, n in chosen.index.items() if role not in numbers)
-    if layout.format == "dat":
-        # `::` is read as two `:`; the column between must be empty
+    if is_doubled(layout):  # the columns between must be empty
         types.update({str(n): pa.null() for n in range(1, len(layout.names), 2)})
-    fields = (_END if n == marked else "" for n in range(len(layout.names)))
-    end = "\n" + layout.delimiter.join(fields) + "\n"
-    with layout.open() as stream:
+    with layout.open() as raw:
+        stream = TextStream(layout, raw) if layout.quoted or layout.skip else None
         table = csv.read_csv(
-            _EndMarked(stream, end.encode()) if layout.quoted else stream,
+            stream or raw,
             read_options=csv.ReadOptions(
                 column_names=[str(n) for n in range(len(layout.names))],
-                skip_rows=layout.skip,
                 skip_rows_after_names=int(layout.header),
                 block_size=_BLOCK,
             ),
@@ -85,82 +131,146 @@ def _read_table(layout: Layout, chosen: Chosen, numbers: Mapping[str, Any]) -> d
             convert_options=csv.ConvertOptions(
                 column_types=types,
                 include_columns=list(types),
-                null_values=[""],
+                null_values=["", *layout.missing],
                 strings_can_be_null=True,
             ),
         )
-    if layout.quoted:
-        if not table.num_rows or table[str(marked)][-1].as_py() != _END:
-            raise pa.ArrowInvalid("a quote is never closed")
-        table = table.slice(0, table.num_rows - 1)
-    return {role: table[str(n)] for role, n in chosen.index.items()}
+    columns = {role: table[str(n)] for role, n in chosen.index.items()}
+    return {
+        role: column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column
+        for role, column in columns.items()
+    }, stream
 
 
-class _EndMarked(io.RawIOBase):
-    """A stream with an additional last row, which is missing if a quote is never closed.
+def _is_odd(chosen: Chosen, columns: Columns, *, marks: bool, starts: bool) -> bool:
+    """Whether the texts that pyarrow read need the rules of `records`.
 
-    pyarrow reads such a quote as one field up to the end of the file, without an error. Also, no
-    block ends between CR and LF: pyarrow would drop that LF, even inside quotes.
+    marks: whether quotation marks are in the text. starts: whether fields start with them.
     """
-
-    def __init__(self, stream: Any, end: bytes) -> None:
-        self.stream, self.end, self.held = stream, end, b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        block, self.held = self.held, b""
-        while len(block) < size and (chunk := self.stream.read(size - len(block))):
-            block += chunk
-        if len(block) < size:
-            room = size - len(block)
-            block, self.end = block + self.end[:room], self.end[room:]
-        if len(block) > 1 and block.endswith(b"\r"):
-            block, self.held = block[:-1], b"\r"
-        return block
-
-
-def _read_sequences(layout: Layout) -> dict[str, Any]:
-    """Read lines of `user item item ...` as a user and an item per interaction."""
-    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
-    from pyarrow import csv
 
-    users_alone = Chosen({"user": 0}, {"user": "user"})
+    known = {role: texts for role in columns if (texts := _known(columns[role])) is not None}
+    for role, texts in known.items():
+        if chosen.index[role] == 0 and _any(pc.starts_with(texts, BOM)):
+            return True
+        if marks and (starts or _any(pc.match_substring_regex(texts, r'^\s*"'))):
+            return True
+    return bool(known) and all(
+        _any(pc.is_in(_plain(texts), pa.array(header_forms(chosen.name[role]))))
+        for role, texts in known.items()
+    )
+
+
+def _read_slowly(
+    layout: Layout, chosen: Chosen, numbers: Sequence[Mapping[str, Any]]
+) -> tuple[Columns, list[str]]:
+    """Read the records in Python. Raises RecbenchError with the line of a wrong record."""
+    tally = Tally()
     try:
-        with layout.open() as stream:
-            lines = csv.read_csv(
-                stream,
-                read_options=csv.ReadOptions(column_names=["0"], block_size=_BLOCK),
-                parse_options=csv.ParseOptions(delimiter="\x1f", quote_char=False),
-                convert_options=csv.ConvertOptions(column_types={"0": pa.string()}),
-            )["0"]
-    except (pa.ArrowInvalid, OSError) as error:
-        if layout.packed and isinstance(error, OSError):
-            raise damaged(layout, error) from error
-        raise diagnose(layout, users_alone, error) from error
-    lines = lines.filter(pc.not_equal(pc.ascii_trim_whitespace(lines), ""))
-    words = pc.ascii_split_whitespace(pc.ascii_trim_whitespace(lines)).combine_chunks()
-    lengths = pc.list_value_length(words).to_numpy(zero_copy_only=False)
-    if (lengths < 2).any():
-        row = int(np.argmax(lengths < 2))
-        problem = "has no items. Write a user and its items on each line"
-        raise row_error(layout, users_alone, "user", row, problem)
-    starts = np.cumsum(lengths) - lengths
-    tokens = words.flatten()
-    users = tokens.take(pa.array(starts))
-    distinct = users.dictionary_encode()
-    if len(distinct.dictionary) < len(users):
-        _, first_rows = np.unique(distinct.indices.to_numpy(), return_index=True)
-        row = int(np.setdiff1d(np.arange(len(users)), first_rows)[0])
-        problem = "already has a line above. Put all items of a user on one line"
-        raise row_error(layout, users_alone, "user", row, problem)
-    is_item = np.ones(len(tokens), dtype=bool)
-    is_item[starts] = False
-    numbers = pa.array(np.repeat(np.arange(len(users), dtype=np.int32), lengths - 1))
-    return {
-        "user": pa.chunked_array([pa.DictionaryArray.from_arrays(numbers, users)]),
-        "item": pa.chunked_array([tokens.filter(pa.array(is_item)).dictionary_encode()]),
+        try:
+            columns = _collect(by_line(layout, chosen, tally), layout, chosen, numbers)
+        except WrongRecordError as first:
+            if first.decided or not layout.quoted:
+                raise
+            tally = Tally()
+            try:
+                columns = _collect(spanning(layout, chosen, tally), layout, chosen, numbers)
+            except WrongRecordError as second:
+                raise (second if first.marks else first) from None
+    except WrongRecordError as error:
+        raise _error(layout, error) from error
+    except READ_ERRORS as error:
+        raise damaged(layout, error) from error
+    return columns, tally.notes()
+
+
+def _collect(
+    records: Iterator[Record], layout: Layout, chosen: Chosen, numbers: Sequence[Mapping[str, Any]]
+) -> Columns:
+    """Build the columns from records."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    places = {role: place(layout, n) for role, n in chosen.index.items()}
+    missing = {"", *layout.missing}
+    chunks: dict[str, list[Any]] = {role: [] for role in places}
+    while block := list(itertools.islice(records, _CHUNK)):
+        for role, n in places.items():
+            texts = [None if fields[n] in missing else fields[n] for _, fields in block]
+            chunks[role].append(pa.array(texts, pa.string()).dictionary_encode())
+    strings = pa.dictionary(pa.int32(), pa.string())
+    columns = {
+        role: pa.chunked_array(parts, strings).unify_dictionaries()
+        for role, parts in chunks.items()
     }
+    for types in numbers:
+        try:
+            converted = {
+                role: pc.utf8_trim_whitespace(columns[role].cast(pa.string())).cast(kind)
+                for role, kind in types.items()
+            }
+        except pa.ArrowInvalid:
+            continue
+        return {**columns, **converted}
+    raise wrong_number(layout, chosen, numbers[-1])
+
+
+def _refuse_comments(layout: Layout, chosen: Chosen, columns: Columns) -> None:
+    """Raise RecbenchError if a comment between the rows was read as a row."""
+    import pyarrow.compute as pc
+
+    for role, n in chosen.index.items():
+        texts = _known(columns[role]) if n == 0 else None
+        if texts is None:
+            continue
+        comments = pc.match_substring_regex(texts, r"^\s*(#|%|//)")
+        if not 0 < 2 * (pc.sum(comments).as_py() or 0) < len(texts):
+            continue  # none, or all ids look so
+        rows = itertools.islice(lines_of(layout), int(layout.header), None)
+        found = next(((number, line) for number, line in rows if is_comment(line)), None)
+        if found:
+            hint = ", or put its first field in quotes" if layout.quoted else ""
+            raise recbench.RecbenchError(
+                f"{layout.file} line {found[0]}: {shorten(found[1])} looks like a comment, but has "
+                f"as many fields as a row. Remove the line{hint}"
+            )
+
+
+def _skipped_note(layout: Layout) -> list[str]:
+    """Return the note on comments above the header."""
+    if not layout.skip:
+        return []
+    above = split_lines(read_sample(layout).decode("utf-8-sig", "replace"))[: layout.skip]
+    comments = [line for line in above if line.strip()]
+    if not comments:
+        return []
+    shown = shorten(comments[0])
+    if len(comments) == 1:
+        return [f"The comment at the top of the file, {shown}, was skipped"]
+    return [f"{len(comments)} comments at the top of the file, such as {shown}, were skipped"]
+
+
+def _known(column: Any) -> Any:
+    """Return the distinct texts of a column, or None for numbers."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type) or not column.num_chunks:
+        return None
+    return column.chunk(0).dictionary
+
+
+def _plain(texts: Any) -> Any:
+    import pyarrow.compute as pc
+
+    return pc.utf8_lower(pc.utf8_trim(texts, characters=MARGIN))
+
+
+def _any(mask: Any) -> bool:
+    import pyarrow.compute as pc
+
+    return bool(pc.any(mask, min_count=0).as_py())
+
+
+def _error(layout: Layout, error: WrongRecordError) -> recbench.RecbenchError:
+    return recbench.RecbenchError(f"{layout.file} line {error.line}: {error.problem}")

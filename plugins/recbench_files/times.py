@@ -1,55 +1,75 @@
-"""Read times of any kind as integers or floats, and find their unit."""
+"""Read times of any type and form, in full resolution."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
-Refuse = Callable[[int, str], Exception]
+import recbench
 
-# (smallest absolute value, units per second, name): 1e11 seconds are in the year 5138, and 1e11
-# milliseconds in 1973
-_UNITS = (
-    (1e17, 1_000_000_000, "nanoseconds"),
-    (1e14, 1_000_000, "microseconds"),
-    (1e11, 1_000, "milliseconds"),
-    (0.0, 1, "seconds"),
+from .layout import is_number
+from .time_numbers import (
+    NO_ZONE,
+    PER_SECOND,
+    Refuse,
+    Times,
+    are_epochs,
+    digits_formats,
+    read_decimals,
+    read_numbers,
 )
-_DAY_FIRST = re.compile(r"\s*\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}\b.*")
-_ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d(:?\d\d(:?\d\d(\.\d+)?)?)?\s*(Z|[+-]\d\d(:?\d\d)?)?)?")
+
+__all__ = ["Times", "parse_times", "reads_as_times", "to_numpy"]
+
+Array = npt.NDArray[Any]
+_USUAL = (315_532_800, 4_102_444_800)
+"""The years 1980 to 2099, in seconds."""
 
 
-def parse_times(column: Any, refuse: Refuse) -> tuple[Array, int, list[str]]:
-    """Return (rows,) int64 or float64 times since 1970, the units per second, and notes.
+def parse_times(
+    column: Any, refuse: Refuse, time_format: str | None = None, clock: Any = None
+) -> Times:
+    """Read a column of times.
 
+    column: pyarrow.ChunkedArray of any type, with at least one row and without missing values.
     refuse: creates the error for (row, problem).
+    time_format: how the times are written, in the codes of strftime.
+    clock: pyarrow.ChunkedArray with the time of the day, if `column` has only the date.
+
+    Raises UsageError if `time_format` is wrong or has no effect.
+    """
+    times = _parse(column, refuse, time_format)
+    if clock is not None:
+        from .time_clock import add_clock
+
+        times = add_clock(times, clock, refuse)
+    return dataclasses.replace(times, notes=(*times.notes, *_note_far(times)))
+
+
+def reads_as_times(values: Sequence[str]) -> bool:
+    """Whether the first values of a column look like dates, or like times since 1970.
+
+    A year, a time of the day and a number of any other size do not. One of ten values may be
+    anything. Missing values are empty.
     """
     import pyarrow as pa
 
-    kind = column.type
-    if column.null_count:
-        raise refuse(_first_row(column.is_null()), "is missing. Fill it in")
-    if pa.types.is_timestamp(kind):
-        per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
-        return to_numpy(column.cast(pa.int64()), np.int64), per_second, _zone_notes(kind.tz)
-    if pa.types.is_date32(kind):
-        return to_numpy(column.cast(pa.int32()), np.int64) * 86400, 1, []
-    if pa.types.is_date64(kind):
-        return to_numpy(column.cast(pa.int64()), np.int64), 1000, []
-    if pa.types.is_dictionary(kind) or _is_text(kind):
-        return _parse_texts(column, refuse)
-    if pa.types.is_integer(kind) and kind != pa.uint64():
-        return _in_units(to_numpy(column, np.int64), refuse)
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return _in_units(to_numpy(column.cast(pa.float64()), np.float64), refuse)
-    raise refuse(
-        0, f"has the type {kind}, which is not a time. Write seconds since 1970 or ISO dates"
-    )
+    from .time_forms import read_dates
+    from .time_texts import is_ambiguous
+
+    texts = [text for value in values if (text := value.strip())]
+    if not texts:
+        return False
+    if all(map(is_number, texts)):
+        numbers = np.array(texts, dtype=np.float64)
+        return are_epochs(numbers) or bool(digits_formats(numbers))
+    dates = read_dates(pa.array(texts, pa.large_string())).known.tolist()
+    n_dates = sum(date or is_ambiguous(text) for date, text in zip(dates, texts, strict=True))
+    return bool(n_dates >= 0.9 * len(texts))
 
 
 def to_numpy(column: Any, dtype: Any) -> Array:
@@ -63,109 +83,121 @@ def to_numpy(column: Any, dtype: Any) -> Array:
     return array
 
 
-def _parse_texts(column: Any, refuse: Refuse) -> tuple[Array, int, list[str]]:
-    """Read ISO dates or numbers; each distinct text is read once."""
+def _parse(column: Any, refuse: Refuse, time_format: str | None) -> Times:
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_dictionary(kind) and not _is_text(kind.value_type):
+        return _parse(column.cast(kind.value_type), refuse, time_format)
+    if time_format is not None and (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        raise recbench.UsageError(
+            f"time_format={time_format} has no effect: the type of the times is {kind}, which is "
+            "read without a format; leave it out"
+        )
+    if pa.types.is_timestamp(kind):
+        notes = () if kind.tz else (NO_ZONE,)
+        return Times(to_numpy(column.cast(pa.int64()), np.int64), kind.unit, notes)
+    if pa.types.is_date32(kind):
+        return Times(to_numpy(column.cast(pa.int32()), np.int64) * 86400, "s", (NO_ZONE,))
+    if pa.types.is_date64(kind):
+        return Times(to_numpy(column.cast(pa.int64()), np.int64), "ms", (NO_ZONE,))
+    if pa.types.is_dictionary(kind) or _is_text(kind):
+        return _parse_texts(column, refuse, time_format)
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return _parse_numbers(column, refuse, time_format)
+    if pa.types.is_time(kind):
+        raise refuse(
+            0, "is a time of the day without a date. Write time=DATE+CLOCK with both columns"
+        )
+    raise refuse(
+        0, f"has the type {kind}, which is not a time. Write seconds since 1970 or ISO dates"
+    )
+
+
+def _parse_numbers(column: Any, refuse: Refuse, time_format: str | None) -> Times:
+    import pyarrow as pa
+
+    if time_format is None and pa.types.is_floating(column.type):
+        return read_numbers(to_numpy(column.cast(pa.float64()), np.float64), refuse)
+    if time_format is None and pa.types.is_decimal(column.type):
+        return read_decimals(column.combine_chunks(), refuse)
+    try:
+        integers = column.cast(pa.int64())
+    except pa.ArrowInvalid:  # too large, or a fraction
+        values = to_numpy(column.cast(pa.float64(), safe=False), np.float64)
+        row = int(np.argmax((np.abs(values) >= 2**63) | (values % 1 != 0)))
+        if time_format is None:
+            raise refuse(row, "is too large, even for nanoseconds since 1970. Correct it") from None
+        raise refuse(row, f"does not fit time_format={time_format}. Correct it") from None
+    if time_format is None:
+        return read_numbers(to_numpy(integers, np.int64), refuse)
+    from .time_format import read_with_format
+
+    return read_with_format(*_distinct(integers), time_format, refuse)
+
+
+def _parse_texts(column: Any, refuse: Refuse, time_format: str | None) -> Times:
+    """Read numbers or dates; each distinct text is read once."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    codes, texts = _distinct(column)
+    texts = pc.utf8_trim_whitespace(texts)
+    if time_format is not None:
+        from .time_format import read_with_format
+
+        return read_with_format(codes, texts, time_format, refuse)
+
+    def refuse_text(number: int, problem: str) -> Exception:
+        return refuse(int(np.argmax(codes == number)), problem)
+
+    try:
+        try:
+            times = read_numbers(np.asarray(texts.cast(pa.int64())), refuse_text)
+        except pa.ArrowInvalid:
+            times = read_decimals(texts, refuse_text)
+    except pa.ArrowInvalid:
+        from .time_texts import read_texts
+
+        return read_texts(codes, texts, refuse)
+    return dataclasses.replace(times, values=times.values[codes])
+
+
+def _distinct(column: Any) -> tuple[Array, Any]:
+    """Return (rows,) codes, and the pyarrow array of the distinct values that they index."""
     import pyarrow as pa
 
     from .ids import encode
 
-    if pa.types.is_dictionary(column.type) and not _is_text(column.type.value_type):
-        return parse_times(column.cast(column.type.value_type), refuse)
-    codes, texts = encode(column)
-    if (codes < 0).any():
-        raise refuse(int(np.argmax(codes < 0)), "is missing. Fill it in")
-    used = np.flatnonzero(np.bincount(codes))  # dropped rows may contain anything
-    ranks = np.zeros(len(texts), dtype=np.int32)
+    codes, known = encode(column)
+    used = np.flatnonzero(np.bincount(codes, minlength=len(known)))
+    ranks = np.zeros(len(known), dtype=np.int32)
     ranks[used] = np.arange(len(used), dtype=np.int32)
-    codes, texts = ranks[codes], texts.take(pa.array(used))
-    for numeric in (pa.int64(), pa.float64()):
-        try:
-            return _in_units(texts.cast(numeric).to_numpy()[codes], refuse)
-        except pa.ArrowInvalid:
-            pass
-    for zone in (None, "UTC"):
-        for unit, per_second in (("us", 10**6), ("ns", 10**9)):
-            try:
-                instants = texts.cast(pa.timestamp(unit, zone)).cast(pa.int64())
-            except pa.ArrowInvalid:
-                continue
-            return instants.to_numpy(zero_copy_only=False)[codes], per_second, _zone_notes(zone)
-    raise _text_error(codes, texts.to_pylist(), refuse)
+    return ranks[codes], known.take(pa.array(used))  # dropped rows may contain anything
 
 
-def _text_error(codes: Array, texts: list[str], refuse: Refuse) -> Exception:
-    """Return the error for the first row whose text is not a time like the others."""
-    zoned = [bool((match := _ISO.fullmatch(text)) and match[5]) for text in texts]
-    first = int(codes[0])
-    for row, code in enumerate(codes):
-        if _DAY_FIRST.fullmatch(texts[code]):
-            return refuse(row, "may have the day or the month first. Write it as 2010-12-31 08:26")
-        if not _ISO.fullmatch(texts[code]) or not _is_instant(texts[code], zoned[code]):
-            return refuse(
-                row, "is not a time. Write seconds since 1970, or ISO dates like 2010-12-31 08:26"
-            )
-        if zoned[code] != zoned[first]:
-            return refuse(
-                row,
-                "differs from the times above it: some have a time zone and some do not. Write all "
-                "of them with a time zone, or all without",
-            )
-    return refuse(0, "is too far from 1970 for this many decimals. Write fewer decimals")
-
-
-def _is_instant(text: str, zoned: bool) -> bool:
-    import pyarrow as pa
-
-    for unit in ("us", "ns"):
-        try:
-            pa.array([text]).cast(pa.timestamp(unit, "UTC" if zoned else None))
-        except pa.ArrowInvalid:
-            continue
-        return True
-    return False
-
-
-def _in_units(values: Array, refuse: Refuse) -> tuple[Array, int, list[str]]:
-    """Return the numbers, the units per second, which follow from their size, and notes."""
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise refuse(int(np.argmin(np.isfinite(values))), "is not a finite number. Correct it")
-    high, low = float(values.max()), float(values.min())
-    size = max(high, -low)
-    if size >= 9.2e18:
-        row = int(np.argmax(np.abs(values.astype(np.float64)) >= 9.2e18))
-        raise refuse(row, "is too large, even for nanoseconds since 1970. Correct it")
-    _refuse_dates_in_digits(values, low, high, refuse)
-    least, per_second, name = next(unit for unit in _UNITS if size >= unit[0])
-    if per_second == 1:
-        return values, 1, []
-    if low < least:
-        small = np.abs(values)
-        misfit = (small >= 1e8) & (small < least)
-        if misfit.any():
-            row = int(np.argmax(misfit))
-            raise refuse(row, f"does not fit the others, which are {name}. Use one unit for all")
-    return values, per_second, [f"Times were read as {name} since 1970"]
-
-
-def _refuse_dates_in_digits(values: Array, low: float, high: float, refuse: Refuse) -> None:
-    """Refuse dates such as 20101231 and 20101231082600, which would pass for seconds."""
-    for scale in (1, 10**4, 10**6):
-        if low >= 19000101 * scale and high < 21010101 * scale:
-            dates = values // scale
-            days, months = dates % 100, dates // 100 % 100
-            if ((days >= 1) & (days <= 31) & (months >= 1) & (months <= 12)).all():
-                raise refuse(0, "looks like a date in digits. Write it as 2010-12-31 08:26:00")
-
-
-def _zone_notes(zone: str | None) -> list[str]:
-    return [] if zone else ["Times have no time zone and were read as UTC"]
+def _note_far(times: Times) -> list[str]:
+    """Return a note on times that may stand for missing ones, as 1970-01-01 and 9999-12-31 do."""
+    first, end = (bound * PER_SECOND[times.unit] for bound in _USUAL)
+    if times.values.min() >= first and times.values.max() < end:
+        return []
+    far = (times.values < first) | (times.values >= end)
+    n = int(np.count_nonzero(far))
+    if n == len(far):
+        return []
+    seconds = times.values[far][:1] // PER_SECOND[times.unit]
+    example = seconds.astype("datetime64[s]").astype("datetime64[D]")[0]
+    were = "times are" if n > 1 else "time is"
+    hint = "may stand for missing values (where= can drop rows)"
+    return [f"{n:,} {were} before 1980 or after 2099, such as {example}, and {hint}"]
 
 
 def _is_text(kind: Any) -> bool:
     import pyarrow as pa
 
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _first_row(mask: Any) -> int:
-    return int(np.argmax(mask.to_numpy()))
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    )

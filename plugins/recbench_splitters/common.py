@@ -1,4 +1,4 @@
-"""Functions that several splitters use: distinct items, and notes on users."""
+"""What several splitters use: units of times, distinct items, and notes on users."""
 
 from typing import Any
 
@@ -6,6 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 import recbench
+
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+"""Unit of times -> how many of it are a second."""
 
 
 def distinct_items(interactions: recbench.Interactions) -> recbench.Interactions:

@@ -10,10 +10,9 @@ from .common import distinct_items, note_on_users
 class LeaveLastBasket:
     """All interactions at each user's last time are targets; earlier ones are history and training.
 
-    Interactions of a user with the same time, in whole seconds, form a basket. The targets are the
-    distinct items of the last basket, so the order within a basket has no effect. Items that are
-    also in the history stay targets. A user with only one basket is used for training but not
-    judged.
+    Interactions of a user with exactly the same time form a basket. The targets are the distinct
+    items of the last basket, so the order within a basket has no effect. Items that are also in the
+    history stay targets. A user with only one basket is used for training but not judged.
 
     Examples
     --------

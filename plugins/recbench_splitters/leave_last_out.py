@@ -11,7 +11,7 @@ class LeaveLastOut:
     """The last interaction of each user is the target; the others are history and training data.
 
     A user with a single interaction has no history. The interaction is used for training, and the
-    user is not judged.
+    user is not judged. This split is also known as leave-one-out.
 
     Examples
     --------
@@ -24,6 +24,8 @@ class LeaveLastOut:
     >>> split.targets.tolist()  # -1: not judged
     [5, -1]
     """
+
+    aliases = ("leave-one-out",)
 
     def split(self, interactions: recbench.Interactions) -> recbench.Split:
         """Hold out the last interaction of each user.

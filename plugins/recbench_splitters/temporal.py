@@ -1,7 +1,5 @@
 """Temporal: predict what users consume after a point in time, from data before it."""
 
-import re
-from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import numpy as np
@@ -9,8 +7,7 @@ import numpy as np
 import recbench
 
 from .common import distinct_items, note_on_users
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from .cuts import Cut
 
 
 class Temporal:
@@ -25,7 +22,7 @@ class Temporal:
     ----------
     at : str or int, default: set by `share`
         Date and time of the cut, such as 1998-03-01 or 1998-03-01T12:00. In UTC, unless a time zone
-        is given. A whole number is in seconds since 1970.
+        is given. A whole number is in seconds since 1970. Dates may have fractions of a second.
     share : float, default: 0.9
         Share of interactions before the cut, if `at` is not given. The real share is lower if
         several interactions have the time of the cut.
@@ -54,21 +51,11 @@ class Temporal:
         share: float | None = None,
         targets: Literal["next", "all"] = "next",
     ) -> None:
-        if at is not None and share is not None:
-            raise recbench.UsageError(
-                f"splitter temporal: at={at} and share={share} both set the cut; give only one"
-            )
-        if share is not None and not 0 < share < 1:
-            raise recbench.UsageError(
-                f"splitter temporal: share must be above 0 and below 1, not {share}"
-            )
         if targets not in ("next", "all"):
             raise recbench.UsageError(
                 f"splitter temporal: targets must be next or all, not {targets}"
             )
-        self.at = None if at is None else _seconds(str(at).strip())
-        self.share = 0.9 if share is None else share
-        self.targets = targets
+        self.cut, self.targets = Cut("temporal", at, share), targets
 
     def split(self, interactions: recbench.Interactions) -> recbench.Split:
         """Hold out interactions at and after the cut.
@@ -101,19 +88,9 @@ class Temporal:
             raise recbench.RecbenchError(
                 "temporal needs times, but the dataset has none; use leave-last-out"
             )
-        cut = self.at
-        if cut is None:
-            place = min(round(self.share * len(times)), len(times) - 1)
-            cut = int(np.partition(times, place)[place])
-        n_earlier_until = np.concatenate([[0], np.cumsum(times < cut, dtype=np.int64)])
+        is_earlier, date = self.cut.divide(times, interactions.time_unit, "interaction is")
+        n_earlier_until = np.concatenate([[0], np.cumsum(is_earlier, dtype=np.int64)])
         total = int(n_earlier_until[-1])
-        if not 0 < total < len(times):
-            side = "at or after" if total else "before"
-            raise recbench.RecbenchError(
-                f"temporal: no interaction is {side} the cut, {_date(cut)}; the data run from "
-                f"{_date(int(times.min()))} to {_date(int(times.max()))}. "
-                "Set a cut between these times with at=, or use leave-last-out"
-            )
         n_earlier = np.diff(n_earlier_until[interactions.offsets])
         n_later = interactions.lengths - n_earlier
         only_later, only_earlier = (
@@ -124,7 +101,7 @@ class Temporal:
         unused = "neither used for training nor judged"
         unjudged = "used for training but not judged"
         notes = (
-            f"the cut is {_date(cut)}: {total:,} interactions before it, {rest:,} at or after it",
+            f"the cut is {date}: {total:,} interactions before it, {rest:,} at or after it",
             *note_on_users(only_later, "without an interaction before the cut", unused),
             *note_on_users(only_earlier, "without an interaction at or after the cut", unjudged),
         )
@@ -140,23 +117,3 @@ class Temporal:
         targets[judged] = interactions.items[first_later[judged]]
         target_times[judged] = times[first_later[judged]]
         return recbench.Split(train, train, targets, target_times, notes=notes)
-
-
-def _seconds(text: str) -> int:
-    """Whole seconds since 1970; rounded up, because times of interactions are rounded down."""
-    if re.fullmatch(r"-?[0-9]{1,18}", text):
-        return int(text)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise recbench.UsageError(
-            f"splitter temporal: at={text} is not a time; write a date such as 1998-03-01, a date "
-            "and time such as 1998-03-01T12:00, or whole seconds since 1970"
-        ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return -((_EPOCH - moment) // timedelta(seconds=1))
-
-
-def _date(seconds: int) -> str:
-    return f"{np.datetime64(seconds, 's')} UTC".replace("T", " ", 1)

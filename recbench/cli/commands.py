@@ -15,6 +15,7 @@ from recbench.attention import Attention, attention
 from recbench.cli import listings, reports
 from recbench.cli.options import Answer, Command, Group, Numbers, options
 from recbench.cli.output import save, table_writer
+from recbench.cli.preview import preview
 from recbench.cli.text import terminal
 from recbench.compare import compare
 from recbench.errors import RecbenchError, UsageError
@@ -24,9 +25,10 @@ from recbench.export import export_split
 from recbench.files import output_file
 from recbench.heatmap import picture_form
 from recbench.inspect_user import inspect_user
-from recbench.plugins import load_plugins
+from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
 from recbench.recommend import recommend
+from recbench.results.footer import left_out_lines
 from recbench.results.result import metric_label
 from recbench.run import KS, run
 from recbench.selfcheck import selfcheck
@@ -85,7 +87,7 @@ cli.sections = {
     help="Random seed; with several, seeded models run once per seed.  [default: 0]",
 )
 @options(
-    "dataset",
+    "datasets",
     "splits",
     "metrics",
     "candidates",
@@ -159,7 +161,7 @@ def table(
     known = _known_metrics(metrics)
     stored = Store(results).all().of_protocol(PROTOCOL)
     if not stored:
-        left_out = "".join(f" Left out: {reason}." for reason in stored.left_out)
+        left_out = "".join(f" {line}" for line in left_out_lines(stored))
         raise RecbenchError(
             f"no results are stored in {results}.{left_out} Start with: recbench run popular"
         )
@@ -297,18 +299,44 @@ def explain_command(output: str | None, of_attention: bool, **arguments: Any) ->
 def _listing(kind: str) -> None:
     @cli.command(kind, help=f"List the {kind}, or describe the one called NAME.")
     @click.argument("name", required=False)
-    @options(*(["data_dir"] if kind == "datasets" else []))
-    def command(name: str | None, data_dir: str | None = None) -> Answer:
-        plugins = load_plugins()
-        for info in plugins.broken:
-            log.warning("plugin %s is broken; see: recbench plugins", info.name)
+    @options()
+    def command(name: str | None) -> Answer:
+        plugins = _plugins_that_work()
         if name:
             return listings.offer_details(plugins.find(kind, name)), 0
-        return listings.offers(plugins, kind, data_dir), 0
+        return listings.offers(plugins, kind), 0
 
 
-for _kind in ("models", "datasets", "splitters", "metrics"):
+for _kind in ("models", "splitters", "metrics"):
     _listing(_kind)
+
+
+@cli.command("datasets")
+@click.argument("name", metavar="[NAME|PATH]", required=False)
+@options("data_dir")
+def datasets_command(name: str | None, data_dir: str | None) -> Answer:
+    """List the datasets, describe one, or show how a log is read.
+
+    \b
+    Examples:
+      recbench datasets ml-100k               describe a dataset and its options
+      recbench datasets log.csv               show how the file is read
+      recbench datasets ml-100k:min_rating=4  show what is left with these options
+    """
+    plugins = _plugins_that_work()
+    if not name:
+        return listings.offers(plugins, "datasets", data_dir), 0
+    if name in plugins.names("datasets"):
+        return listings.offer_details(plugins.find("datasets", name)), 0
+    return preview(plugins, name, data_dir), 0
+
+
+def _plugins_that_work() -> Plugins:
+    """Return all plugins, and warn of broken ones."""
+    plugins = load_plugins()
+    for info in plugins.broken:
+        log.warning("plugin %s is broken; see: recbench plugins", info.name)
+    return plugins
 
 
 @cli.command("plugins")
@@ -345,7 +373,8 @@ def _known_metrics(names: Sequence[str]) -> dict[str, Any]:
         names = sorted(known)
     labels = {metric_label(name).lower(): name for name in known}
     names = [name if name in known else labels.get(name.lower(), name) for name in names]
-    return {name: plugins.find("metrics", name).factory for name in dict.fromkeys(names)}
+    offers = [plugins.find("metrics", name) for name in names]
+    return {offer.name: offer.factory for offer in offers}
 
 
 def _with_known_metrics(arguments: dict[str, Any]) -> dict[str, Any]:

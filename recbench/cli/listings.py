@@ -19,6 +19,7 @@ from recbench.offers import Offer
 from recbench.option_docs import Option, factory_docs
 from recbench.plugins import Plugins
 from recbench.recommend import Recommendation
+from recbench.results.footer import sentence
 
 N_LAST = 5
 """How many of the latest items of the history `recommendation` shows."""
@@ -140,7 +141,7 @@ def explanation(explained: Explanation) -> str:
     ]
     if n_items:
         method = (
-            f"Weights: {explained.method.rstrip('.')}. Each recommendation is shown with up to "
+            f"{sentence(f'Weights: {explained.method}')} Each recommendation is shown with up to "
             f"{N_LEADING} of the {n_interactions:,} items of the history: those that changed its "
             "score most. A negative weight lowered the score."
         )

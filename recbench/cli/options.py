@@ -18,6 +18,14 @@ Answer = tuple[str, int]
 """What a command returns: the text for stdout and the exit code."""
 
 
+class UnfinishedError(Exception):
+    """An error after a part of the text for stdout was made, which is printed before the error."""
+
+    def __init__(self, text: str, error: Exception) -> None:
+        super().__init__(text)
+        self.text, self.error = text, error
+
+
 class Numbers(click.ParamType[tuple[int, ...]]):
     """Whole numbers separated by commas: `3,5,10`."""
 
@@ -63,13 +71,23 @@ def _start_logging(ctx: click.Context, _: click.Parameter, debug: bool) -> None:
         log.addHandler(logging.StreamHandler())
 
 
+_DATASET = "Dataset name or path of a log; options follow it: log.csv:user=customer,item=sku."
+
 _OPTIONS: dict[str, Callable[[Any], Any]] = {
     "dataset": click.option(
         "--dataset",
         metavar="NAME|PATH",
         default="ml-100k",
         show_default=True,
-        help="Dataset name or path of a log; options follow it: log.csv:user=customer,item=sku.",
+        help=_DATASET,
+    ),
+    "datasets": click.option(
+        "--dataset",
+        metavar="NAME|PATH",
+        multiple=True,
+        default=("ml-100k",),
+        show_default=True,
+        help=f"{_DATASET} Can be given several times.",
     ),
     "split": click.option(
         "--split",
@@ -158,11 +176,30 @@ def options(*names: str) -> Callable[[Any], Any]:
 
 
 class Command(click.Command):
-    """A command that prints the text it returns; output of plugins goes to stderr."""
+    """A command that prints the text it returns; output of plugins goes to stderr.
+
+    An option that takes one value is refused if it is given twice.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for option in given:
+            once = isinstance(option, click.Option) and not (option.is_flag or option.multiple)
+            if once and given.count(option) > 1:
+                form = option.make_metavar(ctx)
+                several = f", as {option.opts[0]} {form}" if "..." in form else ""
+                raise click.UsageError(
+                    f"{option.opts[0]} is given more than once; give it once{several}", ctx
+                )
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> int:
-        with contextlib.redirect_stdout(sys.stderr):
-            text, code = super().invoke(ctx)
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                text, code = super().invoke(ctx)
+        except UnfinishedError as stopped:
+            click.echo(stopped.text, nl=False)
+            raise stopped.error from stopped
         click.echo(text, nl=False)
         return int(code)
 

@@ -9,6 +9,7 @@ from recbench.cli.text import draw_rows, draw_table, wrap_text
 from recbench.compare import Comparison
 from recbench.data.interactions import Array
 from recbench.inspect_user import StoredRanking, UserInspection
+from recbench.results.footer import sentence
 from recbench.results.result import metric_label
 from recbench.selfcheck import Check
 from recbench.verify import CellCheck, NumberCheck
@@ -90,7 +91,9 @@ def verification(checks: Sequence[CellCheck], every: bool = False) -> str:
         rows = [row for check in in_section for row in _verified(check, every)]
         parts += [title, draw_rows(rows, numbers=("stored", "now", "difference", "bound"))]
         remarks = [
-            wrap_text(f"{_label(check)}: {check.reason}.") for check in in_section if check.reason
+            wrap_text(sentence(f"{_label(check)}: {check.reason}"))
+            for check in in_section
+            if check.reason
         ]
         parts.append("\n".join(remarks))
     n_wrong = sum(not check.holds for check in checks)

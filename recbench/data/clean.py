@@ -1,4 +1,4 @@
-"""Step 1, dataset: order equal times, merge repeats, and drop rare users and items."""
+"""Step 1, dataset: filter, order equal times, merge repeats, and drop rare users and items."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from recbench.data.dataset import FILE_ORDER_RULE, Dataset
 from recbench.data.interactions import Array, Interactions, offsets_of
-from recbench.errors import RecbenchError, UsageError, counted
+from recbench.data.where import Where
+from recbench.errors import RecbenchError, UsageError, counted, suggest
 
 
 def clean(
@@ -22,11 +23,13 @@ def clean(
     repeats: Literal["first", "keep"] = "first",
     time_ties: Literal["file", "hash"] = "file",
     seed: int = 0,
+    where: str | None = None,
+    min_rating: float | None = None,
 ) -> Dataset:
-    """Order equal times, merge repeated interactions, and drop rare users and items, in that order.
+    """Filter interactions, order equal times, merge repeats, and drop rare users and items.
 
-    These options exist for every dataset. `Dataset.notes` reports how many interactions, users and
-    items were dropped or merged.
+    They are applied in that order. These options exist for every dataset. `Dataset.notes` reports
+    how many interactions, users and items were dropped or merged.
 
     Parameters
     ----------
@@ -42,10 +45,16 @@ def clean(
         Keep only the first interaction of each user and item, or keep all. With "first", items
         that a user has seen are not ranked. With "keep", all items are.
     time_ties : {"file", "hash"}, default: "file"
-        Order a user's interactions of the same second as in the file, or by a hash. It is a hash of
+        Order a user's interactions with equal times as in the file, or by a hash. It is a hash of
         seed, user id and item id. Comparing seeds shows how much the order matters.
     seed : int, default: 0
         Seed of the hash, with time_ties=hash.
+    where : str, optional
+        Keep only interactions that meet a condition, such as where=rating>=4&time>=1998-01-01. The
+        columns are user, item, time, rating and title; see `recbench.Where`. Users and items
+        without an interaction that meets it are dropped.
+    min_rating : float, optional
+        Keep only interactions with this rating or a higher one.
 
     Returns
     -------
@@ -54,7 +63,8 @@ def clean(
     Raises
     ------
     UsageError
-        If an option is negative, or time_ties=hash is set and there are no times.
+        If an option is negative, or time_ties=hash is set and there are no times; if there are no
+        ratings for min_rating, or a condition is wrong or names another column.
     RecbenchError
         If no interactions are left.
 
@@ -80,10 +90,10 @@ def clean(
     for option, minimum in minima.items():
         if minimum < 0:
             raise UsageError(f"{dataset.name}: {option}={minimum} must be at least 0")
+    dataset, notes = _filtered(dataset, where, min_rating)
     if time_ties == "hash":
         dataset = order_ties_by_hash(dataset, seed)
     interactions: Interactions = dataset.interactions
-    notes = []
     is_repeat = _is_repeat(interactions)
     if is_repeat is not None:
         n_repeats = int(np.count_nonzero(is_repeat))
@@ -92,33 +102,99 @@ def clean(
         notes.append(_repeats_note(n_repeats, repeats))
     if min_user_interactions > 1 or min_item_interactions > 1:
         kept = _k_core(interactions, min_user_interactions, min_item_interactions)
-        users = _used_numbers(interactions.n_users, _user_of_interaction(interactions)[kept])
-        items = _used_numbers(interactions.n_items, interactions.items[kept])
         dropped = interactions.n_interactions - int(np.count_nonzero(kept))
         used = ", ".join(f"{key}={minimum}" for key, minimum in minima.items() if minimum > 1)
         if dropped == interactions.n_interactions:
             raise RecbenchError(
                 f"{dataset.name}: no interactions are left with {used}. Choose smaller values"
             )
-        n_users, n_items = interactions.n_users - len(users), interactions.n_items - len(items)
+        dataset = _keep(dataclasses.replace(dataset, interactions=interactions), kept)
+        n_users = interactions.n_users - dataset.interactions.n_users
+        n_items = interactions.n_items - dataset.interactions.n_items
+        interactions = dataset.interactions
         notes.append(
             f"{counted(dropped, 'interaction')}, {counted(n_users, 'user')} and "
             f"{counted(n_items, 'item')} were dropped by {used}"
         )
-        interactions = _renumber(interactions.keep(kept), users, items)
-        dataset = dataclasses.replace(
-            dataset,
-            interactions=interactions,
-            user_ids=np.asarray(dataset.user_ids)[users],
-            item_ids=np.asarray(dataset.item_ids)[items],
-            titles=None if dataset.titles is None else np.asarray(dataset.titles)[items],
-        )
     return dataclasses.replace(
         dataset,
         interactions=interactions,
+        titles=None if dataset.titles is None else _known_titles(dataset.titles),
         repeats=repeats,
         order=dataset.order if interactions.times is not None else FILE_ORDER_RULE,
         notes=(*notes, *dataset.notes),
+    )
+
+
+def _filtered(
+    dataset: Dataset, where: str | None, min_rating: float | None
+) -> tuple[Dataset, list[str]]:
+    """Return the interactions that meet the conditions, and notes that count the others."""
+    name, ratings, notes = dataset.name, dataset.interactions.ratings, list[str]()
+    if min_rating is not None:
+        if ratings is None:
+            raise UsageError(
+                f"{name}: min_rating={min_rating:g} needs ratings, but the dataset has none; leave "
+                "it out"
+            )
+        kept = ratings >= min_rating
+        n, many = _n_dropped(name, kept, f"min_rating={min_rating:g}")
+        have, were = ("have", "were") if many else ("has", "was")
+        notes.append(f"{n} {have} no rating of {min_rating:g} or more and {were} dropped")
+        dataset = dataset if kept.all() else _keep(dataset, kept)
+    if where is not None:
+        conditions = Where.parse(where)
+        kept = _meets(dataset, conditions)
+        n, many = _n_dropped(name, kept, f"where={conditions}")
+        do, were = ("do", "were") if many else ("does", "was")
+        notes.append(f"{n} {do} not meet {conditions} and {were} dropped")
+        dataset = dataset if kept.all() else _keep(dataset, kept)
+    return dataset, notes
+
+
+def _n_dropped(name: str, kept: Array, option: str) -> tuple[str, bool]:
+    """Return `3 of 10 interactions`, and whether it is a plural."""
+    dropped, n = int(np.count_nonzero(~kept)), len(kept)
+    if dropped == n:
+        raise RecbenchError(
+            f"{name}: no interactions are left with {option}. Choose another condition"
+        )
+    return f"{dropped:,} of {counted(n, 'interaction')}", dropped != 1
+
+
+def _meets(dataset: Dataset, where: Where) -> Array:
+    """Whether each interaction meets the conditions, (interactions,) bool."""
+    log, met = dataset.interactions, np.ones(dataset.interactions.n_interactions, dtype=bool)
+    columns: dict[str, tuple[Array, Any]] = {
+        "user": (dataset.user_ids, user_of_interaction(log)),
+        "item": (dataset.item_ids, log.items),
+    }
+    if dataset.titles is not None:
+        columns["title"] = (dataset.titles, log.items)
+    if log.times is not None:
+        columns["time"] = (log.times.view(f"datetime64[{log.time_unit}]"), slice(None))
+    if log.ratings is not None:
+        columns["rating"] = (log.ratings, slice(None))
+    for column in where.columns:
+        if column not in columns:
+            raise UsageError(
+                f"{dataset.name}: where={where}: there is no column {column!r}; "
+                f"{suggest(column, columns)}"
+            )
+        values, numbers = columns[column]
+        met &= where.holds(column, np.asarray(values))[numbers]
+    return met
+
+
+def _known_titles(titles: Array) -> Array:
+    """Return the titles as text, "" for a missing one such as None or NaN."""
+    missing = ("None", "nan", "NaT", "<NA>")
+    return np.array(
+        [
+            title if isinstance(title, str) else "" if str(title) in missing else str(title)
+            for title in np.asarray(titles).tolist()
+        ],
+        dtype=object,
     )
 
 
@@ -144,13 +220,14 @@ clean.__dict__.update(
 )
 
 
-def _user_of_interaction(interactions: Interactions) -> Array:
+def user_of_interaction(interactions: Interactions) -> Array:
+    """Return the user number of each interaction, (interactions,) int32."""
     return np.repeat(interactions.users, interactions.lengths)
 
 
 def _is_repeat(interactions: Interactions) -> Array | None:
     """Whether the user had the item before, (interactions,) bool; None if there are no repeats."""
-    pairs = _user_of_interaction(interactions) * np.int64(interactions.n_items) + interactions.items
+    pairs = user_of_interaction(interactions) * np.int64(interactions.n_items) + interactions.items
     ordered = np.sort(pairs)
     if not (ordered[1:] == ordered[:-1]).any():
         return None
@@ -163,7 +240,7 @@ def _k_core(
     interactions: Interactions, min_user_interactions: int, min_item_interactions: int
 ) -> Array:
     """Which interactions are left when no user or item is rare any more, (interactions,) bool."""
-    users, items = _user_of_interaction(interactions), interactions.items
+    users, items = user_of_interaction(interactions), interactions.items
     kept = np.ones(len(items), dtype=bool)
     while True:
         before = kept
@@ -178,6 +255,23 @@ def _k_core(
 def _used_numbers(n: int, used: Array) -> Array:
     """The numbers below n that occur, ascending."""
     return np.flatnonzero(np.bincount(used, minlength=n))
+
+
+def _keep(dataset: Dataset, kept: Array) -> Dataset:
+    """Keep some interactions, and only the users and items that they have.
+
+    kept: (interactions,) bool.
+    """
+    log = dataset.interactions
+    users = _used_numbers(log.n_users, user_of_interaction(log)[kept])
+    items = _used_numbers(log.n_items, log.items[kept])
+    return dataclasses.replace(
+        dataset,
+        interactions=_renumber(log.keep(kept), users, items),
+        user_ids=np.asarray(dataset.user_ids)[users],
+        item_ids=np.asarray(dataset.item_ids)[items],
+        titles=None if dataset.titles is None else np.asarray(dataset.titles)[items],
+    )
 
 
 def _renumber(interactions: Interactions, users: Array, items: Array) -> Interactions:
@@ -198,11 +292,11 @@ def _renumber(interactions: Interactions, users: Array, items: Array) -> Interac
 
 
 def order_ties_by_hash(dataset: Dataset, seed: int) -> Dataset:
-    """Order each user's interactions of the same second by a hash.
+    """Order each user's interactions with equal times by a hash.
 
     It is a hash of the seed, the user id and the item id, so the order depends neither on how ids
     are numbered nor on the order of the file, and it differs between seeds. Repeats of one item
-    within a second are ordered by rating. `Dataset.order` states the rule.
+    at one time are ordered by rating. `Dataset.order` states the rule.
 
     Raises UsageError if there are no times.
     """
@@ -219,7 +313,7 @@ def order_ties_by_hash(dataset: Dataset, seed: int) -> Dataset:
     tied = as_before.copy()
     tied[:-1] |= as_before[1:]
     places = np.flatnonzero(tied)
-    users, items = _user_of_interaction(interactions)[places], interactions.items[places]
+    users, items = user_of_interaction(interactions)[places], interactions.items[places]
     user_hashes = _mix_bits(_hash_ids(dataset.user_ids) ^ _hash_ids([seed]))
     hashes = _mix_bits(user_hashes[users] + _hash_ids(dataset.item_ids)[items])
     ratings = None if interactions.ratings is None else interactions.ratings[places]
@@ -231,6 +325,7 @@ def order_ties_by_hash(dataset: Dataset, seed: int) -> Dataset:
             interactions,
             items=interactions.items[order],
             ratings=None if interactions.ratings is None else interactions.ratings[order],
+            parts=None if interactions.parts is None else interactions.parts[order],
         ),
         order=f"by user and time, equal times by a hash of user, item and seed {seed}",
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -232,11 +234,54 @@ def factory_facts(factory: Any, data_dir: str | None) -> dict[str, str]:
     }
 
 
+def numbers_of_ids(texts: Sequence[str], ids: Array) -> list[int]:
+    """Return the number of each id in `ids`, or -1 if there is no such id.
+
+    Integer ids are compared as text, and 7.0, as pandas may write 7, is 7. Spaces around an id only
+    matter if two ids differ by nothing else.
+    """
+    ids = np.asarray(ids)
+    known = [str(outside_id) for outside_id in ids.tolist()]
+    number_of = {text.strip(): number for number, text in enumerate(known)}
+    number_of |= {text: number for number, text in enumerate(known)}
+
+    def number(text: str) -> int:
+        stripped = text.strip()
+        if ids.dtype.kind in "iu":
+            stripped = re.sub(r"\.0+$", "", stripped)
+        return number_of.get(text, number_of.get(stripped, -1))
+
+    return [number(text) for text in texts]
+
+
+def outside_ids(ids: Array, numbers: Array) -> Array:
+    """Return the ids with these numbers; "" for an unknown user, -1.
+
+    Texts are Python objects, as one long id would make all strings of a numpy array as long.
+    """
+    ids = np.asarray(ids)
+    if ids.dtype.kind in "iu" and (numbers >= 0).all():
+        return np.asarray(ids[numbers])
+    texts = np.array([*map(str, ids.tolist()), ""], dtype=object)
+    return np.asarray(texts[numbers])  # -1 is the last
+
+
+def quoted(outside_id: object) -> str:
+    """Return an id for an error: in quotes, and cut to 60 characters."""
+    text = str(outside_id)
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")
+
+
+def examples(ids: Sequence[object] | Array) -> str:
+    """Return the first ids for an error."""
+    return ", ".join(map(quoted, ids[:5]))
+
+
 def _number_of_id(what: str, outside_id: str, ids: Array, dataset: str) -> int:
-    numbers = np.flatnonzero(np.asarray(ids).astype(str) == str(outside_id).strip())
-    if not len(numbers):
-        examples = ", ".join(map(str, ids[:5]))
+    (number,) = numbers_of_ids([str(outside_id)], ids)
+    if number < 0:
         raise UsageError(
-            f"no {what} {outside_id!r} in {dataset}; its {what} ids look like: {examples}"
+            f"no {what} {quoted(outside_id)} in {dataset}; its {what} ids look like: "
+            f"{examples(ids)}"
         )
-    return int(numbers[0])
+    return number

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from recbench.data.checks import as_type, check_columns, check_range
 from recbench.data.sorting import sort_distinct, stable_order
+from recbench.data.times import to_integers
 
 Array = npt.NDArray[Any]
 
@@ -33,7 +35,7 @@ class Interactions:
     ----------
     users : numpy.ndarray of shape (n_rows,), int32
         User number of each row. A splitter that cuts windows may repeat a user; -1 is a user who
-        is not in the training data.
+        is not in the dataset.
     items : numpy.ndarray of shape (n_interactions,), int32
         Item numbers of all rows, one row after the other, oldest first in each.
     offsets : numpy.ndarray of shape (n_rows + 1,), int64
@@ -43,9 +45,14 @@ class Interactions:
     n_items : int
         Number of items in the whole dataset (the size of the catalogue).
     times : numpy.ndarray of shape (n_interactions,), int64, optional
-        Times in whole seconds since 1970 (UTC).
+        Times since 1970 (UTC), in `time_unit`.
     ratings : numpy.ndarray of shape (n_interactions,), float32, optional
         Ratings.
+    time_unit : {"s", "ms", "us", "ns"}, default: "s"
+        Unit of `times`: seconds, milli-, micro- or nanoseconds.
+    parts : numpy.ndarray of shape (n_interactions,), int8, optional
+        Part of a split that the source of the data prescribes: 0 is train, 1 valid and 2 test. Only
+        splitters see it.
 
     Raises
     ------
@@ -69,32 +76,14 @@ class Interactions:
     n_items: int
     times: Array | None = None
     ratings: Array | None = None
+    time_unit: str = "s"
+    parts: Array | None = None
 
     def __post_init__(self) -> None:
         freeze_arrays(
-            self,
-            users=np.int32,
-            items=np.int32,
-            offsets=np.int64,
-            times=np.int64,
-            ratings=np.float32,
+            self, users="i4", items="i4", offsets="i8", times="i8", ratings="f4", parts="i1"
         )
-        for name in ("users", "items", "offsets", "times", "ratings"):
-            array = getattr(self, name)
-            if array is not None and array.ndim != 1:
-                raise ValueError(f"{name} must have one dimension, not {array.ndim}")
-        n, offsets = self.n_interactions, self.offsets
-        if len(offsets) != len(self.users) + 1:
-            n_rows = len(self.users)
-            raise ValueError(f"{n_rows} rows need {n_rows + 1} offsets, not {len(offsets)}")
-        if offsets[0] != 0 or offsets[-1] != n or (np.diff(offsets) < 0).any():
-            raise ValueError(f"offsets must rise from 0 to {n}, the number of items")
-        for name in ("times", "ratings"):
-            array = getattr(self, name)
-            if array is not None and len(array) != n:
-                raise ValueError(f"{name} has {len(array)} values, but there are {n} items")
-        _check_range("items", self.items, 0, self.n_items)
-        _check_range("users", self.users, -1, self.n_users)
+        check_columns(**vars(self))
 
     def __len__(self) -> int:
         """The number of sequences (rows)."""
@@ -260,8 +249,8 @@ class Interactions:
         return dataclasses.replace(self, offsets=kept_before[self.offsets], **self._select(mask))
 
     def _select(self, where: Any) -> dict[str, Any]:
-        """The items, times and ratings of some interactions: a slice, a mask or positions."""
-        columns = {"items": self.items, "times": self.times, "ratings": self.ratings}
+        """The columns of some interactions: a slice, a mask or positions."""
+        columns = {name: getattr(self, name) for name in ("items", "times", "ratings", "parts")}
         return {name: None if column is None else column[where] for name, column in columns.items()}
 
     @property
@@ -289,6 +278,10 @@ class Interactions:
             digest.update(name.encode())
             if column is not None:
                 digest.update(np.ascontiguousarray(column).data)
+        if self.times is not None and self.time_unit != "s":
+            digest.update(self.time_unit.encode())
+        if self.parts is not None:
+            digest.update(b"parts" + np.ascontiguousarray(self.parts).data)
         return digest.hexdigest()
 
     @classmethod
@@ -299,6 +292,8 @@ class Interactions:
         times: npt.ArrayLike | None = None,
         ratings: npt.ArrayLike | None = None,
         *,
+        time_unit: str = "s",
+        parts: npt.ArrayLike | None = None,
         n_users: int | None = None,
         n_items: int | None = None,
     ) -> Interactions:
@@ -314,9 +309,14 @@ class Interactions:
         items : array_like of shape (n_interactions,), int
             Item numbers, from 0.
         times : array_like of shape (n_interactions,), optional
-            Times in seconds since 1970. Fractions decide the order and are then dropped.
+            Times since 1970, integers or floats in `time_unit`. They are stored in the coarsest
+            unit, from seconds to nanoseconds, that keeps each of them exact.
         ratings : array_like of shape (n_interactions,), optional
             Ratings.
+        time_unit : {"s", "ms", "us", "ns"}, default: "s"
+            Unit of the given times.
+        parts : array_like of shape (n_interactions,), optional
+            Part of a split that the source of the data prescribes: 0 is train, 1 valid and 2 test.
         n_users : int, default: the highest user number plus 1
             Number of users.
         n_items : int, default: the highest item number plus 1
@@ -330,7 +330,8 @@ class Interactions:
         Raises
         ------
         ValueError
-            If the arrays do not fit together, or a number is negative or too high.
+            If the arrays do not fit together, a number is negative or too high, or a time is not
+            finite or does not fit into 64 bits.
 
         Examples
         --------
@@ -340,31 +341,37 @@ class Interactions:
         ... )
         >>> [items.tolist() for items in log.sequences()]
         [[2], [0, 3, 1]]
-        >>> log.times.tolist()
-        [10, 10, 20, 20]
+        >>> log.times.tolist(), log.time_unit
+        ([10, 10, 20, 20], 's')
+        >>> log = recbench.Interactions.from_log(users=[0, 0], items=[1, 2], times=[10.25, 10])
+        >>> log.times.tolist(), log.time_unit
+        ([10000, 10250], 'ms')
         """
         users, items = np.asarray(users), np.asarray(items)
-        if not len(users) == len(items):
-            raise ValueError(
-                f"users has {len(users)} values and items {len(items)}; they must match"
-            )
+        given = {"items": items, "times": times, "ratings": ratings, "parts": parts}
+        columns = {name: np.asarray(array) for name, array in given.items() if array is not None}
+        for name, column in columns.items():
+            if len(column) != len(users):
+                raise ValueError(
+                    f"users has {len(users)} values and {name} {len(column)}; they must match"
+                )
         n_users = int(users.max(initial=-1)) + 1 if n_users is None else n_users
         n_items = int(items.max(initial=-1)) + 1 if n_items is None else n_items
-        _check_range("users", users, 0, n_users)
-        order = stable_order(users, None if times is None else np.asarray(times))
+        check_range("users", users, 0, n_users)
+        keys = columns.get("times")
+        if keys is not None:
+            columns["times"], time_unit = to_integers(keys, time_unit)
+            keys = keys if keys.dtype.kind == "f" else columns["times"]
+        order = stable_order(users, keys)
         lengths = np.bincount(users, minlength=n_users)
         present = np.flatnonzero(lengths)
-        seconds = None if times is None else np.asarray(times)[order]
-        if seconds is not None and seconds.dtype.kind == "f":
-            seconds = np.floor(seconds)
         return cls(
             users=present,
-            items=items[order],
             offsets=offsets_of(lengths[present]),
             n_users=n_users,
             n_items=n_items,
-            times=seconds,
-            ratings=None if ratings is None else np.asarray(ratings)[order],
+            time_unit=time_unit,
+            **{name: column[order] for name, column in columns.items()},
         )
 
 
@@ -382,17 +389,12 @@ def slices(starts: Array, lengths: Array) -> Array:
 def freeze_arrays(instance: Any, **dtypes: npt.DTypeLike | None) -> None:
     """Replace arrays of a frozen dataclass by read-only views with the given dtypes.
 
-    A dtype of None keeps the array's own. Fields that are None stay None.
+    A dtype of None keeps the array's own. Fields that are None stay None. Raises ValueError for a
+    number that an integer type cannot hold, such as a fraction.
     """
     for name, dtype in dtypes.items():
         given = getattr(instance, name)
         if given is not None:
-            array = np.asarray(given, dtype=dtype).view()
+            array = as_type(name, np.asarray(given), dtype).view()
             array.flags.writeable = False
             object.__setattr__(instance, name, array)
-
-
-def _check_range(name: str, values: Array, low: int, high: int) -> None:
-    if len(values) and (values.min() < low or values.max() >= high):
-        wrong = values[(values < low) | (values >= high)][0]
-        raise ValueError(f"{name} must be in [{low}, {high}), but {wrong} occurs")

@@ -29,19 +29,20 @@ class Leakage:
 def leakage(interactions: Interactions, split: Split) -> Leakage:
     """Count the training interactions later than a target, and the targets decided by equal times.
 
-    interactions: all interactions that were split, one row per user. Times are compared in whole
-        seconds.
+    interactions: all interactions that were split, one row per user.
 
-    Equal times decide a target if its user has another interaction at the same time, and the item
-    of that one is not a target of the same case. Targets of users who are not in `interactions`
-    cannot be checked and do not count.
+    Equal times decide a target of an ordered split if its user has another interaction at the same
+    time, and the item of that one is not a target of the same case. Targets of users who are not in
+    `interactions` cannot be checked and do not count.
     """
     targets, times = split.judged_targets[0], split.judged_target_times
     future_share = time_tied = None
     if times is not None and split.train.times is not None:
         future_share = _future_share(split.train.times, times)
     if times is not None and interactions.times is not None:
-        time_tied = _count_time_tied(interactions, interactions.times, split, times)
+        time_tied = 0
+        if split.ordered:
+            time_tied = _count_time_tied(interactions, interactions.times, split, times)
     return Leakage(future_share, time_tied, len(targets))
 
 
@@ -70,8 +71,8 @@ def _count_time_tied(log: Interactions, log_times: Array, split: Split, times: A
     known = row >= 0
     case, row, times = case[known], row[known], times[known]
     low, high = log.offsets[row], log.offsets[row + 1]
-    begins = _bisect_left(log_times, low, high, times)
-    sizes = _bisect_left(log_times, begins, high, times + 1) - begins
+    begins = _bisect(log_times, low, high, times, np.less)
+    sizes = _bisect(log_times, begins, high, times, np.less_equal) - begins
     # Targets of one case at one time have the same simultaneous interactions: look them up once.
     _, first, moment = np.unique(
         case * np.int64(log.n_interactions + 1) + begins, return_index=True, return_inverse=True
@@ -84,15 +85,15 @@ def _count_time_tied(log: Interactions, log_times: Array, split: Split, times: A
     return int(np.count_nonzero(has_others[moment]))
 
 
-def _bisect_left(ascending: Array, low: Array, high: Array, values: Array) -> Array:
-    """The first position in each slice [low, high) whose value is not below `values`, or high.
+def _bisect(ascending: Array, low: Array, high: Array, values: Array, before: np.ufunc) -> Array:
+    """The first position in each slice [low, high) whose value is not `before` `values`, or high.
 
     ascending: sorted runs, one after the other; each slice lies in one of them. All slices are
     bisected at once. Returns an array of shape (slices,).
     """
     while (open_ := low < high).any():
         middle = (low + high) // 2
-        below = ascending[np.minimum(middle, len(ascending) - 1)] < values
+        below = before(ascending[np.minimum(middle, len(ascending) - 1)], values)
         low = np.where(open_ & below, middle + 1, low)
         high = np.where(open_ & ~below, middle, high)
     return low

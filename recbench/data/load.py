@@ -4,33 +4,46 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import inspect
 import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from recbench.data.clean import clean
 from recbench.data.dataset import Dataset
+from recbench.data.interactions import Interactions
+from recbench.data.where import Where
 from recbench.errors import RecbenchError, UsageError
 from recbench.offers import Offer
 from recbench.plugins import Plugins, load_plugins
-from recbench.spec import Spec, check_options, parameters, read_options
+from recbench.spec import Spec, check_options, parameters, read_options, unwrapped
 
-N_SHOWN = 5
-"""Number of files that an error lists when the user names a folder."""
+FILE = "file"
+"""The dataset that reads paths, with its option `path`."""
+
+WILDCARDS = frozenset("*?[")
 
 
 def load_dataset(
-    text: str | Path, data_dir: str | None = None, plugins: Plugins | None = None
+    text: str | Path | Sequence[str | Path],
+    data_dir: str | None = None,
+    plugins: Plugins | None = None,
 ) -> Dataset:
     """Load a dataset by name or path, and clean it.
 
-    Every dataset has the options `min_user_interactions`, `min_item_interactions`, `repeats` and
-    `time_ties` besides its own; `recbench datasets NAME` lists them all.
+    Every dataset has the options `where`, `min_rating`, `min_user_interactions`,
+    `min_item_interactions`, `repeats` and `time_ties` besides its own; `recbench datasets NAME`
+    lists them all.
 
     Parameters
     ----------
-    text : str or pathlib.Path
-        Name of a dataset, or path of a log file, with options: "ml-100k:min_user_interactions=5"
-        or "log.csv:user=CustomerID,item=StockCode,time=InvoiceDate".
+    text : str, pathlib.Path or sequence of them
+        Name of a dataset, or path of a log, with options: "ml-100k:min_user_interactions=5" or
+        "log.csv:user=CustomerID,item=StockCode,time=InvoiceDate". The path of a log may be a file,
+        a folder, a pattern such as "logs/*.csv", or a file in a zip archive, "ml.zip/ratings.csv".
+        Several files, as a sequence or separated by commas, are one log; options follow the last.
     data_dir : str, default: RECBENCH_DATA, if set
         Folder holding one sub-folder per dataset, with the publisher's files.
     plugins : Plugins, default: all installed plugins
@@ -53,9 +66,9 @@ def load_dataset(
     >>> recbench.load_dataset("synthetic:users=50,interactions=900").interactions
     Interactions(50 sequences, 900 interactions, 50 users, 500 items)
     """
-    plugins, text = plugins or load_plugins(), str(text)
-    offer, own, cleaning = find_dataset(plugins, text)
-    raw = offer.build(own, {"data_dir": data_dir})
+    chosen = find_dataset(plugins or load_plugins(), text, data_dir)
+    offer = chosen.offer
+    raw = offer.call(**chosen.own)
     if not isinstance(raw, Dataset):
         raise RecbenchError(
             f"{offer.what} (plugin {offer.plugin}) returned {type(raw).__name__}; it must return a "
@@ -65,58 +78,155 @@ def load_dataset(
         raise RecbenchError(
             f"{offer.what} (plugin {offer.plugin}) returned no interactions; check its source"
         )
-    cleaned = clean(raw, **read_options(offer.what, clean, cleaning))
-    shown = {key: value for key, value in own.items() if key not in ("path", "data_dir")}
-    return dataclasses.replace(cleaned, name=str(Spec(raw.name, {**shown, **cleaning})))
+    if _falls(raw.interactions):
+        raise RecbenchError(
+            f"{offer.what} (plugin {offer.plugin}) returned a user's interactions out of the order "
+            "of their times; it must sort them, as recbench.Interactions.from_log does"
+        )
+    return dataclasses.replace(clean(raw, **chosen.cleaning), name=chosen.name(raw.name))
 
 
-def find_dataset(plugins: Plugins, text: str) -> tuple[Offer, dict[str, str], dict[str, str]]:
-    """Return the offer of a dataset, its own options and those of `clean`, without reading data.
+@dataclass(frozen=True)
+class Chosen:
+    """A dataset that the user has named.
+
+    own, cleaning: the values of the factory's own options, and of those of `clean`.
+    """
+
+    offer: Offer
+    own: Mapping[str, Any]
+    cleaning: Mapping[str, Any]
+
+    def name(self, name: str) -> str:
+        """Return the name with all options that matter, in the same words for every spelling.
+
+        name: of the dataset that the factory returned.
+        """
+        spec, own = Spec(name), {}
+        if getattr(unwrapped(self.offer.factory), "names_itself", False):
+            spec = Spec.parse(name)
+        else:
+            own = {key: value for key, value in self.own.items() if key not in ("path", "data_dir")}
+        cleaning = dict(self.cleaning)
+        if cleaning.get("where") is not None:
+            cleaning["where"] = str(Where.parse(cleaning["where"]))
+        for key in ("min_user_interactions", "min_item_interactions"):
+            if cleaning.get(key) == 1:
+                del cleaning[key]  # every user and item has an interaction
+        stated = {**_stated(self.offer.factory, own), **_stated(clean, cleaning)}
+        return str(Spec(spec.name, {**spec.options, **stated}))
+
+
+def find_dataset(
+    plugins: Plugins, text: str | Path | Sequence[str | Path], data_dir: str | None = None
+) -> Chosen:
+    """Return the dataset that a text names, and its options, without reading data.
 
     `seed` is an option of `clean` only together with time_ties=hash. A dataset with its own option
-    `seed` gets the same value.
+    `seed` gets the same value. A dataset with its own option `where` gets it instead of `clean`.
 
     Raises UsageError for an unknown dataset, path or option.
     """
-    spec = Spec.parse(text)
-    name, own = spec.name, dict(spec.options)
-    if name not in plugins.names("datasets"):
-        path = Path(name).expanduser()
-        if path.is_dir():
-            raise UsageError(f"{name} is a folder, not a log file; {_files_in(path)}")
-        if not path.is_file() and (os.sep in name or "/" in name or path.suffix):
-            near = difflib.get_close_matches(path.name, _names_in(path.parent), n=1, cutoff=0.8)
-            hint = "check the path, or see: recbench datasets"
-            if near:
-                hint = f"did you mean {str(path.with_name(near[0]))!r}?"
-            raise UsageError(f"there is no dataset or file {name!r}; {hint}")
-        if path.is_file():
-            name, own = "file", {"path": str(path), **own}
+    texts = [str(text)] if isinstance(text, (str, Path)) else list(map(str, text))
+    if not texts:
+        raise UsageError("there is no dataset to load; name one, or at least one file")
+    spec = Spec.parse(texts[-1])
+    name, options = spec.name, dict(spec.options)
+    filled: dict[str, Any] = {"data_dir": data_dir}
+    if len(texts) > 1:
+        name, filled["path"] = FILE, [*texts[:-1], spec.name]
+    elif _is_path(plugins, spec.name):
+        name, filled["path"] = FILE, spec.name
     offer = plugins.find("datasets", name)
-    check_options(offer.what, own, clean, offer.factory)
-    cleaning = {key: own.pop(key) for key in list(own) if key in parameters(clean)[0]}
+    _check_options(offer, options)
+    known, takes_others = parameters(offer.factory)
+    of_clean = parameters(clean)[0].keys() - ({"where"} & known.keys())
+    cleaning = {key: options.pop(key) for key in list(options) if key in of_clean}
     ties_hashed = cleaning.get("time_ties") == "hash"
-    parameters_of_dataset, takes_others = parameters(offer.factory)
-    if "seed" in cleaning and ("seed" in parameters_of_dataset or takes_others):
-        own["seed"] = cleaning["seed"] if ties_hashed else cleaning.pop("seed")
-    read_options(offer.what, clean, cleaning)
+    if "seed" in cleaning and ("seed" in known or takes_others):
+        options["seed"] = cleaning["seed"] if ties_hashed else cleaning.pop("seed")
+    chosen = Chosen(
+        offer,
+        own=read_options(offer.what, offer.factory, options, filled),
+        cleaning=read_options(offer.what, clean, cleaning),
+    )
     if "seed" in cleaning and not ties_hashed:
         raise UsageError(
             f"{offer.what}: seed={cleaning['seed']} has no effect without time_ties=hash; "
             "add time_ties=hash, or remove seed"
         )
-    read_options(offer.what, offer.factory, own)
-    return offer, own, cleaning
+    if chosen.cleaning.get("where") is not None:
+        Where.parse(chosen.cleaning["where"])
+    return chosen
 
 
-def _files_in(folder: Path) -> str:
-    """Return the end of an error: the files that the user may have meant."""
-    names = [name for name in _names_in(folder) if (folder / name).is_file()]
-    if not names:
-        return "name a file"
-    shown = ", ".join(names[:N_SHOWN]) + (", ..." if len(names) > N_SHOWN else "")
-    largest = max((folder / name for name in names), key=lambda file: file.stat().st_size)
-    return f"name a file in it, such as {largest} (it contains: {shown})"
+def _is_path(plugins: Plugins, name: str) -> bool:
+    """Whether a name is a path or a pattern. Raises UsageError if it looks like one that is not."""
+    known = plugins.names("datasets")
+    if name in known:
+        return False
+    several = [part.strip() for part in name.split(",")]
+    if any(part in known for part in several):
+        raise UsageError(
+            f"{name!r} names several datasets; give each of them a --dataset of its own"
+        )
+    path = Path(name).expanduser()
+    if path.exists() or several[1:] or WILDCARDS & set(name):
+        return True
+    if any(parent.is_file() for parent in path.parents):  # such as a zip archive
+        return True
+    if os.sep in name or "/" in name or path.suffix:
+        near = difflib.get_close_matches(path.name, _names_in(path.parent), n=1, cutoff=0.8)
+        hint = "check the path, or see: recbench datasets"
+        if near:
+            hint = f"did you mean {str(path.with_name(near[0]))!r}?"
+        raise UsageError(f"there is no dataset or file {name!r}; {hint}")
+    return False
+
+
+def _check_options(offer: Offer, options: Mapping[str, str]) -> None:
+    """Raise UsageError for an unknown option, which may be meant as a condition of `where`."""
+    try:
+        check_options(offer.what, options, clean, offer.factory)
+    except UsageError as error:
+        known = parameters(clean)[0].keys() | parameters(offer.factory)[0].keys()
+        wrong = next(key for key in options if key not in known)
+        if "where" not in options:
+            raise
+        stop = "" if str(error).endswith("?") else "."
+        raise UsageError(
+            f"{error}{stop} If it is a condition, write "
+            f"where={options['where']}&{wrong}={options[wrong]}"
+        ) from None
+
+
+def _falls(interactions: Interactions) -> bool:
+    """Whether a time is earlier than the one before it in the same sequence."""
+    if interactions.times is None:
+        return False
+    falls = interactions.times[1:] < interactions.times[:-1]
+    starts = interactions.offsets[1:-1]
+    falls[starts[(starts > 0) & (starts <= len(falls))] - 1] = False
+    return bool(falls.any())
+
+
+def _stated(factory: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the options that differ from the factory's defaults, as text."""
+    signature = inspect.signature(factory).parameters
+    texts = {key: _text(value) for key, value in values.items()}
+    return {
+        key: text
+        for key, text in texts.items()
+        if key not in signature or text != _text(signature[key].default)
+    }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(_text, value))
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 def _names_in(folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from dataclasses import dataclass
@@ -34,12 +35,15 @@ class Split:
         Held-out items. Without `offsets`, one per row of `history`, or -1 if the row is not
         judged. With `offsets`, the targets of all rows, row after row.
     times : numpy.ndarray of the same shape as targets, int64, optional
-        When each target happened, in seconds since 1970.
+        When each target happened, in the unit of train (`train.time_unit`).
     offsets : numpy.ndarray of shape (n_rows + 1,), int64, optional
         For several targets per row: those of row r are targets[offsets[r]:offsets[r + 1]] and must
         differ. A row without targets is not judged.
     notes : tuple of str, optional
         Which users are not judged or are left out, and why, one sentence each, for table footers.
+    ordered : bool, default: True
+        Whether the order of a user's interactions decides which of them are targets. False for
+        targets that are drawn at random or given.
 
     Raises
     ------
@@ -61,6 +65,7 @@ class Split:
     times: Array | None = None
     offsets: Array | None = None
     notes: tuple[str, ...] = ()
+    ordered: bool = True
 
     def __post_init__(self) -> None:
         freeze_arrays(self, targets=np.int32, times=np.int64, offsets=np.int64)
@@ -82,6 +87,12 @@ class Split:
             raise ValueError(
                 f"train has n_items={n_items}, but history has {self.history.n_items}; they must "
                 "be equal"
+            )
+        units = {part.time_unit for part in (self.train, self.history) if part.times is not None}
+        if len(units) > 1:
+            raise ValueError(
+                f"train has times in {self.train.time_unit}, but history in "
+                f"{self.history.time_unit}; they must be equal"
             )
         lowest = -1 if self.offsets is None else 0
         if n and not lowest <= self.targets.min() <= self.targets.max() < n_items:
@@ -112,7 +123,7 @@ class Split:
 
     @property
     def judged_target_times(self) -> Array | None:
-        """Times of `judged_targets` in seconds since 1970, shape (n_targets,), or None."""
+        """Times of `judged_targets`, in the unit of train, shape (n_targets,), or None."""
         if self.times is None or self.offsets is not None:
             return self.times
         return self.times[self.judged]
@@ -163,25 +174,42 @@ class Splitter(Protocol):
 
 
 def make_split(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]:
-    """Split a dataset; return the name of the splitter with its options, and the split."""
+    """Split a dataset; return the name of the splitter with its options, and the split.
+
+    Only splitters see the parts of the interactions: train and history have none.
+    """
     spec = Spec.parse(split)
-    splitter = plugins.build("splitters", spec)
+    offer = plugins.find("splitters", spec.name)
+    spec = Spec(offer.name, spec.options)  # the name, if the text has an alias
+    splitter = offer.build(spec.options, {})
+    who = f"splitter {spec} (plugin {offer.plugin})"
     try:
         made = splitter.split(data.interactions)
     except UsageError:
         raise
     except (Exception, SystemExit) as error:
-        plugin = plugins.find("splitters", spec.name).plugin
-        raise RecbenchError(
-            f"splitter {spec} (plugin {plugin}) failed: {describe_error(error)}"
-        ) from error
+        raise RecbenchError(f"{who} failed: {describe_error(error)}") from error
     if not isinstance(made, Split):
-        plugin = plugins.find("splitters", spec.name).plugin
         raise RecbenchError(
-            f"splitter {spec} (plugin {plugin}) returned {type(made).__name__}; it must return a "
-            "recbench.Split"
+            f"{who} returned {type(made).__name__}; it must return a recbench.Split"
         )
-    return str(spec), made
+    own, unit = made.train.time_unit, data.interactions.time_unit
+    if own != unit and made.train.times is not None:
+        raise RecbenchError(
+            f"{who} returned times in {own}, but those of the data are in {unit}; it must make "
+            "train with take, cut or keep, which keep the unit"
+        )
+    return str(spec), _without_parts(made)
+
+
+def _without_parts(split: Split) -> Split:
+    if split.train.parts is None and split.history.parts is None:
+        return split
+    train = dataclasses.replace(split.train, parts=None)
+    history = train
+    if split.history is not split.train:
+        history = dataclasses.replace(split.history, parts=None)
+    return dataclasses.replace(split, train=train, history=history)
 
 
 def parse_split_names(text: str) -> list[str]:

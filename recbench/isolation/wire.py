@@ -156,7 +156,7 @@ class SharedInteractions:
 
         places: dict[str, tuple[int, int, str]] = {}
         with open(self.fd, "wb", closefd=False) as out:
-            for name in ("users", "items", "offsets", "times", "ratings"):
+            for name in ("users", "items", "offsets", "times", "ratings", "parts"):
                 array = getattr(interactions, name)
                 if array is not None:
                     places[name] = (out.tell(), len(array), array.dtype.str)
@@ -167,6 +167,7 @@ class SharedInteractions:
             "places": places,
             "n_users": interactions.n_users,
             "n_items": interactions.n_items,
+            "time_unit": interactions.time_unit,
         }
         seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
         fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, seals)
@@ -185,4 +186,6 @@ def map_shared(sender: socket.socket, head: Mapping[str, Any]) -> Interactions:
         name: np.frombuffer(pages, dtype=kind, count=count, offset=offset)
         for name, (offset, count, kind) in head["places"].items()
     }
-    return Interactions(n_users=head["n_users"], n_items=head["n_items"], **arrays)
+    return Interactions(
+        n_users=head["n_users"], n_items=head["n_items"], time_unit=head["time_unit"], **arrays
+    )

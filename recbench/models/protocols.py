@@ -79,7 +79,8 @@ class Scorer(Protocol):
         Parameters
         ----------
         history : Interactions
-            A batch of any number of histories. User -1 is a user who is not in the training data.
+            A batch of any number of histories. User -1 is not in the dataset, and other users may
+            be missing from the training data.
 
         Returns
         -------
@@ -116,7 +117,8 @@ class Lister(Protocol):
         Parameters
         ----------
         history : Interactions
-            A batch of any number of histories. User -1 is a user who is not in the training data.
+            A batch of any number of histories. User -1 is not in the dataset, and other users may
+            be missing from the training data.
         k : int
             Number of items per list.
 

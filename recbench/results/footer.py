@@ -59,10 +59,10 @@ def footer_lines(
         *([f"Dataset options: {setting.dataset_options}."] if setting.dataset_options else []),
         *([_ranking(setting)] if setting.candidates else []),
         *_leakage(setting),
-        f"Order: {setting.order}{_decides(setting)}.",
+        sentence(f"Order: {setting.order}{_decides(setting)}"),
         *([] if segments is None else _segments(section, segments)),
         *([] if setting.candidates else [_ranking(setting)]),
-        *(_sentence(note) for note in setting.notes),
+        *(sentence(note) for note in setting.notes),
     ]
     if section.verbose if verbose is None else verbose:
         return [*failures, *legend, *sentences, *_details(section)]
@@ -88,7 +88,7 @@ def left_out_lines(results: Results) -> list[str]:
     >>> recbench.left_out_lines(recbench.run(["popular"], "synthetic", results=None))
     []
     """
-    return [f"Left out: {reason}." for reason in results.left_out]
+    return [sentence(f"Left out: {reason}") for reason in results.left_out]
 
 
 def _shortened(legend: str, sentences: Sequence[str]) -> str:
@@ -214,9 +214,9 @@ def _details(section: Section) -> list[str]:
             if setting.time_tied
             else []
         ),
-        *([f"Source: {setting.source}."] if setting.source else []),
-        *([f"Licence: {setting.licence.rstrip('.')}."] if setting.licence else []),
-        *([f"Citation: {setting.citation.rstrip('.')}."] if setting.citation else []),
+        *([sentence(f"Source: {setting.source}")] if setting.source else []),
+        *([sentence(f"Licence: {setting.licence}")] if setting.licence else []),
+        *([sentence(f"Citation: {setting.citation}")] if setting.citation else []),
         "Intervals: percentile bootstrap, 10,000 resamples of the users, the same for all models.",
         f"Mark {BEST_MARK}: paired t-tests over users against the best model, Holm's correction.",
         *(
@@ -242,5 +242,12 @@ def _is_jackknifed(section: Section, metric: str) -> bool:
     return bool(measured) and all(row.per_case(metric, k) is None for row, k in measured)
 
 
-def _sentence(note: str) -> str:
-    return f"{note[:1].upper()}{note[1:].rstrip('.')}."
+def sentence(text: str) -> str:
+    """Return a note as a sentence: with a capital, unless it begins with a name, and a full stop.
+
+    A text that ends with a full stop, a question mark or an exclamation mark gets none.
+    """
+    text = text.strip()
+    if text.partition(" ")[0].isalpha():
+        text = f"{text[:1].upper()}{text[1:]}"
+    return text if text.endswith((".", "?", "!")) else f"{text}."

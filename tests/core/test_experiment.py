@@ -4,11 +4,13 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from helpers import plugin
 
 import recbench
 from recbench import load_plugins
+from recbench.experiment import Experiment
 from recbench.export import export_split
 from recbench.inspect_user import inspect_user
 from recbench.plugins import Plugins
@@ -95,3 +97,32 @@ def test_a_reused_result_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.clear()
     recbench.run(["popular"], "log", plugins=_plugins(), in_process=True)
     assert caplog.messages == [SIZE, "popular: using the stored result (--force runs it again)"]
+
+
+def test_users_are_texts_of_their_own_length_and_unknown_users_are_empty(tiny: str) -> None:
+    """A fixed width, that of the longest id, would multiply the memory."""
+    data = recbench.load_dataset(tiny)
+    experiment = Experiment.of(load_plugins(), data, "leave-last-out")
+    assert experiment.users.dtype == object
+    assert experiment.users.tolist() == ["u0", "u1", "u2", "u3", "u4", "u5"]
+    history = experiment.split.history
+    for ids, expected in (
+        (data.user_ids, ["u0", "", "u2", "u3", "u4", "u5"]),
+        (np.arange(10, 16), ["10", "", "12", "13", "14", "15"]),
+    ):
+        split = dataclasses.replace(
+            experiment.split,
+            history=dataclasses.replace(history, users=np.array([0, -1, 2, 3, 4, 5])),
+        )
+        unknown = dataclasses.replace(
+            experiment, dataset=dataclasses.replace(data, user_ids=ids), split=split
+        )
+        assert unknown.users.tolist() == expected
+
+
+def test_a_very_long_user_id_is_stored_like_any_other(tiny: str) -> None:
+    log = Path(tiny).read_text().replace("u3,", f"{'u' * 200_000},")
+    Path("long.csv").write_text(log)
+    result = recbench.run(["popular"], "long.csv", in_process=True)[0]
+    users = recbench.Store("results").case_columns(result)["user"]
+    assert sorted(map(len, users)) == [2, 2, 2, 2, 2, 200_000]

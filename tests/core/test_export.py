@@ -1,16 +1,18 @@
 """A split written to files: the same split in both formats, for all splitters."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import plugin
 
 import recbench
 from recbench import RecbenchError, UsageError
 from recbench.cli.main import main
-from recbench.export import export_split
+from recbench.export import _outside_ids, export_split
 from recbench.spec import Spec
 
 SPLITS = [
@@ -75,6 +77,43 @@ def test_original_ids_of_any_kind_are_written_unchanged(tmp_path: Path) -> None:
     ):
         assert sorted(targets["user"]) == sorted(["a,b", 'say "hi"', "007", "ünï", "x y"])
         assert set(targets["item"]) == {"x y"}
+
+
+INSTANTS = {
+    "s": (1_291_191_960, "1291191960"),
+    "ms": (1_291_191_960_250, "2010-12-01 08:26:00.250Z"),
+    "us": (1_291_191_960_250_001, "2010-12-01 08:26:00.250001Z"),
+    "ns": (1_291_191_960_250_001_007, "2010-12-01 08:26:00.250001007Z"),
+}
+
+
+@pytest.mark.parametrize("unit", INSTANTS)
+def test_times_of_any_unit_are_read_back(unit: str) -> None:
+    first, text = INSTANTS[unit]
+    times = first + np.arange(6)
+    log = recbench.Interactions.from_log([0, 0, 0, 1, 1, 1], [0, 1, 2] * 2, times, time_unit=unit)
+    data = recbench.Dataset("mine", log, np.arange(2), np.arange(3))
+    plugins = recbench.load_plugins(mine=plugin(datasets={"mine": lambda: data}))
+    export_split("mine", output="out", plugins=plugins)
+    assert Path("out/train.csv").read_text().splitlines()[1] == f"0,0,0,{text}"
+    for form in ("csv", "parquet"):
+        for name, expected in (("train", times[[0, 1, 3, 4]]), ("targets", times[[2, 5]])):
+            read = recbench.load_dataset(f"out/{name}.{form}").interactions
+            assert read.times is not None
+            assert (read.times.tolist(), read.time_unit) == (expected.tolist(), unit)
+
+
+@pytest.mark.parametrize("unknown", [False, True])
+def test_one_long_id_does_not_make_all_ids_long(unknown: bool) -> None:
+    long = "x" * 1_000_000
+    ids = np.array([long, *map(str, range(200))], dtype=object)
+    numbers = np.array([200, 0, -1]) if unknown else np.array([200, 0])
+    tracemalloc.start()
+    found = _outside_ids(ids, numbers)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.tolist() == ["199", long, ""][: len(numbers)]
+    assert peak < len(long)  # of one id; fixed-width strings would take 4 MB each
 
 
 def test_a_log_without_times_and_ratings_has_no_such_columns(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_results_of_a_file_are_stored_shown_and_compared_like_those_of_models(
     Path("mine.csv").write_text("user,item,rank\nu1,i99,1\n")
     code, out, _ = call("run", "popular", "--recs", "mine=mine.csv", "--dataset", tiny)
     assert code == 1
-    assert "mine.csv line 2: item 'i99' is not in tiny.csv" in " ".join(out.split())
+    assert "mine.csv: none of its item ids is in tiny.csv" in " ".join(out.split())
     assert "popular" in out
 
 

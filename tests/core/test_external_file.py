@@ -51,6 +51,8 @@ def test_separators_column_names_and_line_ends_may_differ(tiny: str, lists: pd.D
         ("tab.tsv", "\t", ("user_id", "item_id", "rank")),
         ("semicolon.txt", ";", ("User", "ITEM", "Rank")),
         ("bar", "|", ("userId", "itemId", "rank")),
+        ("shop.csv", ",", ("CustomerID", "StockCode", "Ranking")),
+        ("spaced.csv", ",", (" User-ID ", " movie id", " RANK ")),
     ):
         lists.set_axis(columns, axis=1).to_csv(name, sep=separator, index=False)
     text = Path("plain.csv").read_text()
@@ -62,7 +64,7 @@ def test_separators_column_names_and_line_ends_may_differ(tiny: str, lists: pd.D
     lists.assign(score=-lists["rank"]).drop(columns="rank").to_csv("scores.csv", index=False)
     lists.assign(score=1).to_csv("rank_counts.csv", index=False)
     files = [str(path) for path in Path().iterdir() if path.is_file() and str(path) != "tiny.csv"]
-    assert len(files) == 11
+    assert len(files) == 13
     results = _judged(files, tiny)
     assert {result.status for result in results.values()} == {"ok"}
     assert all(result.values == results["plain.csv"].values for result in results.values())
@@ -99,15 +101,33 @@ def _broken(lists: pd.DataFrame) -> dict[str, tuple[int | None, str, pd.DataFram
 
     finite = "is not a finite number"
     columns = "Expected a header with the columns user (or row), item, and rank or score"
-    unknown = "is not in tiny.csv, whose"
     return {
-        "item": (4, f"item 'i99' {unknown} item ids look like: i0", changed(4, "item", "i99")),
-        "user": (4, f"user 'me' {unknown} user ids look like: u0", changed(4, "user", "me")),
-        "twice": (5, "item i0 of user u1 is listed twice, first at", changed(5, "item", "i0")),
-        "rank": (5, "item i4 of user u1 has rank 1, like the item at", changed(5, "rank", 1)),
+        "items": (
+            None,
+            (
+                "none of its item ids is in tiny.csv. They look like: 'i3x', 'i4x', 'i5x', 'i6x', "
+                "'i0x'; those of tiny.csv look like: 'i0', 'i1', 'i2', 'i3', 'i4'"
+            ),
+            lists.assign(item=lists["item"] + "x"),
+        ),
+        "users": (
+            None,
+            (
+                "none of its user ids is in tiny.csv. They look like: 'U0', 'U1', 'U2', 'U3', "
+                "'U4'; those of tiny.csv look like: 'u0', 'u1', 'u2', 'u3', 'u4'"
+            ),
+            lists.assign(user=lists["user"].str.upper()),
+        ),
+        "twice": (5, "item 'i0' of user 'u1' is listed twice, first", changed(5, "item", "i0")),
+        "foreign": (
+            9,
+            "item 'x' of user 'u2' is listed twice, first",
+            lists.assign(item=lists["item"].where(~lists.index.isin([8, 9]), "x")),
+        ),
+        "rank": (5, "item 'i4' of user 'u1' has rank 1, like the item at", changed(5, "rank", 1)),
         "seen": (
             4,
-            "item i1 of user u1 is in the history, and seen items are masked",
+            "item 'i1' of user 'u1' is in the history, and seen items are masked",
             changed(4, "item", "i1"),
         ),
         "text": (4, f"rank 'first' {finite}", changed(4, "rank", "first")),
@@ -135,7 +155,7 @@ def test_a_broken_file_is_a_failed_result_and_the_others_are_evaluated(
     statuses = {result.model: result.status for result in results}
     assert statuses.pop("popular") == statuses.pop("good") == "ok"
     for name, (line, problem, _) in broken.items():
-        place = ""
+        place = ":" if name in ("items", "users") else ""
         if line is not None:
             place = f" line {line + 2}:" if form == "csv" else f" row {line + 1}:"
         status = statuses[name]
@@ -154,12 +174,16 @@ def test_unreadable_files_are_reported_in_one_line(tiny: str, lists: pd.DataFram
         "binary": (b"\x00\xff\xfe\x01" * 500, f"contains NUL bytes.*{expected}"),
         "half-parquet": (b"PAR1 and then nothing", f"is damaged or not a Parquet file.*{expected}"),
         "half-gzip": (b"\x1f\x8b and then nothing", f"is truncated or damaged.*{expected}"),
-        "two-items": (b"user,item,item,rank\nu1,i5,i5,1\n", "has the column 'item' twice"),
+        "two-items": (
+            b"user,item,item,rank\nu1,i5,i5,1\n",
+            f"several columns could be the item: 'item', 'item'. Rename all but one{expected}",
+        ),
+        "two-ranks": (b"user,item,rank,rank\nu1,i5,1,1\n", "has the column 'rank' twice"),
         "latin-1": (
             b"user,item,rank\nu1,i5,1\n\nu1,i\xff,2\n",
             f"line 4: item .* is not UTF-8.*{expected}",
         ),
-        "headless": (text.partition("\n")[2].encode(), "has the columns 'u0, "),
+        "no-names": (b"me,you\nu1,i5\n", "has the columns 'me, you'"),
         "ragged": (
             text.replace("u1,i5,3", "u1,i5").encode(),
             f"line 8: 2 fields, but the header has 3: 'u1,i5'.*{expected}",
@@ -181,9 +205,9 @@ def test_unreadable_files_are_reported_in_one_line(tiny: str, lists: pd.DataFram
 
 
 def test_line_numbers_are_those_of_an_editor(tiny: str) -> None:
-    Path("mine.csv").write_text("\nuser,item,rank\n\nu1,i5,1\n\n\nu1,i66,2\n")
+    Path("mine.csv").write_text("\nuser,item,rank\n\nu1,i5,1\n\n\nu1,i1,2\n")
     status = _judged(["mine.csv"], tiny, ks=[1])["mine.csv"].status
-    assert "mine.csv line 7: item 'i66' is not in tiny.csv" in status
+    assert "mine.csv line 7: item 'i1' of user 'u1' is in the history" in status
 
 
 def test_rows_and_users_must_agree(tiny: str) -> None:
@@ -207,11 +231,103 @@ def test_rows_and_users_must_agree(tiny: str) -> None:
 
 
 def test_line_numbers_with_quoted_line_breaks_and_compression(tiny: str) -> None:
-    text = '"user","title","item","rank"\n"u1","a\n,""b""",i5,1\n\n"u1",c,i66,2\n'
+    text = '"user","title","item","rank"\n"u1","a\n,""b""",i5,1\n\n"u1",c,i1,2\n'
     Path("mine.csv").write_text(text)
     Path("mine.bz2").write_bytes(bz2.compress(text.encode()))
     for name, result in _judged(["mine.csv", "mine.bz2"], tiny, ks=[1]).items():
-        assert f"{name} line 5: item 'i66' is not in tiny.csv" in result.status
+        assert f"{name} line 5: item 'i1' of user 'u1' is in the history" in result.status
+
+
+def test_scores_may_have_the_names_that_libraries_give_them(
+    tiny: str, lists: pd.DataFrame, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    lists.to_csv("plain.csv", index=False)
+    scores = lists.assign(value=-lists["rank"]).drop(columns="rank")
+    scores.set_axis(["userId", "movieId", "prediction"], axis=1).assign(rating=5).to_csv(
+        "spark.csv", index=False
+    )
+    scores.set_axis(["user", "item", "Predicted Rating"], axis=1).to_csv("words.csv", index=False)
+    nested = "".join(
+        f'{{"userId": "{user}", "recommendations": [%s]}}\n'
+        % ", ".join(
+            f'{{"movieId": "{item}", "rating": {value}}}'
+            for item, value in zip(group["item"], group["value"], strict=True)
+        )
+        for user, group in scores.groupby("user")
+    )
+    Path("nested.jsonl").write_text(nested)
+    results = _judged(["plain.csv", "spark.csv", "words.csv", "nested.jsonl"], tiny)
+    assert {result.status for result in results.values()} == {"ok"}
+    assert all(result.values == results["plain.csv"].values for result in results.values())
+    assert "spark.csv was read with user=userId, item=movieId, score=prediction" in caplog.messages
+
+
+def test_several_columns_for_the_user_are_an_error_that_names_them(tiny: str) -> None:
+    Path("mine.csv").write_text("userId,visitor_id,item,score\nu1,u1,i5,1\n")
+    status = _judged(["mine.csv"], tiny)["mine.csv"].status
+    assert "several columns could be the user: 'userId', 'visitor_id'. Rename all but" in status
+
+
+@pytest.mark.parametrize("ids", ["10 11 12 13 14", "a10 a11 a12 a13 a14"])
+def test_ids_are_compared_without_spaces_around_them(tmp_path: Path, ids: str) -> None:
+    """As written with a comma and a space, in the log, in the recommendations or in both."""
+    items = ids.split()
+    for name, separator in (("plain.csv", ","), ("spaced.csv", ", ")):
+        lines = [
+            separator.join(("user", "item", "time")),
+            *(
+                separator.join((f"{u}", items[(u + t) % 5], f"{t}"))
+                for u in range(4)
+                for t in range(4)
+            ),
+        ]
+        Path(name).write_text("\n".join(lines))
+        recs = [separator.join(("user", "item", "score"))]
+        recs += [separator.join((f"{u}", items[(u + 3) % 5], "1")) for u in range(4)]
+        Path(f"recs-{name}").write_text("\n".join(recs))
+    for log in ("plain.csv", "spaced.csv"):
+        results = _judged(["recs-plain.csv", "recs-spaced.csv"], log, ks=[1])
+        assert [result.value("hit", 1).mean for result in results.values()] == [1, 1]
+
+
+def test_only_whole_numbers_may_be_written_as_fractions(tmp_path: Path) -> None:
+    log = "user,item,time\n" + "".join(f"u{u},{t}{{}},{t}\n" for u in "ab" for t in range(3))
+    recs = "user,item,score\nua,2.0,1\nub,2,1\n"
+    Path("recs.csv").write_text(recs)
+    Path("whole.csv").write_text(log.replace("{}", ""))
+    Path("text.csv").write_text(log.replace("{}", "") + "uc,x,1\n")
+    for name, hits in (("whole.csv", 1), ("text.csv", 0.5)):
+        assert _judged(["recs.csv"], name, ks=[1])["recs.csv"].value("hit", 1).mean == hits
+
+
+def test_words_such_as_na_are_ids_here(tmp_path: Path) -> None:
+    log = "user,item,time\n" + "".join(f"u{u},{i},{t}\n" for u in "ab" for t, i in enumerate("xy"))
+    Path("log.csv").write_text(log + "ua,NA,9\nub,NA,9\n")
+    Path("recs.csv").write_text("user,item,score\nua,NA,1\nub,NA,1\n")
+    result = _judged(["recs.csv"], "log.csv:missing=keep", ks=[1])["recs.csv"]
+    assert result.value("hit", 1).mean == 1
+
+
+@pytest.mark.parametrize("separator", ["\t", ",", ";", "|"])
+def test_stray_quotes_swallow_no_lines(tiny: str, lists: pd.DataFrame, separator: str) -> None:
+    """Perfect lists with titles, two of which begin with a quotation mark, get 1."""
+    targets = pd.read_csv("split/targets.csv").assign(title="plain", score=1)
+    targets.loc[[1, 4], "title"] = '"Weird Al'
+    names = ["user", "title", "item", "score"]
+    lines = [names, *targets[names].astype(str).to_numpy().tolist()]
+    Path("mine").write_text("".join(f"{separator.join(line)}\n" for line in lines))
+    assert _judged(["mine"], tiny, ks=[1])["mine"].value("hit", 1).mean == 1
+
+
+def test_long_ids_are_cut_in_errors(tiny: str) -> None:
+    for place, line in {"user": "X,i5,1", "item": "u1,X,1"}.items():
+        Path(place).write_text("user,item,rank\n" + line.replace("X", "x" * 999))
+    for place, result in _judged(["user", "item"], tiny, ks=[1]).items():
+        assert f"none of its {place} ids is in tiny.csv. They look like: '{'x' * 57}...'" in (
+            result.status
+        )
+        assert len(result.status) < 300
 
 
 def test_scores_are_ignored_if_there_are_ranks(tiny: str, lists: pd.DataFrame) -> None:

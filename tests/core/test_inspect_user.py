@@ -141,7 +141,7 @@ def test_results_of_other_data_with_the_same_name_are_not_shown(call: Any, tiny:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--user", "zzz"], "no user 'zzz' in log.csv; its user ids look like: a, b, c"),
+        (["--user", "zzz"], "no user 'zzz' in log.csv; its user ids look like: 'a', 'b', 'c'"),
         (["--user", "c"], "user c is not judged under leave-last-out: the user has no target"),
         (["--user", "a", "--split", "window"], "did you mean 'windows'"),
         (["--user", "a", "--k", "0"], "--k must be 1 or more"),

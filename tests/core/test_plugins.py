@@ -32,9 +32,10 @@ def test_all_shipped_plugins_are_found_and_not_broken() -> None:
     assert not plugins.broken
     assert {"popular", "random", "transformer"} <= set(plugins.names("models"))
     assert {"ml-100k", "ml-1m", "ml-32m", "synthetic", "file"} <= set(plugins.names("datasets"))
-    assert {"leave-last-out", "leave-last-basket", "temporal", "windows"} <= set(
-        plugins.names("splitters")
-    )
+    assert {
+        *("given", "leave-last-basket", "leave-last-out", "leave-n-out", "random", "sessions"),
+        *("temporal", "users", "windows"),
+    } <= set(plugins.names("splitters"))
     assert {"ndcg", "hit", "mrr", "recall", "map", "coverage", "gini", "novelty"} <= set(
         plugins.names("metrics")
     )
@@ -91,7 +92,7 @@ def test_unknown_names_get_a_suggestion_or_a_list() -> None:
     with pytest.raises(UsageError, match="did you mean 'transformer'"):
         plugins.find("models", "transfomer")
     with pytest.raises(
-        UsageError, match="available: leave-last-basket, leave-last-out, temporal, w"
+        UsageError, match="available: given, leave-last-basket, leave-last-out, leave-n-out, r"
     ):
         plugins.find("splitters", "zzz")
 

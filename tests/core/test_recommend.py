@@ -107,7 +107,7 @@ def test_a_given_history_needs_no_user(tiny: str) -> None:
         ({}, "name a user .* or a history"),
         ({"user": "u0", "items": ["i1"]}, "but not both"),
         ({"items": []}, "or a history"),
-        ({"user": "nobody"}, "no user 'nobody' in tiny.csv; its user ids look like: u0, u1"),
+        ({"user": "nobody"}, "no user 'nobody' in tiny.csv; its user ids look like: 'u0', 'u1'"),
         ({"items": ["i1", "zz"]}, "no item 'zz'"),
         ({"user": "u0", "k": 0}, "k must be"),
     ],

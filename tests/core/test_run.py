@@ -92,12 +92,12 @@ MODELS = {
 PLUGINS = load_plugins(mine=plugin(models=MODELS))
 
 
-def _run(models: list[str], dataset: str, **more: Any) -> Results:
+def _run(models: list[str], dataset: Any, **more: Any) -> Results:
     """Run models in separate processes, as by default."""
     return recbench.run(models, dataset, plugins=PLUGINS, **more)
 
 
-def _run_here(models: list[str], dataset: str, **more: Any) -> Results:
+def _run_here(models: list[str], dataset: Any, **more: Any) -> Results:
     """Run models in this process, where their fits are counted."""
     FITS.clear()
     return _run(models, dataset, in_process=True, **more)
@@ -117,6 +117,34 @@ def test_results_become_a_tidy_frame(tiny: str) -> None:
     assert set(frame["users"]) == {6}
     ours = frame[frame["model"] == "counting"]["value"].to_numpy()
     assert np.array_equal(ours, frame[frame["model"] == "popular"]["value"].to_numpy())
+
+
+def test_each_of_several_datasets_is_evaluated(tiny: str, busy: str) -> None:
+    both = _run(["popular", "counting"], [tiny, Path(busy), f"./{Path(tiny).name}"], results=None)
+    assert [(result.setting.dataset, result.model) for result in both] == [
+        ("tiny.csv", "popular"),
+        ("tiny.csv", "counting"),
+        ("busy.csv", "popular"),
+        ("busy.csv", "counting"),
+    ]
+    alone = _run(["popular"], busy, results=None)[0]
+    assert both[2].values == alone.values
+    assert [section.title for section in both.sections()] == [
+        "tiny.csv, leave-last-out",
+        "busy.csv, leave-last-out",
+    ]
+
+
+def test_all_datasets_are_loaded_before_a_model_is_trained(tiny: str) -> None:
+    Path("broken.csv").write_text("user,item,time\na,x,1\na,y,soon\n")
+    for broken, match in (("broken.csv", "soon"), ("gone.csv", "no dataset or file 'gone.csv'")):
+        with pytest.raises(RecbenchError, match=match):
+            _run_here(["counting"], [tiny, broken])
+        assert FITS == []
+    with pytest.raises(UsageError, match="name at least one dataset"):
+        _run(["popular"], [])
+    with pytest.raises(UsageError, match="--recs are recommendations for one dataset"):
+        _run([], [tiny, "synthetic"], recs={"mine": tiny})
 
 
 def test_lists_and_scores_of_the_same_order_agree(tiny: str) -> None:

@@ -22,6 +22,12 @@ SPLITS = [
     "temporal:targets=all",
     "windows",
     "windows:length=5,step=1",
+    "leave-n-out:n=3",
+    "random",
+    "random:by=log,share=0.6",
+    "sessions",
+    "sessions:targets=each",
+    "users:share=0.7",
 ]
 
 
@@ -44,7 +50,8 @@ def test_all_checks_hold_if_repeats_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     lines = [f"u{u},i{i},{t}" for t, (u, i) in enumerate(draw.integers(0, (30, 20), (600, 2)))]
     path.write_text("user,item,time\n" + "\n".join(lines) + "\n")
-    for split in ("leave-last-out", "temporal:targets=all"):
+    sessions = "sessions:share=0.5,gap=0.5,targets=each"  # a user has equal histories
+    for split in ("leave-last-out", "temporal:targets=all", sessions):
         checks = selfcheck(f"{path}:repeats=keep", split=split)
         assert len(checks) == 24  # there are no checks of masking, because nothing is masked
         assert not _wrong(checks)

@@ -1,6 +1,7 @@
 """The contract checks accept valid models, metrics and splitters, and catch invalid ones."""
 
 import contextlib
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from recbench.testing import check_metric, check_model, check_splitter
 from recbench_metrics import recbench_metrics
 from recbench_metrics.ranks import hit, ndcg
 from recbench_popular import Popular
+from recbench_splitters import LeaveLastOut
 
 
 class NoSelf(Popular):
@@ -291,3 +293,13 @@ def test_a_splitter_that_leaks_is_caught() -> None:
 
     with pytest.raises(AssertionError, match="target of row 0 must not be in its history"):
         check_splitter(Leaks)
+
+
+def test_a_splitter_that_loses_the_unit_of_times_is_caught() -> None:
+    class Loses(LeaveLastOut):
+        def split(self, interactions: Any) -> Any:
+            return super().split(dataclasses.replace(interactions, time_unit="s"))
+
+    check_splitter(LeaveLastOut)
+    with pytest.raises(AssertionError, match="train must have the same time_unit as the data"):
+        check_splitter(Loses)

@@ -15,6 +15,7 @@ SOURCES = [path for part in ("recbench", "plugins") for path in sorted((ROOT / p
 
 OF_SEVERAL_FILES = {
     "core/store/test_kills.py",
+    "core/test_aliases.py",
     "plugins/recbench_transformer/test_lesson.py",
     "plugins/recbench_transformer/test_readme.py",
 }

@@ -12,7 +12,7 @@ import recbench
 import recbench_files
 from recbench.cli.main import main
 from recbench.data.clean import clean
-from recbench_files.columns import _RATING, _USUAL
+from recbench_files.columns import _USUAL
 
 PATH = Path(recbench_files.__file__).with_name("README.md")
 README = PATH.read_text(encoding="utf-8")
@@ -39,8 +39,10 @@ def samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for _, name, text in BLOCKS:
         if name:
             Path(name).write_text(text, encoding="utf-8")
-    Path("logs").mkdir()
-    Path("logs/may.csv").touch()
+    for folder in ("logs", "click"):
+        Path(folder).mkdir()
+    for path in ("logs/may.csv", "logs/june.csv", "click/train.csv", "click/test.csv"):
+        Path(path).write_text("user,item,time\n1,10,1\n1,20,2\n", encoding="utf-8")
 
 
 def test_every_sample_is_named_by_a_command_or_loads() -> None:
@@ -59,6 +61,12 @@ def test_commands_work_or_show_their_error(
 ) -> None:
     program, *args = shlex.split(command)
     assert program == "recbench"
+    if args[0] == "datasets":
+        with pytest.raises(SystemExit) as stop:
+            main(args)
+        assert not stop.value.code
+        assert "stock_code" in capsys.readouterr().out
+        return
     if not error:
         assert recbench.load_dataset(args[args.index("--dataset") + 1]).interactions
         return
@@ -86,7 +94,7 @@ def test_python_examples_show_their_output() -> None:
 
 def test_the_table_of_usual_names_is_complete() -> None:
     shown = dict(re.findall(r"^\| (user|item|time|rating) \| (.+) \|$", README, re.MULTILINE))
-    expected = {**_USUAL, "rating": list(_RATING)}
+    expected = {role: [name for tier in tiers for name in tier] for role, tiers in _USUAL.items()}
     assert {role: names.split(", ") for role, names in shown.items()} == expected
 
 
@@ -100,4 +108,4 @@ def test_the_tables_of_options_are_complete() -> None:
     assert shown.keys() == parameters.keys() - {"path", "dataset"}
     for name, default in shown.items():
         value = parameters[name].default
-        assert default == ("found by usual names" if value is None else f"`{value}`")
+        assert default in (["found by usual names", "none"] if value is None else [f"`{value}`"])

@@ -49,6 +49,16 @@ def test_run_prints_a_table_and_keeps_results(call: Any, tiny: str) -> None:
     assert again == out
 
 
+def test_run_shows_a_table_for_each_dataset(call: Any, tiny: str) -> None:
+    small = "synthetic:users=20,items=30,interactions=200"
+    code, out, _ = call("run", "popular", "--dataset", tiny, "--dataset", small, "-v", "-v")
+    assert code == 0
+    assert [line for line in out.splitlines() if line.endswith(", leave-last-out")] == [
+        "tiny.csv, leave-last-out",
+        "synthetic, leave-last-out",
+    ]
+
+
 def test_table_shows_all_stored_results(call: Any, tiny: str) -> None:
     call("run", "popular", "--dataset", tiny)
     call("run", "popular", "--dataset", tiny, "--split", "windows:length=3")
@@ -98,6 +108,16 @@ def test_a_failed_model_exits_with_code_1(call: Any, tiny: str) -> None:
             "picture.doc: it has the suffix .doc. Use .png,",
         ),
         (["models", "zzz"], 2, "no model 'zzz'"),
+        (
+            ["selfcheck", "--dataset", "synthetic", "--dataset", "ml-100k"],
+            2,
+            "--dataset is given more than once; give it once",
+        ),
+        (
+            ["run", "popular", "--k", "3", "--k", "5"],
+            2,
+            "--k is given more than once; give it once, as --k K,K,...",
+        ),
         (["nonsense"], 2, "No such command"),
         (["run", "transformer:dim=9,heads=2"], 2, "dim=9 must be a multiple of 4 (2 x heads"),
         (

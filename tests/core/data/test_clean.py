@@ -1,5 +1,6 @@
 """Cleaning: equal times, repeats, k-core, counts."""
 
+import dataclasses
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +87,91 @@ def test_titles_stay_with_the_remaining_items() -> None:
     )
 
 
+def _rated(ratings: list[float], times: list[int] | None = None) -> Dataset:
+    """Return a log where user n % 2 rates item n; the titles of items are t0, t1 and so on."""
+    n = len(ratings)
+    users, items = [place % 2 for place in range(n)], list(range(n))
+    log = Interactions.from_log(users, items, times, ratings)
+    titles = np.array([f"t{item}" for item in items])
+    return Dataset("data", log, np.array(["ann", "bob"]), np.arange(n) + 10, titles)
+
+
+def test_low_ratings_are_dropped_with_their_users_and_items() -> None:
+    made = clean(_rated([5, 3, 4, 2, float("nan"), 3.9]), min_rating=4)
+    assert made.user_ids.tolist() == ["ann"]
+    assert made.item_ids.tolist() == [10, 12]
+    assert made.titles is not None
+    assert made.titles.tolist() == ["t0", "t2"]
+    assert _sequences(made) == [["10", "12"]]
+    assert made.notes == ("4 of 6 interactions have no rating of 4 or more and were dropped",)
+    all_kept = clean(_rated([5, 4.5, 4]), min_rating=4)
+    assert all_kept.item_ids.tolist() == [10, 11, 12]
+    assert all_kept.notes == ("0 of 3 interactions have no rating of 4 or more and were dropped",)
+    assert clean(_rated([3.7, 1]), min_rating=3.7).item_ids.tolist() == [10]  # 3.7 as float32
+
+
+@pytest.mark.parametrize(
+    ("where", "items"),
+    [
+        ("rating>=4", [10, 12]),
+        ("user=bob", [11, 13]),
+        ("user=bob|ann & item!=12", [10, 11, 13]),
+        ("title=t3|t0", [10, 13]),
+        ("time>=1970-01-01T00:01", [11, 12, 13]),
+        ("time>90.5", [12, 13]),
+        ("time=1970-01-01", [10, 11, 12]),
+        ("rating<4&time<100", [11]),
+    ],
+)
+def test_only_interactions_that_meet_the_condition_are_kept(where: str, items: list[int]) -> None:
+    made = clean(_rated([5, 3, 4, 2], [0, 60, 100, 90_000]), where=where)
+    assert made.item_ids.tolist() == items
+    n = 4 - len(items)
+    do = "does not meet" if n == 1 else "do not meet"
+    assert made.notes[0].startswith(f"{n} of 4 interactions {do} ")
+
+
+def test_times_below_a_second_are_filtered_exactly() -> None:
+    log = Interactions.from_log([0] * 3, [0, 1, 2], [1001, 1002, 1003], time_unit="ms")
+    raw = Dataset("data", log, np.array(["u"]), np.arange(3))
+    assert clean(raw, where="time>=1.002").item_ids.tolist() == [1, 2]
+    assert clean(raw, where="time=1970-01-01T00:00:01.002").item_ids.tolist() == [1]
+
+
+def test_filters_come_before_repeats_and_minima() -> None:
+    log = Interactions.from_log([0, 0, 0, 1], [0, 0, 1, 1], [1, 2, 3, 4], [1, 5, 5, 5])
+    raw = Dataset("data", log, np.array(["a", "b"]), np.arange(2))
+    made = clean(raw, min_user_interactions=2, where="rating>=2", min_rating=3)
+    assert made.interactions.times is not None
+    assert made.interactions.times.tolist() == [2, 3]
+    assert made.notes == (
+        "1 of 4 interactions has no rating of 3 or more and was dropped",
+        "0 of 3 interactions do not meet rating>=2 and were dropped",
+        "1 interaction, 1 user and 0 items were dropped by min_user_interactions=2",
+    )
+
+
+def test_filters_that_cannot_be_applied() -> None:
+    raw = _dataset([(0, 0), (0, 1)])
+    with pytest.raises(UsageError, match="min_rating=4 needs ratings, but the dataset has none"):
+        clean(raw, min_rating=4)
+    with pytest.raises(UsageError, match=r"no column 'rating'; available: item, time, user$"):
+        clean(raw, where="rating>=4")
+    with pytest.raises(UsageError, match="no column 'times'; did you mean 'time'"):
+        clean(raw, where="times>4")
+    with pytest.raises(RecbenchError, match="no interactions are left with where=user=7"):
+        clean(raw, where="user=7")
+    with pytest.raises(RecbenchError, match="no interactions are left with min_rating=6"):
+        clean(_rated([5, 5]), min_rating=6)
+
+
+def test_missing_titles_become_empty() -> None:
+    titles = [None, float("nan"), "", "Heat", 1984]
+    raw = _dataset([(0, item) for item in range(5)])
+    raw = dataclasses.replace(raw, titles=np.array(titles, dtype=object))
+    assert [clean(raw).title(item) for item in range(5)] == ["", "", "", "Heat", "1984"]
+
+
 TIED = [(user, item, time) for time in (5, 6) for user in ("a", "b") for item in range(6)]
 
 
@@ -159,6 +245,14 @@ def test_ratings_move_with_their_interactions_and_order_repeats() -> None:
         assert set(rated[6:]) == {(0, 8.0), (1, 7.0)}
 
 
+def test_parts_move_with_their_interactions() -> None:
+    log = Interactions.from_log([0] * 3, [0, 1, 2], [7] * 3, parts=[0, 1, 2])
+    made = clean(Dataset("data", log, np.arange(1), np.arange(3)), time_ties="hash", seed=1)
+    assert made.interactions.parts is not None
+    assert made.interactions.items.tolist() != [0, 1, 2]
+    assert made.interactions.parts.tolist() == made.interactions.items.tolist()
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 3), st.integers(0, 7), st.integers(1, 2)), max_size=20),
     st.integers(0, 61),
@@ -178,7 +272,7 @@ def test_the_order_is_described(tmp_path: Path) -> None:
     assert load_dataset(f"{path}:time=").order == FILE_ORDER_RULE
     made = load_dataset(f"{path}:min_user_interactions=1,time_ties=hash,seed=3")
     assert made.order == "by user and time, equal times by a hash of user, item and seed 3"
-    assert made.name == "log.csv:min_user_interactions=1,seed=3,time_ties=hash"
+    assert made.name == "log.csv:seed=3,time_ties=hash"
 
 
 def test_hashed_ties_need_times(tmp_path: Path) -> None:

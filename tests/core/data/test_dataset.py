@@ -1,12 +1,13 @@
 """Datasets in memory: consistent columns, ids and fingerprints."""
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from recbench import Dataset, Interactions, UsageError
-from recbench.data.dataset import factory_facts
+from recbench.data.dataset import factory_facts, numbers_of_ids, outside_ids
 
 
 def _dataset(**changes: object) -> Dataset:
@@ -19,10 +20,51 @@ def test_users_and_items_are_found_by_their_original_ids() -> None:
     dataset = _dataset()
     assert (dataset.user("9"), dataset.user(" 7 "), dataset.item("b")) == (1, 0, 1)
     assert (dataset.title(0), dataset.title(1), _dataset(titles=None).title(0)) == ("A", "", "")
-    with pytest.raises(UsageError, match="no user '8' in data; its user ids look like: 7, 9"):
+    with pytest.raises(UsageError, match="no user '8' in data; its user ids look like: '7', '9'"):
         dataset.user("8")
-    with pytest.raises(UsageError, match="no item 'c' in data; its item ids look like: a, b"):
+    with pytest.raises(UsageError, match="no item 'c' in data; its item ids look like: 'a', 'b'"):
         dataset.item("c")
+
+
+@pytest.mark.parametrize(
+    ("ids", "found"),
+    [
+        ([" 10", "11"], {"10": 0, " 10 ": 0, "11 ": 1}),
+        (["10", " 10"], {"10": 0, " 10": 1, "  10": 0}),  # spaces matter only here
+        ([10, 11], {"10": 0, "11.0": 1, " 11.00 ": 1}),
+        (["10", "a"], {"10": 0}),
+    ],
+)
+def test_spaces_around_ids_do_not_matter(ids: list[object], found: dict[str, int]) -> None:
+    dataset = _dataset(item_ids=np.array(ids))
+    assert {text: dataset.item(text) for text in found} == found
+
+
+def test_only_integer_ids_may_be_written_as_fractions() -> None:
+    with pytest.raises(
+        UsageError, match=r"no item '10\.0' in data; its item ids look like: '10', "
+    ):
+        _dataset(item_ids=np.array(["10", "a"])).item("10.0")
+
+
+def test_one_very_long_id_costs_no_memory_for_the_others() -> None:
+    """An array of strings of the same width would take 400 MB."""
+    ids = np.array([*map(str, range(1000)), "x" * 100_000], dtype=object)
+    tracemalloc.start()
+    try:
+        assert numbers_of_ids(["999", "x" * 100_000, "y"], ids) == [999, 1000, -1]
+        assert outside_ids(ids, np.array([3, -1])).tolist() == ["3", ""]
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_long_ids_are_cut_in_errors() -> None:
+    with pytest.raises(UsageError) as error:
+        _dataset(item_ids=np.array(["x" * 61, "y" * 60])).item("z" * 99)
+    assert str(error.value) == (
+        f"no item '{'z' * 57}...' in data; its item ids look like: '{'x' * 57}...', '{'y' * 60}'"
+    )
 
 
 @pytest.mark.parametrize("column", ["user_ids", "item_ids", "titles"])

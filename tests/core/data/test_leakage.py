@@ -1,5 +1,6 @@
 """Counts of later training interactions and of targets that depend on time ties."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recbench import Interactions, RecbenchError, Split, load_dataset
+from recbench import Dataset, Interactions, RecbenchError, Split, load_dataset
+from recbench.data.clean import clean
 from recbench.data.leakage import Leakage, leakage, n_unjudged_users
-from recbench_splitters import LeaveLastBasket, LeaveLastOut, Temporal, Windows
+from recbench_splitters import LeaveLastBasket, LeaveLastOut, RandomShare, Temporal, Windows
 
 Triple = tuple[int, int, int]  # user, item, time
 LOGS = st.lists(
@@ -56,6 +58,27 @@ def test_a_target_is_tied_with_another_interaction_at_its_time() -> None:
     assert leakage(log, Temporal(at=4, targets="all").split(log)).time_tied == 0
 
 
+@pytest.mark.parametrize(("unit", "decimals"), [("ms", 3), ("us", 6), ("ns", 9)])
+def test_times_within_one_second_are_not_equal(unit: str, decimals: int) -> None:
+    second = 1_291_191_960 * 10**decimals
+    triples = [(user, 1 + place, second + 10 * user + place) for user in (0, 1) for place in (0, 1)]
+    log = Interactions.from_log(*zip(*triples, strict=True), n_items=9, time_unit=unit)
+    assert log.time_unit == unit
+    assert leakage(log, LeaveLastOut().split(log)) == Leakage(1 / 4, 0, 2)  # of times 0, 10; 1, 11
+    dataset = Dataset("log", log, np.arange(2), np.arange(9))
+    for seed in range(9):
+        ordered = clean(dataset, time_ties="hash", seed=seed).interactions
+        assert ordered.fingerprint() == log.fingerprint()
+    tied = dataclasses.replace(log, times=np.full(4, second))
+    assert leakage(tied, LeaveLastOut().split(tied)) == Leakage(0, 2, 2)
+
+
+def test_the_latest_time_of_64_bits_can_be_tied() -> None:
+    latest = 2**63 - 1
+    log = _log((0, 1, 1), (0, 2, latest), (0, 3, latest))
+    assert leakage(log, LeaveLastOut().split(log)).time_tied == 1
+
+
 def test_repeats_of_the_target_at_its_time_are_not_ties() -> None:
     log = _log((0, 1, 1), (0, 2, 4), (0, 2, 4), (1, 1, 1), (1, 2, 4), (1, 3, 4), (1, 2, 4))
     assert leakage(log, LeaveLastOut().split(log)).time_tied == 1
@@ -66,6 +89,14 @@ def test_some_targets_of_a_case_can_be_tied() -> None:
     train = log.keep(np.array([True] + [False] * 5))
     split = Split(train, train, np.array([2, 4, 5, 6]), np.array([4, 5, 6, 6]), np.array([0, 4]))
     assert leakage(log, split) == Leakage(0.0, 1, 4)  # item 3 could be the target instead of 2
+
+
+def test_targets_that_do_not_depend_on_the_order_are_not_tied() -> None:
+    log = _log((0, 1, 4), (0, 2, 4), (0, 3, 4), (1, 1, 1))
+    split = LeaveLastOut().split(log)
+    assert leakage(log, split).time_tied == 1
+    assert leakage(log, dataclasses.replace(split, ordered=False)).time_tied == 0
+    assert leakage(log, RandomShare().split(log)).time_tied == 0
 
 
 def test_unknown_users_are_not_tied() -> None:

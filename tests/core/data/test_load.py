@@ -31,6 +31,13 @@ def test_a_path_accepts_options_of_the_file_and_of_the_core(tiny: str) -> None:
         ("no-such.csv", "there is no dataset or file 'no-such.csv'"),
         ("folder/log", "there is no dataset or file"),
         ("ml-100", "did you mean 'ml-100k'"),
+        ("ml-100k,ml-1m", "names several datasets; give each of them a --dataset of its own"),
+        ("synthetic:where=rating", "where=rating: 'rating' is not a condition"),
+        (
+            "synthetic:where=rating>=4,event=view",
+            "no option 'event'.* If it is a condition, write where=rating>=4&event=view$",
+        ),
+        ("synthetic:min_rating=good", "min_rating=good must be a number"),
         ("synthetic:min_itme=3", "no option 'min_itme'; did you mean 'min_item_interactions'"),
         ("synthetic:min_item_interactions=few", "min_item_interactions=few must be a whole number"),
         ("synthetic:repeats=all", "repeats=all is not allowed"),
@@ -48,9 +55,36 @@ def test_wrong_names_and_options(text: str, match: str) -> None:
         load_dataset(text)
 
 
-def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is a folder"):
-        load_dataset(str(tmp_path))
+@pytest.mark.parametrize(
+    "path",
+    ["logs", "logs/a.csv", "logs/*.csv", "x?.csv", "logs/a.csv,b.csv", "a,b", "ml.zip/ratings.csv"],
+)
+def test_paths_of_every_form_are_handed_to_the_dataset_file(path: str, tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/a.csv").touch()
+    (tmp_path / "ml.zip").touch()
+    for text in (path, Path(path)):
+        chosen = find_dataset(load_plugins(), text)
+        assert (chosen.offer.name, chosen.own["path"], chosen.cleaning) == ("file", path, {})
+    chosen = find_dataset(load_plugins(), f"{path}:min_rating=4,user=who")
+    assert (chosen.own["path"], chosen.own["user"]) == (path, "who")
+    assert chosen.cleaning == {"min_rating": 4}
+
+
+def test_a_list_of_paths_is_one_log(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.csv", "b,c.csv:user=who,repeats=keep"]
+    chosen = find_dataset(load_plugins(), paths)
+    assert chosen.offer.name == "file"
+    assert chosen.own["path"] == [str(tmp_path / "a.csv"), "b,c.csv"]
+    assert chosen.own["user"] == "who"
+    assert chosen.cleaning == {"repeats": "keep"}
+    with pytest.raises(UsageError, match="there is no dataset to load"):
+        load_dataset([])
+
+
+def test_a_name_comes_before_a_folder_of_the_same_name(tmp_path: Path) -> None:
+    (tmp_path / "synthetic").mkdir()
+    assert find_dataset(load_plugins(), "synthetic").offer.name == "synthetic"
 
 
 def test_a_plugin_that_does_not_return_a_dataset_is_named() -> None:
@@ -134,3 +168,85 @@ def test_a_dataset_may_have_an_option_with_an_old_name() -> None:
         load_dataset(
             "odd:min_user=3", plugins=plugins
         )  # passed on to the dataset, it would have no effect
+
+
+def _named(dataset: str, text: str, **attributes: Any) -> str:
+    """Return the name of a loaded dataset whose factory calls it `dataset`."""
+
+    def made(
+        path: str = "",
+        item: str | None = None,
+        share: float = 0.5,
+        levels: tuple[int, ...] = (1, 2),
+        deep: bool = False,
+    ) -> Dataset:
+        log = Interactions.from_log([0, 0, 1], [0, 1, 1], [1, 2, 3], [5, 4, 4])
+        return Dataset(dataset, log, np.array(["a", "b"]), np.array(["x", "y"]))
+
+    made.__dict__.update(attributes)
+    return load_dataset(text, plugins=load_plugins(mine=plugin(datasets={"made": made}))).name
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ("repeats=first,time_ties=file,min_user_interactions=0,min_rating=none", "data"),
+        ("min_user_interactions=1,min_item_interactions=1", "data"),
+        ("share=0.50,levels=1,2,deep=no,item=none,path=x", "data"),
+        ("deep=yes,levels=2,1,share=1.0", "data:deep=true,levels=2,1,share=1"),
+        ("min_rating=4.0", "data:min_rating=4"),
+        ("min_rating=4", "data:min_rating=4"),
+        ("where=rating >= 4.0 and user!=c", "data:where=rating>=4&user!=c"),
+        ("where=user!=c&rating>=4", "data:where=rating>=4&user!=c"),
+        ("time_ties=hash,seed=0", "data:time_ties=hash"),
+        ("item=sku,repeats=keep", "data:item=sku,repeats=keep"),
+        ("repeats=keep,item=sku", "data:item=sku,repeats=keep"),
+    ],
+)
+def test_every_spelling_of_the_same_options_gives_the_same_name(options: str, name: str) -> None:
+    assert _named("data", f"made:{options}") == name
+
+
+def test_a_factory_may_name_its_datasets_itself() -> None:
+    names = _named("shop", "made:item=sku,path=x,min_rating=4", names_itself=True)
+    assert names == "shop:min_rating=4"
+    names = _named("shop:item=sku", "made:item=SKU,min_rating=4", names_itself=True)
+    assert names == "shop:item=sku,min_rating=4"
+
+
+def test_a_dataset_with_its_own_where_gets_the_text() -> None:
+    given: list[Any] = []
+
+    def own(where: str | None = None) -> Dataset:
+        given.append(where)
+        return _dataset()
+
+    plugins = load_plugins(odd=plugin(datasets={"odd": own}))
+    made = load_dataset("odd:where=genre=x,min_user_interactions=2", plugins=plugins)
+    assert given == ["genre=x"]
+    assert made.name == "data:min_user_interactions=2,where=genre=x"
+    assert made.notes == (
+        "0 interactions, 0 users and 0 items were dropped by min_user_interactions=2",
+    )
+    with pytest.raises(UsageError, match="min_rating=4 needs ratings"):
+        load_dataset("odd:min_rating=4", plugins=plugins)
+
+
+def test_filters_are_options_of_every_dataset() -> None:
+    made = load_dataset("synthetic:min_rating=4,where=user=1|2")
+    assert made.name == "synthetic:min_rating=4,where=user=1|2"
+    assert made.user_ids.tolist() == [1, 2]
+    assert made.interactions.ratings is not None
+    assert made.interactions.ratings.min() == 4
+    assert made.fingerprint() != load_dataset("synthetic").fingerprint()
+
+
+def test_interactions_out_of_order_are_refused() -> None:
+    def unsorted(second: int = 9) -> Dataset:
+        log = Interactions([0, 1], [0, 1, 0], [0, 2, 3], 2, 2, times=[10, second, 3])
+        return Dataset("data", log, np.arange(2), np.arange(2))
+
+    plugins = load_plugins(odd=plugin(datasets={"odd": unsorted}))
+    with pytest.raises(RecbenchError, match="out of the order of their times; it must sort them"):
+        load_dataset("odd", plugins=plugins)
+    assert load_dataset("odd:second=10", plugins=plugins).interactions.n_interactions == 3

@@ -1,5 +1,6 @@
 """Splits: their parts, names and errors, and how splitters make them."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,18 @@ def test_train_and_history_must_share_a_catalogue() -> None:
         Split(smaller, LOG, TARGETS)  # type: ignore[arg-type]
 
 
+def test_train_and_history_must_share_a_unit_of_times() -> None:
+    in_seconds, in_ms = (replace(LOG, times=np.arange(5), time_unit=unit) for unit in ("s", "ms"))
+    with pytest.raises(ValueError, match="train has times in ms, but history in s; they must be"):
+        Split(in_ms, in_seconds, TARGETS)  # type: ignore[arg-type]
+    assert len(Split(in_ms, LOG, TARGETS).judged) == 2  # type: ignore[arg-type]
+
+
+def test_fractions_in_times_of_targets_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"times must be int64, but 0\.5 occurs"):
+        _split(times=[10, 0.5, 30])
+
+
 def test_fingerprint_depends_on_train_history_and_targets() -> None:
     split = _split()
     assert split.fingerprint() == _split(times=[1, 2, 3]).fingerprint()
@@ -112,27 +125,49 @@ def test_several_splits_with_options_are_parsed(text: str, names: list[str]) -> 
     assert parse_split_names(text) == names
 
 
-def _make(answer: Any) -> tuple[str, Split]:
-    """Split the log with a splitter that returns, or raises, this answer."""
+def _make(answer: Any, log: Interactions = LOG) -> tuple[str, Split]:
+    """Split a log with a splitter that returns, or raises, this answer."""
 
     class Splitter:
         def __init__(self, share: float = 0.5) -> None:
             """Take an option."""
 
         def split(self, interactions: Interactions) -> Any:
-            assert interactions is LOG
+            assert interactions is log
             if isinstance(answer, BaseException):
                 raise answer
             return answer
 
     plugins = load_plugins(mine=plugin(splitters={"mine": Splitter}))
     ids = np.arange(LOG.n_users), np.arange(LOG.n_items)
-    return make_split(plugins, Dataset("log", LOG, *ids), "mine:share=0.20")
+    return make_split(plugins, Dataset("log", log, *ids), "mine:share=0.20")
 
 
 def test_a_split_is_returned_with_the_name_of_its_splitter() -> None:
     split = _split()
     assert _make(split) == ("mine:share=0.20", split)
+
+
+def test_parts_do_not_reach_train_and_history() -> None:
+    with_parts = replace(LOG, parts=[0, 0, 0, 2, 0])
+    history = with_parts.keep(np.array([True, True, True, False, True]))
+    for split in (Split(with_parts, with_parts, [2, -1, 4]), Split(LOG, history, [2, -1, 4])):  # type: ignore[arg-type]
+        _, made = _make(split, with_parts)
+        assert made.train.parts is made.history.parts is None
+        assert (made.history is made.train) == (split.history is split.train)
+        assert made.history.items.tolist() == split.history.items.tolist()
+        assert made.targets.tolist() == [2, -1, 4]
+
+
+def test_times_in_another_unit_than_the_data_are_refused() -> None:
+    log = replace(LOG, times=np.arange(5), time_unit="ms")
+    wrong = replace(log, time_unit="s")
+    with pytest.raises(
+        RecbenchError,
+        match=r"mine.* \(plugin mine\) returned times in s, but those of the data are in ms",
+    ):
+        _make(Split(wrong, wrong, [2, -1, 4]), log)  # type: ignore[arg-type]
+    assert _make(Split(LOG, LOG, [2, -1, 4]), log)[1].train is LOG  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("too short"), SystemExit("too short")])

@@ -58,7 +58,14 @@ def test_a_message_above_the_limit_is_refused_without_reading_it(pair: Any) -> N
     assert raised.value.shapes == {"a": (2, 3)}
 
 
-@pytest.mark.parametrize("columns", [{}, {"times": [3, 4, 5], "ratings": [1.0, 2.0, 3.5]}])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {},
+        {"times": [3, 4, 5], "ratings": [1.0, 2.0, 3.5]},
+        {"times": [3, 4, 5], "time_unit": "ns", "parts": [0, 1, 2]},
+    ],
+)
 def test_interactions_arrive_unchanged_and_read_only(pair: Any, columns: Any) -> None:
     given = Interactions(
         users=[0, 2], items=[4, 1, 4], offsets=[0, 1, 3], n_users=3, n_items=5, **columns
@@ -67,12 +74,14 @@ def test_interactions_arrive_unchanged_and_read_only(pair: Any, columns: Any) ->
         send(pair[0], {"given": shared.head}, fd=shared.fd)
     received = map_shared(pair[1], receive(pair[1], 0)[0]["given"])
     assert received.fingerprint() == given.fingerprint()
+    assert received.time_unit == given.time_unit
     for array in (
         received.users,
         received.items,
         received.offsets,
         received.times,
         received.ratings,
+        received.parts,
     ):
         if array is not None:
             with pytest.raises(ValueError, match="WRITEABLE"):

@@ -227,3 +227,24 @@ def test_segments_are_explained_if_they_are_shown() -> None:
 def test_left_out_results_are_listed() -> None:
     results = Results([], columns_of, left_out=("3 results of mine", "a was cut"))
     assert left_out_lines(results) == ["Left out: 3 results of mine.", "Left out: a was cut."]
+
+
+def test_notes_and_sources_end_with_one_full_stop() -> None:
+    sentences = _sentences(
+        notes=("rows were dropped.", "was it 'a'?", "such as a, b, ...", "log.csv has no times"),
+        source="Shop Inc.",
+        licence="free.",
+        order="by time.",
+    )
+    expected = {
+        "Rows were dropped.",
+        "Was it 'a'?",
+        "Such as a, b, ...",
+        "log.csv has no times.",
+        "Source: Shop Inc.",
+        "Licence: free.",
+        "Order: by time.",
+    }
+    assert expected <= set(sentences)
+    left_out = Results([], columns_of, left_out=["2 results are damaged."])
+    assert left_out_lines(left_out) == ["Left out: 2 results are damaged."]

@@ -1,5 +1,7 @@
 """Formats of logs: detected by their content, or an error that says what to add."""
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -40,7 +42,8 @@ def test_recbole_inter(read, sequences):
     text = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n7\ta\t3\t881250949.5\n"
     dataset = read(text, "x.inter")
     assert sequences(dataset) == {7: ["a"]}
-    assert dataset.interactions.times.tolist() == [881250949]
+    assert dataset.interactions.times.tolist() == [881250949500]
+    assert dataset.interactions.time_unit == "ms"
     assert sequences(read(text, "x.inter", user="user_id", rating="")) == {7: ["a"]}
 
 
@@ -53,7 +56,7 @@ def test_pairs_in_order_of_time(read, gap, sequences):
 
 
 def test_sequences_oldest_first(read, sequences):
-    dataset = read("2 9 3 9\n1\t4 \n\n10 9  4\n", "sequences.txt")
+    dataset = read("2 9 3 9\n1  4 \n\n10 9  4\n", "sequences.txt")
     assert sequences(dataset) == {1: [4], 2: [9, 3, 9], 10: [9, 4]}
 
 
@@ -61,6 +64,7 @@ def test_the_option_format_decides_if_lines_are_ambiguous(read, fails, sequences
     assert "format=sequences" in fails("1 5 6\n2 7 8\n", kind=recbench.UsageError)
     assert sequences(read("1 5 6\n2 7 8\n", format="sequences")) == {1: [5, 6], 2: [7, 8]}
     assert "format=" in fails("1 2 3 4\n2 3 4 5\n", kind=recbench.UsageError)
+    assert "format=pairs" in fails("ann b\nann a\n", kind=recbench.UsageError)
     assert sequences(read("ann\tb\nann\ta\n", format="pairs")) == {"ann": ["b", "a"]}
 
 
@@ -73,4 +77,75 @@ def test_parquet_is_detected_by_its_content(read_table, tmp_path, sequences):
 def test_a_missing_header_is_an_error(fails):
     message = fails("1,1193,5,978300760\n1,661,3,978302109\n", kind=recbench.UsageError)
     assert "log.csv has no header: line 1 is '1,1193,5,978300760'" in message
-    assert "user,item,rating,time" in message
+    assert "Name its 4 columns with header=, such as log.csv:header=user,item,..." in message
+    repeated = fails("ann;milk;x\nann;bread;y\n", kind=recbench.UsageError)
+    assert "log.csv has no header: line 1 is 'ann;milk;x'" in repeated
+
+
+def test_a_table_with_two_colons_and_a_header(read, sequences):
+    text = "UserID::MovieID::Title::Timestamp\n1::9::Alien: 3::30\n1::8::Heat::20\n"
+    assert sequences(read(text, "ratings.dat")) == {1: [8, 9]}
+
+
+def test_a_separator_at_the_end_of_lines_is_read(read, fails, sequences):
+    for text in ("user,item,\n1,5,\n1,4,\n", "user,item\n1,5,\n1,4,\n", "user,item,\n1,5\n1,4\n"):
+        assert sequences(read(text)) == {1: [5, 4]}
+    message = fails('"user","item"\n"1",10,20\n"2",11,21\n')
+    assert "the header has 2 fields, but the rows have 3, as in '\"1\",10,20'" in message
+    assert "R, for example, leaves out the name of the first" in message
+
+
+@pytest.mark.parametrize(
+    "top",
+    ["# made by hand\n# 7 rows\n", "// from the shop\n\n", "% dump\n", "sep=,\n", "\ufeff# x\n"],
+)
+def test_comments_above_the_header_are_skipped(read, sequences, top):
+    dataset = read(top + "user,item\n1,5\n1,4\n")
+    assert sequences(dataset) == {1: [5, 4]}
+    assert any("at the top of the file" in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize("names", ["#user,item", "# user,item", "#,user,item", "%user,item,x"])
+def test_a_commented_header_is_the_header(read, sequences, names):
+    before, after = "0," * names.startswith("#,"), ",x" * names.endswith("x")
+    rows = "".join(f"{before}{row}{after}\n" for row in ("1,5", "1,4"))
+    assert sequences(read(f"# export\n{names}\n{rows}")) == {1: [5, 4]}
+
+
+def test_a_comment_alone_is_no_header(read, fails, sequences):
+    text = "# user and item of the shop\nuser item\n1 5\n1 4\n"
+    assert sequences(read(text)) == {1: [5, 4]}
+    assert "no other line was found" in fails("# nothing\n# here\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("user,item\n1,2\n".encode("utf-16"), "iconv -f UTF-16 -t utf-8"),
+        ("user,item\n1,2\n".encode("utf-16-le"), "iconv -f UTF-16LE -t utf-8"),
+        ("user,item\n1,2\n".encode("utf-16-be"), "iconv -f UTF-16BE -t utf-8"),
+        ("user,item\n1,2\n".encode("utf-32"), "iconv -f UTF-32 -t utf-8"),
+        ("user,item\n1,2\n".encode("utf-32-be"), "iconv -f UTF-32BE -t utf-8"),
+        (gzip.compress("user,item\n1,2\n".encode("utf-16")), "iconv -f UTF-16 -t utf-8"),
+    ],
+)
+def test_text_in_wide_characters_is_refused_with_the_command(fails, text, command):
+    assert command in fails(text, kind=recbench.UsageError)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ('[{"user": 1}]', "jq -c '.[]' log.csv > log.jsonl"),
+        ("<rows>", "XML or HTML"),
+        (b"\xfd7zXZ\x00...", "compressed with xz"),
+        (b"\x93NUMPY...", "NumPy"),
+    ],
+)
+def test_other_kinds_of_files_are_refused_with_a_remedy(fails, text, part):
+    assert part in fails(text, kind=recbench.UsageError)
+
+
+def test_a_very_long_header(read, fails, sequences):
+    assert sequences(read(f"user,item,{'x' * 140_000}\n1,5,2\n")) == {1: [5]}
+    assert "first line is longer than 262,144 bytes" in fails(f"user,item,{'x' * 300_000}\n1,5,2\n")

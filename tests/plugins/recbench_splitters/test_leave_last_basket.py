@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from made_splits import LOGS, Triple, by_user, cases, distinct, timed_log, train_items
 
-from recbench import load_dataset
+from recbench import Interactions, load_dataset
 from recbench_splitters import LeaveLastBasket
 
 
@@ -23,6 +23,14 @@ def test_the_last_basket_is_all_interactions_at_the_last_time() -> None:
     assert split.offsets is not None
     assert split.offsets.tolist() == [0, 2, 2, 3, 3]
     assert split.notes == ("2 users with a single basket are used for training but not judged",)
+
+
+def test_times_within_one_second_are_baskets_of_their_own() -> None:
+    milliseconds = [86_400_000, 86_400_001, 86_400_002, 86_400_002]
+    log = Interactions.from_log([0] * 4, [5, 6, 7, 8], milliseconds, time_unit="ms")
+    split = LeaveLastBasket().split(log)
+    assert cases(split) == {0: ([5, 6], [7, 8], [86_400_002] * 2)}
+    assert split.train.time_unit == "ms"
 
 
 def test_repeats_in_a_basket_count_once_and_may_be_in_the_history() -> None:

@@ -1,5 +1,6 @@
 """All splitters: their contract, their names, and their results on real data."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,29 @@ import pytest
 from recbench import Interactions, RecbenchError, Split, load_dataset, load_plugins
 from recbench.spec import Spec
 from recbench.testing import check_splitter
-from recbench_splitters import LeaveLastBasket, LeaveLastOut, Temporal, Windows
+from recbench_splitters import (
+    Given,
+    LeaveLastBasket,
+    LeaveLastOut,
+    LeaveNOut,
+    RandomShare,
+    Sessions,
+    Temporal,
+    UnseenUsers,
+    Windows,
+)
+
+
+class GivenByPlace(Given):
+    """The third last interaction of each user is the valid part, and the last two the test part."""
+
+    def split(self, interactions: Interactions) -> Split:
+        """Split interactions that get these parts first."""
+        n_left = np.repeat(interactions.offsets[1:], interactions.lengths) - np.arange(
+            interactions.n_interactions
+        )
+        parts = np.select([n_left <= 2, n_left == 3], [2, 1])
+        return super().split(dataclasses.replace(interactions, parts=parts))
 
 
 @pytest.mark.parametrize(
@@ -21,13 +44,34 @@ from recbench_splitters import LeaveLastBasket, LeaveLastOut, Temporal, Windows
         (Temporal, {}),
         (Temporal, {"targets": "all", "share": 0.5}),
         (Windows, {}),
+        (GivenByPlace, {}),
+        (GivenByPlace, {"valid": "unused"}),
+        (LeaveNOut, {}),
+        (LeaveNOut, {"n": 1}),
+        (RandomShare, {}),
+        (RandomShare, {"by": "log", "share": 0.5}),
+        (Sessions, {}),
+        (Sessions, {"gap": 30, "targets": "each"}),
+        (UnseenUsers, {}),
     ],
 )
 def test_contract(factory: type, options: dict[str, Any]) -> None:
     check_splitter(factory, **options)
 
 
-@pytest.mark.parametrize("text", ["leave-last-basket", "temporal:at=1998-03-01T12:00,targets=all"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "given:valid=unused",
+        "leave-last-basket",
+        "leave-n-out:n=3",
+        "random:share=0.7,by=log,seed=1",
+        "sessions:gap=30,share=0.8,targets=each",
+        "sessions:at=1998-03-01",
+        "temporal:at=1998-03-01T12:00,targets=all",
+        "users:share=0.8,seed=1",
+    ],
+)
 def test_names_with_options_build_splitters(text: str) -> None:
     assert load_plugins().build("splitters", Spec.parse(text))
 
@@ -54,6 +98,12 @@ def test_movielens_100k(real: Callable[[str], Path]) -> None:
     assert len(basket.judged) == 943
     assert len(basket.targets) == 2_148
     assert np.count_nonzero(np.diff(basket.judged_targets[1]) > 1) == 415
+    last_two = LeaveNOut().split(log)
+    assert last_two.targets[1::2].tolist() == LeaveLastOut().split(log).targets.tolist()
+    drawn = RandomShare().split(log)
+    assert (drawn.train.n_interactions, len(drawn.targets)) == (80_000, 20_000)
+    unseen = UnseenUsers().split(log)
+    assert (len(unseen.train), len(unseen.judged)) == (849, 94)
 
 
 def test_the_contract_checks_every_target_of_a_case() -> None:

@@ -1,5 +1,6 @@
 """Temporal: one cut in time, on small logs and random logs."""
 
+import math
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_splits import LOGS, Triple, by_user, cases, distinct, numbered_log, timed_log, train_items
 
-from recbench import RecbenchError, Split, UsageError
+from recbench import Interactions, RecbenchError, Split, UsageError
 from recbench_splitters import Temporal
 
 DAY = 86_400
@@ -94,17 +95,63 @@ def test_nine_tenths_are_before_the_cut_by_default() -> None:
         ("1970-01-03 12:30:00", 2 * DAY + 45_000),
         ("1970-01-03T12:30Z", 2 * DAY + 45_000),
         ("1970-01-03T12:30+02:00", 2 * DAY + 37_800),
-        ("1970-01-03T12:30:00.5", 2 * DAY + 45_001),  # an interaction in second 0 is before it
+        ("1970-01-03T12:30:00.5", 2 * DAY + 45_000.5),
+        ("1970-01-03T12:30:00,25+02:00", 2 * DAY + 37_800.25),
         ("1969-12-31", -DAY),
         ("172800", 2 * DAY),
         ("-5", -5),
         (172_800, 2 * DAY),
     ],
 )
-def test_a_cut_is_a_date_or_a_number_of_seconds(at: str | int, seconds: int) -> None:
-    assert Temporal(at=at).at == seconds
-    log = timed_log((0, 1, seconds - 1), (0, 2, seconds))
-    assert cases(Temporal(at=at).split(log)) == {0: ([1], [2], [seconds])}
+def test_a_cut_is_a_date_or_a_number_of_seconds(at: str | int, seconds: float) -> None:
+    assert Temporal(at=at).cut.at == seconds
+    before, after = math.ceil(seconds) - 1, math.ceil(seconds)
+    log = timed_log((0, 1, before), (0, 2, after))
+    assert cases(Temporal(at=at).split(log)) == {0: ([1], [2], [after])}
+
+
+@pytest.mark.parametrize(
+    ("unit", "per_second", "at", "date"),
+    [
+        ("ms", 10**3, 172_800, "1970-01-03 00:00:00"),
+        ("ms", 10**3, "1970-01-03", "1970-01-03 00:00:00"),
+        ("ms", 10**3, "1970-01-03T00:00:00.001", "1970-01-03 00:00:00.001"),
+        ("ms", 10**3, "1970-01-03T00:00:00.0001", "1970-01-03 00:00:00.0001"),
+        ("us", 10**6, "1970-01-03T00:00:00.250", "1970-01-03 00:00:00.25"),
+        ("ns", 10**9, "1970-01-03T00:00:00.123456789Z", "1970-01-03 00:00:00.123456789"),
+        ("ns", 10**9, "1969-12-31T23:59:59.999999999", "1969-12-31 23:59:59.999999999"),
+    ],
+)
+def test_a_cut_may_be_within_a_second(unit: str, per_second: int, at: str | int, date: str) -> None:
+    splitter = Temporal(at=at)
+    assert splitter.cut.at is not None
+    after = math.ceil(splitter.cut.at * per_second)
+    times = [after - 1, after, after + 1]  # one of them is no whole second
+    log = Interactions.from_log([0, 0, 0], [1, 2, 3], times, time_unit=unit)
+    split = splitter.split(log)
+    assert log.time_unit == split.train.time_unit == unit
+    assert cases(split) == {0: ([1], [2], [after])}
+    assert split.notes == (f"the cut is {date} UTC: 1 interactions before it, 2 at or after it",)
+
+
+def test_a_cut_by_share_shows_the_fraction_of_its_second() -> None:
+    log = Interactions.from_log([0] * 4, [1, 2, 3, 4], [1000, 2000, 2500, 3000], time_unit="ms")
+    assert Temporal(share=0.5).split(log).notes == (
+        "the cut is 1970-01-01 00:00:02.5 UTC: 2 interactions before it, 2 at or after it",
+    )
+    with pytest.raises(
+        RecbenchError,
+        match=r"is before the cut, 1970-01-01 00:00:00\.75 UTC; .* "
+        r"from 1970-01-01 00:00:01 UTC to 1970-01-01 00:00:03 UTC",
+    ):
+        Temporal(at="1970-01-01T00:00:00.75").split(log)
+
+
+@pytest.mark.parametrize("at", [10**17, -(10**17)])
+def test_a_cut_far_outside_the_data_is_refused_in_every_unit(at: int) -> None:
+    log = Interactions.from_log([0, 0], [1, 2], [1, 2], time_unit="ns")
+    with pytest.raises(RecbenchError, match="no interaction is"):
+        Temporal(at=at).split(log)
 
 
 @pytest.mark.parametrize(

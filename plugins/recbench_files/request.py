@@ -1,0 +1,111 @@
+"""The options of a log: check them, open the files, and name the dataset by those that matter."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import recbench
+
+from .columns import choose_columns
+from .layout import FORMATS, MISSING, Layout
+from .read import File, choose_files, detect_layouts
+from .sources import Sources, find_sources
+
+_NAMED_BY_HEADER = ("auto", "csv", "inter", "json", "parquet")
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of `read_file`, as the user wrote them."""
+
+    path: str | Sequence[str]
+    format: str = "auto"
+    header: str | None = None
+    user: str | None = None
+    item: str | None = None
+    time: str | None = None
+    rating: str | None = None
+    time_format: str | None = None
+    where: str | None = None
+    missing: str = "drop"
+    title: str | None = None
+    item_table: str | None = None
+    name: str | None = None
+
+    @cached_property
+    def conditions(self) -> recbench.Where | None:
+        """The conditions of the option `where`."""
+        return None if self.where is None else recbench.Where.parse(self.where)
+
+    @property
+    def filtered(self) -> Sequence[str]:
+        """The columns that the conditions use."""
+        return self.conditions.columns if self.conditions else ()
+
+    @property
+    def requested(self) -> Mapping[str, str | None]:
+        """Role -> the column that the user named, "" to leave it out, None to look for it."""
+        columns = {"user": self.user, "item": self.item, "time": self.time, "rating": self.rating}
+        if self.title is not None and self.item_table is None:
+            columns["title"] = self.title
+        return columns
+
+    def detect(self) -> tuple[Sources, list[Layout]]:
+        """Check the options, find the files, and detect the format of each."""
+        self._check()
+        sources = find_sources(self.path)
+        missing = MISSING if self.missing == "drop" else frozenset()
+        layouts = detect_layouts(sources.layouts, self.format, self.header, self.requested, missing)
+        return sources, layouts
+
+    def open(self) -> tuple[Sources, list[File]]:
+        """Detect the files and choose their columns, without reading the rows."""
+        sources, layouts = self.detect()
+        return sources, choose_files(layouts, self.requested, self.filtered)
+
+    def dataset_name(self, sources: Sources, file: File) -> str:
+        """Return the name with the options that change what is read, the same for each spelling."""
+        options: dict[str, str] = {}
+        for role in ("user", "item", "time", "rating"):
+            name = self.requested[role]
+            if name is not None and not self._found_anyway(role, file):
+                clock = file.chosen.name.get("clock")
+                names = [file.chosen.name[role]] if name else [""]
+                options[role] = "+".join([*names, clock] if role == "time" and clock else names)
+        if self.format not in _NAMED_BY_HEADER:
+            options["format"] = self.format
+        for option in ("header", "time_format"):
+            if value := getattr(self, option):
+                options[option] = value
+        if self.conditions is not None:
+            options["where"] = str(self.conditions)
+        if self.missing == "keep":
+            options["missing"] = "keep"
+        listed = ",".join(f"{option}={value}" for option, value in sorted(options.items()))
+        short = self.name or sources.name
+        return f"{short}:{listed}" if listed else short
+
+    def _found_anyway(self, role: str, file: File) -> bool:
+        """Whether the same column is chosen without the option."""
+        try:
+            chosen = choose_columns(file.layout, {**self.requested, role: None})
+        except recbench.UsageError:
+            return False
+        roles = (role, "clock") if role == "time" else (role,)
+        return all(chosen.index.get(key) == file.chosen.index.get(key) for key in roles)
+
+    def _check(self) -> None:
+        """Raise UsageError for values that are wrong whatever the file is."""
+        if self.format not in FORMATS:
+            close = difflib.get_close_matches(str(self.format), FORMATS, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"available: {', '.join(FORMATS)}"
+            raise recbench.UsageError(f"format={self.format} is not a format; {hint}")
+        if self.missing not in ("drop", "keep"):
+            raise recbench.UsageError(f"missing={self.missing} must be drop or keep")
+        if self.name is not None and (not self.name.strip() or ":" in self.name):
+            raise recbench.UsageError(
+                f"name={self.name} cannot be shown in tables; write a short name without a colon"
+            )

@@ -1,0 +1,86 @@
+"""The bytes that pyarrow reads of a text file, with a check of their quotation marks."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import numpy as np
+
+from .layout import Layout
+from .lines import SAMPLE
+
+_QUOTE, _CR, _LF, _SPACE = (ord(letter) for letter in '"\r\n ')
+_LINE = rb"[^\r\n]*(?:\r\n|\r|\n)"
+_BOM = b"\xef\xbb\xbf"
+
+
+class TextStream(io.RawIOBase):
+    """The bytes below the skipped lines.
+
+    If fields may be in quotes, it finds out how quotation marks are used: pyarrow reads a mark that
+    opens a field and is never closed as one field up to the end of the file, without an error.
+
+    starts: whether a field starts with a mark. stray: whether marks are anywhere else than where a
+        field starts or ends, or doubled. breaks: number of line breaks between marks.
+
+    No block ends between CR and LF: pyarrow would drop that LF, even inside quotes.
+    """
+
+    def __init__(self, layout: Layout, raw: Any) -> None:
+        self.raw, self.check = raw, layout.quoted
+        self.starts = self.stray = False
+        self.breaks = 0
+        self._open = False  # whether the last byte that was checked is between marks
+        self._seen = b"\n\n\n"  # the last bytes; all but the very last are checked
+        self._edge = np.zeros(256, dtype=bool)
+        self._edge[[*layout.delimiter.encode(), _CR, _LF]] = True
+        head = bytes(raw.read(SAMPLE)).removeprefix(_BOM)
+        above = re.match(_LINE * layout.skip, head)
+        self._held = head[above.end() :] if above else head
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        block, self._held = self._held[:size], self._held[size:]
+        while len(block) < size and (chunk := self.raw.read(size - len(block))):
+            block += chunk
+        if len(block) > 1 and block.endswith(b"\r"):
+            block, self._held = block[:-1], b"\r" + self._held
+        if self.check:
+            self._inspect(block)
+        return block
+
+    def is_plain(self) -> bool:
+        """Whether every mark of the file, which was read, encloses a field or is doubled."""
+        self._inspect(b"\n")
+        return not (self.stray or self._open)
+
+    def _inspect(self, block: bytes) -> None:
+        """Check the marks whose next byte is known."""
+        if b'"' not in block and not self._open and self._seen[-1] != _QUOTE:
+            self._seen = (self._seen + block[-3:])[-3:]
+            return
+        window = np.frombuffer(self._seen + block, dtype=np.uint8)
+        marks = np.flatnonzero(window[2:-1] == _QUOTE) + 2
+        before = window[marks - 1]
+        at_edge = self._edge[before]
+        if not self.starts:
+            spaced = self._edge[window[marks[before == _SPACE] - 2]]
+            self.starts = bool(at_edge.any() or spaced.any())
+        first = int(self._open)
+        opening, closing = slice(first, None, 2), slice(1 - first, None, 2)
+        opens = at_edge[opening] | (before[opening] == _QUOTE)
+        after = window[marks[closing] + 1]
+        closes = self._edge[after] | (after == _QUOTE)
+        self.stray = self.stray or not (opens.all() and closes.all())
+        is_end = window[2:-1] == _LF
+        if b"\r" in block or self._seen[-1] == _CR:
+            is_end |= (window[2:-1] == _CR) & (window[3:] != _LF)
+        ends = np.flatnonzero(is_end) + 2
+        inside = (np.searchsorted(marks, ends) + first) % 2
+        self.breaks += int(inside.sum())
+        self._open = (len(marks) + first) % 2 == 1
+        self._seen = (self._seen + block[-3:])[-3:]

@@ -1,0 +1,89 @@
+"""Cuts in time: at a given date, or where a share of the log is before it."""
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import recbench
+
+from .common import PER_SECOND
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Cut:
+    """A cut in time, as users set it.
+
+    splitter: its name in errors.
+    at: date, date and time, or seconds since 1970; None for a share.
+    share: share of the log before the cut; None for 0.9. The real share is lower if several entries
+        have the time of the cut, which are after it.
+    """
+
+    def __init__(self, splitter: str, at: str | int | None, share: float | None) -> None:
+        self.splitter = splitter
+        if at is not None and share is not None:
+            raise recbench.UsageError(
+                f"splitter {splitter}: at={at} and share={share} both set the cut; give only one"
+            )
+        if share is not None and not 0 < share < 1:
+            raise recbench.UsageError(
+                f"splitter {splitter}: share must be above 0 and below 1, not {share}"
+            )
+        self.at = None if at is None else self._seconds(str(at).strip())
+        self.share = 0.9 if share is None else share
+
+    def divide(
+        self, times: npt.NDArray[Any], time_unit: str, what: str
+    ) -> tuple[npt.NDArray[Any], str]:
+        """Return which of the times are before the cut, and the cut as a date.
+
+        what: the text between "no" and "before the cut" in the error if there is no time on one
+            side of the cut, such as "interaction is".
+        """
+        per_second, at = PER_SECOND[time_unit], self.at
+        if at is None:
+            place = min(round(self.share * len(times)), len(times) - 1)
+            at = Fraction(int(np.partition(times, place)[place]), per_second)
+        earlier = np.asarray(times < math.ceil(at * per_second))
+        if earlier.all() or not earlier.any():
+            side = "at or after" if earlier.any() else "before"
+            first, last = (Fraction(int(end), per_second) for end in (times.min(), times.max()))
+            raise recbench.RecbenchError(
+                f"{self.splitter}: no {what} {side} the cut, {_date(at)}; the data run from "
+                f"{_date(first)} to {_date(last)}. "
+                "Set a cut between these times with at=, or use leave-last-out"
+            )
+        return earlier, _date(at)
+
+    def _seconds(self, text: str) -> Fraction:
+        """Return a time in seconds since 1970."""
+        if re.fullmatch(r"-?[0-9]{1,18}", text):
+            return Fraction(text)
+        # datetime would cut the fraction off after six digits
+        fraction = re.search(r"(?<=:\d\d:\d\d)[.,](\d+)", text)
+        whole = text if fraction is None else text.replace(fraction[0], "")
+        try:
+            moment = datetime.fromisoformat(whole)
+        except ValueError:
+            raise recbench.UsageError(
+                f"splitter {self.splitter}: at={text} is not a time; write a date such as "
+                "1998-03-01, a date and time such as 1998-03-01T12:00, or whole seconds since 1970"
+            ) from None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        seconds = Fraction((moment - _EPOCH) // timedelta(microseconds=1), 10**6)
+        return seconds if fraction is None else seconds + Fraction(f"0.{fraction[1]}")
+
+
+def _date(seconds: Fraction) -> str:
+    """Write a time; the fraction of its second has up to nine digits."""
+    whole = math.floor(seconds)
+    fraction = f"{int((seconds - whole) * 10**9):09}".rstrip("0")
+    date = f"{np.datetime64(whole, 's')}".replace("T", " ", 1)
+    return f"{date}.{fraction} UTC" if fraction else f"{date} UTC"
