@@ -71,7 +71,8 @@ def assemble(
     for role, kept in (("user", user_ids), ("item", item_ids)):
         notes += ids[role].notes
         notes += find_doubtful(kept, log.names[role], MISSING)
-    notes += times.notes if times else ()
+    if times is not None:
+        notes += [*times.notes, *_note_on_days(log, times)]
     ratings = None
     if "rating" in log.columns:
         ratings = _parse_ratings(rows.take(log.columns.pop("rating")), rows.refuse("rating"))
@@ -204,6 +205,19 @@ def _read_times(log: Log, rows: _Rows, time_format: str | None) -> Times | None:
     return parse_times(
         rows.take(log.columns.pop("time")), rows.refuse("time"), time_format, rows.take(clock)
     )
+
+
+def _note_on_days(log: Log, times: Times) -> list[str]:
+    """Return a note if the times are whole days, and another column may order the days."""
+    layout, name = log.files[0].layout, log.names["time"]
+    is_spare = len(layout.names) > len(set(log.files[0].chosen.index.values()))
+    day = 86_400 * {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[times.unit]
+    if not is_spare or (times.values[:1000] % day).any() or (times.values % day).any():
+        return []
+    return [
+        f"Times are whole days; if another column orders the interactions of a day, write "
+        f"time={name}+COLUMN"
+    ]
 
 
 def _parts(log: Log) -> Array | None:

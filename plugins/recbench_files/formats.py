@@ -21,6 +21,7 @@ from .records import count_fields, sample_rows
 
 _PARQUET = b"PAR1"
 _TYPED = re.compile(r"[^\t]+:(token|float|token_seq|float_seq)")
+_DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}\b")
 _RATINGS = ("user", "item", "rating", "time")
 _JSON = re.compile(r"\{\s*(u?['\"]|\}|$)")
 
@@ -181,10 +182,10 @@ def _read_header(
 def _looks_like_row(lines: Sequence[str], delimiter: str) -> bool:
     """Whether the first line is a row rather than a header.
 
-    A field of it is a number, or comes again in the same column.
+    A field of it is a number or a date, or comes again in the same column.
     """
     fields = lines[0].split(delimiter) if delimiter == "::" else parse(lines[0], delimiter)
-    if any(is_number(field) for field in fields):
+    if any(is_number(field) or _DATE.match(field.strip()) for field in fields):
         return True
     rows = [line.split(delimiter) for line in lines[1 : N_SAMPLE + 1]]
     return any(

@@ -53,6 +53,8 @@ def guess_format(layout: Layout, lines: Sequence[str], comment: str) -> str:
     no_pairs = against or ("" if usual == 2 else f"{count_fields(usual or len(rows[0]))}, not 2")
     if not no_pairs and ((not again and len(counts) > 1) or len(rows[0]) != 2):
         no_pairs = "lines with more or fewer than 2 fields"
+    if not no_pairs and reads_as_times([row[1] for row in rows[:N_SAMPLE]]):
+        no_pairs = f"the second field, such as {shorten(rows[0][1])}, looks like a time"
     no_udata = _against_udata(rows, usual) if tabs else "no tabs"
     no_sequences = against
     if not against and usual >= 3 and often > _TABLE * len(rows):
@@ -182,7 +184,7 @@ def _without_header(
         else "Add a first line that names the columns, such as user,item,time"
     )
     reason = found.get("sequences", "")
-    if reason.startswith((_WORDS, count_fields(width))):
+    if width > 1 and reason.startswith((_WORDS, count_fields(width))):
         each, form = ("an item", "pairs") if width == 2 else ("its items", "sequences")
         remedy += f"; or, if each line is a user and {each}, write format={form}"
     return recbench.UsageError(

@@ -78,8 +78,12 @@ class Tally:
 
 def breaks_note(count: int) -> str:
     """Return the note on fields that span lines."""
-    breaks = "1 line break" if count == 1 else f"{count:,} line breaks"
-    return f"The file has more lines than rows: {breaks} in quotes belong to a field"
+    breaks = (
+        "1 line break in quotes belongs"
+        if count == 1
+        else (f"{count:,} line breaks in quotes belong")
+    )
+    return f"The file has more lines than rows: {breaks} to a field"
 
 
 def records(layout: Layout, chosen: Chosen) -> Iterator[Record]:

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .ids import encode
+from .arrays import distinct, to_numpy
 from .layout import shorten
 from .time_forms import read_clocks
 from .time_numbers import NO_ZONE, PER_SECOND, Refuse, Times
 from .time_texts import combine, refuse_mixed_zones
-from .times import to_numpy
 
 Array = npt.NDArray[Any]
 _DAY = 86400
@@ -51,14 +50,14 @@ def _read(clock: Any, refuse: Refuse) -> tuple[Times, bool]:
     if pa.types.is_time(kind):
         integers = clock.cast(pa.int32() if kind.bit_width == 32 else pa.int64())
         return Times(to_numpy(integers, np.int64), kind.unit), False
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         try:
             clock = clock.cast(pa.int64())
-        except pa.ArrowInvalid as error:
-            raise refuse(0, f"has times of the day that are not whole. {_WRITE}") from error
-    codes, known = encode(clock)
+        except pa.ArrowInvalid:
+            raise refuse(0, f"has times of the day that are no counts. {_WRITE}") from None
+    codes, known = distinct(clock)
     if pa.types.is_integer(known.type):
-        return _read_counts(known.cast(pa.int64()).to_numpy()[codes], refuse), False
+        return _read_counts(known.to_numpy()[codes].astype(np.int64), refuse), False
     texts = pc.utf8_trim_whitespace(known)
     in_digits = pc.all(pc.match_substring_regex(texts, _DIGITS)).as_py()
     if in_digits and pc.any(pc.starts_with(texts, "0")).as_py():

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import try_cast
+
 Array = npt.NDArray[Any]
 Refuse = Callable[[int, str], Exception]
 """Creates the error for (row, problem); the problem ends with what to do."""
@@ -83,10 +85,9 @@ def read_decimals(decimals: Any, refuse: Refuse) -> Times:
     import pyarrow as pa
 
     times = read_numbers(np.asarray(decimals.cast(pa.float64())), refuse)
-    places = 9 - len(str(PER_SECOND[times.unit])) + 1
-    try:
-        exact = decimals.cast(pa.decimal128(38, places))
-    except pa.ArrowInvalid:
+    places = 10 - len(str(PER_SECOND[times.unit]))
+    exact = try_cast(decimals, pa.decimal128(38, places))
+    if exact is None:
         return times
     parts = np.frombuffer(exact.buffers()[1], np.int64).reshape(-1, 2)  # 128 bits: low, high
     low, high = parts[exact.offset : exact.offset + len(exact)].T

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import try_cast
 from .time_format import fits
 from .time_forms import MONTHS, Instants, is_written_as_date, read_clocks, read_dates
 from .time_numbers import NO_ZONE, PER_SECOND, Refuse, Times
@@ -39,11 +40,10 @@ def read_texts(codes: Array, texts: Any, refuse: Refuse) -> Times:
     iso = pc.replace_substring(texts, " UTC", "Z")
     for zone in (None, "UTC"):
         for unit in ("s", "ms", "us"):  # pyarrow is fast, but knows only ISO dates
-            try:
-                instants = iso.cast(pa.timestamp(unit, zone)).cast(pa.int64())
-            except pa.ArrowInvalid:
-                continue
-            return Times(np.asarray(instants)[codes], unit, () if zone else (NO_ZONE,))
+            instants = try_cast(iso, pa.timestamp(unit, zone))
+            if instants is not None:
+                values = np.asarray(instants.cast(pa.int64()))
+                return Times(values[codes], unit, () if zone else (NO_ZONE,))
     read = read_dates(texts)
     if not read.known.all():
         raise _unread(codes, texts, read, refuse)

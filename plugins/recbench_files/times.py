@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 import recbench
 
+from .arrays import distinct, to_numpy, try_cast
 from .layout import is_number
 from .time_numbers import (
     NO_ZONE,
@@ -72,17 +73,6 @@ def reads_as_times(values: Sequence[str]) -> bool:
     return bool(n_dates >= 0.9 * len(texts))
 
 
-def to_numpy(column: Any, dtype: Any) -> Array:
-    """Copy a column to an array, chunk by chunk to save memory. Missing floats become NaN."""
-    array = np.empty(len(column), dtype=dtype)
-    start = 0
-    for chunk in column.chunks:
-        end = start + len(chunk)
-        array[start:end] = chunk.to_numpy(zero_copy_only=False)
-        start = end
-    return array
-
-
 def _parse(column: Any, refuse: Refuse, time_format: str | None) -> Times:
     import pyarrow as pa
 
@@ -133,7 +123,7 @@ def _parse_numbers(column: Any, refuse: Refuse, time_format: str | None) -> Time
         return read_numbers(to_numpy(integers, np.int64), refuse)
     from .time_format import read_with_format
 
-    return read_with_format(*_distinct(integers), time_format, refuse)
+    return read_with_format(*distinct(integers), time_format, refuse)
 
 
 def _parse_texts(column: Any, refuse: Refuse, time_format: str | None) -> Times:
@@ -141,7 +131,7 @@ def _parse_texts(column: Any, refuse: Refuse, time_format: str | None) -> Times:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    codes, texts = _distinct(column)
+    codes, texts = distinct(column)
     texts = pc.utf8_trim_whitespace(texts)
     if time_format is not None:
         from .time_format import read_with_format
@@ -151,29 +141,15 @@ def _parse_texts(column: Any, refuse: Refuse, time_format: str | None) -> Times:
     def refuse_text(number: int, problem: str) -> Exception:
         return refuse(int(np.argmax(codes == number)), problem)
 
-    try:
-        try:
-            times = read_numbers(np.asarray(texts.cast(pa.int64())), refuse_text)
-        except pa.ArrowInvalid:
-            times = read_decimals(texts, refuse_text)
-    except pa.ArrowInvalid:
+    if (integers := try_cast(texts, pa.int64())) is not None:
+        times = read_numbers(np.asarray(integers), refuse_text)
+    elif try_cast(texts, pa.float64()) is not None:
+        times = read_decimals(texts, refuse_text)
+    else:
         from .time_texts import read_texts
 
         return read_texts(codes, texts, refuse)
     return dataclasses.replace(times, values=times.values[codes])
-
-
-def _distinct(column: Any) -> tuple[Array, Any]:
-    """Return (rows,) codes, and the pyarrow array of the distinct values that they index."""
-    import pyarrow as pa
-
-    from .ids import encode
-
-    codes, known = encode(column)
-    used = np.flatnonzero(np.bincount(codes, minlength=len(known)))
-    ranks = np.zeros(len(known), dtype=np.int32)
-    ranks[used] = np.arange(len(used), dtype=np.int32)
-    return ranks[codes], known.take(pa.array(used))  # dropped rows may contain anything
 
 
 def _note_far(times: Times) -> list[str]:

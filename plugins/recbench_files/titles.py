@@ -11,7 +11,7 @@ import numpy.typing as npt
 import recbench
 
 from .columns import list_names, plain_name, usual_item_names
-from .layout import shorten
+from .layout import MISSING, shorten
 from .table import Table
 
 Array = npt.NDArray[Any]
@@ -68,9 +68,9 @@ def join_titles(
             f"{file.name}: no id in its column {id_column} is an item of the log. Its ids look "
             f"like {_examples(ids)}, those of the log like {_examples(number)}"
         )
-    found = first_titles(
-        items, codes, np.array([text.strip() for text in titles], object), len(number)
-    )
+    is_missing = np.array([text.strip() in {"", *MISSING} for text in titles], dtype=bool)
+    codes = np.where(is_missing[codes], -1, codes)
+    found = first_titles(items, codes, np.array([text.strip() for text in titles], object), len(number))
     n_without = int(np.count_nonzero(found == ""))
     notes = [f"Titles were read from {file.name}, with item={id_column}, title={title_column}"]
     if n_without:

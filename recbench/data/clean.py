@@ -226,13 +226,21 @@ def user_of_interaction(interactions: Interactions) -> Array:
 
 
 def _is_repeat(interactions: Interactions) -> Array | None:
-    """Whether the user had the item before, (interactions,) bool; None if there are no repeats."""
+    """Whether the user had the item before, (interactions,) bool; None if there are no repeats.
+
+    In a split that somebody else made, an interaction of the training part comes before one of the
+    test part.
+    """
     pairs = user_of_interaction(interactions) * np.int64(interactions.n_items) + interactions.items
     ordered = np.sort(pairs)
     if not (ordered[1:] == ordered[:-1]).any():
         return None
     is_repeat = np.ones(len(pairs), dtype=bool)
-    is_repeat[np.unique(pairs, return_index=True)[1]] = False
+    if interactions.parts is None:
+        is_repeat[np.unique(pairs, return_index=True)[1]] = False
+    else:
+        by_part = np.argsort(interactions.parts, kind="stable")
+        is_repeat[by_part[np.unique(pairs[by_part], return_index=True)[1]]] = False
     return is_repeat
 
 

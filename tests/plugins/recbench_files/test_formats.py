@@ -80,6 +80,8 @@ def test_a_missing_header_is_an_error(fails):
     assert "Name its 4 columns with header=, such as log.csv:header=user,item,..." in message
     repeated = fails("ann;milk;x\nann;bread;y\n", kind=recbench.UsageError)
     assert "log.csv has no header: line 1 is 'ann;milk;x'" in repeated
+    dated = fails("2020-01-01\tann\tmilk\n2020-01-02\tbob\tbread\n", kind=recbench.UsageError)
+    assert "log.csv has no header" in dated
 
 
 def test_a_table_with_two_colons_and_a_header(read, sequences):

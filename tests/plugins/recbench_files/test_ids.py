@@ -3,11 +3,13 @@
 import pyarrow as pa
 import pytest
 
+from recbench_files.layout import MISSING
+
 
 def test_ids_are_exact(read, sequences):
     dataset = read("user,item\n007,1\n7,+1\n7, 1\n007,01\n")
-    assert sequences(dataset) == {"007": ["1", "01"], "7": ["+1", " 1"]}
-    assert any("Spaces" in note for note in dataset.notes)
+    assert sequences(dataset) == {"007": ["1", "01"], "7": ["+1", "1"]}
+    assert "Spaces around 1 id in column item were removed, as in ' 1'" in dataset.notes
 
 
 def test_ids_are_numbered_in_sorted_order(read):
@@ -22,10 +24,62 @@ def test_integers_beyond_64_bits_stay_strings(read):
     assert read("user,item\n9223372036854775807,1\n").user_ids.tolist() == [2**63 - 1]
 
 
-def test_a_word_for_missing_values_is_kept_as_an_id_with_a_note(read):
-    dataset = read("user,item\nNULL,5\nann,5\n")
-    assert dataset.user_ids.tolist() == ["NULL", "ann"]
-    assert any("'NULL'" in note for note in dataset.notes)
+@pytest.mark.parametrize("word", sorted(MISSING))
+def test_a_word_for_missing_values_is_dropped_or_kept_as_an_id(read, read_table, word):
+    for dataset in (
+        read(f"user,item\n{word},5\n {word} ,5\nann,5\n"),
+        read_table({"user": [word, f" {word}", "ann"], "item": [5, 5, 5]}),
+    ):
+        assert dataset.user_ids.tolist() == ["ann"]
+        assert "2 rows have no user and were dropped" in dataset.notes
+    for dataset in (
+        read(f"user,item\n{word},5\n,5\nann,5\n", missing="keep"),
+        read_table({"user": [word, None, "ann"], "item": [5, 5, 5]}, missing="keep"),
+    ):
+        assert set(dataset.user_ids) == {word, "ann"}
+        assert "1 row has no user and was dropped" in dataset.notes
+        note = f"The id {word!r} in column user was kept, but may stand for a missing value"
+        assert note in dataset.notes
+
+
+def test_words_that_only_resemble_missing_values_are_ids(read):
+    dataset = read("user,item\nNan,5\nNa,5\nnothing,5\n-,5\n")
+    assert dataset.user_ids.tolist() == ["-", "Na", "Nan", "nothing"]
+    assert "dropped" not in " ".join(dataset.notes)
+
+
+def test_whole_numbers_with_and_without_a_fraction_are_one_id(read, sequences):
+    dataset = read("user,item\n1,10\n1,11.0\n2.0,10.0\n2,11.00\n-3.0,0.0\n")
+    assert sequences(dataset) == {1: [10, 11], 2: [10, 11], -3: [0]}
+    assert "Ids in column item were read as whole numbers, '11.0' too" in dataset.notes
+
+
+def test_fractions_among_other_texts_stay_apart_with_a_note(read):
+    dataset = read("user,item\n1,10\n1,10.0\n2,v1.0\n2,12.0\n")
+    assert dataset.item_ids.tolist() == ["10", "10.0", "12.0", "v1.0"]
+    assert (
+        "1 id is written in column item both with and without a fraction, such as '10.0', and "
+        "count as different" in " ".join(dataset.notes).replace("counts", "count")
+    )
+
+
+def test_leading_zeros_are_not_dropped_with_a_fraction(read):
+    assert read("user,item\n1,007.0\n1,7\n").item_ids.tolist() == ["007.0", "7"]
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "\u00a0", "\u3000"])
+def test_ids_that_differ_by_spaces_around_them_are_one(read, sequences, space):
+    dataset = read(f"user,item\n1,a\n1,{space}b\n{space}1{space},c\n2,b\n")
+    assert sequences(dataset) == {1: ["a", "b", "c"], 2: ["b"]}
+    assert dataset.item("b") == dataset.item(" b ") == 1
+
+
+def test_one_very_long_id_does_not_widen_the_others(read):
+    long = "x" * 1_000_000
+    ids = "".join(f"u{n},{n}\n" for n in range(2000))
+    dataset = read(f"user,item\n{long},1\n{ids}")
+    assert dataset.user_ids.dtype == object
+    assert dataset.user(long) == len(dataset.user_ids) - 1
 
 
 @pytest.mark.parametrize(

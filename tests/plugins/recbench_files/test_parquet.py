@@ -21,8 +21,6 @@ def test_broken_rows_in_parquet_are_errors(read_table):
     rows = {"user": [1, None, 1], "item": [1, 2, 3]}
     with pytest.raises(recbench.RecbenchError, match="row 3: rating nan"):
         read_table({**rows, "rating": [1.0, None, float("nan")]})
-    with pytest.raises(recbench.RecbenchError, match=r"row 3: time None .* is missing"):
-        read_table({**rows, "time": [1, 2, None]})
     with pytest.raises(recbench.RecbenchError, match="row 1: rating 'a'"):
         read_table({**rows, "rating": ["a", "b", "c"]})
     with pytest.raises(recbench.RecbenchError, match="no rows"):

@@ -211,6 +211,7 @@ def test_a_zero_among_dates_in_digits_does_not_hide_them():
             ["0001-01-01 00:00:00", "2011-12-01 00:00:00"],
             "1 time is before 1980 or after 2099, such as 0001-01-01",
         ),
+        ([1300000000.5, 0.5], "1 time is before 1980 or after 2099, such as 1970-01-01"),
         ([0, 1, 2], ""),
         ([1300000000, 1300000001], ""),
         ([1.29119e9, 1.2912e9], "All times are multiples of 10,000 seconds"),

@@ -1,4 +1,4 @@
-"""The option time_format, and the time of the day in a second column."""
+"""The option time_format: how times are written."""
 
 import datetime
 
@@ -15,14 +15,11 @@ date = datetime.datetime.fromisoformat
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
-def parse(values, time_format=None, clock=None):
+def parse(values, time_format):
     def refuse(row, problem):
         return recbench.RecbenchError(f"row {row} {problem}")
 
-    def column(listed):
-        return listed if listed is None else pa.chunked_array([pa.array(listed)])
-
-    return parse_times(column(values), refuse, time_format, column(clock))
+    return parse_times(pa.chunked_array([pa.array(values)]), refuse, time_format)
 
 
 def nanoseconds(times):
@@ -117,75 +114,3 @@ def test_what_is_written_in_a_format_is_read_back(time_format, when):
     times = parse([when.strftime(time_format)], time_format)
     since = when - date("1970-01-01")
     assert nanoseconds(times) == [since // datetime.timedelta(microseconds=1) * 1000]
-
-
-@pytest.mark.parametrize(
-    ("clock", "expected", "note"),
-    [
-        (["14:05:00", "8:26"], ["2016-05-01T14:05:00", "2016-05-02T08:26:00"], ""),
-        (["2:05 PM", "12:26am"], ["2016-05-01T14:05:00", "2016-05-02T00:26:00"], ""),
-        (["2 PM", "12 AM"], ["2016-05-01T14:00:00", "2016-05-02T00:00:00"], ""),
-        (["140500", "082600"], ["2016-05-01T14:05:00", "2016-05-02T08:26:00"], ""),
-        ([datetime.time(14, 5), datetime.time(8, 26)],
-         ["2016-05-01T14:05:00", "2016-05-02T08:26:00"], ""),
-        ([3600, 86399], ["2016-05-01T01:00:00", "2016-05-02T23:59:59"], "seconds"),
-        ([3600.0, 86399.0], ["2016-05-01T01:00:00", "2016-05-02T23:59:59"], "seconds"),
-        (["3600", "86399"], ["2016-05-01T01:00:00", "2016-05-02T23:59:59"], "seconds"),
-        ([3600, 86400], ["2016-05-01T00:00:03.600", "2016-05-02T00:01:26.400"], "milliseconds"),
-        (["1000", "90000000"], ["2016-05-01T00:00:01", "2016-05-03T01:00:00"], "milliseconds"),
-    ],
-)  # fmt: skip
-def test_clocks_are_added_to_dates(clock, expected, note):
-    times = parse(["2016-05-01", "2016-05-02"], clock=clock)
-    found = [
-        datetime.datetime.fromtimestamp(value / 1e9, datetime.UTC) for value in nanoseconds(times)
-    ]
-    assert found == [datetime.datetime.fromisoformat(text + "+00:00") for text in expected]
-    notes = (f"Times of the day were read as {note} since midnight",) if note else ()
-    assert times.notes == (NO_ZONE, *notes)
-
-
-def test_clocks_with_fractions_zones_and_other_dates():
-    assert nanoseconds(parse(["2016-05-01"], clock=["08:00:00.000000001"])) == [
-        instant("2016-05-01T08:00:00") + 1
-    ]
-    zoned = parse(["2016-05-01"], clock=["01:00+02:00"])
-    assert nanoseconds(zoned) == [instant("2016-04-30T23:00:00")]
-    assert zoned.notes == ()
-    named = parse(["1/5/2016"], "%d/%m/%Y", clock=["8:00"])
-    assert nanoseconds(named) == [instant("2016-05-01T08:00:00")]
-    typed = parse([datetime.date(2016, 5, 1)], clock=["8:00"])
-    assert nanoseconds(typed) == [instant("2016-05-01T08:00:00")]
-
-
-@pytest.mark.parametrize(
-    ("dates", "clock", "problem"),
-    [
-        (["2016-05-01", "2016-05-01 10:00"], ["8:00", "8:00"],
-         "row 1 is not a date without a time of the day. Write time=DATE+CLOCK, the date first"),
-        ([1000, 2000], ["2016-05-01", "2016-05-01"],
-         "row 0 is not a date without a time of the day. Write time=DATE+CLOCK, the date first"),
-        (["2016-05-01", "2016-05-01"], ["8:00", "25:00"],
-         "row 1 has the time of the day '25:00', which cannot be read. "),
-        (["2016-05-01", "2016-05-01"], [5, -1],
-         "row 1 has the time of the day -1, which cannot be read. "),
-        (["2016-05-01", "2016-05-01"], [5, 1300000000000],
-         "row 1 has the time of the day 1300000000000, which cannot be read. "),
-        (["2016-05-01"], [0.5], "row 0 has times of the day that are not whole. "),
-        (["2016-05-01"], [True], "row 0 has the time of the day 'true', which cannot be read. "),
-        (["2016-05-01", "2016-05-01"], ["8:00", "8:00Z"], "row 1 differs from the times above it"),
-        (["2016-05-01", "9999-12-31"], ["8:00", "8:00:00.000000001"],
-         "row 1 is too far from 1970 for nanoseconds"),
-    ],
-)  # fmt: skip
-def test_wrong_clocks_are_refused(dates, clock, problem):
-    with pytest.raises(recbench.RecbenchError) as caught:
-        parse(dates, clock=clock)
-    assert str(caught.value).startswith(problem)
-
-
-def test_a_log_with_two_columns_for_the_time(read, sequences):
-    text = "user,item,day,hour\n1,8,1/5/2016,9:30\n1,9,1/5/2016,8:30\n1,7,30/4/2016,10:00\n"
-    dataset = read(text, time="day+hour", time_format="%d/%m/%Y")
-    assert sequences(dataset) == {1: [7, 9, 8]}
-    assert dataset.interactions.times.tolist() == [1462010400, 1462091400, 1462095000]
