@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from recbench.data.load import FILE, find_dataset
 from recbench.errors import UsageError, suggest
 from recbench.evaluation.referee import PROTOCOL
 from recbench.evaluation.uncertainty import PairedTest, Value, paired_test
@@ -79,7 +80,8 @@ def compare(
     metrics : sequence of str, default: ("ndcg",)
         Metrics. Those without a value per case, such as coverage, cannot be compared.
     dataset : str or None, default: None
-        Compare on this dataset only, named as for `run` or as in a table. None takes all.
+        Compare on this dataset only, named as for `run` or as in a table; `min_rating=4.0` is
+        `min_rating=4`. None takes all.
     split : str or None, default: None
         Compare on this split only, named as for `run` or as in a table. None takes all.
     results : str or path, default: "results"
@@ -109,11 +111,12 @@ def compare(
     if names[0] == names[1]:
         raise UsageError(f"{first} and {second} are the same model. Name two different ones")
     split = None if split is None else _as_stored("splitters", split)
+    datasets = None if dataset is None else _names_of(dataset)
     stored = Store(results).all().of_protocol(PROTOCOL)
     comparisons = []
     for section in stored.sections():
         rows = {row.model: row for row in section.rows if row.ok}
-        if _is_of(section, dataset, split) and rows.keys() >= set(names):
+        if _is_of(section, datasets, split) and rows.keys() >= set(names):
             first_row, second_row = (rows[name] for name in names)
             shared_ks = first_row.ks & second_row.ks
             for metric in metrics:
@@ -132,16 +135,26 @@ def _as_stored(kind: str, text: str) -> str:
     return str(spec)
 
 
-def _is_of(section: Section, dataset: str | None, split: str | None) -> bool:
-    """Whether a section is of this dataset and split; None stands for any."""
+def _is_of(section: Section, datasets: set[str] | None, split: str | None) -> bool:
+    """Whether a section is of this split and one of these datasets; None stands for any."""
     setting = section.results[0].setting  # the section's names may end in a hash
     if split is not None and split not in (setting.split, section.setting.split):
         return False
-    if dataset is None:
-        return True
+    names = {setting.dataset, section.setting.dataset, section.dataset_name}
+    return datasets is None or bool(names & datasets)
+
+
+def _names_of(dataset: str) -> set[str]:
+    """Return the names that stored results may have for a dataset, without reading its data."""
     spec = Spec.parse(dataset)
-    named = {dataset, str(spec), str(Spec(Path(spec.name).name, spec.options))}
-    return bool({setting.dataset, section.setting.dataset, section.dataset_name} & named)
+    name, options = Path(spec.name).name, dict(spec.options)
+    names = {dataset, str(spec), str(Spec(name, options))}
+    with contextlib.suppress(UsageError):  # the data may be gone, or read by a plugin that is
+        chosen = find_dataset(load_plugins(), dataset)
+        own = {key: text for key, text in options.items() if key not in chosen.cleaning}
+        of_file = chosen.offer.name == FILE
+        names.add(chosen.name(str(Spec(name, own)) if of_file else chosen.offer.name))
+    return names
 
 
 def _compared(section: Section, metric: str, k: int, first: Row, second: Row) -> list[Comparison]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from recbench.data.dataset import Dataset
+from recbench.data.dataset import Dataset, outside_ids
 from recbench.data.interactions import Array, Interactions
 from recbench.data.split import Split, make_split, parse_split_names
 from recbench.errors import RecbenchError, UsageError
@@ -116,8 +116,8 @@ def _sequence_columns(data: Dataset, part: Interactions, rows: Array) -> dict[st
     """
     columns = {
         "row": np.repeat(rows, part.lengths),
-        "user": _outside_ids(data.user_ids, np.repeat(part.users, part.lengths)),
-        "item": _outside_ids(data.item_ids, part.items),
+        "user": outside_ids(data.user_ids, np.repeat(part.users, part.lengths)),
+        "item": outside_ids(data.item_ids, part.items),
     }
     if part.times is not None:
         columns["time"] = _instants(part.times, part.time_unit)
@@ -132,24 +132,12 @@ def _target_columns(data: Dataset, split: Split) -> dict[str, Any]:
     rows = np.repeat(split.judged, np.diff(offsets))
     columns = {
         "row": rows,
-        "user": _outside_ids(data.user_ids, split.history.users[rows]),
-        "item": _outside_ids(data.item_ids, items),
+        "user": outside_ids(data.user_ids, split.history.users[rows]),
+        "item": outside_ids(data.item_ids, items),
     }
     if split.judged_target_times is not None:
         columns["time"] = _instants(split.judged_target_times, split.train.time_unit)
     return columns
-
-
-def _outside_ids(ids: Array, numbers: Array) -> Array:
-    """Return the dataset's own ids by number, "" for an unknown user (-1).
-
-    Texts are Python objects, as one long id would make all strings of a numpy array as long.
-    """
-    ids = np.asarray(ids)
-    if ids.dtype.kind in "iu" and (numbers >= 0).all():
-        return np.asarray(ids[numbers])
-    texts = np.array([*map(str, ids.tolist()), ""], dtype=object)
-    return np.asarray(texts[numbers])  # -1 is the last
 
 
 def _instants(times: Array, time_unit: str) -> Any:

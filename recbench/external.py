@@ -46,7 +46,7 @@ def judge_file(
     dataset's own. The referee masks seen items among scores; ranked lists must leave them out.
     Items that are not in the file rank below all that are. A target that is not in the file is not
     found. Items that the dataset does not have are ranked like any other, but are always wrong; the
-    stored lists have -1 in their places.
+    stored lists have -1 in their places. The result's notes say how many there are.
     """
     cell = experiment.blank(name, "", EXTERNAL_PLUGIN, None)
     columns: Columns = {}
@@ -54,12 +54,14 @@ def judge_file(
     try:
         content = _read_content(path)
         cell = experiment.blank(name, version_of(content), EXTERNAL_PLUGIN, None)
-        ranking, depth = _rank(experiment, name, read_lines(experiment, path, content), max(ks))
+        ranking, depth, notes = _rank(experiment, read_lines(experiment, path, content), max(ks))
     except Exception as error:
         log.debug("%s failed", name, exc_info=True)
         result = experiment.failed(cell, f"{name}: {describe_error(error)}", ks)
     else:
-        result, columns = experiment.measure(cell, ranking, ks, depth=depth)
+        for note in notes:
+            log.warning("%s: %s", name, note)
+        result, columns = experiment.measure(cell, ranking, ks, depth=depth, notes=notes)
     provenance = {**result.provenance, "file": str(path)}
     return dataclasses.replace(result, provenance=provenance), columns
 
@@ -76,15 +78,13 @@ def _read_content(path: Path) -> bytes:
         raise RecbenchError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _rank(experiment: Experiment, name: str, lines: Lines, max_k: int) -> tuple[Ranking, int]:
-    """Return the ranks of the targets, and the largest cut-off at which they are known."""
+def _rank(experiment: Experiment, lines: Lines, max_k: int) -> tuple[Ranking, int, tuple[str, ...]]:
+    """Return the ranks of the targets, the largest cut-off at which they are known, and notes."""
     if experiment.pool is not None:
         raise RecbenchError("--candidates works only with models, not with --recs. Leave one out")
     split, n_items = experiment.split, experiment.setting.n_items
     n_cases, stride = len(split.judged), n_items + len(lines.foreign)
     known = lines.item < n_items
-    if not known.all():
-        _warn_of_foreign_items(experiment, name, lines, known)
     target_pairs, seen_pairs = (
         pairs + pairs // n_items * len(lines.foreign)  # case * stride + item
         for pairs in (split.target_pairs, _seen_pairs(experiment))
@@ -111,7 +111,11 @@ def _rank(experiment: Experiment, name: str, lines: Lines, max_k: int) -> tuple[
     lengths = np.bincount(case, minlength=n_cases)
     room = n_items - np.bincount(seen_pairs // stride, minlength=n_cases)
     complete = np.bincount(case[known[by_rank]], minlength=n_cases) >= room
-    _check_lengths(name, lengths, complete, room, max_k)
+    notes = (
+        *_note_on_foreign_items(experiment, lines, known),
+        *_check_lengths(lengths, complete, room, max_k),
+        *lines.notes,
+    )
     start = np.cumsum(lengths) - lengths
     place = np.arange(len(case)) - start[case]
     width = min(max(max_k, LISTED), stride)
@@ -130,21 +134,18 @@ def _rank(experiment: Experiment, name: str, lines: Lines, max_k: int) -> tuple[
     ranking = Ranking(
         above, tied, None if split.offsets is None else split.judged_targets[1], lists
     )
-    return experiment.ranking(ranking), n_items if complete.all() else int(lengths.max())
+    depth = n_items if complete.all() else int(lengths.max())
+    return experiment.ranking(ranking), depth, notes
 
 
-def _warn_of_foreign_items(experiment: Experiment, name: str, lines: Lines, known: Array) -> None:
-    n_foreign, n_rows = np.count_nonzero(~known), len(known)
+def _note_on_foreign_items(experiment: Experiment, lines: Lines, known: Array) -> list[str]:
+    if known.all():
+        return []
+    n_foreign, n_rows = np.count_nonzero(~known), counted(len(known), "row")
     example = quoted(_id_of_item(experiment, lines, int(np.argmin(known))))
-    log.warning(
-        "%s: %s of %s recommend items that are not in %s, such as %s; they keep their places and "
-        "count as wrong",
-        name,
-        f"{n_foreign:,}",
-        counted(n_rows, "row"),
-        experiment.dataset.name,
-        example,
-    )
+    name = experiment.dataset.short_name
+    foreign = f"{n_foreign:,} of {n_rows} recommend items that are not in {name}, such as {example}"
+    return [f"{foreign}; they count as wrong"]
 
 
 def _seen_pairs(experiment: Experiment) -> Array:
@@ -181,8 +182,8 @@ def _find(pairs: Array, sought: Array) -> tuple[Array, Array]:
     return position, present
 
 
-def _check_lengths(name: str, lengths: Array, complete: Array, room: Array, max_k: int) -> None:
-    """Log how many cases have fewer than k items. Raises RecbenchError if all of them do.
+def _check_lengths(lengths: Array, complete: Array, room: Array, max_k: int) -> list[str]:
+    """Return a note on cases that have fewer than k items. Raises RecbenchError if all do.
 
     lengths: (cases,) how many items each has. complete: whether they are all that it could have of
     the dataset's items, whose number is `room`.
@@ -194,16 +195,13 @@ def _check_lengths(name: str, lengths: Array, complete: Array, room: Array, max_
             f"its lists are too short: the longest has {longest} that can be recommended, and --k "
             f"needs {max_k:,}. List more items, or lower --k"
         )
-    if short.any():
-        log.warning(
-            "%s: %s of %s cases have fewer than %d items, and %s have none. A target that is not "
-            "listed counts as not found",
-            name,
-            f"{np.count_nonzero(short):,}",
-            f"{len(lengths):,}",
-            max_k,
-            f"{np.count_nonzero(lengths == 0):,}",
-        )
+    if not short.any():
+        return []
+    n_short, n_cases = np.count_nonzero(short), counted(len(lengths), "case")
+    n_empty = np.count_nonzero(short & (lengths == 0))
+    none = f", and {n_empty:,} have none" if n_empty else ""
+    fewer = f"{n_short:,} of {n_cases} have fewer than {counted(max_k, 'item')}{none}"
+    return [f"{fewer}; a target that is not listed counts as not found"]
 
 
 def _error(experiment: Experiment, lines: Lines, line: int, problem: str) -> RecbenchError:

@@ -69,7 +69,7 @@ class Lines:
     case: (lines,) number of the case, from 0. item: number of the item. value: the rank if
     `ranked`, else the score. where: returns the place in the file, such as `recs.csv line 7`, of a
     line by its index here. foreign: the ids of items that the dataset does not have; their numbers
-    follow those of its items.
+    follow those of its items. notes: on what was ignored, and on how the file was read.
     """
 
     case: Array
@@ -78,6 +78,7 @@ class Lines:
     ranked: bool
     where: Callable[[int], str]
     foreign: Sequence[str]
+    notes: Sequence[str]
 
 
 def read_lines(experiment: Experiment, path: Path, content: bytes) -> Lines:
@@ -87,7 +88,7 @@ def read_lines(experiment: Experiment, path: Path, content: bytes) -> Lines:
     """
     file = File.read(experiment.plugins, path, content)
     dataset = experiment.dataset
-    cases = _cases(experiment, file)
+    cases, notes = _cases(experiment, file)
     judged = np.flatnonzero(cases >= 0)
     if not len(judged):
         raise RecbenchError(
@@ -117,13 +118,14 @@ def read_lines(experiment: Experiment, path: Path, content: bytes) -> Lines:
         file.ranked,
         lambda line: file.where(int(judged[line])),
         foreign,
+        [*notes, *file.notes],
     )
 
 
-def _cases(experiment: Experiment, file: File) -> Array:
-    """Return (lines,) the case of each line, -1 if its user is not judged."""
+def _cases(experiment: Experiment, file: File) -> tuple[Array, list[str]]:
+    """Return (lines,) the case of each line, -1 if its user is not judged, and notes on users."""
     if "row" in file.columns:
-        return _cases_of_rows(experiment, file)
+        return _cases_of_rows(experiment, file), []
     users, judged = experiment.split.history.users, experiment.split.judged
     judged_users = users[judged]
     if len(np.unique(judged_users)) < len(judged_users):
@@ -136,19 +138,17 @@ def _cases(experiment: Experiment, file: File) -> Array:
     n_foreign = np.count_nonzero(user_of_line >= n_users)
     if n_foreign and n_foreign == len(user_of_line):
         raise file.nothing_known("user", dataset.user_ids, foreign, dataset.name)
+    notes = []
     if n_foreign:
-        log.warning(
-            "%s: %s of %s are for users who are not in %s, such as %s, and are ignored",
-            file.path,
-            f"{n_foreign:,}",
-            counted(len(user_of_line), "row"),
-            dataset.name,
-            quoted(foreign[0]),
+        n_rows = counted(len(user_of_line), "row")
+        notes.append(
+            f"{n_foreign:,} of {n_rows} are for users who are not in {dataset.short_name}, such as "
+            f"{quoted(foreign[0])}, and are ignored"
         )
     case_of_user = np.full(n_users + len(foreign), -1)
     known = judged_users >= 0
     case_of_user[judged_users[known]] = np.flatnonzero(known)
-    return np.asarray(case_of_user[user_of_line])
+    return np.asarray(case_of_user[user_of_line]), notes
 
 
 def _cases_of_rows(experiment: Experiment, file: File) -> Array:
@@ -210,15 +210,19 @@ class File:
         file = cls(path, table, names, {kind: columns[name] for kind, name in names.items()})
         if "value" in names:
             file = file._with_kind_of_value()
-        used = ", ".join(
-            f"{kind}={name.strip()}" if table.header else kind for kind, name in file.names.items()
-        )
-        header = "with" if table.header else "without a header:"
-        order = "" if file.values is not None else ", in order of rank"
-        log.info("%s was read %s %s%s", path, header, used, order)
-        for note in table.notes:
-            log.info("%s: %s", path, note)
+        if table.header:
+            used = ", ".join(f"{kind}={name.strip()}" for kind, name in file.names.items())
+            log.info("%s was read with %s", path, used)
         return file
+
+    @property
+    def notes(self) -> list[str]:
+        """Notes on how the file was read: what was guessed, and what the table notes."""
+        if self.table.header:
+            return list(self.table.notes)
+        order = "" if self.values is not None else ", in order of rank"
+        read = f"{self.path.name} was read without a header: {', '.join(self.names)}{order}"
+        return [read, *self.table.notes]
 
     @property
     def ranked(self) -> bool:

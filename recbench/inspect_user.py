@@ -31,7 +31,8 @@ class StoredRanking:
         How many items are ranked above each target, and how many are tied with it, as in
         `Ranking`.
     top_items : numpy.ndarray of shape (n,), int32
-        Item numbers of the model's list, best first.
+        Item numbers of the model's list, best first. -1 keeps the place of an item that the
+        dataset does not have, as a list of `--recs` may.
     """
 
     result: Result
@@ -159,4 +160,5 @@ def _rankings(store: Store, setting: Setting) -> list[tuple[Result, Ranking]]:
 def _stored_ranking(result: Result, case: Ranking, k: int) -> StoredRanking:
     lists = np.empty((1, 0), dtype=np.int32) if case.lists is None else case.lists
     top_items = lists[0, :k]
-    return StoredRanking(result, case.above, case.tied, top_items[top_items >= 0])
+    n_listed = int(np.flatnonzero(top_items >= 0).max(initial=-1)) + 1  # without padding
+    return StoredRanking(result, case.above, case.tied, top_items[:n_listed])

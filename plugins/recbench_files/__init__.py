@@ -71,15 +71,15 @@ def read_file(
         Column with the ratings; an empty name (rating=) leaves them out.
     time_format : str, default: seconds since 1970 or unambiguous dates
         How times are written, in the codes of strftime, such as `%d/%m/%Y %H:%M`.
-    where : str, optional
+    where : str, default: all rows are kept
         Conditions on any columns: rows that do not meet them are dropped. Examples are
         `event=purchase` and `rating>=4&country=DE|FR`.
     missing : {"drop", "keep"}, default: "drop"
         What to do with words such as NA, null and NaN in the columns of the user and the item:
         drop the row, or keep the word as an id. Rows with empty fields are always dropped.
-    title : str, optional
+    title : str, default: no titles
         Column with the titles of items, in the item table or, without one, in the log.
-    item_table : str, optional
+    item_table : str, default: no table
         Path of a table with a row per item, from which titles are read. It is joined by the ids.
     name : str, default: the name of the file
         Name of the dataset in tables.

@@ -265,8 +265,10 @@ def _how_read(log: Log) -> str:
         f"{role}={name}" for role, name in chosen.name.items() if not role.startswith("where:")
     )
     if layout.format == "csv":
-        name = {",": "CSV", "\t": "TSV"}.get(layout.delimiter, f"CSV with {layout.delimiter!r}")
-        return f"{what} read as {name}, with {used}"
+        names = {",": "CSV", "\t": "TSV", ":": "CSV with '::'"}
+        name = names.get(layout.delimiter, f"CSV with {layout.delimiter!r}")
+        given = "" if layout.header else " and the given header"
+        return f"{what} read as {name}{given}, with {used}"
     if layout.format in ("inter", "parquet", "json"):
         return f"{what} read as {_FORMAT_NAMES[layout.format]}, with {used}"
     return f"{what} read as {_FORMAT_NAMES[layout.format]}"

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import recbench
 
 from .columns import count_known
-from .formats import detect_layout, detect_table
+from .formats import detect_layout, detect_table, is_row
 from .headerless import with_delimiter
 from .layout import N_SAMPLE, Layout, is_number, shorten
 from .lines import open_text, parse
@@ -40,7 +40,7 @@ def detect_recommendations(file: str, content: bytes) -> Layout:
     rows = [_split(line, delimiter) for line in lines]
     if delimiter == "\t" and all(len(row) == 2 and " " in row[1].strip() for row in rows):
         rows = [line.split() for line in lines]  # a user, a tab, and its items
-    if count_known(rows[0], {}) or not _is_row(rows):
+    if count_known(rows[0], {}) or not is_row(rows):
         return detect_table(file, content)
     return _without_header(layout, delimiter, rows, lines[0])
 
@@ -80,12 +80,3 @@ def _split(line: str, delimiter: str) -> list[str]:
     if delimiter == " ":
         return line.split()
     return line.split(delimiter) if delimiter == "::" else parse(line, delimiter)
-
-
-def _is_row(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row is none of names: it has a number, or a field that comes again."""
-    first, later = rows[0], rows[1:]
-    return any(map(is_number, first)) or any(
-        field.strip() and any(row[n : n + 1] == [field] for row in later)
-        for n, field in enumerate(first)
-    )

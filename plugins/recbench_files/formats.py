@@ -179,18 +179,25 @@ def _read_header(
     )
 
 
-def _looks_like_row(lines: Sequence[str], delimiter: str) -> bool:
-    """Whether the first line is a row rather than a header.
+def is_row(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row has no names of columns.
 
     A field of it is a number or a date, or comes again in the same column.
     """
-    fields = lines[0].split(delimiter) if delimiter == "::" else parse(lines[0], delimiter)
-    if any(is_number(field) or _DATE.match(field.strip()) for field in fields):
-        return True
-    rows = [line.split(delimiter) for line in lines[1 : N_SAMPLE + 1]]
-    return any(
-        field.strip() and any(row[n : n + 1] == [field] for row in rows)
-        for n, field in enumerate(fields)
+    first, later = rows[0], rows[1 : N_SAMPLE + 1]
+    return any(is_number(field) or _DATE.match(field.strip()) for field in first) or any(
+        field.strip() and any(row[n : n + 1] == [field] for row in later)
+        for n, field in enumerate(first)
+    )
+
+
+def _looks_like_row(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether the first line is a row rather than a header."""
+    return is_row(
+        [
+            line.split(delimiter) if delimiter == "::" else parse(line, delimiter)
+            for line in lines[: N_SAMPLE + 1]
+        ]
     )
 
 

@@ -16,6 +16,7 @@ import recbench
 from .columns import count_known, plain_name
 from .layout import N_SAMPLE, Layout, is_number, shorten
 from .records import count_fields, sample_rows
+from .times import reads_as_times
 
 _ID = re.compile(r"[\w.-]+")
 _DATE = re.compile(r"\d{1,4}([-.])\d{1,2}\1\d{1,4}")

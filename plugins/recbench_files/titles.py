@@ -70,7 +70,9 @@ def join_titles(
         )
     is_missing = np.array([text.strip() in {"", *MISSING} for text in titles], dtype=bool)
     codes = np.where(is_missing[codes], -1, codes)
-    found = first_titles(items, codes, np.array([text.strip() for text in titles], object), len(number))
+    found = first_titles(
+        items, codes, np.array([text.strip() for text in titles], object), len(number)
+    )
     n_without = int(np.count_nonzero(found == ""))
     notes = [f"Titles were read from {file.name}, with item={id_column}, title={title_column}"]
     if n_without:

@@ -41,9 +41,11 @@ def offers(plugins: Plugins, kind: str, data_dir: str | None = None) -> str:
 
 
 def offer_details(offer: Offer) -> str:
-    """Describe one name: the text of its docstring, and its options in groups."""
+    """Describe one name: its other names, the text of its docstring, and its options in groups."""
     docs = factory_docs(offer.factory)
-    parts = [f"{offer.what} (plugin {offer.plugin} {offer.version})", docs.text]
+    parts = [f"{offer.what} (plugin {offer.plugin} {offer.version})"]
+    parts += [f"Also called: {', '.join(offer.aliases)}"] if offer.aliases else []
+    parts += [docs.text]
     if offer.kind in ("models", "datasets", "splitters"):
         options, own_names = list(docs.options), {option.name for option in docs.options}
         if offer.kind == "datasets":

@@ -205,6 +205,8 @@ def _numbered(case: UserInspection, items: Array, head: str) -> list[dict[str, A
 
 
 def _item(case: UserInspection, item: int) -> dict[str, str]:
+    if item < 0:
+        return {"item": "(not in the dataset)", "title": ""}
     return {"item": str(case.dataset.item_ids[item]), "title": case.dataset.title(int(item))}
 
 

@@ -217,6 +217,10 @@ class DatasetFactory(Protocol):
     - `size`, `licence`: short texts, which `recbench datasets` shows;
     - `is_here(data_dir)`: whether the dataset can be loaded without a download;
     - `renamed_options`: a dict from old to new names of options;
+    - `names_itself`: True if the name of the Dataset it returns states the options that matter, as
+      in "log.csv:user=customer"; otherwise recbench adds all those that differ from the defaults;
+    - `preview(**options)`: returns what `recbench datasets NAME` shows about the source before the
+      data are loaded: a dict from the heading of a table to its rows, each a dict of texts;
     - `open_table(file, content)`, for the dataset `file` only: opens a file of `--recs` as a table
       with named columns (see `recbench.external_file.Table`).
     """

@@ -217,11 +217,15 @@ def _ranking_of(above: Array, tied: npt.ArrayLike = 1) -> Ranking:
 
 
 def _example_rankings() -> list[Ranking]:
-    """Rankings with one to three targets per case, ties, short lists, and targets in no list."""
+    """Rankings with one to three targets per case, and targets in no list.
+
+    Scores have ties. One list is empty, one is short, and two have gaps.
+    """
     random = np.random.default_rng(0)
     scores = random.integers(0, 6, (8, 24))
     lists = np.argsort(-scores, axis=1, kind="stable").astype(np.int32)
     lists[0], lists[1, 3:] = -1, -1
+    lists[2, 0], lists[3, 1:4:2] = -1, -1
     rankings = []
     for n_targets in (np.ones(8, dtype=np.int64), np.arange(8) % 3 + 1):
         case = np.repeat(np.arange(8), n_targets)

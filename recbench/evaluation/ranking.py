@@ -32,8 +32,9 @@ class Ranking:
         Where the targets of each case start: case c has the targets offsets[c] to
         offsets[c + 1] - 1, at least one. None if each case has one target.
     lists : array of shape (n_cases, depth), int32, default: None
-        The recommended items of each case, best first, padded with -1. Equal scores are ordered
-        by item number. None if no lists were stored.
+        The recommended items of each case, best first. Equal scores are ordered by item number.
+        -1 pads short lists, and keeps the place of a recommended item that the dataset does not
+        have, so there may be items after it. None if no lists were stored.
     popularity : array of shape (n_items,), int64, default: None
         How many training interactions each item of the catalogue has.
 

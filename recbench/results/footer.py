@@ -58,6 +58,7 @@ def footer_lines(
         f"{_judged(setting)}; {_size(setting)}.",
         *([f"Dataset options: {setting.dataset_options}."] if setting.dataset_options else []),
         *([_ranking(setting)] if setting.candidates else []),
+        *_notes_on_results(section),
         *_leakage(setting),
         sentence(f"Order: {setting.order}{_decides(setting)}"),
         *([] if segments is None else _segments(section, segments)),
@@ -165,6 +166,12 @@ def _ranking(setting: Setting) -> str:
     if setting.candidates:
         ranking = f"Ranked among {setting.sample}, the same for every model"
     return f"{ranking}; ties are averaged over all orders."
+
+
+def _notes_on_results(section: Section) -> list[str]:
+    """Return the notes on single results, each with the model; a note on all seeds once."""
+    notes = (f"{result.model}: {note}" for result in section.results for note in result.notes)
+    return [sentence(note) for note in dict.fromkeys(notes)]
 
 
 def _judged(setting: Setting) -> str:

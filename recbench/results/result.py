@@ -160,6 +160,9 @@ class Result:
         When the run finished, as an ISO time in UTC.
     cases_file : tuple of (str, str)
         Name and sha256 of the Parquet file with one row per case, in the same folder.
+    notes : tuple of str, default: ()
+        What a reader of the table must know to judge the numbers, most important first. Each note
+        is one sentence, which the footer of the table shows after the model's name.
 
     Examples
     --------
@@ -187,6 +190,7 @@ class Result:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     finished: str = ""
     cases_file: tuple[str, str] = ("", "")
+    notes: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -244,12 +248,13 @@ def from_json(data: Mapping[str, Any]) -> Result:
     """
     fields = _with_new_names(data, OLD_RESULT_FIELDS)
     setting = _with_new_names(fields["setting"], OLD_SETTING_FIELDS)
-    setting["notes"] = tuple(setting["notes"])
+    setting["notes"] = _notes(setting["notes"])
     fields["setting"] = Setting(**setting)
     fields["values"] = {
         key: Value(*map(_number, numbers)) for key, numbers in fields["values"].items()
     }
     fields["cases_file"] = tuple(fields["cases_file"])
+    fields["notes"] = _notes(fields.get("notes", []))
     for key in ("fit_seconds", "score_seconds"):
         fields[key] = _number(fields[key])
     return Result(**fields)
@@ -278,6 +283,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _notes(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(note, str) for note in value):
+        raise TypeError(f"notes are {value!r}, not a list of texts")
+    return tuple(value)
 
 
 def _number(value: Any) -> float:

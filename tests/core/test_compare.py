@@ -97,6 +97,25 @@ def test_every_section_with_both_models_is_compared(tiny: str, busy: str) -> Non
     assert len(compare("popular", "random", ks=[3], split="windows:length=3,step=1")) == 1
 
 
+@pytest.mark.parametrize(
+    ("stored", "typed"),
+    [
+        ("tiny.csv:min_rating=2", "./tiny.csv:min_rating=2.0"),
+        ("tiny.csv", "tiny.csv:min_user_interactions=1,repeats=first"),
+        ("synthetic:min_rating=2,users=600", "synthetic:users=600,min_rating=2.0"),
+    ],
+)
+def test_a_dataset_is_found_by_other_spellings_of_its_options(
+    tiny: str, stored: str, typed: str
+) -> None:
+    assert Path(tiny).samefile("tiny.csv")
+    recbench.run(["popular", "random"], stored, ks=[3])
+    assert [each.k for each in compare("popular", "random", dataset=typed)] == [3]
+    for other in (f"{stored.partition(':')[0]}:min_rating=3", "gone.csv:min_rating=2"):
+        with pytest.raises(UsageError, match="nothing to compare"):
+            compare("popular", "random", dataset=other)
+
+
 def test_other_protocols_are_left_out(
     tiny: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,5 @@
 """A split written to files: the same split in both formats, for all splitters."""
 
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from helpers import plugin
 import recbench
 from recbench import RecbenchError, UsageError
 from recbench.cli.main import main
-from recbench.export import _outside_ids, export_split
+from recbench.export import export_split
 from recbench.spec import Spec
 
 SPLITS = [
@@ -101,19 +100,6 @@ def test_times_of_any_unit_are_read_back(unit: str) -> None:
             read = recbench.load_dataset(f"out/{name}.{form}").interactions
             assert read.times is not None
             assert (read.times.tolist(), read.time_unit) == (expected.tolist(), unit)
-
-
-@pytest.mark.parametrize("unknown", [False, True])
-def test_one_long_id_does_not_make_all_ids_long(unknown: bool) -> None:
-    long = "x" * 1_000_000
-    ids = np.array([long, *map(str, range(200))], dtype=object)
-    numbers = np.array([200, 0, -1]) if unknown else np.array([200, 0])
-    tracemalloc.start()
-    found = _outside_ids(ids, numbers)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert found.tolist() == ["199", long, ""][: len(numbers)]
-    assert peak < len(long)  # of one id; fixed-width strings would take 4 MB each
 
 
 def test_a_log_without_times_and_ratings_has_no_such_columns(tmp_path: Path) -> None:

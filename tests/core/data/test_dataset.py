@@ -59,6 +59,19 @@ def test_one_very_long_id_costs_no_memory_for_the_others() -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("unknown", [False, True])
+def test_one_long_id_does_not_make_all_ids_long(unknown: bool) -> None:
+    long = "x" * 1_000_000
+    ids = np.array([long, *map(str, range(200))], dtype=object)
+    numbers = np.array([200, 0, -1]) if unknown else np.array([200, 0])
+    tracemalloc.start()
+    found = outside_ids(ids, numbers)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.tolist() == ["199", long, ""][: len(numbers)]
+    assert peak < len(long)  # of one id; fixed-width strings would take 4 MB each
+
+
 def test_long_ids_are_cut_in_errors() -> None:
     with pytest.raises(UsageError) as error:
         _dataset(item_ids=np.array(["x" * 61, "y" * 60])).item("z" * 99)

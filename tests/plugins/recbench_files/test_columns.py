@@ -148,6 +148,8 @@ def test_two_possible_times_may_be_a_date_and_a_clock(read, fails):
     assert "time=date, clock=time" in dataset.notes[-1]
 
 
-@pytest.mark.parametrize("text", ["1\t2\t3\t900000000\n", "1::2::3::900000000\n", "1 2\n", "1 2 3\n1 2\n"])
+@pytest.mark.parametrize(
+    "text", ["1\t2\t3\t900000000\n", "1::2::3::900000000\n", "1 2\n", "1 2 3\n1 2\n"]
+)
 def test_column_names_are_refused_without_a_header(fails, text):
     assert "no column names" in fails(text, kind=recbench.UsageError, rating="stars")

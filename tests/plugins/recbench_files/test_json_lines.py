@@ -236,7 +236,7 @@ def test_lines_above_the_first_record_are_skipped():
 def test_records_without_user_are_dropped_and_counted(read, sequences):
     dataset = read('{"user": 1, "item": 2}\n{"item": 3}\n{"user": null, "item": 3}\n')
     assert sequences(dataset) == {1: [2]}
-    assert "2 rows have no user (column user) and were dropped" in dataset.notes
+    assert "2 rows have no user and were dropped" in dataset.notes
 
 
 def test_a_wrong_value_is_found_in_its_line(fails):
