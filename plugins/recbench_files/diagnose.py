@@ -11,6 +11,7 @@ import recbench
 from .columns import Chosen
 from .json_lines import find_json_value
 from .layout import Layout, is_number, shorten
+from .lines import is_comment
 from .parquet import find_value
 from .records import place, records
 
@@ -50,12 +51,15 @@ def wrong_number(layout: Layout, chosen: Chosen, roles: Collection[str]) -> recb
         for role in roles:
             text = fields[place(layout, chosen.index[role])].strip()
             if text and text not in layout.missing and not (text.isascii() and is_number(text)):
-                whole = shorten(
-                    ("::" if layout.delimiter == ":" else layout.delimiter).join(fields)
-                )
+                whole = ("::" if layout.delimiter == ":" else layout.delimiter).join(fields)
+                if is_comment(whole):
+                    return recbench.RecbenchError(
+                        f"{layout.file} line {line}: {shorten(whole)} looks like a comment. Remove "
+                        "the line"
+                    )
                 return recbench.RecbenchError(
                     f"{layout.file} line {line}: {role} {shorten(text)} is not a number, in the "
-                    f"line {whole}. Correct it{_leave_out(layout, role)}"
+                    f"line {shorten(whole)}. Correct it{_leave_out(layout, role)}"
                 )
     return recbench.RecbenchError(
         f"{layout.file}: a number in {' or '.join(roles)} is too large. Correct it"

@@ -17,7 +17,7 @@ from .json_lines import detect_json
 from .layout import N_SAMPLE, Layout, damaged, is_number, shorten
 from .lines import READ_ERRORS, open_text, parse
 from .parquet import column_names, first_rows
-from .records import count_fields, sample_rows
+from .records import CLOSE_IT, count_fields, sample_rows
 
 _PARQUET = b"PAR1"
 _TYPED = re.compile(r"[^\t]+:(token|float|token_seq|float_seq)")
@@ -37,8 +37,7 @@ def detect_layout(
     source: a layout of which only the file and its source are known. header: the names of the
         columns, separated by commas, if the file does not have them.
     """
-    by_name = format == "auto" and PurePath(source.file).suffix.lower() in (".parquet", ".pq")
-    if source.format == "parquet" or by_name or _start(source).startswith(_PARQUET):
+    if source.format == "parquet" or _start(source).startswith(_PARQUET):
         _refuse_header(source, header, "a Parquet file")
         return _parquet(source)
     if format == "parquet":
@@ -175,7 +174,7 @@ def _read_header(
             return tuple(names), lines[reader.line_num - 1 :]
     raise recbench.RecbenchError(
         f"{layout.file} line {layout.skip + 1}: a quote in {shorten(lines[0])} is never closed. "
-        "Close it, or double it if it is part of the text"
+        f"{CLOSE_IT}"
     )
 
 
@@ -236,7 +235,8 @@ def _refuse_header(layout: Layout, header: str | None, what: str) -> None:
 
 def _find_delimiter(line: str, requested: Requested) -> tuple[str, bool]:
     """Return what separates the fields of a header, and whether a field has a known name."""
-    if len(names := line.split("::")) > 2:
+    names = line.split("::")
+    if len(names) > 2 or count_known(names, requested) == 2:
         return "::", count_known(names, requested) > 0
     best = (0, 1, "")
     for delimiter in ",\t;| ":

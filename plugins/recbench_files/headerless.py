@@ -9,7 +9,8 @@ import dataclasses
 import itertools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import recbench
 
@@ -18,11 +19,10 @@ from .layout import N_SAMPLE, Layout, is_number, shorten
 from .records import count_fields, sample_rows
 from .times import reads_as_times
 
-_ID = re.compile(r"[\w.-]+")
+_ID = re.compile(r"[\w.-]*\w[\w.-]*")
 _DATE = re.compile(r"\d{1,4}([-.])\d{1,2}\1\d{1,4}")
 _MEASURE = re.compile(r"-\d+|-?\d*\.\d+|-?[\d.]+e[-+]\d+", re.IGNORECASE)
 _KONECT = re.compile(r"%\s*(bip|sym|asym|directed)\b")
-_WORDS = "words without a digit"
 _FIRST_EPOCH = 1e8
 _LAST_RATING = 100
 _TABLE = 0.9  # share of lines with the same number of fields, more than in lists of items
@@ -37,11 +37,11 @@ def guess_format(layout: Layout, lines: Sequence[str], comment: str) -> str:
             f"{layout.file} is a KONECT file, whose lines are a user, an item and maybe a weight "
             f"and a time. Name the columns: {layout.file}:header={names}"
         )
-    if len(fields := lines[0].split("::")) > 2:
+    if len(fields := lines[0].split("::")) > 1:
         rows = [row for row in (line.split("::") for line in lines) if len(row) == 4]
         no_dat = against_ratings(rows) if rows else f"{count_fields(len(fields))}, not 4"
         if no_dat:
-            raise _without_header(layout, lines[0], len(fields), {"ratings.dat": no_dat})
+            raise refuse_bare(layout, lines[0], len(fields), {"ratings.dat": no_dat})
         return "dat"
     tabs = "\t" in lines[0]
     rows = [line.split("\t") if tabs else line.split() for line in lines]
@@ -50,12 +50,11 @@ def guess_format(layout: Layout, lines: Sequence[str], comment: str) -> str:
     if 2 * often <= len(rows):
         usual = 0  # a single broken line must not change the format
     again = len({row[0] for row in rows}) < len(rows)
-    against = _find_other_than_ids(rows, tabs=tabs)
+    no_ids = _find_other_than_ids(rows, tabs=tabs)
+    against = no_ids or _find_words(rows) or _find_times(rows[:N_SAMPLE])
     no_pairs = against or ("" if usual == 2 else f"{count_fields(usual or len(rows[0]))}, not 2")
     if not no_pairs and ((not again and len(counts) > 1) or len(rows[0]) != 2):
         no_pairs = "lines with more or fewer than 2 fields"
-    if not no_pairs and reads_as_times([row[1] for row in rows[:N_SAMPLE]]):
-        no_pairs = f"the second field, such as {shorten(rows[0][1])}, looks like a time"
     no_udata = _against_udata(rows, usual) if tabs else "no tabs"
     no_sequences = against
     if not against and usual >= 3 and often > _TABLE * len(rows):
@@ -66,12 +65,40 @@ def guess_format(layout: Layout, lines: Sequence[str], comment: str) -> str:
     for form, reason in found.items():
         if not reason:
             return form.replace(".", "")
-    raise _without_header(layout, lines[0], usual or len(rows[0]), found)
+    words = [line.split() for line in lines]
+    lists = tabs and usual == 2 and not _find_other_than_ids(words, tabs=False)  # 1<tab>2 3 4
+    remedy = ""
+    if usual == 2 and not no_ids:
+        remedy = "; or, if each line is a user and an item, write format=pairs"
+    elif usual != 1 and (lists or not no_ids) and not again:
+        remedy = "; or, if each line is a user and its items, write format=sequences"
+    raise refuse_bare(layout, lines[0], usual or len(rows[0]), found, remedy)
 
 
-def refuse_bare(layout: Layout, first: str, width: int) -> recbench.UsageError:
-    """Return the error for a table with separators but without a header."""
-    return _without_header(layout, first, width, {})
+def refuse_bare(
+    layout: Layout,
+    first: str,
+    width: int,
+    found: Mapping[str, str] = MappingProxyType({}),
+    another: str = "",
+) -> recbench.UsageError:
+    """Return the error for a file without a header.
+
+    found: form -> what spoke against it. another: remedy, besides naming the columns.
+    """
+    forms = ", ".join(f"not {form} ({reason})" for form, reason in found.items())
+    names = "user,item" if width == 2 else "user,item,..."
+    remedy = (
+        f"Name its {width} columns with header=, such as {layout.file}:header={names}"
+        if width > 1
+        else "Add a first line that names the columns, such as user,item,time"
+    )
+    return recbench.UsageError(
+        f"{layout.file} has no header: line {layout.skip + 1} is {shorten(first)}. "
+        + (f"It is {forms}. " if forms else "")
+        + remedy
+        + another
+    )
 
 
 def against_ratings(rows: Sequence[Sequence[str]], *, strict: bool = True) -> str:
@@ -106,6 +133,8 @@ def name_columns(layout: Layout, lines: Sequence[str], header: str) -> Layout:
         rows = sample_rows(lines, delimiter, len(names))
         width, often = Counter(map(len, rows)).most_common(1)[0]
         widths[delimiter] = width
+        if width == len(names) + 1 and not any("".join(row[len(names) :]) for row in rows):
+            names = (*names, "")  # a separator at the end of each row
         if width == len(names) and 2 * often > len(rows):
             if count_known(rows[0], {}) == 2 or list(map(plain_name, rows[0])) == list(
                 map(plain_name, names)
@@ -138,7 +167,7 @@ def with_delimiter(
     return dataclasses.replace(
         layout,
         delimiter=delimiter,
-        names=names,
+        names=tuple(_decoded(name.strip()) for name in names),
         quoted=quoted,
         sample=tuple(tuple(map(_decoded, row)) for row in sample),
     )
@@ -154,7 +183,7 @@ def _interleave(fields: Sequence[str]) -> tuple[str, ...]:
 
 
 def _find_other_than_ids(rows: Sequence[Sequence[str]], *, tabs: bool) -> str:
-    """Return why some fields are not ids, or "". An id has a digit in it."""
+    """Return why some fields are not ids, or ""."""
     tokens = set(itertools.chain.from_iterable(rows))
     for token in sorted(tokens):
         if (" " if tabs else "\t") in token.strip():
@@ -162,8 +191,23 @@ def _find_other_than_ids(rows: Sequence[Sequence[str]], *, tabs: bool) -> str:
     for token in sorted(tokens):
         if not _ID.fullmatch(token) or _DATE.fullmatch(token) or _MEASURE.fullmatch(token):
             return f"{shorten(token)} does not look like an id"
+    return ""
+
+
+def _find_words(rows: Sequence[Sequence[str]]) -> str:
+    """Return why some fields may not be ids, or "": they have no digit."""
+    for token in sorted(set(itertools.chain.from_iterable(rows))):
         if not any(letter.isdigit() for letter in token):
-            return f"{_WORDS} such as {shorten(token)}"
+            return f"words without a digit such as {shorten(token)}"
+    return ""
+
+
+def _find_times(rows: Sequence[Sequence[str]]) -> str:
+    """Return why the first fields of the lines, or the last, may be no ids but times, or ""."""
+    for n in (0, 1, 2, -1):
+        values = [row[n] for row in rows if len(row) > n]
+        if 2 * len(values) > len(rows) and reads_as_times(values):
+            return f"fields such as {shorten(values[0])} look like times"
     return ""
 
 
@@ -171,25 +215,5 @@ def _against_udata(rows: Sequence[Sequence[str]], usual: int) -> str:
     if usual != 4:
         return f"{count_fields(usual or len(rows[0]))}, not 4"
     rows = [row for row in rows if len(row) == 4]
-    return against_ratings(rows) or _find_other_than_ids([row[:2] for row in rows], tabs=True)
-
-
-def _without_header(
-    layout: Layout, first: str, width: int, found: dict[str, str]
-) -> recbench.UsageError:
-    forms = ", ".join(f"not {form} ({reason})" for form, reason in found.items())
-    names = "user,item" if width == 2 else "user,item,..."
-    remedy = (
-        f"Name its {width} columns with header=, such as {layout.file}:header={names}"
-        if width > 1
-        else "Add a first line that names the columns, such as user,item,time"
-    )
-    reason = found.get("sequences", "")
-    if width > 1 and reason.startswith((_WORDS, count_fields(width))):
-        each, form = ("an item", "pairs") if width == 2 else ("its items", "sequences")
-        remedy += f"; or, if each line is a user and {each}, write format={form}"
-    return recbench.UsageError(
-        f"{layout.file} has no header: line {layout.skip + 1} is {shorten(first)}. "
-        + (f"It is {forms}. " if forms else "")
-        + remedy
-    )
+    ids = [row[:2] for row in rows]
+    return against_ratings(rows) or _find_other_than_ids(ids, tabs=True) or _find_words(ids)

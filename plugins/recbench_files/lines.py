@@ -7,6 +7,7 @@ import dataclasses
 import re
 import zipfile
 import zlib
+from pathlib import PurePath
 
 import recbench
 
@@ -27,6 +28,12 @@ _UNREADABLE = {
     b"SQLite format": "an SQLite database; save the table as CSV or Parquet",
     b"\x93NUMPY": "a NumPy array; save the log as CSV or Parquet",
     b"\x80\x04\x95": "a Python pickle; save the log as CSV or Parquet",
+    b"\x80\x05\x95": "a Python pickle; save the log as CSV or Parquet",
+    b"\xd0\xcf\x11\xe0": "an Excel file; save it as CSV",
+    b"ARROW1": "an Arrow (Feather) file; save the log as Parquet",
+    b"7z\xbc\xaf": "a 7z archive; unpack it",
+    b"Rar!": "a RAR archive; unpack it",
+    b"\x04\x22\x4d\x18": "compressed with lz4; decompress it first",
 }
 _WIDE = {
     b"\xff\xfe\0\0": "UTF-32",
@@ -34,7 +41,14 @@ _WIDE = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
-_COMMENT = re.compile(r"\s*(#|%|//)")
+_TAR = slice(257, 262)
+COMMENT = r"^\s*(#|%|//|(;|--)\s)"
+"""Pattern of the start of a comment."""
+
+_BLANK = ",;|: \t"  # a line of separators is as good as empty above the rows
+_SPACES = re.compile(rb"[ \t]+")
+_LINE_END = re.compile(rb" ?([\r\n]) ?")
+_QUOTED = re.compile(rb'((?<!\S)"[^"\r\n]*"(?!\S))')
 _EXCEL = re.compile(r"sep=.?", re.IGNORECASE)
 
 
@@ -55,6 +69,10 @@ def open_text(layout: Layout) -> tuple[Layout, list[str], str]:
     sample = read_sample(layout)
     if packed:
         _refuse(layout, sample)
+        if sample.startswith(tuple(_PACKED)):
+            raise recbench.UsageError(f"{layout.file} is compressed twice; decompress it once")
+    if sample[_TAR] == b"ustar":
+        raise recbench.UsageError(f"{layout.file} is a tar archive; unpack it")
     _refuse_wide(layout, sample)
     lines = split_lines(sample.decode("utf-8-sig", errors="surrogateescape"))
     if len(sample) == SAMPLE:
@@ -64,7 +82,7 @@ def open_text(layout: Layout) -> tuple[Layout, list[str], str]:
                 f"{layout.file}: the first line is longer than {SAMPLE:,} bytes. Write one row per "
                 "line, below a line that names the columns"
             )
-    full = [number for number, line in enumerate(lines) if line.strip()]
+    full = [number for number, line in enumerate(lines) if line.strip(_BLANK)]
     if not full:
         raise recbench.RecbenchError(
             f"{layout.file} is empty; check that it was written completely"
@@ -85,7 +103,7 @@ def open_text(layout: Layout) -> tuple[Layout, list[str], str]:
             "other line was found. Remove them"
         )
     comment = lines[full[0]] if full[0] < skip else ""
-    lines = [line.removeprefix(BOM) for line in lines[skip:] if line.strip()]
+    lines = [line.removeprefix(BOM) for line in lines[skip:] if line.strip(_BLANK)]
     if "\0" in lines[0]:
         raise recbench.RecbenchError(
             f"{layout.file} is not a text file: it contains NUL bytes. Save the log as CSV in "
@@ -110,16 +128,36 @@ def split_lines(text: str) -> list[str]:
 
 def is_comment(line: str) -> bool:
     """Whether a line above the header is a comment, or Excel's `sep=;`."""
-    return bool(_COMMENT.match(line) or _EXCEL.fullmatch(line.strip()))
+    return bool(re.match(COMMENT, line) or _EXCEL.fullmatch(line.strip()))
 
 
 def uncomment(line: str) -> str:
     """Return a commented header such as `#user,item` without its mark."""
-    return re.sub(r"^\s*(#|%|//)+ ?", "", line)
+    return re.sub(r"^\s*(#|%|//|;|--)+ ?", "", line)
+
+
+def squeeze(line: str) -> str:
+    """Return a line with single spaces between its fields, but with quoted fields as they are."""
+    return squeeze_bytes(line.encode(errors="surrogateescape")).decode(errors="surrogateescape")
+
+
+def squeeze_bytes(lines: bytes) -> bytes:
+    """Return complete lines in UTF-8 with one space for any spaces and tabs between fields."""
+    parts = _QUOTED.split(lines.strip(b" \t"))
+    parts[::2] = [_LINE_END.sub(rb"\1", _SPACES.sub(b" ", part)) for part in parts[::2]]
+    return b"".join(parts)
+
+
+def as_utf8(layout: Layout, encoding: str) -> str:
+    """Return what to do with a file in another encoding."""
+    hint = "" if layout.packed else f" {layout.file} > utf8-{PurePath(layout.file).name}"
+    return f"Save it as UTF-8, for example with: iconv -f {encoding} -t utf-8{hint}"
 
 
 def parse(line: str, delimiter: str) -> list[str]:
     """Return the fields of a line, which may be in quotes."""
+    if delimiter == " ":
+        line = squeeze(line)
     try:
         return next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error:  # a field of more than 131,072 characters
@@ -137,7 +175,7 @@ def _commented_header(lines: list[str], full: list[int], skip: int) -> int | Non
         return None
     names, row = lines[above[-1]], lines[below[0]]
     for delimiter in ",\t;| ":
-        if _COMMENT.match(names) and delimiter in row:
+        if re.match(COMMENT, names) and delimiter in row:
             width = len(parse(row, delimiter))
             for text in (names, uncomment(names)):
                 fields = parse(text, delimiter)
@@ -165,7 +203,4 @@ def _refuse_wide(layout: Layout, sample: bytes) -> None:
                 break
         else:
             return
-    raise recbench.UsageError(
-        f"{layout.file} is text in {name}. Save it as UTF-8, for example with: "
-        f"iconv -f {name} -t utf-8"
-    )
+    raise recbench.UsageError(f"{layout.file} is text in {name}. {as_utf8(layout, name)}")

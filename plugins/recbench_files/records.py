@@ -18,15 +18,18 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .columns import Chosen
+from .columns import Chosen, count_known, plain_name, usual_item_names
 from .layout import Layout, shorten
-from .lines import BOM, is_comment
+from .lines import BOM, as_utf8, is_comment, squeeze
+from .stream import open_lines
 
 Record = tuple[int, list[str]]
 """The number of its first line, as in an editor, and its fields."""
 
 MARGIN = ' \t"' + BOM
 """Letters around a name that do not matter."""
+
+CLOSE_IT = "Close it, or, if it is part of the text, double it and put the field in quotes"
 
 _LONGEST = 1 << 24  # characters of a field in quotes
 _TYPES = ("token", "float", "token_seq", "float_seq")  # in the header of an .inter file
@@ -37,8 +40,8 @@ _ENCLOSED_AND_MORE = re.compile(r'"[^"]*"[^"].*', re.DOTALL)  # such as: "Weird 
 class WrongRecordError(Exception):
     """A record that breaks a rule.
 
-    marks: whether its line has quotation marks. decided: whether another reading of the marks in
-        the file is no better.
+    marks: whether its line has quotation marks that may enclose line breaks. decided: whether
+        another reading of the marks in the file is no better.
     """
 
     def __init__(
@@ -113,12 +116,15 @@ def by_line(layout: Layout, chosen: Chosen, tally: Tally) -> Iterator[Record]:
         fields, as_text = split_line(layout, line)
         problem = check.find_problem(fields, line)
         if problem:
+            escaped = _escaped(layout, line)
             if len(fields) != width(layout):
-                problem = _comment(line) or problem + _truncated(lines)
-            raise WrongRecordError(number, problem, marks='"' in line)
+                problem = escaped or _comment(line) or problem + _truncated(lines)
+            raise WrongRecordError(number, problem, marks='"' in line and not escaped)
         if as_text:
             tally.marks.append(number)
             doubt = check.find_doubt(fields)
+            if doubt:
+                doubt = _escaped(layout, line) or doubt
             if doubt and not doubtful:
                 doubtful = WrongRecordError(number, doubt, decided=True)
         if layout.format == "sequences":
@@ -161,7 +167,7 @@ def spanning(layout: Layout, chosen: Chosen, tally: Tally) -> Iterator[Record]:
             problem = f"a quote is opened, but text follows the quote that closes it (line {last})"
         elif "limit" in str(error):
             problem = f"a quote is opened and not closed in the next {_LONGEST:,} characters"
-        problem += ". Close it, or double it if it is part of the text"
+        problem += f". {CLOSE_IT}"
         raise WrongRecordError(end + 1, problem) from None
 
 
@@ -199,6 +205,8 @@ def sample_rows(lines: Sequence[str], delimiter: str, width: int) -> list[list[s
     """Return the first records, by line if possible, as `records` reads them."""
     if delimiter == "::":
         return [line.split("::") for line in lines]
+    if delimiter == " ":
+        lines = list(map(squeeze, lines))
     rows = [split_quoted(line, delimiter) for line in lines]
     rows = [
         row if len(row) == width else line.split(delimiter)
@@ -246,8 +254,10 @@ class _Check:
         self.layout, self.chosen, self.tally = layout, chosen, tally
         self.width = width(layout)
         self.places = {role: place(layout, n) for role, n in chosen.index.items()}
+        self.ids = [self.places[role] for role in ("user", "item") if role in self.places]
+        self.words = {plain for name in layout.names if (plain := plain_header(name))}
+        self.items = set(usual_item_names())
         self.header = {self.places[role]: plain_header(name) for role, name in chosen.name.items()}
-
         first = next(iter(chosen.index))
         self.first, self.first_forms = self.places[first], set(header_forms(chosen.name[first]))
 
@@ -265,22 +275,37 @@ class _Check:
         for role, n in places:
             text = fields[n] if n < len(fields) else ""
             if _is_undecoded(text):
-                return (
-                    f"{role} {shorten(text)} is not UTF-8. Save the file as UTF-8, for example "
-                    "with: iconv -f latin1 -t utf-8"
-                )
+                read = text.encode(errors="surrogateescape")
+                return f"{role} {shorten(read)} is not UTF-8. {as_utf8(self.layout, 'latin1')}"
         return ""
 
     def is_row(self, number: int, fields: list[str]) -> bool:
-        """Whether a record without problems is a row, not a blank line or a repeated header."""
+        """Whether a record without problems is a row, not a blank line or a repeated header.
+
+        Raises WrongRecordError for a header with other columns, or in another order.
+        """
         if len(fields) != self.width:
             return False
-        if fields[self.first].strip(MARGIN).lower() not in self.first_forms:
-            return True
-        if all(plain_header(fields[n]) == name for n, name in self.header.items()):
+        if fields[self.first].strip(MARGIN).lower() in self.first_forms and all(
+            plain_header(fields[n]) == name for n, name in self.header.items()
+        ):
             self.tally.headers.append(number)
             return False
+        if len(self.ids) == 2 and self._names_columns([plain_header(fields[n]) for n in self.ids]):
+            raise WrongRecordError(
+                number,
+                f"{self._line(fields)} looks like a header, but is not that of the rows above. "
+                "Remove the line if the rows below have the same columns, or else save them as "
+                "another file",
+                decided=True,
+            )
         return True
+
+    def _names_columns(self, ids: list[str]) -> bool:
+        """Whether the user and the item of a row are names of columns."""
+        if self.words.issuperset(ids):
+            return True
+        return any(plain_name(text) in self.items for text in ids) and count_known(ids, {}) == 2
 
     def find_doubt(self, fields: list[str]) -> str:
         """Return why quotation marks that were read as text may not be text, or ""."""
@@ -288,13 +313,12 @@ class _Check:
             text = fields[n].strip() if role != "title" else ""
             if text.startswith('"') and not _ENCLOSED_AND_MORE.fullmatch(text):
                 if text.count('"') == 1:
-                    what = "has a quote that is never closed. Close it"
-                else:
-                    what = (
-                        "is in quotes, but another quote of the line does not enclose a field: "
-                        f"{self._line(fields)}. Remove that"
-                    )
-                return f"{role} {shorten(text)} {what}, or double it if it is part of the text"
+                    return f"{role} {shorten(text)} has a quote that is never closed. {CLOSE_IT}"
+                return (
+                    f"{role} {shorten(text)} is in quotes, but another quote of the line does not "
+                    f"enclose a field: {self._line(fields)}. Remove that, or, if it is part of "
+                    "the text, double it and put its field in quotes"
+                )
         return ""
 
     def _rule(self) -> str:
@@ -330,15 +354,24 @@ def _field_limit(limit: int) -> Iterator[None]:
 
 def _lines(layout: Layout) -> Iterator[tuple[int, str]]:
     """Iterate over the lines below the skipped ones, with their numbers and line ends."""
-    with io.TextIOWrapper(
-        layout.open(), encoding="utf-8-sig", errors="surrogateescape", newline=""
-    ) as text:
+    raw = open_lines(layout)
+    with io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
         for number, line in itertools.islice(enumerate(text, start=1), layout.skip, None):
             yield number, line.removeprefix(BOM)
 
 
 def _is_undecoded(text: str) -> bool:
     return not text.isascii() and any("\udc80" <= letter <= "\udcff" for letter in text)
+
+
+def _escaped(layout: Layout, line: str) -> str:
+    """Return the problem of a line with quotes after backslashes, or ""."""
+    if not layout.quoted or '\\"' not in line:
+        return ""
+    return (
+        f"a quote is escaped with a backslash: {shorten(line)}. Double it instead, for example "
+        f'with: sed \'s/\\\\"/""/g\' {layout.file}'
+    )
 
 
 def _comment(line: str) -> str:

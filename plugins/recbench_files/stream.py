@@ -9,11 +9,44 @@ from typing import Any
 import numpy as np
 
 from .layout import Layout
-from .lines import SAMPLE
+from .lines import SAMPLE, squeeze_bytes
 
 _QUOTE, _CR, _LF, _SPACE = (ord(letter) for letter in '"\r\n ')
 _LINE = rb"[^\r\n]*(?:\r\n|\r|\n)"
 _BOM = b"\xef\xbb\xbf"
+_BLOCK = 1 << 24
+_WIDE = (b"  ", b"\t", b" \n", b"\n ", b" \r", b"\r ")
+
+
+def open_lines(layout: Layout) -> Any:
+    """Return the decompressed bytes; if spaces separate fields, with one between two fields."""
+    raw = layout.open()
+    return Squeezed(raw) if layout.delimiter == " " else raw
+
+
+class Squeezed(io.RawIOBase):
+    """Bytes of text of which the fields may be separated by any spaces and tabs."""
+
+    def __init__(self, raw: Any) -> None:
+        self.raw, self._ready, self._rest = raw, b"", b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer, but at the end of the file."""
+        while len(self._ready) < len(buffer):
+            block = self.raw.read(_BLOCK)
+            lines = self._rest + block
+            end = max(lines.rfind(b"\n"), lines.rfind(b"\r")) + 1 if block else len(lines)
+            lines, self._rest = lines[:end], lines[end:]
+            wide = lines.startswith(b" ") or lines.endswith(b" ") or any(w in lines for w in _WIDE)
+            self._ready += squeeze_bytes(lines) if wide else lines
+            if not block:
+                break
+        size = min(len(self._ready), len(buffer))
+        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
+        return size
 
 
 class TextStream(io.RawIOBase):

@@ -8,10 +8,10 @@ from typing import Any
 
 import recbench
 
-from .columns import Chosen
+from .columns import Chosen, count_known
 from .diagnose import wrong_number
 from .layout import Layout, damaged, is_number, shorten
-from .lines import BOM, READ_ERRORS, is_comment, read_sample, split_lines
+from .lines import BOM, COMMENT, READ_ERRORS, is_comment, read_sample, split_lines
 from .records import (
     MARGIN,
     Record,
@@ -26,10 +26,12 @@ from .records import (
     spanning,
 )
 from .sequences import read_sequences
-from .stream import TextStream
+from .stream import TextStream, open_lines
 
 _BLOCK = 1 << 24
 _CHUNK = 1 << 12  # records
+_FLOAT_PLACES = 6  # decimals of seconds since 1970 that a float holds
+_WORD = r"^[\s\"A-Za-z_.-]{2,20}$"
 
 Columns = dict[str, Any]
 """role -> pyarrow.ChunkedArray: numbers, or dictionaries of strings; null where it is missing."""
@@ -63,14 +65,13 @@ def log_numbers(layout: Layout, chosen: Chosen) -> list[dict[str, Any]]:
     rating = {"rating": pa.float32()} if "rating" in chosen.index else {}
     if "time" not in chosen.index:
         return [rating]
-    texts = (
-        record[chosen.index["time"]].strip()
-        for record in layout.sample
-        if len(record) == len(layout.names)
-    )
-    first = next((text for text in texts if text and text not in layout.missing), "")
-    if layout.format not in ("dat", "udata") and not is_number(first):
+    place = chosen.index["time"]
+    texts = [row[place].strip() for row in layout.sample if len(row) == len(layout.names)]
+    texts = [text for text in texts if text and text not in layout.missing]
+    if layout.format not in ("dat", "udata") and not (texts and is_number(texts[0])):
         return [rating]
+    if any(len(text.partition(".")[2]) > _FLOAT_PLACES for text in texts):
+        return [rating]  # floats are not exact; texts are read as decimal numbers
     return [{**rating, "time": pa.int64()}, {**rating, "time": pa.float64()}]
 
 
@@ -91,7 +92,8 @@ def _read_fast(
         except READ_ERRORS as error:
             raise damaged(layout, error) from error
     plain = stream is None or stream.is_plain()
-    if _is_odd(chosen, columns, marks=not plain, starts=stream is not None and stream.starts):
+    starts = stream is not None and stream.starts
+    if _is_odd(layout, chosen, columns, marks=not plain, starts=starts):
         return None
     if stream is None or not (plain and stream.breaks):
         return columns, []
@@ -114,7 +116,7 @@ def _read_table(
     types = {str(n): numbers.get(role, strings) for role, n in chosen.index.items()}
     if is_doubled(layout):  # the columns between must be empty
         types.update({str(n): pa.null() for n in range(1, len(layout.names), 2)})
-    with layout.open() as raw:
+    with open_lines(layout) as raw:
         stream = TextStream(layout, raw) if layout.quoted or layout.skip else None
         table = csv.read_csv(
             stream or raw,
@@ -142,7 +144,7 @@ def _read_table(
     }, stream
 
 
-def _is_odd(chosen: Chosen, columns: Columns, *, marks: bool, starts: bool) -> bool:
+def _is_odd(layout: Layout, chosen: Chosen, columns: Columns, *, marks: bool, starts: bool) -> bool:
     """Whether the texts that pyarrow read need the rules of `records`.
 
     marks: whether quotation marks are in the text. starts: whether fields start with them.
@@ -156,10 +158,23 @@ def _is_odd(chosen: Chosen, columns: Columns, *, marks: bool, starts: bool) -> b
             return True
         if marks and (starts or _any(pc.match_substring_regex(texts, r'^\s*"'))):
             return True
-    return bool(known) and all(
+    if not known:
+        return False
+    if all(
         _any(pc.is_in(_plain(texts), pa.array(header_forms(chosen.name[role]))))
         for role, texts in known.items()
-    )
+    ):
+        return True
+    ids = [known[role] for role in ("user", "item") if role in known]
+    forms = pa.array([form for name in layout.names for form in header_forms(name) if form])
+    if len(ids) == 2 and all(_any(pc.is_in(_plain(texts), forms)) for texts in ids):
+        return True
+    words = [
+        word
+        for texts in ids
+        for word in texts.filter(pc.match_substring_regex(texts, _WORD)).to_pylist()
+    ]
+    return count_known([word.strip(MARGIN) for word in words], {}) == 2
 
 
 def _read_slowly(
@@ -224,7 +239,7 @@ def _refuse_comments(layout: Layout, chosen: Chosen, columns: Columns) -> None:
         texts = _known(columns[role]) if n == 0 else None
         if texts is None:
             continue
-        comments = pc.match_substring_regex(texts, r"^\s*(#|%|//)")
+        comments = pc.match_substring_regex(texts, COMMENT)
         if not 0 < 2 * (pc.sum(comments).as_py() or 0) < len(texts):
             continue  # none, or all ids look so
         rows = itertools.islice(lines_of(layout), int(layout.header), None)
@@ -242,7 +257,7 @@ def _skipped_note(layout: Layout) -> list[str]:
     if not layout.skip:
         return []
     above = split_lines(read_sample(layout).decode("utf-8-sig", "replace"))[: layout.skip]
-    comments = [line for line in above if line.strip()]
+    comments = list(filter(is_comment, above))
     if not comments:
         return []
     shown = shorten(comments[0])

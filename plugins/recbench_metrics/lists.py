@@ -1,7 +1,7 @@
 """Metrics of the lists of recommended items; they do not depend on the targets.
 
-Items with equal scores are listed by item number, so ties need no averaging. Padding in short
-lists is left out.
+Items with equal scores are listed by item number, so ties need no averaging. -1 is left out: it
+pads short lists, and keeps the place of an item that the dataset does not have.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Other names of what plugins offer: they can be typed everywhere, and are shown nowhere."""
+"""Other names of what plugins offer: they can be typed everywhere, but only details show them."""
 
 import functools
 import re
@@ -128,7 +128,15 @@ def test_the_listing_of_an_alias_is_that_of_the_name(
     shown = capsys.readouterr().out
     assert stop.value.code == 0
     assert re.match(r"splitter leave-last-out \(plugin splitters", shown)
-    assert "known as leave-one-out" in " ".join(shown.split())
+    assert shown.splitlines()[1:4] == ["", "Also called: leave-one-out", ""]
+
+
+def test_the_details_of_an_offer_without_other_names_do_not_mention_any(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["splitters", "temporal"])
+    assert "Also called" not in capsys.readouterr().out
 
 
 def test_the_list_of_splitters_has_the_name_only(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,11 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import plugin
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 import recbench
 from recbench import Interactions, Result, Store, UsageError, load_plugins
 from recbench.cli.main import main
+from recbench.experiment import Experiment
 from recbench.export import export_split
+from recbench.external import judge_file
 
 
 class TopList:
@@ -135,7 +139,12 @@ def test_items_that_are_not_listed_rank_below_all_others(
     assert result.ok
     rank = split.set_index(["user", "item"])["rank"]["u0", targets["u0"]]
     assert result.value("mrr", 7).mean == pytest.approx(1 / rank / 6)
-    assert "5 of 6 cases have fewer than 7 items, and 4 have none" in caplog.text
+    note = (
+        "5 of 6 cases have fewer than 7 items, and 4 have none; a target that is not listed counts "
+        "as not found"
+    )
+    assert f"mine: {note}" in caplog.messages
+    assert result.notes == (note,)
 
 
 def test_equal_scores_count_as_ties(tiny: str, split: pd.DataFrame) -> None:
@@ -198,3 +207,250 @@ def test_a_missing_file_and_sampled_candidates_are_failed_results(
     assert "cannot read gone.csv: No such file" in _judged("gone.csv", tiny).status
     split.to_csv("mine.csv", index=False)
     assert "Leave one out" in _judged("mine.csv", tiny, candidates=2).status
+
+
+SHOP = "user,item,time\n" + "".join(f"u{u},i{t},{t}\n" for u in "abcd" for t in range(5))
+"""Four users with the history i0 to i3, and the target i4."""
+
+
+def _judged_in_shop(lines: str, ks: tuple[int, ...] = (1, 2, 3), log: str = SHOP) -> Result:
+    Path("shop.csv").write_text(log)
+    Path("recs.csv").write_text(lines)
+    result: Result = recbench.run([], "shop.csv", ks=ks, recs={"mine": "recs.csv"})[0]
+    return result
+
+
+def _columns(result: Result) -> Any:
+    return Store("results").case_columns(result)
+
+
+def test_a_foreign_item_keeps_its_place_in_a_list(caplog: pytest.LogCaptureFixture) -> None:
+    lists = "".join(f"u{u},x,1\nu{u},i4,2\n" for u in "abc") + "ud,i4,1\nud,y,2\n"
+    result = _judged_in_shop(f"user,item,rank\n{lists}")
+    assert result.ok, result.status
+    note = "4 of 8 rows recommend items that are not in shop.csv, such as 'x'; they count as wrong"
+    assert f"mine: {note}" in caplog.messages
+    assert result.notes == Store("results").all()[0].notes == (note,)
+    assert _columns(result)["above"].tolist() == [1, 1, 1, 0]
+    assert result.value("hit", 1).mean == 0.25
+    assert result.value("mrr", 2).mean == (3 / 2 + 1) / 4
+
+
+def test_metrics_of_lists_count_only_the_items_that_the_dataset_has() -> None:
+    """With one item left to recommend, of five, and a foreign one above it for three users."""
+    lists = "".join(f"u{u},x,1\nu{u},i4,2\n" for u in "abc") + "ud,i4,1\n"
+    result = _judged_in_shop(f"user,item,rank\n{lists}")
+    assert _columns(result)["lists"][:, :2].tolist() == [[-1, 4]] * 3 + [[4, -1]]
+    for metric, at_1, at_2 in (
+        ("coverage", 0.2, 0.2),
+        ("gini", 0.8, 0.8),
+        ("popularity", 0, 0),
+        ("novelty", np.log2(21) / 4, np.log2(21)),  # 16 training interactions and 5 items
+    ):
+        assert result.value(metric, 1).mean == pytest.approx(at_1), metric
+        assert result.value(metric, 2).mean == pytest.approx(at_2), metric
+
+
+@pytest.mark.parametrize(
+    ("score", "above", "tied"), [(2, 1, 1), (1, 0, 2), (0, 0, 1)], ids=["above", "tied", "below"]
+)
+def test_a_foreign_item_is_ranked_by_its_score(score: int, above: int, tied: int) -> None:
+    result = _judged_in_shop(
+        "user,item,score\n" + "".join(f"u{u},i4,1\nu{u},x,{score}\n" for u in "abcd")
+    )
+    columns = _columns(result)
+    assert columns["above"].tolist() == [above] * 4
+    assert columns["tied"].tolist() == [tied] * 4
+    assert result.value("hit", 1).mean == (0 if above else 1 / tied)
+
+
+def test_ranks_with_foreign_items_are_those_counted_by_hand(busy: str) -> None:
+    export_split(busy, output="split")
+    random = np.random.default_rng(5)
+    targets = pd.read_csv("split/targets.csv").set_index("user")["item"]
+    seen = pd.read_csv("split/history.csv").groupby("user")["item"].agg(set)
+    lines = [
+        (user, item, score)
+        for user in targets.index
+        for item, score in zip(range(50), random.integers(0, 9, 50), strict=True)  # 40 to 49: no
+        if random.random() < 0.8
+    ]
+    scores = pd.DataFrame(lines, columns=["user", "item", "score"])
+    scores.to_csv("recs.csv", index=False)
+    result = recbench.run([], busy, ks=[3], recs={"mine": "recs.csv"})[0]
+    columns = _columns(result)
+    unseen = {
+        user: group.set_index("item")["score"].drop(seen[user], errors="ignore")
+        for user, group in scores.groupby("user")
+    }
+    n_found = 0
+    for row, user in enumerate(columns["user"]):
+        found = unseen[user].get(targets[user])
+        if found is None:
+            assert columns["above"][row] > 1000
+            continue
+        n_found += 1
+        assert columns["above"][row] == (unseen[user] > found).sum()
+        assert columns["tied"][row] == (unseen[user] == found).sum()
+        best = sorted(unseen[user].index, key=lambda item: (-unseen[user][item], item))
+        width = columns["lists"].shape[1]
+        expected = [item if item < 40 else -1 for item in best[:width]]
+        assert columns["lists"][row][: len(expected)].tolist() == expected
+        assert (columns["lists"][row][len(expected) :] == -1).all()
+    assert n_found > 20
+
+
+def test_a_list_is_long_enough_with_foreign_items(caplog: pytest.LogCaptureFixture) -> None:
+    log = SHOP + "ua,i5,-1\nua,i6,-2\nue,i7,1\n"  # i5, i6 and i7 are left to recommend to most
+    lists = "".join(f"u{u},x,1\nu{u},y,2\nu{u},i4,3\n" for u in "abcd")
+    result = _judged_in_shop(f"user,item,rank\n{lists}", (3,), log)
+    assert (result.ok, result.depth) == (True, 3)
+    assert "fewer" not in caplog.text
+    result = _judged_in_shop(f"user,item,rank\n{lists}", (4,), log)
+    assert "the longest has 3 items" in result.status
+
+
+def test_a_list_of_all_items_is_complete_with_foreign_items_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lists = "".join(f"u{u},x,1\nu{u},i4,2\n" for u in "abcd")
+    result = _judged_in_shop(f"user,item,rank\n{lists}", (1, 2, 5, 100))
+    assert (result.ok, result.depth) == (True, 5)
+    assert "fewer" not in caplog.text
+    assert result.value("hit", 100).mean == 1
+    assert result.value("coverage", 100).mean == 0.2
+
+
+def test_foreign_items_alone_do_not_make_a_list_complete() -> None:
+    lists = "".join(f"u{u},{item},1\n" for u, item in zip("abcd", "xxyy", strict=True))
+    assert "its item ids is in shop.csv" in _judged_in_shop(f"user,item,rank\n{lists}").status
+    result = _judged_in_shop(f"user,item,rank\n{lists}ua,i4,2\n", (1, 2))
+    assert (result.ok, result.depth) == (True, 2)
+    assert result.value("hit", 2).mean == 0.25
+
+
+def test_foreign_users_are_counted_and_ignored(caplog: pytest.LogCaptureFixture) -> None:
+    lists = "".join(f"u{u},i4,1\n" for u in "abcd")
+    result = _judged_in_shop(f"user,item,rank\nyou,i4,1\n{lists}me,x,1\n")
+    assert result.value("hit", 1).mean == 1
+    note = "2 of 6 rows are for users who are not in shop.csv, such as 'you', and are ignored"
+    assert f"mine: {note}" in caplog.messages
+    assert result.notes == (note,)
+
+
+def test_notes_stand_under_the_table_of_stored_results_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lists = "".join(f"u{u},x,1\nu{u},i4,2\n" for u in "abc")
+    _judged_in_shop(f"user,item,rank\nme,i1,1\n{lists}", ks=(2,), log=f"{SHOP}ue,i5,1\n")
+    with pytest.raises(SystemExit):
+        main(["table"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert (
+        "interactions. mine: 3 of 6 rows recommend items that are not in shop.csv, such as 'x'; "
+        "they count as wrong. mine: 1 of 4 cases have fewer than 2 items, and 1 have none; a "
+        "target that is not listed counts as not found. mine: 1 of 7 rows are for users who are "
+        "not in shop.csv, such as 'me', and are ignored. "
+    ) in shown
+
+
+def test_a_note_says_how_a_file_without_a_header_was_read() -> None:
+    result = _judged_in_shop("".join(f"u{u},i4\n" for u in "abcd"), ks=(1,))
+    assert result.notes == ("recs.csv was read without a header: user, item, in order of rank",)
+    assert _judged_in_shop("user,item,rank\n" + "".join(f"u{u},i4,1\n" for u in "abcd")).notes == ()
+
+
+TASTES = {"a": "01234567", "b": "34560", "c": "67812", "d": "5678", "e": "0"}
+"""User -> items, oldest first. The last is the target; e has no other item and is not judged.
+
+Only two items can be recommended to a, fewer than the test's cut-off.
+"""
+
+ITEMS = "012345678xyz"
+"""The items of the users, and three that the dataset does not have."""
+
+Line = tuple[str, str, int]
+
+
+@st.composite
+def _lists_of_users(draw: st.DrawFn) -> tuple[str, list[Line]]:
+    """Return `rank` or `score`, and lines with a user, an item and this number."""
+    kind = draw(st.sampled_from(["rank", "score"]))
+    lines: list[Line] = []
+    for user in draw(st.sets(st.sampled_from("abcdef"), min_size=1)):  # f is in no dataset
+        seen = TASTES.get(user, "")[:-1] if kind == "rank" else ""
+        items = draw(st.lists(st.sampled_from(sorted({*ITEMS} - {*seen})), unique=True))
+        some = st.integers(1, 4) if kind == "score" else st.integers(1, 99)
+        size = len(items)
+        numbers = draw(st.lists(some, min_size=size, max_size=size, unique=kind == "rank"))
+        lines += [(user, item, number) for item, number in zip(items, numbers, strict=True)]
+    return kind, draw(st.permutations(lines))
+
+
+def _best_first(kind: str, lines: list[Line], user: str) -> list[tuple[str, int]]:
+    """Return the items that can be recommended to a user, with how many are strictly better."""
+    place_in_file = list(dict.fromkeys(item for name, item, _ in lines if name in "abcd"))
+    unseen = [
+        (-number if kind == "score" else number, item)
+        for name, item, number in lines
+        if name == user and item not in TASTES[user][:-1]
+    ]
+    unseen.sort(key=lambda pair: (pair[0], pair[1] in "xyz", _number(pair[1], place_in_file)))
+    return [(item, sum(other < value for other, _ in unseen)) for value, item in unseen]
+
+
+def _number(item: str, place_in_file: list[str]) -> int:
+    return place_in_file.index(item) if item in "xyz" else int(item)
+
+
+def test_ranks_lists_and_notes_are_those_counted_by_hand() -> None:
+    Path("shop.csv").write_text(
+        "user,item,time\n"
+        + "".join(
+            f"u{user},i{item},{time}\n"
+            for user, items in TASTES.items()
+            for time, item in enumerate(items)
+        )
+    )
+    experiment = Experiment.prepare(load_plugins(), "shop.csv", "leave-last-out")
+    assert experiment.dataset.item_ids.tolist() == [f"i{number}" for number in range(9)]
+    k = 3
+
+    @given(_lists_of_users())
+    def check(recs: tuple[str, list[Line]]) -> None:
+        kind, lines = recs
+        text = "".join(f"u{user},i{item},{number}\n" for user, item, number in lines)
+        Path("recs.csv").write_text(f"user,item,{kind}\n{text}")
+        judged = [item for user, item, _ in lines if user in "abcd"]
+        assume(set(judged) - {*"xyz"})
+        found = {user: _best_first(kind, lines, user) for user in "abcd"}
+        result, columns = judge_file(experiment, "mine", Path("recs.csv"), [1, k])
+        complete = {
+            user: {*"012345678"} - {*TASTES[user][:-1]} <= {item for item, _ in found[user]}
+            for user in found
+        }
+        short = [user for user in found if len(found[user]) < k and not complete[user]]
+        if len(short) == 4:
+            assert "its lists are too short" in result.status
+            return
+        assert result.ok, result.status
+        width = np.shape(columns["lists"])[1]
+        assert width >= 9
+        longest = max(len(items) for items in found.values())
+        assert result.depth == (9 if all(complete.values()) else longest)
+        for case, user in enumerate("abcd"):
+            better = dict(found[user])
+            above = better.get(TASTES[user][-1])
+            tied = list(better.values()).count(-1 if above is None else above)
+            assert columns["tied"][case] == max(tied, 1)
+            assert columns["above"][case] == (2**31 - 1 if above is None else above)
+            best = [-1 if item in "xyz" else int(item) for item in better]
+            assert columns["lists"][case].tolist() == [*best, *[-1] * 10][:width]
+        n_foreign = sum(item in "xyz" for item in judged)
+        notes = "\n".join(result.notes)
+        assert (f"{n_foreign} of {len(judged)} row" in notes) == bool(n_foreign)
+        assert (f"{len(short)} of 4 cases have fewer than 3 items" in notes) == bool(short)
+        ignored = sum(user == "f" for user, _, _ in lines)
+        assert (f"{ignored} of {len(lines)} rows are for users" in notes) == bool(ignored)
+
+    check()

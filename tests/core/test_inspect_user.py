@@ -118,6 +118,20 @@ def test_a_target_outside_the_list_is_reported_as_not_listed(call: Any, tiny: st
     assert "(no list is stored)" in out
 
 
+def test_an_item_that_the_dataset_does_not_have_keeps_its_place(call: Any, tiny: str) -> None:
+    with open("mine.csv", "w") as file:
+        file.write("user,item,rank\nu1,x,1\nu1,i5,2\nu1,y,3\nu1,i4,4\nu2,x,1\n")
+    recbench.run([], tiny, ks=[2, 3], recs={"mine": "mine.csv"})
+    (case,) = inspect_user("u1", dataset=tiny)
+    ids = [*case.dataset.item_ids, "none"]
+    assert [ids[item] for item in case.rankings[0].top_items] == ["none", "i5", "none", "i4"]
+    assert case.rankings[0].above.tolist() == [3]
+    _, out, _ = call("--user", "u1", "--dataset", tiny)
+    listed = [" ".join(line.split()) for line in out.partition("\nmine\n")[2].splitlines()[3:]]
+    assert listed == ["1 (not in the dataset)", "2 i5", "3 (not in the dataset)", "4 i4 <"]
+    assert "(no list is stored)" in call("--user", "u2", "--dataset", tiny)[1]
+
+
 def test_without_stored_results_the_text_says_what_to_do(call: Any, tiny: str) -> None:
     code, out, _ = call("--user", "u1", "--dataset", tiny)
     assert code == 0

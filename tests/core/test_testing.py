@@ -243,6 +243,13 @@ def _last_target(ranking: Any, k: int) -> Any:
     return hit(Ranking(ranking.above, ranking.tied), k)[np.cumsum(ranking.n_targets) - 1]
 
 
+def _expects_no_gaps(ranking: Any, k: int) -> Any:
+    listed = ranking.lists >= 0
+    if (listed[:, 1:] > listed[:, :-1]).any():
+        raise RecbenchError("a gap")
+    return listed[:, :k].sum(axis=1)
+
+
 def _optimistic(ranking: Any, k: int) -> Any:
     return ndcg(Ranking(ranking.above, np.ones_like(ranking.tied), ranking.offsets), k)
 
@@ -265,6 +272,7 @@ def _optimistic(ranking: Any, k: int) -> Any:
             "one target per case",
         ),
         (_last_target, "order of a case's targets"),
+        (_expects_no_gaps, "return numbers for every ranking: .*a gap"),
         (lambda ranking, k: 1 - ndcg(ranking, k), "better rank must never lower the value"),
         (lambda ranking, k: hit(ranking, k + 1), "a higher value than rank k . 1"),
         (_optimistic, "the mean value over its possible ranks"),

@@ -175,6 +175,33 @@ def test_the_short_footer_has_at_most_six_lines_of_100_characters(
     assert text.endswith(f" {pointer}: --verbose.")
 
 
+def test_notes_on_results_come_before_what_holds_for_every_table() -> None:
+    setting = dataclasses.replace(
+        SETTING, future_share=0.4, time_tied=4, n_targets=40, notes=("1 row was dropped",)
+    )
+    notes = "4 of 8 rows recommend items that are not in data, such as 'x'", "1 case is short"
+    results = [
+        result_of("mine", {"ndcg@3": GOOD}, setting=setting, notes=notes),
+        *(
+            result_of("yours", {"ndcg@3": FAIR}, seed, setting=setting, notes=notes[1:])
+            for seed in range(2)
+        ),
+        result_of("popular", {"ndcg@3": POOR}, setting=setting),
+    ]
+    section = _section(*results)
+    listed = footer_lines(section, verbose=True)
+    first = listed.index("40 users judged; 9 items and 200 interactions.")
+    assert listed[first + 1 : first + 4] == [
+        f"mine: {notes[0]}.",
+        "mine: 1 case is short.",
+        "yours: 1 case is short.",
+    ]
+    assert listed[first + 4].startswith("On average, 40.0% of training interactions")
+    short = footer_lines(section)[-1]
+    assert " ".join(listed[first : first + 4]) in short
+    assert len(textwrap.wrap(short, 100)) <= 6
+
+
 def test_marks_and_failures_are_explained_if_there_are_any() -> None:
     keys = ("ndcg@3",)
     many = _section(

@@ -166,6 +166,22 @@ def test_list_metrics_of_a_small_example() -> None:
     assert novelty(ranking, 3) == pytest.approx([bits.mean(), bits[0], 0])
 
 
+def test_list_metrics_skip_gaps_but_not_the_items_below_them() -> None:
+    """-1 keeps the place of an item that the dataset does not have."""
+    ranking = _listed([[-1, 2, 0], [0, -1, 2], [-1, -1, 1]], [7, 0, 1, 0])
+    bits = -np.log2(np.array([8, 1, 2]) / 12)
+    for k, covered, times, mean, bit in (
+        (1, 1, [0, 0, 0, 1], [0, 7, 0], [0, bits[0], 0]),
+        (2, 2, [0, 0, 1, 1], [1, 7, 0], [bits[2], bits[0], 0]),
+        (3, 3, [0, 1, 2, 2], [4, 4, 0], [bits[[0, 2]].mean()] * 2 + [bits[1]]),
+    ):
+        assert coverage(ranking, k) == covered / 4
+        weighted = sum(weight * count for weight, count in zip((-3, -1, 1, 3), times, strict=True))
+        assert gini(ranking, k) == pytest.approx(weighted / (4 * sum(times)))
+        assert popularity(ranking, k).tolist() == mean
+        assert novelty(ranking, k) == pytest.approx(bit)
+
+
 def test_gini_at_its_limits() -> None:
     assert gini(_listed([[0, 1], [2, 3]], [1] * 4), 2) == 0
     assert gini(_listed([[0], [0], [0]], [1] * 4), 1) == 3 / 4

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pytest
 
 import recbench
-from recbench import Result
+from recbench import Result, UsageError
 from recbench.export import export_split
 from recbench.external_file import kind_of_value
+from recbench_files.formats import is_row
 
 
 def _judged(dataset: str, *files: str) -> dict[str, Result]:
@@ -71,7 +72,7 @@ def test_rows_without_a_header_get_the_values_of_those_with_one(
         "points": "user, item, score",
         "order": "user, item, in order of rank",
     }.items():
-        assert f"{name} was read without a header: {form}" in caplog.messages
+        assert f"{name}: {name} was read without a header: {form}" in caplog.messages
 
 
 def _zip(content: bytes) -> bytes:
@@ -125,12 +126,24 @@ def test_lines_of_numbers_are_located(tiny: str) -> None:
         ("u0,i5,3\nu0,i6,1\nu1,i5,9\nu1,i0,40\n", "may be a rank or a score, as in '3'"),
         ("u0,i5,1\nu0,,2\n", "rows line 2: the item is missing"),
         ("u0,i5,1\nu0,i6,2\n,i5,2\n", "rows line 3: the user is missing"),
+        ("u0,i5,2020-01-01\nu1,i6,b\n", "line 1: rank or score '2020-01-01' is not a finite"),
         ("u0,i5,1\nu0,i6,nan\n", "rows line 2: rank or score 'nan' is not a finite number"),
     ],
 )
 def test_what_is_unclear_is_refused(tiny: str, rows: str, problem: str) -> None:
     Path("rows").write_text(rows)
     assert problem in _judged(tiny, "rows")["rows"].status
+
+
+def test_a_first_row_is_told_from_names_of_columns_by_what_it_holds() -> None:
+    assert is_row([["ann", "9"], ["bob", "8"]])
+    assert is_row([["ann", " 2020-01-02"], ["bob", "later"]])
+    assert is_row([["ann", "x"], ["bob", "y"], ["ann", "z"]])
+    assert not is_row([["ann", ""], ["bob", ""]])
+    assert not is_row([["ann", "bob"], ["bob", "ann"]])
+    Path("log.csv").write_text('"ann"\t"milk"\t"x"\n"ann"\t"bread"\t"y"\n')  # also in quotes
+    with pytest.raises(UsageError, match=r"log\.csv has no header"):
+        recbench.load_dataset("log.csv")
 
 
 @pytest.mark.parametrize(
