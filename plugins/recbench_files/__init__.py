@@ -138,7 +138,7 @@ def read_file(
         titles=titles,
         source=sources.name,
         sha256=joint_sha256(file.layout.sha256() for file in files),
-        notes=(*notes, *sources.notes),
+        notes=(*sources.notes, *notes),
     )
 
 

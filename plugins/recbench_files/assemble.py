@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 import recbench
 
-from .ids import Ids, encode, find_doubtful, number_ids, read_ids
-from .layout import MISSING, Layout
+from .arrays import to_numpy
+from .ids import Ids, find_doubtful, number_ids, read_ids
+from .layout import Layout
+from .parts import PARTS
 from .read import Log
-from .sources import PARTS
-from .times import Times, parse_times, to_numpy
+from .times import Times, parse_times
 from .titles import first_titles
 
 Array = npt.NDArray[Any]
@@ -70,12 +71,14 @@ def assemble(
     )
     for role, kept in (("user", user_ids), ("item", item_ids)):
         notes += ids[role].notes
-        notes += find_doubtful(kept, log.names[role], MISSING)
+        notes += find_doubtful(kept, log.names[role])
     if times is not None:
-        notes += [*times.notes, *_note_on_days(log, times)]
+        notes += times.notes
     ratings = None
     if "rating" in log.columns:
-        ratings = _parse_ratings(rows.take(log.columns.pop("rating")), rows.refuse("rating"))
+        ratings = _parse_ratings(
+            rows.take(log.columns.pop("rating")), log.names["rating"], rows.refuse("rating")
+        )
     titles = None
     if "title" in log.columns:
         texts = read_ids(log.columns.pop("title"), log.names["title"], layout.missing)
@@ -91,6 +94,7 @@ def assemble(
         n_users=len(user_ids),
         n_items=len(item_ids),
     )
+    notes += _note_on_days(log, interactions)
     return interactions, user_ids, item_ids, titles, [*notes, *log.notes, _how_read(log)]
 
 
@@ -132,9 +136,9 @@ def _meets(log: Log, where: recbench.Where) -> Array:
     for name in where.columns:
         column = log.columns.pop(f"where:{name}")
         if not _is_time(log, name):
-            codes, known = encode(column)
-            values = [*known.to_pylist(), None]  # None at index -1, for missing values
-            meets &= _holds(log, where, name, values)[codes]
+            texts = read_ids(column, name, log.files[0].layout.missing)
+            values = [*texts.known.to_pylist(), None]  # None at index -1, for missing values
+            meets &= _holds(log, where, name, values)[texts.codes]
     return meets
 
 
@@ -207,16 +211,19 @@ def _read_times(log: Log, rows: _Rows, time_format: str | None) -> Times | None:
     )
 
 
-def _note_on_days(log: Log, times: Times) -> list[str]:
-    """Return a note if the times are whole days, and another column may order the days."""
-    layout, name = log.files[0].layout, log.names["time"]
-    is_spare = len(layout.names) > len(set(log.files[0].chosen.index.values()))
-    day = 86_400 * {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[times.unit]
-    if not is_spare or (times.values[:1000] % day).any() or (times.values % day).any():
+def _note_on_days(log: Log, interactions: recbench.Interactions) -> list[str]:
+    """Return a note if times of a user are the same day, and another column may order them."""
+    times, offsets = interactions.times, interactions.offsets
+    is_spare = len(log.files[0].layout.names) > len(set(log.files[0].chosen.index.values()))
+    if times is None or not is_spare or interactions.time_unit != "s" or (times % 86_400).any():
         return []
+    as_before = times[1:] == times[:-1]
+    as_before[offsets[1:-1] - 1] = False
+    if not as_before.any():
+        return []
+    option = f"time={log.names['time']}+COLUMN"
     return [
-        f"Times are whole days; if another column orders the interactions of a day, write "
-        f"time={name}+COLUMN"
+        f"Times are whole days; if another column orders the interactions of a day, write {option}"
     ]
 
 
@@ -228,13 +235,13 @@ def _parts(log: Log) -> Array | None:
     return np.repeat(np.array([PARTS.index(part) for part in parts], dtype=np.int8), log.n_rows)
 
 
-def _parse_ratings(column: Any, refuse: Callable[[int, str], Exception]) -> Array:
+def _parse_ratings(column: Any, name: str, refuse: Callable[[int, str], Exception]) -> Array:
     """Return finite ratings, (rows,) float32."""
     import pyarrow as pa
 
     if column.null_count:
         row = int(np.argmax(column.is_null().to_numpy()))
-        raise refuse(row, "is missing. Fill it in")
+        raise refuse(row, f"is missing. Fill it in, drop such rows with where={name}!=")
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     try:

@@ -44,7 +44,15 @@ _PREFERRED = {
 """Of two usual names in one log, the one that is chosen: asin is a variant of the parent_asin."""
 
 _RATING_WORDS = {"rating", "ratings", "star", "stars", "score", "grade"}
+_SUMMARY_WORDS = {"average", "avg", "mean", "count", "counts", "num", "n", "number", "id"}
+"""Words in the names of columns that describe the ratings of others, such as rating_count."""
+
+_ID_WORDS = {
+    *("id", "ids", "key", "code", "no", "nr", "num", "number", "phone", "mobile", "tel", "isbn"),
+    *("ean", "upc", "gtin", "barcode"),
+}
 _WITHOUT_NAMES = ("dat", "udata", "pairs", "sequences")
+_WITHOUT_WHOSE = re.compile(f"^({'|'.join((*_USER.split(), *_ITEM.split(), 'review', 'star'))})")
 N_LISTED = 20
 """Number of columns that a text lists."""
 
@@ -196,10 +204,13 @@ def _choose_usual(layout: Layout, free: Sequence[int], role: str) -> tuple[int |
                 f"{layout.file}: several columns are called {first!r}; rename all but the one that "
                 f"is the {role}"
             )
-        both = f", or {role}={first}+{second} if they are the date and the time of the day"
+        both = ""
+        if role == "time" and (clock := _find_clock(layout, usual)) is not None:
+            date = next(column for column in usual if column != clock)
+            both = f", or time={names[date]}+{names[clock]} for the date and the time of the day"
         raise recbench.UsageError(
             f"{layout.file}: several columns could be the {role}: {quoted}. Write {role}={first} "
-            f"or {role}={second}{both if role == 'time' else ''}"
+            f"or {role}={second}{both}"
         )
     notes = []
     others = {column: names[column] for tier in tiers for column in tier if column != usual[0]}
@@ -211,6 +222,18 @@ def _choose_usual(layout: Layout, free: Sequence[int], role: str) -> tuple[int |
     return usual[0], notes
 
 
+def _find_clock(layout: Layout, columns: Sequence[int]) -> int | None:
+    """Return the column that does not read as times, unlike the others; None if there is none."""
+    clocks = [column for column in columns if not reads_as_times(_known_values(layout, column))]
+    return clocks[0] if len(clocks) == 1 else None
+
+
+def _known_values(layout: Layout, column: int) -> list[str]:
+    """Return the first values of a column that are not missing."""
+    texts = (row[column].strip() for row in layout.sample if len(row) > column)
+    return [text for text in texts if text and text not in layout.missing]
+
+
 def _refuse_overlooked(layout: Layout, requested: Requested, index: Mapping[str, int]) -> None:
     """Raise UsageError if no time (rating) was chosen, but an unused column looks like one."""
     for role, what, looks in (
@@ -220,8 +243,7 @@ def _refuse_overlooked(layout: Layout, requested: Requested, index: Mapping[str,
         if role in index or requested.get(role) is not None:
             continue
         for column, name in enumerate(layout.names):
-            values = [row[column].strip() for row in layout.sample if len(row) > column]
-            values = [value for value in values if value and value not in layout.missing]
+            values = _known_values(layout, column)
             if column not in index.values() and values and looks(name, values):
                 raise recbench.UsageError(
                     f"{layout.file}: the column {name!r} seems to hold {what}, such as "
@@ -230,14 +252,22 @@ def _refuse_overlooked(layout: Layout, requested: Requested, index: Mapping[str,
                 )
 
 
-def _reads_as_times(_: str, values: Sequence[str]) -> bool:
-    return reads_as_times(values)
+def _reads_as_times(name: str, values: Sequence[str]) -> bool:
+    """Whether the values look like times; numbers in a column such as order_id do not."""
+    are_ids = bool(_ID_WORDS.intersection(_words(name)[-1:])) or _plain(name).endswith("id")
+    return not (are_ids and all(map(is_number, values))) and reads_as_times(values)
 
 
 def _reads_as_ratings(name: str, values: Sequence[str]) -> bool:
     """Whether the name has a word for ratings in it, and the values are numbers."""
-    words = re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
-    return bool(_RATING_WORDS.intersection(words)) and all(map(is_number, values))
+    words = {*_words(name), _WITHOUT_WHOSE.sub("", _plain(name))}
+    return (
+        bool(_RATING_WORDS & words) and not _SUMMARY_WORDS & words and all(map(is_number, values))
+    )
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
 
 
 def _find_named(file: str, names: Sequence[str], role: str, name: str) -> int:
@@ -262,8 +292,8 @@ def _find_named(file: str, names: Sequence[str], role: str, name: str) -> int:
 
 
 def _last_part(name: str) -> str:
-    """Return the name of a nested field: `ts` for `event.ts`."""
-    return name.rpartition(".")[2]
+    """Return the name of a nested field: `ts` for `event.ts`, and for `ts.$date` of MongoDB."""
+    return re.sub(r"\.\$.*", "", name).rpartition(".")[2]
 
 
 def _plain(name: str) -> str:

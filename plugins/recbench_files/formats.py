@@ -7,7 +7,6 @@ import csv
 import dataclasses
 import re
 from collections.abc import Sequence
-from pathlib import PurePath
 
 import recbench
 
@@ -15,7 +14,7 @@ from .columns import Requested, count_known
 from .headerless import against_ratings, guess_format, name_columns, refuse_bare, with_delimiter
 from .json_lines import detect_json
 from .layout import N_SAMPLE, Layout, damaged, is_number, shorten
-from .lines import READ_ERRORS, open_text, parse
+from .lines import READ_ERRORS, is_wide, open_text, parse, squeeze
 from .parquet import column_names, first_rows
 from .records import CLOSE_IT, count_fields, sample_rows
 
@@ -23,7 +22,7 @@ _PARQUET = b"PAR1"
 _TYPED = re.compile(r"[^\t]+:(token|float|token_seq|float_seq)")
 _DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}\b")
 _RATINGS = ("user", "item", "rating", "time")
-_JSON = re.compile(r"\{\s*(u?['\"]|\}|$)")
+_JSON = re.compile(r"\{\s*(u?['\"]|\}|$)|\[\s*(\{|\[|\"|$)")
 
 
 def detect_layout(
@@ -77,11 +76,6 @@ def detect_table(file: str, content: bytes) -> Layout:
 
 def _guess_format(layout: Layout, lines: Sequence[str], requested: Requested, comment: str) -> str:
     first = lines[0]
-    if re.match(r"\s*\[\s*(\{|\[|\"|$)", first):
-        raise recbench.UsageError(
-            f"{layout.file} looks like a JSON array. Write one object per line, for example with: "
-            f"jq -c '.[]' {layout.file} > {PurePath(layout.file).stem}.jsonl"
-        )
     if first.lstrip()[0] == "<":
         raise recbench.UsageError(
             f"{layout.file} looks like XML or HTML: line {layout.skip + 1} is {shorten(first)}. "
@@ -125,7 +119,8 @@ def _without_names(layout: Layout, lines: Sequence[str]) -> Layout:
             f"format={layout.format}"
         )
     if layout.format not in ("dat", "udata"):
-        return dataclasses.replace(layout, delimiter=delimiter, names=("user", "item"))
+        wide = layout.format == "pairs" and delimiter == " " and is_wide(lines[:N_SAMPLE], 2)
+        return dataclasses.replace(layout, delimiter=delimiter, names=("user", "item"), wide=wide)
     rows = [row for row in (line.split(delimiter) for line in lines) if len(row) == 4]
     against = against_ratings(rows, strict=False) if rows else ""
     if against:
@@ -142,6 +137,8 @@ def _table(layout: Layout, lines: Sequence[str], delimiter: str) -> Layout:
     """Return the layout of text with a header. Raises RecbenchError if it does not fit the rows."""
     delimiter = delimiter or ","
     layout = dataclasses.replace(layout, format="csv", header=True)
+    if delimiter == " " and is_wide(lines[: N_SAMPLE + 1]):
+        layout, lines = dataclasses.replace(layout, wide=True), list(map(squeeze, lines))
     names, below = _read_header(layout, lines, delimiter)
     rows = sample_rows(below[:N_SAMPLE], delimiter, len(names))
     widths = {len(row) for row in rows if any(row)}

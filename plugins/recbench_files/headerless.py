@@ -16,6 +16,7 @@ import recbench
 
 from .columns import count_known, plain_name
 from .layout import N_SAMPLE, Layout, is_number, shorten
+from .lines import is_wide, squeeze
 from .records import count_fields, sample_rows
 from .times import reads_as_times
 
@@ -130,6 +131,8 @@ def name_columns(layout: Layout, lines: Sequence[str], header: str) -> Layout:
         )
     widths = {}
     for delimiter in ("::", "\t", ",", ";", "|", " "):
+        if delimiter == " " and is_wide(lines[:N_SAMPLE], len(names)):
+            layout, lines = dataclasses.replace(layout, wide=True), list(map(squeeze, lines))
         rows = sample_rows(lines, delimiter, len(names))
         width, often = Counter(map(len, rows)).most_common(1)[0]
         widths[delimiter] = width

@@ -11,11 +11,13 @@ import numpy.typing as npt
 
 import recbench
 
-from .layout import shorten
+from .layout import MISSING, shorten
 
 Array = npt.NDArray[Any]
 _WHOLE = r"^-?(0|[1-9][0-9]*)(\.0+)?$"
 _FRACTION = r"\.0+$"
+_DOUBTFUL = {"-", "?", "-1", "(null)", "n.a.", "nil", "undefined", "unknown", "missing"}
+_INVISIBLE = r"[\x{ad}\x{200b}-\x{200f}\x{2060}\x{feff}]"
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,11 @@ def read_ids(column: Any, name: str, missing: Collection[str]) -> Ids:
             notes.append(f"Ids in column {name} were read as whole numbers, {example} too")
             codes, known = _merge(codes, pc.replace_substring_regex(known, _FRACTION, ""))
         elif n_twice:
-            was = "id is" if n_twice == 1 else "ids are"
+            was, count = ("id is", "counts") if n_twice == 1 else ("ids are", "count")
             example = with_fraction.filter(pc.is_in(without, known_ids))[0].as_py()
             notes.append(
                 f"{n_twice:,} {was} written in column {name} both with and without a fraction, "
-                f"such as {shorten(example)}, and count as different"
+                f"such as {shorten(example)}, and {count} as different"
             )
     return Ids(codes, known, tuple(notes))
 
@@ -141,14 +143,47 @@ def number_ids(
     return ranks[codes], ids
 
 
-def find_doubtful(ids: Array, column: str, missing: Collection[str]) -> list[str]:
-    """Return a note on an id that looks like a missing value, and was kept."""
+def find_doubtful(ids: Array, column: str) -> list[str]:
+    """Return notes on an id that may stand for a missing value, and on ids that look alike.
+
+    ids: sorted, integers or texts.
+    """
     if ids.dtype.kind != "O":
+        doubtful = ids[ids == -1].tolist() if ids[:1] == -1 else []
+        return _note_missing(doubtful, column)
+    doubtful = [text for text in ids if text in MISSING or text.lower() in _DOUBTFUL]
+    return _note_missing(doubtful, column) + _note_alike(ids, column)
+
+
+def _note_missing(doubtful: list[Any], column: str) -> list[str]:
+    return [
+        f"The id {id_!r} in column {column} was kept, but may stand for a missing value"
+        for id_ in doubtful[:1]
+    ]
+
+
+def _note_alike(ids: Array, column: str) -> list[str]:
+    """Return a note on ids that differ only in how Unicode writes the same letters."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pa.array(ids, pa.large_string())
+    plain = pc.string_is_ascii(texts)
+    odd = texts.filter(pc.invert(plain))
+    if not len(odd):
         return []
-    words = [text for text in ids if text in missing]
-    if not words:
+    forms = pc.utf8_normalize(pc.replace_substring_regex(odd, _INVISIBLE, ""), "NFKC")
+    forms = pc.utf8_trim_whitespace(forms)
+    is_alike = pc.is_in(forms, texts.filter(plain)).to_numpy(zero_copy_only=False)
+    numbers = forms.dictionary_encode().indices.to_numpy()
+    is_alike |= (np.bincount(numbers, minlength=1) > 1)[numbers]
+    n = int(np.count_nonzero(is_alike))
+    if not n:
         return []
-    return [f"The id {words[0]!r} in column {column} was kept, but may stand for a missing value"]
+    example = ascii(odd[int(np.argmax(is_alike))].as_py())
+    looks, counts = ("looks", "counts") if n == 1 else ("look", "count")
+    alike = f"{recbench.counted(n, 'id')} in column {column}, such as {example}, {looks}"
+    return [f"{alike} like another one, but {counts} as different"]
 
 
 def _merge(codes: Array, texts: Any) -> tuple[Array, Any]:

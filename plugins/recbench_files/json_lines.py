@@ -19,6 +19,7 @@ import recbench
 from .columns import Chosen
 from .json_arrays import Type, common_type, join_chunks, nested_type, read_fast, to_array
 from .json_records import (
+    CORRECT,
     Path,
     RecordError,
     first_value,
@@ -42,10 +43,13 @@ def detect_json(layout: Layout, lines: Sequence[str]) -> Layout:
     lines: the first lines that are not empty. Raises UsageError if the file is JSON, but not one
     record per line, and RecbenchError if one of the first records is broken.
     """
+    first = lines[0].strip()
+    if first.startswith("["):
+        raise _refuse_list(layout, first)
     try:
         records = _first_records(layout)
     except recbench.RecbenchError:
-        _refuse_document(layout, lines[0].strip())
+        _refuse_document(layout, first)
         raise
     if len(records) == 1 and all(
         isinstance(value, dict) and "0" in value for value in records[0].values()
@@ -105,25 +109,41 @@ def find_json_value(layout: Layout, chosen: Chosen, role: str, row: int) -> tupl
     return line, values[list(paths).index(chosen.name[role])]
 
 
+def _refuse_list(layout: Layout, first: str) -> recbench.UsageError:
+    """Return the error for a file that starts with a list. first: the first line."""
+    if re.match(r"\[\s*(\{|$)", first):
+        command = _convert(layout, "jq -c '.[]'", "lines.json")
+        return recbench.UsageError(
+            f"{layout.file} is a list of records. Write one record per line, for example with: "
+            f"{command}"
+        )
+    lists = ".[] | @csv" if re.match(r"\[\s*\[", first) else "@csv"
+    command = _convert(layout, f"jq -r '{lists}'", "lines.csv")
+    return recbench.UsageError(
+        f"{layout.file} has lists without names, such as {shorten(first)}. Write them as CSV, for "
+        f"example with: {command} (and name the columns with header=)"
+    )
+
+
 def _refuse_document(layout: Layout, first: str) -> None:
     """Raise UsageError if the first line shows that records are not one per line."""
-    name = shlex.quote(layout.file)
-    convert = f"{_UNPACK[layout.packed]} {name} | jq -c" if layout.packed else "jq -c"
-    target = "> lines.json" if layout.packed else f"{name} > lines.json"
-    if re.match(r"\[\s*(\{|$)", first):
-        raise recbench.UsageError(
-            f"{layout.file} is a list of records. Write one record per line, for example with: "
-            f"{convert} '.[]' {target}"
-        )
-    if not first.startswith(("{", "[")):
+    if not first.startswith("{"):
         raise recbench.UsageError(
             f"{layout.file} is not JSON: its first line is {shorten(first)}; leave out format=json"
         )
-    if first.endswith(("{", "[", ",")):
+    if first.endswith(("{", "[", ",")) and first.count("{") > first.count("}"):
         raise recbench.UsageError(
             f"{layout.file} has records over several lines. Write one record per line, for example "
-            f"with: {convert} . {target}"
+            f"with: {_convert(layout, 'jq -c .', 'lines.json')}"
         )
+
+
+def _convert(layout: Layout, command: str, target: str) -> str:
+    """Return the command line that converts a file."""
+    name = shlex.quote(layout.file)
+    if layout.packed:
+        return f"{_UNPACK[layout.packed]} {name} | {command} > {target}"
+    return f"{command} {name} > {target}"
 
 
 def _choose_paths(layout: Layout, chosen: Chosen) -> dict[str, Path]:
@@ -178,7 +198,7 @@ def _parse(layout: Layout, line: int, block: bytes) -> Iterator[tuple[int, dict[
                 record = parse_line(text)
             except RecordError as error:
                 remedy = error.remedy
-                if _is_last(layout, number):
+                if remedy == CORRECT and _is_last(layout, number):
                     remedy = "It is the last line, so the file may be truncated"
                 raise recbench.RecbenchError(
                     f"{layout.file} line {number}: {error}. {remedy}"

@@ -14,11 +14,20 @@ from .layout import shorten
 Path = tuple[str | None, ...]
 """The keys that lead to a field. None stands for each element of a list."""
 
+_TYPES = frozenset(
+    ("$oid", "$date", "$numberLong", "$numberInt", "$numberDouble", "$numberDecimal")
+)
+"""Keys by which MongoDB writes the type of a value: {"$oid": "5f3a"}. Names leave them out."""
+
+
+CORRECT = "Correct the line"
+"""What to do about most errors."""
+
 
 class RecordError(Exception):
     """What is wrong with a record, and what to do."""
 
-    def __init__(self, problem: str, remedy: str = "Correct the line") -> None:
+    def __init__(self, problem: str, remedy: str = CORRECT) -> None:
         super().__init__(problem)
         self.remedy = remedy
 
@@ -38,15 +47,35 @@ def parse_line(line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         record = _parse_python(text)
         if record is None:
-            reason = str(error)
-            if isinstance(error, json.JSONDecodeError):
-                reason = f"{error.msg.removesuffix(' at')} at character {error.colno}"
-            raise RecordError(f"is not valid JSON ({reason})") from None
+            raise _invalid(text, error) from None
+    if isinstance(record, tuple) and text.endswith(","):
+        raise _COMMA
     if not isinstance(record, dict):
         raise RecordError(
             f'{shorten(text)} is not an object with named fields, such as {{"user": 1, "item": 2}}'
         )
     return record
+
+
+_COMMA = RecordError(
+    "the record is followed by a comma",
+    "Remove the commas at the ends of the lines, for example with: sed 's/, *$//'",
+)
+
+
+def _invalid(text: str, error: Exception) -> RecordError:
+    reason = str(error)
+    if isinstance(error, json.JSONDecodeError):
+        rest = text[error.pos :].strip()
+        if error.msg == "Extra data" and rest == ",":
+            return _COMMA
+        if error.msg == "Extra data" and rest.startswith("{"):
+            return RecordError(
+                "several records are on one line",
+                "Write one record per line, for example with: jq -c .",
+            )
+        reason = f"{error.msg.removesuffix(' at')} at character {error.colno}"
+    return RecordError(f"the line is not valid JSON ({reason})")
 
 
 def list_fields(records: Iterable[dict[str, Any]]) -> dict[str, list[Path]]:
@@ -64,8 +93,8 @@ def list_fields(records: Iterable[dict[str, Any]]) -> dict[str, list[Path]]:
 
 
 def keys_of(path: Path) -> tuple[str, ...]:
-    """Return the keys of a path, without the elements of lists."""
-    return tuple(key for key in path if key is not None)
+    """Return the keys of a path, without the elements of lists and the types of values."""
+    return tuple(key for key in path if key is not None and key not in _TYPES)
 
 
 def take_rows(record: Any, paths: Sequence[Path]) -> Iterator[tuple[Any, ...]]:

@@ -34,11 +34,15 @@ class ZipMember:
     size: int
 
     def open(self) -> Any:
-        """Return the decompressed bytes. Raises OSError if the archive is damaged or encrypted."""
+        """Return the decompressed bytes. Raises OSError if the archive is damaged."""
         try:
             with zipfile.ZipFile(self.archive) as opened:  # the member keeps the file open
                 return opened.open(self.name)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        except (RuntimeError, NotImplementedError) as error:  # encryption, an unknown compression
+            raise recbench.UsageError(
+                f"{self.archive.name}/{self.name} cannot be unpacked ({error}); unpack it first"
+            ) from error
+        except zipfile.BadZipFile as error:
             raise OSError(str(error)) from error
 
 
@@ -47,20 +51,22 @@ class Layout:
     """How to read a file.
 
     file: its name in errors and tables.
-    source: its path (for Parquet, maybe a folder), a member of a zip archive, or its content as a
-        pyarrow.Buffer.
+    source: its path, a member of a zip archive, or its content as a pyarrow.Buffer.
+    base: for Parquet, the folder below which folders such as `month=5` add a column; None for none.
     part: the part of a split that somebody else made: train, valid, test or "".
     packed: the compression: gzip, bz2, zstd or "".
     delimiter: one character; `::` is read as `:` with an empty column between.
     names: names of the columns; for formats without a header, their roles.
     header: whether the file names its columns. `skip` empty lines come before that line.
     quoted: whether fields may be in double quotes.
+    wide: whether any number of spaces and tabs separates two fields; the delimiter is a space.
     sample: the first records after the header.
     missing: the words that count as a missing value, besides the empty field.
     """
 
     file: str
     source: Any
+    base: Path | None = None
     format: str = ""
     packed: str = ""
     delimiter: str = ""
@@ -68,6 +74,7 @@ class Layout:
     header: bool = False
     skip: int = 0
     quoted: bool = False
+    wide: bool = False
     sample: tuple[tuple[str, ...], ...] = ()
     missing: frozenset[str] = MISSING
     part: str = ""
@@ -83,9 +90,6 @@ class Layout:
         if isinstance(self.source, ZipMember):
             with self.source.open() as raw:
                 return hashlib.file_digest(raw, "sha256").hexdigest()
-        if self.source.is_dir():
-            files = sorted(file for file in self.source.rglob("*") if file.is_file())
-            return joint_sha256(Layout(file.name, file).sha256() for file in files)
         with self.source.open("rb") as raw:
             return hashlib.file_digest(raw, "sha256").hexdigest()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
 import recbench
@@ -76,7 +78,9 @@ def open_text(layout: Layout) -> tuple[Layout, list[str], str]:
     _refuse_wide(layout, sample)
     lines = split_lines(sample.decode("utf-8-sig", errors="surrogateescape"))
     if len(sample) == SAMPLE:
-        lines.pop()  # the sample ends within it
+        last = lines.pop()  # the sample ends within it
+        if last.lstrip().startswith(("{", "[")) and not any(map(str.strip, lines)):
+            lines.append(last)  # records of JSON may be long
         if not lines:
             raise recbench.RecbenchError(
                 f"{layout.file}: the first line is longer than {SAMPLE:,} bytes. Write one row per "
@@ -136,9 +140,45 @@ def uncomment(line: str) -> str:
     return re.sub(r"^\s*(#|%|//|;|--)+ ?", "", line)
 
 
+def split_quoted(line: str, delimiter: str) -> list[str]:
+    """Return the fields of a line; none if a quotation mark neither opens nor closes a field.
+
+    Spaces around quoted fields do not matter.
+    """
+    spaced = f'{delimiter} "' in line and delimiter != " "
+    attempts = [line]
+    if '" ' in line and delimiter != " ":
+        attempts.append(re.sub(rf'" +(?={re.escape(delimiter)}|$)', '"', line))
+    for text in attempts:
+        reader = csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=spaced)
+        with contextlib.suppress(csv.Error), field_limit(max(len(line), 1 << 17)):
+            return next(reader, [])
+    return []
+
+
+@contextlib.contextmanager
+def field_limit(limit: int) -> Iterator[None]:
+    """Let `csv` read fields of so many characters."""
+    usual = csv.field_size_limit(limit)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(usual)
+
+
 def squeeze(line: str) -> str:
     """Return a line with single spaces between its fields, but with quoted fields as they are."""
     return squeeze_bytes(line.encode(errors="surrogateescape")).decode(errors="surrogateescape")
+
+
+def is_wide(lines: Sequence[str], width: int | None = None) -> bool:
+    """Whether more lines have the right number of fields if any spaces and tabs separate two.
+
+    width: the right number; by default, that of the first line.
+    """
+    exact = [len(parse(line, " ")) for line in lines]
+    loose = [len(parse(squeeze(line), " ")) for line in lines]
+    return loose.count(width or loose[0]) > exact.count(width or exact[0])
 
 
 def squeeze_bytes(lines: bytes) -> bytes:
@@ -155,9 +195,9 @@ def as_utf8(layout: Layout, encoding: str) -> str:
 
 
 def parse(line: str, delimiter: str) -> list[str]:
-    """Return the fields of a line, which may be in quotes."""
-    if delimiter == " ":
-        line = squeeze(line)
+    """Return the fields of a line, which may be in quotes, as well as possible."""
+    if fields := split_quoted(line, delimiter):
+        return fields
     try:
         return next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error:  # a field of more than 131,072 characters

@@ -1,7 +1,4 @@
-"""Read the chosen columns of a Parquet file, or of a folder with Parquet files as Spark writes it.
-
-Folders named `month=2024-05` add a column `month`.
-"""
+"""Read the chosen columns of a Parquet file. A folder named `month=2024-05` adds a column `month`."""
 
 from __future__ import annotations
 
@@ -61,16 +58,8 @@ def find_value(layout: Layout, name: str, row: int) -> tuple[str, Any]:
 
     It reads the column again, because keeping the column would cost memory.
     """
-    data = _open(layout)
-    value = data.to_table(columns=[name]).column(0)[row].as_py()
-    place = ""
-    if isinstance(layout.source, Path) and layout.source.is_dir():
-        fragments = list(data.get_fragments())
-        while row >= (rows := fragments[0].count_rows()):
-            row -= rows
-            fragments.pop(0)
-        place = f"{Path(fragments[0].path).relative_to(layout.source).as_posix()} "
-    return f"{place}row {row + 1}", value
+    value = _open(layout).to_table(columns=[name]).column(0)[row].as_py()
+    return f"row {row + 1}", value
 
 
 def _open(layout: Layout) -> Any:
@@ -78,7 +67,13 @@ def _open(layout: Layout) -> Any:
     from pyarrow import dataset, parquet
 
     if isinstance(layout.source, Path):
-        return dataset.dataset(layout.source, format="parquet", partitioning="hive")
+        partitioning = None if layout.base is None else "hive"
+        return dataset.dataset(
+            layout.source,
+            format="parquet",
+            partitioning=partitioning,
+            partition_base_dir=None if layout.base is None else str(layout.base),
+        )
     with layout.open() as content:  # from an archive or memory
         return dataset.dataset(parquet.read_table(content))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
@@ -33,10 +34,12 @@ def suffix_of(name: str) -> str:
 def find_parts(names: Collection[str]) -> Mapping[str, str]:
     """Return the part of each file that is one, {} if there are no files for train and test.
 
-    names: of the files, with the folders that may have the name of a part.
+    names: of the files, in folders whose names may state the part, too. A folder that all files are
+        in does not count.
     Raises UsageError if there are several splits, or if a part has files of different kinds.
     """
-    found = {name: place for name in names if (place := _find_word(name))}
+    shared = len(os.path.commonpath([os.path.dirname(name) for name in names]))
+    found = {name: place for name in names if (place := _find_word(name[shared:]))}
     part_of = {name: part for name, (_, part, _) in found.items()}
     if not {"train", "test"} <= set(part_of.values()):
         return {}

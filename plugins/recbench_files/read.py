@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from .layout import Layout
 from .parquet import read_parquet
 from .text import log_numbers, read_text
 
-_HEADERLESS = ("dat", "udata", "pairs", "sequences")
+_HEADERLESS = ("pairs", "dat", "udata", "sequences")
 
 
 @dataclass(frozen=True)
@@ -59,19 +60,23 @@ class Log:
 
 def detect_layouts(
     sources: Sequence[Layout],
-    format: str,  # noqa: A002
+    format: str,  # noqa: A002  the name of the option
     header: str | None,
     requested: Requested,
     missing: frozenset[str],
 ) -> list[Layout]:
-    """Detect the format of each file. A format without a header in the first holds for the rest."""
+    """Detect the format of each file. A format without a header in the first holds for the rest.
+
+    Lists of one item per user look like pairs, so sequences in another file decide.
+    """
     layouts: list[Layout] = []
     for source in sources:
-        if format == "auto" and layouts and layouts[0].format in _HEADERLESS:
+        if format == "auto" and layouts and layouts[0].format in _HEADERLESS[1:]:
             format = layouts[0].format  # noqa: A001
-        layout = detect_layout(source, format, requested, header)
-        layouts.append(dataclasses.replace(layout, missing=missing))
-    return layouts
+        layouts.append(detect_layout(source, format, requested, header))
+        if layouts[0].format == "pairs" and layouts[-1].format == "sequences":
+            return detect_layouts(sources, "sequences", header, requested, missing)
+    return [dataclasses.replace(layout, missing=missing) for layout in layouts]
 
 
 def choose_files(
@@ -82,9 +87,17 @@ def choose_files(
     first = files[0]
     for file in files:
         if file.chosen.name != first.chosen.name:
+            remedy = "Name the columns"
+            only = [
+                role
+                for role in ("time", "rating")
+                if (role in file.chosen.name) != (role in first.chosen.name)
+            ]
+            if only and len(file.chosen.name.items() ^ first.chosen.name.items()) == len(only):
+                remedy = f"Leave out what only one has: {','.join(f'{role}=' for role in only)}"
             raise recbench.UsageError(
                 f"{file.layout.file} was read with {_used(file.chosen)}, but {first.layout.file} "
-                f"with {_used(first.chosen)}. Name the columns, or name only files of one kind"
+                f"with {_used(first.chosen)}. {remedy}"
             )
     return files
 
@@ -99,6 +112,8 @@ def read_log(files: Sequence[File]) -> Log:
         )
         read.append(columns)
         notes += [note if len(files) == 1 else f"{file.layout.file}: {note}" for note in more]
+    if folder := _partition(files):
+        notes.append(f"Names of folders, such as {folder}, were not read as columns")
     n_rows = [len(columns["user"]) for columns in read]
     if not sum(n_rows):
         raise no_rows(files[0].layout)
@@ -122,16 +137,28 @@ def read_columns(
     return read_text(layout, chosen, numbers)
 
 
+def _partition(files: Sequence[File]) -> str:
+    """Return the name of a folder such as `day=5` that would add a column to a Parquet file."""
+    for layout in (file.layout for file in files if file.layout.format != "parquet"):
+        for folder in PurePosixPath(layout.file).parts[:-1]:
+            if layout.base is not None and "=" in folder:
+                return folder
+    return ""
+
+
 def _concatenate(role: str, files: Sequence[File], columns: Sequence[Any]) -> Any:
     """Return the column of all files, as text if it is text in some of them."""
     import pyarrow as pa
 
     types = [column.type for column in columns]
     if any(kind != types[0] for kind in types):
+        known = {kind for kind in types if not pa.types.is_null(kind)}
         wider = pa.dictionary(pa.int32(), pa.string())
-        if all(pa.types.is_integer(kind) for kind in types):
+        if len(known) == 1:
+            wider = known.pop()
+        elif all(map(pa.types.is_integer, known)):
             wider = pa.int64()
-        elif role in ("time", "rating") and all(map(_is_number, types)):
+        elif role in ("time", "rating") and all(map(_is_number, known)):
             wider = pa.float64()
         try:
             columns = [
@@ -154,7 +181,7 @@ def _cast(column: Any, kind: Any) -> Any:
 
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    if not pa.types.is_dictionary(kind):
+    if not pa.types.is_dictionary(kind) or pa.types.is_null(column.type):
         return column.cast(kind)
     if pa.types.is_floating(column.type):  # Arrow writes 1.0 as 1, but 123456789012.0 with an e
         try:

@@ -17,10 +17,11 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from .columns import Chosen, count_known, plain_name, usual_item_names
 from .layout import Layout, shorten
-from .lines import BOM, as_utf8, is_comment, squeeze
+from .lines import BOM, as_utf8, field_limit, is_comment, split_quoted
 from .stream import open_lines
 
 Record = tuple[int, list[str]]
@@ -109,7 +110,10 @@ def by_line(layout: Layout, chosen: Chosen, tally: Tally) -> Iterator[Record]:
     lines = _lines(layout)
     check = _Check(layout, chosen, tally)
     doubtful: WrongRecordError | None = None
-    for number, text in itertools.islice(lines, int(layout.header), None):
+    for number, text in itertools.islice(lines, int(layout.header)):
+        if layout.quoted and text.count('"') % 2:
+            raise WrongRecordError(number, "the names of columns span lines", marks=True)
+    for number, text in lines:
         line = text.rstrip("\r\n")
         if not line:
             continue
@@ -147,7 +151,7 @@ def spanning(layout: Layout, chosen: Chosen, tally: Tally) -> Iterator[Record]:
     header = layout.header
     end = layout.skip
     try:
-        with _field_limit(_LONGEST):
+        with field_limit(_LONGEST):
             for fields in reader:
                 first, end = end + 1, layout.skip + reader.line_num
                 if header or not fields:
@@ -190,23 +194,10 @@ def split_line(layout: Layout, line: str) -> tuple[list[str], bool]:
     return line.split(separator), False
 
 
-def split_quoted(line: str, delimiter: str) -> list[str]:
-    """Return the fields of a line; none if a quotation mark neither opens nor closes a field."""
-    spaced = f'{delimiter} "' in line and delimiter != " "
-    reader = csv.reader([line], delimiter=delimiter, strict=True, skipinitialspace=spaced)
-    try:
-        with contextlib.nullcontext() if len(line) <= 1 << 17 else _field_limit(len(line)):
-            return next(reader)
-    except csv.Error:
-        return []
-
-
 def sample_rows(lines: Sequence[str], delimiter: str, width: int) -> list[list[str]]:
     """Return the first records, by line if possible, as `records` reads them."""
     if delimiter == "::":
         return [line.split("::") for line in lines]
-    if delimiter == " ":
-        lines = list(map(squeeze, lines))
     rows = [split_quoted(line, delimiter) for line in lines]
     rows = [
         row if len(row) == width else line.split(delimiter)
@@ -340,16 +331,6 @@ class _Check:
 def count_fields(count: int) -> str:
     """Return `1 field` or `3 fields`."""
     return f"{count} field" if count == 1 else f"{count} fields"
-
-
-@contextlib.contextmanager
-def _field_limit(limit: int) -> Iterator[None]:
-    """Let `csv` read fields of so many characters."""
-    usual = csv.field_size_limit(limit)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(usual)
 
 
 def _lines(layout: Layout) -> Iterator[tuple[int, str]]:

@@ -12,7 +12,7 @@ import recbench
 from .columns import choose_columns
 from .layout import FORMATS, MISSING, Layout
 from .read import File, choose_files, detect_layouts
-from .sources import Sources, find_sources
+from .sources import Sources, find_sources, spell
 
 _NAMED_BY_HEADER = ("auto", "csv", "inter", "json", "parquet")
 
@@ -38,7 +38,12 @@ class Request:
     @cached_property
     def conditions(self) -> recbench.Where | None:
         """The conditions of the option `where`."""
-        return None if self.where is None else recbench.Where.parse(self.where)
+        return None if self.where is None else recbench.Where.parse(self.where, self.words)
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The words that stand for a missing value."""
+        return MISSING if self.missing == "drop" else frozenset()
 
     @property
     def filtered(self) -> Sequence[str]:
@@ -55,16 +60,19 @@ class Request:
 
     def detect(self) -> tuple[Sources, list[Layout]]:
         """Check the options, find the files, and detect the format of each."""
-        self._check()
-        sources = find_sources(self.path)
-        missing = MISSING if self.missing == "drop" else frozenset()
-        layouts = detect_layouts(sources.layouts, self.format, self.header, self.requested, missing)
-        return sources, layouts
+        sources = self._find()
+        return sources, self._detect(sources.layouts)
 
     def open(self) -> tuple[Sources, list[File]]:
         """Detect the files and choose their columns, without reading the rows."""
-        sources, layouts = self.detect()
-        return sources, choose_files(layouts, self.requested, self.filtered)
+        sources = self._find()
+        files = self._open(sources.layouts)
+        if self.time_format is not None and "time" not in files[0].chosen.index:
+            raise recbench.UsageError(
+                f"time_format={self.time_format} has no effect: {files[0].layout.file} is read "
+                "without a time column. Name it with time=, or leave time_format out"
+            )
+        return sources, files
 
     def dataset_name(self, sources: Sources, file: File) -> str:
         """Return the name with the options that change what is read, the same for each spelling."""
@@ -81,12 +89,40 @@ class Request:
             if value := getattr(self, option):
                 options[option] = value
         if self.conditions is not None:
-            options["where"] = str(self.conditions)
+            full = {name: file.chosen.name[f"where:{name}"] for name in self.filtered}
+            options["where"] = str(self.conditions.rename(full))
         if self.missing == "keep":
             options["missing"] = "keep"
         listed = ",".join(f"{option}={value}" for option, value in sorted(options.items()))
         short = self.name or sources.name
         return f"{short}:{listed}" if listed else short
+
+    def _find(self) -> Sources:
+        self._check()
+        return find_sources(self.path)
+
+    def _detect(self, layouts: Sequence[Layout]) -> list[Layout]:
+        return detect_layouts(layouts, self.format, self.header, self.requested, self.words)
+
+    def _open(self, layouts: Sequence[Layout]) -> list[File]:
+        """Raise an error that names a file which can be read alone, if one of several cannot."""
+        try:
+            return choose_files(self._detect(layouts), self.requested, self.filtered)
+        except recbench.RecbenchError as error:
+            readable = next(filter(self._can_open, layouts if len(layouts) > 1 else ()), None)
+            if readable is None:
+                raise
+            stop = "" if str(error).endswith(("?", "...")) else "."
+            raise type(error)(
+                f"{error}{stop} Or name only the files of the log, such as {spell(readable)}"
+            ) from error
+
+    def _can_open(self, layout: Layout) -> bool:
+        try:
+            self._open([layout])
+        except recbench.RecbenchError:
+            return False
+        return True
 
     def _found_anyway(self, role: str, file: File) -> bool:
         """Whether the same column is chosen without the option."""

@@ -9,7 +9,7 @@ import numpy as np
 
 import recbench
 
-from .columns import Chosen
+from .columns import Chosen, count_known
 from .layout import Layout, damaged, shorten
 from .lines import BOM, READ_ERRORS
 from .records import Tally, WrongRecordError, by_line, lines_of
@@ -48,7 +48,7 @@ def read_sequences(layout: Layout) -> tuple[dict[str, Any], list[str]]:
     users = tokens.take(pa.array(starts))
     alone = np.flatnonzero(lengths < 2)
     if len(alone) == len(lengths):
-        problem = "has no items, nor has any other. Write a user and its items on each line"
+        problem = "has no items, nor has any other. Write a user and its items on each line, separated by spaces"
         raise _wrong_user(layout, 0, problem)
     distinct = users.dictionary_encode()
     if len(distinct.dictionary) < len(users):
@@ -56,6 +56,7 @@ def read_sequences(layout: Layout) -> tuple[dict[str, Any], list[str]]:
         row = int(np.setdiff1d(np.arange(len(users)), first_rows)[0])
         problem = "already has a line above. Put all items of a user on one line"
         raise _wrong_user(layout, row, problem)
+    _refuse_header(layout, users, tokens, starts)
     is_item = np.ones(len(tokens), dtype=bool)
     is_item[starts] = False
     numbers = pa.array(np.repeat(np.arange(len(users), dtype=np.int32), lengths - 1))
@@ -67,6 +68,18 @@ def read_sequences(layout: Layout) -> tuple[dict[str, Any], list[str]]:
     were = "was" if len(alone) == 1 else "were"
     note = f"{len(alone):,} {have} no items on their line and {were} left out"
     return columns, [note] if len(alone) else []
+
+
+def _refuse_header(layout: Layout, users: Any, tokens: Any, starts: Any) -> None:
+    """Raise RecbenchError for a line that names columns, such as `user item`."""
+    import pyarrow.compute as pc
+
+    words = np.asarray(pc.match_substring_regex(users, "^[A-Za-z_.-]{2,20}$").combine_chunks())
+    if not count_known(users.filter(words).to_pylist(), {}):
+        return
+    for row in np.flatnonzero(words):
+        if count_known(tokens.slice(starts[row], 2).to_pylist(), {}) == 2:
+            raise _wrong_user(layout, row, "and its items look like a header. Remove the line")
 
 
 def _wrong_user(layout: Layout, row: int, problem: str) -> recbench.RecbenchError:

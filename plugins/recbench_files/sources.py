@@ -6,31 +6,29 @@ is a part.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+import os
 import re
-import zipfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import recbench
 
 from .layout import Layout, ZipMember
+from .parts import PACKED, PARTS, find_parts, suffix_of
+from .places import is_empty, is_visible, is_zip, natural, walk, walk_zip
 
 N_SHOWN = 5
 """Number of files that an error or a note lists."""
 
-PARTS = ("train", "valid", "test")
-_PART_OF_WORD = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("valid", "validation", "val", "dev"), "valid"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-_PACKED = (".gz", ".bz2", ".zst", ".zstd")
-_PARQUET = (".parquet", ".pq")
-_NOT_DATA = re.compile(r"(?i)(readme|licen[cs]e|citation|changelog|checksums?)\b.*|.*\.(md|pdf)")
-_ZIP = b"PK\x03\x04"
+_WILDCARDS = re.compile(r"[*?[]")
+_NOT_DATA = re.compile(
+    r"(?i)(readme|licen[cs]e|citation|changelog|checksums?)\b.*|.*\.(md|pdf|bak|tmp|crc)|.*~"
+    r"|thumbs\.db|desktop\.ini"
+)
 
 
 @dataclass(frozen=True)
@@ -60,29 +58,39 @@ def find_sources(path: str | Sequence[str]) -> Sources:
     found = [_find(text) for text in several]
     if len(found) == 1:
         return found[0]
-    layouts = [layout for sources in found for layout in sources.layouts]
     names = [sources.name for sources in found]
     shown = names if len(names) <= 3 else [names[0], "...", names[-1]]
-    return Sources(",".join(shown), tuple(layouts), _notes(layouts))
+    layouts = [layout for sources in found for layout in sources.layouts]
+    if len({layout.file for layout in layouts}) < len(layouts):
+        top = os.path.commonpath(
+            [os.path.dirname(os.path.abspath(spell(each))) for each in layouts]
+        )
+        layouts = [
+            dataclasses.replace(layout, file=os.path.relpath(spell(layout), top))
+            for layout in layouts
+        ]
+    return _join(_folder_of(layouts) or ",".join(shown), layouts)
+
+
+def spell(layout: Layout) -> str:
+    """Return the path of a file as users write it."""
+    source = layout.source
+    return f"{source.archive}/{source.name}" if isinstance(source, ZipMember) else str(source)
 
 
 def _find(text: str) -> Sources:
     """Find the files of one path or pattern."""
     path = Path(text).expanduser()
     if path.is_dir():
-        files = [file for file in sorted(path.rglob("*"), key=_natural) if file.is_file()]
-        return _choose(
-            text, path.absolute().name, path, {_inside(file, path): file for file in files}
-        )
+        return _choose(text, path.absolute().name, walk(path, base=path))
     if path.is_file():
-        if _is_zip(path):
-            return _choose(text, path.name, path, _members(path))
-        _check_readable(path)
+        if is_zip(path):
+            return _choose(text, path.name, walk_zip(path))
         return Sources(path.name, (Layout(path.name, path),))
     archive = next((parent for parent in path.parents if parent.is_file()), None)
     if archive is not None:
         return _find_in_zip(text, archive, path.relative_to(archive).as_posix())
-    if any(letter in text for letter in "*?["):
+    if _WILDCARDS.search(text):
         return _find_pattern(text, path)
     close = difflib.get_close_matches(path.name, _names_in(path.parent), n=1, cutoff=0.8)
     hint = f"did you mean {str(path.with_name(close[0]))!r}?" if close else "check the path"
@@ -90,137 +98,131 @@ def _find(text: str) -> Sources:
 
 
 def _find_pattern(text: str, path: Path) -> Sources:
-    root = Path(path.anchor) if path.anchor else Path()
-    matches = root.glob(str(path.relative_to(path.anchor)) if path.anchor else str(path))
-    files = sorted((file for file in matches if file.is_file()), key=_natural)
-    if not files:
+    """Find the files that match, and those in folders and archives that match."""
+    root = Path(path.anchor)
+    fixed = next(parent for parent in path.parents if not _WILDCARDS.search(str(parent)))
+    layouts: list[Layout] = []
+    for match in sorted(root.glob(path.relative_to(root).as_posix()), key=natural):
+        inside = match.relative_to(fixed)
+        if not is_visible(inside) and is_visible(path.name):
+            continue
+        if match.is_dir():
+            layouts += _data(walk(match, base=fixed))
+        elif is_zip(match):
+            layouts += _data(walk_zip(match))
+        else:
+            layouts.append(Layout((fixed.name / inside).as_posix(), match, base=fixed))
+    if not layouts:
         raise recbench.UsageError(f"no file matches {text!r}; check the pattern")
-    folder = path.parent.name
-    for file in files:
-        _check_readable(file)
-    layouts = [Layout(f"{file.parent.name}/{file.name}".lstrip("/"), file) for file in files]
-    name = f"{folder}/{path.name}" if folder else path.name
-    return Sources(name, tuple(layouts), _notes(layouts))
+    if len(layouts) == 1 and isinstance(layouts[0].source, Path):
+        layouts = [dataclasses.replace(layouts[0], file=layouts[0].source.name)]
+    return _join(_folder_of(layouts) or f"{path.parent.name}/{path.name}".lstrip("/"), layouts)
 
 
 def _find_in_zip(text: str, archive: Path, wanted: str) -> Sources:
-    if not _is_zip(archive):
+    if not is_zip(archive):
         raise recbench.UsageError(f"there is no file {text!r}: {archive} is not a folder")
-    members = _members(archive)
-    chosen = {name: member for name, member in members.items() if PurePosixPath(name).match(wanted)}
+    members = walk_zip(archive)
+    name = f"{archive.name}/{wanted}"
+    if below := [layout for layout in members if layout.file.startswith(f"{name}/")]:
+        return _choose(text, name, below)
+    chosen = [layout for layout in members if layout.file == name] or [
+        layout for layout in members if PurePosixPath(layout.source.name).match(wanted)
+    ]
     if not chosen:
         raise recbench.UsageError(
-            f"{archive.name} has no member {wanted!r}; it contains: {_shown(list(members))}"
+            f"{archive.name} has no member {wanted!r}; it contains: "
+            f"{_listed([layout.source.name for layout in members])}"
         )
-    layouts = [Layout(f"{archive.name}/{name}", member) for name, member in chosen.items()]
-    return Sources(f"{archive.name}/{wanted}", tuple(layouts), _notes(layouts))
-
-
-def _choose(
-    text: str, name: str, place: Path, files: dict[str, Path] | dict[str, ZipMember]
-) -> Sources:
-    """Choose the files of a folder or an archive that are the log."""
-    visible = {
-        inside: file
-        for inside, file in files.items()
-        if not any(part.startswith((".", "_")) for part in PurePath(inside).parts)
-    }
-    data = [inside for inside in visible if not _NOT_DATA.fullmatch(PurePath(inside).name)]
-    if not data:
-        raise recbench.UsageError(f"{text} has no data files in it; check the path")
-
-    def layout(inside: str, part: str = "") -> Layout:
-        file = visible[inside]
-        if isinstance(file, Path):
-            _check_readable(file)
-        return Layout(f"{name}/{inside}", file, part=part)
-
-    part_of = {inside: part for inside in data if (part := _part(inside))}
-    if {"train", "test"} <= set(part_of.values()):
-        layouts = [
-            layout(inside, part) for part in PARTS for inside in data if part_of.get(inside) == part
-        ]
-        return Sources(name, tuple(layouts), _notes(layouts, set(data) - part_of.keys()))
-    suffixes = Counter(_suffix(inside) for inside in data)
-    if place.is_dir() and suffixes.keys() <= set(_PARQUET):
-        return Sources(name, (Layout(name, place, format="parquet"),))
-    if len(suffixes) > 1:
-        largest = max(data, key=lambda inside: _size(visible[inside]))
-        pattern = f"{text.rstrip('/')}/*{_suffix(largest)}"
+    if len(chosen) > 1 and not _WILDCARDS.search(wanted):
         raise recbench.UsageError(
-            f"{text} has files of several kinds ({_shown(data)}). Name a file in it, such as "
-            f"{text.rstrip('/')}/{largest}, or a pattern, such as {pattern}"
+            f"{archive.name} has several members {wanted!r}; name one of them: "
+            f"{_listed([spell(layout) for layout in chosen])}"
         )
-    layouts = [layout(inside) for inside in data]
+    return _join(name, chosen)
+
+
+def _choose(text: str, name: str, layouts: Sequence[Layout]) -> Sources:
+    """Choose the files of a folder or an archive that are the log."""
+    files = {layout.file: layout for layout in _data(layouts)}
+    if not files:
+        raise recbench.UsageError(f"{text} has no data files in it; check the path")
+    parts = find_parts(files)
+    tables = [file for file in files if suffix_of(file) == ".inter"]  # and not .item or .user
+    chosen = list(parts) or tables or list(files)
+    if not parts and len(set(map(suffix_of, chosen))) > 1:
+        largest = max((files[file] for file in chosen), key=_size)
+        pattern = PurePosixPath(spell(largest)).with_name(f"*{suffix_of(largest.file)}")
+        raise recbench.UsageError(
+            f"{text} has files of several kinds ({_inside(chosen, name)}). Name a file in it, such "
+            f"as {spell(largest)}, or a pattern, such as {pattern}"
+        )
+    unread = [file for file in files if file not in chosen]
+    sources = _join(name, [files[file] for file in chosen], _inside(unread, name))
+    return sources if Path(text).expanduser().is_file() else dataclasses.replace(sources, name=name)
+
+
+def _data(layouts: Sequence[Layout]) -> list[Layout]:
+    """Return the files without those that describe the others or that programs left there."""
+    return [
+        layout for layout in layouts if not _NOT_DATA.fullmatch(PurePosixPath(layout.file).name)
+    ]
+
+
+def _join(name: str, layouts: Sequence[Layout], unread: str = "") -> Sources:
+    """Return files as one log, and with the parts of a split if all of them are parts.
+
+    name: of the log, if there are several. unread: other files, for a note. Raises UsageError if a
+    file is there twice.
+    """
+    _refuse_twice(layouts)
+    notes = [f"Files that were not read: {unread}"] if unread else []
     if len(layouts) == 1:
-        return Sources(layouts[0].file if place.is_file() else name, tuple(layouts))
-    return Sources(name, tuple(layouts), _notes(layouts))
+        return Sources(layouts[0].file, tuple(layouts), tuple(notes))
+    if len(parts := find_parts([layout.file for layout in layouts])) == len(layouts):
+        of_part = {
+            part: [layout for layout in layouts if parts[layout.file] == part] for part in PARTS
+        }
+        files = "; ".join(f"{part}: {_shown(of_part[part])}" for part in PARTS if of_part[part])
+        note = f"The data have a split of their own ({files}), which only --split given uses"
+        layouts = [
+            dataclasses.replace(layout, part=part) for part in PARTS for layout in of_part[part]
+        ]
+        return Sources(name, tuple(layouts), (note, *notes))
+    empty = [layout for layout in layouts if is_empty(layout)]
+    if 0 < len(empty) < len(layouts):
+        layouts = [layout for layout in layouts if layout not in empty]
+        notes.append(f"Files without content were left out: {_shown(empty)}")
+    if len(layouts) > 1:
+        n = f"{len(layouts):,}"
+        notes.insert(0, f"{n} files were read as one log, in this order: {_shown(layouts)}")
+    return Sources(name, tuple(layouts), tuple(notes))
 
 
-def _notes(layouts: Sequence[Layout], unused: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return notes on which files were read, and which were not."""
-    notes = []
-    by_part = {part: [layout.file for layout in layouts if layout.part == part] for part in PARTS}
-    if any(by_part.values()):
-        files = "; ".join(f"{part}: {_shown(names)}" for part, names in by_part.items() if names)
-        notes.append(f"The data have a split of their own ({files}), which --split given uses")
-    elif len(layouts) > 1:
-        names = _shown([layout.file for layout in layouts])
-        notes.append(f"{len(layouts)} files were read as one log, in this order: {names}")
-    if unused := sorted(unused):
-        notes.append(f"Files that were not read: {_shown(unused)}")
-    return tuple(notes)
+def _refuse_twice(layouts: Sequence[Layout]) -> None:
+    places = Counter(os.path.realpath(spell(layout)) for layout in layouts)
+    for layout in layouts:
+        place = os.path.realpath(spell(layout))
+        if places[place] > 1:
+            raise recbench.UsageError(f"{spell(layout)} is named twice; name each file once")
+        for suffix in PACKED:
+            if place + suffix in places:
+                raise recbench.UsageError(
+                    f"{spell(layout)}{suffix} seems to be {layout.file}, compressed; name only one "
+                    "of them, or remove it"
+                )
 
 
-def _part(inside: str) -> str:
-    """Return the part of a split that the name of a file or of its folder states, or ""."""
-    words = re.split(r"[^a-z]+", inside.lower())
-    parts = [_PART_OF_WORD[word] for word in words if word in _PART_OF_WORD]
-    return parts[-1] if parts else ""
-
-
-def _suffix(inside: str) -> str:
-    path = PurePath(inside)
-    if path.suffix.lower() in _PACKED:
-        path = path.with_suffix("")
-    return path.suffix.lower()
-
-
-def _natural(path: Path | str) -> list[tuple[int, str]]:
-    """Sort `part-10` after `part-9`."""
-    pieces = re.split(r"(\d+)", str(path))
-    return [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in pieces]
-
-
-def _members(archive: Path) -> dict[str, ZipMember]:
-    """Return the files in an archive by name."""
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            infos = [info for info in opened.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, OSError) as error:
-        raise recbench.RecbenchError(
-            f"{archive.name} is a damaged zip archive ({error}); download or write it again"
-        ) from error
-    names = sorted((info.filename for info in infos), key=_natural)
-    if "[Content_Types].xml" in names:
-        raise recbench.UsageError(f"{archive.name} is a spreadsheet; save it as CSV")
-    sizes = {info.filename: info.file_size for info in infos}
-    return {name: ZipMember(archive, name, sizes[name]) for name in names}
-
-
-def _is_zip(path: Path) -> bool:
-    _check_readable(path)
-    with path.open("rb") as file:
-        return file.read(4) == _ZIP
-
-
-def _check_readable(path: Path) -> None:
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise recbench.RecbenchError(
-            f"{path} cannot be read ({error.strerror}); check its permissions"
-        ) from error
+def _folder_of(layouts: Sequence[Layout]) -> str:
+    """Return the name of the folder if the layouts are all files in it, else ""."""
+    places = [layout.source for layout in layouts if isinstance(layout.source, Path)]
+    folders = {place.parent for place in places}
+    if len(layouts) == 1 or len(places) < len(layouts) or len(folders) > 1:
+        return ""
+    folder = folders.pop()
+    names = {name for name in _names_in(folder) if is_visible(name)}
+    data = {name for name in names if not _NOT_DATA.fullmatch(name)}
+    return folder.absolute().name if data == {place.name for place in places} else ""
 
 
 def _exists(text: str) -> bool:
@@ -230,12 +232,9 @@ def _exists(text: str) -> bool:
         return False
 
 
-def _inside(file: Path, folder: Path) -> str:
-    return file.relative_to(folder).as_posix()
-
-
-def _size(file: Path | ZipMember) -> int:
-    return file.stat().st_size if isinstance(file, Path) else file.size
+def _size(layout: Layout) -> int:
+    source = layout.source
+    return source.size if isinstance(source, ZipMember) else int(source.stat().st_size)
 
 
 def _names_in(folder: Path) -> list[str]:
@@ -245,6 +244,14 @@ def _names_in(folder: Path) -> list[str]:
         return []
 
 
-def _shown(names: Sequence[str]) -> str:
-    more = f" and {len(names) - N_SHOWN} more" if len(names) > N_SHOWN else ""
+def _shown(layouts: Sequence[Layout]) -> str:
+    return _listed([layout.file for layout in layouts])
+
+
+def _inside(files: Sequence[str], name: str) -> str:
+    return _listed([file.removeprefix(f"{name}/") for file in files])
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - N_SHOWN:,} more" if len(names) > N_SHOWN else ""
     return ", ".join(names[:N_SHOWN]) + more

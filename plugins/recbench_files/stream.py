@@ -19,34 +19,39 @@ _WIDE = (b"  ", b"\t", b" \n", b"\n ", b" \r", b"\r ")
 
 
 def open_lines(layout: Layout) -> Any:
-    """Return the decompressed bytes; if spaces separate fields, with one between two fields."""
+    """Return the decompressed bytes, with one space between two fields if they are separated so."""
     raw = layout.open()
-    return Squeezed(raw) if layout.delimiter == " " else raw
+    return Squeezed(raw) if layout.wide else raw
 
 
 class Squeezed(io.RawIOBase):
     """Bytes of text of which the fields may be separated by any spaces and tabs."""
 
     def __init__(self, raw: Any) -> None:
-        self.raw, self._ready, self._rest = raw, b"", b""
+        self.raw, self._ready, self._rest = raw, io.BytesIO(), b""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer, but at the end of the file."""
-        while len(self._ready) < len(buffer):
-            block = self.raw.read(_BLOCK)
-            lines = self._rest + block
-            end = max(lines.rfind(b"\n"), lines.rfind(b"\r")) + 1 if block else len(lines)
-            lines, self._rest = lines[:end], lines[end:]
-            wide = lines.startswith(b" ") or lines.endswith(b" ") or any(w in lines for w in _WIDE)
-            self._ready += squeeze_bytes(lines) if wide else lines
-            if not block:
+        view, size = memoryview(buffer), 0
+        while size < len(view):
+            read = self._ready.readinto(view[size:])
+            size += read
+            if not (read or self._load()):
                 break
-        size = min(len(self._ready), len(buffer))
-        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
         return size
+
+    def _load(self) -> bool:
+        """Read some more lines. Returns False at the end of the file."""
+        block = self.raw.read(_BLOCK)
+        lines = self._rest + block
+        end = max(lines.rfind(b"\n"), lines.rfind(b"\r")) + 1 if block else len(lines)
+        lines, self._rest = lines[:end], lines[end:]
+        wide = lines.startswith(b" ") or lines.endswith(b" ") or any(w in lines for w in _WIDE)
+        self._ready = io.BytesIO(squeeze_bytes(lines) if wide else lines)
+        return bool(block or lines)
 
 
 class TextStream(io.RawIOBase):

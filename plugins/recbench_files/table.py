@@ -14,13 +14,13 @@ import numpy.typing as npt
 
 import recbench
 
+from .arrays import to_numpy
 from .bare import detect_recommendations
 from .columns import Chosen, choose_usual
 from .diagnose import locate
 from .ids import encode
 from .layout import Layout, is_number
 from .read import read_columns
-from .times import to_numpy
 
 Array = npt.NDArray[Any]
 

@@ -16,8 +16,11 @@ from .time_texts import combine, refuse_mixed_zones
 Array = npt.NDArray[Any]
 _DAY = 86400
 _MAX_MILLISECONDS = 10 * 1000 * _DAY  # an offset may pass midnight; more is no time of the day
-_DIGITS = "^(0[0-9]|1[0-9]|2[0-3])([0-5][0-9])([0-5][0-9])$"
-_WRITE = "Write the times of the day as 14:05:00, or as whole seconds or milliseconds"
+_DIGITS = (  # 082600, 0826
+    ("^(0[0-9]|1[0-9]|2[0-3])([0-5][0-9])([0-5][0-9])$", r"\1:\2:\3"),
+    ("^(0[0-9]|1[0-9]|2[0-3])([0-5][0-9])$", r"\1:\2"),
+)
+_WRITE = "Write the times of the day as 14:05:00, or as whole hours, seconds or milliseconds"
 
 
 def add_clock(dates: Times, clock: Any, refuse: Refuse) -> Times:
@@ -59,10 +62,12 @@ def _read(clock: Any, refuse: Refuse) -> tuple[Times, bool]:
     if pa.types.is_integer(known.type):
         return _read_counts(known.to_numpy()[codes].astype(np.int64), refuse), False
     texts = pc.utf8_trim_whitespace(known)
-    in_digits = pc.all(pc.match_substring_regex(texts, _DIGITS)).as_py()
-    if in_digits and pc.any(pc.starts_with(texts, "0")).as_py():
-        texts = pc.replace_substring_regex(texts, _DIGITS, r"\1:\2:\3")
-    elif pc.all(pc.match_substring_regex(texts, "^[0-9]{1,18}$")).as_py():
+    if pc.any(pc.starts_with(texts, "0")).as_py():
+        for form, clock_form in _DIGITS:
+            if pc.all(pc.match_substring_regex(texts, form)).as_py():
+                with_colons = pc.replace_substring_regex(texts, form, clock_form)
+                return _read_texts(codes, with_colons, refuse)
+    if pc.all(pc.match_substring_regex(texts, "^[0-9]{1,18}$")).as_py():
         return _read_counts(texts.cast(pa.int64()).to_numpy()[codes], refuse), False
     return _read_texts(codes, texts, refuse)
 
@@ -79,9 +84,12 @@ def _read_texts(codes: Array, texts: Any, refuse: Refuse) -> tuple[Times, bool]:
 
 
 def _read_counts(values: Array, refuse: Refuse) -> Times:
-    unit, name = ("s", "seconds") if values.max() < _DAY else ("ms", "milliseconds")
     wrong = (values < 0) | (values >= _MAX_MILLISECONDS)
     if wrong.any():
         row = int(np.argmax(wrong))
         raise refuse(row, f"has the time of the day {values[row]}, which cannot be read. {_WRITE}")
+    high = values.max()
+    if high < 24:
+        return Times(values * 3600, "s", ("Times of the day were read as hours since midnight",))
+    unit, name = ("s", "seconds") if high < _DAY else ("ms", "milliseconds")
     return Times(values, unit, (f"Times of the day were read as {name} since midnight",))

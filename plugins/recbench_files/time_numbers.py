@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import try_cast
+from .time_digits import digits_formats
 
 Array = npt.NDArray[Any]
 Refuse = Callable[[int, str], Exception]
@@ -22,17 +24,8 @@ _NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nan
 _FROM = (1e11, 1e14, 1e17)
 """Where the next finer unit begins: 1e11 seconds are in the year 5138, 1e11 milliseconds in 1973"""
 
-_EPOCHS = (631_152_000, 2_524_608_000)
-"""The years 1990 to 2049, in seconds."""
-
-_DIGITS = {
-    "%Y%m%d": 1,
-    "%Y%m%d%H": 10**2,
-    "%Y%m%d%H%M": 10**4,
-    "%Y%m%d%H%M%S": 10**6,
-    "%Y%m%d%H%M%S%f": 10**9,
-}
-"""Format of dates in digits -> what the date itself is multiplied by."""
+_EPOCHS = (662_688_000, 2_524_608_000)
+"""The years 1991 to 2049, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -62,19 +55,14 @@ def read_numbers(values: Array, refuse: Refuse) -> Times:
         raise refuse(row, "is too large, even for nanoseconds since 1970. Correct it")
     if formats := digits_formats(values):
         listed = ", or ".join(f"time_format={time_format}" for time_format in formats)
-        row = int(np.argmax(values >= 1010000))
+        row = int(np.argmax(values > 0))
         raise refuse(row, f"looks like a date in digits. Write {listed}")
     rank = int(np.searchsorted(_FROM, max(high, -low), "right"))
     if rank and low < _FROM[rank - 1]:
         rank = _common_rank(values, refuse)
     unit = list(PER_SECOND)[rank]
     notes = [f"Times were read as {_NAMES[unit]} since 1970"] if rank else []
-    step = 10_000 * PER_SECOND[unit]
-    if values.dtype.kind == "f" and high > max(low, 1e8) and not (values % step).any():
-        notes.append(
-            "All times are multiples of 10,000 seconds: a spreadsheet may have shortened them"
-        )
-    return Times(values, unit, tuple(notes))
+    return Times(values, unit, (*notes, *_doubts(values, unit)))
 
 
 def read_decimals(decimals: Any, refuse: Refuse) -> Times:
@@ -96,42 +84,32 @@ def read_decimals(decimals: Any, refuse: Refuse) -> Times:
     return Times(low.copy(), "ns", times.notes)
 
 
-def digits_formats(values: Array) -> list[str]:
-    """Return the formats of dates such as 20101231 or 31122010, which would pass for seconds.
-
-    The list is empty if the numbers are no such dates. Some may be far from all dates: 0 often
-    stands for a missing value.
-    """
-    low, high = values.min(), values.max()
-    for time_format, scale in _DIGITS.items():
-        first, end = 19000101 * scale, 21010101 * scale
-        if high < first or low >= end:
-            continue
-        inside = values[(values >= first) & (values < end)]
-        if 2 * len(inside) < len(values):
-            continue
-        dates = inside // scale
-        valid = _in_calendar(dates % 100, dates // 100 % 100)
-        for place, limit in ((100, 24), (10**4, 60), (10**6, 60)):
-            if scale >= place:
-                valid &= inside // (scale // place) % 100 < limit
-        if valid.all():
-            return [time_format]
-    if low >= 1010000 and high < 32000000:
-        years, left, right = values % 10**4, values // 10**6, values // 10**4 % 100
-        if ((years >= 1980) & (years < 2100)).all():
-            orders = (("%m%d%Y", right, left), ("%d%m%Y", left, right))
-            return [time_format for time_format, *order in orders if _in_calendar(*order).all()]
-    return []
-
-
-def _in_calendar(days: Array, months: Array) -> Array:
-    valid: Array = (days >= 1) & (days <= 31) & (months >= 1) & (months <= 12)
-    return valid
+def _doubts(values: Array, unit: str) -> list[str]:
+    """Return a note if numbers are hardly times since 1970, or were rounded."""
+    high, low, scale = values.max(), values.min(), PER_SECOND[unit]
+    if high < _EPOCHS[0] * scale or low >= _EPOCHS[1] * scale:
+        first, last = (
+            np.datetime64(int(bound // scale), "s").astype("datetime64[D]") for bound in (low, high)
+        )
+        when = f"on {first}" if first == last else f"from {first} to {last}"
+        read = f"As {_NAMES[unit]} since 1970, all times are {when}"
+        return [f"{read}: if they count something else, only their order is right"]
+    if low <= 0 or high == low:
+        return []
+    step = 10_000 * scale
+    if values.dtype.kind == "f" and not (values % step).any():
+        return ["All times are multiples of 10,000 seconds: a spreadsheet may have shortened them"]
+    step = 2 ** max(0, math.frexp(low)[1] - 24)  # between neighbouring floats of 32 bits
+    if (values[:1000] % step).any() or (values % step).any():
+        return []
+    if step <= scale or not ((values - low) % (3600 * scale)).any():
+        return []
+    steps = f"All times are multiples of {round(step / scale)} seconds"
+    return [f"{steps}: 32-bit floats may have rounded them, and lost the order of close ones"]
 
 
 def are_epochs(values: Array) -> bool:
-    """Whether all numbers are times from 1990 to 2049 in one unit; 0 and -1 are left out."""
+    """Whether all numbers are times from 1991 to 2049 in one unit; 0 and -1 are left out."""
     values = values[(values != 0) & (values != -1)]
     return len(values) > 0 and any(
         bool(((values >= _EPOCHS[0] * scale) & (values < _EPOCHS[1] * scale)).all())

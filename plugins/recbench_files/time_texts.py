@@ -74,6 +74,15 @@ def refuse_mixed_zones(codes: Array, read: Instants, refuse: Refuse) -> None:
         )
 
 
+def looks_like_date(text: str) -> bool:
+    """Whether a text is written as a date, even if it cannot be read without further knowledge."""
+    zone = _NAMED_ZONE.fullmatch(text)
+    without_zone = text if not zone else " ".join(text[: zone.start(1)].split())
+    if zone and zone[2]:
+        without_zone += zone[2]
+    return is_written_as_date(text) or is_written_as_date(without_zone) or is_ambiguous(text)
+
+
 def is_ambiguous(text: str) -> bool:
     """Whether this is a date that may have the day, the month or the year first."""
     match = _AMBIGUOUS.fullmatch(text)

@@ -13,18 +13,18 @@ import recbench
 
 from .arrays import distinct, to_numpy, try_cast
 from .layout import is_number
+from .time_digits import digits_formats
 from .time_numbers import (
     NO_ZONE,
     PER_SECOND,
     Refuse,
     Times,
     are_epochs,
-    digits_formats,
     read_decimals,
     read_numbers,
 )
 
-__all__ = ["Times", "parse_times", "reads_as_times", "to_numpy"]
+__all__ = ["Times", "parse_times", "reads_as_times"]
 
 Array = npt.NDArray[Any]
 _USUAL = (315_532_800, 4_102_444_800)
@@ -57,10 +57,7 @@ def reads_as_times(values: Sequence[str]) -> bool:
     A year, a time of the day and a number of any other size do not. One of ten values may be
     anything. Missing values are empty.
     """
-    import pyarrow as pa
-
-    from .time_forms import read_dates
-    from .time_texts import is_ambiguous
+    from .time_texts import looks_like_date
 
     texts = [text for value in values if (text := value.strip())]
     if not texts:
@@ -68,9 +65,7 @@ def reads_as_times(values: Sequence[str]) -> bool:
     if all(map(is_number, texts)):
         numbers = np.array(texts, dtype=np.float64)
         return are_epochs(numbers) or bool(digits_formats(numbers))
-    dates = read_dates(pa.array(texts, pa.large_string())).known.tolist()
-    n_dates = sum(date or is_ambiguous(text) for date, text in zip(dates, texts, strict=True))
-    return bool(n_dates >= 0.9 * len(texts))
+    return sum(map(looks_like_date, texts)) >= 0.9 * len(texts)
 
 
 def _parse(column: Any, refuse: Refuse, time_format: str | None) -> Times:
@@ -176,4 +171,5 @@ def _is_text(kind: Any) -> bool:
         or pa.types.is_large_string(kind)
         or pa.types.is_binary(kind)
         or pa.types.is_large_binary(kind)
+        or pa.types.is_string_view(kind)
     )

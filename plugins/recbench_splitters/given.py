@@ -63,8 +63,10 @@ class Given:
 
         Raises
         ------
+        recbench.UsageError
+            If the interactions have no parts.
         recbench.RecbenchError
-            If the interactions have no parts, or no user is in both train and test.
+            If no user is in both train and test.
 
         Examples
         --------
@@ -76,9 +78,9 @@ class Given:
         """
         parts = interactions.parts
         if parts is None:
-            raise recbench.RecbenchError(
-                "given needs a dataset with train and test files: name a folder that has them, "
-                "such as folder/train.csv and folder/test.csv"
+            raise recbench.UsageError(
+                "splitter given: the dataset has no train and test files; name a folder with files "
+                "such as train.csv and test.csv, or use leave-last-out"
             )
         is_test, is_unused = parts == _TEST, (parts == _VALID) & (self.valid == "unused")
         tested = interactions.keep(is_test)

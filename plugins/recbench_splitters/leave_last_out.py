@@ -11,7 +11,7 @@ class LeaveLastOut:
     """The last interaction of each user is the target; the others are history and training data.
 
     A user with a single interaction has no history. The interaction is used for training, and the
-    user is not judged. This split is also known as leave-one-out.
+    user is not judged.
 
     Examples
     --------

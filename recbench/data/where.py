@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from functools import cached_property
@@ -24,10 +24,13 @@ _QUOTED = r"""(?:'[^']*'|"[^"]*")"""
 _VALUE = rf"""(?:{_QUOTED}|(?!['"=!<>])[^&|]*?)"""
 _CONDITION = re.compile(
     rf"\s*(?P<column>{_QUOTED}|[^=!<>&|'\"]+?)\s*(?P<operator>==|!=|<=|>=|=|<|>)"
-    rf"(?P<values>\s*{_VALUE}\s*(?:\|\s*{_VALUE}\s*)*?)(?P<joiner>\s+and\s+|&|$)",
+    rf"(?P<values>\s*{_VALUE}\s*(?:\|\s*{_VALUE}\s*)*?)(?P<joiner>\s+and\s+|&&?|$)",
     re.IGNORECASE | re.DOTALL,
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FINER = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
+"""Numbers of this size are times in a finer unit, and how many of it are a second."""
+
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Where:
     conditions: tuple[_Condition, ...]
 
     @classmethod
-    def parse(cls, text: str) -> Where:
+    def parse(cls, text: str, missing: Collection[str] = ()) -> Where:
         """Read conditions from text.
 
         Parameters
@@ -68,6 +71,8 @@ class Where:
             conditions are joined by `&` or ` and `. Several accepted values are joined by `|`.
             Columns and values that contain such characters can stand in quotes. An empty value
             stands for missing ones: `coupon!=` are all interactions with a coupon.
+        missing : collection of str, default: ()
+            Words that stand for a missing value, such as NA. They are read as empty values.
 
         Returns
         -------
@@ -94,9 +99,32 @@ class Where:
                     f"where={text}: {wrong}; write COLUMN=VALUE or COLUMN>=VALUE, several joined "
                     "by &, and put quotes around a value that contains & or |"
                 )
-            conditions.append(_read_condition(match, text))
+            conditions.append(_read_condition(match, text, missing))
             place, joined = match.end(), bool(match["joiner"])
         return cls(tuple(sorted(set(conditions), key=str)))
+
+    def rename(self, names: Mapping[str, str]) -> Where:
+        """Return the same conditions with other names of the columns.
+
+        Parameters
+        ----------
+        names : mapping of str to str
+            Column -> its new name.
+
+        Returns
+        -------
+        Where
+
+        Examples
+        --------
+        >>> import recbench
+        >>> str(recbench.Where.parse("Event=view").rename({"Event": "event"}))
+        'event=view'
+        """
+        renamed = {
+            replace(condition, column=names[condition.column]) for condition in self.conditions
+        }
+        return Where(tuple(sorted(renamed, key=str)))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -113,7 +141,8 @@ class Where:
         values : sequence or numpy.ndarray of shape (n_values,)
             Text, numbers, truth values, dates or times; None, NaN and "" are missing. Arrays of
             numbers and of datetime64 are fast. For datetime64, a number in a condition stands for
-            seconds since 1970. For a column with repeats, pass each distinct value once.
+            seconds since 1970 or, by its size, for milli-, micro- or nanoseconds. For a column with
+            repeats, pass each distinct value once.
 
         Returns
         -------
@@ -123,7 +152,8 @@ class Where:
         Raises
         ------
         RecbenchError
-            If <, <=, > or >= compare a value that is not missing, but not a number or a date.
+            If <, <=, > or >= compare a value that is not missing, but not a number or a date; or
+            if a number such as 2011 or 20110101 is compared with times of our day.
 
         Examples
         --------
@@ -162,11 +192,21 @@ class _Condition:
             unit = np.datetime_data(array.dtype)[0]
             if unit not in PER_SECOND:
                 array, unit = array.astype("datetime64[s]"), "s"
+            self._refuse_small(array)
             limits = [value.time_limits(PER_SECOND[unit]) for value in self.values]
             return self._compared(array.astype(np.int64), np.isnat(array), limits)
         held = self._equals if self.operator in ("=", "!=") else self._lies
         plain = values if array is None else array.tolist()
         return np.fromiter(map(held, plain), dtype=bool, count=len(plain))
+
+    def _refuse_small(self, times: Array) -> None:
+        """Raise RecbenchError if a value is a year or a date in digits. times: datetime64."""
+        small = [value.text for value in self.values if 1900 <= (value.number or 0) < 10**8]
+        if small and len(times) and np.nanmin(times) >= np.datetime64(10**8, "s"):
+            raise RecbenchError(
+                f"where={self}: as seconds since 1970, {small[0]} is long before the data; write a "
+                "date as 2020-12-31"
+            )
 
     def _compared(
         self, numbers: Array, missing: Array, limits: Sequence[tuple[Any, Any] | None]
@@ -264,7 +304,9 @@ class _Value:
         A date is a day. If the unit is too coarse for a moment, the first is after the last.
         """
         if self.number is not None:
-            first, end = Fraction(self.text), None
+            size = abs(self.number)
+            finer = next((per_second for least, per_second in _FINER if size >= least), 1)
+            first, end = Fraction(self.text) / finer, None
         else:
             moment = _moment(self.text)
             if moment is None:
@@ -275,11 +317,12 @@ class _Value:
         return math.ceil(first * per_second), last
 
 
-def _read_condition(match: re.Match[str], text: str) -> _Condition:
+def _read_condition(match: re.Match[str], text: str, missing: Collection[str]) -> _Condition:
     """Read one condition. text: all of them, for errors."""
     operator = match["operator"].replace("==", "=")
     values = re.findall(rf"(?:^|\|)\s*({_VALUE})\s*(?=\||$)", match["values"])
-    texts = sorted({_canonical(_unquoted(value)) for value in values})
+    canonical = {_canonical(_unquoted(value)) for value in values}
+    texts = sorted({"" if value in missing else value for value in canonical})
     condition = _Condition(_unquoted(match["column"]), operator, tuple(map(_Value, texts)))
     if operator not in ("=", "!="):
         if len(texts) > 1:

@@ -33,7 +33,8 @@ def merge(
     if "lists" in old_columns and np.shape(old_columns["lists"])[1] > np.shape(merged["lists"])[1]:
         merged["lists"] = old_columns["lists"]
     values, depth = _in_order({**old.values, **new.values}), max(old.depth, new.depth)
-    return dataclasses.replace(new, values=values, depth=depth), merged
+    notes = tuple(dict.fromkeys((*new.notes, *old.notes)))
+    return dataclasses.replace(new, values=values, depth=depth, notes=notes), merged
 
 
 def _same_ranks(old: Columns, new: Columns, depth: int) -> bool:

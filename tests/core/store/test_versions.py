@@ -3,10 +3,11 @@
 import dataclasses
 from typing import Any
 
+import numpy as np
 from made_results import result_of
 
 from recbench import Result
-from recbench.store.versions import newest
+from recbench.store.versions import RANKS, merge, newest
 
 
 def _cell(model: str, seed: int | None, version: str, day: int, **more: Any) -> Result:
@@ -60,3 +61,13 @@ def test_settings_do_not_outdate_each_other_and_are_sorted() -> None:
     latest, outdated = newest(cells)
     assert outdated == []
     assert [result.setting.dataset for result in latest] == ["a", "b", "b", "data"]
+
+
+def test_notes_of_an_earlier_run_with_the_same_ranks_are_kept() -> None:
+    old = _cell("mine", None, "1", 1, depth=5, notes=("lists are short", "one row"))
+    new = _cell("mine", None, "1", 2, depth=3, notes=("one row",))
+    columns = {name: np.array([1]) for name in RANKS}
+    merged, _ = merge(old, columns, new, columns)
+    assert merged.notes == ("one row", "lists are short")
+    others = {name: np.array([2]) for name in RANKS}
+    assert merge(old, columns, new, others)[0].notes == ("one row",)

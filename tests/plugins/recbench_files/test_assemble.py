@@ -150,11 +150,13 @@ def test_titles_from_a_column_of_the_log(read):
 
 
 def test_whole_days_are_noted_if_another_column_may_order_them(read):
-    text = "user,item,date,n\n1,2,2020-01-01,1\n1,3,2020-01-02,2\n"
+    text = "user,item,date,n\n1,2,2020-01-02,1\n1,3,2020-01-02,2\n2,3,2020-01-03,2\n"
     note = (
         "Times are whole days; if another column orders the interactions of a day, write "
         "time=date+COLUMN"
     )
     assert note in read(text).notes
     assert note not in read(text.replace("02,2", "02 10:00,2")).notes
-    assert note not in read("user,item,date\n1,2,2020-01-01\n").notes
+    assert note not in read(text.replace("1,3,2020-01-02", "1,3,2020-01-01")).notes  # no equal days
+    assert note not in read(text.replace("1,3,", "2,3,")).notes  # of different users
+    assert note not in read("user,item,date\n1,2,2020-01-01\n1,3,2020-01-01\n").notes

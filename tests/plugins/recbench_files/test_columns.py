@@ -97,7 +97,13 @@ def test_an_overlooked_time_column_stops_the_run(read, fails, header, values, va
 
 
 @pytest.mark.parametrize(
-    "column", ["price\n1.5\n2", "year\n1995\n1996", "quantity\n1\n200", "id\n12\n7", "n\nNA\n"]
+    "column",
+    [
+        *("price\n1.5\n2", "year\n1995\n1996", "quantity\n1\n200", "id\n12\n7", "n\nNA\n"),
+        *("average_rating\n4.1\n3", "ratings_count\n9\n8", "rating_id\n1\n2", "num_stars\n5\n4"),
+        *("order_id\n1234567890\n1234567899", "orderid\n1300000001\n1300000002"),
+        *("phone\n2125551234\n1125551234", "invoice no\n20101201\n20101202"),
+    ],
 )
 def test_other_columns_are_not_times_or_ratings(read, column):
     name, first, second = column.split("\n")
@@ -106,7 +112,7 @@ def test_other_columns_are_not_times_or_ratings(read, column):
     assert dataset.interactions.times is dataset.interactions.ratings is None
 
 
-@pytest.mark.parametrize("name", ["my_rating", "starRating", "review/score", "avg rating"])
+@pytest.mark.parametrize("name", ["my_rating", "starRating", "review/score", "bookrating"])
 def test_an_overlooked_rating_column_stops_the_run(read, fails, name):
     text = f"user,item,{name}\n1,2,4.5\n1,3,5\n"
     message = fails(text, kind=recbench.UsageError)
@@ -142,7 +148,12 @@ def test_the_more_exact_of_two_usual_names_is_chosen_with_a_note(read, sequences
 
 def test_two_possible_times_may_be_a_date_and_a_clock(read, fails):
     text = "user,item,date,time\n1,2,2010-12-01,8:26\n1,3,2010-12-01,8:25\n"
-    assert "or time=date+time if they are" in fails(text, kind=recbench.UsageError)
+    message = fails(text, kind=recbench.UsageError)
+    assert message.endswith("or time=date+time for the date and the time of the day")
+    reordered = "user,item,time,date\n1,2,8:26,2010-12-01\n1,3,8:25,2010-12-01\n"
+    assert "or time=date+time for" in fails(reordered, kind=recbench.UsageError)
+    two_dates = "user,item,date,time\n1,2,2010-12-01,1291191960\n"
+    assert fails(two_dates, kind=recbench.UsageError).endswith("Write time=date or time=time")
     dataset = read(text, time="date+time")
     assert dataset.interactions.times.tolist() == [1291191900, 1291191960]
     assert "time=date, clock=time" in dataset.notes[-1]

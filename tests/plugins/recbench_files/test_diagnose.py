@@ -92,7 +92,7 @@ def test_the_error_names_the_broken_line(
 def test_sequences_of_broken_text_name_the_line(fails):
     long = "".join(f"{n} 1 2 {'3' * (n % 2)}\n" for n in range(60000))
     assert "line 60001: user '5' already has a line above" in fails(long + "5 1\n")
-    assert "line 60001: user 'caf" in fails(long.encode() + b"caf\xe9 1\n")
+    assert r"line 60001: user b'caf\xe9' is not UTF-8" in fails(long.encode() + b"caf\xe9 1\n")
     alone = fails("# users\n1\n2\n", format="sequences")
     assert "line 2: user '1' has no items, nor has any other" in alone
 

@@ -138,7 +138,7 @@ def test_text_in_wide_characters_is_refused_with_the_command(fails, text, comman
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ('[{"user": 1}]', "jq -c '.[]' log.csv > log.jsonl"),
+        ('[{"user": 1}]', "jq -c '.[]' log.csv > lines.json"),
         ("<rows>", "XML or HTML"),
         (b"\xfd7zXZ\x00...", "compressed with xz"),
         (b"\x93NUMPY...", "NumPy"),

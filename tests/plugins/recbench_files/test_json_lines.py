@@ -259,6 +259,10 @@ NO_OBJECT = 'is not an object with named fields, such as {"user": 1, "item": 2}.
 CORRECT = "Correct the line"
 PROPERTY = "Expecting property name enclosed in double quotes"
 LAST = "It is the last line, so the file may be truncated"
+COMMA = (
+    "the record is followed by a comma. Remove the commas at the ends of the lines, for example "
+    "with: sed 's/, *$//'"
+)
 UNICODE = "is not valid Unicode (column user). Save the file as UTF-8"
 
 
@@ -268,25 +272,27 @@ UNICODE = "is not valid Unicode (column user). Save the file as UTF-8"
         (
             GOOD * 7 + '{"user": 1, "it',
             8,
-            f"is not valid JSON (Unterminated string starting at character 13). {LAST}",
+            f"the line is not valid JSON (Unterminated string starting at character 13). {LAST}",
         ),
         (
             GOOD + "\n\n{'user': 1, 'items'\n\n",
             4,
-            f"is not valid JSON ({PROPERTY} at character 2). {LAST}",
+            f"the line is not valid JSON ({PROPERTY} at character 2). {LAST}",
         ),
         (
             GOOD + '{"user":}\n' + GOOD,
             2,
-            "is not valid JSON (Expecting value at character 9). Correct the line",
+            "the line is not valid JSON (Expecting value at character 9). Correct the line",
         ),
         (
             GOOD + GOOD.strip() + GOOD * 2,
             2,
-            "is not valid JSON (Extra data at character 44). Correct the line",
+            "several records are on one line. Write one record per line, for example with: jq -c .",
         ),
         (GOOD + "null\n" + GOOD, 2, f"'null' {NO_OBJECT}"),
-        ("[1, 2]\n[1, 3]\n", 1, f"'[1, 2]' {NO_OBJECT}"),
+        (GOOD + "[1, 2]\n", 2, f"'[1, 2]' {NO_OBJECT}"),
+        (GOOD.strip() + ",\n" + GOOD, 1, COMMA),
+        (GOOD + "{'user': 1, 'items': [2], 'at': {}}, \n", 2, COMMA),
         (
             GOOD + '{"user": [1], "items": [3]}\n',
             2,
@@ -365,3 +371,24 @@ def test_a_truncated_archive_is_an_error(tmp_path):
     )
     with pytest.raises(recbench.RecbenchError, match=r"log.json: the gzip data is truncated"):
         read_json(cut, choose(layout, ["user"]))
+
+
+def test_values_with_a_type_as_mongodb_writes_them(read, sequences):
+    records = [
+        {
+            "_id": {"$oid": f"5f{n}"},
+            "user_id": {"$oid": "aa"},
+            "item_id": {"$numberLong": str(n)},
+            "time": {"$date": {"$numberLong": str(1588687728923 - n)}},
+        }
+        for n in range(2)
+    ]
+    dataset = read(lines(*records), "users.json")
+    assert sequences(dataset) == {"aa": [1, 0]}
+    assert dataset.interactions.times.tolist() == [1588687728922, 1588687728923]
+    assert dataset.name == "users.json"
+
+
+def test_a_first_record_of_any_length(read, sequences):
+    long = {"user": 1, "item": 2, "text": "x" * 300_000}
+    assert sequences(read("\n" + lines(long, {"user": 1, "item": 3}), "log.json")) == {1: [2, 3]}

@@ -119,7 +119,7 @@ def test_a_table_may_have_no_rows(content):
     ("header", "roles"),
     [
         ("CustomerID,StockCode,rank", {"user": "CustomerID", "item": "StockCode"}),
-        (" userId , Movie-ID,rank", {"user": " userId ", "item": " Movie-ID"}),
+        (" userId , Movie-ID,rank", {"user": "userId", "item": "Movie-ID"}),
         ("row,item,session", {"user": "session", "item": "item"}),
         ("row,asin,rank", {"item": "asin"}),
         ("user,session,item", {"user": "user", "item": "item"}),

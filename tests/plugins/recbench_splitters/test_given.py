@@ -113,11 +113,11 @@ def test_times_are_not_needed() -> None:
 
 
 def test_without_parts_the_error_names_the_folder_that_is_needed() -> None:
-    with pytest.raises(RecbenchError) as error:
+    with pytest.raises(UsageError) as error:
         Given().split(Interactions.from_log([0, 0], [0, 1]))
     assert str(error.value) == (
-        "given needs a dataset with train and test files: name a folder that has them, such as "
-        "folder/train.csv and folder/test.csv"
+        "splitter given: the dataset has no train and test files; name a folder with files such as "
+        "train.csv and test.csv, or use leave-last-out"
     )
 
 
