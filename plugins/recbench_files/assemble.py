@@ -268,14 +268,15 @@ def _is_castable(value: Any) -> bool:
 def _how_read(log: Log) -> str:
     layout, chosen = log.files[0].layout, log.files[0].chosen
     what = "The file was" if len(log.files) == 1 else "The files were"
-    used = ", ".join(
-        f"{role}={name}" for role, name in chosen.name.items() if not role.startswith("where:")
-    )
+    names = {role: name for role, name in chosen.name.items() if not role.startswith("where:")}
+    if clock := names.pop("clock", ""):
+        names["time"] += f"+{clock}"
+    used = ", ".join(f"{role}={name}" for role, name in names.items())
     if layout.format == "csv":
-        names = {",": "CSV", "\t": "TSV", ":": "CSV with '::'"}
-        name = names.get(layout.delimiter, f"CSV with {layout.delimiter!r}")
-        given = "" if layout.header else " and the given header"
-        return f"{what} read as {name}{given}, with {used}"
+        kinds = {",": "CSV", "\t": "TSV", ":": "CSV with '::'"}
+        kind = kinds.get(layout.delimiter, f"CSV with {layout.delimiter!r}")
+        given = "" if layout.header else " with the columns of header="
+        return f"{what} read as {kind}{given}, with {used}"
     if layout.format in ("inter", "parquet", "json"):
         return f"{what} read as {_FORMAT_NAMES[layout.format]}, with {used}"
     return f"{what} read as {_FORMAT_NAMES[layout.format]}"

@@ -34,7 +34,8 @@ def preview_columns(**options: Any) -> Mapping[str, Sequence[Mapping[str, str]]]
         return {}
     with contextlib.suppress(recbench.UsageError):
         index = choose_columns(layout, request.requested, request.filtered).index
-    return {f"Columns of {sources.name}": _rows(layout, index)}
+    what = sources.name if len(layouts) == 1 else layout.file
+    return {f"Columns of {what}": _rows(layout, index)}
 
 
 def _rows(layout: Layout, index: Mapping[str, int]) -> list[dict[str, str]]:

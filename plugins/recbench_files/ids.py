@@ -151,7 +151,8 @@ def find_doubtful(ids: Array, column: str) -> list[str]:
     if ids.dtype.kind != "O":
         doubtful = ids[ids == -1].tolist() if ids[:1] == -1 else []
         return _note_missing(doubtful, column)
-    doubtful = [text for text in ids if text in MISSING or text.lower() in _DOUBTFUL]
+    short = [text for text in ids if len(text) < 10]  # as all words for missing values are
+    doubtful = [text for text in short if text in MISSING or text.lower() in _DOUBTFUL]
     return _note_missing(doubtful, column) + _note_alike(ids, column)
 
 
@@ -167,11 +168,11 @@ def _note_alike(ids: Array, column: str) -> list[str]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if all(map(str.isascii, ids)):
+        return []
     texts = pa.array(ids, pa.large_string())
     plain = pc.string_is_ascii(texts)
     odd = texts.filter(pc.invert(plain))
-    if not len(odd):
-        return []
     forms = pc.utf8_normalize(pc.replace_substring_regex(odd, _INVISIBLE, ""), "NFKC")
     forms = pc.utf8_trim_whitespace(forms)
     is_alike = pc.is_in(forms, texts.filter(plain)).to_numpy(zero_copy_only=False)

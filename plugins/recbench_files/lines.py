@@ -151,7 +151,8 @@ def split_quoted(line: str, delimiter: str) -> list[str]:
         attempts.append(re.sub(rf'" +(?={re.escape(delimiter)}|$)', '"', line))
     for text in attempts:
         reader = csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=spaced)
-        with contextlib.suppress(csv.Error), field_limit(max(len(line), 1 << 17)):
+        limit = field_limit(len(line)) if len(line) > 1 << 17 else contextlib.nullcontext()
+        with contextlib.suppress(csv.Error), limit:
             return next(reader, [])
     return []
 

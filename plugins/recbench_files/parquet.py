@@ -1,4 +1,4 @@
-"""Read the chosen columns of a Parquet file. A folder named `month=2024-05` adds a column `month`."""
+"""Read the chosen columns of a Parquet file. Folders such as `month=5` add a column `month`."""
 
 from __future__ import annotations
 

@@ -351,7 +351,8 @@ def _escaped(layout: Layout, line: str) -> str:
         return ""
     return (
         f"a quote is escaped with a backslash: {shorten(line)}. Double it instead, for example "
-        f'with: sed \'s/\\\\"/""/g\' {layout.file}'
+        f'with: sed \'s/\\\\"/""/g\' {layout.file} '
+        f"> mended-{PurePath(layout.file).name}"
     )
 
 

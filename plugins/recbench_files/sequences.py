@@ -48,7 +48,10 @@ def read_sequences(layout: Layout) -> tuple[dict[str, Any], list[str]]:
     users = tokens.take(pa.array(starts))
     alone = np.flatnonzero(lengths < 2)
     if len(alone) == len(lengths):
-        problem = "has no items, nor has any other. Write a user and its items on each line, separated by spaces"
+        problem = (
+            "has no items, nor has any other. Write a user and its items on each line, separated "
+            "by spaces"
+        )
         raise _wrong_user(layout, 0, problem)
     distinct = users.dictionary_encode()
     if len(distinct.dictionary) < len(users):
@@ -72,14 +75,15 @@ def read_sequences(layout: Layout) -> tuple[dict[str, Any], list[str]]:
 
 def _refuse_header(layout: Layout, users: Any, tokens: Any, starts: Any) -> None:
     """Raise RecbenchError for a line that names columns, such as `user item`."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    words = np.asarray(pc.match_substring_regex(users, "^[A-Za-z_.-]{2,20}$").combine_chunks())
-    if not count_known(users.filter(words).to_pylist(), {}):
+    words = np.asarray(pc.match_substring_regex(users, "^[A-Za-z_.-]{2,20}$"))
+    if not count_known(users.filter(pa.array(words)).to_pylist(), {}):
         return
     for row in np.flatnonzero(words):
         if count_known(tokens.slice(starts[row], 2).to_pylist(), {}) == 2:
-            raise _wrong_user(layout, row, "and its items look like a header. Remove the line")
+            raise _wrong_user(layout, int(row), "and its items look like a header. Remove the line")
 
 
 def _wrong_user(layout: Layout, row: int, problem: str) -> recbench.RecbenchError:

@@ -184,11 +184,15 @@ def _join(name: str, layouts: Sequence[Layout], unread: str = "") -> Sources:
             part: [layout for layout in layouts if parts[layout.file] == part] for part in PARTS
         }
         files = "; ".join(f"{part}: {_shown(of_part[part])}" for part in PARTS if of_part[part])
-        note = f"The data have a split of their own ({files}), which only --split given uses"
+        split = ", ".join(part for part in PARTS[:2] if of_part[part]) + " and test"
+        notes[:0] = [
+            f"The files are split into {split}, which only --split given uses",
+            f"Files of the split: {files}",
+        ]
         layouts = [
             dataclasses.replace(layout, part=part) for part in PARTS for layout in of_part[part]
         ]
-        return Sources(name, tuple(layouts), (note, *notes))
+        return Sources(name, tuple(layouts), tuple(notes))
     empty = [layout for layout in layouts if is_empty(layout)]
     if 0 < len(empty) < len(layouts):
         layouts = [layout for layout in layouts if layout not in empty]

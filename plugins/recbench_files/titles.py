@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ import numpy.typing as npt
 import recbench
 
 from .columns import list_names, plain_name, usual_item_names
-from .layout import MISSING, shorten
+from .layout import MISSING, ZipMember, damaged, shorten
+from .sources import find_sources
 from .table import Table
 
 Array = npt.NDArray[Any]
@@ -39,25 +40,20 @@ def join_titles(
 ) -> tuple[Array, list[str]]:
     """Return the title of each item, "" if it has none, (n_items,) object, and notes.
 
-    path: of the table of items: CSV with any separator, or Parquet. item_column: the name of the
-    log's column with the items. The table must have a column with this name, a usual name for
-    items, or the name `id`. title: the table's column with the titles; None looks for usual names.
+    path: of the table of items, in any format of logs with named columns. item_column: the name of
+        the log's column with the items. The table must have a column with this name, a usual name
+        for items, or the name `id`.
+    title: the table's column with the titles; None looks for usual names.
 
     Raises UsageError if the table has no such columns, RecbenchError if it is broken or no id fits.
     """
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise recbench.UsageError(f"item_table={path}: there is no such file; check the path")
-    try:
-        table = Table(file.name, file.read_bytes())
-    except OSError as error:
-        raise recbench.RecbenchError(
-            f"{path} cannot be read ({error.strerror}); check its permissions"
-        ) from error
-    id_column = _choose(table, file.name, "item", [item_column, *usual_item_names(), "id"])
-    title_column = _choose(table, file.name, "title", [title] if title else _USUAL.split(), title)
+    file, table = _open(path)
+    id_column = _choose(table, file, "item", [item_column, *usual_item_names(), "id"])
+    title_column = _choose(table, file, "title", [title] if title else _USUAL.split(), title)
     columns = table.read([id_column, title_column], [])
     (id_codes, ids), (codes, titles) = columns[id_column], columns[title_column]
+    if not len(id_codes):
+        raise recbench.RecbenchError(f"{file} has no rows; check that it was written completely")
     if item_ids.dtype.kind in "iu":
         ids = [text.removesuffix(".0") for text in ids]
     number = {str(item): n for n, item in enumerate(item_ids.tolist())}
@@ -65,7 +61,7 @@ def join_titles(
     items = numbers[id_codes]
     if not (items >= 0).any():
         raise recbench.RecbenchError(
-            f"{file.name}: no id in its column {id_column} is an item of the log. Its ids look "
+            f"{file}: no id in its column {id_column} is an item of the log. Its ids look "
             f"like {_examples(ids)}, those of the log like {_examples(number)}"
         )
     is_missing = np.array([text.strip() in {"", *MISSING} for text in titles], dtype=bool)
@@ -74,10 +70,36 @@ def join_titles(
         items, codes, np.array([text.strip() for text in titles], object), len(number)
     )
     n_without = int(np.count_nonzero(found == ""))
-    notes = [f"Titles were read from {file.name}, with item={id_column}, title={title_column}"]
+    notes = [f"Titles were read from {file}, with item={id_column}, title={title_column}"]
     if n_without:
-        notes.insert(0, f"{n_without:,} of {len(number):,} items have no title in {file.name}")
+        notes.insert(0, f"{n_without:,} of {len(number):,} items have no title in {file}")
     return found, notes
+
+
+def _open(path: str) -> tuple[str, Table]:
+    """Return the name and the content of the table of items."""
+    try:
+        layouts = find_sources(path).layouts
+    except recbench.UsageError as error:
+        raise recbench.UsageError(f"item_table={path}: {error}") from error
+    if len(layouts) > 1:
+        raise recbench.UsageError(f"item_table={path}: it has several files; name one of them")
+    name, source = PurePosixPath(layouts[0].file).name, layouts[0].source
+    without = f"{name} has no header"
+    try:
+        with source.open() if isinstance(source, ZipMember) else source.open("rb") as file:
+            table = Table(name, file.read())
+    except OSError as error:
+        raise damaged(layouts[0], error) from error
+    except recbench.RecbenchError as error:
+        if not str(error).startswith(without):
+            raise
+        table = None
+    if table is None or not table.header:
+        raise recbench.UsageError(
+            f"{without}. Add a first line that names its columns, such as item,title"
+        )
+    return name, table
 
 
 def _choose(table: Table, file: str, role: str, wanted: list[str], given: str | None = None) -> str:

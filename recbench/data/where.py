@@ -32,7 +32,6 @@ _FINER = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
 """Numbers of this size are times in a finer unit, and how many of it are a second."""
 
 
-
 @dataclass(frozen=True)
 class Where:
     """Conditions on the columns of a log, all of which an interaction must meet.

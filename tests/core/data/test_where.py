@@ -35,6 +35,7 @@ def _held(text: str, values: Any) -> list[bool]:
         ("coupon!=", "coupon!="),
         ("time<2020-02-01T08:00", "time<2020-02-01T08:00"),
         ("id=007", "id=007"),
+        ("a=1 && b=2", "a=1&b=2"),
     ],
 )
 def test_conditions_have_one_spelling(text: str, canonical: str) -> None:
@@ -183,3 +184,31 @@ def test_several_conditions_on_a_column() -> None:
     assert where.holds("x", [1, 2, 3, 4]).tolist() == [False, True, True, False]
     assert where.holds("y", ["a", "b"]).tolist() == [True, False]
     assert where.holds("z", ["a", "b"]).tolist() == [True, True]
+
+
+def test_large_numbers_are_times_in_a_finer_unit() -> None:
+    times = np.array(["2010-12-31T23:59:59.999", "2011-01-01"], dtype="datetime64[ms]")
+    for digits in ("", "000", "000000", "000000000"):
+        assert _held(f"time>=1293840000{digits}", times) == [False, True]
+        assert _held(f"time<1293840000{digits}", times) == [True, False]
+
+
+@pytest.mark.parametrize("number", ["2011", "20110101", "110101"])
+def test_a_year_or_a_date_in_digits_is_no_time(number: str) -> None:
+    times = np.array(["2010-12-31", "2011-01-01"], dtype="datetime64[s]")
+    with pytest.raises(RecbenchError, match=f"as seconds since 1970, {number} is long before the"):
+        _held(f"time>={number}", times)
+    assert _held("time>0", times) == [True, True]
+    assert _held("time>2000", np.array([1999, 2001], dtype="datetime64[s]")) == [False, True]
+
+
+def test_words_for_missing_values() -> None:
+    where = Where.parse("event!=NA|null|view", {"NA", "null"})
+    assert str(where) == "event!=|view"
+    assert where.holds("event", ["view", "buy", None]).tolist() == [False, True, False]
+
+
+def test_columns_can_be_renamed() -> None:
+    where = Where.parse("B=1&a=2&B<3").rename({"B": "b", "a": "z"})
+    assert str(where) == "b<3&b=1&z=2"
+    assert str(Where.parse("X=1&x=1").rename({"X": "x", "x": "x"})) == "x=1"

@@ -132,6 +132,43 @@ def test_where_in_parquet_and_json_compares_their_values(read_table, read, seque
     assert sequences(read(text, where="e.type=buy")) == {1: [5]}
 
 
+@pytest.mark.parametrize("where", ["event=NA", "event=", "event=null"])
+def test_words_for_missing_values_in_conditions_are_missing_values(
+    read, read_table, sequences, where
+):
+    rows = {"user": [1, 1, 2, 2], "item": [5, 6, 7, 8], "event": ["NA", "buy", None, " null "]}
+    lines = [
+        f"{user},{item},{event or ''}" for user, item, event in zip(*rows.values(), strict=True)
+    ]
+    text = "\n".join(["user,item,event", *lines, ""])
+    for dataset in (read(text, where=where), read_table(rows, where=where)):
+        assert sequences(dataset) == {1: [5], 2: [7, 8]}
+        assert dataset.name.endswith(":where=event=")
+    negated = where.replace("=", "!=")
+    for dataset in (read(text, where=negated), read_table(rows, where=negated)):
+        assert sequences(dataset) == {1: [6]}
+    assert sequences(read(text, where="event=NA", missing="keep")) == {1: [5]}
+
+
+def test_conditions_on_times_in_milliseconds(read, fails, sequences):
+    text = "user,item,time\n1,5,1291191960000\n1,6,1293840000000\n"
+    for bound in ("1293840000000", "1293840000", "2011-01-01"):
+        assert sequences(read(text, where=f"time>={bound}")) == {1: [6]}
+    assert fails(text, where="time>=2011").endswith(
+        "log.csv: where=time>=2011: as seconds since 1970, 2011 is long before the data; write a "
+        "date as 2020-12-31"
+    )
+
+
+def test_a_missing_rating_is_refused_with_a_condition_that_drops_it(read, fails, sequences):
+    text = "user,item,Stars\n1,5,4\n1,6,\n1,7,NaN\n"
+    assert "line 3: rating '' (column Stars) is missing. Fill it in, drop such rows with " in (
+        fails(text)
+    )
+    assert "with where=Stars!=, or leave the column out with rating=" in fails(text)
+    assert sequences(read(text, where="Stars!=")) == {1: [5]}
+
+
 def test_wrong_conditions_are_errors(fails):
     message = fails(EVENTS, kind=recbench.UsageError, where="evnt=purchase")
     assert "where=evnt: log.csv has no such column; did you mean 'event'?" in message

@@ -156,7 +156,7 @@ def test_two_possible_times_may_be_a_date_and_a_clock(read, fails):
     assert fails(two_dates, kind=recbench.UsageError).endswith("Write time=date or time=time")
     dataset = read(text, time="date+time")
     assert dataset.interactions.times.tolist() == [1291191900, 1291191960]
-    assert "time=date, clock=time" in dataset.notes[-1]
+    assert "time=date+time" in dataset.notes[-1]
 
 
 @pytest.mark.parametrize(
@@ -164,3 +164,13 @@ def test_two_possible_times_may_be_a_date_and_a_clock(read, fails):
 )
 def test_column_names_are_refused_without_a_header(fails, text):
     assert "no column names" in fails(text, kind=recbench.UsageError, rating="stars")
+
+
+def test_dates_of_mongodb_have_usual_names(read, sequences):
+    text = "".join(
+        f'{{"user": {{"$oid": "u"}}, "item": {item}, "time": {{"$date": {time}}}}}\n'
+        for item, time in ((1, 1291191960123), (2, 1291191960122))
+    )
+    dataset = read(text, name="log.jsonl")
+    assert sequences(dataset) == {"u": [2, 1]}
+    assert dataset.interactions.times.tolist() == [1291191960122, 1291191960123]

@@ -39,3 +39,9 @@ def test_formats_without_column_names(tmp_path):
     ] == ["user", "item", "rating", "time"]
     path.write_text("1 2\n1 3\n2 4\n")
     assert preview(path=str(path)) == {}
+
+
+def test_of_several_files_the_first_is_named(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("user,item\n1,7\n")
+    assert list(preview(path=str(tmp_path))) == [f"Columns of {tmp_path.name}/a.csv"]

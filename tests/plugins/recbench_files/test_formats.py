@@ -151,3 +151,45 @@ def test_other_kinds_of_files_are_refused_with_a_remedy(fails, text, part):
 def test_a_very_long_header(read, fails, sequences):
     assert sequences(read(f"user,item,{'x' * 140_000}\n1,5,2\n")) == {1: [5]}
     assert "first line is longer than 262,144 bytes" in fails(f"user,item,{'x' * 300_000}\n1,5,2\n")
+
+
+@pytest.mark.parametrize("mark", ["#", "%", "//", ";", "--"])
+def test_comments_at_the_top_are_skipped_and_others_refused(read, fails, sequences, mark):
+    assert sequences(read(f"{mark} made by hand\nuser,item\n1,2\n1,3\n")) == {1: [2, 3]}
+    assert "line 3: " in fails(f"user,item\n1,2\n{mark} 5,6\n3,4\n")
+    message = fails(f"user,item,time\n1,2,3\n{mark} a,b,c\n3,4,5\n")
+    assert message == f"log.csv line 3: '{mark} a,b,c' looks like a comment. Remove the line"
+
+
+@pytest.mark.parametrize("top", [",,\n", ";;;\n\n", "|\n"])
+def test_lines_of_separators_above_the_header_are_skipped(read, fails, sequences, top):
+    dataset = read(f"{top}user,item\n1,2\n1,3\n")
+    assert sequences(dataset) == {1: [2, 3]}
+    assert not any("comment" in note for note in dataset.notes)
+    assert "is empty" in fails(top)
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it"),
+        (b"Rar!\x1a\x07\x00", "is a RAR archive; unpack it"),
+        (b"a.csv".ljust(257, b"\0") + b"ustar\0 \n", "is a tar archive; unpack it"),
+        (gzip.compress(gzip.compress(b"user,item\n1,2\n")), "is compressed twice"),
+    ],
+)
+def test_archives_are_named(fails, content, part):
+    assert part in fails(content, kind=recbench.UsageError)
+
+
+def test_the_content_counts_whatever_the_name(read, sequences):
+    text = b"user,item\n1,2\n1,3\n"
+    assert sequences(read(text, "log.parquet")) == {1: [2, 3]}
+    assert sequences(read(text, "log.csv.gz")) == {1: [2, 3]}
+    assert sequences(read(gzip.compress(text), "log.csv")) == {1: [2, 3]}
+
+
+def test_text_in_another_encoding_is_refused_with_a_command(fails):
+    message = fails(b"user,item\n1,caf\xe9\n")
+    assert r"line 2: item b'caf\xe9' is not UTF-8" in message
+    assert message.endswith("iconv -f latin1 -t utf-8 log.csv > utf8-log.csv")

@@ -128,3 +128,71 @@ def test_a_wrong_header_option_is_refused(fails, text, options, part):
 def test_a_broken_line_below_named_columns_is_found(fails):
     message = fails("1,2,3\n4,5\n6,7,8\n", header="user,item,time")
     assert message.startswith("log.csv line 2: 2 fields, but header= has 3: '4,5'")
+
+
+@pytest.mark.parametrize(
+    ("text", "format"),
+    [
+        (f"1 {EPOCH}\n2 {EPOCH + 1}\n3 {EPOCH + 1}\n", "pairs"),
+        (f"{EPOCH}\t5\n{EPOCH + 1}\t6\n{EPOCH + 1}\t7\n", "pairs"),
+        (f"1 {EPOCH} 5 6 7\n2 {EPOCH + 1} 3\n3 {EPOCH + 2} 3 4\n", "sequences"),
+        (f"1 5 {EPOCH} 6 {EPOCH}\n2 8 {EPOCH}\n3 8 {EPOCH} 4 {EPOCH}\n", "sequences"),
+        (f"1 5 6 7 {EPOCH}\n2 8 {EPOCH}\n3 8 9 {EPOCH}\n", "sequences"),
+    ],
+)
+def test_times_are_no_items_unless_the_format_is_given(read, fails, text, format):  # noqa: A002
+    message = fails(text, kind=recbench.UsageError)
+    assert f"fields such as '{EPOCH}' look like times" in message
+    assert message.endswith(f"write format={format}")
+    read(text, format=format)
+
+
+def test_a_format_that_cannot_work_is_not_suggested(read, fails, sequences):
+    again = fails("17 served 23\n17 served 9 8\n17 at 4 3 2\n", kind=recbench.UsageError)
+    assert "format=sequences" not in again
+    lists = "1\t2 3 4\n2\t5 6\n"
+    message = fails(lists, kind=recbench.UsageError)
+    assert "fields contain spaces, such as '2 3 4'" in message
+    assert message.endswith("write format=sequences")
+    assert sequences(read(lists, format="sequences")) == {1: [2, 3, 4], 2: [5, 6]}
+    assert "'-' does not look like an id" in fails("1 - 5\n2 - 6 7\n", kind=recbench.UsageError)
+
+
+def test_two_fields_between_double_colons(read, fails, sequences):
+    message = fails("1::2\n1::3\n", kind=recbench.UsageError)
+    assert "not ratings.dat (2 fields, not 4)" in message
+    assert message.endswith("log.csv:header=user,item")
+    assert sequences(read("1::2\n1::3\n", header="user,item")) == {1: [2, 3]}
+    assert sequences(read("userId::itemId\n1::2\n1::3\n")) == {1: [2, 3]}
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        ("1 2 \n1 3 \n2 4 \n", None),
+        ("  1   2\n  1   3\n  2  4\n", None),
+        ("  1   2\n  1   3\n  2  4\n", "user,item"),
+        (" user  item\n  1   2\n  1   3\n  2  4\n", None),
+        ("% bip\n1\t2\n1 3 \n2  4\n", "user,item"),
+        ("user  item  'x'\n1\t2 \"a  b\"\n1 3   c\n 2  4 c\n".replace("'", '"'), None),
+        ("1\t2\t\n1\t3\t\n2\t4\t\n", "user,item"),
+        ("1,2,\n1,3,\n2,4,\n", "user,item"),
+    ],
+)
+def test_any_spaces_between_fields_and_separators_at_line_ends(read, sequences, text, header):
+    for end in ("\n", "\r\n", "\r"):
+        dataset = read(text.replace("\n", end), header=header)
+        assert sequences(dataset) == {1: [2, 3], 2: [4]}
+
+
+def test_an_empty_field_between_spaces_is_kept(read, sequences):
+    assert sequences(read("user x item\n1  2\n1 a 3\n")) == {1: [2, 3]}
+
+
+@pytest.mark.parametrize("block", [1, 7, 1000])
+def test_wide_lines_across_blocks(read, fails, sequences, monkeypatch, block):
+    monkeypatch.setattr("recbench_files.stream._BLOCK", block)
+    rows = [f" {n % 10}   {n} " for n in range(300)]
+    assert sequences(read("\r\n".join(rows)))[7] == list(range(7, 300, 10))
+    wrong = "\n".join([*rows, "1   2 3", "1 2"])
+    assert "line 301: 3 fields" in fails(wrong, format="pairs")

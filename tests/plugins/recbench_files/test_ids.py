@@ -103,3 +103,40 @@ def test_ids_of_any_type_in_parquet(read_table, column, ids):
     assert dataset.user_ids.tolist() == ids
     assert dataset.item_ids.tolist() == [1, 3]
     assert "1 row has no user and was dropped" in dataset.notes
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "note"),
+    [
+        ("café", "cafe\u0301", r"2 ids in column item, such as 'cafe\u0301', look like"),
+        ("a\u200bb", "ab", r"1 id in column item, such as 'a\u200bb', looks like"),
+        ("a\u00a0b", "a b", r"1 id in column item, such as 'a\xa0b', looks like"),
+        ("Ann", "ann", ""),
+        ("é", "e", ""),
+    ],
+)
+def test_ids_that_look_alike_stay_different_and_are_noted(read, first, second, note):
+    dataset = read(f"user,item\n1,{first}\n1,{second}\n")
+    assert sorted(dataset.item_ids) == sorted([first, second])
+    found = [text for text in dataset.notes if "another one, but count" in text]
+    assert [text.startswith(note) for text in found] == [True] * bool(note)
+
+
+@pytest.mark.parametrize("word", ["-", "Unknown", "(null)", "undefined", "-1"])
+def test_other_words_that_may_be_missing_values_are_kept_and_noted(read, word):
+    note = f"The id '{word}' in column user was kept, but may stand for a missing value"
+    dataset = read(f"user,item\n{word},5\nann,5\n")
+    assert sorted(dataset.user_ids) == sorted([word, "ann"])
+    assert note in dataset.notes
+    assert "The id -1 in column user was kept, but may stand for a missing value" in (
+        read("user,item\n-1,5\n7,5\n").notes
+    )
+    assert "may stand for a missing value" not in "".join(read("user,item\n0,5\n7,5\n").notes)
+
+
+def test_ids_with_and_without_a_fraction_count_as_different_among_texts(read):
+    note = (
+        "1 id is written in column item both with and without a fraction, such as '10.0', and "
+        "counts as different"
+    )
+    assert note in read("user,item\n1,10\n1,10.0\n1,x\n").notes

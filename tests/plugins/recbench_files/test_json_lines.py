@@ -290,7 +290,7 @@ UNICODE = "is not valid Unicode (column user). Save the file as UTF-8"
             "several records are on one line. Write one record per line, for example with: jq -c .",
         ),
         (GOOD + "null\n" + GOOD, 2, f"'null' {NO_OBJECT}"),
-        (GOOD + "[1, 2]\n", 2, f"'[1, 2]' {NO_OBJECT}"),
+        (GOOD + "[1, 2]\n" + GOOD, 2, f"'[1, 2]' {NO_OBJECT}"),
         (GOOD.strip() + ",\n" + GOOD, 1, COMMA),
         (GOOD + "{'user': 1, 'items': [2], 'at': {}}, \n", 2, COMMA),
         (

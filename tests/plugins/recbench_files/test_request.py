@@ -62,3 +62,18 @@ def test_the_same_file_in_several_spellings_is_one_dataset(tmp_path, monkeypatch
     datasets += [recbench.load_dataset(path) for path in (*spellings, "file:path=log.csv")]
     assert {dataset.name for dataset in datasets} == {"log.csv"}
     assert len({dataset.fingerprint() for dataset in datasets}) == 1
+
+
+@pytest.mark.parametrize("options", [{"time": ""}, {}])
+def test_a_format_of_times_needs_a_time(fails, options):
+    text = "user,item\n1,2\n"
+    assert fails(text, kind=recbench.UsageError, time_format="%Y", **options) == (
+        "time_format=%Y has no effect: log.csv is read without a time column. Name it with time=, "
+        "or leave time_format out"
+    )
+
+
+def test_conditions_are_named_by_the_names_of_the_columns(read):
+    text = "user,item,Event\n1,2,buy\n"
+    names = {read(text, where=f"{column}=buy").name for column in ("Event", "event", "EVENT")}
+    assert names == {"log.csv:where=Event=buy"}

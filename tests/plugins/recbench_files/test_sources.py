@@ -2,6 +2,7 @@
 
 import gzip
 import zipfile
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -159,19 +160,21 @@ def test_parquet_files_of_a_folder_may_differ_in_types_and_order(tmp_path, seque
     files = (
         {"user": pa.array([7], pa.int32()), "item": [1], "time": [1]},
         {"time": [2], "item": ["01"], "user": [2**40], "extra": [1]},
-        {"user": ["007"], "item": pa.nulls(1), "time": [3]},
+        {"user": ["007", "7"], "item": ["3", None], "time": [3, 3]},
+        {"user": pa.nulls(1), "item": pa.nulls(1), "time": pa.nulls(1)},
         {"user": pa.array([7], pa.int64()), "item": [2.0], "time": [4]},
     )
     for n, columns in enumerate(files):
         parquet.write_table(pa.table(columns), tmp_path / f"shop/part-{n}.parquet")
-    (tmp_path / "shop/part-4.parquet").write_bytes(b"")
+    (tmp_path / "shop/part-5.parquet").write_bytes(b"")
     (tmp_path / "shop/README.md").write_text("about")
     assert sequences(read_file(str(tmp_path / "shop"))) == {
+        "007": ["3"],
         "1099511627776": ["01"],
         "7": ["1", "2"],
     }
-    parquet.write_table(pa.table({"user": [1], "item": [2]}), tmp_path / "shop/part-5.parquet")
-    with pytest.raises(recbench.UsageError, match=r"part-5\.parquet was read with user=user, item"):
+    parquet.write_table(pa.table({"user": [1], "item": [2]}), tmp_path / "shop/part-6.parquet")
+    with pytest.raises(recbench.UsageError, match=r"part-6\.parquet was read with user=user, item"):
         read_file(str(tmp_path / "shop"))
 
 
@@ -259,6 +262,18 @@ def test_members_of_an_archive_are_named_like_files_of_a_folder(tmp_path, sequen
         read_file(str(tmp_path / "empty.zip"))
 
 
+def test_encrypted_archives_must_be_unpacked(tmp_path):
+    path = tmp_path / "shop.zip"
+    content = bytearray(Path(_zip(path, {"log.csv": HEADER})).read_bytes())
+    content[6] |= 1  # the mark of encryption, in both headers
+    content[content.find(b"PK\1\2") + 8] |= 1
+    path.write_bytes(content)
+    with pytest.raises(
+        recbench.UsageError, match=r"log\.csv cannot be unpacked .*; unpack it first"
+    ):
+        read_file(str(path))
+
+
 def test_parquet_in_a_zip_archive(tmp_path, sequences):
     sink = pa.BufferOutputStream()
     parquet.write_table(pa.table({"user": [1], "item": [2]}), sink)
@@ -294,7 +309,8 @@ def test_a_split_that_somebody_else_made(folder, files, sequences):
     assert sequences(dataset) == {0: [1, 2, 3, 4, 5], 1: [2, 5]}
     assert dataset.interactions.parts.tolist() == [0, 0, 1, 2, 2, 0, 2]
     notes = " ".join(dataset.notes)
-    assert "The data have a split of their own (train: click/" in notes
+    assert "The files are split into train, valid and test, which only --split given uses" in notes
+    assert "Files of the split: train: click/" in notes
     assert ("Files that were not read: click.item" in notes) == ("click.item" in files)
 
 
@@ -310,8 +326,9 @@ def test_a_pattern_or_a_list_of_parts_is_a_split_too(folder, sequences):
     )
     for text in (f"{path}/*.csv", f"{path}/test.csv,{path}/train.csv"):
         dataset = read_file(text)
-        assert dataset.notes[0].startswith("The data have a split of their own (train: ")
-        assert dataset.notes[0].endswith("which only --split given uses")
+        assert dataset.notes[0] == (
+            "The files are split into train and test, which only --split given uses"
+        )
         assert (sequences(dataset), dataset.interactions.parts.tolist()) == ({1: [1, 0]}, [0, 2])
 
 

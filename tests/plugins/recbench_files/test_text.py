@@ -213,3 +213,79 @@ def _try(reader, layout, chosen):
     except recbench.RecbenchError as error:
         return str(error)
     return result and ({role: column.to_pylist() for role, column in result[0].items()}, result[1])
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("user,item\nu1,i1\nitem,user\ni2,u1\n", 3),
+        ("user,item\nu1,i1\nuser_id,item_id\nu1,i2\n", 3),
+        ("user_id,item_id\nuser,item\nu1,i2\n", 2),
+        ("user,item,time\nu1,i1,5\nitem,user,time\ni2,u1,6\n", 3),
+        ("who,what\na,b\nwhat,who\nc,d\n", 3),
+    ],
+)
+def test_another_header_in_the_middle_is_an_error(fails, text, line):
+    options = {"user": "who", "item": "what"} if text.startswith("who") else {}
+    message = fails(text, **options)
+    assert message.startswith(f"log.csv line {line}: ")
+    assert "looks like a header, but is not that of the rows above" in message
+
+
+@pytest.mark.parametrize("names", ["user_id\titem_id", "item\tuser"])
+def test_a_header_below_the_rows_is_an_error(fails, names):
+    assert "line 3: " in fails(f"1\t2\n1\t3\n{names}\n", format="pairs")
+    line = f"{names}\titem".replace("\t", " ")
+    message = fails(f"1 2 3\n2 3\n{line}\n", format="sequences")
+    assert "line 3: user" in message
+    assert "look like a header" in message
+
+
+def test_ids_that_are_names_of_columns_are_ids(read, sequences):
+    assert sequences(read("user,item\nu1,book\nu1,item\nuser,x\n")) == {
+        "u1": ["book", "item"],
+        "user": ["x"],
+    }
+
+
+def test_spaces_around_names_and_quotes(read, sequences):
+    for text in (
+        "user , item, time\nu, 10, 5\nu, 11, 4\n",
+        '"user"; "item" ;"time"\nu;"10" ;5\nu;11;4\n',
+    ):
+        dataset = read(text)
+        assert sequences(dataset) == {"u": [11, 10]}
+        assert dataset.notes[-1].endswith("user=user, item=item, time=time")
+
+
+def test_names_of_columns_that_span_lines(read, sequences):
+    text = '"user\nid",item,time\nu,10,5\nu,11,4\n'
+    assert sequences(read(text, user="user id")) == {"u": [11, 10]}
+
+
+@pytest.mark.parametrize("row", ['"1";"a \\"b\\" c"', '"1";"a \\"b\\"; c"', '"1";"a \\"; c"'])
+def test_quotes_after_backslashes_are_refused_with_a_command(read, fails, sequences, row):
+    text = f'"user";"item"\n"1";"x"\n{row}\n'
+    message = fails(text)
+    assert message.startswith("log.csv line 3: a quote is escaped with a backslash")
+    assert message.endswith("""with: sed 's/\\\\"/""/g' log.csv > mended-log.csv""")
+    item = row[5:-1].replace('\\"', '"')
+    assert sequences(read(text.replace('\\"', '""'))) == {1: ["x", item]}
+
+
+def test_the_remedy_for_a_quote_at_the_start_works(read, fails, sequences):
+    text = "user\titem\n1\t{}\n1\tx\n"
+    message = fails(text.format('"Heroes'))
+    assert (
+        "Close it, or, if it is part of the text, double it and put the field in quotes" in message
+    )
+    assert sequences(read(text.format('"""Heroes"'))) == {1: ['"Heroes', "x"]}
+
+
+@pytest.mark.parametrize("gap", [",", "\t"])
+def test_times_with_more_decimals_than_a_float_holds(read, sequences, gap):
+    rows = ("user", "item", "time"), (1, 2, "1300000000.000000002"), (1, 3, "1300000000.000000001")
+    dataset = read("".join(gap.join(map(str, row)) + "\n" for row in rows))
+    assert dataset.interactions.time_unit == "ns"
+    assert dataset.interactions.times.tolist() == [13 * 10**17 + 1, 13 * 10**17 + 2]
+    assert sequences(dataset) == {1: [3, 2]}

@@ -113,3 +113,17 @@ def test_a_log_with_two_columns_for_the_time(read, sequences):
     dataset = read(text, time="day+hour", time_format="%d/%m/%Y")
     assert sequences(dataset) == {1: [7, 9, 8]}
     assert dataset.interactions.times.tolist() == [1462010400, 1462091400, 1462095000]
+
+
+def test_counts_below_24_are_hours():
+    times = parse(["2016-05-01", "2016-05-01"], clock=[23, 8])
+    assert nanoseconds(times) == [instant("2016-05-01T23:00:00"), instant("2016-05-01T08:00:00")]
+    assert "Times of the day were read as hours since midnight" in times.notes
+    assert parse(["2016-05-01", "2016-05-01"], clock=[24, 8]).values.tolist()[1] % 86400 == 8
+
+
+@pytest.mark.parametrize(("digits", "clock"), [("0826", "08:26:00"), ("082605", "08:26:05")])
+def test_times_of_the_day_in_digits(digits, clock):
+    times = parse(["2016-05-01", "2016-05-01"], clock=[digits, digits.replace("08", "14")])
+    first = instant(f"2016-05-01T{clock}")
+    assert nanoseconds(times) == [first, first + 6 * 3600 * 10**9]

@@ -224,6 +224,40 @@ def test_doubtful_times_are_noted(values, note):
     assert bool(note) == ("before 1980" in notes or "multiples" in notes)
 
 
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        ([43831.5, 43832.25], "As seconds since 1970, all times are on 1970-01-01"),
+        ([1, 200_000], "As seconds since 1970, all times are from 1970-01-01 to 1970-01-03"),
+        ([129 * 10**15], "As nanoseconds since 1970, all times are on 1974-02-02"),
+        ([637 * 10**15, 638 * 10**15], "As nanoseconds since 1970, all times are from 1990-03"),
+        ([63397123200], "As seconds since 1970, all times are on 3978-12-23"),
+        ([1300000000], ""),
+        ([0, 1300000000], ""),
+    ],
+)
+def test_numbers_that_are_hardly_times_since_1970_are_noted(values, note):
+    notes = "; ".join(parse(values).notes)
+    assert note in notes
+    assert bool(note) == ("if they count something else, only their order is right" in notes)
+
+
+@pytest.mark.parametrize("scale", [1, 1000])
+@pytest.mark.parametrize("kind", ["i8", "f8"])
+def test_times_that_were_rounded_as_floats_of_32_bits_are_noted(kind, scale):
+    exact = np.arange(1291191960, 1291291960, 3777) * scale
+    seconds = 128 if scale == 1 else 131
+    note = (
+        f"All times are multiples of {seconds} seconds: 32-bit floats may have rounded them, and "
+        "lost the order of close ones"
+    )
+    assert note in parse(exact.astype("f4").astype(kind)).notes
+    assert note not in parse(exact.astype(kind)).notes
+    hours = (1_600_000_000 + 3600 * np.arange(0, 100, 8)) * scale
+    assert note not in parse(hours.astype(kind)).notes
+    assert note not in parse((86_400 * np.arange(14000, 14010) * scale).astype(kind)).notes
+
+
 def test_times_far_from_1970_are_exact():
     times = parse(["0001-01-01", "9999-12-31 23:59:59.999999"])
     assert times.values.tolist() == [-62135596800 * 10**6, 253402300799999999]
@@ -266,6 +300,11 @@ def test_times_far_from_1970_are_exact():
         (["2010-12-31 in the title"], False),
         (["", " "], False),
         ([], False),
+        (["2010-12-01 08:26 EST"], True),
+        (["Wed Dec 01 08:26:00 PST 2010"], True),
+        (["2010-12-01 08:26:00 Europe/Paris"], True),
+        (["bought on 2010-12-01"], False),
+        (["101231", "101130", "091215"], True),
     ],
 )
 def test_columns_that_read_as_times(values, expected):

@@ -1,5 +1,7 @@
 """Titles from a table of items."""
 
+import zipfile
+
 import pytest
 
 import recbench
@@ -53,5 +55,33 @@ def test_wrong_tables_are_errors(join):
 
 def test_a_missing_table_is_an_error(tmp_path):
     (tmp_path / "log.csv").write_text(LOG)
-    with pytest.raises(recbench.UsageError, match=r"item_table=no\.csv: there is no such file"):
+    with pytest.raises(recbench.UsageError, match=r"item_table=no\.csv: there is no file"):
         read_file(str(tmp_path / "log.csv"), item_table="no.csv")
+
+
+def test_the_table_may_be_in_an_archive(tmp_path):
+    (tmp_path / "log.csv").write_text(LOG)
+    with zipfile.ZipFile(tmp_path / "shop.zip", "w") as archive:
+        archive.writestr("shop/products.csv", "item,title\n10,CUP\n")
+        archive.writestr("shop/other.csv", "a,b\n")
+    dataset = read_file(
+        str(tmp_path / "log.csv"), item_table=str(tmp_path / "shop.zip/products.csv")
+    )
+    assert dataset.titles.tolist() == ["CUP", "", ""]
+    with pytest.raises(recbench.UsageError, match="has several files; name one of them"):
+        read_file(str(tmp_path / "log.csv"), item_table=str(tmp_path / "shop.zip"))
+
+
+@pytest.mark.parametrize(
+    "table", ["10,CUP\n11,LAMP\n", "10|A cup|01-Jan-1995||x|0\n", "10::Cup::x"]
+)
+def test_a_table_without_a_header_is_refused(join, table):
+    with pytest.raises(
+        recbench.UsageError, match=r"^products\.csv has no header\. Add a first line"
+    ):
+        join(table)
+
+
+def test_a_table_without_rows_is_refused(join):
+    with pytest.raises(recbench.RecbenchError, match=r"^products\.csv has no rows"):
+        join("item,title\n")
