@@ -14,6 +14,9 @@ from recbench.data.interactions import Array, Interactions, offsets_of
 from recbench.data.where import Where
 from recbench.errors import RecbenchError, UsageError, counted, suggest
 
+_TEST = 2
+"""The test part in `Interactions.parts`."""
+
 
 def clean(
     dataset: Dataset,
@@ -97,9 +100,10 @@ def clean(
     is_repeat = _is_repeat(interactions)
     if is_repeat is not None:
         n_repeats = int(np.count_nonzero(is_repeat))
-        if repeats == "first":
-            interactions = interactions.keep(~is_repeat)
         notes.append(_repeats_note(n_repeats, repeats))
+        if repeats == "first":
+            notes += _note_on_test_part(interactions, is_repeat)
+            interactions = interactions.keep(~is_repeat)
     if min_user_interactions > 1 or min_item_interactions > 1:
         kept = _k_core(interactions, min_user_interactions, min_item_interactions)
         dropped = interactions.n_interactions - int(np.count_nonzero(kept))
@@ -209,6 +213,19 @@ def _repeats_note(n: int, repeats: str) -> str:
     if n > 1:
         repeat_and_are = "repeat an earlier one of the same user and item, and are"
     return f"{counted(n, 'interaction')} {repeat_and_are} kept"
+
+
+def _note_on_test_part(interactions: Interactions, is_repeat: Array) -> list[str]:
+    """Return a note on merged interactions of the test part of a split that somebody else made."""
+    if interactions.parts is None:
+        return []
+    n = int(np.count_nonzero(is_repeat & (interactions.parts == _TEST)))
+    if not n:
+        return []
+    are = (
+        "is in the test part and is no target" if n == 1 else "are in the test part and no targets"
+    )
+    return [f"{n:,} of the repeated interactions {are} (repeats=keep keeps all)"]
 
 
 clean.__dict__.update(

@@ -253,6 +253,23 @@ def test_parts_move_with_their_interactions() -> None:
     assert made.interactions.parts.tolist() == made.interactions.items.tolist()
 
 
+def test_repeats_in_the_test_part_give_way_to_the_training_part() -> None:
+    log = Interactions.from_log([0] * 4, [5, 6, 5, 7], [1, 2, 3, 4], parts=[2, 0, 0, 2])
+    dataset = Dataset("data", log, np.arange(1), np.arange(8))
+    made = clean(dataset)
+    assert made.interactions.items.tolist() == [6, 5, 7]
+    assert made.interactions.parts is not None
+    assert made.interactions.parts.tolist() == [0, 0, 2]
+    assert made.notes == (
+        "1 repeated interaction (same user and item) was merged into the first one",
+        (
+            "1 of the repeated interactions is in the test part and is no target (repeats=keep keeps "
+            "all)"
+        ),
+    )
+    assert len(clean(dataset, repeats="keep").notes) == 1
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 3), st.integers(0, 7), st.integers(1, 2)), max_size=20),
     st.integers(0, 61),
