@@ -2,10 +2,12 @@
 
     recbench run popular --dataset log.csv:user=buyer,item=article,time=day
 
-A log passes through these modules: `request` checks the options, `sources` finds the files,
-`formats` detects the format of each from its first lines, `columns` chooses the columns, `read`
-reads them with `text`, `parquet` or `json_lines`, and `ids`, `times` and `assemble` turn them into
-a dataset. If something is wrong, `diagnose` finds the line. README.md is the user's guide.
+A log passes through these modules: `request` checks the options, `sources` finds the files
+(`places`, `parts`), `formats` detects the format of each from its first lines, `columns` chooses
+the columns, and `read` reads them: in `text`, in `jsonl`, or with `parquet`. Then `ids`, `times`
+and `assemble` turn them into a dataset, with `titles` if there are any. If something is wrong,
+`diagnose` finds the line. `table` and `bare` read tables for `--recs`, and `describe` is the
+preview. README.md is the user's guide.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from .ids import Ids, find_doubtful, number_ids, read_ids
 from .layout import Layout
 from .parts import PARTS
 from .read import Log
-from .times import Times, parse_times
+from .times.reader import Times, parse_times
 from .titles import first_titles
 
 Array = npt.NDArray[Any]

@@ -15,9 +15,9 @@ import recbench
 
 from .columns import count_known
 from .formats import detect_layout, detect_table, is_row
-from .headerless import with_delimiter
 from .layout import N_SAMPLE, Layout, is_number, shorten
-from .lines import open_text, parse
+from .text.headerless import with_delimiter
+from .text.lines import open_text, parse
 
 _DELIMITERS = ("::", "\t", ",", ";", "|")
 _NO_ID = re.compile(r".*[\s,;|\"\[\](){}].*|-?\d*\.\d+|.*:", re.DOTALL)

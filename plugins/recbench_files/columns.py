@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import recbench
 
 from .layout import Layout, is_number, shorten
-from .times import reads_as_times
+from .times.reader import reads_as_times
 
 # Names are compared ignoring case, `_`, `-`, `.` and spaces. Lists that are separated by `>` are
 # tried in turn. Two matches in a list are an error, unless _PREFERRED says which is meant.

@@ -9,11 +9,11 @@ from typing import Any
 import recbench
 
 from .columns import Chosen
-from .json_lines import find_json_value
+from .jsonl.reader import find_json_value
 from .layout import Layout, is_number, shorten
-from .lines import is_comment
 from .parquet import find_value
-from .records import place, records
+from .text.lines import is_comment
+from .text.records import place, records
 
 
 def no_rows(layout: Layout) -> recbench.RecbenchError:

@@ -11,12 +11,18 @@ from collections.abc import Sequence
 import recbench
 
 from .columns import Requested, count_known
-from .headerless import against_ratings, guess_format, name_columns, refuse_bare, with_delimiter
-from .json_lines import detect_json
+from .jsonl.reader import detect_json
 from .layout import N_SAMPLE, Layout, damaged, is_number, shorten
-from .lines import READ_ERRORS, is_wide, open_text, parse, squeeze
 from .parquet import column_names, first_rows
-from .records import CLOSE_IT, count_fields, sample_rows
+from .text.headerless import (
+    against_ratings,
+    guess_format,
+    name_columns,
+    refuse_bare,
+    with_delimiter,
+)
+from .text.lines import READ_ERRORS, is_wide, open_text, parse, squeeze
+from .text.records import CLOSE_IT, count_fields, sample_rows
 
 _PARQUET = b"PAR1"
 _TYPED = re.compile(r"[^\t]+:(token|float|token_seq|float_seq)")

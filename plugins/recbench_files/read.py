@@ -16,10 +16,10 @@ import recbench
 from .columns import Chosen, Requested, choose_columns
 from .diagnose import no_rows, row_error
 from .formats import detect_layout
-from .json_lines import read_json
+from .jsonl.reader import read_json
 from .layout import Layout
 from .parquet import read_parquet
-from .text import log_numbers, read_text
+from .text.reader import log_numbers, read_text
 
 _HEADERLESS = ("pairs", "dat", "udata", "sequences")
 

@@ -258,7 +258,7 @@ def test_a_plugin_that_uses_other_names_of_the_core_is_caught(source: str, reach
 def test_public_names_and_other_plugins_are_allowed() -> None:
     source = """
 import recbench, recbench.testing
-import recbench_files.text
+import recbench_files.text.reader
 import numpy as np
 from recbench import Interactions, run as go
 from recbench.testing import check_model

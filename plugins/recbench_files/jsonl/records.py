@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from .layout import shorten
+from recbench_files.layout import shorten
 
 Path = tuple[str | None, ...]
 """The keys that lead to a field. None stands for each element of a list."""

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from recbench_files.time_digits import digits_formats
-from recbench_files.time_format import fits
+from recbench_files.times.digits import digits_formats
+from recbench_files.times.strptime import fits
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from .columns import Chosen, count_known, plain_name, usual_item_names
-from .layout import Layout, shorten
+from recbench_files.columns import Chosen, count_known, plain_name, usual_item_names
+from recbench_files.layout import Layout, shorten
+
 from .lines import BOM, as_utf8, field_limit, is_comment, split_quoted
 from .stream import open_lines
 

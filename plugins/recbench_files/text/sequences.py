@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 import recbench
+from recbench_files.columns import Chosen, count_known
+from recbench_files.layout import Layout, damaged, shorten
 
-from .columns import Chosen, count_known
-from .layout import Layout, damaged, shorten
 from .lines import BOM, READ_ERRORS
 from .records import Tally, WrongRecordError, by_line, lines_of
 from .stream import TextStream

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 import recbench
-from recbench_files.times import parse_times
+from recbench_files.times.reader import parse_times
 
 NO_ZONE = "Times have no time zone and were read as UTC"
 date = datetime.datetime.fromisoformat

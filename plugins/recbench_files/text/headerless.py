@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import recbench
+from recbench_files.columns import count_known, plain_name
+from recbench_files.layout import N_SAMPLE, Layout, is_number, shorten
+from recbench_files.times.reader import reads_as_times
 
-from .columns import count_known, plain_name
-from .layout import N_SAMPLE, Layout, is_number, shorten
 from .lines import is_wide, squeeze
 from .records import count_fields, sample_rows
-from .times import reads_as_times
 
 _ID = re.compile(r"[\w.-]*\w[\w.-]*")
 _DATE = re.compile(r"\d{1,4}([-.])\d{1,2}\1\d{1,4}")

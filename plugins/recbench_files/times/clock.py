@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import distinct, to_numpy
-from .layout import shorten
-from .time_forms import read_clocks
-from .time_numbers import NO_ZONE, PER_SECOND, Refuse, Times
-from .time_texts import combine, refuse_mixed_zones
+from recbench_files.arrays import distinct, to_numpy
+from recbench_files.layout import shorten
+
+from .forms import read_clocks
+from .numbers import NO_ZONE, PER_SECOND, Refuse, Times
+from .texts import combine, refuse_mixed_zones
 
 Array = npt.NDArray[Any]
 _DAY = 86400

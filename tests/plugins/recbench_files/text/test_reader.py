@@ -11,7 +11,7 @@ import pytest
 import recbench
 from recbench_files.columns import Chosen
 from recbench_files.formats import detect_table
-from recbench_files.text import _read_fast, _read_slowly
+from recbench_files.text.reader import _read_fast, _read_slowly
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, pa.compress])
@@ -54,7 +54,7 @@ def test_other_columns_may_contain_any_bytes(read, sequences):
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_quoted_fields_across_the_blocks_that_pyarrow_reads(read, monkeypatch, end, sequences):
-    monkeypatch.setattr("recbench_files.text._BLOCK", 64)
+    monkeypatch.setattr("recbench_files.text.reader._BLOCK", 64)
     random = np.random.default_rng(5)
     for _ in range(40):
         users = ["".join(random.choice(list('ab,"1 \r\n'), 6)) for _ in range(30)]
@@ -175,7 +175,7 @@ def test_words_for_missing_values_are_null_in_numbers_and_ids(read, sequences):
 
 
 def test_fields_longer_than_the_blocks_that_pyarrow_reads(read, monkeypatch, sequences):
-    monkeypatch.setattr("recbench_files.text._BLOCK", 1 << 16)
+    monkeypatch.setattr("recbench_files.text.reader._BLOCK", 1 << 16)
     long = "x" * (1 << 18)
     for title in (long, f'"{long}, {long}"', f'"{long}""'):
         assert sequences(read(f"user,item,title\n1,5,y\n1,4,{title}\n")) == {1: [5, 4]}
@@ -186,7 +186,7 @@ def test_a_colon_in_a_field_of_ratings_dat(read, sequences):
 
 
 def test_the_fast_reader_gives_what_the_exact_one_gives(tmp_path, monkeypatch):
-    monkeypatch.setattr("recbench_files.text._BLOCK", 64)
+    monkeypatch.setattr("recbench_files.text.reader._BLOCK", 64)
     random = np.random.default_rng(3)
     chosen = Chosen({"user": 0, "item": 1}, {"user": "user", "item": "item"})
     n_fast = 0

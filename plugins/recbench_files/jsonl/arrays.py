@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .json_records import Path, value_text
+from .records import Path, value_text
 
 Type = str
 """The type of a column: null, bool, int64, double or string (held as a dictionary)."""

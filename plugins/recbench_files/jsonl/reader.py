@@ -15,10 +15,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import recbench
+from recbench_files.columns import Chosen
+from recbench_files.layout import Layout, damaged, shorten
+from recbench_files.text.lines import READ_ERRORS
 
-from .columns import Chosen
-from .json_arrays import Type, common_type, join_chunks, nested_type, read_fast, to_array
-from .json_records import (
+from .arrays import Type, common_type, join_chunks, nested_type, read_fast, to_array
+from .records import (
     CORRECT,
     Path,
     RecordError,
@@ -28,8 +30,6 @@ from .json_records import (
     parse_line,
     take_rows,
 )
-from .layout import Layout, damaged, shorten
-from .lines import READ_ERRORS
 
 _N_RECORDS = 1000  # that are searched for fields
 _N_SAMPLE = 100

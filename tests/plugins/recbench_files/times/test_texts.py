@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import recbench
-from recbench_files.time_forms import MONTHS
-from recbench_files.times import parse_times
+from recbench_files.times.forms import MONTHS
+from recbench_files.times.reader import parse_times
 
 date = datetime.datetime.fromisoformat
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import recbench
+from recbench_files.columns import Chosen, count_known
+from recbench_files.diagnose import wrong_number
+from recbench_files.layout import Layout, damaged, is_number, shorten
 
-from .columns import Chosen, count_known
-from .diagnose import wrong_number
-from .layout import Layout, damaged, is_number, shorten
 from .lines import BOM, COMMENT, READ_ERRORS, is_comment, read_sample, split_lines
 from .records import (
     MARGIN,

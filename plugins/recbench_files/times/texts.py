@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import try_cast
-from .time_format import fits
-from .time_forms import MONTHS, Instants, is_written_as_date, read_clocks, read_dates
-from .time_numbers import NO_ZONE, PER_SECOND, Refuse, Times
+from recbench_files.arrays import try_cast
+
+from .forms import MONTHS, Instants, is_written_as_date, read_clocks, read_dates
+from .numbers import NO_ZONE, PER_SECOND, Refuse, Times
+from .strptime import fits
 
 Array = npt.NDArray[Any]
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import try_cast
-from .time_digits import digits_formats
+from recbench_files.arrays import try_cast
+
+from .digits import digits_formats
 
 Array = npt.NDArray[Any]
 Refuse = Callable[[int, str], Exception]

@@ -12,9 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
 import recbench
-
-from .columns import count_known
-from .layout import Layout, damaged, shorten
+from recbench_files.columns import count_known
+from recbench_files.layout import Layout, damaged, shorten
 
 SAMPLE = 1 << 18
 BOM = "\ufeff"

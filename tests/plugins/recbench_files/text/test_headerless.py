@@ -191,7 +191,7 @@ def test_an_empty_field_between_spaces_is_kept(read, sequences):
 
 @pytest.mark.parametrize("block", [1, 7, 1000])
 def test_wide_lines_across_blocks(read, fails, sequences, monkeypatch, block):
-    monkeypatch.setattr("recbench_files.stream._BLOCK", block)
+    monkeypatch.setattr("recbench_files.text.stream._BLOCK", block)
     rows = [f" {n % 10}   {n} " for n in range(300)]
     assert sequences(read("\r\n".join(rows)))[7] == list(range(7, 300, 10))
     wrong = "\n".join([*rows, "1   2 3", "1 2"])

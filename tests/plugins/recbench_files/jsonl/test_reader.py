@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 import recbench
-from recbench_files import json_lines
 from recbench_files.columns import Chosen
-from recbench_files.json_lines import detect_json, find_json_value, read_json
+from recbench_files.jsonl import reader
+from recbench_files.jsonl.reader import detect_json, find_json_value, read_json
 from recbench_files.layout import Layout
 
 AMAZON = '{"reviewerID": "A1", "asin": "%s", "overall": %s, "unixReviewTime": %d, "vote": "2"}\n'
@@ -44,16 +44,16 @@ def lines(*records):
 def small_blocks(monkeypatch):
     """Read in blocks of a few lines, and return how many of them were read fast."""
     counts = {True: 0, False: 0}
-    read_fast = json_lines.read_fast
+    read_fast = reader.read_fast
 
     def counted(*arguments):
         arrays = read_fast(*arguments)
         counts[arrays is not None] += 1
         return arrays
 
-    monkeypatch.setattr(json_lines, "read_fast", counted)
-    monkeypatch.setattr(json_lines, "_FIRST_BLOCK", 40)
-    monkeypatch.setattr(json_lines, "_BLOCK", 80)
+    monkeypatch.setattr(reader, "read_fast", counted)
+    monkeypatch.setattr(reader, "_FIRST_BLOCK", 40)
+    monkeypatch.setattr(reader, "_BLOCK", 80)
     return counts
 
 
@@ -195,7 +195,7 @@ def test_blocks_of_unchanged_types_are_read_fast(small_blocks):
 
 
 def test_long_texts_fit(monkeypatch):
-    monkeypatch.setattr(json_lines, "_FIRST_BLOCK", 1000)
+    monkeypatch.setattr(reader, "_FIRST_BLOCK", 1000)
     rows = [
         {"user": n, "item": n % 3, "text": "x" * (6_000_000 if n == 2 else 10)} for n in range(99)
     ]

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 import recbench
-from recbench_files.times import parse_times, reads_as_times
+from recbench_files.times.reader import parse_times, reads_as_times
 
 
 def parse(values, kind=None, **options):

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 import recbench
+from recbench_files.arrays import distinct, to_numpy, try_cast
+from recbench_files.layout import is_number
 
-from .arrays import distinct, to_numpy, try_cast
-from .layout import is_number
-from .time_digits import digits_formats
-from .time_numbers import (
+from .digits import digits_formats
+from .numbers import (
     NO_ZONE,
     PER_SECOND,
     Refuse,
@@ -45,7 +45,7 @@ def parse_times(
     """
     times = _parse(column, refuse, time_format)
     if clock is not None:
-        from .time_clock import add_clock
+        from .clock import add_clock
 
         times = add_clock(times, clock, refuse)
     return dataclasses.replace(times, notes=(*times.notes, *_note_far(times)))
@@ -57,7 +57,7 @@ def reads_as_times(values: Sequence[str]) -> bool:
     A year, a time of the day and a number of any other size do not. One of ten values may be
     anything. Missing values are empty.
     """
-    from .time_texts import looks_like_date
+    from .texts import looks_like_date
 
     texts = [text for value in values if (text := value.strip())]
     if not texts:
@@ -116,7 +116,7 @@ def _parse_numbers(column: Any, refuse: Refuse, time_format: str | None) -> Time
         raise refuse(row, f"does not fit time_format={time_format}. Correct it") from None
     if time_format is None:
         return read_numbers(to_numpy(integers, np.int64), refuse)
-    from .time_format import read_with_format
+    from .strptime import read_with_format
 
     return read_with_format(*distinct(integers), time_format, refuse)
 
@@ -129,7 +129,7 @@ def _parse_texts(column: Any, refuse: Refuse, time_format: str | None) -> Times:
     codes, texts = distinct(column)
     texts = pc.utf8_trim_whitespace(texts)
     if time_format is not None:
-        from .time_format import read_with_format
+        from .strptime import read_with_format
 
         return read_with_format(codes, texts, time_format, refuse)
 
@@ -141,7 +141,7 @@ def _parse_texts(column: Any, refuse: Refuse, time_format: str | None) -> Times:
     elif try_cast(texts, pa.float64()) is not None:
         times = read_decimals(texts, refuse_text)
     else:
-        from .time_texts import read_texts
+        from .texts import read_texts
 
         return read_texts(codes, texts, refuse)
     return dataclasses.replace(times, values=times.values[codes])

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 import recbench
 
-from .time_numbers import NO_ZONE, Refuse, Times
+from .numbers import NO_ZONE, Refuse, Times
 
 Array = npt.NDArray[Any]
 _WIDTHS = {"%Y": 4, "%y": 2, "%m": 2, "%d": 2, "%H": 2, "%M": 2, "%S": 2, "%j": 3, "%f": 0}

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .layout import Layout
+from recbench_files.layout import Layout
+
 from .lines import SAMPLE, squeeze_bytes
 
 _QUOTE, _CR, _LF, _SPACE = (ord(letter) for letter in '"\r\n ')

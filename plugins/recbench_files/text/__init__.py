@@ -1,0 +1,1 @@
+"""Read logs written as text: tables, pairs and lists, with or without a header."""

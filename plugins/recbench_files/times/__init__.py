@@ -1,0 +1,1 @@
+"""Read times, however they are written."""
