@@ -392,3 +392,13 @@ def test_values_with_a_type_as_mongodb_writes_them(read, sequences):
 def test_a_first_record_of_any_length(read, sequences):
     long = {"user": 1, "item": 2, "text": "x" * 300_000}
     assert sequences(read("\n" + lines(long, {"user": 1, "item": 3}), "log.json")) == {1: [2, 3]}
+
+
+def test_a_list_of_times_for_one_interaction_is_refused(fails, read, sequences):
+    text = '{"user": 1, "item": 2, "time": [2010, 12, 1]}\n'
+    message = fails(text, kind=recbench.UsageError)
+    assert message == (
+        "log.csv: the column time is a list, but the user and the item of each of its values are "
+        "the same. Leave the column out, or write one value per interaction"
+    )
+    assert sequences(read(text, time="")) == {1: [2]}
