@@ -167,7 +167,7 @@ def _choose_paths(layout: Layout, chosen: Chosen) -> dict[str, Path]:
                 "or write one interaction per line"
             )
     ids = [chosen.name[role] for role in ("user", "item") if role in chosen.name]
-    if ids and len(lists[deepest]) > max(len(lists[name]) for name in ids):
+    if len(ids) == 2 and len(lists[deepest]) > max(len(lists[name]) for name in ids):
         raise recbench.UsageError(
             f"{layout.file}: the column {deepest} is a list, but the user and the item of each of "
             "its values are the same. Leave the column out, or write one value per interaction"
