@@ -24,7 +24,7 @@ from recbench.data.interactions import Array, Column, Columns
 from recbench.data.leakage import leakage, n_unjudged_users
 from recbench.data.load import load_dataset
 from recbench.data.split import Split, make_split
-from recbench.errors import RecbenchError, describe_error
+from recbench.errors import RecbenchError, counted, describe_error
 from recbench.evaluation.metrics import measure_all, no_values, valid_metrics
 from recbench.evaluation.ranking import Metric, Ranking
 from recbench.evaluation.referee import PROTOCOL, Evaluation, rank_answers
@@ -264,7 +264,7 @@ class Trial:
     def score(self) -> None:
         """Prepare the model's answers, which `evaluate` requests batch by batch."""
         setting, split = self.cell.setting, self.experiment.split
-        log.info("%s: scoring %s cases", self.cell.label, f"{setting.n_cases:,}")
+        log.info("%s: scoring %s", self.cell.label, counted(setting.n_cases, "case"))
         self._answers = Answers(
             self._model,
             split,

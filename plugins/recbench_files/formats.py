@@ -28,6 +28,7 @@ _PARQUET = b"PAR1"
 _TYPED = re.compile(r"[^\t]+:(token|float|token_seq|float_seq)")
 _DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}\b")
 _RATINGS = ("user", "item", "rating", "time")
+_RULE = re.compile(r"\s*(:?-{2,}:?|={2,}|)\s*")
 _JSON = re.compile(r"\{\s*(u?['\"]|\}|$)|\[\s*(\{|\[|\"|$)")
 
 
@@ -110,6 +111,11 @@ def _log_with_header(layout: Layout, lines: Sequence[str], requested: Requested)
         )
     if not known and _looks_like_row(lines, delimiter):
         raise refuse_bare(layout, lines[0], len(table.names))
+    if table.sample and all(map(_RULE.fullmatch, table.sample[0])):
+        raise recbench.RecbenchError(
+            f"{layout.file}: the row below the header, {shorten(lines[1])}, is a rule of a printed "
+            "table. Remove it"
+        )
     return table
 
 

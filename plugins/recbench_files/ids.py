@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from .layout import MISSING, shorten
 
 Array = npt.NDArray[Any]
 _WHOLE = r"^-?(0|[1-9][0-9]*)(\.0+)?$"
+_SHORTENED = re.compile(r"-?\d(\.\d+)?[eE]\+\d{2}")
+_SPELT = re.compile(r"\+\d+|0+\d+")
 _FRACTION = r"\.0+$"
 _DOUBTFUL = {"-", "?", "-1", "(null)", "n.a.", "nil", "undefined", "unknown", "missing"}
 _INVISIBLE = r"[\x{ad}\x{200b}-\x{200f}\x{2060}\x{feff}]"
@@ -153,7 +156,12 @@ def find_doubtful(ids: Array, column: str) -> list[str]:
         return _note_missing(doubtful, column)
     short = [text for text in ids if len(text) < 10]  # as all words for missing values are
     doubtful = [text for text in short if text in MISSING or text.lower() in _DOUBTFUL]
-    return _note_missing(doubtful, column) + _note_alike(ids, column)
+    return [
+        *_note_missing(doubtful, column),
+        *_note_shortened(ids, column),
+        *_note_numbers(short, column),
+        *_note_alike(ids, column),
+    ]
 
 
 def _note_missing(doubtful: list[Any], column: str) -> list[str]:
@@ -161,6 +169,28 @@ def _note_missing(doubtful: list[Any], column: str) -> list[str]:
         f"The id {id_!r} in column {column} was kept, but may stand for a missing value"
         for id_ in doubtful[:1]
     ]
+
+
+def _note_shortened(ids: Array, column: str) -> list[str]:
+    """Return a note on numbers such as 1.23457E+11, of which a spreadsheet has lost digits."""
+    shortened = [text for text in ids if len(text) < 20 and _SHORTENED.fullmatch(text)]
+    if not shortened:
+        return []
+    n_ids = recbench.counted(len(shortened), "id")
+    shown = f"{n_ids} in column {column}, such as {shortened[0]!r},"
+    return [f"{shown} may have been shortened by a spreadsheet, so that different ids became one"]
+
+
+def _note_numbers(ids: Sequence[str], column: str) -> list[str]:
+    """Return a note on numbers that are written in two ways, such as 7, 07 and +7."""
+    spellings = [text for text in ids if _SPELT.fullmatch(text)]
+    known = set(ids) if spellings else set()
+    twice = [text for text in spellings if (text.lstrip("+").lstrip("0") or "0") in known]
+    if not twice:
+        return []
+    is_, counts = ("is a number", "counts") if len(twice) == 1 else ("are numbers", "count")
+    shown = f"{recbench.counted(len(twice), 'id')} in column {column}, such as {twice[0]!r},"
+    return [f"{shown} {is_} that another id writes differently, but {counts} as different"]
 
 
 def _note_alike(ids: Array, column: str) -> list[str]:

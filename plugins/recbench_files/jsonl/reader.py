@@ -167,7 +167,8 @@ def _choose_paths(layout: Layout, chosen: Chosen) -> dict[str, Path]:
                 "or write one interaction per line"
             )
     ids = [chosen.name[role] for role in ("user", "item") if role in chosen.name]
-    if len(ids) == 2 and len(lists[deepest]) > max(len(lists[name]) for name in ids):
+    is_plain = paths[deepest][-1] is None  # a list of values, such as [2010, 12, 1]
+    if is_plain and len(ids) == 2 and len(lists[deepest]) > max(len(lists[name]) for name in ids):
         raise recbench.UsageError(
             f"{layout.file}: the column {deepest} is a list, but the user and the item of each of "
             "its values are the same. Leave the column out, or write one value per interaction"

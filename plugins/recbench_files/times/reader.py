@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,10 +52,14 @@ def parse_times(
     return dataclasses.replace(times, notes=(*times.notes, *_note_far(times)))
 
 
+_MONTH = re.compile(r"(19|20)\d\d[-/](0?[1-9]|1[0-2])")
+"""A month such as 2011-03, which time_format reads."""
+
+
 def reads_as_times(values: Sequence[str]) -> bool:
     """Whether the first values of a column look like dates, or like times since 1970.
 
-    A year, a time of the day and a number of any other size do not. One of ten values may be
+    A year, a time of the day and a number of any other size do not. A month does. One of ten values may be
     anything. Missing values are empty.
     """
     from .texts import looks_like_date
@@ -65,7 +70,8 @@ def reads_as_times(values: Sequence[str]) -> bool:
     if all(map(is_number, texts)):
         numbers = np.array(texts, dtype=np.float64)
         return are_epochs(numbers) or bool(digits_formats(numbers))
-    return sum(map(looks_like_date, texts)) >= 0.9 * len(texts)
+    n_dates = sum(bool(looks_like_date(text) or _MONTH.fullmatch(text)) for text in texts)
+    return n_dates >= 0.9 * len(texts)
 
 
 def _parse(column: Any, refuse: Refuse, time_format: str | None) -> Times:

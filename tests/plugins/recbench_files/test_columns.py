@@ -82,6 +82,7 @@ def test_columns_with_the_same_name_are_an_error_with_a_remedy(fails):
         ("ms", ["1291191960250", "1291192020250"], "1291191960250"),
         ("day", ["20101201", "20101202"], "20101201"),
         ("when", ["NA", "2024-05-03"], "2024-05-03"),
+        ("month", ["2011-03", "2011-02"], "2011-03"),
     ],
 )
 def test_an_overlooked_time_column_stops_the_run(read, fails, header, values, value):

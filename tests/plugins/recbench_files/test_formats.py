@@ -193,3 +193,15 @@ def test_text_in_another_encoding_is_refused_with_a_command(fails):
     message = fails(b"user,item\n1,caf\xe9\n")
     assert r"line 2: item b'caf\xe9' is not UTF-8" in message
     assert message.endswith("iconv -f latin1 -t utf-8 log.csv > utf8-log.csv")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user,item\n----,----\n1,2\n",
+        "user\titem\n====\t====\n1\t2\n",
+        "|user|item|\n|:--|--:|\n|1|2|\n",
+    ],
+)
+def test_a_rule_below_the_header_is_an_error(fails, text):
+    assert "is a rule of a printed table. Remove it" in fails(text)

@@ -140,3 +140,19 @@ def test_ids_with_and_without_a_fraction_count_as_different_among_texts(read):
         "counts as different"
     )
     assert note in read("user,item\n1,10\n1,10.0\n1,x\n").notes
+
+
+def test_numbers_in_two_spellings_and_shortened_ones_are_noted(read):
+    dataset = read("user,item\n1,7\n1,07\n2,+7\n2,8\n2,09\n")
+    assert dataset.item_ids.tolist() == ["+7", "07", "09", "7", "8"]
+    note = (
+        "2 ids in column item, such as '+7', are numbers that another id writes differently, but "
+        "count as different"
+    )
+    assert note in dataset.notes
+    note = (
+        "1 id in column item, such as '1.23457E+11', may have been shortened by a spreadsheet, so "
+        "that different ids became one"
+    )
+    assert note in read("user,item\n1,1.23457E+11\n1,5\n").notes
+    assert not any("differently" in note for note in read("user,item\n1,007\n1,08\n").notes)
