@@ -59,8 +59,8 @@ _MONTH = re.compile(r"(19|20)\d\d[-/](0?[1-9]|1[0-2])")
 def reads_as_times(values: Sequence[str]) -> bool:
     """Whether the first values of a column look like dates, or like times since 1970.
 
-    A year, a time of the day and a number of any other size do not. A month does. One of ten values may be
-    anything. Missing values are empty.
+    A month does, too. A year, a time of the day and a number of any other size do not. One of ten
+    values may be anything. Missing values are empty.
     """
     from .texts import looks_like_date
 
