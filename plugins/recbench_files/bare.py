@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import recbench
 
 from .columns import count_known
-from .formats import detect_layout, detect_table, is_row
+from .formats import PARQUET, detect_layout, detect_table, is_row
 from .layout import N_SAMPLE, Layout, is_number, shorten
 from .text.headerless import with_delimiter
 from .text.lines import open_text, parse
@@ -28,7 +28,7 @@ def detect_recommendations(file: str, content: bytes) -> Layout:
     """Return the layout of a file of recommendations. Raises RecbenchError if it is unclear."""
     import pyarrow as pa
 
-    if content.startswith(b"PAR1"):
+    if content.startswith(PARQUET):
         return detect_table(file, content)
     source = Layout(file, pa.py_buffer(content))
     layout, lines, _ = open_text(source)
@@ -79,4 +79,4 @@ def _without_header(
 def _split(line: str, delimiter: str) -> list[str]:
     if delimiter == " ":
         return line.split()
-    return line.split(delimiter) if delimiter == "::" else parse(line, delimiter)
+    return parse(line, delimiter)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import recbench
 
-from .layout import Layout, is_number, shorten
+from .layout import WITHOUT_NAMES, Layout, is_number, shorten
 from .times.reader import reads_as_times
 
 # Names are compared ignoring case, `_`, `-`, `.` and spaces. Lists that are separated by `>` are
@@ -51,7 +51,6 @@ _ID_WORDS = {
     *("id", "ids", "key", "code", "no", "nr", "num", "number", "phone", "mobile", "tel", "isbn"),
     *("ean", "upc", "gtin", "barcode"),
 }
-_WITHOUT_NAMES = ("dat", "udata", "pairs", "sequences")
 _WITHOUT_WHOSE = re.compile(f"^({'|'.join((*_USER.split(), *_ITEM.split(), 'review', 'star'))})")
 N_LISTED = 20
 """Number of columns that a text lists."""
@@ -75,11 +74,10 @@ class Chosen:
 
 def count_known(names: Sequence[str], requested: Requested) -> int:
     """Return how many of the columns user and item a header names, from 0 to 2."""
-    plain = {_plain(name) for name in names}
-    given = {role: _plain(name) for role, name in requested.items() if name}
+    plain = {plain_name(name) for name in names}
+    given = {role: plain_name(name) for role, name in requested.items() if name}
     return sum(
-        bool(plain & {*(name for tier in _USUAL[role] for name in tier), given.get(role, role)})
-        for role in ("user", "item")
+        bool(plain & {*usual_names(role), given.get(role, role)}) for role in ("user", "item")
     )
 
 
@@ -89,7 +87,7 @@ def choose_columns(layout: Layout, requested: Requested, filtered: Sequence[str]
     filtered: the columns of the option `where`.
     """
     names = layout.names
-    if layout.format in _WITHOUT_NAMES:
+    if layout.format in WITHOUT_NAMES:
         for role, name in requested.items():
             if name is not None:
                 raise recbench.UsageError(
@@ -116,7 +114,7 @@ def choose_columns(layout: Layout, requested: Requested, filtered: Sequence[str]
     roles: list[str] = [
         role for role in ("user", "item", "time", "clock", "rating", "title") if role in index
     ]
-    if layout.format not in _WITHOUT_NAMES:
+    if layout.format not in WITHOUT_NAMES:
         _refuse_overlooked(layout, requested, index)
         if "time" not in index:
             reason = "No time column was found (name it with time=)"
@@ -127,7 +125,7 @@ def choose_columns(layout: Layout, requested: Requested, filtered: Sequence[str]
         index[f"where:{name}"] = _find_named(layout.file, names, "where", name)
         roles.append(f"where:{name}")
     unused = [name for n, name in enumerate(names) if n not in index.values() and name.strip()]
-    if unused and layout.format not in _WITHOUT_NAMES:
+    if unused and layout.format not in WITHOUT_NAMES:
         what = "columns" if len(unused) > 1 else "column"
         notes.append(f"Not used: the {what} {list_names(unused)}")
     return Chosen(
@@ -137,23 +135,15 @@ def choose_columns(layout: Layout, requested: Requested, filtered: Sequence[str]
     )
 
 
-def plain_name(name: str) -> str:
-    """Return a column name as names are compared: without case, `_`, `-`, `.` and spaces."""
-    return _plain(name)
+def usual_names(role: str) -> list[str]:
+    """Return the usual names of the column with the users or the items, as `plain_name` does."""
+    return [name for tier in _USUAL[role] for name in tier]
 
 
-def usual_item_names() -> list[str]:
-    """Return the usual names of the column with the items, in the form of `plain_name`."""
-    return [name for tier in _USUAL["item"] for name in tier]
-
-
-def choose_usual(layout: Layout, role: str) -> str | None:
-    """Return the column with a usual name for the user or the item, if there is one.
-
-    Raises UsageError if there are several.
-    """
-    column, _ = _choose_usual(layout, range(len(layout.names)), role)
-    return None if column is None else layout.names[column]
+def usual_columns(layout: Layout, role: str) -> list[str]:
+    """Return the columns that could be the user or the item, because their names are usual."""
+    best = _best(layout, _tiers(layout, range(len(layout.names)), role))
+    return [layout.names[column] for column in best]
 
 
 def list_names(names: Sequence[str]) -> str:
@@ -184,18 +174,10 @@ def _choose_requested(file: str, names: Sequence[str], requested: Requested) -> 
 def _choose_usual(layout: Layout, free: Sequence[int], role: str) -> tuple[int | None, list[str]]:
     """Return the free column with a usual name for the role, if there is one, and notes."""
     names = layout.names
-    tiers = [
-        [column for column in free if _plain(form(names[column])) in tier]
-        for form in ((str, _last_part) if layout.format == "json" else (str,))
-        for tier in _USUAL[role]
-    ]
-    tiers = [tier for tier in tiers if tier]
+    tiers = _tiers(layout, free, role)
     if not tiers:
         return None, []
-    usual = tiers[0]
-    plain = {_plain(names[column]) for column in usual}
-    if len(usual) > 1:
-        usual = [n for n in usual if _PREFERRED.get(_plain(names[n])) not in plain]
+    usual = _best(layout, tiers)
     if len(usual) > 1:
         quoted = ", ".join(repr(names[column]) for column in usual)
         first, second = (names[column] for column in usual[:2])
@@ -217,9 +199,25 @@ def _choose_usual(layout: Layout, free: Sequence[int], role: str) -> tuple[int |
     if others:
         rest = " or ".join(others.values())
         notes.append(f"{role.capitalize()}s were read from column {names[usual[0]]}, not {rest}")
-    if role == "user" and _plain(_last_part(names[usual[0]])) in _USUAL["user"][1]:
+    if role == "user" and plain_name(_last_part(names[usual[0]])) in _USUAL["user"][1]:
         notes.append(f"Each {names[usual[0]]} was read as a user: there is no column with users")
     return usual[0], notes
+
+
+def _tiers(layout: Layout, free: Sequence[int], role: str) -> list[list[int]]:
+    """Return the free columns with usual names, those with the most usual ones first."""
+    tiers = [
+        [column for column in free if plain_name(form(layout.names[column])) in tier]
+        for form in ((str, _last_part) if layout.format == "json" else (str,))
+        for tier in _USUAL[role]
+    ]
+    return [tier for tier in tiers if tier]
+
+
+def _best(layout: Layout, tiers: Sequence[Sequence[int]]) -> list[int]:
+    """Return the columns of the first tier without those to which another one is preferred."""
+    plain = {column: plain_name(layout.names[column]) for tier in tiers[:1] for column in tier}
+    return [column for column in plain if _PREFERRED.get(plain[column]) not in plain.values()]
 
 
 def _find_clock(layout: Layout, columns: Sequence[int]) -> int | None:
@@ -254,13 +252,13 @@ def _refuse_overlooked(layout: Layout, requested: Requested, index: Mapping[str,
 
 def _reads_as_times(name: str, values: Sequence[str]) -> bool:
     """Whether the values look like times; numbers in a column such as order_id do not."""
-    are_ids = bool(_ID_WORDS.intersection(_words(name)[-1:])) or _plain(name).endswith("id")
+    are_ids = bool(_ID_WORDS.intersection(_words(name)[-1:])) or plain_name(name).endswith("id")
     return not (are_ids and all(map(is_number, values))) and reads_as_times(values)
 
 
 def _reads_as_ratings(name: str, values: Sequence[str]) -> bool:
     """Whether the name has a word for ratings in it, and the values are numbers."""
-    words = {*_words(name), _WITHOUT_WHOSE.sub("", _plain(name))}
+    words = {*_words(name), _WITHOUT_WHOSE.sub("", plain_name(name))}
     return (
         bool(_RATING_WORDS & words) and not _SUMMARY_WORDS & words and all(map(is_number, values))
     )
@@ -273,7 +271,7 @@ def _words(name: str) -> list[str]:
 def _find_named(file: str, names: Sequence[str], role: str, name: str) -> int:
     matches = [column for column, text in enumerate(names) if text == name]
     matches = matches or [
-        column for column, text in enumerate(names) if _plain(text) == _plain(name)
+        column for column, text in enumerate(names) if plain_name(text) == plain_name(name)
     ]
     if len(matches) == 1:
         return matches[0]
@@ -283,8 +281,8 @@ def _find_named(file: str, names: Sequence[str], role: str, name: str) -> int:
         raise recbench.UsageError(
             f"{option} matches several columns of {file}: {quoted}; rename all but one"
         )
-    plain = {_plain(text): text for text in names}
-    close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.5)
+    plain = {plain_name(text): text for text in names}
+    close = difflib.get_close_matches(plain_name(name), plain, n=1, cutoff=0.5)
     hint = f"; did you mean {plain[close[0]]!r}? " if close else ". "
     raise recbench.UsageError(
         f"{option}: {file} has no such column{hint}Its columns are: {list_names(names)}"
@@ -296,5 +294,6 @@ def _last_part(name: str) -> str:
     return re.sub(r"\.\$.*", "", name).rpartition(".")[2]
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Return a column name as names are compared: without case, `_`, `-`, `.` and spaces."""
     return "".join(name.lower().split()).translate(str.maketrans("", "", "_-."))

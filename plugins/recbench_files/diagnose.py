@@ -13,7 +13,7 @@ from .jsonl.reader import find_json_value
 from .layout import Layout, is_number, shorten
 from .parquet import find_value
 from .text.lines import is_comment
-from .text.records import place, records
+from .text.records import place, records, separator_of
 
 
 def no_rows(layout: Layout) -> recbench.RecbenchError:
@@ -51,7 +51,7 @@ def wrong_number(layout: Layout, chosen: Chosen, roles: Collection[str]) -> recb
         for role in roles:
             text = fields[place(layout, chosen.index[role])].strip()
             if text and text not in layout.missing and not (text.isascii() and is_number(text)):
-                whole = ("::" if layout.delimiter == ":" else layout.delimiter).join(fields)
+                whole = separator_of(layout).join(fields)
                 if is_comment(whole):
                     return recbench.RecbenchError(
                         f"{layout.file} line {line}: {shorten(whole)} looks like a comment. Remove "

@@ -24,7 +24,9 @@ from .text.headerless import (
 from .text.lines import READ_ERRORS, is_wide, open_text, parse, squeeze
 from .text.records import CLOSE_IT, count_fields, sample_rows
 
-_PARQUET = b"PAR1"
+PARQUET = b"PAR1"
+"""The first bytes of a Parquet file."""
+
 _TYPED = re.compile(r"[^\t]+:(token|float|token_seq|float_seq)")
 _DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}\b")
 _RATINGS = ("user", "item", "rating", "time")
@@ -43,7 +45,7 @@ def detect_layout(
     source: a layout of which only the file and its source are known. header: the names of the
         columns, separated by commas, if the file does not have them.
     """
-    if source.format == "parquet" or _start(source).startswith(_PARQUET):
+    if source.format == "parquet" or _start(source).startswith(PARQUET):
         _refuse_header(source, header, "a Parquet file")
         return _parquet(source)
     if format == "parquet":
@@ -72,7 +74,7 @@ def detect_table(file: str, content: bytes) -> Layout:
     import pyarrow as pa
 
     layout = Layout(file, pa.py_buffer(content))
-    if content.startswith(_PARQUET):
+    if content.startswith(PARQUET):
         return _parquet(layout)
     layout, lines, _ = open_text(layout)
     table = _table(layout, lines, _find_delimiter(lines[0], {})[0])
@@ -172,9 +174,7 @@ def _read_header(
     layout: Layout, lines: Sequence[str], delimiter: str
 ) -> tuple[tuple[str, ...], Sequence[str]]:
     """Return the names of the columns and the lines below. Names in quotes may span lines."""
-    if delimiter == "::":
-        return tuple(lines[0].split("::")), lines[1:]
-    if lines[0].count('"') % 2 == 0:
+    if delimiter == "::" or lines[0].count('"') % 2 == 0:
         return tuple(parse(lines[0], delimiter)), lines[1:]
     reader = csv.reader([f"{line}\n" for line in lines], delimiter=delimiter, strict=True)
     with contextlib.suppress(csv.Error, StopIteration):
@@ -201,12 +201,7 @@ def is_row(rows: Sequence[Sequence[str]]) -> bool:
 
 def _looks_like_row(lines: Sequence[str], delimiter: str) -> bool:
     """Whether the first line is a row rather than a header."""
-    return is_row(
-        [
-            line.split(delimiter) if delimiter == "::" else parse(line, delimiter)
-            for line in lines[: N_SAMPLE + 1]
-        ]
-    )
+    return is_row([parse(line, delimiter) for line in lines[: N_SAMPLE + 1]])
 
 
 def _inter(layout: Layout, lines: Sequence[str]) -> Layout:

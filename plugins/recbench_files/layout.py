@@ -17,6 +17,9 @@ Format = Literal["auto", "csv", "udata", "dat", "inter", "parquet", "json", "pai
 
 FORMATS: tuple[str, ...] = get_args(Format)
 
+WITHOUT_NAMES = ("udata", "dat", "pairs", "sequences")
+"""Formats of files that do not name their columns."""
+
 _MISSING = "NA N/A n/a na <NA> #N/A NULL null Null NaN nan NAN None none NONE \\N"
 MISSING = frozenset(_MISSING.split())
 """Words that stand for a missing value, as pandas, R, databases and spreadsheets write it."""
@@ -87,11 +90,12 @@ class Layout:
 
     def sha256(self) -> str:
         """Return the hash of the file as it is on disk, or in its archive."""
-        if isinstance(self.source, ZipMember):
-            with self.source.open() as raw:
-                return hashlib.file_digest(raw, "sha256").hexdigest()
-        with self.source.open("rb") as raw:
+        with self.open_raw() as raw:
             return hashlib.file_digest(raw, "sha256").hexdigest()
+
+    def open_raw(self) -> Any:
+        """Return the bytes as they are on disk, or in an archive. The source is no Buffer."""
+        return self.source.open() if isinstance(self.source, ZipMember) else self.source.open("rb")
 
     def _raw(self) -> Any:
         return self.source.open() if isinstance(self.source, ZipMember) else self.source

@@ -61,7 +61,7 @@ def find_parts(names: Collection[str]) -> Mapping[str, str]:
 
 
 def _find_word(name: str) -> tuple[str, str, str] | None:
-    """Return the text before the last word that means a part, the part, and the text after it."""
+    """Return the text before the last word that names a part, the part, and the text after it."""
     words = [word for word in _WORD.finditer(name) if word[0].lower() in _PART_OF_WORD]
     words = [word for word in words if word[0].lower() != "base"] or words
     if not words:

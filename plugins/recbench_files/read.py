@@ -17,11 +17,9 @@ from .columns import Chosen, Requested, choose_columns
 from .diagnose import no_rows, row_error
 from .formats import detect_layout
 from .jsonl.reader import read_json
-from .layout import Layout
+from .layout import WITHOUT_NAMES, Layout
 from .parquet import read_parquet
 from .text.reader import log_numbers, read_text
-
-_HEADERLESS = ("pairs", "dat", "udata", "sequences")
 
 
 @dataclass(frozen=True)
@@ -71,8 +69,9 @@ def detect_layouts(
     """
     layouts: list[Layout] = []
     for source in sources:
-        if format == "auto" and layouts and layouts[0].format in _HEADERLESS[1:]:
-            format = layouts[0].format  # noqa: A001
+        first = layouts[0].format if layouts else ""
+        if format == "auto" and first in WITHOUT_NAMES and first != "pairs":
+            format = first  # noqa: A001
         layouts.append(detect_layout(source, format, requested, header))
         if layouts[0].format == "pairs" and layouts[-1].format == "sequences":
             return detect_layouts(sources, "sequences", header, requested, missing)

@@ -16,7 +16,7 @@ import recbench
 
 from .arrays import to_numpy
 from .bare import detect_recommendations
-from .columns import Chosen, choose_usual
+from .columns import Chosen, usual_columns
 from .diagnose import locate
 from .ids import encode
 from .layout import Layout, is_number
@@ -107,22 +107,15 @@ def _find_roles(layout: Layout) -> Mapping[str, str]:
         return {"user": "user", "item": "item"}
     roles = {}
     for role in ("user", "item"):
-        try:
-            name = choose_usual(layout, role)
-        except recbench.UsageError:
-            several = ", ".join(
-                repr(name) for name in layout.names if _is_usual(layout, name, role)
-            )
+        usual = usual_columns(layout, role)
+        if len(usual) > 1:
             raise recbench.RecbenchError(
-                f"{layout.file}: several columns could be the {role}: {several}. Rename all but one"
-            ) from None
-        if name is not None:
-            roles[role] = name
+                f"{layout.file}: several columns could be the {role}: "
+                f"{', '.join(map(repr, usual))}. Rename all but one"
+            )
+        if usual:
+            roles[role] = usual[0]
     return roles
-
-
-def _is_usual(layout: Layout, name: str, role: str) -> bool:
-    return choose_usual(dataclasses.replace(layout, names=(name,)), role) is not None
 
 
 def _parse_ids(column: Any) -> tuple[Array, list[str]]:

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 import recbench
 
-from .columns import list_names, plain_name, usual_item_names
-from .layout import MISSING, ZipMember, damaged, shorten
+from .columns import list_names, plain_name, usual_names
+from .layout import MISSING, damaged, shorten
 from .sources import find_sources
 from .table import Table
 
@@ -48,7 +48,7 @@ def join_titles(
     Raises UsageError if the table has no such columns, RecbenchError if it is broken or no id fits.
     """
     file, table = _open(path)
-    id_column = _choose(table, file, "item", [item_column, *usual_item_names(), "id"])
+    id_column = _choose(table, file, "item", [item_column, *usual_names("item"), "id"])
     title_column = _choose(table, file, "title", [title] if title else _USUAL.split(), title)
     columns = table.read([id_column, title_column], [])
     (id_codes, ids), (codes, titles) = columns[id_column], columns[title_column]
@@ -84,10 +84,10 @@ def _open(path: str) -> tuple[str, Table]:
         raise recbench.UsageError(f"item_table={path}: {error}") from error
     if len(layouts) > 1:
         raise recbench.UsageError(f"item_table={path}: it has several files; name one of them")
-    name, source = PurePosixPath(layouts[0].file).name, layouts[0].source
+    name = PurePosixPath(layouts[0].file).name
     without = f"{name} has no header"
     try:
-        with source.open() if isinstance(source, ZipMember) else source.open("rb") as file:
+        with layouts[0].open_raw() as file:
             table = Table(name, file.read())
     except OSError as error:
         raise damaged(layouts[0], error) from error

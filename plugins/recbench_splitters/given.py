@@ -19,8 +19,8 @@ class Given:
     items of each user's test part. Users without a training interaction are not judged. Users
     without a test interaction are used for training only.
 
-    With repeats=first, the default of every dataset, only a user's first interaction with an item
-    counts, so an item that the user had before is no target. With repeats=keep it is one.
+    With repeats=first, the default of every dataset, an item that is also in the user's train or
+    valid part is not a target. With repeats=keep it is one.
 
     Whether training data are later than targets depends on how the files were made.
 

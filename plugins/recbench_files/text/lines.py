@@ -195,7 +195,9 @@ def as_utf8(layout: Layout, encoding: str) -> str:
 
 
 def parse(line: str, delimiter: str) -> list[str]:
-    """Return the fields of a line, which may be in quotes, as well as possible."""
+    """Return the fields of a line as well as possible. They may be in quotes, but not with `::`."""
+    if delimiter == "::":
+        return line.split(delimiter)
     if fields := split_quoted(line, delimiter):
         return fields
     try:

@@ -1,7 +1,7 @@
 """Read the records of a text file in Python: slowly, but with their lines.
 
-This states what the records of a file are. `text` reads it with pyarrow's compiled reader, and only
-uses the result if it must be the same; otherwise, and for errors, it comes here.
+This module defines what the records of a file are. `reader` reads them with pyarrow, and uses the
+result only if it must be the same; otherwise, and for errors, it reads them with this module.
 
 Quotation marks are read in one of two ways. If every line by itself has the right number of fields,
 a record is a line, and marks that do not enclose a field are part of the text. Otherwise, fields in
@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from recbench_files.columns import Chosen, count_known, plain_name, usual_item_names
+from recbench_files.columns import Chosen, count_known, plain_name, usual_names
 from recbench_files.layout import Layout, shorten
 
 from .lines import BOM, as_utf8, field_limit, is_comment, split_quoted
@@ -186,7 +186,7 @@ def split_line(layout: Layout, line: str) -> tuple[list[str], bool]:
     """Return the fields of a line, and whether its quotation marks were read as text."""
     if layout.format == "sequences":
         return line.split(), False
-    separator = "::" if is_doubled(layout) else layout.delimiter
+    separator = separator_of(layout)
     if layout.quoted and '"' in line:
         fields = split_quoted(line, separator)
         if len(fields) == width(layout):
@@ -209,6 +209,11 @@ def sample_rows(lines: Sequence[str], delimiter: str, width: int) -> list[list[s
     with contextlib.suppress(csv.Error):
         return list(csv.reader(lines, delimiter=delimiter))
     return rows
+
+
+def separator_of(layout: Layout) -> str:
+    """Return what separates the fields in the file."""
+    return "::" if is_doubled(layout) else layout.delimiter
 
 
 def is_doubled(layout: Layout) -> bool:
@@ -248,7 +253,7 @@ class _Check:
         self.places = {role: place(layout, n) for role, n in chosen.index.items()}
         self.ids = [self.places[role] for role in ("user", "item") if role in self.places]
         self.words = {plain for name in layout.names if (plain := plain_header(name))}
-        self.items = set(usual_item_names())
+        self.items = set(usual_names("item"))
         self.header = {self.places[role]: plain_header(name) for role, name in chosen.name.items()}
         first = next(iter(chosen.index))
         self.first, self.first_forms = self.places[first], set(header_forms(chosen.name[first]))
@@ -325,7 +330,7 @@ class _Check:
         return f"{form} has {self.width}"
 
     def _line(self, fields: list[str]) -> str:
-        separator = "::" if is_doubled(self.layout) else self.layout.delimiter
+        separator = separator_of(self.layout)
         return shorten(separator.join(fields))
 
 

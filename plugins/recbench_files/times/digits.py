@@ -22,8 +22,8 @@ _N_SAMPLE = 1000
 def digits_formats(values: Array) -> list[str]:
     """Return the formats of dates such as 20101231 or 311210, which would pass for numbers.
 
-    The list is empty if the numbers are no such dates. Some may be no dates: 0 often stands for a
-    missing value.
+    The list is empty if the numbers are not such dates. A few of them need not be dates: 0 often
+    stands for a missing value.
     """
     sample = values[:: max(1, len(values) // _N_SAMPLE)]
     formats = _formats(sample)
