@@ -2,9 +2,9 @@
 
 python benchmarks/lesson.py
 
-The pictures go to plugins/recbench_transformer/pictures, with numbers.json, which holds the numbers
-that the README quotes. Training runs on one thread, so on one machine a second run draws the same
-pictures.
+The pictures go to plugins/recbench_transformer/pictures, and the numbers that its README quotes to
+lesson.json beside this script. Training runs on one thread, so on one machine a second run draws
+the same pictures.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from recbench_transformer.warm_start import cooccurrence_embeddings
 
 Array = npt.NDArray[Any]
 FOLDER = Path(__file__).parents[1] / "plugins" / "recbench_transformer" / "pictures"
+NUMBERS = Path(__file__).with_suffix(".json")
 FILMS = ("Star Wars (1977)", "Aladdin (1992)", "Scream (1996)")
 """The films whose nearest neighbours are drawn."""
 LAYER, HEAD = 0, 1
@@ -53,6 +54,9 @@ def main() -> None:
     parser.add_argument(
         "-o", "--output", type=Path, default=FOLDER, help="folder to write the pictures to"
     )
+    parser.add_argument(
+        "--numbers", type=Path, default=NUMBERS, help="file to write the numbers to"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     started = time.perf_counter()
@@ -61,7 +65,7 @@ def main() -> None:
     for name, picture in draw(lesson).items():
         (options.output / f"{name}.png").write_bytes(picture)
         print(f"{options.output / f'{name}.png'}: {len(picture) / 1000:.0f} kB")
-    (options.output / "numbers.json").write_text(json.dumps(numbers(lesson), indent=1) + "\n")
+    options.numbers.write_text(json.dumps(numbers(lesson), indent=1) + "\n")
     print(f"done in {time.perf_counter() - started:.0f} s")
 
 

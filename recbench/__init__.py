@@ -14,12 +14,13 @@ from recbench.data.interactions import Interactions
 from recbench.data.load import load_dataset
 from recbench.data.split import Split
 from recbench.data.where import Where
-from recbench.errors import RecbenchError, UsageError, counted
+from recbench.errors import RecbenchError, UsageError, counted, printable
 from recbench.evaluation.ranking import Ranking
 from recbench.evaluation.referee import evaluate
 from recbench.evaluation.uncertainty import Value
 from recbench.explain import Explanation, explain
 from recbench.hookspecs import hookimpl
+from recbench.models.checkpoint import read_checkpoint, write_checkpoint
 from recbench.plugins import load_plugins
 from recbench.progress import Progress
 from recbench.recommend import Recommendation, recommend
@@ -62,7 +63,10 @@ __all__ = [
     "load_dataset",
     "load_plugins",
     "metric_label",
+    "printable",
+    "read_checkpoint",
     "recommend",
     "run",
     "wrap_text",
+    "write_checkpoint",
 ]

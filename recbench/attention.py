@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +15,8 @@ from recbench.explain import name_of
 from recbench.files import write_output
 from recbench.heatmap import heatmap_panels, picture_form
 from recbench.models.answers import AnswerCheck
-from recbench.models.in_process import ask
-from recbench.models.protocols import Attentive
-from recbench.recommend import Query, Recommendation, takes
+from recbench.models.protocols import ModelHandle, Traits
+from recbench.recommend import PreparedQuery, Query, Recommendation, takes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -315,42 +313,36 @@ def attention(query: Query) -> Attention:
     >>> bool((abs(found.weights.sum(axis=3) - 1) < 1e-3).all())
     True
     """
-    prepared = query.prepare()
+    with query.prepared() as prepared:
+        return prepared.answer(_attention, _check_attends)
 
-    def check(model: Any) -> None:
-        if not shows_attention(model):
-            raise UsageError(
-                f"{prepared.model_name} cannot show attention: it has no method "
-                "attention(history). Choose a model with attention layers, such as transformer."
-            )
 
-    with prepared.naming_the_model():
-        model, origin = prepared.fitted_model(check)
-        recommendation = prepared.recommendation(model, origin)
-        weights = checked_attention(
-            model, prepared.history, prepared.model_name, recommendation.dataset.user_ids
+def _check_attends(prepared: PreparedQuery, traits: Traits) -> None:
+    if not traits.attends:
+        raise UsageError(
+            f"{prepared.model_name} cannot show attention: it has no method attention(history). "
+            "Choose a model with attention layers, such as transformer."
         )
-        return Attention(recommendation, weights, prepared.cell.model)
 
 
-def shows_attention(model: Any) -> bool:
-    """Whether a model has the method attention(history).
-
-    A torch module may have an attribute of this name, its attention layer, which does not count.
-    """
-    method = getattr(type(model), "attention", None)
-    return callable(method) and "history" in inspect.signature(method).parameters
+def _attention(prepared: PreparedQuery, model: ModelHandle, origin: str) -> Attention:
+    recommendation = prepared.recommendation(model, origin)
+    weights = checked_attention(
+        model, prepared.history, prepared.model_name, recommendation.dataset.user_ids
+    )
+    return Attention(recommendation, weights, prepared.cell.model)
 
 
 def checked_attention(
-    model: Attentive, history: Interactions, name: str = "model", user_ids: Array | None = None
+    model: ModelHandle, history: Interactions, name: str = "model", user_ids: Array | None = None
 ) -> Array:
     """Return a model's attention over one history, checked: (layers, heads, n, n) float64.
 
     Raises a RecbenchError that names the model and the rule that its answer breaks.
     """
     check = AnswerCheck(name, history, user_ids)
-    weights = ask(check, "attention", model.attention, history).astype(np.float64)
+    with check.naming_the_user():
+        weights = model.attention(history).astype(np.float64)
     shape, most = weights.shape, history.n_interactions
     if len(shape) != 4 or 0 in shape or shape[2] != shape[3] or shape[2] > most:
         raise check.broken(

@@ -1,44 +1,37 @@
-"""Steps 1 to 4 for one cell: a prepared dataset and split, and the trial of a model on it."""
+"""Steps 1 and 2, and what all cells share: a prepared dataset and split."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
-import math
-import time
+import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
-
-import numpy as np
 
 from recbench.data.candidates import draw_candidates
 from recbench.data.dataset import Dataset, outside_ids
 from recbench.data.interactions import Array, Column, Columns
-from recbench.data.leakage import leakage, n_unjudged_users
+from recbench.data.leakage import count_users, leakage
 from recbench.data.load import load_dataset
 from recbench.data.split import Split, make_split
-from recbench.errors import RecbenchError, counted, describe_error
+from recbench.errors import RecbenchError, clean_reason
 from recbench.evaluation.metrics import measure_all, no_values, valid_metrics
 from recbench.evaluation.ranking import Metric, Ranking
-from recbench.evaluation.referee import PROTOCOL, Evaluation, rank_answers
+from recbench.evaluation.referee import PROTOCOL
 from recbench.isolation.runner import AVAILABLE, IsolatedHost
-from recbench.models.answers import Answers
 from recbench.models.in_process import InProcessHost
-from recbench.models.protocols import FitReport, ModelHandle
+from recbench.offers import Offer
 from recbench.plugins import Plugins
 from recbench.progress import log
 from recbench.results.result import Result, Setting
 from recbench.results.segments import popularity_segment
-from recbench.spec import Spec, seed_of
+from recbench.source import has_source
+from recbench.spec import Spec, parameters, seed_of
 from recbench.store.provenance import provenance
-from recbench.store.store import Store
 
 Host = IsolatedHost | InProcessHost
 """What runs models: in a separate process each, or in this one."""
@@ -49,7 +42,7 @@ class Experiment:
     """A dataset and a split of it, the same for every model of a comparison.
 
     pool: (cases, n) the candidates; None if targets are ranked among all items.
-    dataset_text: the dataset as the user named it.
+    dataset_text: the dataset as the user named it. code: model -> the hash of its code.
     """
 
     plugins: Plugins
@@ -58,6 +51,7 @@ class Experiment:
     setting: Setting
     pool: Array | None = None
     dataset_text: str = ""
+    code: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def prepare(
@@ -96,8 +90,8 @@ class Experiment:
         if candidates:
             mask_seen = dataset.repeats == "first"
             candidates_name, pool = draw_candidates(candidates, split, mask_seen)
-        users = split.history.users[judged]
         interactions = dataset.interactions
+        n_judged_users, n_unjudged_users = count_users(interactions, split)
         setting = Setting(
             dataset=dataset.name,
             dataset_sha256=dataset.fingerprint(),
@@ -108,7 +102,7 @@ class Experiment:
             n_users=interactions.n_users,
             n_items=interactions.n_items,
             n_interactions=interactions.n_interactions,
-            n_judged_users=len(np.unique(users[users >= 0])) + int(np.count_nonzero(users < 0)),
+            n_judged_users=n_judged_users,
             n_cases=len(judged),
             order=dataset.order,
             source=dataset.source,
@@ -117,7 +111,7 @@ class Experiment:
             notes=(*dataset.notes, *split.notes),
             candidates=candidates_name,
             candidates_sha256="" if pool is None else hashlib.sha256(pool.tobytes()).hexdigest(),
-            n_unjudged_users=n_unjudged_users(interactions, split),
+            n_unjudged_users=n_unjudged_users,
             **dataclasses.asdict(leakage(interactions, split)),
         )
         return cls(plugins, dataset, split, setting, pool, dataset_text)
@@ -132,27 +126,44 @@ class Experiment:
         """(cases,) the dataset's own id of each case's user, "" for an unknown user."""
         return outside_ids(self.dataset.user_ids, self.split.history.users[self.split.judged])
 
-    def cells(self, models: Sequence[str], seeds: Sequence[int]) -> list[Result]:
+    @cached_property
+    def unknown(self) -> str:
+        """A text that no other experiment has. It marks the cells of code without a source."""
+        return secrets.token_hex(8)
+
+    def cells(
+        self, models: Sequence[str], seeds: Sequence[int], host: Host, device: str = "auto"
+    ) -> list[Result]:
         """Return a cell for each model and seed, and a single one for a model without a seed."""
-        cells = [self.cell(model, seed) for model in models for seed in seeds]
+        cells = []
+        for model in models:
+            missing = self.plugins.why_missing(Spec.parse(model).name)
+            isolated = bool(missing) or host.isolates(model)
+            cells += [self.cell(model, seed, device, isolated=isolated) for seed in seeds]
         return list({cell.key: cell for cell in cells}.values())
 
-    def cell(self, model: str, seed: int) -> Result:
-        """Return the cell of a model and seed, before it is run."""
+    def cell(self, model: str, seed: int, device: str = "auto", *, isolated: bool = True) -> Result:
+        """Return the cell of a model and seed, before it is run.
+
+        device: the one that is asked for. isolated: whether a separate process runs the model.
+        """
         spec = Spec.parse(model)
         if self.plugins.why_missing(spec.name):
             return self.blank(str(spec), "", "", None)
         offer = self.plugins.check("models", spec)
         own_seed = seed_of(offer.factory, spec, seed)
-        name = str(Spec(offer.name, spec.options))
-        return self.blank(name, offer.source_version(), offer.plugin, own_seed)
+        self.code.setdefault(offer.name, offer.source.code_digest())
+        asked = device != "auto" and "device" in parameters(offer.factory)[0].keys() - spec.options
+        cell = self.blank(
+            str(Spec(offer.name, spec.options)), offer.source_version(), offer.plugin, own_seed
+        )
+        cell = dataclasses.replace(cell, device=device if asked else "", isolated=isolated)
+        return dataclasses.replace(cell, key=self._key(cell))
 
     def blank(self, model: str, version: str, plugin: str, seed: int | None) -> Result:
         """Return a cell of this comparison without numbers."""
-        key = self.setting.comparison_key
-        identity = (*map(str, key), self.setting.repeats, model, version, seed)
-        return Result(
-            key=hashlib.sha256(json.dumps(identity).encode()).hexdigest(),
+        cell = Result(
+            key="",
             model=model,
             model_version=version,
             plugin=plugin,
@@ -161,14 +172,16 @@ class Experiment:
             status="failed: not run yet",
             values={},
         )
+        return dataclasses.replace(cell, key=self._key(cell))
 
-    def judge(self, cell: Result, host: Host, ks: Sequence[int], device: str) -> Result:
-        """Run a cell, and store nothing."""
-        with Trial(self, cell, host, ks, device) as trial:
-            trial.fit()
-            trial.score()
-            trial.evaluate()
-        return trial.result
+    def _key(self, cell: Result) -> str:
+        """Return a hash of everything that decides the numbers of a cell."""
+        key = self.setting.comparison_key
+        identity = [*map(str, key), self.setting.repeats, cell.model, cell.model_version, cell.seed]
+        identity += [f"device={cell.device}"] if cell.device else []
+        identity += [] if cell.isolated else ["in-process"]
+        identity += [] if has_source(cell.model_version) else [self.unknown]
+        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
     def measure(
         self, cell: Result, ranking: Ranking, ks: Sequence[int], **costs: Any
@@ -181,29 +194,45 @@ class Experiment:
 
     def failed(self, cell: Result, reason: str, ks: Sequence[int]) -> Result:
         """Return the result of a cell that failed."""
-        return self.finished(cell, status=f"failed: {reason}", values=no_values(self.metrics, ks))
+        status = f"failed: {clean_reason(reason)}"
+        return self.finished(cell, status=status, values=no_values(self.metrics, ks))
 
     def ranking(self, stored: Ranking) -> Ranking:
         """Return a stored ranking with the popularity of items, which metrics may need."""
         return dataclasses.replace(stored, popularity=self.split.train.popularity)
 
+    def libraries(self, cell: Result) -> dict[str, str]:
+        """Return the versions of the libraries that a cell's model uses."""
+        offer = self._offer(cell)
+        return {} if offer is None else offer.source.versions()
+
+    def check_source(self, cell: Result) -> None:
+        """Raise RecbenchError if the code of a cell's model has changed since its cell was made."""
+        offer = self._offer(cell)
+        if offer is not None and offer.source.code_digest() != self.code[offer.name]:
+            raise RecbenchError(
+                f"the code of plugin {cell.plugin} was changed while the command ran. Run the "
+                "command again"
+            )
+
+    def _offer(self, cell: Result) -> Offer | None:
+        """Return the offer of a cell's model; None for recommendations made elsewhere."""
+        wanted = Spec.parse(cell.model).name, cell.plugin
+        offers = self.plugins.offers("models")
+        return next((offer for offer in offers if (offer.name, offer.plugin) == wanted), None)
+
     def finished(self, cell: Result, **found: Any) -> Result:
         """Return the cell with its numbers or failure, its provenance and the time."""
-        name = Spec.parse(cell.model).name
-        offer = next(
-            (
-                offer
-                for offer in self.plugins.offers("models")
-                if (offer.name, offer.plugin) == (name, cell.plugin)
-            ),
-            None,
-        )
-        return dataclasses.replace(
-            cell,
-            provenance={**provenance(offer), "dataset": self.dataset_text or self.dataset.name},
-            finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            **found,
-        )
+        made = provenance(self._offer(cell))
+        if cell.model_version and cell.plugin in self.plugins.infos:
+            made["versions"][f"plugin {cell.plugin}"] = cell.model_version
+        made |= {
+            "dataset": self.dataset_text or self.dataset.name,
+            "device": cell.device or "auto",
+            "isolated": cell.isolated,
+        }
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return dataclasses.replace(cell, provenance=made, finished=now, **found)
 
     @property
     def _segments(self) -> dict[str, Column]:
@@ -214,109 +243,6 @@ class Experiment:
             "history": self.split.history.lengths[self.split.judged],
             "segment": segment if self.split.offsets is None else (segment, offsets),
         }
-
-
-class Trial:
-    """The run of one cell: `fit`, `score` and `evaluate`, in that order.
-
-    Use as a context manager. The model lives until the context ends, where the host runs it. Errors
-    in the context are not raised: they become the status of the result.
-
-    result: the result, once the context has ended. columns: one row per case, for the store.
-    """
-
-    result: Result
-    columns: Columns
-
-    def __init__(
-        self, experiment: Experiment, cell: Result, host: Host, ks: Sequence[int], device: str
-    ) -> None:
-        self.experiment, self.cell, self.host = experiment, cell, host
-        self.ks, self.device = ks, device
-        self._name = f"{cell.model} (plugin {cell.plugin})"
-        self._open = contextlib.ExitStack()
-        self._model: ModelHandle
-        self._report: FitReport
-        self._fit_seconds = math.nan
-        self._answers: Answers
-        self._evaluation: Evaluation
-
-    def __enter__(self) -> Self:
-        return self
-
-    def fit(self, checkpoint: Path | None = None) -> None:
-        """Start the model, and train it.
-
-        checkpoint: the folder for a checkpoint, from which a later run can resume.
-        """
-        why_missing = self.experiment.plugins.why_missing(Spec.parse(self.cell.model).name)
-        if why_missing:
-            raise RecbenchError(why_missing)
-        log.info("%s: fitting on %s", self.cell.label, self.cell.setting.dataset_title)
-        options = {"seed": self.cell.seed, "device": self.device}
-        self.host.share(self.experiment.split.train)
-        self._model = self._open.enter_context(self.host.cell(self.cell.model, options))
-        began = time.perf_counter()
-        self._report = self._model.fit(self.experiment.split.train, checkpoint)
-        if not self._report.resumed:  # the time of the earlier runs is unknown
-            self._fit_seconds = time.perf_counter() - began
-
-    def score(self) -> None:
-        """Prepare the model's answers, which `evaluate` requests batch by batch."""
-        setting, split = self.cell.setting, self.experiment.split
-        log.info("%s: scoring %s", self.cell.label, counted(setting.n_cases, "case"))
-        self._answers = Answers(
-            self._model,
-            split,
-            mask_seen=setting.repeats == "first",
-            depth=min(max(self.ks), setting.n_items),
-            ask_again=True,
-            name=self._name,
-            user_ids=self.experiment.dataset.user_ids,
-        )
-
-    def evaluate(self) -> None:
-        """Rank the targets by the model's answers."""
-        self._evaluation = rank_answers(self._answers, self.experiment.pool)
-
-    def keep_model(self, store: Store | None) -> None:
-        """Store the fitted model, if it can save itself."""
-        if store is not None and self._model.storable:
-            store.keep_model(self.cell, self._model.save)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        """End the model, which may show a further failure, and make the result."""
-        try:
-            self._open.__exit__(kind, error, trace)
-            if error is not None:
-                raise error  # noqa: TRY301  handled like a failure of the end
-        except (Exception, SystemExit) as failure:
-            log.debug("%s failed", self.cell.model, exc_info=True)
-            reason = describe_error(failure)
-            if self.cell.plugin and not reason.startswith(self._name):
-                reason = f"{self._name}: {reason}"
-            self.result = self.experiment.failed(self.cell, reason, self.ks)
-            self.columns = {}
-        else:
-            self.result, self.columns = self._measure()
-        return True
-
-    def _measure(self) -> tuple[Result, Columns]:
-        return self.experiment.measure(
-            self.cell,
-            self._evaluation.ranking,
-            self.ks,
-            depth=self._evaluation.depth,
-            fit_seconds=self._fit_seconds,
-            score_seconds=self._evaluation.score_seconds,
-            peak_memory=self._model.peak_memory,
-            parameters=self._report.n_parameters,
-        )
 
 
 def load_and_log(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +14,8 @@ from recbench.errors import RecbenchError, UsageError
 from recbench.files import write_output
 from recbench.heatmap import heatmap, picture_form
 from recbench.models.answers import AnswerCheck
-from recbench.models.in_process import ask
-from recbench.models.protocols import Explainer
-from recbench.recommend import Query, Recommendation, takes
+from recbench.models.protocols import ModelHandle, Traits
+from recbench.recommend import PreparedQuery, Query, Recommendation, takes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -215,31 +213,33 @@ def explain(query: Query) -> Explanation:
     >>> found.weights.shape == (3, len(found.recommendation.history))
     True
     """
-    prepared = query.prepare()
+    with query.prepared() as prepared:
+        return prepared.answer(_explanation, _check_explains)
 
-    def check(model: Any) -> None:
-        if not isinstance(model, Explainer):
-            raise UsageError(
-                f"{prepared.model_name} cannot explain its recommendations: it has no method "
-                "explain(history, items). Choose a model that has it, such as rules; or see what "
-                f"this one recommends: recbench recommend {prepared.cell.model}"
-            )
 
-    with prepared.naming_the_model():
-        model, origin = prepared.fitted_model(check)
-        recommendation = prepared.recommendation(model, origin)
-        weights = checked_explanation(
-            model,
-            prepared.history,
-            recommendation.items,
-            prepared.model_name,
-            recommendation.dataset.user_ids,
+def _check_explains(prepared: PreparedQuery, traits: Traits) -> None:
+    if not traits.explains:
+        raise UsageError(
+            f"{prepared.model_name} cannot explain its recommendations: it has no method "
+            "explain(history, items). Choose a model that has it, such as rules; or see what "
+            f"this one recommends: recbench recommend {prepared.cell.model}"
         )
-        return Explanation(recommendation, weights, _method(model), prepared.cell.model)
+
+
+def _explanation(prepared: PreparedQuery, model: ModelHandle, origin: str) -> Explanation:
+    recommendation = prepared.recommendation(model, origin)
+    weights = checked_explanation(
+        model,
+        prepared.history,
+        recommendation.items,
+        prepared.model_name,
+        recommendation.dataset.user_ids,
+    )
+    return Explanation(recommendation, weights, model.traits.method or UNNAMED, prepared.cell.model)
 
 
 def checked_explanation(
-    model: Explainer,
+    model: ModelHandle,
     history: Interactions,
     items: Array,
     name: str = "model",
@@ -253,7 +253,8 @@ def checked_explanation(
     shape = len(items), history.n_interactions
     if not len(items):
         return np.zeros(shape)
-    weights = ask(check, "explain", model.explain, history, items.copy()).astype(np.float64)
+    with check.naming_the_user():
+        weights = model.explain(history, items).astype(np.float64)
     check.shape("explain", weights, shape)
     bad = np.argwhere(~np.isfinite(weights))
     if len(bad):
@@ -268,8 +269,3 @@ def checked_explanation(
 def name_of(dataset: Dataset, item: int) -> str:
     """Return the title of an item, or its id in the dataset if it has no title."""
     return dataset.title(item) or str(dataset.item_ids[item])
-
-
-def _method(model: Explainer) -> str:
-    """Return the first line of the docstring of the model's `explain`."""
-    return inspect.cleandoc(model.explain.__doc__ or "").strip().split("\n")[0] or UNNAMED

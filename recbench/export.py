@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from recbench.experiment import load_and_log
 from recbench.files import atomic
 from recbench.plugins import Plugins, load_plugins
 from recbench.spec import Spec
+
+_NO_NAME = re.compile(r'[<>:"/\\|?*]')
+"""What Windows refuses in the names of files."""
 
 
 def export_split(
@@ -83,7 +87,7 @@ def export_split(
     files = []
     for text in splits:
         name, parts = make_split(plugins, data, text)
-        folder = Path(output) / name.replace("/", "_") if splits[1:] else Path(output)
+        folder = Path(output) / _NO_NAME.sub("_", name) if splits[1:] else Path(output)
         files += _export(data, parts, folder)
     return files
 

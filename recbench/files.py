@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
+import secrets
 import shutil
-import tempfile
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +25,7 @@ DAY = 24 * 3600
 LOCK = ".lock"
 """Name of the file that a writer locks in the folder where it writes."""
 
-_UNFINISHED, _REPLACED = ".writing-", ".replaced-"
+UNFINISHED, _REPLACED = ".writing-", ".replaced-"
 """Prefixes of unfinished files and folders, and of folders that are being replaced."""
 
 
@@ -31,16 +33,17 @@ _UNFINISHED, _REPLACED = ".writing-", ".replaced-"
 def atomic(path: Path) -> Iterator[io.BufferedWriter]:
     """Open a temporary file for writing and rename it to `path` once it is complete.
 
-    `path` holds either its previous content or all of the new content, whatever happens. If
-    writing fails, the temporary file is removed. Raises OSError.
+    `path` holds either its previous content or all of the new content, whatever happens, and keeps
+    its permissions. If writing fails, the temporary file is removed. Raises OSError.
     """
-    handle, unfinished = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
+    unfinished = _unfinished(path)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with unfinished.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(unfinished, 0o644)
+        with contextlib.suppress(FileNotFoundError):
+            unfinished.chmod(stat.S_IMODE(path.stat().st_mode))
         os.replace(unfinished, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -55,10 +58,30 @@ def atomic(path: Path) -> Iterator[io.BufferedWriter]:
             os.close(folder)
 
 
+def _unfinished(path: Path) -> Path:
+    """Return a new name for what becomes `path`."""
+    return path.with_name(f"{UNFINISHED}{secrets.token_hex(8)}")
+
+
 def write(path: Path, data: bytes) -> None:
     """Write a file atomically. Raises OSError, in which case `path` is unchanged."""
     with atomic(path) as file:
         file.write(data)
+
+
+def read(path: Path) -> bytes:
+    """Read a regular file. Raises OSError for anything else; a pipe is not waited for."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return path.read_bytes()
+
+
+def delete(path: Path) -> None:
+    """Remove a file, or a folder with its content; of a link only the link. Raises OSError."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -69,38 +92,39 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     process is killed between them, the previous folder is left under a temporary name, and
     `remove_leftovers` restores it.
     """
-    unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder.parent))
-    replaced = folder.with_name(f"{_REPLACED}{folder.name}")
+    unfinished, replaced = _unfinished(folder), folder.with_name(f"{_REPLACED}{folder.name}")
     try:
+        unfinished.mkdir()
         yield unfinished
-        unfinished.chmod(0o755)
         with locked(folder.parent):
             _put_back(replaced)
             try:
-                if folder.exists():
+                if os.path.lexists(folder):
                     folder.rename(replaced)
                 unfinished.rename(folder)
             finally:
                 _put_back(replaced)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            delete(unfinished)
 
 
 def _put_back(replaced: Path) -> None:
     """Rename a replaced folder back if its successor is missing; otherwise remove it."""
     folder = replaced.with_name(replaced.name.removeprefix(_REPLACED))
-    if folder.exists():
-        shutil.rmtree(replaced, ignore_errors=True)
+    if os.path.lexists(folder) or replaced.is_symlink():
+        with contextlib.suppress(OSError):
+            delete(replaced)
     elif replaced.exists():
         replaced.rename(folder)
 
 
 def remove_leftovers(folder: Path) -> None:
     """Clean up after killed writers, as far as possible: remove or restore what they left."""
-    for unfinished in folder.glob(f"{_UNFINISHED}*"):
+    for unfinished in folder.glob(f"{UNFINISHED}*"):
         with contextlib.suppress(OSError):
             if is_stale(unfinished):
-                shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
+                delete(unfinished)
     for replaced in folder.glob(f"{_REPLACED}*.model"):
         with contextlib.suppress(OSError), locked(folder):
             _put_back(replaced)
@@ -108,7 +132,7 @@ def remove_leftovers(folder: Path) -> None:
 
 def is_stale(path: Path) -> bool:
     """Whether a file or folder is too old to be in use. Raises OSError."""
-    return time.time() - path.stat().st_mtime > DAY
+    return time.time() - path.lstat().st_mtime > DAY
 
 
 @contextlib.contextmanager
@@ -121,11 +145,15 @@ def locked(folder: Path, patience: float | None = None) -> Iterator[bool]:
     """
     from filelock import FileLock, Timeout
 
-    timeout = PATIENCE if patience is None else patience
+    timeout, path = PATIENCE if patience is None else patience, folder / LOCK
+    if os.path.islink(path) or (os.path.exists(path) and not os.path.isfile(path)):
+        log.warning("%s is not a regular file, so this folder cannot be locked", path)
+        yield False
+        return
     alone = False
     with contextlib.ExitStack() as held:
         try:
-            lock = FileLock(folder / LOCK, fallback_to_soft=False)
+            lock = FileLock(path, fallback_to_soft=False)
             held.enter_context(lock.acquire(timeout=timeout, poll_interval=0.01))
             alone = True
         except Timeout:
@@ -145,7 +173,7 @@ def output_file(output: str | None) -> Path | None:
         return None
     path = Path(output)
     file = path.resolve()
-    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+    if file.is_dir() or not os.access(path if path.exists() else file.parent, os.W_OK):
         raise UsageError(f"cannot write -o {output}: {_why_not(file)}")
     return path
 
@@ -163,8 +191,7 @@ def _why_not(file: Path) -> str:
 
 def write_output(path: Path, data: bytes) -> None:
     """Write the file atomically, following links; write into a pipe or device directly."""
-    file = path.resolve()
-    if file.exists() and not file.is_file():
-        file.write_bytes(data)
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
     else:
-        write(file, data)
+        write(path.resolve(), data)

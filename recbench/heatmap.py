@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recbench.data.interactions import Array
-from recbench.errors import UsageError
+from recbench.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -162,7 +162,7 @@ def _short(labels: Iterable[str]) -> list[str]:
 def _canvas(
     size: tuple[float, float], texts: Iterable[str]
 ) -> Iterator[tuple[Figure, Callable[[str], str]]]:
-    """Yield an empty figure, and a function that replaces the characters that no font has.
+    """Yield an empty figure, and a function that replaces what cannot be drawn in a text.
 
     size: in inches. texts: all texts of the figure; its fonts are chosen for them. The picture does
     not depend on the user's matplotlibrc.
@@ -171,14 +171,14 @@ def _canvas(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    fonts, missing = _fonts(line for text in texts for line in text.split("\n"))
+    fonts, missing = _fonts(line for text in texts for line in printable(text).split("\n"))
     replaced = str.maketrans(dict.fromkeys(missing, MISSING))
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({"font.family": fonts, "svg.hashsalt": "recbench"})
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
-        yield figure, lambda text: text.translate(replaced)
+        yield figure, lambda text: printable(text).translate(replaced)
 
 
 def _label(

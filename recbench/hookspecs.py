@@ -16,8 +16,9 @@ decorator `@recbench.hookimpl`::
     def recbench_models():
         return {"my-model": MyModel}
 
-The first five hooks return a mapping from names to callables. The name is what users type. The
-callable is a factory: its keyword parameters are the options that users set with
+The first five hooks return a mapping from names to callables. The name is what users type: up to
+100 letters, digits and characters of `-_.+`, the first a letter or digit. The callable is a
+factory: its keyword parameters are the options that users set with
 `name:option=value`, converted to the annotated types, and its docstring is shown by
 `recbench models NAME`. The first line of the docstring is the summary in listings, and the
 `Parameters` section describes the options. A factory that has renamed an option can have an
@@ -141,7 +142,9 @@ def recbench_models() -> Mapping[str, Callable[..., Any]]:
 
     If the factory has parameters `seed` and `device`, recbench fills them in unless the user sets
     them. The checkpoint folder belongs to one model, dataset, split and seed. It is empty at first.
-    If a run was killed or failed, the next run finds what `fit` saved there.
+    If a run was killed or failed, the next run finds what `fit` saved there. Save with
+    `recbench.write_checkpoint(checkpoint, content)`, and resume from what
+    `recbench.read_checkpoint(checkpoint)` returns: a state that was damaged is never returned.
 
     recbench calls the model in a separate process (with `--in-process`, in the main one): first
     `fit`, then `score` or `recommend` for the histories, in batches. The held-out items stay in
@@ -162,8 +165,10 @@ def recbench_metrics() -> Mapping[str, Callable[..., Any]]:
     `metric(ranking: recbench.Ranking, k: int)` returns an array of shape (len(ranking),) with one
     finite value per case; or, for metrics of all lists together such as coverage, one number. If a
     metric depends on ranks, a better rank must never lower its value. `ranking.expectation(gains)`
-    averages over ties. Check a metric with `recbench.testing.check_metric`; recbench leaves out
-    metrics that fail this check.
+    averages over ties. An attribute of the function, such as `coverage.bounds = (0.0, 1.0)`, may
+    state the lowest and the highest possible value: intervals end there, and a value outside is an
+    error. Check a metric with `recbench.testing.check_metric`; recbench leaves out metrics that
+    fail this check.
 
     recbench calls each metric once per model, dataset, split, seed and k, in the main process.
 
@@ -204,5 +209,5 @@ def recbench_run_finished(result: Any) -> None:
     Parameters
     ----------
     result : recbench.Result
-        The result of one model on one dataset and split, with one seed.
+        The result of one model on one dataset and split, with one seed; a copy for each plugin.
     """

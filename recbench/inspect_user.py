@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recbench.arguments import check_arguments
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array
 from recbench.errors import UsageError
@@ -115,8 +116,7 @@ def inspect_user(
     >>> len(case.targets), case.rankings
     (1, [])
     """
-    if k < 1:
-        raise UsageError(f"--k must be 1 or more, not {k}")
+    check_arguments([k])
     plugins = plugins or load_plugins()
     plugins.check("splitters", Spec.parse(split))
     experiment = Experiment.prepare(plugins, str(dataset), split, data_dir)
@@ -128,7 +128,7 @@ def inspect_user(
             f"user {user} is not judged under {experiment.setting.split}: the user has no target "
             "there. Choose another user, or another --split"
         )
-    rankings = _rankings(Store(results), experiment.setting)
+    rankings = _rankings(Store(results), plugins, experiment.setting)
     targets, offsets = experiment.split.judged_targets
     return [
         UserInspection(
@@ -146,11 +146,11 @@ def inspect_user(
     ]
 
 
-def _rankings(store: Store, setting: Setting) -> list[tuple[Result, Ranking]]:
+def _rankings(store: Store, plugins: Plugins, setting: Setting) -> list[tuple[Result, Ranking]]:
     """Return the stored results that can be compared under this setting, best first."""
     comparable = [
         result
-        for result in store.all()
+        for result in store.all(plugins)
         if result.ok and result.setting.comparison_key == setting.comparison_key
     ]
     sections = Results(comparable, store.case_columns).sections()

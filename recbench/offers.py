@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import dataclasses
 import inspect
 import os
+import re
+import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pluggy
 
 from recbench import hookspecs
-from recbench.errors import RecbenchError, describe_error, suggest
+from recbench.errors import RecbenchError, UsageError, suggest
+from recbench.guard import CRASHED, guarded, noted
+from recbench.source import NO_SOURCE, Source, source_of
 from recbench.spec import read_options, unwrapped
+
+LISTENER = "recbench_run_finished"
 
 HOOKS = {name for name in vars(hookspecs) if name.startswith("recbench_")}
 
 KINDS = ("datasets", "splitters", "models", "metrics", "tables")
 """What plugins offer by name, each with its own hook, such as `recbench_models`."""
 
+NAME = re.compile(r"[^\W_][\w.+-]{0,99}")
+
+MOST = 1000
+"""How many names of one kind a plugin may offer."""
+
 
 @dataclass(frozen=True)
 class Offer:
-    """A name that a plugin offers, and its factory; `aliases` are other names that find it."""
+    """A name that a plugin offers, and its factory.
+
+    aliases: other names that find it. home: the module of the hook that returned it.
+    """
 
     kind: str
     name: str
@@ -34,11 +50,17 @@ class Offer:
     plugin: str
     version: str
     aliases: tuple[str, ...] = ()
+    home: str = ""
 
     @property
     def what(self) -> str:
         """The kind and name, as errors show them: `model transformer`."""
         return f"{self.kind.removesuffix('s')} {self.name}"
+
+    @property
+    def where(self) -> str:
+        """The same with its plugin: `model transformer (plugin transformer)`."""
+        return f"{self.what} (plugin {self.plugin})"
 
     @property
     def summary(self) -> str:
@@ -47,45 +69,43 @@ class Offer:
         return text.partition("\n")[0]
 
     def build(self, options: Mapping[str, str], filled: Mapping[str, Any]) -> Any:
-        """Call the factory with the options, read from text, and the filled-in values."""
-        return self.call(**read_options(self.what, self.factory, options, filled))
+        """Call the factory with the options, read from text, and the filled-in values.
+
+        Raises UsageError if an option is wrong, or the factory says so.
+        """
+        values = read_options(self.what, self.factory, options, filled)
+        try:
+            return self.call(**values)
+        except UsageError as error:
+            raise UsageError(f"{self.where}: {error}") from error
 
     def call(self, *args: Any, **options: Any) -> Any:
-        """Call the factory. Whatever it raises becomes a RecbenchError that names the plugin."""
-        try:
+        """Call the factory. Other errors than RecbenchError become one that names the plugin."""
+        with guarded(self.where):
             return self.factory(*args, **options)
-        except (RecbenchError, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            raise RecbenchError(
-                f"{self.what} (plugin {self.plugin}) failed: {describe_error(error)}"
-            ) from error
+
+    @property
+    def source(self) -> Source:
+        """The files that the model's code is in."""
+        return source_of(self.factory, self.home)
 
     def source_version(self) -> str:
-        """Return the version and a digest of the plugin's Python files.
+        """Return the version of the plugin and a digest of its source.
 
         Because of the digest, stored results become outdated when the code of their plugin changes.
         """
-        digest = hashlib.sha256()
-        for file in self.files:
-            digest.update(file.name.encode() + file.read_bytes())
-        return f"{self.version}+{digest.hexdigest()[:8]}"
+        digest = self.source.digest()
+        return f"{self.version}+{digest[:8]}" if digest else f"{self.version}{NO_SOURCE}"
 
     @property
     def folder(self) -> Path | None:
-        """The folder of the plugin's Python files."""
+        """The folder of the plugin's source."""
         return self.files[0].parent if self.files else None
 
     @property
-    def files(self) -> list[Path]:
-        """The plugin's Python files."""
-        factory = unwrapped(self.factory)
-        module = inspect.getmodule(factory) or inspect.getmodule(type(factory))
-        package = getattr(module, "__package__", "") or ""
-        top = sys.modules.get(package.partition(".")[0], module)
-        origin = Path(getattr(top, "__file__", None) or getattr(module, "__file__", None) or "")
-        files = sorted(origin.parent.rglob("*.py")) if package else [origin]
-        return [file for file in files if file.is_file()]
+    def files(self) -> tuple[Path, ...]:
+        """The files of the plugin's source, and of what it imports."""
+        return self.source.files
 
 
 @dataclass
@@ -102,12 +122,19 @@ def import_plugin(
     manager: pluggy.PluginManager, info: PluginInfo, load: Callable[[], Any]
 ) -> list[Offer]:
     """Load and register a plugin, and return what it offers. Raises whatever goes wrong."""
+    if info.name in CRASHED:
+        raise RecbenchError(CRASHED[info.name])
     plugin = None
     try:
-        with _refuse_hard_exits():
+        with (
+            noted(f"the import of plugin {info.name}", importing=info.name),
+            _undone_changes(),
+            _refuse_hard_exits(),
+        ):
             plugin = load()
             _check_hooks(manager, plugin)
             manager.register(plugin, info.name)
+            _check_listener(manager, plugin)
             return list(_offers_of(manager, info, plugin))
     except BaseException:
         if plugin is not None and manager.has_plugin(info.name):
@@ -115,40 +142,103 @@ def import_plugin(
         raise
 
 
+def _implementations(
+    manager: pluggy.PluginManager, hook: str, plugin: Any
+) -> list[pluggy.HookImpl]:
+    """Return a plugin's functions for a hook."""
+    implementations = getattr(manager.hook, hook).get_hookimpls()
+    return [implementation for implementation in implementations if implementation.plugin is plugin]
+
+
 def _offers_of(manager: pluggy.PluginManager, info: PluginInfo, plugin: Any) -> Iterator[Offer]:
-    """Yield the offers of a plugin. Raises RecbenchError for a wrong type."""
+    """Yield the offers of a plugin. Raises RecbenchError for a wrong type or name."""
     for kind in KINDS:
         hook = f"recbench_{kind}"
-        implementations = [
-            implementation
-            for implementation in getattr(manager.hook, hook).get_hookimpls()
-            if implementation.plugin is plugin
-        ]
-        for implementation in implementations:
+        for implementation in _implementations(manager, hook, plugin):
             factories = implementation.function()
             if not isinstance(factories, Mapping):
                 raise RecbenchError(
                     f"{hook}() returned {type(factories).__name__}; it must return a mapping "
                     "from names to callables"
                 )
-            for name, factory in factories.items():
+            for number, (name, factory) in enumerate(factories.items()):
+                if number == MOST:
+                    raise RecbenchError(f"{hook}() returned more than {MOST} names; return fewer")
                 if not isinstance(name, str) or not callable(factory):
                     raise RecbenchError(
                         f"{hook}() returned {name!r}: {factory!r}; it must map names to callables"
                     )
-                aliases = _aliases(f"{kind.removesuffix('s')} {name}", factory)
-                yield Offer(kind, name, factory, info.name, info.version, aliases)
+                _check_name(f"{hook}() returned the name", name)
+                home = implementation.function.__module__ or ""
+                offer = Offer(kind, name, factory, info.name, info.version, home=home)
+                yield dataclasses.replace(offer, aliases=_check_attributes(offer))
 
 
-def _aliases(what: str, factory: Callable[..., Any]) -> tuple[str, ...]:
+def _check_name(what: str, name: str) -> None:
+    """Raise RecbenchError for a name that cannot be typed, or could be mistaken for an option."""
+    if not NAME.fullmatch(name):
+        raise RecbenchError(
+            f"{what} {name!r}; a name has 1 to 100 letters, digits and characters of '-_.+', and "
+            "begins with a letter or digit"
+        )
+
+
+def _check_attributes(offer: Offer) -> tuple[str, ...]:
     """Return the factory's own attribute `aliases`; a subclass does not inherit other names.
 
-    Raises RecbenchError unless it is a tuple or list of names.
+    Raises RecbenchError if it or another attribute has a wrong type.
     """
+    factory = offer.factory
     aliases = getattr(factory, "__dict__", {}).get("aliases", ())
     if not isinstance(aliases, (tuple, list)) or not all(isinstance(name, str) for name in aliases):
-        raise RecbenchError(f"{what} has the aliases {aliases!r}; they must be a tuple of names")
+        raise RecbenchError(
+            f"{offer.what} has the aliases {aliases!r}; they must be a tuple of names"
+        )
+    for alias in aliases:
+        _check_name(f"{offer.what} has the alias", alias)
+    for attribute in ("renamed_options", "option_groups"):
+        value = getattr(unwrapped(factory), attribute, {})
+        if not isinstance(value, Mapping):
+            raise RecbenchError(f"{offer.what} has the {attribute} {value!r}; it must be a dict")
+    _ = offer.summary  # a docstring that cannot be read is found here
     return tuple(aliases)
+
+
+def _check_listener(manager: pluggy.PluginManager, plugin: Any) -> None:
+    """Raise RecbenchError for a listener that would not get the result, or not run."""
+    for listener in _implementations(manager, LISTENER, plugin):
+        function = listener.function
+        runs = not (inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function))
+        if listener.argnames != ("result",) or not runs:
+            raise RecbenchError(
+                f"{LISTENER} must be a function, without async and yield, with one parameter, "
+                "`result`, that has no default"
+            )
+
+
+@contextlib.contextmanager
+def _undone_changes() -> Iterator[None]:
+    """Undo what the code in this block changes in the process and could harm what runs later."""
+    folder = None
+    with contextlib.suppress(OSError):  # it may be deleted
+        folder = os.getcwd()
+    mask = os.umask(0o077)
+    os.umask(mask)
+    handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    seconds = socket.getdefaulttimeout()
+    streams, words = (sys.stdout, sys.stderr), list(sys.argv)
+    try:
+        with np.errstate():
+            yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.chdir(folder or os.curdir)
+        os.umask(mask)
+        for number, handler in handlers.items():
+            if signal.getsignal(number) is not handler and handler is not None:
+                signal.signal(number, handler)
+        socket.setdefaulttimeout(seconds)
+        (sys.stdout, sys.stderr), sys.argv[:] = streams, words
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from recbench.spec import parameters, unwrapped
+from recbench.spec import parameters, signature, unwrapped
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def factory_docs(factory: Callable[..., Any]) -> FactoryDocs:
     }
     groups = getattr(unwrapped(factory), "option_groups", {})
     group_of = {name: group for group, names in groups.items() for name in names}
-    signature = inspect.signature(factory).parameters
+    own = signature(factory)
     options = []
     for name, kind in parameters(factory)[0].items():
         entry = documented.get(name)
@@ -63,7 +63,7 @@ def factory_docs(factory: Callable[..., Any]) -> FactoryDocs:
             Option(
                 name=name,
                 type=_stated_type((entry and entry.type_name) or "") or _type_name(kind),
-                default=_default(signature[name].default, stated_default),
+                default=_default(own[name].default, stated_default),
                 description=_first_sentence((entry and entry.description) or ""),
                 group=group_of.get(name, ""),
             )

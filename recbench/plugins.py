@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import functools
 import re
 from collections.abc import Callable
-from importlib import metadata
 from typing import Any
 
 import pluggy
 
 from recbench import hookspecs
-from recbench.errors import UsageError, describe_error, suggest
-from recbench.offers import KINDS, Offer, PluginInfo, import_plugin
+from recbench.errors import UsageError, describe_error, suggest_name
+from recbench.guard import noted
+from recbench.installed import GROUP, installed_plugins, warn_of_namesake
+from recbench.offers import KINDS, LISTENER, Offer, PluginInfo, import_plugin
 from recbench.progress import log
 from recbench.spec import Spec, read_options
-
-DISTRIBUTION = "recbench-toolkit"
-"""The name of recbench for pip. On the public index, `recbench` is a different project."""
-
-GROUP = "recbench"
-"""The group of entry points in which plugins are looked up."""
 
 
 class Plugins:
@@ -31,8 +27,8 @@ class Plugins:
     ----------
     infos : dict of str to PluginInfo
         Every plugin by name, with its version, its offers and, if it is broken, the reason.
-    installed : bool
-        Whether all plugins are installed packages, so that another process finds the same ones.
+    given : dict of str to object
+        The plugins that are not installed but were given as objects, by name.
 
     Examples
     --------
@@ -42,9 +38,8 @@ class Plugins:
     ['given', 'leave-last-basket', 'leave-last-out', 'leave-n-out', 'random', 'sessions', ...]
     """
 
-    installed = False
-
     def __init__(self) -> None:
+        self.given: dict[str, Any] = {}
         self.manager = pluggy.PluginManager(GROUP)
         self.manager.add_hookspecs(hookspecs)
         self.infos: dict[str, PluginInfo] = {}
@@ -172,7 +167,8 @@ class Plugins:
         if aliased:
             names = " or ".join(sorted(repr(offer.name) for offer in aliased))
             raise UsageError(f"{singular} {name!r} can mean {names}; write one of these names")
-        message = f"no {singular} {name!r}; {suggest(name, self._offers[kind])}"
+        known = {**self._offers[kind], **self._by_alias[kind]}
+        message = f"no {singular} {name!r}; {suggest_name(name, known)}"
         if self.broken:
             message += "" if message.endswith("?") else "."
             broken = ", ".join(info.name for info in self.broken)
@@ -305,7 +301,7 @@ class Plugins:
         Parameters
         ----------
         result : recbench.Result
-            The result to pass on.
+            The result to pass on. Each plugin gets a copy of its own.
 
         Examples
         --------
@@ -317,15 +313,15 @@ class Plugins:
         >>> recbench.load_plugins(tracker=Tracker()).notify("a result")
         finished: a result
         """
-        for listener in self.manager.hook.recbench_run_finished.get_hookimpls():
+        for listener in getattr(self.manager.hook, LISTENER).get_hookimpls():
+            where = f"{LISTENER} (plugin {listener.plugin_name})"
             try:
-                listener.function(**dict.fromkeys(listener.argnames, result))
-            except (Exception, SystemExit) as error:
-                log.warning(
-                    "plugin %s: recbench_run_finished failed: %s",
-                    listener.plugin_name,
-                    describe_error(error),
-                )
+                with noted(where):
+                    listener.function(copy.deepcopy(result))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # also SystemExit
+                log.warning("%s failed: %s", where, describe_error(error))
 
 
 def load_plugins(**extra: Any) -> Plugins:
@@ -357,32 +353,16 @@ def load_plugins(**extra: Any) -> Plugins:
     >>> plugins.find("models", "my-model").summary
     'Recommend nothing in particular.'
     """
-    _warn_of_namesake()
+    warn_of_namesake()
     plugins = Plugins()
-    for point in sorted(metadata.entry_points(group=GROUP), key=lambda point: point.name):
-        package, version = (point.dist.name, point.dist.version) if point.dist else ("?", "?")
-        name = point.name if point.name not in plugins.infos else f"{point.name} ({package})"
-        plugins.add(name, version, point.load)
-    plugins.installed = not extra
+    for name, (version, load) in installed_plugins().items():
+        plugins.add(name, version, load)
     for name, plugin in extra.items():
-        plugins.add(name, getattr(plugin, "__version__", "0"), functools.partial(_itself, plugin))
-    return plugins
-
-
-@functools.cache
-def _warn_of_namesake() -> None:
-    """Warn once if the distribution called `recbench` is installed.
-
-    The project of this name on the public index has a `recbench/__init__.py` too. Whichever of the
-    two pip installs last overwrites the file of the other, and uninstalling either removes it.
-    """
-    if any(metadata.distributions(name="recbench")):
-        log.warning(
-            "the installed distribution `recbench` is not %s and may have overwritten its files. "
-            "Run pip uninstall recbench, then pip install --force-reinstall --no-deps %s",
-            DISTRIBUTION,
-            DISTRIBUTION,
+        plugins.add(
+            name, str(getattr(plugin, "__version__", "0")), functools.partial(_itself, plugin)
         )
+    plugins.given = extra
+    return plugins
 
 
 def _alike(plugin: str, model: str) -> bool:

@@ -7,15 +7,35 @@ import sys
 from types import TracebackType
 from typing import Any, Self
 
+
+class Log(logging.Logger):
+    """A logger that writes to stderr, from INFO on, unless the program has configured logging."""
+
+    def getEffectiveLevel(self) -> int:  # noqa: N802  the name in logging
+        """Return the level from which messages are used."""
+        return super().getEffectiveLevel() if self.level or self.hasHandlers() else logging.INFO
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802  the name in logging
+        """Return whether messages of a level are used, without the cache of `logging`."""
+        return level > self.manager.disable and level >= self.getEffectiveLevel()
+
+    def callHandlers(self, record: logging.LogRecord) -> None:  # noqa: N802  the name in logging
+        """Pass a message to all handlers, or to stderr if there are none."""
+        if self.hasHandlers():
+            super().callHandlers(record)
+        else:
+            logging.StreamHandler().handle(record)
+
+
 log = logging.getLogger("recbench")
+log.__class__ = Log  # the program may have made the logger already
 
 
 class Progress:
     """Report the progress of long work. Use it as a context manager.
 
     A terminal shows one bar with the latest message. Elsewhere, each message is written as a
-    line. Both go to stderr, and only if the logger `recbench` is enabled for INFO, as it is on
-    the command line.
+    line. Both go to stderr, unless the logger `recbench` is not enabled for INFO.
 
     Parameters
     ----------

@@ -7,25 +7,25 @@ import csv
 import dataclasses
 import functools
 import inspect
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
 
+from recbench.arguments import check_arguments
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
 from recbench.errors import RecbenchError, UsageError, describe_error
-from recbench.experiment import Experiment
+from recbench.experiment import Experiment, Host, model_host
 from recbench.models import checkpoint
 from recbench.models.answers import AnswerCheck
-from recbench.models.in_process import InProcessModel, build
-from recbench.models.protocols import Scorer
+from recbench.models.protocols import ModelHandle, Traits
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
 from recbench.results.result import Result
+from recbench.source import has_source
 from recbench.spec import Spec
 from recbench.store.store import Store
 
@@ -133,10 +133,17 @@ class Query:
     device: str = "auto"
     results: str | Path | None = "results"
     data_dir: str | None = None
+    timeout: float | None = None
+    memory: int | None = None
+    in_process: bool = False
     plugins: Plugins | None = None
 
-    def prepare(self) -> PreparedQuery:
-        """Load and split the data. Raises UsageError for unknown names and ids."""
+    @contextlib.contextmanager
+    def prepared(self) -> Iterator[PreparedQuery]:
+        """Load and split the data, and start what runs models, until the context ends.
+
+        Raises UsageError for unknown names and ids.
+        """
         items = self.items
         if isinstance(items, str):
             items = [text.strip() for text in next(csv.reader([items])) if text.strip()]
@@ -146,16 +153,19 @@ class Query:
                 'name a user (--user ID) or a history (--items "ID,ID,ID")'
                 f"{', but not both' if both else ''}"
             )
-        if self.k < 1:
-            raise UsageError(f"--k must be 1 or more, not {self.k}")
+        check_arguments([self.k], [self.seed], self.device, self.timeout, self.memory)
         plugins = self.plugins or load_plugins()
         plugins.check("models", Spec.parse(self.model))
-        experiment = Experiment.prepare(plugins, str(self.dataset), self.split, self.data_dir)
-        if items is None:
-            history = _history_of(experiment.dataset, str(self.user))
-        else:
-            history = _typed_history(experiment.dataset, [str(item) for item in items])
-        return PreparedQuery(self, experiment, experiment.cell(self.model, self.seed), history)
+        with model_host(plugins, self.timeout, self.memory, in_process=self.in_process) as host:
+            experiment = Experiment.prepare(plugins, str(self.dataset), self.split, self.data_dir)
+            if items is None:
+                history = _history_of(experiment.dataset, str(self.user))
+            else:
+                history = _typed_history(experiment.dataset, [str(item) for item in items])
+            cell = experiment.cell(
+                self.model, self.seed, self.device, isolated=host.isolates(self.model)
+            )
+            yield PreparedQuery(self, experiment, cell, history, host)
 
 
 def takes(arguments: Callable[P, T]) -> Callable[[Callable[[T], R]], Callable[P, R]]:
@@ -206,6 +216,12 @@ def recommend(query: Query) -> Recommendation:
         Folder of stored results and models. None neither reads nor stores a model.
     data_dir : str or None, default: None
         Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
+    timeout : float or None, default: None
+        Time limit for the model, in seconds.
+    memory : int or None, default: None
+        Memory limit for the model, in megabytes. None allows 90% of the memory that is free.
+    in_process : bool, default: False
+        Run the model in this process, for a debugger. There are then no limits.
     plugins : Plugins or None, default: None
         What `load_plugins` returned. None loads all installed plugins.
 
@@ -229,79 +245,89 @@ def recommend(query: Query) -> Recommendation:
     >>> list(found.to_frame())
     ['rank', 'item', 'title', 'score']
     """
-    prepared = query.prepare()
-    with prepared.naming_the_model():
-        model, origin = prepared.fitted_model()
-        return prepared.recommendation(model, origin)
+    with query.prepared() as prepared:
+        return prepared.answer(PreparedQuery.recommendation)
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedQuery:
     """A query with its data.
 
-    cell: identifies the model. history: one row, never empty.
+    cell: identifies the model. history: one row, never empty. host: runs the model.
     """
 
     query: Query
     experiment: Experiment
     cell: Result
     history: Interactions
+    host: Host
 
     @property
     def model_name(self) -> str:
         """The model and its plugin, for errors."""
         return f"{self.cell.model} (plugin {self.cell.plugin})"
 
-    @contextlib.contextmanager
-    def naming_the_model(self) -> Iterator[None]:
-        """An error that the model raises in the body becomes a RecbenchError that names it."""
-        try:
-            yield
-        except RecbenchError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise RecbenchError(f"{self.model_name} failed: {describe_error(error)}") from error
+    def answer(
+        self,
+        question: Callable[[PreparedQuery, ModelHandle, str], T],
+        check: Callable[[PreparedQuery, Traits], None] = lambda *_: None,
+    ) -> T:
+        """Call `question` with the fitted model and a text that says where it is from.
 
-    def fitted_model(self, check: Callable[[Any], None] = lambda _: None) -> tuple[Any, str]:
-        """Return the stored model or one that is trained now, and a text that says which.
+        The model is the stored one or, if there is none, one that is trained now.
 
-        check: called with the unfitted model before any long work; raises if it cannot be used.
+        check: called with what the model can do before any long work; raises if that is too little.
         """
-        experiment, cell = self.experiment, self.cell
+        name = f"{self.cell.model} (split {self.cell.setting.split})"
         store = None if self.query.results is None else Store(self.query.results)
-        name = f"{cell.model} (split {cell.setting.split})"
-        filled = {"seed": cell.seed, "device": self.query.device}
-        model = build(experiment.plugins, cell.model, filled)
-        check(model)
-        if store is not None and store.model_folder(cell).is_dir():
+        is_known = has_source(self.cell.model_version)  # else nothing is used again
+        folder = store.find_model(self.cell) if store is not None and is_known else None
+        loaded = False
+        if folder is not None:
             try:
-                return model.load(
-                    store.model_folder(cell)
-                ), f"{name}, loaded from the results folder"
-            except Exception as error:  # a damaged file must not prevent an answer
-                why = describe_error(error)
-                log.warning("the stored model cannot be loaded (%s). Training it again", why)
-            model = build(experiment.plugins, cell.model, filled)
-        log.info("there is no stored model: training %s", name)
-        place = None if store is None else store.checkpoint(cell)
-        handle = InProcessModel(model)
-        began = time.perf_counter()
-        try:
-            handle.fit(experiment.split.train, place)
-        except RecbenchError as error:
-            raise RecbenchError(f"{self.model_name} failed: {describe_error(error)}") from error
-        seconds = time.perf_counter() - began
-        if store is not None and handle.storable:
-            store.keep_model(cell, handle.save)
+                with self._model(check) as model:
+                    model.load(folder)
+                    loaded = True
+                    return question(self, model, f"{name}, loaded from the results folder")
+            except RecbenchError as error:
+                if loaded or isinstance(error, UsageError):
+                    raise
+                log.warning(
+                    "the stored model cannot be loaded: %s. Training it again",
+                    describe_error(error),
+                )
+        self.host.share(self.experiment.split.train)
+        with self._model(check) as model:
+            log.info("there is no stored model: training %s", name)
+            place = store.checkpoint(self.cell) if store is not None and is_known else None
+            seconds = model.fit(self.experiment.split.train, place).seconds
+            answer = question(self, model, f"{name}, trained now in {seconds:.1f} s")
+            if store is not None and is_known and model.traits.storable:
+                store.keep_model(self.cell, model.save)
         if place is not None:
             checkpoint.remove(place)
-        return model, f"{name}, trained now in {seconds:.1f} s"
+        return answer
 
-    def recommendation(self, model: Any, origin: str) -> Recommendation:
+    @contextlib.contextmanager
+    def _model(self, check: Callable[[PreparedQuery, Traits], None]) -> Iterator[ModelHandle]:
+        """Start the model, for as long as the context. Errors name it."""
+        filled = {"seed": self.cell.seed, "device": self.query.device}
+        try:
+            with self.host.cell(self.cell.model, filled) as model:
+                check(self, model.traits)
+                yield model
+        except UsageError:
+            raise
+        except (Exception, SystemExit) as error:
+            reason = describe_error(error)
+            if reason.startswith(self.model_name):
+                raise
+            raise RecbenchError(f"{self.model_name} failed: {reason}") from error
+
+    def recommendation(self, model: ModelHandle, origin: str) -> Recommendation:
         """Return what a fitted model recommends."""
         user, k = self.query.user, min(self.query.k, self.history.n_items)
-        leave_out = self.experiment.setting.repeats == "first"
-        items, scores = _best(model, self.history, k, leave_out, self.cell.model)
+        items, scores = self._best(model, k)
         return Recommendation(
             self.experiment.dataset,
             "the given history" if user is None else f"user {user}",
@@ -310,6 +336,27 @@ class PreparedQuery:
             scores,
             origin,
         )
+
+    def _best(self, model: ModelHandle, k: int) -> tuple[Array, Array | None]:
+        """Return the k best items and their scores. Equal scores are ordered by item number."""
+        leave_out = self.experiment.setting.repeats == "first"
+        check = AnswerCheck(self.model_name, self.history, self.experiment.dataset.user_ids)
+        if not model.traits.scores:
+            with check.naming_the_user():
+                lists = model.recommend(self.history, k)
+            items = check.lists(lists, k, leave_out)[0]
+            return items[items >= 0], None
+        with check.naming_the_user():
+            answer = model.score(self.history)
+        scores = check.scores(answer)[0].astype(np.float64)
+        bad = np.flatnonzero(~np.isfinite(scores))
+        if len(bad):
+            raise check.not_finite(scores[bad[0]], int(bad[0]))
+        if leave_out:
+            scores[self.history.items] = -np.inf
+        best = np.argsort(-scores, kind="stable")[:k]
+        best = best[scores[best] > -np.inf]
+        return best, scores[best]
 
 
 def _history_of(dataset: Dataset, user: str) -> Interactions:
@@ -330,24 +377,3 @@ def _typed_history(dataset: Dataset, items: Sequence[str]) -> Interactions:
         n_users=dataset.interactions.n_users,
         n_items=dataset.interactions.n_items,
     )
-
-
-def _best(
-    model: Any, history: Interactions, k: int, leave_out: bool, name: str
-) -> tuple[Array, Array | None]:
-    """Return the k best items and their scores. Equal scores are ordered by item number."""
-    check = AnswerCheck(name, history)
-    if not isinstance(model, Scorer):
-        items = check.lists(check.numbers("recommend", model.recommend(history, k)), k, leave_out)[
-            0
-        ]
-        return items[items >= 0], None
-    scores = check.scores(check.numbers("score", model.score(history)))[0].astype(np.float64)
-    bad = np.flatnonzero(~np.isfinite(scores))
-    if len(bad):
-        raise check.not_finite(scores[bad[0]], int(bad[0]))
-    if leave_out:
-        scores[history.items] = -np.inf
-    best = np.argsort(-scores, kind="stable")[:k]
-    best = best[scores[best] > -np.inf]
-    return best, scores[best]

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from recbench.arguments import check_arguments
 from recbench.data.candidates import read_candidates
-from recbench.data.interactions import Columns
 from recbench.data.load import find_dataset
 from recbench.data.split import parse_split_names
 from recbench.errors import RecbenchError, UsageError, describe_error
-from recbench.experiment import Experiment, Host, Trial, load_and_log, model_host
+from recbench.experiment import Experiment, Host, load_and_log, model_host
 from recbench.external import check_name, judge_file
-from recbench.models import checkpoint
+from recbench.keeper import Keeper
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
 from recbench.results.result import Result
 from recbench.results.results import Results
 from recbench.results.section import RANKED_BY
-from recbench.spec import Spec
+from recbench.spec import Spec, seed_of
 from recbench.store.store import Store
+from recbench.trial import Trial
 
 KS = (3, 5, 10)
 
@@ -113,9 +113,10 @@ def run(
     """
     plugins = plugins or load_plugins()
     request = Request.of(models, dataset, split, ks, seed, candidates, recs, metrics)
+    check_arguments(request.ks, request.seeds, device, timeout, memory)
     request.check(plugins)
-    _check_limits(timeout, memory)
-    keeper = Keeper(None if results is None else Store(results).ready(), request.ks, force)
+    shown = [plugins.find("metrics", name).name for name in metrics]
+    keeper = Keeper(None if results is None else Store(results), request.ks, shown, force)
     judged: list[Result] = []
     with model_host(plugins, timeout, memory, in_process=in_process) as host:
         request.check_model_options(plugins, host, device)
@@ -126,29 +127,25 @@ def run(
                 experiment = Experiment.of(plugins, data, name, request.candidates, text)  # split
                 experiments[experiment.setting.comparison_key] = experiment
         for experiment in experiments.values():
-            keeper.keep_candidates(experiment)
-            for cell in experiment.cells(request.models, request.seeds):
+            for cell in experiment.cells(request.models, request.seeds, host, device):
                 result = keeper.find(experiment, cell)
                 if result is None:
-                    with Trial(experiment, cell, host, request.ks, device) as trial:
+                    keeper.prepare(experiment)
+                    with Trial(experiment, cell, host, request.ks) as trial:
                         trial.fit(keeper.checkpoint(cell))  # fit
                         trial.score()  # score
                         trial.evaluate()  # evaluate
+                        keeper.keep_numbers(trial.result, trial.columns)  # store
                         trial.keep_model(keeper.store)
-                    result = keeper.keep(experiment, trial.result, trial.columns)  # store
+                    result = keeper.keep(experiment, trial.result, trial.columns)
                 judged.append(result)
             for name, path in request.recs.items():
+                keeper.prepare(experiment)
                 result, columns = judge_file(experiment, name, Path(path), request.ks)
                 judged.append(keeper.keep(experiment, result, columns))
-    shown = [plugins.find("metrics", name).name for name in metrics]
-    return Results(judged, keeper.read_columns, shown, not_stored=keeper.not_stored)  # show
-
-
-def _check_limits(timeout: float | None, memory: int | None) -> None:
-    """Raise UsageError for limits that no model can keep."""
-    for option, limit in (("--timeout", timeout), ("--memory", memory)):
-        if limit is not None and not limit > 0:
-            raise UsageError(f"{option} must be above 0, not {limit:g}")
+    return Results(  # show
+        judged, keeper.read_columns, shown, not_stored=keeper.not_stored, reused=keeper.reused
+    )
 
 
 @dataclass(frozen=True)
@@ -195,10 +192,8 @@ class Request:
         """Raise UsageError for wrong arguments, before anything is computed."""
         if not self.models and not self.recs:
             raise UsageError("name at least one model. To list them: recbench models")
-        if not self.ks or min(self.ks) < 1:
-            raise UsageError(f"cut-offs (k) must be 1 or more, not {', '.join(map(str, self.ks))}")
-        if not self.datasets or not self.splits or not self.seeds:
-            raise UsageError("name at least one dataset, one split and one seed")
+        if not self.datasets or not self.splits or not self.ks or not self.seeds:
+            raise UsageError("name at least one dataset, split, cut-off (k) and seed")
         if self.recs and len(self.datasets) > 1:
             raise UsageError("--recs are recommendations for one dataset; give one --dataset")
         for name in self.recs:
@@ -207,7 +202,7 @@ class Request:
             read_candidates(self.candidates)
         for spec in map(Spec.parse, self.models):
             if not plugins.why_missing(spec.name):
-                plugins.check("models", spec)
+                seed_of(plugins.check("models", spec).factory, spec, self.seeds[0])
         for split in self.splits:
             plugins.check("splitters", Spec.parse(split))
         for metric in {RANKED_BY, *self.metrics}:
@@ -218,110 +213,13 @@ class Request:
     def check_model_options(self, plugins: Plugins, host: Host, device: str) -> None:
         """Raise UsageError for options that a factory rejects; other errors become results."""
         for model in self.models:
-            if plugins.why_missing(Spec.parse(model).name):
+            spec = Spec.parse(model)
+            if plugins.why_missing(spec.name):
                 continue
             try:
                 with host.cell(model, {"seed": self.seeds[0], "device": device}):
                     pass
-            except UsageError:
-                raise
             except RecbenchError as error:
+                if isinstance(error, UsageError) and spec.options:
+                    raise
                 log.debug("%s will fail: %s", model, describe_error(error))
-
-
-@dataclass(eq=False)
-class Keeper:
-    """Finds results that are already stored, and stores new ones.
-
-    store: None stores nothing. ks: the requested cut-offs. force: do not use stored results.
-    columns: result key -> columns with one row per case. not_stored: results that could not be
-    stored.
-    """
-
-    store: Store | None
-    ks: Sequence[int]
-    force: bool
-    columns: dict[str, Columns] = field(default_factory=dict)
-    not_stored: list[Result] = field(default_factory=list)
-
-    def find(self, experiment: Experiment, cell: Result) -> Result | None:
-        """Return the stored result, with all metrics computed from its ranks by today's code."""
-        stored = None if self.store is None or self.force else self.store.find(cell)
-        if stored is None or self.store is None:
-            return None
-        if stored.depth < max(self.ks) and stored.depth < stored.setting.n_items:
-            return None
-        ranking = experiment.ranking(self.store.ranking(stored))
-        now, columns = experiment.measure(stored, ranking, self.ks)
-        self.columns[stored.key] = {**self.store.case_columns(stored), **columns}
-        if repr(self._at_ks(now).values) != repr(self._at_ks(stored).values):
-            stored = self._store(
-                self.store,
-                dataclasses.replace(stored, values=now.values),
-                self.columns[stored.key],
-            )
-        log.info("%s: using the stored result (--force runs it again)", cell.label)
-        return self._at_ks(stored)
-
-    def checkpoint(self, cell: Result) -> Path | None:
-        """Return the folder for a checkpoint; with force, None while another run is using it."""
-        if self.store is None:
-            return None
-        place = self.store.checkpoint(cell)
-        return None if self.force and not checkpoint.remove(place) else place
-
-    def keep(self, experiment: Experiment, result: Result, columns: Columns) -> Result:
-        """Store a new result, notify the plugins, and return it at the requested cut-offs."""
-        if not result.ok:
-            log.error("%s", result.failure)
-        if self.store is not None:
-            result = self._store(self.store, result, columns)
-            self._clear_checkpoint(self.store.checkpoint(result), result)
-        self.columns[result.key] = columns
-        experiment.plugins.notify(result)
-        return self._at_ks(result)
-
-    def keep_candidates(self, experiment: Experiment) -> None:
-        """Store the candidates, if there are any."""
-        if self.store is None or experiment.pool is None:
-            return
-        try:
-            self.store.write_candidates(experiment.setting, experiment.pool)
-        except RecbenchError as error:  # they can be drawn again
-            log.error("the candidates were NOT STORED: %s", describe_error(error))
-
-    def read_columns(self, result: Result) -> Columns:
-        """Return columns with one row per case of a result; none for a failed result."""
-        return self.columns.get(result.key, {})
-
-    def _store(self, store: Store, result: Result, columns: Columns) -> Result:
-        """Store a result. If that fails, log it, and go on with the other models."""
-        if not result.ok and store.find(result) is not None:
-            log.warning("%s: the stored result of an earlier run is kept", result.label)
-            return result
-        try:
-            return store.write(result, columns)
-        except RecbenchError as error:
-            log.error("%s: the result was NOT STORED: %s", result.label, describe_error(error))
-            self.not_stored.append(result)
-            return result
-
-    def _clear_checkpoint(self, place: Path, result: Result) -> None:
-        """Remove an empty checkpoint; log how to resume from one of a failed training."""
-        if not checkpoint.can_resume(place):
-            checkpoint.remove(place)
-        elif not result.ok:
-            log.warning(
-                "%s: its checkpoint is kept. Run the command again to resume the training, or add "
-                "--force to start over",
-                result.label,
-            )
-
-    def _at_ks(self, result: Result) -> Result:
-        """Return the result with values at the requested cut-offs only."""
-        values = {
-            key: value
-            for key, value in result.values.items()
-            if int(key.partition("@")[2]) in self.ks
-        }
-        return dataclasses.replace(result, values=values)

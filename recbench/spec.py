@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recbench.arguments import check_seed
 from recbench.errors import UsageError, suggest
 
 _OPTIONS = re.compile(r"(?P<name>.*?):(?P<options>[A-Za-z_]\w*=.*)", re.DOTALL)
@@ -51,11 +52,16 @@ class Spec:
 
 
 def seed_of(factory: Callable[..., Any], spec: Spec, seed: int) -> int | None:
-    """Return the seed of a model: from its options, else the run's; None if it has no seed."""
+    """Return the seed of a model: from its options, else the run's; None if it has no seed.
+
+    Raises UsageError for a seed that makes no sense.
+    """
     if "seed" not in parameters(factory)[0]:
         return None
     own = spec.options.get("seed", "")
-    return int(own) if own.removeprefix("-").isdigit() else seed
+    seed = int(own) if own.removeprefix("-").isdecimal() else seed
+    check_seed(seed)
+    return seed
 
 
 def build(
@@ -89,7 +95,7 @@ def read_options(
         values[key] = _read(f"{what}: {key}", text, known.get(key, Any))
     missing = [
         key
-        for key, parameter in inspect.signature(factory).parameters.items()
+        for key, parameter in signature(factory).items()
         if key in known and parameter.default is parameter.empty and key not in values
     ]
     if missing:
@@ -124,22 +130,30 @@ def check_options(what: str, options: Mapping[str, str], *factories: Callable[..
 
 def parameters(factory: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
     """Return the options of a factory with their types, and whether it accepts others too."""
-    signature = inspect.signature(factory)
+    own = signature(factory)
     factory = unwrapped(factory)
     source = factory if inspect.isfunction(factory) else getattr(factory, "__init__", factory)
     if not inspect.isclass(factory) and not inspect.isfunction(factory):
         source = getattr(factory, "__call__", factory)  # noqa: B004  an instance that is called
     try:
         hints = typing.get_type_hints(source)
-    except Exception:  # annotations may use names that only type checkers can see
+    except (Exception, SystemExit):  # annotations may use names that only type checkers can see
         hints = {}
     known: dict[str, Any] = {}
     open_ended = False
-    for key, parameter in signature.parameters.items():
+    for key, parameter in own.items():
         if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             known[key] = hints.get(key, _type_of_default(parameter.default))
         open_ended = open_ended or parameter.kind is parameter.VAR_KEYWORD
     return known, open_ended
+
+
+def signature(factory: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters of a factory; none if its signature cannot be read, as that of dict."""
+    try:
+        return inspect.signature(factory).parameters
+    except (Exception, SystemExit):  # it may have any `__signature__`
+        return {}
 
 
 def unwrapped(factory: Callable[..., Any]) -> Callable[..., Any]:

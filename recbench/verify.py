@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recbench.arguments import check_arguments
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.evaluation.uncertainty import Value
 from recbench.experiment import Experiment, Host, model_host
 from recbench.external import judge_file, version_of
+from recbench.models.in_process import InProcessHost
 from recbench.plugins import Plugins, load_plugins
 from recbench.results.result import EXTERNAL_PLUGIN, Result
 from recbench.store.cells import read_cells
+from recbench.trial import judge
 
 EXACT = 1e-9
 """Allowed difference with the same arithmetic, where only the order of sums may differ; relative
@@ -122,7 +125,8 @@ def verify(
     data_dir : str or None, default: None
         Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
     device : str, default: "auto"
-        Device of models that use torch: "auto", "cpu", "cuda" or "mps".
+        Device of models that use torch: "auto", "cpu", "cuda" or "mps". "auto" is the device that
+        was asked for when the result was made.
     plugins : Plugins or None, default: None
         What `load_plugins` returned. None loads all installed plugins.
 
@@ -149,8 +153,9 @@ def verify(
     """
     if bound is not None and not bound >= 0:
         raise UsageError(f"--bound must be 0 or more, not {bound}")
+    check_arguments(device=device)
     plugins = plugins or load_plugins()
-    cells = read_cells(paths)
+    cells = read_cells(paths, plugins)
     experiments: dict[Any, Experiment | str] = {}
     checks = []
     with model_host(plugins) as host:
@@ -166,7 +171,8 @@ def verify(
                 checks.append(CellCheck(path, cell, reason=experiment))
                 continue
             try:
-                now = _run_again(experiment, cell, host, device)
+                own_host = host if cell.isolated else InProcessHost(plugins)
+                now = _run_again(experiment, cell, own_host, device)
             except RecbenchError as error:
                 checks.append(CellCheck(path, cell, reason=describe_error(error)))
                 continue
@@ -215,7 +221,9 @@ def _run_again(experiment: Experiment, cell: Result, host: Host, device: str) ->
             )
         now, _ = judge_file(experiment, cell.model, path, ks)
     else:
-        now = experiment.judge(experiment.cell(cell.model, cell.seed or 0), host, ks, device)
+        device = cell.device if device == "auto" and cell.device else device
+        again = experiment.cell(cell.model, cell.seed or 0, device, isolated=cell.isolated)
+        now = judge(experiment, again, host, ks)
     if not now.ok:
         raise RecbenchError(now.status)
     return now
@@ -249,5 +257,9 @@ def _default_bound(stored: float, noise: float) -> float:
 
 
 def _same_arithmetic(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether two cells had the same machine, versions and threads."""
-    return all(then.get(key) == now.get(key) for key in ("versions", "machine", "threads"))
+    """Whether two cells had the same machine, versions and threads, as far as both record them."""
+    versions = then.get("versions", {}), now.get("versions", {})
+    both = versions[0].keys() & versions[1].keys()
+    return all(versions[0][name] == versions[1][name] for name in both) and all(
+        then.get(key) == now.get(key) for key in ("machine", "threads")
+    )

@@ -1,7 +1,8 @@
-"""A plugin made from the values that its hooks return."""
+"""Plugins for tests: made from the values that its hooks return, or installed in a folder."""
 
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import recbench
@@ -24,3 +25,14 @@ def _hook(answer: Any) -> Callable[[], Any]:
         return answer
 
     return hook
+
+
+def install(folder: Path, **modules: str) -> Path:
+    """Write modules to a folder, each as an installed plugin of the same name."""
+    for name, source in modules.items():
+        about = folder / f"{name}-1.0.dist-info"
+        about.mkdir(parents=True)
+        (folder / f"{name}.py").write_text(source)
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (about / "entry_points.txt").write_text(f"[recbench]\n{name} = {name}\n")
+    return folder

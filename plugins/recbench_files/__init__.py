@@ -4,10 +4,10 @@
 
 A log passes through these modules: `request` checks the options, `sources` finds the files
 (`places`, `parts`), `formats` detects the format of each from its first lines, `columns` chooses
-the columns, and `read` reads them: in `text`, in `jsonl`, or with `parquet`. Then `ids`, `times`
-and `assemble` turn them into a dataset, with `titles` if there are any. If something is wrong,
-`diagnose` finds the line. `table` and `bare` read tables for `--recs`, and `describe` is the
-preview. README.md is the user's guide.
+the columns, and `read` reads them: in `text`, in `jsonl`, or with `parquet` and `plain`. Then
+`ids`, `times` and `assemble` turn them into a dataset, with `titles` if there are any. If something
+is wrong, `diagnose` finds the line; `bounds` limits what is unpacked. `table` and `bare` read
+tables for `--recs`, and `describe` is the preview. README.md is the user's guide.
 """
 
 from __future__ import annotations

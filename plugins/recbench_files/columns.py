@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import recbench
 
-from .layout import WITHOUT_NAMES, Layout, is_number, shorten
+from .layout import WITHOUT_NAMES, Layout, cut, is_number, shorten
 from .times.reader import reads_as_times
 
 # Names are compared ignoring case, `_`, `-`, `.` and spaces. Lists that are separated by `>` are
@@ -147,8 +147,8 @@ def usual_columns(layout: Layout, role: str) -> list[str]:
 
 
 def list_names(names: Sequence[str]) -> str:
-    """Return names separated by commas; of many, only the first."""
-    shown = ", ".join(name.encode("utf-8", "replace").decode() for name in names[:N_LISTED])
+    """Return names separated by commas; of many, only the first, and of long ones the beginning."""
+    shown = ", ".join(cut(name).encode("utf-8", "replace").decode() for name in names[:N_LISTED])
     return shown + (f" and {len(names) - N_LISTED} more" if len(names) > N_LISTED else "")
 
 

@@ -21,7 +21,7 @@ from .text.headerless import (
     refuse_bare,
     with_delimiter,
 )
-from .text.lines import READ_ERRORS, is_wide, open_text, parse, squeeze
+from .text.lines import READ_ERRORS, SAMPLE, field_limit, is_wide, open_text, parse, squeeze
 from .text.records import CLOSE_IT, count_fields, sample_rows
 
 PARQUET = b"PAR1"
@@ -177,7 +177,7 @@ def _read_header(
     if delimiter == "::" or lines[0].count('"') % 2 == 0:
         return tuple(parse(lines[0], delimiter)), lines[1:]
     reader = csv.reader([f"{line}\n" for line in lines], delimiter=delimiter, strict=True)
-    with contextlib.suppress(csv.Error, StopIteration):
+    with contextlib.suppress(csv.Error, StopIteration), field_limit(SAMPLE):
         names, row = next(reader), next(reader)
         if len(names) == len(row):
             return tuple(names), lines[reader.line_num - 1 :]

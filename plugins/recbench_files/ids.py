@@ -231,8 +231,6 @@ def _plain(known: Any) -> Any:
     import pyarrow.compute as pc
 
     kind = known.type
-    if isinstance(known, pa.ExtensionArray):
-        known, kind = known.storage, known.storage.type
     if pa.types.is_integer(kind):
         return known
     if pa.types.is_floating(kind):
@@ -243,26 +241,14 @@ def _plain(known: Any) -> Any:
             return pc.if_else(pc.is_nan(known), None, known).cast(pa.int64())
         texts = pa.array([repr(value) for value in known.to_pylist()], pa.large_string())
         return pc.if_else(pc.is_null(known, nan_is_null=True), None, texts)
-    if (
-        pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-        or pa.types.is_fixed_size_binary(kind)
-    ):
-        return pa.array(_texts_of_bytes(known.to_pylist()), pa.large_string())
+    if pa.types.is_binary(kind):
+        texts = [None if value is None else value.hex() for value in known.to_pylist()]
+        return pa.array(texts, pa.large_string())
     if pa.types.is_null(kind):
         return pa.array([None] * len(known), pa.large_string())
+    if pa.types.is_timestamp(kind):
+        known = known.cast(pa.timestamp(kind.unit))  # in UTC, as the zone may be unknown here
     return known.cast(pa.large_string())
-
-
-def _texts_of_bytes(values: list[bytes | None]) -> list[str | None]:
-    """Decode as UTF-8 if all values allow it, otherwise as hexadecimal digits."""
-    try:
-        texts = [None if value is None else value.decode() for value in values]
-    except UnicodeDecodeError:
-        return [None if value is None else value.hex() for value in values]
-    if any(text is not None and not text.isprintable() for text in texts):
-        return [None if value is None else value.hex() for value in values]
-    return texts
 
 
 def _integers(known: Any) -> Array | None:

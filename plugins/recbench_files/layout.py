@@ -12,6 +12,8 @@ from typing import Any, Literal, get_args
 
 import recbench
 
+from .bounds import Bounded, refuse_bomb
+
 Format = Literal["auto", "csv", "udata", "dat", "inter", "parquet", "json", "pairs", "sequences"]
 """The values of the option `format`."""
 
@@ -30,14 +32,16 @@ N_SAMPLE = 100
 
 @dataclass(frozen=True)
 class ZipMember:
-    """A file in a zip archive, and its size in bytes."""
+    """A file in a zip archive. size, packed: in bytes, unpacked and in the archive."""
 
     archive: Path
     name: str
     size: int
+    packed: int
 
     def open(self) -> Any:
-        """Return the decompressed bytes. Raises OSError if the archive is damaged."""
+        """Return the decompressed bytes, at most `size`. Raises OSError if they are damaged."""
+        refuse_bomb(f"{self.archive.name}/{self.name}", self.packed, self.size)
         try:
             with zipfile.ZipFile(self.archive) as opened:  # the member keeps the file open
                 return opened.open(self.name)
@@ -86,7 +90,14 @@ class Layout:
         """Return the decompressed bytes, as a pyarrow stream."""
         import pyarrow as pa
 
-        return pa.input_stream(self._raw(), compression=self.packed or None)
+        stream = pa.input_stream(self._raw(), compression=self.packed or None)
+        return Bounded(stream, self.file, self.size()) if self.packed else stream
+
+    def size(self) -> int:
+        """Return the number of bytes on disk, or in the archive before it is packed."""
+        if isinstance(self.source, Path):
+            return self.source.stat().st_size
+        return int(self.source.size)
 
     def sha256(self) -> str:
         """Return the hash of the file as it is on disk, or in its archive."""
@@ -130,8 +141,9 @@ def is_number(text: str) -> bool:
 
 def shorten(value: Any) -> str:
     """Return a value as Python writes it, with text in quotes, cut to 60 characters."""
-    return repr(_cut(value)) if isinstance(value, str) else _cut(repr(value))
+    return repr(cut(value)) if isinstance(value, str) else cut(repr(value))
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """Return a text cut to 60 characters."""
     return text if len(text) <= 60 else text[:57] + "..."

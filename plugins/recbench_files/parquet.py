@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import recbench
 
+from .bounds import refuse_bomb
 from .columns import Chosen
-from .layout import N_SAMPLE, Layout
+from .layout import N_SAMPLE, Layout, shorten
+from .plain import is_nested, plain_column, texts_of
+
+_VALUE = 8  # bytes, about
 
 
 def column_names(layout: Layout) -> tuple[str, ...]:
@@ -29,26 +34,18 @@ def first_rows(layout: Layout) -> tuple[tuple[str, ...], ...]:
         rows = _open(layout).head(N_SAMPLE)
     except (pa.ArrowException, OSError) as error:
         raise _broken(layout, error) from error
-    columns = [
-        ["" if value is None else str(value) for value in column.to_pylist()]
-        for column in rows.columns
-    ]
-    return tuple(zip(*columns, strict=True))
+    return tuple(zip(*map(_sample, rows.columns), strict=True))
 
 
 def read_parquet(layout: Layout, chosen: Chosen) -> dict[str, Any]:
-    """Return a pyarrow.ChunkedArray per role, with the types of the file."""
+    """Return a pyarrow.ChunkedArray per role, with the types of the file but for odd ones."""
     import pyarrow as pa
 
     try:
         data = _open(layout)
-        for role, name in chosen.name.items():
-            if pa.types.is_nested(data.schema.field(chosen.index[role]).type):
-                raise recbench.UsageError(
-                    f"{layout.file}: the {role} column {name!r} contains lists or records; "
-                    "write one row per interaction"
-                )
-        return {role: data.to_table(columns=[name]).column(0) for role, name in chosen.name.items()}
+        n_values = data.count_rows() * len(chosen.name)
+        refuse_bomb(layout.file, layout.size(), _VALUE * n_values)
+        return {role: _read(layout, data, name) for role, name in chosen.name.items()}
     except (pa.ArrowException, OSError) as error:
         raise _broken(layout, error) from error
 
@@ -58,12 +55,37 @@ def find_value(layout: Layout, name: str, row: int) -> tuple[str, Any]:
 
     It reads the column again, because keeping the column would cost memory.
     """
-    value = _open(layout).to_table(columns=[name]).column(0)[row].as_py()
-    return f"row {row + 1}", value
+    import pyarrow as pa
+
+    value = _read(layout, _open(layout), name).slice(row, 1)
+    is_number = pa.types.is_integer(value.type) or pa.types.is_floating(value.type)
+    return f"row {row + 1}", value[0].as_py() if is_number else texts_of(value)[0]
+
+
+def _read(layout: Layout, data: Any, name: str) -> Any:
+    """Return a column as a pyarrow.ChunkedArray."""
+    kind = data.schema.field(name).type
+    try:
+        if not is_nested(kind):
+            return plain_column(data.to_table(columns=[name]).column(0))
+    except ValueError:  # in values of the type JSON
+        pass
+    raise recbench.UsageError(
+        f"{layout.file}: the column {name!r} contains lists or records (its type is "
+        f"{shorten(str(kind))}); write one value per row"
+    )
+
+
+def _sample(column: Any) -> list[str]:
+    if not is_nested(column.type):
+        with contextlib.suppress(ValueError):
+            return texts_of(plain_column(column))
+    return ["" if value is None else str(value) for value in column.to_pylist()]
 
 
 def _open(layout: Layout) -> Any:
     """Return the pyarrow.dataset.Dataset."""
+    import pyarrow as pa
     from pyarrow import dataset, parquet
 
     if isinstance(layout.source, Path):
@@ -75,7 +97,10 @@ def _open(layout: Layout) -> Any:
             partition_base_dir=None if layout.base is None else str(layout.base),
         )
     with layout.open() as content:  # from an archive or memory
-        return dataset.dataset(parquet.read_table(content))
+        file = parquet.ParquetFile(pa.BufferReader(content.read()))
+    n_values = file.metadata.num_rows * file.metadata.num_columns
+    refuse_bomb(layout.file, layout.size(), _VALUE * n_values)
+    return dataset.dataset(file.read())
 
 
 def _broken(layout: Layout, error: Exception) -> recbench.RecbenchError:

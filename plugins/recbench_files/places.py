@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import zipfile
+from collections import Counter
 from pathlib import Path, PurePath
 
 import recbench
@@ -61,10 +62,18 @@ def walk_zip(archive: Path) -> list[Layout]:
         raise recbench.RecbenchError(
             f"{archive.name} is a damaged zip archive ({error}); download or write it again"
         ) from error
-    if "[Content_Types].xml" in {info.filename for info in infos}:
+    names = Counter(info.filename for info in infos)
+    if "[Content_Types].xml" in names:
         raise recbench.UsageError(f"{archive.name} is a spreadsheet; save it as CSV")
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise recbench.RecbenchError(
+            f"{archive.name} has several files of the name {twice[0]!r}; write it again"
+        )
     return [
-        Layout(f"{archive.name}/{info.filename}", ZipMember(archive, info.filename, info.file_size))
+        Layout(
+            f"{archive.name}/{info.filename}",
+            ZipMember(archive, info.filename, info.file_size, info.compress_size),
+        )
         for info in sorted(infos, key=lambda info: natural(info.filename))
         if is_visible(info.filename)
     ]

@@ -92,6 +92,8 @@ def _find(text: str) -> Sources:
         return _find_in_zip(text, archive, path.relative_to(archive).as_posix())
     if _WILDCARDS.search(text):
         return _find_pattern(text, path)
+    if _exists(text):
+        raise recbench.UsageError(f"{text} is a pipe or a device; save it as a file")
     close = difflib.get_close_matches(path.name, _names_in(path.parent), n=1, cutoff=0.8)
     hint = f"did you mean {str(path.with_name(close[0]))!r}?" if close else "check the path"
     raise recbench.UsageError(f"there is no file {text!r}; {hint}")
@@ -151,7 +153,7 @@ def _choose(text: str, name: str, layouts: Sequence[Layout]) -> Sources:
     tables = [file for file in files if suffix_of(file) == ".inter"]  # and not .item or .user
     chosen = list(parts) or tables or list(files)
     if not parts and len(set(map(suffix_of, chosen))) > 1:
-        largest = max((files[file] for file in chosen), key=_size)
+        largest = max((files[file] for file in chosen), key=Layout.size)
         pattern = PurePosixPath(spell(largest)).with_name(f"*{suffix_of(largest.file)}")
         raise recbench.UsageError(
             f"{text} has files of several kinds ({_inside(chosen, name)}). Name a file in it, such "
@@ -234,11 +236,6 @@ def _exists(text: str) -> bool:
         return Path(text).expanduser().exists()
     except OSError:  # such as a name that is too long
         return False
-
-
-def _size(layout: Layout) -> int:
-    source = layout.source
-    return source.size if isinstance(source, ZipMember) else int(source.stat().st_size)
 
 
 def _names_in(folder: Path) -> list[str]:

@@ -16,6 +16,7 @@ import recbench
 
 from .arrays import to_numpy
 from .bare import detect_recommendations
+from .bounds import refuse_bomb
 from .columns import Chosen, usual_columns
 from .diagnose import locate
 from .ids import encode
@@ -94,7 +95,9 @@ def _unzip(file: str, content: bytes) -> bytes:
                 raise recbench.RecbenchError(
                     f"{file} has {recbench.counted(len(names), 'file')} in it; pack one file"
                 )
-            return archive.read(names[0])
+            info = archive.getinfo(names[0])
+            refuse_bomb(file, info.compress_size, info.file_size)
+            return archive.read(info)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
         raise recbench.RecbenchError(
             f"{file} is a damaged or encrypted zip archive ({error}); write it again"
@@ -128,6 +131,8 @@ def _parse_ids(column: Any) -> tuple[Array, list[str]]:
 def _parse_numbers(column: Any) -> Array:
     import pyarrow as pa
 
+    if pa.types.is_binary(column.type):  # no text, so its hexadecimal digits are no number either
+        return np.full(len(column), np.nan)
     try:
         return to_numpy(column.cast(pa.float64()), np.float64)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # text, or integers beyond 2**53

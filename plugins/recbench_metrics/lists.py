@@ -230,5 +230,8 @@ def _mean(values: Values, items: Array) -> Values:
     return np.asarray(found.sum(axis=1) / np.maximum(listed.sum(axis=1), 1), dtype=np.float64)
 
 
+coverage.bounds = gini.bounds = (0.0, 1.0)  # type: ignore[attr-defined]
+"""The lowest and the highest possible value, where intervals end."""
+
 METRICS = {"coverage": coverage, "gini": gini, "novelty": novelty, "popularity": popularity}
 """Name that users type -> metric. Add new metrics here."""

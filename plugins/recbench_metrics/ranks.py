@@ -209,3 +209,6 @@ def average_precision(ranking: recbench.Ranking, k: int) -> Values:
 
 METRICS = {"ndcg": ndcg, "recall": recall, "hit": hit, "mrr": mrr, "map": average_precision}
 """Name that users type -> metric. Add new metrics here."""
+
+for metric in METRICS.values():
+    metric.bounds = (0.0, 1.0)  # type: ignore[attr-defined]

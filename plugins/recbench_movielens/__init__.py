@@ -12,7 +12,7 @@ from .layouts import CSV, DAT, INTER, UDATA
 
 __all__ = ["MOVIELENS", "MovieLens", "recbench_datasets"]
 
-_FOLDER = "http://files.grouplens.org/datasets/movielens"
+_FOLDER = "https://files.grouplens.org/datasets/movielens"
 _NO_REDISTRIBUTION = (
     "research use with citation; no redistribution, and no commercial use without permission"
 )
@@ -49,11 +49,15 @@ MOVIELENS = (
     ),
     MovieLens(
         "ml-latest-small",
-        "MovieLens latest, small: it changes over time, so do not publish results on it",
+        "MovieLens latest, small: of September 2018; it may change, so publish no results on it",
         (610, 9_724, 100_836),
-        PublishedZip(CSV, f"{_FOLDER}/ml-latest-small.zip", 978_202),
+        PublishedZip(
+            CSV,
+            f"{_FOLDER}/ml-latest-small.zip",
+            978_202,
+            "sha256:696d65a3dfceac7c45750ad32df2c259311949efec81f0f144fdfb91ebc9e436",
+        ),
         _REDISTRIBUTION,
-        changes=True,
     ),
     MovieLens(
         "ml-20m",

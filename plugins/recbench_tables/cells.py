@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping
 
 import recbench
 
+from .escapes import line
+
 Columns = dict[str, list[str]]
 
 
 def names(section: recbench.Section) -> Columns:
     """The models, and the number of seeds of each if some ran with several."""
-    columns = {"model": section.names}
+    columns = {"model": list(map(line, section.names))}
     if any(len(row.results) > 1 for row in section.rows):
         columns["seeds"] = [f"{len(row.seeds) or '-':>5}" for row in section.rows]
     return columns
@@ -64,7 +66,10 @@ def segments(section: recbench.Section, means: Segments | None) -> list[list[Col
             kinds.setdefault(kind, {})[head] = [_value(value, digits) for value in values]
         if kinds:
             tables.append(
-                [{recbench.metric_label(metric, k): [row.model for row in rows]}, *kinds.values()]
+                [
+                    {recbench.metric_label(metric, k): [line(row.model) for row in rows]},
+                    *kinds.values(),
+                ]
             )
     return tables
 

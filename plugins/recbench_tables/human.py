@@ -1,10 +1,11 @@
 """Tables to read: one per dataset and split, best model first, with a footer."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import recbench
 
+from . import escapes
 from .cells import Columns, Segments, by_segment, costs, marks, names, numbers, segments
 
 MARK = "\0"
@@ -66,8 +67,12 @@ def markdown(results: recbench.Results) -> str:
     parts = []
     for section in results.sections():
         means = by_segment(section)
-        tables = [table.replace(MARK, "\\") for table in _tabulated(section, means, "github")]
-        parts += [f"### {section.title}", *tables, _bullets(recbench.footer_lines(section, means))]
+        tables = [
+            table.replace(MARK, "\\")
+            for table in _tabulated(section, means, "github", escapes.markdown)
+        ]
+        footer = _bullets(recbench.footer_lines(section, means))
+        parts += [f"### {escapes.markdown(section.title)}", *tables, footer]
     return _paragraphs(*parts, _bullets(recbench.left_out_lines(results)))
 
 
@@ -95,11 +100,7 @@ def latex(results: recbench.Results) -> str:
     for section in results.sections():
         means = by_segment(section)
         lines = [section.title, *recbench.footer_lines(section, means)]
-        tables = [
-            # marks have no width; tabulate escapes its input, so they are inserted afterwards
-            re.sub(f" {MARK}(.)", r"\\rlap{\1}", table).replace("±", r"$\pm$ ")
-            for table in _tabulated(section, means, "latex_booktabs")
-        ]
+        tables = map(_for_latex, _tabulated(section, means, "latex_booktabs", escapes.line))
         parts.append("\n".join([_comments(lines), *tables]))
     return _paragraphs(*parts, _comments(recbench.left_out_lines(results)))
 
@@ -115,18 +116,24 @@ def _beside_or_below(section: recbench.Section) -> list[str]:
     return [recbench.draw_table(lead, *metrics, marks=behind), below]
 
 
-def _tabulated(section: recbench.Section, means: Segments | None, form: str) -> list[str]:
+def _tabulated(
+    section: recbench.Section, means: Segments | None, form: str, escape: Callable[[str], str]
+) -> list[str]:
     """One table of all numbers and costs, and one of segments for each metric."""
     metrics = [numbers(section, metric) for metric in section.shown_metrics]
-    whole = _tabulate([names(section), *metrics, costs(section)], form, marks(section))
-    return [whole, *(_tabulate(groups, form, {}) for groups in segments(section, means))]
+    whole = _tabulate([names(section), *metrics, costs(section)], form, escape, marks(section))
+    return [whole, *(_tabulate(groups, form, escape, {}) for groups in segments(section, means))]
 
 
-def _tabulate(groups: Iterable[Columns], form: str, behind: Columns) -> str:
-    """A table in one of tabulate's formats."""
+def _tabulate(
+    groups: Iterable[Columns], form: str, escape: Callable[[str], str], behind: Columns
+) -> str:
+    """A table in one of tabulate's formats, which escapes texts: names and headings."""
     from tabulate import tabulate
 
     columns = {head: cells for group in groups for head, cells in group.items()}
+    first = next(iter(columns))
+    columns[first] = [escape(name) for name in columns[first]]
     cells = [
         [
             f"{' '.join(cell.split())} {MARK}{mark}" if mark else " ".join(cell.split())
@@ -136,11 +143,18 @@ def _tabulate(groups: Iterable[Columns], form: str, behind: Columns) -> str:
     ]
     return tabulate(
         list(zip(*cells, strict=True)),
-        [head.replace("\n", " ") for head in columns],
+        [escape(head) for head in columns],
         tablefmt=form,
         disable_numparse=True,
         colalign=["left", *["right"] * (len(columns) - 1)],
     )
+
+
+def _for_latex(table: str) -> str:
+    """The table with what tabulate, which escapes its input, cannot be given."""
+    table = re.sub(f" {MARK}(.)", r"\\rlap{\1}", table)  # marks have no width
+    table = re.sub(r"^ (?=[\[*])", " {}", table, flags=re.MULTILINE)  # no option of the row above
+    return table.replace("±", r"$\pm$ ")
 
 
 def _wrapped(lines: Iterable[str]) -> str:
@@ -148,11 +162,12 @@ def _wrapped(lines: Iterable[str]) -> str:
 
 
 def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines).replace("*", "\\*")
+    return "\n".join(f"- {escapes.markdown(text)}" for text in lines)
 
 
 def _comments(lines: Iterable[str]) -> str:
-    return "\n".join(f"% {line}" for line in lines)
+    """Lines that do nothing in LaTeX, and can also be copied into a caption."""
+    return "\n".join(f"% {escapes.latex(text)}" for text in lines)
 
 
 def _paragraphs(*parts: str) -> str:

@@ -2,9 +2,13 @@
 
 import recbench
 
+from .escapes import no_formula
+
 
 def csv(results: recbench.Results) -> str:
     """Comma-separated values with a header, for pandas and spreadsheets.
+
+    A text that a spreadsheet would run as a formula begins with an apostrophe.
 
     Parameters
     ----------
@@ -23,7 +27,10 @@ def csv(results: recbench.Results) -> str:
     >>> csv(results).split(",")[:3]
     ['model', 'dataset', 'split']
     """
-    return results.to_frame().to_csv(index=False)
+    frame = results.to_frame()
+    texts = frame.select_dtypes(exclude="number")
+    frame[texts.columns] = texts.map(no_formula)
+    return frame.to_csv(index=False, lineterminator="\n")
 
 
 def json(results: recbench.Results) -> str:

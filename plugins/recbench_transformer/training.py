@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -17,13 +18,15 @@ from torch import Tensor, nn
 import recbench
 
 from . import loss
-from .checkpoint import LOG, read_state, write_state
+from .checkpoint import read_state, write_state
 from .device import matmul_dtype
 from .network import Network, build_network
 from .presets import Settings
 from .validation import Best, hold_out, validate
 from .warm_start import cooccurrence_embeddings
 from .windows import Batch, make_batches
+
+LOG = logging.getLogger("recbench")
 
 MAX_FULL_SOFTMAX = 50_000
 """The largest catalogue with a full softmax, if `negatives` is not given."""
@@ -75,12 +78,24 @@ def train_epochs(
     users = np.unique(data.users[trainable & (data.users >= 0)]).astype(np.int64)
     embed_users = len(users) < int(trainable.sum())
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
-        network = build_network(settings, data.n_items, data.n_users, embed_users=embed_users)
-        network = network.to(device)
         mask_seen = len(data.pairs()) == data.n_interactions  # no item is consumed twice
-        trainer = Trainer(network, settings, negatives, rng, mask_seen=mask_seen)
-        if not trainer.restore(read_state(checkpoint)):
+
+        def start() -> Trainer:
+            torch.manual_seed(seed)
+            network = build_network(settings, data.n_items, data.n_users, embed_users=embed_users)
+            return Trainer(network.to(device), settings, negatives, rng, mask_seen=mask_seen)
+
+        trainer = start()
+        try:
+            resumed = trainer.restore(read_state(checkpoint))
+        except Exception as error:  # a state of another version, which may be restored in part
+            LOG.warning(
+                "transformer: the checkpoint does not fit (%s); training starts from the beginning",
+                error,
+            )
+            trainer, resumed = start(), False
+        network = trainer.network
+        if not resumed:
             counts = torch.from_numpy(rest.popularity).to(device)
             embeddings = None
             if settings.warm:
@@ -95,6 +110,7 @@ def train_epochs(
                 else:
                     n_interactions, message = trainer.run_epoch(data, None)
                 progress.step(message=message)
+                progress.step(trainer.epoch - progress.done)  # what patience left out
                 write_state(checkpoint, trainer.state())
                 yield Epoch(network.eval(), n_interactions)
         network.fill_unknown_users(torch.from_numpy(users).to(device))
@@ -190,18 +206,14 @@ class Trainer:
         }
 
     def restore(self, state: dict[str, Any] | None) -> bool:
-        """Resume from a state; return False if there is none."""
+        """Resume from a state; return False if there is none. Raises if it does not fit."""
         if state is None:
             return False
-        if not _same_keys(state, self.state(), "network", "best"):
-            LOG.warning(
-                "transformer: the checkpoint is from another version; training starts from the "
-                "beginning"
-            )
-            return False
-        self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
         self.best = Best(**state["best"])
+        for weights in (self.best.weights, state["network"]):
+            if weights:
+                self.network.load_state_dict(weights)
+        self.optimiser.load_state_dict(state["optimiser"])
         self.epoch = state["epoch"]
         torch.set_rng_state(state["torch"])
         if self.device.type == "cuda":
@@ -234,10 +246,3 @@ def _build_optimiser(network: nn.Module, settings: Settings) -> torch.optim.Opti
     ]
     fused = undecayed[0].device.type in ("cpu", "cuda")
     return torch.optim.AdamW(groups, lr=settings.lr, betas=(0.9, 0.98), fused=fused)
-
-
-def _same_keys(first: dict[str, Any], second: dict[str, Any], *parts: str) -> bool:
-    """Whether two states, and these parts of them, have the same keys."""
-    return first.keys() == second.keys() and all(
-        first[part].keys() == second[part].keys() for part in parts
-    )

@@ -13,6 +13,7 @@ import click
 
 from recbench.attention import Attention, attention
 from recbench.cli import listings, reports
+from recbench.cli.hints import check_models
 from recbench.cli.options import Answer, Command, Group, Numbers, options
 from recbench.cli.output import save, table_writer
 from recbench.cli.preview import preview
@@ -41,6 +42,11 @@ items = click.option(
 )
 top_k = click.option(
     "--k", metavar="K", default=10, show_default=True, help="Number of items to recommend."
+)
+
+query = (
+    *("dataset", "split", "seed", "device", "timeout", "memory", "in_process"),
+    *("results", "data_dir"),
 )
 
 
@@ -74,7 +80,7 @@ cli.sections = {
 @click.option(
     "--k",
     "ks",
-    type=Numbers(1, "K"),
+    type=Numbers("K"),
     default=KS,
     help="Cut-offs: each metric is measured on the first K items.  [default: 3,5,10]",
 )
@@ -82,7 +88,7 @@ cli.sections = {
     "--seed",
     "--seeds",
     "seed",
-    type=Numbers(0, "N"),
+    type=Numbers("N"),
     default=(0,),
     help="Random seed; with several, seeded models run once per seed.  [default: 0]",
 )
@@ -92,6 +98,9 @@ cli.sections = {
     "metrics",
     "candidates",
     "device",
+    "timeout",
+    "memory",
+    "in_process",
     "results",
     "data_dir",
     "format",
@@ -103,18 +112,6 @@ cli.sections = {
     multiple=True,
     metavar="NAME=FILE",
     help="Evaluate recommendations made elsewhere as model NAME; FILE holds lists or scores.",
-)
-@click.option(
-    "--timeout", type=float, metavar="SECONDS", help="Time limit per model and seed, in seconds."
-)
-@click.option(
-    "--memory",
-    type=int,
-    metavar="MB",
-    help="Memory limit per model, in megabytes.  [default: 90% of what is free]",
-)
-@click.option(
-    "--in-process", is_flag=True, help="Run models in this process, without limits, to debug them."
 )
 @click.option("--force", is_flag=True, help="Run models again even if their results are stored.")
 def run_command(
@@ -136,11 +133,12 @@ def run_command(
       recbench run popular rules --dataset log.csv:user=customer,item=product,time=date
       recbench run transformer popular --seeds 0,1,2 --metrics ndcg,recall -o table.md
     """
-    _no_stray_numbers(models)
+    check_models(models)
     write = table_writer(form, output)
     results = run(models, recs=_named_files(recs), **_with_known_metrics(arguments))
     text, code = write(results.showing(results.metrics, verbose=verbose))
-    return text, 1 if results.failed or results.not_stored else code
+    lost = results.failed or results.not_stored or results.not_measured
+    return text, 1 if lost else code
 
 
 @cli.command()
@@ -172,7 +170,7 @@ def table(
 @click.argument("first")
 @click.argument("second")
 @click.option(
-    "--k", "ks", type=Numbers(1, "K"), help="Cut-offs to show.  [default: all that are stored]"
+    "--k", "ks", type=Numbers("K"), help="Cut-offs to show.  [default: all that are stored]"
 )
 @click.option(
     "--dataset", metavar="NAME", help="Only this dataset, named as in the table.  [default: all]"
@@ -261,7 +259,7 @@ def verify_command(every: bool, **arguments: Any) -> Answer:
 @user
 @items
 @top_k
-@options("dataset", "split", "seed", "device", "results", "data_dir")
+@options(*query)
 def recommend_command(**arguments: Any) -> Answer:
     """Show the recommendations of MODEL for one user or one history."""
     return listings.recommendation(recommend(**arguments)), 0
@@ -272,7 +270,7 @@ def recommend_command(**arguments: Any) -> Answer:
 @user
 @items
 @top_k
-@options("dataset", "split", "seed", "device", "results", "data_dir")
+@options(*query)
 @click.option(
     "--attention",
     "of_attention",
@@ -350,16 +348,6 @@ def plugins_command(as_json: bool) -> Answer:
     plugins = load_plugins()
     as_text = listings.plugins_as_json if as_json else listings.plugins
     return as_text(plugins), 1 if plugins.broken else 0
-
-
-def _no_stray_numbers(models: Sequence[str]) -> None:
-    """Raise UsageError for `--k 3 5 10`, where click reads 5 and 10 as models."""
-    numbers = [model for model in models if model.isdigit()]
-    if numbers:
-        raise UsageError(
-            f"{numbers[0]!r} is not a model. Separate several numbers with commas and no spaces, "
-            "as in --k 3,5,10"
-        )
 
 
 def _known_metrics(names: Sequence[str]) -> dict[str, Any]:

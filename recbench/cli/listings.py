@@ -14,6 +14,7 @@ from recbench.data.clean import clean
 from recbench.data.dataset import factory_facts
 from recbench.data.interactions import Array
 from recbench.explain import Explanation
+from recbench.guard import guarded
 from recbench.heatmap import shortened
 from recbench.offers import Offer
 from recbench.option_docs import Option, factory_docs
@@ -34,7 +35,8 @@ def offers(plugins: Plugins, kind: str, data_dir: str | None = None) -> str:
     for offer in plugins.offers(kind):
         row = {"name": offer.name, "summary": offer.summary}
         if kind == "datasets":
-            facts = factory_facts(offer.factory, data_dir)
+            with guarded(offer.where):
+                facts = factory_facts(offer.factory, data_dir)
             row = {"name": offer.name, "size": facts.pop("size") or offer.summary, **facts}
         rows.append({**row, "plugin": offer.plugin})
     return f"{draw_rows(rows)}\n"

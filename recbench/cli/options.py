@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from recbench.cli.hints import command_hint, option_hint
+from recbench.cli.streams import LogHandler, show
 from recbench.progress import log
 from recbench.results.section import RANKED_BY
 
@@ -29,25 +31,39 @@ class UnfinishedError(Exception):
 class Numbers(click.ParamType[tuple[int, ...]]):
     """Whole numbers separated by commas: `3,5,10`."""
 
-    def __init__(self, least: int, letter: str) -> None:
-        self.least, self.name = least, f"{letter},{letter},..."
+    def __init__(self, letter: str) -> None:
+        self.name = f"{letter},{letter},..."
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
         """Return the numbers in ascending order, without repeats."""
         if isinstance(value, tuple):
             return value
         try:
-            numbers = tuple(sorted({int(number) for number in str(value).split(",")}))
+            return tuple(sorted({int(number) for number in str(value).split(",")}))
         except ValueError:
-            numbers = ()
-        if not numbers or numbers[0] < self.least:
             self.fail(
-                f"{value!r} is not a list of whole numbers of at least {self.least}. Separate them "
-                "with commas, as in 3,5,10.",
+                f"{value!r} is not a list of whole numbers. Separate them with commas and no "
+                "spaces, as in 3,5,10.",
                 param,
                 ctx,
             )
-        return numbers
+
+
+class Limit(click.ParamType[float]):
+    """A number of seconds or megabytes."""
+
+    def __init__(self, name: str, unit: str) -> None:
+        self.name, self.unit = name, unit
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Return the number: an int if it is a whole number."""
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(
+                f"{value!r} is not a number. Write it in {self.unit}, without a unit.", param, ctx
+            )
+        return int(number) if number.is_integer() else number
 
 
 class Names(click.ParamType[tuple[str, ...]]):
@@ -68,7 +84,7 @@ def _start_logging(ctx: click.Context, _: click.Parameter, debug: bool) -> None:
     meta["recbench.debug"] = debug or meta.get("recbench.debug")
     log.setLevel(logging.DEBUG if meta["recbench.debug"] else logging.INFO)
     if not log.handlers:
-        log.addHandler(logging.StreamHandler())
+        log.addHandler(LogHandler())
 
 
 _DATASET = "Dataset name or path of a log; options follow it: log.csv:user=customer,item=sku."
@@ -106,7 +122,7 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
     "seed": click.option(
         "--seed",
         metavar="N",
-        type=click.IntRange(min=0),
+        type=int,
         default=0,
         show_default=True,
         help="Random seed.",
@@ -141,6 +157,21 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         "--data-dir",
         metavar="FOLDER",
         help="Folder holding one sub-folder per dataset.  [default: $RECBENCH_DATA]",
+    ),
+    "timeout": click.option(
+        "--timeout",
+        type=Limit("SECONDS", "seconds"),
+        help="Time limit per model and seed, in seconds.",
+    ),
+    "memory": click.option(
+        "--memory",
+        type=Limit("MB", "megabytes"),
+        help="Memory limit per model, in megabytes.  [default: 90% of what is free]",
+    ),
+    "in_process": click.option(
+        "--in-process",
+        is_flag=True,
+        help="Run models in this process, without limits, to debug them.",
     ),
     "format": click.option(
         "--format",
@@ -182,7 +213,12 @@ class Command(click.Command):
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        try:
+            _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        except click.NoSuchOption as error:
+            name = error.option_name
+            hint = option_hint(name, self)
+            raise click.UsageError(f"no such option {name!r}; {hint}", ctx) from None
         for option in given:
             once = isinstance(option, click.Option) and not (option.is_flag or option.multiple)
             if once and given.count(option) > 1:
@@ -198,9 +234,9 @@ class Command(click.Command):
             with contextlib.redirect_stdout(sys.stderr):
                 text, code = super().invoke(ctx)
         except UnfinishedError as stopped:
-            click.echo(stopped.text, nl=False)
+            show(stopped.text)
             raise stopped.error from stopped
-        click.echo(text, nl=False)
+        show(text)
         return int(code)
 
 
@@ -211,6 +247,17 @@ class Group(click.Group):
     """
 
     sections: Mapping[str, Sequence[str]] = {}
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            command = error.command_name
+            raise click.UsageError(
+                f"no such command {command!r}; {command_hint(command, [*self.commands])}", ctx
+            ) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each heading and its commands, with the first sentence of their help."""

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from recbench.cli.options import Answer
-from recbench.errors import RecbenchError, describe_error
+from recbench.errors import RecbenchError, UsageError, describe_error, printable
 from recbench.files import output_file, write_output
 from recbench.plugins import load_plugins
 from recbench.progress import log
 from recbench.results.results import Results
 
-FORMATS = {".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json"}
-"""Suffix of an output file -> the format of the table in it."""
+FORMATS = {"": "plain", "txt": "plain", "md": "markdown", "tex": "latex"}
+"""Suffix of an output file -> the format of the table in it. Other suffixes are its name."""
 
 
 def table_writer(form: str | None, output: str | None) -> Callable[[Results], Answer]:
     """Return a function that formats and writes a table; check format and file right away."""
-    form = form or FORMATS.get(Path(output or "").suffix.lower(), "plain")
-    offer = load_plugins().find("tables", form)
+    plugins = load_plugins()
+    form = form and FORMATS.get(form, form)
+    offer = plugins.find("tables", form or _form(output or "", plugins.names("tables")))
     path = output_file(output)
 
     def write(results: Results) -> Answer:
@@ -28,9 +29,23 @@ def table_writer(form: str | None, output: str | None) -> Callable[[Results], An
             raise RecbenchError(
                 f"{offer.what} returned {type(text).__name__}; it must return a str"
             )
+        text = printable(text.replace("\r\n", "\n"))
         return text, save(path, text.encode)
 
     return write
+
+
+def _form(output: str, known: Sequence[str]) -> str:
+    """Return the format for the suffix of a file. Raises UsageError if there is none."""
+    suffix = Path(output).suffix.lower().removeprefix(".")
+    form = FORMATS.get(suffix, suffix)
+    if form not in known:
+        suffixes = sorted({*FORMATS, *known} - {"", *FORMATS.values()})
+        raise UsageError(
+            f"cannot write -o {output}: no table has the suffix .{suffix}. "
+            f"Use {', '.join(f'.{suffix}' for suffix in suffixes)}, or choose one with --format"
+        )
+    return form
 
 
 def save(path: Path | None, content: Callable[[], bytes]) -> int:

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from recbench.errors import printable
+
 PIPE = 130
 """Characters per line of a table if the output is not a terminal."""
 
@@ -54,9 +56,9 @@ def draw_table(words: Columns, *numbers: Columns, marks: Columns | None = None) 
     b         0.10
     """
     marks = marks or {}
-    lead = [_Column(head, cells, is_words=True) for head, cells in words.items()]
+    lead = [_column(head, cells, is_words=True) for head, cells in words.items()]
     groups = [
-        [_Column(head, cells, marks.get(head, ())) for head, cells in group.items()]
+        [_column(head, cells, marks.get(head, ())) for head, cells in group.items()]
         for group in numbers
     ]
     width = terminal()
@@ -96,7 +98,7 @@ def wrap_text(text: str) -> str:
     'A short sentence.'
     """
     width = max(terminal() or 100, 40)
-    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(printable(text), width, break_long_words=False, break_on_hyphens=False)
 
 
 def terminal() -> int:
@@ -152,6 +154,14 @@ class _Column:
         if mark:
             lines[0] += f" {mark}"
         return "\n".join(lines)
+
+
+def _column(
+    head: str, cells: Sequence[str], marks: Sequence[str] = (), *, is_words: bool = False
+) -> _Column:
+    """Return a column whose width can be counted: of printable characters without tabs."""
+    head, *cells = (printable(text).replace("\t", " ") for text in (head, *cells))
+    return _Column(head, cells, marks, is_words)
 
 
 def _lines(*texts: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from recbench.data.arrays import as_type, check_dimensions, check_range, to_array
 from recbench.data.times import check_unit
 
 Array = npt.NDArray[Any]
@@ -30,8 +31,7 @@ def check_columns(
     each = {"items": items, "times": times, "ratings": ratings, "parts": parts}
     given = {name: column for name, column in each.items() if column is not None}
     for name, array in {"users": users, "offsets": offsets, **given}.items():
-        if array.ndim != 1:
-            raise ValueError(f"{name} must have one dimension, not {array.ndim}")
+        check_dimensions(name, array)
     n, n_rows = len(items), len(users)
     if len(offsets) != n_rows + 1:
         raise ValueError(f"{n_rows} rows need {n_rows + 1} offsets, not {len(offsets)}")
@@ -47,19 +47,26 @@ def check_columns(
         check_range("parts", parts, 0, 3)
 
 
-def check_range(name: str, values: Array, low: int, high: int) -> None:
-    """Raise ValueError if a value is below `low`, or not below `high`."""
-    if len(values) and (values.min() < low or values.max() >= high):
-        wrong = values[(values < low) | (values >= high)][0]
-        raise ValueError(f"{name} must be in [{low}, {high}), but {wrong} occurs")
+def log_columns(**given: npt.ArrayLike | None) -> dict[str, Array]:
+    """Return the columns of a log as arrays of one dimension and equal length.
 
+    given: the arguments of `Interactions.from_log`. users and items become signed integers. Other
+    columns are left out if they are None.
 
-def as_type(name: str, values: Array, dtype: npt.DTypeLike | None) -> Array:
-    """Convert numbers. Raise ValueError if an integer type cannot hold one, such as a fraction."""
-    with np.errstate(invalid="ignore"):
-        converted = np.asarray(values, dtype=dtype)
-    if converted.dtype.kind == "i" and not np.can_cast(values.dtype, converted.dtype):
-        changed = values[converted != values]
-        if len(changed):
-            raise ValueError(f"{name} must be {converted.dtype}, but {changed[0]} occurs")
-    return converted
+    Raises ValueError for arrays that do not fit together, and for users or items that are no whole
+    numbers.
+    """
+    columns = {}
+    for name, column in given.items():
+        if name in ("users", "items"):
+            numbers = to_array(name, column)
+            columns[name] = numbers if numbers.dtype.kind == "i" else as_type(name, numbers, "i8")
+        elif column is not None:
+            columns[name] = to_array(name, column)
+    for name, array in columns.items():
+        check_dimensions(name, array)
+        if len(array) != len(columns["users"]):
+            raise ValueError(
+                f"users has {len(columns['users'])} values and {name} {len(array)}; they must match"
+            )
+    return columns

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from recbench.data.arrays import check_dimensions, freeze_arrays
 from recbench.data.interactions import Array, Interactions
 from recbench.errors import UsageError
 from recbench.spec import Spec
@@ -56,7 +57,8 @@ class Dataset:
     Raises
     ------
     ValueError
-        If the number of ids or titles does not match the interactions.
+        If the number of ids or titles does not match the interactions, an array is masked, or an
+        id is neither an integer nor a string.
 
     Examples
     --------
@@ -84,13 +86,19 @@ class Dataset:
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
+        freeze_arrays(self, user_ids=None, item_ids=None, titles=None)
         for field_name, expected in (
             ("user_ids", self.interactions.n_users),
             ("item_ids", self.interactions.n_items),
             ("titles", self.interactions.n_items),
         ):
             column = getattr(self, field_name)
-            if column is not None and len(column) != expected:
+            if column is None and field_name == "titles":
+                continue
+            check_dimensions(f"dataset {self.name}: {field_name}", column)
+            if field_name != "titles":
+                _check_ids(f"dataset {self.name}: {field_name}", column)
+            if len(column) != expected:
                 what = "users" if field_name == "user_ids" else "items"
                 raise ValueError(
                     f"dataset {self.name}: {field_name} has {len(column)} entries, but the "
@@ -268,6 +276,15 @@ def outside_ids(ids: Array, numbers: Array) -> Array:
         return np.asarray(ids[numbers])
     texts = np.array([*map(str, ids.tolist()), ""], dtype=object)
     return np.asarray(texts[numbers])  # -1 is the last
+
+
+def _check_ids(name: str, ids: Array) -> None:
+    """Raise ValueError if ids are no integers or strings."""
+    elements = ids.tolist() if ids.dtype.kind not in "iuUT" else []
+    odd = [each for each in elements if not isinstance(each, (int, str, np.integer))]
+    odd += [each for each in elements if isinstance(each, bool)]
+    if odd:
+        raise ValueError(f"{name} must be integers or strings, but {odd[0]!r:.60} occurs")
 
 
 def quoted(outside_id: object) -> str:

@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recbench.data.checks import as_type, check_columns, check_range
+from recbench.data.arrays import (
+    MAX_COUNT,
+    as_count,
+    as_mask,
+    as_rows,
+    check_range,
+    freeze_arrays,
+    read_only,
+)
+from recbench.data.checks import check_columns, log_columns
 from recbench.data.sorting import sort_distinct, stable_order
 from recbench.data.times import to_integers
 
@@ -30,6 +39,7 @@ class Interactions:
     """Sequences of interactions, stored as read-only columns.
 
     Users and items are numbers from 0. `len(interactions)` is the number of sequences (rows).
+    Arrays that their owner could still change are copied.
 
     Parameters
     ----------
@@ -57,7 +67,7 @@ class Interactions:
     Raises
     ------
     ValueError
-        If the arrays do not fit together.
+        If the arrays do not fit together or are masked, or a value is not of the type.
 
     Examples
     --------
@@ -83,6 +93,8 @@ class Interactions:
         freeze_arrays(
             self, users="i4", items="i4", offsets="i8", times="i8", ratings="f4", parts="i1"
         )
+        for name in ("n_users", "n_items"):
+            object.__setattr__(self, name, as_count(name, getattr(self, name)))
         check_columns(**vars(self))
 
     def __len__(self) -> int:
@@ -190,7 +202,7 @@ class Interactions:
         >>> [items.tolist() for items in log.take([2, 1]).sequences()]
         [[0], [1, 2]]
         """
-        rows = np.asarray(rows, dtype=np.int64)
+        rows = as_rows("rows", rows, len(self))
         return self.cut(rows, self.offsets[rows], self.lengths[rows])
 
     def cut(self, rows: Array, starts: Array, lengths: Array) -> Interactions:
@@ -245,13 +257,17 @@ class Interactions:
         >>> [items.tolist() for items in log.keep(log.items == 8).sequences()]
         [[8], []]
         """
+        mask = as_mask("mask", mask, self.n_interactions)
         kept_before = offsets_of(mask)  # how many of the interactions before each one are kept
         return dataclasses.replace(self, offsets=kept_before[self.offsets], **self._select(mask))
 
     def _select(self, where: Any) -> dict[str, Any]:
         """The columns of some interactions: a slice, a mask or positions."""
         columns = {name: getattr(self, name) for name in ("items", "times", "ratings", "parts")}
-        return {name: None if column is None else column[where] for name, column in columns.items()}
+        return {
+            name: None if column is None else read_only(column[where])
+            for name, column in columns.items()
+        }
 
     @property
     def popularity(self) -> Array:
@@ -309,12 +325,13 @@ class Interactions:
         items : array_like of shape (n_interactions,), int
             Item numbers, from 0.
         times : array_like of shape (n_interactions,), optional
-            Times since 1970, integers or floats in `time_unit`. They are stored in the coarsest
-            unit, from seconds to nanoseconds, that keeps each of them exact.
+            Times since 1970, integers or floats in `time_unit`, or datetime64 in any unit. They
+            are stored in the coarsest unit, from seconds to nanoseconds, that keeps each of them
+            exact.
         ratings : array_like of shape (n_interactions,), optional
             Ratings.
         time_unit : {"s", "ms", "us", "ns"}, default: "s"
-            Unit of the given times.
+            Unit of the given times, unless they are datetime64.
         parts : array_like of shape (n_interactions,), optional
             Part of a split that the source of the data prescribes: 0 is train, 1 valid and 2 test.
         n_users : int, default: the highest user number plus 1
@@ -330,8 +347,8 @@ class Interactions:
         Raises
         ------
         ValueError
-            If the arrays do not fit together, a number is negative or too high, or a time is not
-            finite or does not fit into 64 bits.
+            If the arrays do not fit together or are masked, a value is no number, does not fit its
+            type, or a user or an item is negative, too high or no whole number.
 
         Examples
         --------
@@ -347,17 +364,13 @@ class Interactions:
         >>> log.times.tolist(), log.time_unit
         ([10000, 10250], 'ms')
         """
-        users, items = np.asarray(users), np.asarray(items)
-        given = {"items": items, "times": times, "ratings": ratings, "parts": parts}
-        columns = {name: np.asarray(array) for name, array in given.items() if array is not None}
-        for name, column in columns.items():
-            if len(column) != len(users):
-                raise ValueError(
-                    f"users has {len(users)} values and {name} {len(column)}; they must match"
-                )
-        n_users = int(users.max(initial=-1)) + 1 if n_users is None else n_users
-        n_items = int(items.max(initial=-1)) + 1 if n_items is None else n_items
-        check_range("users", users, 0, n_users)
+        columns = log_columns(users=users, items=items, times=times, ratings=ratings, parts=parts)
+        users = columns.pop("users")
+        if n_items is None:
+            n_items = int(columns["items"].max(initial=-1)) + 1
+        most = MAX_COUNT if n_users is None else as_count("n_users", n_users)
+        check_range("users", users, 0, most)
+        n_users = int(users.max(initial=-1)) + 1 if n_users is None else most
         keys = columns.get("times")
         if keys is not None:
             columns["times"], time_unit = to_integers(keys, time_unit)
@@ -371,30 +384,16 @@ class Interactions:
             n_users=n_users,
             n_items=n_items,
             time_unit=time_unit,
-            **{name: column[order] for name, column in columns.items()},
+            **{name: read_only(column[order]) for name, column in columns.items()},
         )
 
 
 def offsets_of(lengths: Array) -> Array:
     """Return the offsets of rows with the given lengths, (rows + 1,) int64."""
-    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    return read_only(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
 
 
 def slices(starts: Array, lengths: Array) -> Array:
     """Return the positions starts[0], starts[0] + 1, ... of each slice, slice after slice."""
     shifts = np.repeat(starts - offsets_of(lengths)[:-1], lengths)
     return shifts + np.arange(len(shifts), dtype=np.int64)
-
-
-def freeze_arrays(instance: Any, **dtypes: npt.DTypeLike | None) -> None:
-    """Replace arrays of a frozen dataclass by read-only views with the given dtypes.
-
-    A dtype of None keeps the array's own. Fields that are None stay None. Raises ValueError for a
-    number that an integer type cannot hold, such as a fraction.
-    """
-    for name, dtype in dtypes.items():
-        given = getattr(instance, name)
-        if given is not None:
-            array = as_type(name, np.asarray(given), dtype).view()
-            array.flags.writeable = False
-            object.__setattr__(instance, name, array)

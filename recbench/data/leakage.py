@@ -46,12 +46,19 @@ def leakage(interactions: Interactions, split: Split) -> Leakage:
     return Leakage(future_share, time_tied, len(targets))
 
 
-def n_unjudged_users(interactions: Interactions, split: Split) -> int:
-    """Return the number of users who have interactions but no case."""
-    unjudged = np.zeros(interactions.n_users + 1, dtype=bool)  # one more, for the user -1
-    unjudged[interactions.users[interactions.lengths > 0]] = True
-    unjudged[split.history.users[split.judged]] = False
-    return int(np.count_nonzero(unjudged[:-1]))
+def count_users(interactions: Interactions, split: Split) -> tuple[int, int]:
+    """Return how many users with interactions have a case, and how many have none.
+
+    Each case of an unknown user, -1, counts as another user, as long as there are users left: a
+    splitter hides who they are, but splits only these interactions.
+    """
+    users = split.history.users[split.judged]
+    has_interactions, judged = np.zeros((2, interactions.n_users + 1), dtype=bool)  # the last: -1
+    has_interactions[interactions.users[interactions.lengths > 0]] = True
+    judged[users] = True
+    n_left = int(np.count_nonzero((has_interactions & ~judged)[:-1]))
+    n_unknown = min(int(np.count_nonzero(users < 0)), n_left)
+    return int(np.count_nonzero(judged[:-1])) + n_unknown, n_left - n_unknown
 
 
 def _future_share(train_times: Array, target_times: Array) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from recbench.data.where import Where
 from recbench.errors import RecbenchError, UsageError
 from recbench.offers import Offer
 from recbench.plugins import Plugins, load_plugins
-from recbench.spec import Spec, check_options, parameters, read_options, unwrapped
+from recbench.spec import Spec, check_options, parameters, read_options, signature, unwrapped
 
 FILE = "file"
 """The dataset that reads paths, with its option `path`."""
@@ -212,12 +211,12 @@ def _falls(interactions: Interactions) -> bool:
 
 def _stated(factory: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, str]:
     """Return the options that differ from the factory's defaults, as text."""
-    signature = inspect.signature(factory).parameters
+    known = signature(factory)
     texts = {key: _text(value) for key, value in values.items()}
     return {
         key: text
         for key, text in texts.items()
-        if key not in signature or text != _text(signature[key].default)
+        if key not in known or text != _text(known[key].default)
     }
 
 

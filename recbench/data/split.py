@@ -11,9 +11,11 @@ from typing import Protocol
 
 import numpy as np
 
+from recbench.data.arrays import check_range, freeze_arrays
 from recbench.data.dataset import Dataset
-from recbench.data.interactions import Array, Interactions, freeze_arrays, offsets_of
-from recbench.errors import RecbenchError, UsageError, describe_error
+from recbench.data.interactions import Array, Interactions, offsets_of
+from recbench.errors import RecbenchError
+from recbench.guard import guarded
 from recbench.plugins import Plugins
 from recbench.spec import Spec
 
@@ -48,7 +50,8 @@ class Split:
     Raises
     ------
     ValueError
-        If the parts do not fit together.
+        If the parts do not fit together, or an array is masked, or holds what is no number or
+        does not fit the type.
 
     Examples
     --------
@@ -95,8 +98,7 @@ class Split:
                 f"{self.history.time_unit}; they must be equal"
             )
         lowest = -1 if self.offsets is None else 0
-        if n and not lowest <= self.targets.min() <= self.targets.max() < n_items:
-            raise ValueError(f"targets must be in [{lowest}, {n_items})")
+        check_range("targets", self.targets, lowest, n_items)
         empty = self.judged[self.history.lengths[self.judged] == 0]
         if len(empty):
             raise ValueError(f"row {empty[0]} of history has a target but no items")
@@ -183,12 +185,8 @@ def make_split(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]
     spec = Spec(offer.name, spec.options)  # the name, if the text has an alias
     splitter = offer.build(spec.options, {})
     who = f"splitter {spec} (plugin {offer.plugin})"
-    try:
+    with guarded(who):
         made = splitter.split(data.interactions)
-    except UsageError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise RecbenchError(f"{who} failed: {describe_error(error)}") from error
     if not isinstance(made, Split):
         raise RecbenchError(
             f"{who} returned {type(made).__name__}; it must return a recbench.Split"

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from recbench.data.arrays import check_numbers
+
 Array = npt.NDArray[Any]
 
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -19,28 +21,31 @@ _CHUNK = 1 << 18
 
 def check_unit(time_unit: str) -> None:
     """Raise ValueError if this is not a unit of times."""
-    if time_unit not in PER_SECOND:
+    if time_unit not in tuple(PER_SECOND):  # which need not be hashable
         raise ValueError(f"time_unit must be one of {', '.join(PER_SECOND)}, not {time_unit!r}")
 
 
 def to_integers(times: Array, time_unit: str) -> tuple[Array, str]:
     """Return times as integers, in the coarsest unit that keeps each of them exact, and this unit.
 
-    times: (n,) integers or floats in `time_unit`. A float counts as exact in the first unit in
-    which its rounded value is converted back to the same float, so 0.1 is 100 ms. If there is no
-    such unit, floats are rounded in the finest one that 64 bits can hold.
+    times: (n,) integers or floats in `time_unit`, or datetime64. A float counts as exact in the
+    first unit in which its rounded value is converted back to the same float, so 0.1 is 100 ms. If
+    there is no such unit, floats are rounded in the finest one that 64 bits can hold.
 
     Whole seconds are returned as they are, without a copy.
 
     Raises ValueError if times are no numbers, not finite, or too large for 64 bits.
     """
     check_unit(time_unit)
+    if times.dtype.kind == "M":
+        times, time_unit = _since_1970(times)
+    elif times.size:
+        check_numbers("times", times, "integers or floats in time_unit, or datetime64")
     if times.dtype.kind == "f":
         times, time_unit = _round(times, time_unit)
-    elif times.dtype.kind not in "iu":
-        raise ValueError(f"times must be integers or floats in time_unit, not {times.dtype}")
     elif times.dtype == np.uint64:
         _check_size(times)
+        times = times.astype(np.int64)
     for unit, per_second in PER_SECOND.items():
         step = PER_SECOND[time_unit] // per_second
         if step <= 1:
@@ -48,6 +53,22 @@ def to_integers(times: Array, time_unit: str) -> tuple[Array, str]:
         if not any((chunk % step).any() for chunk in _chunks(times)):
             return times // step, unit
     return times, time_unit
+
+
+def _since_1970(times: Array) -> tuple[Array, str]:
+    """Return datetime64 as int64, and its unit; seconds for a coarser one, such as days."""
+    if np.isnat(times).any():
+        raise ValueError("times must be known, but NaT occurs; fill or drop missing times first")
+    unit, step = np.datetime_data(times.dtype)
+    if step != 1 or unit not in PER_SECOND:
+        exact = times.astype("datetime64[s]")
+        if (exact != times).any():
+            raise ValueError(
+                f"times must be seconds to nanoseconds, but {times[exact != times][0]} "
+                f"({times.dtype}) occurs; convert them to datetime64[ns] first"
+            )
+        times, unit = exact, "s"
+    return times.astype(np.int64), unit
 
 
 def _round(times: Array, time_unit: str) -> tuple[Array, str]:

@@ -11,10 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from recbench.data.arrays import read_only
 from recbench.data.interactions import Array, offsets_of
 from recbench.errors import RecbenchError, describe_error
-from recbench.evaluation.ranking import Metric, Ranking, measure
-from recbench.evaluation.uncertainty import Value, number_users, summarise, summarise_whole
+from recbench.evaluation.ranking import Metric, Ranking, bounds_of, measure
+from recbench.evaluation.uncertainty import (
+    Value,
+    number_users,
+    standard_error,
+    summarise,
+    summarise_whole,
+)
+from recbench.guard import noted
 from recbench.plugins import Plugins
 from recbench.progress import log
 
@@ -38,8 +46,11 @@ def measure_all(
     columns: dict[str, Array] = {}
     for name, metric in metrics.items():
         try:
-            values, measured = _measure_metric(name, metric, _copy(ranking), ks, users, stored)
-        except (Exception, SystemExit) as error:
+            with noted(f"metric {name}"):
+                values, measured = _measure_metric(name, metric, _copy(ranking), ks, users, stored)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # also SystemExit
             log.error("metric %s is left out: %s", name, describe_error(error))
         else:
             done |= values
@@ -60,11 +71,15 @@ def _measure_metric(
     values: dict[str, Value] = {}
     measured = measure(ranking, name, metric, ks)
     for k, (key, column) in zip(ks, measured.items(), strict=True):
+        whole, bounds = column.shape == (), bounds_of(metric)
         if key in stored and stored[key].mean == float(column.mean()):
-            values[key] = stored[key]
-        elif column.shape == ():
+            # older versions stored standard errors over cases, and intervals beyond the bounds
+            stderr = stored[key].stderr if whole else standard_error(column, users)
+            low, high = np.clip(stored[key][2:], *bounds).tolist()
+            values[key] = Value(stored[key].mean, stderr, low, high)
+        elif whole:
             statistic = partial(_of_cases, metric, ranking, k)
-            values[key] = summarise_whole(float(column), statistic, users)
+            values[key] = summarise_whole(float(column), statistic, users, bounds)
     return values, {key: column for key, column in measured.items() if column.shape != ()}
 
 
@@ -75,7 +90,9 @@ def _of_cases(metric: Metric, ranking: Ranking, k: int, cases: Array) -> float:
 
 def _copy(ranking: Ranking) -> Ranking:
     """Copy the arrays, so that a metric that writes to them does not affect other metrics."""
-    arrays: list[Any] = [None if array is None else array.copy() for array in _arrays(ranking)]
+    arrays: list[Any] = [
+        None if array is None else read_only(array.copy()) for array in _arrays(ranking)
+    ]
     return Ranking(*arrays)
 
 
@@ -92,13 +109,15 @@ def valid_metrics(plugins: Plugins) -> dict[str, Metric]:
     """Return the metrics that meet the contract; the log gives the reason why others do not."""
     valid = {}
     for name, metric in plugins.metrics().items():
+        offer = plugins.find("metrics", name)
         try:
-            check_metric(metric)
-        except (Exception, SystemExit) as error:
+            with noted(offer.where):
+                check_metric(metric)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # also SystemExit
             rule = str(error) if isinstance(error, AssertionError) else ""
-            plugin = plugins.find("metrics", name).plugin
-            reason = rule or describe_error(error)
-            log.error("metric %s (plugin %s) is left out: %s", name, plugin, reason)
+            log.error("%s is left out: %s", offer.where, rule or describe_error(error))
         else:
             valid[name] = metric
     return valid

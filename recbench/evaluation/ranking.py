@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,9 +10,20 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from recbench.data.interactions import Array, Column, freeze_arrays, offsets_of, slices
+from recbench.data.arrays import (
+    MAX_COUNT,
+    as_mask,
+    as_rows,
+    check_dimensions,
+    check_range,
+    freeze_arrays,
+)
+from recbench.data.interactions import Array, Column, offsets_of, slices
 from recbench.errors import RecbenchError
 from recbench.evaluation import ties
+
+ROUNDING = 1e-9
+"""Values may leave the bounds of their metric by this much."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +32,8 @@ class Ranking:
 
     A case is a history with its target or targets. Each target is ranked among the items of the
     catalogue, except those in the history unless the dataset keeps repeats. Its rank is one of
-    above + 1, ..., above + tied, all of them equally likely. All arrays are read-only.
+    above + 1, ..., above + tied, all of them equally likely. All arrays are read-only; those that
+    their owner could still change are copied.
 
     Parameters
     ----------
@@ -37,6 +50,11 @@ class Ranking:
         have, so there may be items after it. None if no lists were stored.
     popularity : array of shape (n_items,), int64, default: None
         How many training interactions each item of the catalogue has.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together or are masked, or hold what is no number or out of range.
 
     Examples
     --------
@@ -60,7 +78,21 @@ class Ranking:
     popularity: Array | None = None
 
     def __post_init__(self) -> None:
-        freeze_arrays(self, above=None, tied=None, offsets=None, lists=None, popularity=None)
+        freeze_arrays(self, above="i8", tied="i8", offsets="i8", lists="i4", popularity="i8")
+        for name in ("above", "tied", "offsets", "lists", "popularity"):
+            if getattr(self, name) is not None:
+                check_dimensions(name, getattr(self, name), 2 if name == "lists" else 1)
+        check_range("above", self.above, 0, MAX_COUNT)
+        check_range("tied", self.tied, 1, MAX_COUNT)
+        n, offsets = len(self.above), self.offsets
+        if len(self.tied) != n:
+            raise ValueError(f"above has {n} values and tied {len(self.tied)}; they must match")
+        if offsets is not None and not (
+            len(offsets) and offsets[0] == 0 and offsets[-1] == n and (np.diff(offsets) > 0).all()
+        ):
+            raise ValueError(f"offsets must start at 0, rise each time, and end at {n} targets")
+        if self.lists is not None and len(self.lists) != len(self):
+            raise ValueError(f"lists has {len(self.lists)} rows, but there are {len(self)} cases")
 
     def __len__(self) -> int:
         """Return the number of cases."""
@@ -264,6 +296,7 @@ class Ranking:
         >>> ranking.take(np.array([1])).above.tolist()
         [1]
         """
+        cases = as_rows("cases", cases, len(self))
         lists = None if self.lists is None else self.lists[cases]
         if self.offsets is None:
             return Ranking(self.above[cases], self.tied[cases], None, lists, self.popularity)
@@ -296,6 +329,7 @@ class Ranking:
         >>> second.above.tolist(), cases.tolist()
         ([1], [1])
         """
+        targets = as_mask("targets", targets, len(self.above))
         counts = np.bincount(self.case_of_target[targets], minlength=len(self))
         cases = np.flatnonzero(counts)
         offsets = None if self.offsets is None else offsets_of(counts[cases])
@@ -305,15 +339,35 @@ class Ranking:
 
 
 Metric = Callable[[Ranking, int], Array]
-"""(ranking, k) -> one value per case; or one number, for a metric of all lists together."""
+"""(ranking, k) -> one value per case; or one number, for a metric of all lists together.
+
+Its attribute `bounds`, if there is one, holds the lowest and the highest possible value."""
+
+
+def bounds_of(metric: Metric) -> tuple[float, float]:
+    """Return the lowest and the highest possible value of a metric; infinite if not known.
+
+    Raises RecbenchError if its attribute `bounds` is anything but two numbers in this order.
+    """
+    given = getattr(metric, "bounds", (-math.inf, math.inf))
+    try:
+        low, high = map(float, given)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not low < high:
+        raise RecbenchError(f"its bounds must be the lowest and the highest value, not {given!r}")
+    return low, high
 
 
 def measure(ranking: Ranking, name: str, metric: Metric, ks: Iterable[int]) -> dict[str, Array]:
     """Return the values of a metric at every k: `ndcg@10` -> (cases,) float64, or one number.
 
-    Raises RecbenchError if the metric returns another shape, or values that are not finite.
+    Values that are outside of the metric's bounds by rounding only are set to the bound.
+
+    Raises RecbenchError if the metric returns another shape, or values that are not finite or
+    outside of its bounds.
     """
-    values = {}
+    values, (low, high) = {}, bounds_of(metric)
     for k in ks:
         value = np.array(metric(ranking, k), dtype=np.float64)
         if value.shape not in ((len(ranking),), ()):
@@ -324,5 +378,10 @@ def measure(ranking: Ranking, name: str, metric: Metric, ks: Iterable[int]) -> d
         if not np.isfinite(value).all():
             wrong = value[~np.isfinite(value)][0]
             raise RecbenchError(f"at k={k} it returned {wrong}; all values must be finite")
-        values[f"{name}@{k}"] = value
+        outside = (value < low - ROUNDING) | (value > high + ROUNDING)
+        if outside.any():
+            raise RecbenchError(
+                f"at k={k} it returned {value[outside][0]}; its bounds are {low:g} and {high:g}"
+            )
+        values[f"{name}@{k}"] = np.clip(value, low, high)
     return values

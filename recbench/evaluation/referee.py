@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from recbench.data.arrays import read_only
 from recbench.data.interactions import Array
 from recbench.data.split import Split
 from recbench.errors import RecbenchError
@@ -125,7 +126,7 @@ def evaluate(
 
 def rank_answers(answers: Answers, pool: Array | None = None) -> Evaluation:
     """Rank the answers of a model, batch by batch; pool as in `evaluate`."""
-    split, gives_scores = answers.split, answers.model.scores
+    split, gives_scores = answers.split, answers.model.traits.scores
     n_cases, n_items = len(split.judged), split.train.n_items
     if not n_cases:
         raise RecbenchError(
@@ -161,10 +162,10 @@ def rank_answers(answers: Answers, pool: Array | None = None) -> Evaluation:
         above[here], tied[here], lists[start:stop] = ranks
         start = stop
     ranking = Ranking(
-        above,
-        tied,
+        read_only(above),
+        read_only(tied),
         None if split.offsets is None else offsets,
-        lists,
+        read_only(lists),
         split.train.popularity,
     )
     return Evaluation(ranking, n_items if gives_scores else answers.depth, answers.seconds)

@@ -22,9 +22,10 @@ class Value(NamedTuple):
     mean : float, default: NaN
         Mean over the cases. For a metric of all lists together, its value.
     stderr : float, default: NaN
-        Standard error of the mean over cases.
+        Standard error of the mean, over users: cases of one user are not independent.
     low : float, default: NaN
-        Lower end of the 95% confidence interval, from a bootstrap over users.
+        Lower end of the 95% confidence interval, from a bootstrap over users. For a metric of all
+        lists together, standard error and interval come from a jackknife over users.
     high : float, default: NaN
         Upper end of the interval.
 
@@ -71,7 +72,7 @@ def number_users(ids: Array) -> Array:
 
 
 def summarise(columns: Mapping[str, Array], users: Array) -> dict[str, Value]:
-    """Return the mean of each column, its standard error over cases and its interval over users.
+    """Return the mean of each column, with its standard error and its interval over users.
 
     columns: (cases,) float64 each. users: (cases,), from `number_users`.
     """
@@ -81,19 +82,47 @@ def summarise(columns: Mapping[str, Array], users: Array) -> dict[str, Value]:
     values = {}
     for (name, column), low, high in zip(columns.items(), lows, highs, strict=True):
         # column by column: the last bit of a sum over an axis depends on the other columns
-        n_cases = len(column)
-        stderr = float(column.std(ddof=1)) / math.sqrt(n_cases) if n_cases > 1 else math.nan
-        values[name] = Value(float(column.mean()), stderr, float(low), float(high))
+        mean = float(column.mean())
+        values[name] = Value(mean, standard_error(column, users), float(low), float(high))
     return values
 
 
-def summarise_whole(value: float, statistic: Callable[[Array], float], users: Array) -> Value:
+def standard_error(values: Array, users: Array) -> float:
+    """Return the standard error of the mean over cases, with users as the units of the sample.
+
+    values: (cases,) float64. users: (cases,), from `number_users`. NaN with fewer than two users.
+
+    The mean is a ratio, the sum of the values over the number of cases N. With n users, of which
+    user u has n_u cases with the sum s_u, the linearised variance of this ratio is
+    n / (n - 1) * sum (s_u - mean * n_u)^2 / N^2. If every user has one case, the standard error is
+    std(ddof=1) / sqrt(n).
+
+    Cochran, "Sampling Techniques", 3rd edition, 1977, sections 2.11 and 6.4: a ratio, and clusters
+    of unequal size.
+    """
+    counts = _cases_per_user(users)
+    n_users, n_cases = len(counts), len(values)
+    if n_users < 2:
+        return math.nan
+    residuals = np.bincount(users, values, n_users) - values.mean() * counts
+    total = float(np.square(residuals).sum())
+    return math.sqrt(n_users / (n_users - 1) * total) / n_cases
+
+
+def summarise_whole(
+    value: float,
+    statistic: Callable[[Array], float],
+    users: Array,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> Value:
     """Return a number about all cases together, with standard error and interval by a jackknife.
 
-    statistic: computes the number for some cases only, as in `jackknife`.
+    statistic: computes the number for some cases only, as in `jackknife`. bounds: the lowest and
+    the highest possible number; the interval ends there.
     """
     stderr = jackknife(statistic, users)
-    return Value(value, stderr, value - 1.96 * stderr, value + 1.96 * stderr)
+    low, high = np.clip([value - 1.96 * stderr, value + 1.96 * stderr], *bounds)
+    return Value(value, stderr, float(low), float(high))
 
 
 def intervals(

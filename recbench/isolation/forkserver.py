@@ -1,8 +1,9 @@
 """Steps 3 and 4, fit and score: the fork server, from which the process of each cell is forked.
 
-The fork server has every plugin loaded, and torch once a model has needed it. It never sees a
-dataset. For each cell it forks a watcher, and the watcher forks the cell, monitors it and cleans
-up after it. A model that kills its parent process kills only the watcher.
+The fork server is a fresh interpreter, which never sees a dataset and loads no plugin. It loads
+packages such as torch once a model has needed them. For each cell it forks a watcher, and the
+watcher forks the cell, monitors it and cleans up after it. A model that kills its parent process
+kills only the watcher.
 """
 
 from __future__ import annotations
@@ -23,19 +24,22 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from recbench.installed import Installed, installed_plugins
 from recbench.isolation.processes import (
     adopt_orphans,
     blank_files,
     descendants,
     die_with_parent,
     fork,
+    hide_memory,
     kill_descendants,
+    limits,
     memory_used,
 )
 from recbench.isolation.wire import WireError
 from recbench.isolation.worker import PATIENCE, serve
-from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
 
 POLL_SECONDS = 0.05
@@ -44,8 +48,14 @@ POLL_SECONDS = 0.05
 CONNECTION_LOST = 70
 """Exit code of a cell whose connection was closed."""
 
-KILL, END = b"k", b"e"
-"""Commands to a watcher: kill the cell now; or give it PATIENCE seconds to exit."""
+MAX_MESSAGE = 1 << 16
+"""The largest message between the launcher, the fork server and the watchers, in bytes.
+
+The launcher sends {"import": packages}, {"start": cell, "memory": bytes} with two descriptors,
+{"kill": cell}, or {"end": cell}: give the cell PATIENCE seconds to exit. It gets {"started": cell}
+and {"ended": cell, ...} with the fields of `CellEnd`. Cells are numbered, so that a late message
+about one cell does not affect the next.
+"""
 
 
 @dataclass(frozen=True)
@@ -63,111 +73,117 @@ class CellEnd:
     peak_memory: int | None = None
     left_processes: list[str] = field(default_factory=list)
 
-    def to_json(self) -> bytes:
-        """Return the message to the launcher."""
-        return json.dumps(dataclasses.asdict(self)).encode()
-
 
 UNWATCHED = CellEnd(reason="unwatched")
 
 
 def main(fd: int) -> None:
-    """Run the fork server in a fresh interpreter, with the installed plugins.
+    """Run the fork server in a fresh interpreter, until the launcher closes the connection.
 
     fd: file descriptor of the socket to the launcher.
     """
-    blank_files(but=fd)
-    sys.argv[:] = ["recbench"]
-    log.setLevel(logging.ERROR)  # the main process has already reported broken plugins
-    run(socket.socket(fileno=fd), load_plugins())
-
-
-def run(commands: socket.socket, plugins: Plugins) -> None:
-    """Fork one cell at a time on request, and exit when the launcher closes the connection."""
     with _exiting():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.set_wakeup_fd(-1)
+        blank_files(but=fd)
+        hide_memory()
         adopt_orphans()
+        sys.argv[:] = ["recbench"]
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        installed = installed_plugins()
+        own_limits = limits()
+        commands = socket.socket(fileno=fd)
         while True:
-            text, fds, _, _ = socket.recv_fds(commands, 1 << 16, 2)
+            text, fds, _, _ = socket.recv_fds(commands, MAX_MESSAGE, 2)
             if not text:
-                break
-            if text in (KILL, END):  # meant for a cell that has ended already
-                continue
+                return
             order = json.loads(text)
             for name in order.get("import", ()):
                 with contextlib.suppress(Exception):
                     importlib.import_module(name)
-            if fds:
-                _run_cell(commands, plugins, fds, order["memory"])
+            if "start" in order:
+                if limits() != own_limits:
+                    return  # a cell has changed them; the launcher starts another fork server
+                _run_cell(commands, fds, installed, order["start"], order["memory"])
 
 
-def _run_cell(commands: socket.socket, plugins: Plugins, fds: list[int], limit: int) -> None:
+def _run_cell(
+    commands: socket.socket, fds: list[int], installed: Installed, cell: int, memory: int
+) -> None:
     """Run one cell under its watcher until it ends, and make sure that its end is reported.
 
     fds: file descriptors of the cell's connection to the referee and of its output.
-    limit: memory limit in bytes.
+    cell: its number. memory: its limit in bytes.
     """
     gc.freeze()  # these objects stay alive, so no cell has to scan them
     watcher = fork()
     if watcher == 0:
-        _watch_cell(commands, plugins, fds, limit)
+        _watch_cell(commands, fds, installed, cell, memory)
+    _tell(commands, started=cell)
     for fd in fds:
         os.close(fd)
     _, status = os.waitpid(watcher, 0)
     kill_descendants(patience=0)
     if status:
-        commands.sendall(UNWATCHED.to_json())
+        _tell(commands, ended=cell, **dataclasses.asdict(UNWATCHED))
 
 
-def _watch_cell(commands: socket.socket, plugins: Plugins, fds: list[int], limit: int) -> None:
+def _tell(commands: socket.socket, **message: Any) -> None:
+    commands.sendall(json.dumps(message).encode())
+
+
+def _watch_cell(
+    commands: socket.socket, fds: list[int], installed: Installed, cell: int, memory: int
+) -> None:
     """In the watcher: fork the cell, wait for it, clean up, report how it ended, and exit."""
     with _exiting():
         die_with_parent()
         adopt_orphans()
-        cell = fork()
-        if cell == 0:
-            _become_cell(commands, plugins, *fds)
+        pid = fork()
+        if pid == 0:
+            _become_cell(commands, installed, *fds)
         for fd in fds:
             os.close(fd)
-        reason, peak = _await_end(commands, cell, limit)
-        _, status, usage = os.wait4(cell, 0)
+        reason, peak = _await_end(commands, cell, pid, memory)
+        _, status, usage = os.wait4(pid, 0)
         left = kill_descendants(patience=0 if reason else PATIENCE)
         peak = max(peak, usage.ru_maxrss * 1024)
         end = CellEnd(os.waitstatus_to_exitcode(status), reason, peak, left)
-        commands.sendall(end.to_json())
+        _tell(commands, ended=cell, **dataclasses.asdict(end))
 
 
-def _await_end(commands: socket.socket, cell: int, limit: int) -> tuple[str, int]:
+def _await_end(commands: socket.socket, cell: int, pid: int, memory: int) -> tuple[str, int]:
     """Wait until the cell ends, or kill it. Return why it was killed, and its peak memory."""
-    ending = os.pidfd_open(cell)
+    ending = os.pidfd_open(pid)
     poll = select.poll()
     poll.register(ending, select.POLLIN)
     poll.register(commands, select.POLLIN)
-    peak, until = 0, float("inf")
-    while True:
+    peak, until, reason = 0, float("inf"), ""
+    while not reason:
         ready = dict(poll.poll(POLL_SECONDS * 1000))
         if ending in ready:
             return "", peak
-        used = memory_used([cell, *descendants(cell)], limit)
-        peak = max(peak, used)
         if commands.fileno() in ready:
-            command = b""
-            with contextlib.suppress(OSError):
-                command = commands.recv(16)
-            if command == END:
+            text = commands.recv(MAX_MESSAGE)
+            order = json.loads(text or "{}")
+            if order.get("end") == cell:
                 until = time.monotonic() + PATIENCE
-                continue
-        elif used <= limit and time.monotonic() < until:
-            continue
-        os.kill(cell, signal.SIGKILL)
-        return "memory" if used > limit else "asked", peak
+            elif order.get("kill") == cell or not text:  # or the launcher has ended
+                reason = "asked"
+        used = memory_used([pid, *descendants(pid)], memory)
+        peak = max(peak, used)
+        if used > memory:
+            reason = "memory"
+        elif time.monotonic() >= until:
+            reason = "asked"
+    os.kill(pid, signal.SIGKILL)
+    return reason, peak
 
 
-def _become_cell(commands: socket.socket, plugins: Plugins, wire: int, output: int) -> None:
+def _become_cell(commands: socket.socket, installed: Installed, wire: int, output: int) -> None:
     """In the cell: set up streams, signals and logging, serve the referee, and exit."""
     with _exiting():
         die_with_parent()
+        hide_memory(hidden=False)  # else its watcher could not measure it
         commands.close()
         os.setsid()
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -188,7 +204,7 @@ def _become_cell(commands: socket.socket, plugins: Plugins, wire: int, output: i
         log.handlers[:] = [logging.StreamHandler(err)]
         log.propagate = False
         with socket.socket(fileno=wire) as referee:
-            serve(referee, plugins)
+            serve(referee, installed)
         for stream in (out, err):
             with contextlib.suppress(Exception):
                 stream.flush()

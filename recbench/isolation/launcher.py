@@ -9,14 +9,19 @@ import select
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterable
+from typing import Any
 
 from recbench.data.interactions import Interactions
+from recbench.errors import RecbenchError
 from recbench.isolation import forkserver
-from recbench.isolation.forkserver import CellEnd
-from recbench.isolation.processes import blank_files, fork, free_memory
+from recbench.isolation.forkserver import MAX_MESSAGE, CellEnd
+from recbench.isolation.processes import free_memory
 from recbench.isolation.wire import SharedInteractions
-from recbench.plugins import Plugins
+
+STARTUP = 120.0
+"""Seconds within which a cell must have started; torch may have to be imported first."""
 
 HANGS = 30.0
 """Seconds without an answer after which the fork server counts as stuck."""
@@ -30,18 +35,16 @@ _FORKSERVER = (
 class Launcher:
     """Starts the fork server, and orders one cell at a time from it.
 
-    With installed plugins the fork server is a new interpreter, which loads them again. A plugin
-    that was given as an object exists only in this process, so the fork server is forked from it.
+    The fork server is a new interpreter, so nothing of this process is in its memory.
 
     timeout: time limit of a cell, in seconds, for fit and score together. memory: memory limit of
     a cell in bytes; None means what is free. memory_limit: the limit of the current cell, in bytes.
     """
 
-    def __init__(
-        self, plugins: Plugins, timeout: float | None = None, memory: int | None = None
-    ) -> None:
-        self.plugins, self.timeout, self.memory = plugins, timeout, memory
+    def __init__(self, timeout: float | None = None, memory: int | None = None) -> None:
+        self.timeout, self.memory = timeout, memory
         self.memory_limit = 0
+        self._cell = 0  # the number of the current cell
         self._commands: socket.socket | None = None
         self._pid = 0
         self._imported: set[str] = set()
@@ -50,27 +53,22 @@ class Launcher:
     def start(self) -> socket.socket:
         """Start the fork server, and return this end of the connection to it."""
         self._commands, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
-        self._commands.settimeout(HANGS)
         self._imported = set()
         with theirs:
-            if self.plugins.installed:
-                theirs.set_inheritable(True)
-                self._pid = os.posix_spawn(
-                    sys.executable,
-                    [sys.executable, "-c", _FORKSERVER, str(theirs.fileno()), *sys.path],
-                    os.environ,
-                    file_actions=[
-                        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                        (os.POSIX_SPAWN_DUP2, 2, 1),
-                    ],
-                    setsid=True,
-                )
-            else:
-                self._pid = fork()
-                if self._pid == 0:
-                    blank_files(but=theirs.fileno())
-                    os.setsid()
-                    forkserver.run(theirs, self.plugins)
+            theirs.setblocking(True)  # whatever socket.setdefaulttimeout says
+            theirs.set_inheritable(True)
+            self._pid = os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-c", _FORKSERVER, str(theirs.fileno()), *sys.path],
+                os.environ,
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, 2, 1),
+                ],
+                setsid=True,
+                setsigmask=[],
+                setsigdef=[signal.SIGCHLD],
+            )
         return self._commands
 
     def stop(self) -> None:
@@ -84,6 +82,7 @@ class Launcher:
         self._commands.close()
         self._commands = None
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(self._pid, signal.SIGCONT)  # a model may have stopped it
             ending = os.pidfd_open(self._pid)
             if not select.select([ending], [], [], HANGS)[0]:
                 os.kill(self._pid, signal.SIGKILL)
@@ -91,38 +90,61 @@ class Launcher:
             os.waitpid(self._pid, 0)
 
     def start_cell(self, wire: int, output: int) -> None:
-        """Have a cell forked; start a new fork server first if a model has killed it.
+        """Have a cell forked; start a new fork server first if a model has ended it.
 
         wire, output: file descriptors of the cell's connection to the referee and of its output.
+
+        Raises RecbenchError if there is no fork server that does it.
         """
+        self._cell += 1
         self.memory_limit = self.memory or int(0.9 * free_memory())
-        order = json.dumps({"memory": self.memory_limit}).encode()
-        try:
-            socket.send_fds(self._commands or self.start(), [order], [wire, output])
-        except OSError:
+        order = json.dumps({"start": self._cell, "memory": self.memory_limit}).encode()
+        for _ in range(2):
+            with contextlib.suppress(OSError):
+                commands = self._commands or self.start()
+                os.kill(self._pid, signal.SIGCONT)  # a model may have stopped it
+                socket.send_fds(commands, [order], [wire, output])
+                if self._hear("started", STARTUP) is not None:
+                    return
             self._stop_process()
-            socket.send_fds(self.start(), [order], [wire, output])
+        raise RecbenchError(
+            f"its process did not start within {STARTUP:g} s. Run it again when the machine is "
+            "less busy"
+        )
 
     def kill_cell(self) -> None:
         """Kill the current cell."""
-        self._send(forkserver.KILL)
+        self._send(kill=self._cell)
 
     def end_cell(self, *, kill: bool) -> CellEnd:
         """Wait until the cell has ended, and return how. kill: do not let it exit by itself."""
-        self._send(forkserver.KILL if kill else forkserver.END)
+        if kill:
+            self.kill_cell()
+        else:
+            self._send(end=self._cell)
+        end = self._hear("ended", HANGS)
+        if end is None:
+            self._stop_process()
+            return forkserver.UNWATCHED
+        return CellEnd(**end)
+
+    def _hear(self, what: str, patience: float) -> dict[str, Any] | None:
+        """Wait for a message about the current cell; None if there is none."""
+        until = time.monotonic() + patience
         with contextlib.suppress(OSError):
-            text = self._commands.recv(1 << 16) if self._commands else b""
-            if text:
-                return CellEnd(**json.loads(text))
-        self._stop_process()
-        return forkserver.UNWATCHED
+            while self._commands is not None:
+                self._commands.settimeout(max(until - time.monotonic(), 0.001))
+                message: dict[str, Any] = json.loads(self._commands.recv(MAX_MESSAGE) or "null")
+                if message is None or message.pop(what, None) == self._cell:
+                    return message
+        return None
 
     def import_ahead(self, packages: Iterable[str]) -> None:
         """Import packages that load slowly in the fork server, for the next cells."""
         new = sorted(set(packages) - self._imported)
         if new:
             self._imported.update(new)
-            self._send(json.dumps({"import": new}).encode())
+            self._send(**{"import": new})
 
     def share(self, train: Interactions) -> SharedInteractions:
         """Return the training data in shared memory; it stays there for the next cell."""
@@ -136,7 +158,8 @@ class Launcher:
             self._shared[1].close()
             self._shared = None
 
-    def _send(self, command: bytes) -> None:
+    def _send(self, **command: Any) -> None:
         if self._commands is not None:
             with contextlib.suppress(OSError):
-                self._commands.sendall(command)
+                self._commands.settimeout(HANGS)
+                self._commands.sendall(json.dumps(command).encode())

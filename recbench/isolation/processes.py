@@ -10,8 +10,9 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-_DEATH_SIGNAL, _SUBREAPER = 1, 36  # prctl(2)
+_DEATH_SIGNAL, _GET_DUMPABLE, _DUMPABLE, _SUBREAPER = 1, 3, 4, 36  # prctl(2)
 
 MAX_NAMED = 3
 """How many of the threads or processes that were left running are named."""
@@ -34,9 +35,37 @@ def die_with_parent() -> None:
     _prctl(_DEATH_SIGNAL, signal.SIGKILL)
 
 
-def _prctl(option: int, value: int) -> None:
+def hide_memory(*, hidden: bool = True) -> bool:
+    """Decide whether processes of the same user may read this one's memory and descriptors.
+
+    Returns whether they could not before. An administrator always can.
+    """
+    was_hidden = _prctl(_GET_DUMPABLE, 0) == 0
+    _prctl(_DUMPABLE, int(not hidden))
+    return was_hidden
+
+
+def _prctl(option: int, value: int) -> int:
+    """Call prctl(2). Returns -1 if it fails."""
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+        return int(ctypes.CDLL(None).prctl(option, value, 0, 0, 0))
+    return -1
+
+
+def limits() -> list[Any]:
+    """Return the limits, priority and cores of this process, which a model could change."""
+    import resource
+
+    names = sorted(name for name in dir(resource) if name.startswith("RLIMIT_"))
+    own = [resource.getrlimit(getattr(resource, name)) for name in names]
+    return [own, os.getpriority(os.PRIO_PROCESS, 0), os.sched_getaffinity(0)]
+
+
+def hold_standard_files() -> None:
+    """Open /dev/null in place of a closed stdin, stdout or stderr, so that no other file is."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
 
 
 def blank_files(but: int) -> None:

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from recbench.data.interactions import Array, Interactions
 from recbench.errors import RecbenchError, UsageError
 from recbench.isolation.forkserver import CONNECTION_LOST, CellEnd
-from recbench.isolation.launcher import Launcher
+from recbench.isolation.launcher import STARTUP, Launcher
 from recbench.isolation.stdout import OutputRelay
 from recbench.isolation.wire import (
     ConnectionClosedError,
@@ -27,7 +29,7 @@ from recbench.isolation.wire import (
 from recbench.isolation.worker import HEAVY_PACKAGES
 from recbench.models.answers import wrong_shape
 from recbench.models.in_process import READ_ONLY
-from recbench.models.protocols import FitReport, ModelHandle
+from recbench.models.protocols import FitReport, ModelHandle, Traits
 from recbench.progress import log
 
 T = TypeVar("T")
@@ -35,8 +37,8 @@ T = TypeVar("T")
 Read = Callable[[dict[str, Any], dict[str, Array]], T]
 """Reads a reply: takes its head and its arrays, and returns what the caller needs."""
 
-STARTUP = 120.0
-"""Seconds within which a cell must have started; torch may have to be imported first."""
+MAX_ATTENTION = 1 << 30
+"""The largest answer of `attention`, in bytes."""
 
 MAX_ITEMSIZE = 16
 """Bytes that one number of an answer may use."""
@@ -55,12 +57,13 @@ class ModelProxy(ModelHandle):
     """
 
     def __init__(self, launcher: Launcher) -> None:
-        self.scores = self.storable = False
+        self.traits = Traits()
         self._launcher = launcher
         self._end: CellEnd | None = None
         self._imported: list[str] = []
-        self._deadline: float | None = time.monotonic() + STARTUP
+        self._remaining: float | None = STARTUP  # seconds
         self._wire, theirs = socket.socketpair()
+        theirs.setblocking(True)  # whatever socket.setdefaulttimeout says
         self._output = OutputRelay(launcher.kill_cell)
         try:
             launcher.start_cell(theirs.fileno(), self._output.writing)
@@ -68,52 +71,84 @@ class ModelProxy(ModelHandle):
             theirs.close()
             self._output.start()
 
-    def build(self, model: str, filled: dict[str, Any]) -> None:
-        """Wait for the process to start, and have it call the factory."""
-        self._receive("start", lambda _head, _arrays: None)
-        timeout = self._launcher.timeout
-        self._deadline = None if timeout is None else time.monotonic() + timeout
-        self.scores, self.storable = self._request(
+    def build(self, model: str, plugin: str, pickled: bytes | None, filled: dict[str, Any]) -> None:
+        """Wait for the process to start, and have it load the plugin and call the factory.
+
+        pickled: what the plugin offers, if it was given as an object; None if it is installed.
+        """
+        self._receive("start", lambda _head, _arrays: None, None, self._deadline())
+        self._remaining = self._launcher.timeout
+        self.traits = self._request(
             "build",
-            lambda head, _: (bool(head["scores"]), bool(head["storable"])),
+            lambda head, _: Traits(
+                scores=bool(head["scores"]),
+                storable=bool(head["storable"]),
+                explains=bool(head["explains"]),
+                attends=bool(head["attends"]),
+                method=str(head["method"]),
+            ),
+            given={"pickled": np.frombuffer(pickled, np.uint8)} if pickled else None,
             model=model,
+            plugin=plugin,
             filled=filled,
         )
 
     def fit(self, train: Interactions, checkpoint: Path | None = None) -> FitReport:
         """Train on shared memory, which neither process can write."""
+        began = time.monotonic()
 
         def read(head: dict[str, Any], _: Any) -> FitReport:
             number = head["n_parameters"]
-            return FitReport(bool(head["resumed"]), None if number is None else int(number))
+            parameters = None if number is None else int(number)
+            return FitReport(bool(head["resumed"]), parameters, _seconds(head, began))
 
         place = None if checkpoint is None else str(checkpoint)
         return self._request("fit", read, self._launcher.share(train), checkpoint=place)
 
     def score(self, history: Interactions) -> Array:
         """Return what should be scores of shape (rows, n_items)."""
-        return self._answer("score", history, history.n_items)
+        return self._answer("score", history, (len(history), history.n_items))
 
     def recommend(self, history: Interactions, k: int) -> Array:
         """Return what should be item numbers of shape (rows, k)."""
-        return self._answer("recommend", history, k, k=k)
+        return self._answer("recommend", history, (len(history), k), k=k)
 
-    def _answer(self, method: str, history: Interactions, width: int, **arguments: Any) -> Array:
+    def explain(self, history: Interactions, items: Array) -> Array:
+        """Return what should be weights of shape (len(items), history.n_interactions)."""
+        shape = len(items), history.n_interactions
+        return self._answer("explain", history, shape, given={"items": items})
+
+    def attention(self, history: Interactions) -> Array:
+        """Return what should be attention weights of shape (layers, heads, n, n)."""
+        return self._answer("attention", history, None)
+
+    def _answer(
+        self, method: str, history: Interactions, shape: tuple[int, int] | None, **arguments: Any
+    ) -> Array:
+        began = time.monotonic()
+
+        def read(head: dict[str, Any], arrays: dict[str, Array]) -> Array:
+            self.seconds = _seconds(head, began)
+            return arrays["answer"]
+
         with contextlib.closing(SharedInteractions(history)) as shared:
-            return self._request(
-                method,
-                lambda _, arrays: arrays["answer"],
-                shared,
-                shape=(len(history), width),
-                **arguments,
-            )
+            return self._request(method, read, shared, shape=shape, **arguments)
 
     def save(self, folder: Path) -> None:
         """Have the model save itself into a folder."""
-        self._request("save", lambda _head, _arrays: None, folder=str(folder))
+        self._request("save", lambda _head, _arrays: None, folder=str(folder.absolute()))
+
+    def load(self, folder: Path) -> None:
+        """Have the model load itself from a folder."""
+        self._request("load", lambda _head, _arrays: None, folder=str(folder.absolute()))
 
     def finish(self) -> None:
-        """End the process. Raises RecbenchError for problems that show only at the end."""
+        """End the process. Raises RecbenchError for problems that show only at the end.
+
+        If the process has ended already, the error that reported it has been raised already.
+        """
+        if self._end is not None:
+            return
         threads, wrote = self._request(
             "finish",
             lambda head, _: (list(map(str, head["threads"])), list(map(str, head["thread_wrote"]))),
@@ -150,30 +185,44 @@ class ModelProxy(ModelHandle):
         read: Read[T],
         shared: SharedInteractions | None = None,
         *,
+        given: dict[str, Array] | None = None,
         shape: tuple[int, int] | None = None,
         **arguments: Any,
     ) -> T:
         """Send a request, wait for the reply, and raise the error that it reports.
 
         read: returns the result from the reply's head and arrays. shared: the interactions that
-        the request is about. shape: the shape that the answer must have; a larger one is not read.
+        the request is about. given: arrays to send. shape: the shape that the answer must have; a
+        larger one is not read.
         """
         head = {"request": request, "log_level": log.getEffectiveLevel(), **arguments}
         if shared is not None:
             head["interactions"] = shared.head
-        with contextlib.suppress(ConnectionClosedError):  # reported when the reply is read
-            send(self._wire, head, fd=None if shared is None else shared.fd)
-        return self._receive(request, read, shape)
+        deadline = self._deadline()
+        with contextlib.suppress(ConnectionClosedError, TimeoutError):  # the reply shows them
+            send(self._wire, head, given, None if shared is None else shared.fd, deadline)
+        return self._receive(request, read, shape, deadline)
 
-    def _receive(self, request: str, read: Read[T], shape: tuple[int, int] | None = None) -> T:
-        max_bytes = 0 if shape is None else math.prod(shape) * MAX_ITEMSIZE
+    def _deadline(self) -> float | None:
+        """Return when the time limit runs out if only requests take time, as of time.monotonic."""
+        return None if self._remaining is None else time.monotonic() + self._remaining
+
+    def _receive(
+        self, request: str, read: Read[T], shape: tuple[int, int] | None, deadline: float | None
+    ) -> T:
+        max_bytes = MAX_ATTENTION if request == "attention" else 0
+        if shape is not None:
+            max_bytes = math.prod(shape) * MAX_ITEMSIZE
         try:
-            head, arrays = receive(self._wire, max_bytes, self._deadline)
+            head, arrays = receive(self._wire, max_bytes, deadline)
+            if deadline is not None:
+                self._remaining = deadline - time.monotonic()
             if "error" not in head:
                 imported = head.get("imported", ())
                 self._imported = [package for package in HEAVY_PACKAGES if package in imported]
                 return read(head, arrays)
         except TimeoutError as error:
+            self.close()
             raise self._too_slow(request) from error
         except TooLargeError as error:
             end = self.close()
@@ -234,6 +283,12 @@ class ModelProxy(ModelHandle):
             f"its process exited with code {end.status} during {step}. A model must return or "
             "raise, not exit"
         )
+
+
+def _seconds(head: dict[str, Any], began: float) -> float:
+    """Return the time that a reply reports; at most the time since the request began."""
+    seconds, elapsed = float(head["seconds"]), time.monotonic() - began
+    return seconds if 0 <= seconds <= elapsed else elapsed
 
 
 def _step(request: str) -> str:

@@ -12,11 +12,17 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 from recbench.data.interactions import Interactions
+from recbench.errors import RecbenchError, UsageError
 from recbench.isolation.launcher import Launcher
+from recbench.isolation.pickling import UnpicklableError, pickled
+from recbench.isolation.processes import hide_memory, hold_standard_files
 from recbench.isolation.proxy import ModelProxy
 from recbench.isolation.worker import heavy_imports
+from recbench.models.in_process import InProcessHost
 from recbench.models.protocols import ModelHandle
+from recbench.offers import Offer
 from recbench.plugins import Plugins
+from recbench.progress import log
 from recbench.spec import Spec
 
 AVAILABLE = hasattr(os, "pidfd_open") and hasattr(os, "memfd_create")
@@ -26,7 +32,8 @@ AVAILABLE = hasattr(os, "pidfd_open") and hasattr(os, "memfd_create")
 class IsolatedHost:
     """Runs each model in a separate process. Use as a context manager.
 
-    Start it before data is loaded, so that no target is in the memory that the processes inherit.
+    A model of a plugin that was given as an object is pickled and sent to its process. If it cannot
+    be pickled, it runs in this process, and the log says so.
 
     timeout: time limit of a cell, in seconds, for fit and score together. memory: memory limit of a
     cell in bytes; None means what is free.
@@ -36,18 +43,33 @@ class IsolatedHost:
         self, plugins: Plugins, timeout: float | None = None, memory: int | None = None
     ) -> None:
         self.plugins = plugins
-        self._launcher = Launcher(plugins, timeout, memory)
+        self._launcher = Launcher(timeout, memory)
+        self._in_process = InProcessHost(plugins)
+        self._pickled: dict[str, bytes | None] = {}
+        self._was_hidden = False
 
     def __enter__(self) -> Self:
+        hold_standard_files()
+        self._was_hidden = hide_memory()
         self._launcher.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._launcher.stop()
+        hide_memory(hidden=self._was_hidden)
 
     def share(self, train: Interactions) -> None:
         """Put the training data into shared memory, before the time limit of a cell starts."""
         self._launcher.share(train)
+
+    def isolates(self, model: str) -> bool:
+        """Return whether a model runs in a separate process. Raises UsageError if unknown."""
+        try:
+            return self._sent(self.plugins.find("models", Spec.parse(model).name)) is not None
+        except UsageError:
+            raise
+        except RecbenchError:  # `cell` raises it again
+            return True
 
     @contextlib.contextmanager
     def cell(self, model: str, filled: dict[str, Any]) -> Iterator[ModelHandle]:
@@ -57,11 +79,38 @@ class IsolatedHost:
         process, including threads and processes that it leaves running at the end.
         """
         offer = self.plugins.find("models", Spec.parse(model).name)
+        sent = self._sent(offer)
+        if sent is None:
+            with self._in_process.cell(model, filled) as handle:
+                yield handle
+            return
         self._launcher.import_ahead(heavy_imports(offer))
         proxy = ModelProxy(self._launcher)
         try:
-            proxy.build(model, filled)
+            proxy.build(model, offer.plugin, sent, filled)
             yield proxy
             proxy.finish()
         finally:
             proxy.close()
+
+    def _sent(self, offer: Offer) -> bytes | None:
+        """Return what its process needs besides the name of the plugin: the pickled offer.
+
+        It is empty if the plugin is installed, and None if it cannot be pickled. Raises
+        RecbenchError if the model refers to data.
+        """
+        if offer.plugin not in self.plugins.given:
+            return b""
+        if offer.name not in self._pickled:
+            try:
+                self._pickled[offer.name] = pickled(offer)
+            except UnpicklableError as error:
+                self._pickled[offer.name] = None
+                log.warning(
+                    "%s (plugin %s) runs in the main process, without isolation or limits, because "
+                    "it cannot be sent to another one: %s",
+                    offer.name,
+                    offer.plugin,
+                    error,
+                )
+        return self._pickled[offer.name]

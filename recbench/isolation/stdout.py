@@ -48,7 +48,7 @@ class OutputRelay:
                 break
             n_bytes += len(data)
             if n_bytes <= self.MAX_BYTES:
-                with contextlib.suppress(OSError, ValueError):  # stderr is closed
+                with contextlib.suppress(OSError, ValueError, AttributeError):  # stderr is closed
                     sys.stderr.write(decoder.decode(data))
                     sys.stderr.flush()
             elif not self.flooded:
@@ -59,7 +59,7 @@ class OutputRelay:
 
 def _pipe() -> tuple[int, int]:
     """Return a pipe; a pseudo-terminal if stderr is a terminal, so that progress bars work."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         return os.pipe()
     import pty
     import termios

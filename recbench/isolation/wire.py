@@ -51,14 +51,18 @@ def send(
     head: Mapping[str, Any],
     arrays: Mapping[str, Array] | None = None,
     fd: int | None = None,
+    deadline: float | None = None,
 ) -> None:
     """Send a message, and a file descriptor after it.
 
-    Raises ConnectionClosedError if the other end has closed the connection.
+    deadline: a time of time.monotonic(); None waits without limit.
+    Raises ConnectionClosedError if the other end has closed the connection, and TimeoutError at the
+    deadline.
     """
     plain = {name: np.asarray(array, order="C") for name, array in (arrays or {}).items()}
     described = {name: (array.dtype.str, array.shape) for name, array in plain.items()}
     text = json.dumps({**head, "arrays": described}).encode()
+    receiver.settimeout(_patience(deadline))
     try:
         receiver.sendall(len(text).to_bytes(8, "little") + text)
         for array in plain.values():
@@ -66,6 +70,8 @@ def send(
                 receiver.sendall(array.data.cast("B"))
         if fd is not None:
             socket.send_fds(receiver, [b"."], [fd])
+    except TimeoutError:
+        raise
     except OSError as error:
         raise ConnectionClosedError(str(error)) from error
 
@@ -115,10 +121,7 @@ def _read(sender: socket.socket, size: int, deadline: float | None) -> memoryvie
     data = memoryview(bytearray(size))
     done = 0
     while done < size:
-        patience = None if deadline is None else deadline - time.monotonic()
-        if patience is not None and patience <= 0:
-            raise TimeoutError
-        sender.settimeout(patience)
+        sender.settimeout(_patience(deadline))
         try:
             received = sender.recv_into(data[done:])
         except TimeoutError:
@@ -129,6 +132,14 @@ def _read(sender: socket.socket, size: int, deadline: float | None) -> memoryvie
             raise ConnectionClosedError("closed by the other end")
         done += received
     return data
+
+
+def _patience(deadline: float | None) -> float | None:
+    """Return the seconds until a deadline. Raises TimeoutError if it has passed."""
+    patience = None if deadline is None else deadline - time.monotonic()
+    if patience is not None and patience <= 0:
+        raise TimeoutError
+    return patience
 
 
 class SharedInteractions:

@@ -9,7 +9,7 @@ import _thread
 import dataclasses
 import gc
 import os
-import re
+import pickle
 import socket
 import sys
 import threading
@@ -21,12 +21,14 @@ from typing import Any
 
 from recbench.data.interactions import Array
 from recbench.errors import RecbenchError, UsageError, describe_error
+from recbench.installed import Installed
 from recbench.isolation.processes import MAX_NAMED
 from recbench.isolation.wire import map_shared, receive, send
 from recbench.models.in_process import InProcessModel, build, is_writing
 from recbench.offers import Offer
 from recbench.plugins import Plugins
 from recbench.progress import log
+from recbench.spec import Spec
 
 PATIENCE = 1.0
 """Seconds that threads and processes get to end after the last case is scored."""
@@ -38,29 +40,25 @@ fork server loads it for the cells that follow."""
 
 def heavy_imports(offer: Offer) -> list[str]:
     """Return the heavy packages that a model's source imports."""
-    source = "\n".join(file.read_text(errors="replace") for file in offer.files)
-    return [
-        package
-        for package in HEAVY_PACKAGES
-        if re.search(rf"^\s*(import|from) {package}\b", source, re.MULTILINE)
-    ]
+    return [package for package in HEAVY_PACKAGES if package in offer.source.libraries]
 
 
-def serve(referee: socket.socket, plugins: Plugins) -> None:
+def serve(referee: socket.socket, installed: Installed) -> None:
     """Answer the referee's requests until it sends `finish`.
 
+    installed: how to import each installed plugin.
     Raises ConnectionClosedError if it closes the connection.
     """
-    pid, server = os.getpid(), ModelServer(plugins)
+    pid, server = os.getpid(), ModelServer(installed)
     send(referee, {})
     request = ""
     while request != "finish":
-        head, _ = receive(referee, 0)
+        head, arrays = receive(referee, sys.maxsize)
         given = map_shared(referee, head["interactions"]) if "interactions" in head else None
         log.setLevel(head["log_level"])
         request, array = head["request"], None
         try:
-            reply, array = server.answer(head, given)
+            reply, array = server.answer(head, arrays, given)
         except BaseException as error:  # including a KeyboardInterrupt that a model raises
             log.debug("%s", traceback.format_exc())
             raised = "" if isinstance(error, RecbenchError) else f"{request} raised "
@@ -74,39 +72,76 @@ def serve(referee: socket.socket, plugins: Plugins) -> None:
         send(referee, reply, {} if array is None else {"answer": array})
 
 
+def find_offer(installed: Installed, plugin: str, model: str) -> Offer:
+    """Import an installed plugin, and return what it offers. Raises RecbenchError."""
+    version, load = installed[plugin]
+    plugins = Plugins()
+    plugins.add(plugin, version, load)
+    if plugins.broken:
+        raise RecbenchError(f"its plugin cannot be imported: {plugins.broken[0].broken}")
+    return plugins.find("models", model)
+
+
+def unpickled(content: Array) -> Offer:
+    """Return what a plugin offers that was given as an object. Raises RecbenchError."""
+    try:
+        offer: Offer = pickle.loads(content.data)  # noqa: S301  written by the main process
+    except Exception as error:
+        raise RecbenchError(
+            f"it cannot be loaded in a separate process: {describe_error(error)}. Move its code to "
+            "a module that can be imported there, or use --in-process"
+        ) from error
+    return offer
+
+
 Reply = tuple[dict[str, Any], Array | None]
 
 
 class ModelServer:
     """Calls the model, and watches its threads."""
 
-    def __init__(self, plugins: Plugins) -> None:
-        self.plugins = plugins
+    def __init__(self, installed: Installed) -> None:
+        self.installed = installed
         self.model: InProcessModel
         self.threads_before = set(threading.enumerate()), _thread._count()  # noqa: SLF001
         self.thread_wrote: list[str] = []
         threading.excepthook = self._watching(threading.__excepthook__)
         sys.unraisablehook = self._watching(sys.__unraisablehook__)
 
-    def answer(self, head: dict[str, Any], given: Any) -> Reply:
+    def answer(self, head: dict[str, Any], arrays: dict[str, Array], given: Any) -> Reply:
         """Return the reply to a request. given: the train or history that it is about."""
         match head["request"]:
             case "build":
-                self.model = InProcessModel(build(self.plugins, head["model"], head["filled"]))
-                return {"scores": self.model.scores, "storable": self.model.storable}, None
+                spec = Spec.parse(head["model"])
+                if "pickled" in arrays:
+                    offer = unpickled(arrays["pickled"])
+                else:
+                    offer = find_offer(self.installed, head["plugin"], spec.name)
+                self.model = InProcessModel(build(offer, spec, head["filled"]), sealed=True)
+                return dataclasses.asdict(self.model.traits), None
             case "fit":
                 place = head["checkpoint"]
                 report = self.model.fit(given, None if place is None else Path(place))
                 return dataclasses.asdict(report), None
             case "score":
-                return {}, self.model.score(given)
+                return self._timed(self.model.score(given))
             case "recommend":
-                return {}, self.model.recommend(given, head["k"])
+                return self._timed(self.model.recommend(given, head["k"]))
+            case "explain":
+                return self._timed(self.model.explain(given, arrays["items"]))
+            case "attention":
+                return self._timed(self.model.attention(given))
             case "save":
                 self.model.save(Path(head["folder"]))
                 return {}, None
+            case "load":
+                self.model.load(Path(head["folder"]))
+                return {}, None
         del self.model
         return {"threads": self._left_threads(), "thread_wrote": self.thread_wrote}, None
+
+    def _timed(self, answer: Array) -> Reply:
+        return {"seconds": self.model.seconds}, answer
 
     def _left_threads(self) -> list[str]:
         """Return the names of threads that the model started and that do not end."""

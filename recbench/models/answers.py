@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import contextlib
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
@@ -37,6 +37,10 @@ def as_numbers(method: str, answer: Any) -> Array:
     """
     if answer is None:
         raise RecbenchError(f"{method} returned None; it must return an array of numbers")
+    if isinstance(answer, np.ma.MaskedArray):
+        raise RecbenchError(
+            f"{method} returned a masked array; it must return an array with a number everywhere"
+        )
     try:
         array = np.asarray(answer)
     except Exception as error:
@@ -87,10 +91,11 @@ class AnswerCheck:
             affected = f"user number {user}" if ids is None else f"user {ids[user]}"
         return RecbenchError(f"{self.name}: {rule} (first affected: {affected})")
 
-    def numbers(self, method: str, answer: Any) -> Array:
-        """Return the answer as `as_numbers` does, for a method that was called directly."""
+    @contextlib.contextmanager
+    def naming_the_user(self) -> Iterator[None]:
+        """An error that a method of the model raises in the body gets the names, as in `broken`."""
         try:
-            return as_numbers(method, answer)
+            yield
         except RecbenchError as error:
             raise self.broken(describe_error(error)) from error
 
@@ -215,16 +220,13 @@ class Answers:
 
     def _ask(self, batch: Interactions) -> Array:
         check = self.check(batch)
-        began = time.perf_counter()
-        try:
-            if self.model.scores:
+        with check.naming_the_user():
+            if self.model.traits.scores:
                 answer = self.model.score(batch)
             else:
                 answer = self.model.recommend(batch, self.depth)
-        except RecbenchError as error:
-            raise check.broken(describe_error(error)) from error
-        self.seconds += time.perf_counter() - began
-        if self.model.scores:
+        self.seconds += self.model.seconds
+        if self.model.traits.scores:
             return check.scores(answer)
         return check.lists(answer, self.depth, self.mask_seen)
 
@@ -236,7 +238,7 @@ class Answers:
         `recbench.testing.check_model` is stricter.
         """
         before, now = before.astype(np.float64), self._ask(batch).astype(np.float64)
-        if self.model.scores:
+        if self.model.traits.scores:
             spread = before.max(axis=1, keepdims=True) - before.min(axis=1, keepdims=True)
             allowed = 1e-2 * spread + 1e-5 * np.abs(before).max(axis=1, keepdims=True)
             differs = ~(np.abs(before - now) <= allowed).all(axis=1)  # so NaN differs
@@ -244,7 +246,7 @@ class Answers:
             shared = [np.isin(*lists).mean() for lists in zip(before, now, strict=True)]
             differs = np.array(shared) < 0.8
         if differs.any():
-            kind = "scores" if self.model.scores else "lists"
+            kind = "scores" if self.model.traits.scores else "lists"
             raise self.check(batch).broken(
                 f"{kind} depend on the batch: the same history in a different batch got different "
                 f"{kind}; compute each row from its own history only",

@@ -4,31 +4,44 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
+from recbench.data.arrays import read_only
 from recbench.data.interactions import Array, Interactions
 from recbench.errors import RecbenchError, describe_error
-from recbench.models.answers import AnswerCheck, as_numbers
+from recbench.models.answers import as_numbers
 from recbench.models.checkpoint import can_resume, folder_for
-from recbench.models.protocols import FitReport, Lister, ModelHandle, Scorer, Storable
+from recbench.models.protocols import (
+    Explainer,
+    FitReport,
+    Lister,
+    ModelHandle,
+    Scorer,
+    Storable,
+    Traits,
+)
+from recbench.offers import Offer
 from recbench.plugins import Plugins
 from recbench.progress import log
-from recbench.spec import Spec
+from recbench.spec import Spec, parameters
 
 READ_ONLY = "copy arrays of train or history before changing them"
 
 
-def build(plugins: Plugins, text: str, filled: dict[str, Any]) -> Any:
+def build(offer: Offer, spec: Spec, filled: Mapping[str, Any]) -> Any:
     """Return a new model.
 
     Raises UsageError for wrong options, and RecbenchError if it is not a model.
     """
-    spec = Spec.parse(text)
-    model = plugins.build("models", spec, **filled)
+    model = offer.build(spec.options, filled)
     if not callable(getattr(model, "fit", None)) or not isinstance(model, (Scorer, Lister)):
         names = ("fit", "score", "recommend")
         methods = [name for name in names if callable(getattr(model, name, None))]
@@ -52,82 +65,132 @@ class InProcessHost:
     def __exit__(self, *_: object) -> None:
         pass
 
+    def isolates(self, model: str) -> bool:  # noqa: ARG002
+        """Return False: no model runs in a separate process."""
+        return False
+
     def share(self, train: Interactions) -> None:
-        """Do nothing: models in this process can already read the training data."""
+        """Do nothing: models in this process get copies of the data."""
 
     @contextlib.contextmanager
     def cell(self, model: str, filled: dict[str, Any]) -> Iterator[ModelHandle]:
         """Build a model in this process. Raises the errors of `build`."""
-        yield InProcessModel(build(self.plugins, model, filled))
+        spec = Spec.parse(model)
+        yield InProcessModel(build(self.plugins.find("models", spec.name), spec, filled))
 
 
 class InProcessModel(ModelHandle):
-    """The handle of a model in this process."""
+    """The handle of a model in this process.
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
-        self.scores = isinstance(model, Scorer)
-        self.storable = isinstance(model, Storable)
+    sealed: whether nobody can write to the interactions that the methods are called with, as in a
+        separate process. If not, the model gets copies, which are compared with them afterwards.
+    """
+
+    def __init__(self, model: Any, *, sealed: bool = False) -> None:
+        self._model, self._sealed = model, sealed
+        self.traits = traits_of(model)
 
     def fit(self, train: Interactions, checkpoint: Path | None = None) -> FitReport:
         """Train the model, with the checkpoint if its `fit` has one and the folder is available."""
         with folder_for(self._model, checkpoint) as folder:
             resumed = bool(checkpoint and folder and can_resume(checkpoint))
             options = {} if folder is None else {"checkpoint": folder}
-            call_model("fit", self._model.fit, train, **options)
-        return FitReport(resumed, n_parameters(self._model))
+            self._call("fit", train, **options)
+        return FitReport(resumed, n_parameters(self._model), self.seconds)
 
     def score(self, history: Interactions) -> Array:
         """Return the model's scores as an array of numbers."""
-        return as_numbers("score", call_model("score", self._model.score, history))
+        return as_numbers("score", self._call("score", history))
 
     def recommend(self, history: Interactions, k: int) -> Array:
         """Return the model's lists as an array of numbers."""
-        return as_numbers("recommend", call_model("recommend", self._model.recommend, history, k))
+        return as_numbers("recommend", self._call("recommend", history, k))
+
+    def explain(self, history: Interactions, items: Array) -> Array:
+        """Return the model's explanation as an array of numbers."""
+        return as_numbers("explain", self._call("explain", history, items.copy()))
+
+    def attention(self, history: Interactions) -> Array:
+        """Return the model's attention weights as an array of numbers."""
+        return as_numbers("attention", self._call("attention", history))
 
     def save(self, folder: Path) -> None:
         """Save the model to a folder."""
         with _naming("save"):
             self._model.save(folder)
 
+    def load(self, folder: Path) -> None:
+        """Replace the model by what its `load` returns."""
+        with _naming("load"):
+            self._model = self._model.load(folder)
 
-def call_model(
-    method: str,
-    function: Callable[..., Any],
-    interactions: Interactions,
-    *arguments: Any,
-    **options: Any,
-) -> Any:
-    """Call a model's method, and check that it does not change the interactions.
+    def _call(
+        self, method: str, interactions: Interactions, *arguments: Any, **options: Any
+    ) -> Any:
+        """Call a method of the model, measure its time, and check that it changes no interaction.
 
-    Raises RecbenchError if the method raises anything or changes the interactions.
-    """
-    names = [field.name for field in dataclasses.fields(interactions)]
-    before = [getattr(interactions, name) for name in names]
-    with _naming(method):
-        answer = function(interactions, *arguments, **options)
-    after = [getattr(interactions, name) for name in names]
-    if any(now is not then for now, then in zip(after, before, strict=True)):
-        raise RecbenchError(f"{method} changed the interactions that it was given; {READ_ONLY}")
-    return answer
+        Raises RecbenchError if the method raises anything or changes the interactions.
+        """
+        given = interactions if self._sealed else _copy(interactions)
+        columns = dict(vars(given))
+        with _naming(method):
+            began = time.perf_counter()
+            answer = getattr(self._model, method)(given, *arguments, **options)
+            self.seconds = time.perf_counter() - began
+        if any(getattr(given, name) is not column for name, column in columns.items()) or not (
+            self._sealed or _equal(given, interactions)
+        ):
+            raise RecbenchError(f"{method} changed the interactions that it was given; {READ_ONLY}")
+        return answer
 
 
-def ask(
-    check: AnswerCheck,
-    method: str,
-    function: Callable[..., Any],
-    interactions: Interactions,
-    *arguments: Any,
-) -> Array:
-    """Call a model's method as `call_model` does, and return its answer as numbers.
+def traits_of(model: Any) -> Traits:
+    """Return what a model can do."""
+    text = ""
+    with contextlib.suppress(Exception):  # an attribute that a model lacks may raise anything
+        text = inspect.cleandoc(model.explain.__doc__ or "")
+    return Traits(
+        scores=_has(model, Scorer),
+        storable=_has(model, Storable),
+        explains=_has(model, Explainer),
+        attends=_shows_attention(model),
+        method=text.strip().partition("\n")[0],
+    )
 
-    Raises a RecbenchError that names the model and its first user, as `check` does.
-    """
+
+def _has(model: Any, protocol: type) -> bool:
     try:
-        answer = call_model(method, function, interactions, *arguments)
-    except RecbenchError as error:
-        raise check.broken(describe_error(error)) from error
-    return check.numbers(method, answer)
+        return isinstance(model, protocol)
+    except Exception:  # as above
+        return False
+
+
+def _shows_attention(model: Any) -> bool:
+    """Whether a model has the method attention(history).
+
+    A torch module may have an attribute of this name, its attention layer, which does not count.
+    """
+    method = getattr(type(model), "attention", None)
+    return callable(method) and "history" in parameters(method)[0]
+
+
+def _copy(interactions: Interactions) -> Interactions:
+    """Return interactions whose arrays share no memory with the given ones."""
+    columns: dict[str, Any] = {
+        name: read_only(value.copy())
+        for name, value in vars(interactions).items()
+        if isinstance(value, np.ndarray)
+    }
+    return dataclasses.replace(interactions, **columns)
+
+
+def _equal(given: Interactions, original: Interactions) -> bool:
+    """Whether two interactions have the same content."""
+    return all(
+        np.array_equal(value, getattr(original, name), equal_nan=name == "ratings")
+        for name, value in vars(given).items()
+        if value is not None
+    )
 
 
 @contextlib.contextmanager
@@ -153,7 +216,8 @@ def n_parameters(model: Any) -> int | None:
     try:
         own = getattr(model, "n_parameters", None)
         if own is not None:
-            return int(own() if callable(own) else own)
+            number = int(own() if callable(own) else own)
+            return max(-1, min(number, 2**63))  # both are refused later
         torch = sys.modules.get("torch")
         if torch is None:
             return None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -301,10 +302,28 @@ class FitReport:
 
     resumed: whether training resumed from the checkpoint of an earlier attempt.
     n_parameters: the number of learned parameters; None if the model does not report it.
+    seconds: the time inside the model's `fit`; NaN if it is not known.
     """
 
     resumed: bool = False
     n_parameters: int | None = None
+    seconds: float = math.nan
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a model can do, as its methods show.
+
+    scores: it scores; if not, it returns lists. storable: it can be saved and loaded.
+    explains, attends: it has the methods `explain` and `attention`. method: the first line of the
+        docstring of `explain`, or "".
+    """
+
+    scores: bool = False
+    storable: bool = False
+    explains: bool = False
+    attends: bool = False
+    method: str = ""
 
 
 class ModelHandle(ABC):
@@ -313,13 +332,13 @@ class ModelHandle(ABC):
     Whatever goes wrong in the model, each method raises a RecbenchError that describes it. Answers
     are numeric arrays; the caller checks everything else about them.
 
-    scores: whether the model scores; if not, it returns lists. storable: whether it can be saved.
+    traits: what the model can do. seconds: the time inside the model's method in the last call.
     peak_memory: the most bytes that its process used. None until that process has ended, or if the
         model has no separate process.
     """
 
-    scores: bool
-    storable: bool
+    traits: Traits
+    seconds: float = math.nan
     peak_memory: int | None = None
 
     @abstractmethod
@@ -337,3 +356,15 @@ class ModelHandle(ABC):
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Save the model to a folder."""
+
+    @abstractmethod
+    def load(self, folder: Path) -> None:
+        """Load the model from a folder that `save` has filled, instead of training it."""
+
+    @abstractmethod
+    def explain(self, history: Interactions, items: Array) -> Array:
+        """Return weights, which should have the shape (len(items), history.n_interactions)."""
+
+    @abstractmethod
+    def attention(self, history: Interactions) -> Array:
+        """Return attention weights, which should have the shape (layers, heads, n, n)."""

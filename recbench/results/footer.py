@@ -58,6 +58,7 @@ def footer_lines(
         f"{_judged(setting)}; {_size(setting)}.",
         *([f"Dataset options: {setting.dataset_options}."] if setting.dataset_options else []),
         *([_ranking(setting)] if setting.candidates else []),
+        *_in_main_process(section),
         *_notes_on_results(section),
         *_leakage(setting),
         sentence(f"Order: {setting.order}{_decides(setting)}"),
@@ -123,7 +124,30 @@ def _legend(section: Section) -> list[str]:
     missing = [metric_label(metric) for metric in section.metrics if metric not in shown]
     if missing:
         lines.append(f"{_listed(missing)}: not measured in these results.")
-    return lines
+    return [*lines, *_gaps(section)]
+
+
+def _gaps(section: Section) -> list[str]:
+    """Return which of the shown metrics some models lack, although others have them."""
+    lacking: dict[str, list[str]] = {}
+    for metric in section.shown_metrics:
+        for k in section.ks:
+            models = [
+                row.model
+                for row in section.rows
+                if row.ok
+                and k in row.ks
+                and not all(f"{metric}@{k}" in result.values for result in row.results)
+            ]
+            if models:
+                lacking.setdefault(_listed(models), []).append(metric_label(metric, k))
+    return [f"{_listed(labels)} of {models}: not measured." for models, labels in lacking.items()]
+
+
+def _in_main_process(section: Section) -> list[str]:
+    models = [row.model for row in section.rows if not row.results[0].isolated]
+    where = "Run in the main process, where a model could find the targets"
+    return [f"{where}: {_listed(models)}."] if models else []
 
 
 def _seeds(section: Section) -> str:

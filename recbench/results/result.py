@@ -1,8 +1,7 @@
-"""Step 6, results: the result of one cell, and its JSON form."""
+"""Step 6, results: the result of one cell."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -163,6 +162,10 @@ class Result:
     notes : tuple of str, default: ()
         What a reader of the table must know to judge the numbers, most important first. Each note
         is one sentence, which the footer of the table shows after the model's name.
+    device : str, default: ""
+        The device that was asked for; empty for auto.
+    isolated : bool, default: True
+        Whether the model ran in a separate process.
 
     Examples
     --------
@@ -191,6 +194,8 @@ class Result:
     finished: str = ""
     cases_file: tuple[str, str] = ("", "")
     notes: tuple[str, ...] = ()
+    device: str = ""
+    isolated: bool = True
 
     @property
     def label(self) -> str:
@@ -216,7 +221,7 @@ class Result:
     @property
     def ks(self) -> set[int]:
         """Every cut-off k that was measured."""
-        return {int(key.partition("@")[2]) for key in self.values}
+        return {int(key.rpartition("@")[2]) for key in self.values}
 
     def value(self, metric: str, k: int) -> Value:
         """Return one metric's value.
@@ -234,62 +239,3 @@ class Result:
             Mean, standard error and interval; all NaN if it was not measured.
         """
         return self.values.get(f"{metric}@{k}", Value())
-
-
-def to_json(result: Result) -> dict[str, Any]:
-    """Return a result as plain JSON values; NaN becomes null."""
-    return {key: _plain(value) for key, value in dataclasses.asdict(result).items()}
-
-
-def from_json(data: Mapping[str, Any]) -> Result:
-    """Return the result that `to_json` or version 0.1.0, with other field names, wrote.
-
-    Raises KeyError, TypeError or ValueError for anything else.
-    """
-    fields = _with_new_names(data, OLD_RESULT_FIELDS)
-    setting = _with_new_names(fields["setting"], OLD_SETTING_FIELDS)
-    setting["notes"] = _notes(setting["notes"])
-    fields["setting"] = Setting(**setting)
-    fields["values"] = {
-        key: Value(*map(_number, numbers)) for key, numbers in fields["values"].items()
-    }
-    fields["cases_file"] = tuple(fields["cases_file"])
-    fields["notes"] = _notes(fields.get("notes", []))
-    for key in ("fit_seconds", "score_seconds"):
-        fields[key] = _number(fields[key])
-    return Result(**fields)
-
-
-OLD_RESULT_FIELDS = {"per_user": "cases_file"}
-OLD_SETTING_FIELDS = {
-    "n_events": "n_interactions",
-    "users": "n_judged_users",
-    "rows": "n_cases",
-    "unjudged": "n_unjudged_users",
-    "targets": "n_targets",
-    "later": "future_share",
-    "tied": "time_tied",
-}
-"""Field names in results stored by version 0.1.0, and the names they have now."""
-
-
-def _with_new_names(data: Mapping[str, Any], old_names: Mapping[str, str]) -> dict[str, Any]:
-    return {old_names.get(key, key): value for key, value in data.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _notes(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(note, str) for note in value):
-        raise TypeError(f"notes are {value!r}, not a list of texts")
-    return tuple(value)
-
-
-def _number(value: Any) -> float:
-    return math.nan if value is None else float(value)

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from recbench.data.interactions import Columns
+from recbench.errors import printable
 from recbench.evaluation.ranking import Metric
-from recbench.results.result import Result, Setting
+from recbench.evaluation.uncertainty import Value
+from recbench.results.result import Result, Setting, metric_label
 from recbench.results.row import ReadColumns
-from recbench.results.section import RANKED_BY, Section
+from recbench.results.section import RANKED_BY, Section, by_seed
 from recbench.spec import Spec
 
 if TYPE_CHECKING:
@@ -36,9 +38,10 @@ COLUMNS = (
     "status",
     "remark",
 )
-"""Columns of `to_frame`. value: mean over cases; stderr: its standard error; low, high: its 95%
-interval over users; p: p-value of the difference from the best model of the table, over all seeds;
-fit_seconds; score_seconds: per case; peak_memory: bytes; parameters; remark: a warning, if any."""
+"""Columns of `to_frame`. value: mean over cases; stderr, low, high: its standard error and its 95%
+interval, both over users; p: p-value of the difference from the best model of the table, over all
+seeds; fit_seconds; score_seconds: per case; peak_memory: bytes; parameters; remark: a warning, if
+any."""
 
 
 class Results(Sequence[Result]):
@@ -58,6 +61,8 @@ class Results(Sequence[Result]):
         Results that could not be written to the store.
     left_out : sequence of str, default: ()
         What was left out and why, one sentence each.
+    reused : sequence of Result, default: ()
+        Results that `run` did not compute, because they were stored.
     verbose : bool, default: False
         Whether table footers show everything.
 
@@ -79,11 +84,13 @@ class Results(Sequence[Result]):
         segments: Mapping[str, Metric] | None = None,
         not_stored: Sequence[Result] = (),
         left_out: Sequence[str] = (),
+        reused: Sequence[Result] = (),
         verbose: bool = False,
     ) -> None:
         self._results = tuple(results)
         self.read_columns = read_columns or _no_columns
         self.not_stored, self.left_out = tuple(not_stored), tuple(left_out)
+        self.reused = tuple(reused)
         self.metrics, self.segments = tuple(metrics), segments or {}
         self.verbose = verbose
 
@@ -103,6 +110,18 @@ class Results(Sequence[Result]):
     def failed(self) -> list[Result]:
         """The results of failed runs."""
         return [result for result in self if not result.ok]
+
+    @property
+    def not_measured(self) -> list[str]:
+        """The metrics to show that a successful result lacks, such as `Coverage@20`."""
+        lacking = {
+            (self.metrics.index(metric), k): metric_label(metric, k)
+            for result in self
+            for metric in self.metrics
+            for k in result.ks
+            if result.ok and f"{metric}@{k}" not in result.values
+        }
+        return [lacking[place] for place in sorted(lacking)]
 
     def showing(
         self,
@@ -159,6 +178,7 @@ class Results(Sequence[Result]):
             "segments": self.segments,
             "not_stored": self.not_stored,
             "left_out": self.left_out,
+            "reused": self.reused,
             "verbose": self.verbose,
         }
         return Results(results, self.read_columns, **{**fields, **changed})
@@ -201,36 +221,39 @@ class Results(Sequence[Result]):
         Returns
         -------
         pandas.DataFrame
-            One row per model, dataset, split, seed, metric and k, with the columns model, dataset,
-            split, seed, users, metric, k, value (mean over cases), stderr, low, high (95%
-            interval over users), p (of the difference from the best model of the table),
-            fit_seconds, score_seconds (per case), peak_memory (bytes), parameters, status and
-            remark.
+            One row per model, dataset, split, seed, metric and k, best model first, with the
+            columns model, dataset, split, seed, users, metric, k, value (mean over cases), stderr
+            (standard error over users), low, high (95% interval over users), p (of the difference
+            from the best model of the table), fit_seconds, score_seconds (per case), peak_memory
+            (bytes), parameters, status and remark. Whole numbers that do not fit into 64 bits are
+            missing. In texts, characters that cannot be displayed are escaped.
         """
         import pandas as pd
 
         rows: list[tuple[Any, ...]] = []
         for section in self.sections():
-            setting, p_of_best = section.setting, dict[str, dict[str, float]]()
+            setting, p_of_best = section.setting, dict[tuple[str, int], dict[str, float]]()
             for result in section.results:
-                cell = (result.model, setting.dataset, setting.split, result.seed)
+                cell = (result.model, setting.dataset, setting.split, _int64(result.seed))
                 costs = (
                     result.fit_seconds,
-                    result.score_seconds / setting.n_cases,
-                    result.peak_memory,
-                    result.parameters,
+                    result.score_seconds / max(1, setting.n_cases),
+                    _int64(result.peak_memory),
+                    _int64(result.parameters),
                 )
                 remark = _remark(section, result)
-                for key, value in result.values.items():
-                    metric, _, k = key.partition("@")
-                    if key not in p_of_best:
-                        p_of_best[key] = section.p_of_best(metric, int(k))
-                    p = p_of_best[key].get(result.model)
-                    measured = (setting.n_judged_users, metric, int(k), *value, p)
-                    rows.append((*cell, *measured, *costs, result.status, remark))
+                for metric, k, value in _in_order(result.values):
+                    if (metric, k) not in p_of_best:
+                        p_of_best[metric, k] = section.p_of_best(metric, k)
+                    p = p_of_best[metric, k].get(result.model)
+                    measured = (setting.n_judged_users, metric, k, *value, p)
+                    row = (*cell, *measured, *costs, result.status, remark)
+                    rows.append(tuple(printable(x) if isinstance(x, str) else x for x in row))
         frame = pd.DataFrame(rows, columns=COLUMNS)
-        whole = dict.fromkeys(("seed", "peak_memory", "parameters"), "Int64")
-        return frame.astype({**whole, "k": "int64", "users": "int64", "p": "float64"})
+        for name in ("seed", "peak_memory", "parameters"):  # exact also beside missing numbers
+            place = COLUMNS.index(name)
+            frame[name] = pd.array([row[place] for row in rows], dtype="Int64")
+        return frame.astype({"k": "int64", "users": "int64", "p": "float64"})
 
 
 def _distinct_name(section: Section, same_title: Mapping[str, Sequence[Section]]) -> str:
@@ -250,9 +273,20 @@ def _best_first(section: Section) -> tuple[Result, ...]:
     return tuple(
         sorted(
             section.results,
-            key=lambda result: (models.index(result.model), result.seed or 0),
+            key=lambda result: (models.index(result.model), *by_seed(result)),
         )
     )
+
+
+def _in_order(values: Mapping[str, Value]) -> list[tuple[str, int, Value]]:
+    """Return metric, k and value, by name and k, whatever was measured first."""
+    split = ((*key.rpartition("@")[::2], value) for key, value in values.items())
+    return sorted((metric, int(k), value) for metric, k, value in split)
+
+
+def _int64(number: int | None) -> int | None:
+    """Return the number, or None if a column of integers cannot hold it."""
+    return number if number is None or -(2**63) <= number < 2**63 else None
 
 
 def _distinguished(settings: Sequence[Setting]) -> list[Setting]:

@@ -7,16 +7,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
 from recbench.data.interactions import Column
 from recbench.errors import describe_error
 from recbench.evaluation.ranking import Metric, Ranking
-from recbench.evaluation.uncertainty import (
-    holm_correction,
-    pvalues,
-)
+from recbench.evaluation.uncertainty import ROUNDING, holm_correction, pvalues
 from recbench.progress import log
 from recbench.results.result import Result, Setting
 from recbench.results.row import ReadColumns, Row
@@ -80,9 +78,12 @@ class Section:
 
     @cached_property
     def rows(self) -> list[Row]:
-        """One row per model, best first by NDCG at the largest k that all have; failures last."""
+        """One row per model, best first by NDCG at the largest k that all have; failures last.
+
+        Models whose numbers are equal but for rounding are in the order of their names.
+        """
         by_model: dict[str, list[Result]] = {}
-        for result in self.results:
+        for result in sorted(self.results, key=by_seed):
             by_model.setdefault(result.model, []).append(result)
         rows = [
             Row(
@@ -96,15 +97,20 @@ class Section:
         k = max(set.intersection(*ks_of_rows), default=0) if ks_of_rows else 0
 
         def place(row: Row) -> tuple[bool, float, str]:
-            mean = row.mean(RANKED_BY, k)
+            mean = row.mean(RANKED_BY, k) if row.ok else math.nan
             return (not row.ok, math.inf if math.isnan(mean) else -mean, row.model)
 
-        return sorted(rows, key=place)
+        ordered, levels = sorted(rows, key=place), [0]
+        for (failed_before, before, _), (failed, value, _) in pairwise(map(place, ordered)):
+            differs = failed != failed_before or value - before > ROUNDING
+            levels.append(levels[-1] + differs)
+        by_name = sorted(zip(levels, ordered, strict=False), key=lambda row: (row[0], row[1].model))
+        return [row for _, row in by_name]
 
     @property
     def shown_metrics(self) -> list[str]:
         """The metrics to show that at least one result of the section has."""
-        measured = {key.partition("@")[0] for result in self.results for key in result.values}
+        measured = {key.rpartition("@")[0] for result in self.results for key in result.values}
         return [metric for metric in self.metrics if metric in measured]
 
     @property
@@ -242,10 +248,15 @@ class Section:
         found = set()
         for row in self.rows:
             k = max(floor.ks & row.ks, default=0)
-            above = row.mean(RANKED_BY, k) > floor.mean(RANKED_BY, k)
+            above = row.mean(RANKED_BY, k) > floor.mean(RANKED_BY, k) + ROUNDING
             if row.ok and row is not floor and k and not above:
                 found.add(row.model)
         return found
+
+
+def by_seed(result: Result) -> tuple[int, str]:
+    """Return the place of a result among those of its model, whatever order they were read in."""
+    return (-1 if result.seed is None else result.seed, result.key)
 
 
 def _by_segment(

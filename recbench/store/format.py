@@ -12,16 +12,26 @@ from typing import Any
 import numpy as np
 
 from recbench.data.interactions import Column, Columns
-from recbench.errors import RecbenchError, describe_error
-from recbench.files import write
-from recbench.results.result import Result, from_json, to_json
+from recbench.errors import RecbenchError, counted, describe_error
+from recbench.evaluation.ranking import Ranking
+from recbench.files import read, write
+from recbench.results.json_form import from_json, to_json
+from recbench.results.result import Result
 
-_NOT_OURS = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+CLOSE = 1e-9
+"""Allowed difference between a stored mean and the mean of its rows; relative above 1."""
 
 
 def encode_result(result: Result) -> bytes:
-    """Return the JSON of a result, with `sha256`, a checksum of everything else in it."""
-    data = json.loads(json.dumps(to_json(result), allow_nan=False))  # as it is read back
+    """Return the JSON of a result, with `sha256`, a checksum of everything else in it.
+
+    Raises RecbenchError for values that could not be read back.
+    """
+    try:
+        data = json.loads(json.dumps(to_json(result)))  # as it is read back
+        from_json(data)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise RecbenchError(f"{result.label}: {describe_error(error)}") from error
     data["sha256"] = _digest(data)
     text = json.dumps(data, indent=1, ensure_ascii=False)
     return text.encode(errors="surrogatepass") + b"\n"  # paths may hold surrogates
@@ -31,20 +41,20 @@ def decode_result(path: Path, text: bytes) -> Result:
     """Invert `encode_result`. Raises RecbenchError, with the file's name, for any other content."""
     try:
         data = dict(json.loads(text))
-    except _NOT_OURS as error:
+        checksum, actual = data.pop("sha256", None), _digest(data)
+    except (ValueError, TypeError, RecursionError) as error:
         raise RecbenchError(
             f"{path} is damaged: it is not the JSON of a result ({describe_error(error)})"
         ) from error
-    checksum = data.pop("sha256", None)
     if checksum is None:
         raise RecbenchError(f"{path} has no checksum: it was edited, or written by an old version")
-    if checksum != _digest(data):
+    if checksum != actual:
         raise RecbenchError(f"{path} was edited: its content does not match its checksum")
     try:
         return from_json(data)
-    except _NOT_OURS as error:
+    except ValueError as error:
         raise RecbenchError(
-            f"{path} was written by another version of recbench ({describe_error(error)})"
+            f"{path} is damaged, or was written by another version of recbench: {error}"
         ) from error
 
 
@@ -66,34 +76,77 @@ def write_columns(stem: Path, columns: Columns) -> tuple[str, str]:
 def stem_of(path: Path) -> Path | None:
     """Return the stem of an unchanged file of `write_columns`, else None. Raises OSError."""
     stem, _, digest = path.stem.rpartition("-")
-    unchanged = len(digest) == 8 and (
-        hashlib.sha256(path.read_bytes()).hexdigest().startswith(digest)
-    )
+    unchanged = len(digest) == 8 and hashlib.sha256(read(path)).hexdigest().startswith(digest)
     return path.with_name(stem) if unchanged and stem else None
 
 
-def read_bytes(path: Path, digest: str) -> bytes:
-    """Read a file for `decode_columns`.
+def read_cell(path: Path) -> tuple[Result, dict[str, Column]]:
+    """Read a result and its columns, of which a failed result has none, and check both files.
 
-    Raises RecbenchError if it is missing or damaged, and OSError if it cannot be read.
+    Raises RecbenchError, with the file's name, if one of them is missing, damaged or unreadable.
     """
+    text = None
+    while True:
+        before, text = text, _read(path)
+        try:
+            result = decode_result(path, text)
+            columns = read_cases(path, result) if result.ok else {}
+        except RecbenchError:
+            if text == before:  # else another run has replaced both files meanwhile
+                raise
+        else:
+            return result, columns
+
+
+def read_cases(path: Path, result: Result) -> dict[str, Column]:
+    """Read a result's Parquet file, and check it against the result.
+
+    path: of the JSON file. Strings become arrays of objects. Raises RecbenchError if the Parquet
+    file is missing, damaged or unreadable.
+    """
+    name, digest = result.cases_file
+    cases = path.with_name(name or "rows")
+    data = _read(cases)
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise RecbenchError(f"{cases} is damaged: it does not match the checksum in its JSON file")
     try:
-        data = path.read_bytes()
+        columns = _decode_columns(data)
+        why = _misfit(result, columns)
+    except Exception as error:  # Arrow and numpy raise errors of many types
+        why = describe_error(error)
+    if why:
+        raise RecbenchError(f"{cases} is damaged: {why}")
+    return columns
+
+
+def _read(path: Path) -> bytes:
+    """Read a file. Raises RecbenchError if it is missing or unreadable."""
+    try:
+        return read(path)
     except FileNotFoundError:
         raise RecbenchError(f"{path} is missing") from None
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise RecbenchError(f"{path} is damaged: it does not match the checksum in its JSON file")
-    return data
+    except OSError as error:
+        raise RecbenchError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def read_cases(path: Path, result: Result) -> bytes:
-    """Read a result's Parquet file. Raises RecbenchError if it is missing or damaged."""
-    name, digest = result.cases_file
-    return read_bytes(path.with_name(name or "rows"), digest)
+def _misfit(result: Result, columns: Columns) -> str:
+    """Return why columns are not those of a result, or "". Raises for columns of other types."""
+    ranking, n_cases = Ranking.of_columns(columns), result.setting.n_cases
+    n_rows, n_ranks = len(columns["user"]), len(ranking.above)
+    if not n_rows == n_cases == len(ranking) or len(ranking.tied) != n_ranks:
+        return (
+            f"it has {counted(n_rows, 'row')} and {counted(n_ranks, 'rank')}, for {n_cases} cases"
+        )
+    for name, value in result.values.items():
+        mean, stored = np.mean(columns.get(name, value.mean)), value.mean
+        if not np.isclose(mean, stored, CLOSE, CLOSE, equal_nan=True):
+            return (
+                f"the mean of {name} over its rows is {mean:.9g}, but the result says {stored:.9g}"
+            )
+    return ""
 
 
-def decode_columns(data: bytes) -> dict[str, Column]:
-    """Return the columns of a file. Strings become arrays of objects."""
+def _decode_columns(data: bytes) -> dict[str, Column]:
     import pyarrow.parquet
 
     table = pyarrow.parquet.read_table(io.BytesIO(data))

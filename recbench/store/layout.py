@@ -19,6 +19,7 @@ ADVICE = {
     errno.ENOSPC: "Free some space",
     errno.EDQUOT: "Free some space",
     errno.EFBIG: "Raise the limit on file sizes (ulimit -f)",
+    errno.EISDIR: "Remove this folder",
 }
 """What to do when a file cannot be written, by error number."""
 
@@ -49,9 +50,7 @@ class Layout:
         >>> recbench.Store("results").path(result).parent.as_posix()
         'results/synthetic/leave-last-out'
         """
-        seed = "" if result.seed is None else f"-{result.seed}"
-        name = f"{slug(result.model)}{seed}-{result.key[:8]}.json"
-        return self._section_folder(result.setting) / name
+        return self._section_folder(result.setting) / file_name(result)
 
     def model_folder(self, result: Result) -> Path:
         """Return where the fitted model of a result is, or would be.
@@ -101,6 +100,21 @@ class Layout:
     def _section_folder(self, setting: Setting) -> Path:
         """Return the folder of a dataset and split."""
         return self.folder / slug(setting.dataset) / slug(setting.split)
+
+
+def file_name(result: Result) -> str:
+    """Return the name of a result's JSON file."""
+    seed = "" if result.seed is None else f"-{result.seed}"
+    return f"{slug(result.model)}{seed}-{result.key[:8]}.json"
+
+
+def misplaced(path: Path, result: Result, place: Path | str) -> RecbenchError:
+    """Return the error for a file that was copied or renamed."""
+    setting = result.setting
+    return RecbenchError(
+        f"{path} was copied or renamed: it contains the result of {result.label} on "
+        f"{setting.dataset}, {setting.split}, which belongs in {place}"
+    )
 
 
 @contextlib.contextmanager

@@ -13,8 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from recbench.installed import DISTRIBUTION
 from recbench.offers import Offer
-from recbench.plugins import DISTRIBUTION
 
 GIT_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 """Variables that git hooks set. They would make git read another repository."""
@@ -25,9 +25,10 @@ def provenance(offer: Offer | None) -> dict[str, Any]:
 
     offer: the model's; None for recommendations from a file.
 
-    Keys: versions (python, recbench, numpy, torch, the plugin's); commits (of recbench and of the
-    plugin if they are in a git repository, with "+" if files have changed since the commit);
-    machine (system, processor, cores, memory in bytes, gpu); threads; command.
+    Keys: versions (python, recbench, numpy, torch, and the libraries that the plugin uses);
+    commits (of recbench and of the plugin if they are in a git repository, with "+" if files have
+    changed since the commit); machine (system, processor, cores, memory in bytes, gpu); threads;
+    command.
     """
     versions = {"python": platform.python_version()}
     for package, distribution in (
@@ -39,7 +40,7 @@ def provenance(offer: Offer | None) -> dict[str, Any]:
             versions[package] = metadata.version(distribution)
     folders = {"recbench": Path(__file__).parents[1]}
     if offer is not None:
-        versions[f"plugin {offer.plugin}"] = offer.source_version()
+        versions |= offer.source.versions()
         if offer.folder is not None:
             folders[f"plugin {offer.plugin}"] = offer.folder
     commits = {name: _commit(folder) for name, folder in folders.items()}

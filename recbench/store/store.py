@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import re
+import os
 import tempfile
 from collections.abc import Callable, ItemsView
 from pathlib import Path
 from typing import Any
 
 from recbench.data.interactions import Array, Column, Columns
-from recbench.errors import RecbenchError, counted, describe_error
+from recbench.errors import RecbenchError, describe_error
 from recbench.evaluation.ranking import Ranking
-from recbench.files import atomic_folder, is_stale, locked, remove_leftovers, write
+from recbench.files import atomic_folder, locked, write
 from recbench.models import checkpoint
+from recbench.plugins import Plugins
 from recbench.progress import log
-from recbench.results.result import Result, Setting, to_json
+from recbench.results.json_form import to_json
+from recbench.results.result import Result, Setting
 from recbench.results.results import Results
-from recbench.store.format import (
-    decode_columns,
-    decode_result,
-    encode_result,
-    read_cases,
-    stem_of,
-    write_columns,
-)
-from recbench.store.layout import Layout, cannot_write, slug, writing
-from recbench.store.versions import merge, newest
+from recbench.store.format import encode_result, read_cases, read_cell, write_columns
+from recbench.store.layout import Layout, cannot_write, misplaced, slug, writing
+from recbench.store.leftovers import clean_up, remove_unless_named
+from recbench.store.saved_model import check_model, seal_model
+from recbench.store.versions import installed_versions, merge, newest, why_outdated
 
 
 class Store(Layout):
@@ -57,7 +53,7 @@ class Store(Layout):
 
     def __init__(self, folder: str | Path) -> None:
         super().__init__(folder)
-        self._last_read = ("", b"")  # the digest and content of the Parquet that was read last
+        self._last_read: tuple[str, Columns] = "", {}  # the sha256 and the columns
 
     def ready(self) -> Store:
         """Make the folder, check that it can be written, and remove leftovers of killed runs.
@@ -75,7 +71,7 @@ class Store(Layout):
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.folder):
-                self._remove_leftovers()
+                clean_up(self.folder)
                 return self
         except FileExistsError as error:
             raise RecbenchError(
@@ -102,11 +98,17 @@ class Store(Layout):
         result = self._read(self.path(cell), "The model runs again")
         return result if result and result.ok and result.key == cell.key else None
 
-    def all(self) -> Results:
+    def all(self, plugins: Plugins | None = None) -> Results:
         """Return the current results, by dataset and split.
 
-        Results that are damaged, or were made by an older version of a model than its newest
-        result, are left out. The log and `Results.left_out` list them.
+        Results whose files are damaged, copied or renamed are left out, and so are outdated ones:
+        of a model, those of the installed code are current or, if there are none, those that
+        finished last. The log and `Results.left_out` list what is left out.
+
+        Parameters
+        ----------
+        plugins : Plugins or None, default: None
+            What `load_plugins` returned. None loads all installed plugins.
 
         Returns
         -------
@@ -123,29 +125,28 @@ class Store(Layout):
         Results(popular: ok)
         """
         left_out: list[str] = []
-        by_key: dict[str, Result] = {}
-        for path in sorted(self.folder.glob("*/*/*.json")):
-            result = self._read(path, "It is left out; run the model again to replace it", left_out)
-            if result and result.finished >= by_key.get(result.key, result).finished:
-                by_key[result.key] = result
-        kept, outdated = newest(by_key.values())
-        if outdated:
-            models = ", ".join(sorted({result.model for result in outdated}))
-            count = counted(len(outdated), "outdated result")
-            left_out.append(f"{count} of {models}, made by an older version of the model's code")
-            log.info("left out: %s", left_out[-1])
+        paths = sorted(self.folder.glob("*/*/*.json"))
+        consequence = "It is left out; run the model again to replace it"
+        found = [self._read(path, consequence, left_out) for path in paths]
+        results = [result for result in found if result]
+        kept, outdated = newest(results, installed_versions(results, plugins))
+        for reason in why_outdated(outdated, kept):
+            left_out.append(reason)
+            log.info("left out: %s", reason)
         return Results(kept, self.case_columns, left_out=left_out)
 
-    def write(self, result: Result, columns: Columns) -> Result:
+    def write(self, result: Result, columns: Columns, *, replace: bool = False) -> Result:
         """Store a result.
 
         Parameters
         ----------
         result : Result
-            A result; a failed one never replaces a successful one.
+            A result; a failed one does not replace a successful one.
         columns : mapping of str to numpy.ndarray or tuple
             Columns with one row per case: `user` (the dataset's own id), `above`, `tied`, the
             metrics, and `lists` if there are any. Empty for a failed result.
+        replace : bool, default: False
+            Whether a failed result replaces a successful one too.
 
         Returns
         -------
@@ -160,21 +161,22 @@ class Store(Layout):
         """
         path = self.path(result)
         with writing(path), locked(path.parent):
-            written = self._write(path, result, columns)
+            written = self._write(path, result, columns, replace)
         if result.ok:
             checkpoint.remove(self.checkpoint(result))
         return written
 
-    def _write(self, path: Path, result: Result, columns: Columns) -> Result:
+    def _write(self, path: Path, result: Result, columns: Columns, replace: bool) -> Result:
         """Write under the lock: first the cases, then the JSON file that refers to them."""
         try:
             stored = self._load(path)
-        except (FileNotFoundError, RecbenchError):
+        except RecbenchError:
             stored = None
         if stored and stored.ok and stored.key == result.key:
-            if not result.ok:
+            if result.ok:
+                result, columns = merge(stored, self.case_columns(stored), result, columns)
+            elif not replace:
                 return stored
-            result, columns = merge(stored, self.case_columns(stored), result, columns)
         result = dataclasses.replace(result, cases_file=("", ""))
         try:
             if columns:
@@ -184,7 +186,7 @@ class Store(Layout):
         finally:
             written = {result.cases_file[0], stored.cases_file[0] if stored else ""} - {""}
             for name in written:
-                _remove_unless_named(path.with_name(name), path)
+                remove_unless_named(path.with_name(name), path)
         return result
 
     def write_candidates(self, setting: Setting, pool: Array) -> Path:
@@ -243,21 +245,9 @@ class Store(Layout):
         >>> bool(columns["ndcg@10"].mean().round(6) == round(result.value("ndcg", 10).mean, 6))
         True
         """
-        path = self.path(result)
-        if result.cases_file[1] and result.cases_file[1] == self._last_read[0]:
-            return decode_columns(self._last_read[1])
-        try:
-            try:
-                return decode_columns(self._read_cases(path, result))
-            except RecbenchError:
-                now = self._load(path)
-                if now.key != result.key or not _numbers(result) <= _numbers(now):
-                    raise
-                return decode_columns(self._read_cases(path, now))
-        except OSError as error:
-            raise RecbenchError(
-                f"cannot read {path} or its Parquet file: {error.strerror or error}"
-            ) from error
+        if not result.cases_file[1] or result.cases_file[1] != self._last_read[0]:
+            self._last_read = self._read_cases(self.path(result), result)
+        return dict(self._last_read[1])
 
     def ranking(self, result: Result) -> Ranking:
         """Return the ranks of the targets of a stored result.
@@ -313,7 +303,30 @@ class Store(Layout):
         folder = self.model_folder(result)
         with writing(folder), atomic_folder(folder) as unfinished:
             save(unfinished)
+            seal_model(unfinished, result.key)
         return folder
+
+    def find_model(self, result: Result) -> Path | None:
+        """Return the folder of a stored model whose files are as they were written.
+
+        Parameters
+        ----------
+        result : Result
+            The model's result.
+
+        Returns
+        -------
+        pathlib.Path or None
+            None if there is none, or if its files were changed. The log says which.
+        """
+        folder = self.model_folder(result)
+        try:
+            if folder.exists():
+                check_model(folder, result.key)
+                return folder
+        except (OSError, RecbenchError) as error:
+            log.warning("%s. It is not used", describe_error(error))
+        return None
 
     def keep_model(self, result: Result, save: Callable[[Path], None]) -> None:
         """Store a fitted model as `write_model` does, but only log a warning if that fails.
@@ -338,54 +351,33 @@ class Store(Layout):
         self, path: Path, consequence: str, left_out: list[str] | None = None
     ) -> Result | None:
         """Return a stored result; None if there is none or, with a warning, if it is damaged."""
+        if not os.path.lexists(path):
+            return None
         try:
             return self._load(path)
-        except FileNotFoundError:
-            return None
-        except (OSError, RecbenchError) as error:
+        except RecbenchError as error:
             log.warning("%s. %s", describe_error(error), consequence)
             if left_out is not None:
                 left_out.append(describe_error(error))
             return None
 
     def _load(self, path: Path) -> Result:
-        """Return a stored result. Raises RecbenchError, with the file's name, if it is damaged."""
-        text = None
-        while True:
-            before, text = text, path.read_bytes()
-            try:
-                result = decode_result(path, text)
-                if result.ok:
-                    self._read_cases(path, result)
-            except RecbenchError:
-                if text == before:  # else another run has replaced both files meanwhile
-                    raise
-            else:
-                return result
+        """Return a stored result. Raises RecbenchError if its files are damaged or misplaced."""
+        result, columns = read_cell(path)
+        if path != self.path(result):
+            raise misplaced(path, result, self.path(result))
+        self._last_read = result.cases_file[1], columns
+        return result
 
-    def _read_cases(self, path: Path, result: Result) -> bytes:
-        """Read and check the Parquet file of a result."""
-        self._last_read = result.cases_file[1], read_cases(path, result)
-        return self._last_read[1]
-
-    def _remove_leftovers(self) -> None:
-        """Clean up after killed runs."""
-        for folder in self.folder.glob("*/*/"):
-            remove_leftovers(folder)
-            checkpoint.remove_stale(folder)
-            for cases in folder.glob("*.parquet"):
-                with contextlib.suppress(OSError):
-                    stem = stem_of(cases) if is_stale(cases) else None
-                    if stem is not None and re.search("-[0-9a-f]{8}$", stem.name):
-                        with locked(folder):
-                            _remove_unless_named(cases, stem.with_name(f"{stem.name}.json"))
-
-
-def _remove_unless_named(cases: Path, path: Path) -> None:
-    """Remove a Parquet file unless its JSON file refers to it or is damaged."""
-    with contextlib.suppress(OSError, RecbenchError):
-        if not path.exists() or decode_result(path, path.read_bytes()).cases_file[0] != cases.name:
-            cases.unlink()
+    def _read_cases(self, path: Path, result: Result) -> tuple[str, Columns]:
+        """Return a result's columns, to which another run may have added, and their sha256."""
+        try:
+            return result.cases_file[1], read_cases(path, result)
+        except RecbenchError:
+            now, columns = read_cell(path)
+            if now.key != result.key or not _numbers(result) <= _numbers(now):
+                raise
+            return now.cases_file[1], columns
 
 
 def _numbers(result: Result) -> ItemsView[str, Any]:

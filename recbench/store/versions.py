@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 
 from recbench.data.interactions import Array, Column, Columns
+from recbench.errors import counted
 from recbench.evaluation.uncertainty import Value
+from recbench.plugins import Plugins, load_plugins
 from recbench.results.result import Result
+from recbench.spec import Spec
 
 RANKS = ("above", "tied")
 """Columns that every successful result has."""
@@ -70,29 +73,83 @@ def _in_order(values: Mapping[str, Value]) -> dict[str, Value]:
     return {key: values[key] for key in sorted(values, key=place)}
 
 
-def newest(results: Iterable[Result]) -> tuple[list[Result], list[Result]]:
+def newest(
+    results: Iterable[Result], installed: Mapping[str, str]
+) -> tuple[list[Result], list[Result]]:
     """Return the current results, by dataset and split, and the outdated ones.
 
-    The current results of a model, over all its seeds, come from the code that ran last. A failure
-    without a version, because the plugin was broken, does not make earlier results outdated.
+    The current results of a model, over all its seeds, have the same code, device and kind of
+    process: the installed code before any other, then separate processes before the main one, then
+    what finished last. A failure without a version, because the plugin was broken, does not make
+    other results outdated.
+
+    installed: model -> version of its installed code, as `installed_versions` returns it.
     """
+
+    def rank(result: Result) -> tuple[bool, bool, bool, str]:
+        is_installed = result.model_version == installed.get(result.model)
+        return bool(result.model_version), is_installed, result.isolated, result.finished
+
     in_order = sorted(results, key=lambda result: result.setting.comparison_key)
     last: dict[Any, Result] = {}
-    for result in sorted(
-        in_order, key=lambda result: (bool(result.model_version), result.finished)
-    ):
-        for name in _names(result):
-            last[name] = result
+    for result in sorted(in_order, key=rank):
+        last[_model(result)] = last[_cell(result)] = result
     kept: list[Result] = []
     outdated: list[Result] = []
     for result in in_order:
-        model, cell = _names(result)
-        current = result.model_version == last[model].model_version and result is last[cell]
+        current = _make(result) == _make(last[_model(result)]) and result is last[_cell(result)]
         (kept if current else outdated).append(result)
     return kept, outdated
 
 
-def _names(result: Result) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Return what identifies a model, and what identifies one of its seeds."""
-    model = result.setting.comparison_key, result.model
-    return model, (*model, result.seed)
+def installed_versions(results: Iterable[Result], plugins: Plugins | None) -> dict[str, str]:
+    """Return the version of the installed code of each model that has results of several versions.
+
+    plugins: None loads all installed plugins, if they are needed.
+    """
+    versions: dict[str, set[str]] = {}
+    for result in results:
+        versions.setdefault(result.model, set()).add(result.model_version)
+    several = [model for model, found in versions.items() if len(found) > 1]
+    offers = (plugins or load_plugins()).offers("models") if several else []
+    return {
+        model: offer.source_version()
+        for model in several
+        for offer in offers
+        if offer.name == Spec.parse(model).name
+    }
+
+
+def why_outdated(outdated: Iterable[Result], kept: Iterable[Result]) -> list[str]:
+    """Return sentences on outdated results: how many there are of which models, and why."""
+    current = {_model(result): result for result in kept}
+    models: dict[str, list[str]] = {}
+    for result in outdated:
+        now = current[_model(result)]
+        why = "made by an earlier run"
+        if result.model_version != now.model_version:
+            why = "made by another version of the model's code"
+        elif result.isolated != now.isolated:
+            why = f"made in {'a separate process' if result.isolated else 'the main process'}"
+        elif result.device != now.device:
+            why = f"made with --device {result.device or 'auto'}"
+        models.setdefault(why, []).append(result.model)
+    return [
+        f"{counted(len(names), 'outdated result')} of {', '.join(sorted(set(names)))}, {why}"
+        for why, names in models.items()
+    ]
+
+
+def _model(result: Result) -> tuple[Any, ...]:
+    """Return what identifies a model."""
+    return result.setting.comparison_key, result.model
+
+
+def _make(result: Result) -> tuple[Any, ...]:
+    """Return how a result was made."""
+    return result.model_version, result.isolated, result.device
+
+
+def _cell(result: Result) -> tuple[Any, ...]:
+    """Return what identifies one of the seeds of a model that were run in the same way."""
+    return *_model(result), result.seed, _make(result)

@@ -9,16 +9,15 @@ import pytest
 from helpers import plugin
 
 from recbench import Dataset, Interactions, RecbenchError, UsageError, load_plugins, recommend
-from recbench.attention import Attention, attention, shows_attention
-
-FITS: list[str] = []
+from recbench.attention import Attention, attention
+from recbench.models.in_process import traits_of
 
 
 class Looks:
     """A model with two layers of three heads that attend to the latest 30 interactions."""
 
     def fit(self, train: Any) -> Any:
-        FITS.append("looks")
+        Path("fitted").touch()
         return self
 
     def score(self, history: Any) -> Any:
@@ -108,7 +107,6 @@ PLUGINS = load_plugins(mine=plugin(models=MODELS, datasets={"long": _long}))
 
 
 def _attention(model: str, dataset: str, **more: Any) -> Attention:
-    FITS.clear()
     return attention(model, dataset=dataset, plugins=PLUGINS, **more)
 
 
@@ -166,8 +164,8 @@ def test_a_model_without_the_method_is_an_error_before_training(tiny: str, model
     match = rf"{model} .* cannot show attention: it has no method attention\(history\)"
     with pytest.raises(UsageError, match=match):
         _attention(model, tiny, user="u0")
-    assert FITS == []
-    assert shows_attention(Looks())
+    assert not Path("fitted").exists()
+    assert traits_of(Looks()).attends
 
 
 @pytest.mark.parametrize(

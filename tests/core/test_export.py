@@ -114,7 +114,7 @@ def test_several_splits_get_a_folder_each() -> None:
     files = export_split("synthetic", split="leave-last-out,temporal:share=0.8,targets=all")
     assert {file.parent for file in files} == {
         Path("split/leave-last-out"),
-        Path("split/temporal:share=0.8,targets=all"),
+        Path("split/temporal_share=0.8,targets=all"),
     }
     assert all(file.is_file() for file in files)
 

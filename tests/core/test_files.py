@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +16,10 @@ from recbench import UsageError
 from recbench.files import (
     atomic,
     atomic_folder,
+    delete,
     locked,
     output_file,
+    read,
     remove_leftovers,
     write,
     write_output,
@@ -48,7 +49,59 @@ def test_a_file_is_unchanged_until_the_new_content_is_complete(tmp_path: Path) -
     assert _left(tmp_path) == {"file"}
     write(path, b"new")
     assert path.read_bytes() == b"new"
-    assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
+def test_new_files_follow_the_umask_and_existing_ones_keep_their_permissions(
+    tmp_path: Path, umask: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        write(tmp_path / "new", b"")
+        (tmp_path / "private").touch(0o600)
+        write(tmp_path / "private", b"")
+        with atomic_folder(tmp_path / "a.model") as unfinished:
+            (unfinished / "w").touch()
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {
+        "new": 0o666 & ~umask,
+        "private": 0o600 & ~umask,
+        "a.model": 0o777 & ~umask,
+        ".lock": 0o666 & ~umask,
+    }
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    write(tmp_path / "file", b"text")
+    (tmp_path / "link").symlink_to("file")
+    assert read(tmp_path / "file") == read(tmp_path / "link") == b"text"
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "."):
+        with pytest.raises(OSError, match="it is not a regular file"):
+            read(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        read(tmp_path / "nothing")
+
+
+def test_links_are_removed_and_not_followed(tmp_path: Path) -> None:
+    outside, inside = tmp_path / "outside", tmp_path / "inside"
+    for folder in (outside, inside, inside / "folder"):
+        folder.mkdir()
+        (folder / "kept").touch()
+    for name in ("folder/link", ".writing-link", ".replaced-a.model", ".replaced-b.model"):
+        (inside / name).symlink_to(outside)
+        os.utime(inside / name, (0, 0), follow_symlinks=False)
+    (inside / "b.model").symlink_to(outside)
+    delete(inside / "folder")
+    remove_leftovers(inside)
+    assert _left(inside) == {"kept", "b.model", ".lock"}
+    with atomic_folder(inside / "b.model") as unfinished:
+        (unfinished / "w").touch()
+    assert _left(inside) == {"kept", "b.model", ".lock"}
+    assert _left(inside / "b.model") == {"w"}
+    assert _left(outside) == {"kept"}
 
 
 def test_a_folder_is_unchanged_until_the_new_content_is_complete(tmp_path: Path) -> None:
@@ -230,11 +283,23 @@ def test_without_locks_the_block_runs_without_exclusive_access(
             assert time.monotonic() - began < 5
 
 
-def test_without_a_lock_file_the_block_runs_without_exclusive_access(tmp_path: Path) -> None:
-    (tmp_path / ".lock").mkdir()
+def make_link(path: Path) -> None:
+    path.with_name("elsewhere").write_text("text")
+    path.symlink_to("elsewhere")
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, make_link])
+def test_a_lock_that_is_not_a_regular_file_is_reported(
+    tmp_path: Path, make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    make(tmp_path / ".lock")
     with locked(tmp_path) as alone:
         assert not alone
-    shutil.rmtree(tmp_path / ".lock")
+    assert f"{tmp_path / '.lock'} is not a regular file" in caplog.text
+    assert not (tmp_path / "elsewhere").exists() or (tmp_path / "elsewhere").read_text() == "text"
+
+
+def test_without_a_lock_file_the_block_runs_without_exclusive_access(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with locked(tmp_path / "file") as alone:
         assert not alone

@@ -1,12 +1,13 @@
 """Heat maps: labels, wrapped headings, panels."""
 
+import xml.etree.ElementTree as ET
 from typing import Any
 
 import matplotlib.axes
 import numpy as np
 import pytest
 
-from recbench.heatmap import heatmap_panels, shortened, wrapped
+from recbench.heatmap import heatmap, heatmap_panels, shortened, wrapped
 
 
 def test_long_titles_are_cut_before_their_year() -> None:
@@ -58,3 +59,11 @@ def test_panels_share_one_colour_scale_and_only_the_outer_ones_have_labels(
     assert below == [False, False, True, True]
     assert [image.axes.get_ylabel() for image in drawn] == ["beside", "", "beside", ""]
     assert [image.axes.get_xlabel() for image in drawn] == ["", "", "below", "below"]
+
+
+def test_text_that_would_control_a_viewer_is_drawn_as_escapes() -> None:
+    nasty = "a\x1b[1m\x00\u202e\ud800"
+    words = {"title": nasty, "below": nasty, "legend": nasty}
+    drawn = heatmap(np.ones((1, 1)), [nasty], [nasty], **words, form="svg").decode()
+    assert r"a\x1b[1m\x00\u202e\ud800" in drawn
+    ET.fromstring(drawn)

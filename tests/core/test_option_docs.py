@@ -104,3 +104,9 @@ def _plain(
 def test_without_a_docstring_the_signature_is_used(name: str, type_name: str, default: str) -> None:
     (option,) = [option for option in factory_docs(_plain).options if option.name == name]
     assert (option.type, option.default, option.description) == (type_name, default, "")
+
+
+def test_a_factory_without_a_signature_has_a_text_and_no_options() -> None:
+    docs = factory_docs(dict)
+    assert docs.text.startswith("dict() -> new empty dictionary")
+    assert docs.options == ()

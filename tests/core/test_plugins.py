@@ -14,8 +14,9 @@ from helpers import plugin
 
 import recbench
 from recbench import UsageError, hookimpl, load_plugins
+from recbench.installed import warn_of_namesake
 from recbench.offers import Offer
-from recbench.plugins import Plugins, _warn_of_namesake
+from recbench.plugins import Plugins
 from recbench.spec import Spec
 
 
@@ -133,13 +134,43 @@ def test_trackers_are_notified_and_their_errors_do_not_stop_a_run(
     def breaks(result: Any) -> None:
         raise RuntimeError("tracker is down")
 
+    @hookimpl
+    def leaves(result: Any) -> None:
+        raise SystemExit(0)
+
     plugins = load_plugins(
-        first=types.SimpleNamespace(recbench_run_finished=hears),
-        second=types.SimpleNamespace(recbench_run_finished=breaks),
+        **{
+            name: types.SimpleNamespace(recbench_run_finished=listener)
+            for name, listener in (("first", hears), ("second", breaks), ("third", leaves))
+        }
     )
     plugins.notify("result")
     assert received == ["result"]
-    assert "tracker is down" in caplog.text
+    assert sorted(caplog.messages) == [
+        "recbench_run_finished (plugin second) failed: RuntimeError: tracker is down",
+        "recbench_run_finished (plugin third) failed: SystemExit: 0",
+    ]
+
+
+def test_each_tracker_gets_a_copy_of_its_own(tiny: str) -> None:
+    """What one writes to it changes neither the table and the store nor what others get."""
+    seen = []
+
+    class Writes:
+        @hookimpl
+        def recbench_run_finished(self, result: Any) -> None:
+            seen.append((repr(result.values), repr(result.provenance), result.setting.n_items))
+            result.values.clear()
+            result.provenance.clear()
+            object.__setattr__(result.setting, "n_items", 1)
+
+    plugins = load_plugins(first=Writes(), second=Writes())
+    results = recbench.run("popular", tiny, ks=(3, 5, 10), plugins=plugins, in_process=True)
+    (stored,) = recbench.Store("results").all()
+    assert seen[0] == seen[1] == (repr(stored.values), repr(stored.provenance), 7)
+    assert results[0].values == stored.values
+    assert results[0].value("ndcg", 10).mean > 0
+    assert results[0].setting.n_items == stored.setting.n_items == 7
 
 
 def test_a_check_before_the_run_finds_wrong_options() -> None:
@@ -161,9 +192,9 @@ def namesake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     metadata.parent.mkdir(parents=True)
     metadata.write_text("Metadata-Version: 2.1\nName: recbench\nVersion: 0.0.1\n")
     monkeypatch.syspath_prepend(tmp_path / "site")
-    _warn_of_namesake.cache_clear()
+    warn_of_namesake.cache_clear()
     yield tmp_path / "site"
-    _warn_of_namesake.cache_clear()
+    warn_of_namesake.cache_clear()
 
 
 def test_another_distribution_of_the_name_is_reported_once(
@@ -180,7 +211,7 @@ def test_another_distribution_of_the_name_is_reported_once(
 
 
 def test_without_a_namesake_nothing_is_reported(caplog: pytest.LogCaptureFixture) -> None:
-    _warn_of_namesake.cache_clear()
+    warn_of_namesake.cache_clear()
     load_plugins()
     assert caplog.messages == []
 

@@ -1,6 +1,7 @@
 """Progress: lines in a log, a bar on a terminal, nothing if the log is disabled."""
 
 import logging
+import subprocess
 import sys
 
 import pytest
@@ -53,3 +54,36 @@ def test_the_count_continues_after_a_resume(caplog: pytest.LogCaptureFixture) ->
     ):
         progress.step(message="loss 0.5")
     assert caplog.messages == ["mine: epoch 3/5, loss 0.5"]
+
+
+WORK = "from recbench.progress import log; log.debug('a'); log.info('b'); log.warning('c')"
+
+
+@pytest.mark.parametrize(
+    ("configured", "shown"),
+    [
+        ("", "b\nc\n"),
+        ("logging.getLogger('recbench')", "b\nc\n"),
+        ("logging.getLogger('recbench').setLevel(logging.ERROR)", ""),
+        ("logging.getLogger('recbench').setLevel(logging.DEBUG)", "a\nb\nc\n"),
+        ("logging.disable(logging.INFO)", "c\n"),
+        ("logging.basicConfig(format='own %(message)s')", "own c\n"),
+        ("logging.basicConfig(format='own %(message)s', level=20)", "own b\nown c\n"),
+        ("logging.getLogger('recbench').addHandler(logging.StreamHandler())", "c\n"),
+    ],
+)
+@pytest.mark.parametrize("first", [False, True])
+def test_messages_are_shown_from_python_unless_the_program_has_configured_logging(
+    configured: str, shown: str, first: bool
+) -> None:
+    parts = [configured, "import recbench"] if first else ["import recbench", configured]
+    code = "\n".join(["import logging", *parts, WORK])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("", shown)
+
+
+def test_logging_that_is_configured_late_is_respected() -> None:
+    late = f"{WORK}\nlogging.basicConfig(format='own %(message)s')\n{WORK}"
+    code = f"import logging, recbench\n{late}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr == "b\nc\nown c\n"

@@ -1,6 +1,8 @@
 """Recommendations for one user: the history, the model that is used, and seen items."""
 
 import inspect
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,8 @@ import numpy as np
 import pytest
 from helpers import plugin
 
-from recbench import RecbenchError, UsageError, explain, load_plugins, recommend
+from recbench import RecbenchError, UsageError, attention, explain, load_plugins, recommend
+from recbench.isolation.runner import AVAILABLE
 from recbench_popular import Popular
 
 FITS: list[int] = []
@@ -44,7 +47,8 @@ class Resumes(Popular):
     """A model that fails the first time and leaves a checkpoint."""
 
     def fit(self, train: Any, checkpoint: Path | None = None) -> Any:
-        assert checkpoint is not None
+        if checkpoint is None:
+            raise TypeError("there is no checkpoint")
         FITS.append(len(list(checkpoint.iterdir())))
         (checkpoint / "epoch").touch()
         if FITS == [0]:
@@ -52,7 +56,51 @@ class Resumes(Popular):
         return super().fit(train)
 
 
-PLUGINS = load_plugins(mine=plugin(models={"kept": Kept, "fails": Fails, "resumes": Resumes}))
+class Exits(Popular):
+    """A model that ends its process without a word when it is loaded or asked."""
+
+    def __init__(self, when: str) -> None:
+        super().__init__()
+        self.when = when
+
+    def fit(self, train: Any) -> Any:
+        self._exit("fit")
+        return super().fit(train)
+
+    def score(self, history: Any) -> Any:
+        self._exit("score")
+        return super().score(history)
+
+    def explain(self, history: Any, items: Any) -> Any:
+        self._exit("explain")
+        return np.zeros((len(items), history.n_interactions))
+
+    def attention(self, history: Any) -> Any:
+        self._exit("attention")
+        return np.ones((1, 1, 1, 1))
+
+    def save(self, folder: Path) -> None:
+        self._exit("save")
+
+    def load(self, folder: Path) -> Any:
+        self._exit("load")
+        return self
+
+    def _exit(self, where: str) -> None:
+        if where == self.when:
+            os._exit(0)
+
+
+class Hangs(Popular):
+    """A model that does not return from `explain`."""
+
+    def explain(self, history: Any, items: Any) -> Any:
+        while True:
+            signal.pause()
+
+
+MODELS = {"kept": Kept, "fails": Fails, "resumes": Resumes, "exits": Exits, "hangs": Hangs}
+PLUGINS = load_plugins(mine=plugin(models=MODELS))
 
 
 def _recommend(model: str, dataset: str, **more: Any) -> Any:
@@ -73,15 +121,17 @@ def test_k_beyond_the_catalogue_returns_all_unseen_items(tiny: str) -> None:
     assert len(_recommend("popular", tiny, user="u0", k=100).items) == 3
 
 
-def test_the_stored_model_is_used_and_named(tiny: str) -> None:
-    first = _recommend("kept", tiny, user="u1")
+@pytest.mark.parametrize("in_process", [False, True])
+def test_the_stored_model_is_used_and_named(tiny: str, in_process: bool) -> None:
+    first = _recommend("kept", tiny, user="u1", in_process=in_process)
     assert "trained now" in first.origin
-    again = _recommend("kept", tiny, user="u1")
+    again = _recommend("kept", tiny, user="u1", in_process=in_process)
     assert FITS == []
     assert again.origin == "kept (split leave-last-out), loaded from the results folder"
     assert again.items.tolist() == first.items.tolist()
-    _recommend("kept", tiny, user="u1", seed=1)
-    assert FITS == [1]
+    other = _recommend("kept", tiny, user="u1", seed=1, in_process=in_process)
+    assert len(FITS) == in_process  # else it is in another process
+    assert "trained now" in other.origin
 
 
 def test_a_damaged_stored_model_is_trained_again(
@@ -91,7 +141,7 @@ def test_a_damaged_stored_model_is_trained_again(
     (weights,) = Path("results").rglob("scores.npy")
     weights.write_bytes(b"half")
     assert "trained now" in _recommend("kept", tiny, user="u1").origin
-    assert "cannot be loaded" in caplog.text
+    assert "scores.npy has changed. It is not used" in caplog.text
     assert "loaded from the results folder" in _recommend("kept", tiny, user="u1").origin
 
 
@@ -118,18 +168,56 @@ def test_usage_errors(tiny: str, more: dict[str, Any], match: str) -> None:
 
 
 def test_a_model_that_fails_is_named(tiny: str) -> None:
-    with pytest.raises(RecbenchError, match=r"fails \(plugin mine\) failed: ZeroDivisionError"):
+    with pytest.raises(RecbenchError, match=r"fails \(plugin mine\): score raised ZeroDiv"):
         _recommend("fails", tiny, user="u0")
 
 
 def test_training_resumes_after_a_failure(tiny: str) -> None:
     with pytest.raises(RecbenchError, match=r"resumes \(plugin mine\) failed: fit raised ZeroDiv"):
-        _recommend("resumes", tiny, user="u0")
+        _recommend("resumes", tiny, user="u0", in_process=True)
     assert len(list(Path("results").rglob("epoch"))) == 1
-    found = recommend("resumes", dataset=tiny, user="u0", plugins=PLUGINS)
+    found = recommend("resumes", dataset=tiny, user="u0", plugins=PLUGINS, in_process=True)
     assert "trained now" in found.origin
     assert FITS == [0, 1]
     assert not list(Path("results").rglob("*.checkpoint"))
+
+
+isolated = pytest.mark.skipif(not AVAILABLE, reason="isolating models needs Linux")
+
+
+@isolated
+@pytest.mark.parametrize(
+    ("when", "ask"),
+    [
+        ("fit", recommend),
+        ("score", recommend),
+        ("explain", explain),
+        ("attention", attention),
+    ],
+)
+def test_a_model_that_exits_is_an_error(tiny: str, when: str, ask: Any) -> None:
+    words = rf"exits:when={when} \(plugin mine\).*its process exited with code 0 during {when}"
+    with pytest.raises(RecbenchError, match=words):
+        ask(f"exits:when={when}", dataset=tiny, user="u0", plugins=PLUGINS)
+
+
+@isolated
+def test_a_model_that_exits_in_save_or_load_still_recommends(
+    tiny: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = _recommend("exits:when=load", tiny, user="u0")
+    again = _recommend("exits:when=load", tiny, user="u0")
+    assert again.items.tolist() == found.items.tolist()
+    assert "trained now" in again.origin
+    assert "its process exited with code 0 during load" in caplog.text
+    assert _recommend("exits:when=save", tiny, user="u0").items.tolist() == found.items.tolist()
+    assert "was not saved: its process exited with code 0 during save" in caplog.text
+
+
+@isolated
+def test_a_model_that_hangs_ends_at_the_time_limit(tiny: str) -> None:
+    with pytest.raises(RecbenchError, match=r"time limit of 0.5 s .* ran out during explain"):
+        explain("hangs", dataset=tiny, user="u0", plugins=PLUGINS, timeout=0.5)
 
 
 def test_recommend_and_explain_accept_the_same_arguments_and_no_others() -> None:

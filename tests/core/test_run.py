@@ -242,8 +242,8 @@ def test_without_a_store_nothing_is_written(tiny: str) -> None:
         (["popular"], {"split": "leave-last"}, "did you mean 'leave-last-out'"),
         (["popular"], {"split": "windows:length=x"}, "must be a whole number"),
         (["popular"], {"ks": (0,)}, "must be 1 or more, not 0"),
-        (["popular"], {"timeout": 0}, "--timeout must be above 0, not 0"),
-        (["popular"], {"memory": -5}, "--memory must be above 0, not -5"),
+        (["popular"], {"timeout": 0}, "--timeout must be above 0 and at most"),
+        (["popular"], {"memory": -5}, "--memory must be 1 or more, not -5"),
         (["popular"], {"dataset": "none.csv"}, "there is no dataset or file"),
     ],
 )

@@ -1,12 +1,14 @@
 """Names with options: how they are parsed, and the errors for invalid ones."""
 
 import functools
+import inspect
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import pytest
 
 from recbench import UsageError
-from recbench.spec import Spec, build, check_options
+from recbench.spec import Spec, build, check_options, parameters, seed_of
 
 
 def _make(
@@ -143,6 +145,48 @@ def test_an_option_that_cannot_be_given_as_text_is_refused() -> None:
 
     with pytest.raises(UsageError, match="can be set from Python only"):
         build("model m", make, {"inner": "1"})
+
+
+class _Sub(dict[str, Any]):
+    """A class whose constructor is written in C."""
+
+
+class _Nonsense:
+    __signature__ = "nonsense"
+
+    def __call__(self) -> int:
+        return 7
+
+
+class _Raises:
+    @property
+    def __signature__(self) -> inspect.Signature:
+        raise SystemExit(0)
+
+    def __call__(self) -> int:
+        return 7
+
+
+@pytest.mark.parametrize(
+    ("factory", "made"),
+    [
+        (dict, {}),
+        (int, 0),
+        (_Sub, {}),
+        (functools.partial(dict, a=1), {"a": 1}),
+        (functools.partial(functools.partial(int), "3"), 3),
+        (_Nonsense(), 7),
+        (_Raises(), 7),
+    ],
+)
+def test_factories_without_a_signature_have_no_options(
+    factory: Callable[..., Any], made: Any
+) -> None:
+    assert parameters(factory) == ({}, False)
+    assert seed_of(factory, Spec("m", {"seed": "3"}), 1) is None
+    assert build("model m", factory, {}, {"seed": 3}) == made
+    with pytest.raises(UsageError, match=r"^model m has no options; remove a=1$"):
+        build("model m", factory, {"a": "1"})
 
 
 def test_renamed_options_are_refused_with_their_new_names() -> None:

@@ -237,19 +237,40 @@ def _other(data: Any) -> Any:
     )
 
 
-def test_only_results_of_the_latest_code_are_run(
+def test_only_results_of_the_installed_code_are_run(
     call: Any, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recbench.run(["popular"], tiny)
     with monkeypatch.context() as patch:
         patch.setattr(recbench.plugins.Offer, "source_version", lambda self: "other")
         recbench.run(["popular"], tiny)
+    code, out, err = call("results")
+    assert code == 0
+    assert "popular: the plugin's code has changed since it was stored." in out
+    recbench.run(["popular"], tiny)
+    with monkeypatch.context() as patch:
+        patch.setattr(recbench.plugins.Offer, "source_version", lambda self: "third")
+        recbench.run(["random"], tiny)
     assert len(list(Path("results").rglob("popular*.json"))) == 2
     code, out, err = call("results")
     assert code == 0
-    assert "1 result with" in out
+    assert "2 results with" in out
     assert "left out: 1 outdated result" in err
-    assert "popular: the plugin's code has changed since it was stored." in out
+    assert "popular: the plugin's code has changed" not in out
+    assert "random, seed 0: the plugin's code has changed since it was stored." in out
+
+
+def test_libraries_that_old_results_do_not_record_do_not_count_as_changed(
+    quick: None, tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("recbench.source.Source.versions", lambda self: {})
+        recbench.run(["random"], tiny)
+    (check,) = verify(["results"])
+    assert (check.holds, check.reason) == (True, "")
+    with monkeypatch.context() as patch:
+        patch.setattr("recbench.source.Source.versions", lambda self: {"numpy": "1.0"})
+        (check,) = verify(["results"])
+    assert check.reason == "the machine, versions or number of threads differ"
 
 
 def test_failed_results_are_left_out(call: Any, tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ import recbench.testing
 ROOT = Path(__file__).parents[2]
 
 ORDER = (
-    *("errors", "progress", "spec", "option_docs", "files"),
-    *("hookspecs", "offers", "plugins"),
+    *("errors", "arguments", "progress", "spec", "option_docs", "files"),
+    *("guard", "installed", "hookspecs", "source", "offers", "plugins"),
     *("data", "models", "isolation", "evaluation", "results", "store"),
-    "experiment",
+    *("experiment", "trial", "keeper"),
     *("external_file", "external", "run", "recommend", "heatmap", "explain", "attention"),
     *("inspect_user", "compare", "export", "verify", "selfcheck", "testing"),
     *("cli", "__init__", "__main__"),

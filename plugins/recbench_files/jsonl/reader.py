@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import recbench
+from recbench_files.bounds import LONGEST, too_long
 from recbench_files.columns import Chosen
 from recbench_files.layout import Layout, damaged, shorten
 from recbench_files.text.lines import READ_ERRORS
@@ -256,6 +257,8 @@ def _blocks(layout: Layout) -> Iterator[tuple[int, bytes]]:
                     line += block.count(b"\n")
                     parts = []
                 parts.append(rest)
+                if sum(map(len, parts)) > LONGEST:
+                    raise too_long(layout.file, line + (layout.skip if line == 1 else 0))
     except READ_ERRORS as error:
         raise damaged(layout, error) from error
     if any(parts):

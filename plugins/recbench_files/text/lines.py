@@ -80,11 +80,13 @@ def open_text(layout: Layout) -> tuple[Layout, list[str], str]:
         last = lines.pop()  # the sample ends within it
         if last.lstrip().startswith(("{", "[")) and not any(map(str.strip, lines)):
             lines.append(last)  # records of JSON may be long
-        if not lines:
+        if not lines and "\0" not in last:
             raise recbench.RecbenchError(
                 f"{layout.file}: the first line is longer than {SAMPLE:,} bytes. Write one row per "
-                "line, below a line that names the columns"
+                "line, below a line that names the columns. If this line names them, keep only "
+                "those that are needed"
             )
+        lines = lines or [last]
     full = [number for number, line in enumerate(lines) if line.strip(_BLANK)]
     if not full:
         raise recbench.RecbenchError(

@@ -91,11 +91,10 @@ def _read_fast(
                 return None
         except READ_ERRORS as error:
             raise damaged(layout, error) from error
-    plain = stream is None or stream.is_plain()
-    starts = stream is not None and stream.starts
-    if _is_odd(layout, chosen, columns, marks=not plain, starts=starts):
+    plain = stream.is_plain()
+    if _is_odd(layout, chosen, columns, marks=not plain, starts=stream.starts):
         return None
-    if stream is None or not (plain and stream.breaks):
+    if not (plain and stream.breaks):
         return columns, []
     tally = Tally()
     try:  # quoted fields span lines, unless all lines are records and quotes are text
@@ -108,7 +107,7 @@ def _read_fast(
 
 def _read_table(
     layout: Layout, chosen: Chosen, numbers: Mapping[str, Any]
-) -> tuple[Columns, TextStream | None]:
+) -> tuple[Columns, TextStream]:
     import pyarrow as pa
     from pyarrow import csv
 
@@ -116,10 +115,9 @@ def _read_table(
     types = {str(n): numbers.get(role, strings) for role, n in chosen.index.items()}
     if is_doubled(layout):  # the columns between must be empty
         types.update({str(n): pa.null() for n in range(1, len(layout.names), 2)})
-    with open_lines(layout) as raw:
-        stream = TextStream(layout, raw) if layout.quoted or layout.skip else None
+    with open_lines(layout) as raw, TextStream(layout, raw) as stream:
         table = csv.read_csv(
-            stream or raw,
+            stream,
             read_options=csv.ReadOptions(
                 column_names=[str(n) for n in range(len(layout.names))],
                 skip_rows_after_names=int(layout.header),

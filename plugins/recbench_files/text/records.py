@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import functools
 import io
 import itertools
 import re
@@ -19,10 +20,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
+from recbench_files.bounds import LONGEST, too_long
 from recbench_files.columns import Chosen, count_known, plain_name, usual_names
 from recbench_files.layout import Layout, shorten
 
-from .lines import BOM, as_utf8, field_limit, is_comment, split_quoted
+from .lines import BOM, SAMPLE, as_utf8, field_limit, is_comment, split_quoted
 from .stream import open_lines
 
 Record = tuple[int, list[str]]
@@ -33,7 +35,7 @@ MARGIN = ' \t"' + BOM
 
 CLOSE_IT = "Close it, or, if it is part of the text, double it and put the field in quotes"
 
-_LONGEST = 1 << 24  # characters of a field in quotes
+_IN_QUOTES = 1 << 24  # characters of a field that may span lines
 _TYPES = ("token", "float", "token_seq", "float_seq")  # in the header of an .inter file
 _TYPE = re.compile(f":({'|'.join(_TYPES)})$")
 _ENCLOSED_AND_MORE = re.compile(r'"[^"]*"[^"].*', re.DOTALL)  # such as: "Weird Al" Yankovic
@@ -152,7 +154,7 @@ def spanning(layout: Layout, chosen: Chosen, tally: Tally) -> Iterator[Record]:
     header = layout.header
     end = layout.skip
     try:
-        with field_limit(_LONGEST):
+        with field_limit(_IN_QUOTES):
             for fields in reader:
                 first, end = end + 1, layout.skip + reader.line_num
                 if header or not fields:
@@ -171,7 +173,7 @@ def spanning(layout: Layout, chosen: Chosen, tally: Tally) -> Iterator[Record]:
             last = layout.skip + reader.line_num
             problem = f"a quote is opened, but text follows the quote that closes it (line {last})"
         elif "limit" in str(error):
-            problem = f"a quote is opened and not closed in the next {_LONGEST:,} characters"
+            problem = f"a quote is opened and not closed in the next {_IN_QUOTES:,} characters"
         problem += f". {CLOSE_IT}"
         raise WrongRecordError(end + 1, problem) from None
 
@@ -206,7 +208,7 @@ def sample_rows(lines: Sequence[str], delimiter: str, width: int) -> list[list[s
     ]
     if all(len(row) == width for row in rows):
         return rows
-    with contextlib.suppress(csv.Error):
+    with contextlib.suppress(csv.Error), field_limit(SAMPLE):
         return list(csv.reader(lines, delimiter=delimiter))
     return rows
 
@@ -343,7 +345,10 @@ def _lines(layout: Layout) -> Iterator[tuple[int, str]]:
     """Iterate over the lines below the skipped ones, with their numbers and line ends."""
     raw = open_lines(layout)
     with io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
-        for number, line in itertools.islice(enumerate(text, start=1), layout.skip, None):
+        lines = iter(functools.partial(text.readline, LONGEST), "")
+        for number, line in itertools.islice(enumerate(lines, start=1), layout.skip, None):
+            if len(line) == LONGEST:
+                raise too_long(layout.file, number)
             yield number, line.removeprefix(BOM)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import recbench
+from recbench_files.bounds import LONGEST
 from recbench_files.columns import Chosen, count_known
 from recbench_files.layout import Layout, damaged, shorten
 
@@ -15,7 +16,6 @@ from .lines import BOM, READ_ERRORS
 from .records import Tally, WrongRecordError, by_line, lines_of
 from .stream import TextStream
 
-_BLOCK = 1 << 24
 _USER_AND_ITEM = Chosen({"user": 0, "item": 1}, {"user": "user", "item": "item"})
 
 
@@ -26,10 +26,10 @@ def read_sequences(layout: Layout) -> tuple[dict[str, Any], list[str]]:
     from pyarrow import csv
 
     try:
-        with layout.open() as raw:
+        with layout.open() as raw, TextStream(layout, raw) as stream:
             lines = csv.read_csv(
-                TextStream(layout, raw) if layout.skip else raw,
-                read_options=csv.ReadOptions(column_names=["0"], block_size=_BLOCK),
+                stream,
+                read_options=csv.ReadOptions(column_names=["0"], block_size=LONGEST),
                 parse_options=csv.ParseOptions(delimiter="\x1f", quote_char=False),
                 convert_options=csv.ConvertOptions(column_types={"0": pa.string()}),
             )["0"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from recbench_files.bounds import LONGEST
 from recbench_files.layout import Layout
 
 from .lines import SAMPLE, squeeze_bytes
@@ -48,7 +49,8 @@ class Squeezed(io.RawIOBase):
         """Read some more lines. Returns False at the end of the file."""
         block = self.raw.read(_BLOCK)
         lines = self._rest + block
-        end = max(lines.rfind(b"\n"), lines.rfind(b"\r")) + 1 if block else len(lines)
+        whole = not block or len(lines) > LONGEST  # which is too long, so reading it ends
+        end = len(lines) if whole else max(lines.rfind(b"\n"), lines.rfind(b"\r")) + 1
         lines, self._rest = lines[:end], lines[end:]
         wide = lines.startswith(b" ") or lines.endswith(b" ") or any(w in lines for w in _WIDE)
         self._ready = io.BytesIO(squeeze_bytes(lines) if wide else lines)
@@ -64,11 +66,14 @@ class TextStream(io.RawIOBase):
     starts: whether a field starts with a mark. stray: whether marks are anywhere else than where a
         field starts or ends, or doubled. breaks: number of line breaks between marks.
 
-    No block ends between CR and LF: pyarrow would drop that LF, even inside quotes.
+    No block ends between CR and LF: pyarrow would drop that LF, even inside quotes. An error while
+    reading ends the bytes, and the end of `with` raises it: after an error in a file of Python,
+    threads of pyarrow may keep the process from exiting.
     """
 
     def __init__(self, layout: Layout, raw: Any) -> None:
         self.raw, self.check = raw, layout.quoted
+        self._error: Exception | None = None
         self.starts = self.stray = False
         self.breaks = 0
         self._open = False  # whether the last byte that was checked is between marks
@@ -84,16 +89,27 @@ class TextStream(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         block, self._held = self._held[:size], self._held[size:]
-        while len(block) < size and (chunk := self.raw.read(size - len(block))):
-            block += chunk
+        try:
+            while len(block) < size and (chunk := self.raw.read(size - len(block))):
+                block += chunk
+        except Exception as error:
+            self._error = error
+            return b""
         if len(block) > 1 and block.endswith(b"\r"):
             block, self._held = block[:-1], b"\r" + self._held
         if self.check:
             self._inspect(block)
         return block
 
+    def __exit__(self, *raised: object) -> None:
+        super().__exit__(*raised)
+        if self._error is not None:
+            raise self._error
+
     def is_plain(self) -> bool:
         """Whether every mark of the file, which was read, encloses a field or is doubled."""
+        if not self.check:
+            return True
         self._inspect(b"\n")
         return not (self.stray or self._open)
 

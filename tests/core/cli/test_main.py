@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import install
 
 from recbench import load_plugins, metric_label
 from recbench.cli.commands import cli
@@ -28,14 +29,6 @@ def _recbench(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str,
 def call(capsys: pytest.CaptureFixture[str]) -> Any:
     """Return a function that runs recbench and returns its exit code, stdout and stderr."""
     return lambda *args: _recbench(capsys, *args)
-
-
-def _distribution(folder: Path, name: str, module: str) -> None:
-    """Write the metadata that pip would install for a package `name` with the plugin `module`."""
-    about = folder / f"{name}-0.1.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text(f"Name: {name}\nVersion: 0.1\n")
-    (about / "entry_points.txt").write_text(f"[recbench]\n{name} = {module}\n")
 
 
 def test_run_prints_a_table_and_keeps_results(call: Any, tiny: str) -> None:
@@ -92,9 +85,9 @@ def test_a_failed_model_exits_with_code_1(call: Any, tiny: str) -> None:
     [
         (["run"], 2, "name at least one model"),
         (["run", "populr"], 2, "did you mean 'popular'?"),
-        (["run", "popular", "--k", "x"], 2, "not a list of whole numbers of at least 1"),
+        (["run", "popular", "--k", "x"], 2, "'x' is not a list of whole numbers. Separate them"),
         (["run", "popular", "--k", "3", "5", "10"], 2, "'5' is not a model. Separate several"),
-        (["run", "popular", "--k", "0,3"], 2, "not a list of whole numbers of at least 1"),
+        (["run", "popular", "--k", "0,3"], 2, "--k must be 1 or more, not 0"),
         (["run", "popular", "--dataset", "gone.csv"], 2, "there is no dataset or file 'gone.csv'"),
         (["run", "popular", "--format", "xml"], 2, "no table 'xml'"),
         (["run", "popular", "-o", "no/folder/t.md"], 2, "cannot write -o no/folder/t.md"),
@@ -118,12 +111,12 @@ def test_a_failed_model_exits_with_code_1(call: Any, tiny: str) -> None:
             2,
             "--k is given more than once; give it once, as --k K,K,...",
         ),
-        (["nonsense"], 2, "No such command"),
+        (["nonsense"], 2, "no such command 'nonsense'"),
         (["run", "transformer:dim=9,heads=2"], 2, "dim=9 must be a multiple of 4 (2 x heads"),
         (
             ["run", "transformer", "--device", "abacus"],
             2,
-            "device=abacus is not a device. Available: auto",
+            "no device 'abacus'; choose auto, cpu",
         ),
     ],
 )
@@ -181,10 +174,8 @@ def test_plugins_are_listed_as_text_and_as_json(call: Any) -> None:
 def test_a_broken_plugin_exits_with_code_1_and_the_others_work(
     call: Any, monkeypatch: pytest.MonkeyPatch, tiny: str, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "broken"
-    _distribution(folder, "broken", "broken_module")
-    (folder / "broken_module.py").write_text("raise RuntimeError('sorry')\n")
-    monkeypatch.syspath_prepend(folder)
+    source = "raise RuntimeError('sorry')\n"
+    monkeypatch.syspath_prepend(install(tmp_path / "site", broken=source))
     code, out, _ = call("plugins")
     assert code == 1
     assert "BROKEN: RuntimeError: sorry" in out
@@ -208,9 +199,7 @@ def test_recommend_prints_history_and_recommendations(call: Any, tiny: str) -> N
 def test_explain_prints_the_weights_and_draws_a_picture(
     call: Any, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "last"
-    _distribution(folder, "last", "last_model")
-    (folder / "last_model.py").write_text(
+    source = (
         "import numpy as np, recbench\n"
         "class Last:\n"
         "    def fit(self, train): return self\n"
@@ -225,7 +214,7 @@ def test_explain_prints_the_weights_and_draws_a_picture(
         "@recbench.hookimpl\n"
         "def recbench_models(): return {'last': Last}\n"
     )
-    monkeypatch.syspath_prepend(folder)
+    monkeypatch.syspath_prepend(install(tmp_path / "site", last_model=source))
     explain_args = ("explain", "last", "--dataset", tiny, "--k", "2")
     code, out, _ = call(*explain_args, "--user", "u1", "-o", "picture.svg")
     assert code == 0
@@ -269,9 +258,7 @@ def test_python_m_recbench_works_without_torch() -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_ctrl_c_leaves_the_store_intact(tiny: str, tmp_path: Path) -> None:
-    folder = tmp_path / "slow"
-    _distribution(folder, "slow", "slow_model")
-    (folder / "slow_model.py").write_text(
+    source = (
         "import time, recbench\n"
         "class Slow:\n"
         "    def fit(self, train): open('started', 'w').close(); time.sleep(60)\n"
@@ -280,7 +267,8 @@ def test_ctrl_c_leaves_the_store_intact(tiny: str, tmp_path: Path) -> None:
         "def recbench_models(): return {'slow': Slow}\n"
     )
     command = [sys.executable, "-m", "recbench", "run", "popular", "slow", "--dataset", tiny]
-    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+    site = install(tmp_path / "site", slow_model=source)
+    path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
     running = subprocess.Popen(
         command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE, text=True
     )
@@ -300,15 +288,13 @@ def test_ctrl_c_leaves_the_store_intact(tiny: str, tmp_path: Path) -> None:
 def test_output_of_plugins_does_not_reach_stdout(
     call: Any, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "noisy"
-    _distribution(folder, "noisy", "noisy_plugin")
-    (folder / "noisy_plugin.py").write_text(
+    source = (
         "import recbench\n"
         "print('noise')\n"
         "@recbench.hookimpl\n"
         "def recbench_run_finished(result): print('noise'); raise SystemExit(9)\n"
     )
-    monkeypatch.syspath_prepend(folder)
+    monkeypatch.syspath_prepend(install(tmp_path / "site", noisy_plugin=source))
     code, out, err = call("run", "popular", "--dataset", tiny, "--format", "json")
     assert code == 0
     assert len(json.loads(out)) == 3 * len(load_plugins().metrics())
@@ -338,12 +324,12 @@ def test_table_reports_what_it_leaves_out_and_why(
         assert code == 0
         text = " ".join(out.split())
         assert f"Left out: {path} was edited: its content" in text
-        assert "Left out: 2 outdated results of random, made by an older version" in text
+        assert "Left out: 1 outdated result of random, made by another version" in text
         assert "popular " not in out.partition("Left out")[0]
     code, out, err = call("table", "--format", "csv")
-    assert len(out.splitlines()) == 1 + 3 * len(load_plugins().metrics())
+    assert len(out.splitlines()) == 1 + 2 * 3 * len(load_plugins().metrics())
     assert "It is left out; run the model again" in err
-    assert "left out: 2 outdated results of random" in err
+    assert "left out: 1 outdated result of random" in err
 
 
 def test_table_reports_results_of_other_protocols_that_it_leaves_out(
@@ -410,3 +396,98 @@ def test_a_full_disk_does_not_lose_the_table(call: Any, tiny: str) -> None:
     code, _, err = call("table", "-o", "table.md")
     assert code == 0
     assert "table.md" in err.partition("wrote ")[2]
+
+
+ODD = """
+import functools, os, recbench
+
+class Sub(dict): pass
+
+class Unspeakable(Exception):
+    def __str__(self): raise SystemExit(0)
+
+class Here:
+    size = "small"
+    def __call__(self): raise Unspeakable()
+    def is_here(self, data_dir): raise SystemExit(0)
+
+class Splitter:
+    def split(self, interactions): raise Unspeakable()
+
+def table(results): raise SystemExit(0)
+
+def refuses(): raise recbench.UsageError("no luck")
+
+@recbench.hookimpl
+def recbench_models():
+    odd = {"a-dict": dict, "an-int": int, "a-sub": Sub, "a-partial": functools.partial(dict, a=1)}
+    return {**odd, "refuses": refuses}
+@recbench.hookimpl
+def recbench_datasets(): return {"here": Here()}
+@recbench.hookimpl
+def recbench_splitters(): return {"bad-split": Splitter}
+@recbench.hookimpl
+def recbench_tables(): return {"bad-table": table}
+"""
+
+
+@pytest.fixture
+def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install a plugin whose parts are no models, and exit or raise errors without words."""
+    monkeypatch.syspath_prepend(install(tmp_path / "site", odd=ODD))
+
+
+def test_factories_that_make_no_model_fail_with_words_and_the_others_run(
+    odd: None, call: Any, tiny: str
+) -> None:
+    models = ("a-dict", "an-int", "a-sub", "a-partial", "refuses", "popular")
+    code, out, err = call("run", *models, "--dataset", tiny, "--in-process", "--format", "json")
+    assert code == 1
+    status = {row["model"]: row["status"] for row in json.loads(out)}
+    assert status.pop("popular") == "ok"
+    assert set(status) == set(models[:-1])
+    assert "no luck" in status.pop("refuses")
+    assert all("a model needs fit(train), and score(history)" in text for text in status.values())
+    code, out, err = call("run", "popular", "a-dict:dim=3", "--dataset", tiny)
+    assert (code, out) == (2, "")
+    assert err == "Error: model a-dict has no options; remove dim=3\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["datasets"], "dataset here (plugin odd) failed: SystemExit: 0"),
+        (["run", "popular", "--dataset", "here"], "dataset here (plugin odd) failed: Unspeakable"),
+        (
+            ["run", "popular", "--dataset", "tiny.csv", "--split", "bad-split"],
+            "splitter bad-split (plugin odd) failed: Unspeakable",
+        ),
+        (
+            ["run", "popular", "--dataset", "tiny.csv", "--format", "bad-table", "--in-process"],
+            "table bad-table (plugin odd) failed: SystemExit: 0",
+        ),
+    ],
+)
+def test_a_plugin_that_exits_does_not_end_the_command_with_success(
+    odd: None, call: Any, tiny: str, args: list[str], message: str
+) -> None:
+    code, out, err = call(*args)
+    assert (code, out) == (1, "")
+    assert err.endswith(f"Error: {message}\n")
+
+
+def test_any_other_exit_is_an_error(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recbench.cli.commands.load_plugins", lambda: sys.exit(0))
+    code, out, err = call("models")
+    assert (code, out) == (1, "")
+    assert "Error: SystemExit: 0 (this looks like a bug" in err
+
+
+def test_output_that_nobody_reads_is_no_error_to_report() -> None:
+    for args in (["models"], ["--help"]):
+        read, write = os.pipe()
+        os.close(read)
+        command = [sys.executable, "-m", "recbench", *args]
+        done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+        os.close(write)
+        assert (done.returncode, done.stderr) == (1, "")

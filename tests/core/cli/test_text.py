@@ -127,3 +127,14 @@ def test_names_are_wrapped_between_options(name: str, width: int, lines: list[st
     assert "".join(_broken(name, width)) == name
     assert all(len(line) <= width for line in _broken(name, width))
     assert _broken(name, width) == lines
+
+
+def test_text_that_would_control_the_terminal_is_shown_and_counted() -> None:
+    text = draw_table({"a\x1b[1m": ["x\u202e\ty", "z"]}, {"b": ["1", "22"]})
+    assert text.splitlines() == [
+        r"a\x1b[1m    b",
+        "---------  --",
+        r"x\u202e y   1",
+        "z          22",
+    ]
+    assert wrap_text("a\x07 \u200b\ud800") == r"a\x07 \u200b\ud800"

@@ -10,7 +10,7 @@ import pytest
 from helpers import plugin
 
 import recbench
-from recbench import Interactions, Split, Store, UsageError, experiment, load_plugins
+from recbench import Interactions, Split, Store, UsageError, load_plugins, trial
 from recbench.data import candidates
 from recbench.data.candidates import draw_candidates, read_candidates
 
@@ -166,8 +166,8 @@ def test_all_models_and_seeds_share_one_stored_sample(
         used.append(pool)
         return rank_answers(answers, pool)
 
-    rank_answers = experiment.rank_answers
-    monkeypatch.setattr(experiment, "rank_answers", spy)
+    rank_answers = trial.rank_answers
+    monkeypatch.setattr(trial, "rank_answers", spy)
     results = recbench.run(
         ["popular", "random"], busy, candidates="10:by=popularity", seed=[0, 1], ks=[3]
     )

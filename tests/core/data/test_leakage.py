@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recbench import Dataset, Interactions, RecbenchError, Split, load_dataset
 from recbench.data.clean import clean
-from recbench.data.leakage import Leakage, leakage, n_unjudged_users
+from recbench.data.leakage import Leakage, count_users, leakage
 from recbench_splitters import LeaveLastBasket, LeaveLastOut, RandomShare, Temporal, Windows
 
 Triple = tuple[int, int, int]  # user, item, time
@@ -104,7 +104,6 @@ def test_unknown_users_are_not_tied() -> None:
     history = Interactions(np.array([-1, 0, 4]), np.array([1] * 3), np.arange(4), 6, 9)
     split = Split(log, history, np.array([2, 2, 2]), np.array([4, 4, 4]))
     assert leakage(log, split) == Leakage(0.0, 1, 3)
-    assert n_unjudged_users(log, split) == 1  # user 5
 
 
 @given(
@@ -132,7 +131,8 @@ def test_counts_equal_those_of_a_loop(triples: list[Triple], splitter: Any) -> N
     if isinstance(splitter, LeaveLastBasket) or getattr(splitter, "targets", "") == "all":
         assert counted.time_tied == 0
     judged = set(split.history.users[split.judged].tolist())
-    assert n_unjudged_users(log, split) == len({user for user, _, _ in triples} - judged)
+    all_users = {user for user, _, _ in triples}
+    assert count_users(log, split) == (len(judged), len(all_users - judged))
     if isinstance(splitter, Temporal):
         assert counted.future_share == 0
 
@@ -141,7 +141,28 @@ def test_without_times_there_are_no_counts() -> None:
     log = Interactions.from_log([0, 0, 1, 1, 2], [0, 1, 1, 2, 1])
     split = LeaveLastOut().split(log)
     assert leakage(log, split) == Leakage(None, None, 2)
-    assert n_unjudged_users(log, split) == 1
+    assert count_users(log, split) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("users", "counts"),
+    [
+        ([0, 1, 2, 3, 4], (5, 0)),
+        ([0, 1, 1, 0], (2, 3)),
+        ([-1, -1], (2, 3)),  # each unknown user is one of the five
+        ([-1, 0, 0, -1], (3, 2)),
+        ([-1] * 5, (5, 0)),
+        ([-1] * 9, (5, 0)),  # several windows of one user: there are no more than five
+        ([-1, -1, -1, 0, 1, 2], (5, 0)),
+    ],
+)
+def test_judged_and_other_users_add_up(users: list[int], counts: tuple[int, int]) -> None:
+    log = Interactions.from_log([0, 1, 2, 3, 4], [0, 1, 2, 3, 4], n_users=9, n_items=6)
+    n = len(users)
+    history = Interactions(users, [1] * n, range(n + 1), 9, 6)  # type: ignore[arg-type]
+    assert count_users(log, Split(log, history, [5] * n)) == counts  # type: ignore[arg-type]
+    unjudged = Split(log, history, [-1] * n)  # type: ignore[arg-type]
+    assert count_users(log, unjudged) == (0, 5)
 
 
 def test_a_split_without_times_has_no_future_share() -> None:

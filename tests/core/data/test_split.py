@@ -57,8 +57,11 @@ def test_arrays_are_read_only(name: str) -> None:
     [
         ({"targets": [2, 4]}, r"targets has shape \(2,\); it must be \(3,\)"),
         ({"times": [1]}, r"times has shape \(1,\); it must be \(3,\)"),
-        ({"targets": [2, 6, 4]}, r"targets must be in \[-1, 6\)"),
-        ({"targets": [2, -1, 4], "offsets": [0, 1, 2, 3]}, r"targets must be in \[0, 6\)"),
+        ({"targets": [2, 6, 4]}, r"targets must be in \[-1, 6\), but 6 occurs"),
+        (
+            {"targets": [2, -1, 4], "offsets": [0, 1, 2, 3]},
+            r"targets must be in \[0, 6\), but -1 occurs",
+        ),
         ({"targets": [2, 3], "offsets": [0, 1, 2, 3]}, "4 values and rise from 0 to 2, the number"),
         ({"targets": [2, 3], "offsets": [0, 2]}, "rise from 0 to 2"),
         (
@@ -97,7 +100,7 @@ def test_train_and_history_must_share_a_unit_of_times() -> None:
 
 
 def test_fractions_in_times_of_targets_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"times must be int64, but 0\.5 occurs"):
+    with pytest.raises(ValueError, match=r"whole numbers that fit int64, but 0\.5 occurs"):
         _split(times=[10, 0.5, 30])
 
 

@@ -1,6 +1,7 @@
 """Times as integers: the coarsest unit that keeps each of them exact."""
 
 import math
+from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
@@ -88,14 +89,45 @@ def test_whole_seconds_are_not_copied(kind: type) -> None:
 
 
 @pytest.mark.parametrize(
+    ("unit", "stored", "stored_unit"),
+    [
+        ("D", [0, 86_400, -86_400], "s"),
+        ("h", [0, 3_600, -3_600], "s"),
+        ("s", [0, 1, -1], "s"),
+        ("ms", [0, 1, -1], "ms"),
+        ("us", [0, 1, -1], "us"),
+        ("ns", [0, 1, -1], "ns"),
+    ],
+)
+def test_datetimes_of_every_unit_stay_exact(unit: str, stored: list[int], stored_unit: str) -> None:
+    assert _stored(np.array([0, 1, -1]).astype(f"M8[{unit}]"), "s") == (stored, stored_unit)
+
+
+def test_unsigned_nanoseconds_are_read() -> None:
+    largest = 2**63 - 1
+    made = to_integers(np.array([largest, 1], dtype=np.uint64), "ns")
+    assert (made[0].tolist(), made[0].dtype, made[1]) == ([largest, 1], np.int64, "ns")
+    assert _stored(np.array([SECOND * 10**9], dtype=np.uint64), "ns") == ([SECOND], "s")
+
+
+@pytest.mark.parametrize(
     ("times", "unit", "match"),
     [
         ([0.0, np.nan], "s", "times must be finite and fit into 64 bits, but nan occurs"),
         ([0.0, -np.inf], "s", "but -inf occurs"),
         ([2.0**63], "ns", r"but 9\.22\d*e\+18 occurs"),
         (np.array([2**63], dtype=np.uint64), "s", "but 9223372036854775808 occurs"),
-        (["2010-12-01"], "s", "times must be integers or floats in time_unit, not <U10"),
-        (np.array(["2010-12-01"], dtype="M8[s]"), "s", r"not datetime64\[s\]"),
+        (
+            ["2010-12-01"],
+            "s",
+            "times must be integers or floats in time_unit, or datetime64, not <U",
+        ),
+        (["2010-12-01"], "s", r"\('2010-12-01' occurs\); convert them first"),
+        ([True], "s", r"not bool \(True occurs\)"),
+        ([1j], "s", r"not complex128 \(1j occurs\)"),
+        ([datetime(2010, 12, 1, tzinfo=UTC)], "s", r"not object \(datetime.datetime\(2010, 12"),
+        (np.array(["2010-12-01", "NaT"], "M8[s]"), "s", "but NaT occurs; fill or drop"),
+        (np.array([10**12, 1], "M8[ps]"), "s", r"\(datetime64\[ps\]\) occurs; convert them to"),
         ([1], "sec", "time_unit must be one of s, ms, us, ns, not 'sec'"),
     ],
 )

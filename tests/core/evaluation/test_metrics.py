@@ -14,6 +14,7 @@ from recbench.evaluation.uncertainty import intervals, jackknife
 RANDOM = np.random.default_rng(1)
 ROWS = 60
 USERS = np.repeat(np.arange(20), 3)
+EACH = np.arange(ROWS)
 
 
 def _ranking() -> Ranking:
@@ -43,7 +44,8 @@ def test_a_value_has_a_mean_a_standard_error_and_an_interval_over_users() -> Non
     low, high = intervals(expected[:, None], USERS)
     value = values["hit@3"]
     assert value.mean == pytest.approx(expected.mean())
-    assert value.stderr == pytest.approx(expected.std(ddof=1) / math.sqrt(ROWS))
+    of_users = expected.reshape(20, 3).mean(axis=1)
+    assert value.stderr == pytest.approx(of_users.std(ddof=1) / math.sqrt(20))
     assert (value.low, value.high) == pytest.approx((low[0], high[0]))
 
 
@@ -64,9 +66,45 @@ def test_stored_intervals_are_used_if_the_means_are_equal() -> None:
     stored = {key: Value(value.mean, 1.0, 2.0, 3.0) for key, value in fresh.items()}
     stored["hit@3"] = Value(0.123, 1.0, 2.0, 3.0)
     again, _ = measure_all({"hit": _hit, "share": _share}, RANKING, [1, 3], USERS, stored)
-    assert again["hit@1"] == stored["hit@1"]
+    assert again["hit@1"][2:] == (2.0, 3.0)
+    assert again["hit@1"].stderr == fresh["hit@1"].stderr, "older versions stored another one"
     assert again["share@3"] == stored["share@3"]
     assert again["hit@3"] == fresh["hit@3"]
+
+
+def _bounded(low: Any, high: Any = None, add: float = 0.0) -> Any:
+    """Return a copy of `_share` with bounds."""
+
+    def share(ranking: Ranking, k: int) -> Any:
+        return _share(ranking, k) + add
+
+    share.bounds = low if high is None else (low, high)  # type: ignore[attr-defined]
+    return share
+
+
+def test_intervals_end_at_the_bounds_of_the_metric() -> None:
+    lists = np.maximum(np.arange(ROWS)[:, None] - 48, 0)  # eleven items are in one list each
+    ranking = Ranking(RANKING.above, RANKING.tied, None, lists, RANKING.popularity)
+    (free, _), (bounded, _) = (
+        measure_all({"share": metric}, ranking, [1], EACH, {})
+        for metric in (lambda ranking, k: _share(ranking, k) - 0.02, _bounded(0, 0.98, -0.02))
+    )
+    assert free["share@1"].low < free["share@1"].mean == pytest.approx(0.98)
+    assert free["share@1"].high > 0.98
+    assert bounded["share@1"] == (*free["share@1"][:3], 0.98)
+    stored = {"share@1": free["share@1"]}  # as older versions stored it
+    again, _ = measure_all({"share": _bounded(0, 0.98, -0.02)}, ranking, [1], EACH, stored)
+    assert again == bounded
+
+
+def test_values_beyond_the_bounds_by_rounding_are_set_to_the_bound() -> None:
+    def hit(ranking: Ranking, k: int) -> Any:
+        return _hit(ranking, k) * (1 + 1e-15)
+
+    hit.bounds = (0, 1)  # type: ignore[attr-defined]
+    values, columns = measure_all({"hit": hit}, RANKING, [9], USERS, {})
+    assert columns["hit@9"].tolist() == [1.0] * ROWS
+    assert values["hit@9"] == (1, 0, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +191,10 @@ def _random(ranking: Ranking, k: int) -> Any:
         (_exits, "SystemExit: 0"),
         (_strings, "ValueError: could not convert"),
         (_random, "the same ranking must always get the same values"),
+        (_bounded(0, 0.1), "its bounds are 0 and 0.1"),
+        (_bounded(1, 0), "its bounds must be the lowest and the highest value, not (1, 0)"),
+        (_bounded(3), "its bounds must be the lowest and the highest value, not 3"),
+        (_bounded((0, None)), "its bounds must be the lowest and the highest value, not (0, None)"),
     ],
 )
 def test_a_metric_that_breaks_the_contract_is_left_out_with_the_reason(

@@ -16,6 +16,7 @@ from recbench.evaluation.uncertainty import (
     number_users,
     paired_test,
     pvalues,
+    standard_error,
     summarise,
     summarise_whole,
 )
@@ -178,11 +179,43 @@ def test_each_column_is_summarised_by_itself() -> None:
     low, high = intervals(SKEWED, users)
     for number, (key, column) in enumerate(columns.items()):
         assert found[key].mean == column.mean(), "means must be equal to the last bit"
-        assert found[key].stderr == pytest.approx(stats.sem(column))
+        assert found[key].stderr == standard_error(column, users)
         assert found[key][2:] == (low[number], high[number])
         alone = summarise({key: column}, users)[key]
         assert alone[:2] == found[key][:2]
         assert alone == pytest.approx(found[key], rel=1e-12)
+
+
+def test_with_one_case_per_user_the_standard_error_is_the_usual_one() -> None:
+    for column in SKEWED.T:
+        for users in (EACH, EACH[::-1]):
+            assert standard_error(column, users) == pytest.approx(stats.sem(column), rel=1e-12)
+
+
+def test_the_standard_error_of_a_small_example() -> None:
+    # sums 3, 0 and 1 of 2, 1 and 1 cases; mean 1; residuals 1, -1 and 0
+    found = standard_error(np.array([1.0, 2, 0, 1]), np.array([0, 0, 1, 2]))
+    assert found == pytest.approx(math.sqrt(3 / 2 * 2) / 4)
+
+
+def test_cases_that_repeat_add_nothing_to_the_standard_error() -> None:
+    once = standard_error(SKEWED[:, 0], EACH)
+    assert standard_error(np.repeat(SKEWED[:, 0], 9), np.repeat(EACH, 9)) == pytest.approx(once)
+
+
+@pytest.mark.parametrize("n_users", [300, uncertainty.MAX_UNITS + 700])
+def test_the_standard_error_agrees_with_the_interval_over_users(n_users: int) -> None:
+    random = np.random.default_rng(2)
+    users = np.repeat(np.arange(n_users), random.integers(1, 12, n_users))
+    values = random.random(n_users)[users] + 0.1 * random.random(len(users))
+    value = summarise({"x": values}, users)["x"]
+    assert value.stderr == pytest.approx((value.high - value.low) / 2 / 1.96, rel=0.05)
+    over_cases = stats.sem(values)
+    assert value.stderr > 2 * over_cases, "cases of one user are not independent"
+
+
+def test_without_two_users_there_is_no_standard_error() -> None:
+    assert math.isnan(standard_error(np.array([0.5, 0.7]), np.array([0, 0])))
 
 
 def test_summary_of_one_row_and_of_no_columns() -> None:
@@ -393,6 +426,7 @@ def test_user_numbers_with_a_gap_are_refused() -> None:
         lambda: intervals(np.ones((2, 1)), users),
         lambda: pvalues(np.ones((2, 2)), 0, users),
         lambda: jackknife(lambda cases: 1.0, users),
+        lambda: standard_error(np.ones(2), users),
     ):
         with pytest.raises(ValueError, match="without a gap"):
             compute()
@@ -404,3 +438,13 @@ def test_a_metric_of_all_cases_has_a_jackknife_interval() -> None:
     stderr = jackknife(lambda cases: values[cases].max(), EACH)
     assert (whole.mean, whole.stderr) == (3.5, stderr)
     assert (whole.low, whole.high) == pytest.approx((3.5 - 1.96 * stderr, 3.5 + 1.96 * stderr))
+
+
+def test_the_jackknife_interval_ends_at_the_bounds() -> None:
+    values = SKEWED[:, 0]
+    free = summarise_whole(3.5, lambda cases: values[cases].max(), EACH)
+    whole = summarise_whole(3.5, lambda cases: values[cases].max(), EACH, (3.49, 3.51))
+    assert free.low < 3.49 < 3.51 < free.high
+    assert whole == (3.5, free.stderr, 3.49, 3.51)
+    unknown = summarise_whole(3.5, lambda cases: 1.0, np.zeros(3, dtype=int), (3.49, 3.51))
+    assert np.isnan(unknown[1:]).all()

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -23,6 +22,8 @@ from recbench.isolation.wire import (
     receive,
     send,
 )
+
+resource = pytest.importorskip("resource", reason="needs limits of POSIX")
 
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="isolating models needs Linux")
 

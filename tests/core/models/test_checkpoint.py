@@ -23,7 +23,14 @@ import recbench
 from recbench import RecbenchError, Store, load_plugins
 from recbench.files import locked
 from recbench.isolation.runner import AVAILABLE
-from recbench.models.checkpoint import folder_for, remove, takes_checkpoint
+from recbench.models.checkpoint import (
+    folder_for,
+    read_checkpoint,
+    remove,
+    remove_stale,
+    takes_checkpoint,
+    write_checkpoint,
+)
 from recbench.verify import verify
 
 pytest.importorskip("fcntl", reason="needs POSIX signals and locks")
@@ -227,7 +234,7 @@ def test_a_checkpoint_is_never_read_as_a_result(tiny: str) -> None:
         shutil.copy(file, place / "kept")
     Store("r").ready()
     assert [result.model for result in Store("r").all()] == ["epochs:ends=raise", "popular"]
-    (again,) = recbench.run(["popular"], tiny, ks=3, results="r")
+    (again,) = recbench.run(["popular"], tiny, ks=3, results="r", in_process=True)
     assert again.model == "popular"
     assert _epoch() == "2"
     (cut,) = (place / "kept").glob("popular*.json")
@@ -260,6 +267,111 @@ def test_only_one_thread_holds_a_checkpoint_while_others_remove_it(tmp_path: Pat
             future.result(timeout=60)
     assert sum(had) > 0
     assert sum(removed) > 0
+
+
+def _outside(tmp_path: Path) -> Path:
+    outside = tmp_path / "outside"
+    (outside / "kept").mkdir(parents=True)
+    for file in (outside / "state", outside / "kept" / "state"):
+        file.write_text("mine")
+    return outside
+
+
+def _place(tmp_path: Path, where: str, outside: Path) -> Path:
+    """Return a checkpoint with a link to a folder outside: in its place, as `kept`, or inside."""
+    place = tmp_path / "results" / "x.checkpoint"
+    link = {"place": place, "kept": place / "kept", "inside": place / "kept" / "link"}[where]
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside)
+    return place
+
+
+@pytest.mark.parametrize("where", ["place", "kept", "inside"])
+@pytest.mark.parametrize("use", ["train", "remove", "stale"])
+def test_links_in_a_checkpoint_are_not_followed(tmp_path: Path, where: str, use: str) -> None:
+    outside = _outside(tmp_path)
+    before = sorted(outside.rglob("*"))
+    place = _place(tmp_path, where, outside)
+    if use == "train":
+        with folder_for(Epochs(), place) as folder:
+            assert folder == place / "kept"
+            assert folder.resolve() == folder
+            write_checkpoint(folder, b"new")
+            assert read_checkpoint(folder) == b"new"
+    elif use == "remove":
+        assert remove(place)
+    else:
+        for path in (place, *place.parent.rglob("*")):
+            os.utime(path, (0, 0), follow_symlinks=False)
+        remove_stale(place.parent)
+    assert os.path.lexists(place) == (use == "train")
+    assert sorted(outside.rglob("*")) == before
+    assert (outside / "state").read_text() == (outside / "kept" / "state").read_text() == "mine"
+
+
+def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
+    write_checkpoint(None, b"no folder")
+    assert read_checkpoint(None) is None
+    assert read_checkpoint(tmp_path) is None
+    for content in (b"", b"old", os.urandom(1000)):
+        write_checkpoint(tmp_path, content)
+        assert read_checkpoint(tmp_path) == content
+    (tmp_path / ".writing-0123").touch()  # of a run that was killed
+    assert read_checkpoint(tmp_path) == content
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+def _replace(make: Callable[[Path], Any]) -> Callable[[Path], None]:
+    def replace(path: Path) -> None:
+        path.unlink()
+        make(path)
+
+    return replace
+
+
+DAMAGE = [
+    _flip,
+    lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    lambda path: path.write_bytes(b""),
+    _replace(os.mkfifo),
+    _replace(Path.mkdir),
+    _replace(lambda path: path.symlink_to("nowhere")),
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_checkpoint_is_removed_with_a_warning(
+    tmp_path: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    write_checkpoint(tmp_path, b"the state of a training")
+    damage(tmp_path / "state")
+    assert read_checkpoint(tmp_path) is None
+    assert f"{tmp_path / 'state'} is damaged or of another training" in caplog.text
+    assert not list(tmp_path.iterdir())
+    write_checkpoint(tmp_path, b"again")
+    assert read_checkpoint(tmp_path) == b"again"
+
+
+def test_a_checkpoint_of_another_cell_is_not_used(tmp_path: Path) -> None:
+    mine, other = (tmp_path / f"{name}.checkpoint" / "kept" for name in ("mine", "other"))
+    other.mkdir(parents=True)
+    write_checkpoint(other, b"other")
+    shutil.copytree(tmp_path / "other.checkpoint", tmp_path / "mine.checkpoint")
+    assert read_checkpoint(mine) is None
+    assert read_checkpoint(other) == b"other"
+
+
+def test_a_checkpoint_that_cannot_be_written_is_ignored(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "nowhere", tmp_path / "file"):
+        write_checkpoint(folder, b"state")
+        assert read_checkpoint(folder) is None
 
 
 class Strange:

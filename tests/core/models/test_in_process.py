@@ -1,5 +1,6 @@
 """Models that run in this process: errors name the method and say what is wrong."""
 
+import ctypes
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 from helpers import plugin
 
+import recbench
 from recbench import RecbenchError, UsageError, load_plugins
 from recbench.models.in_process import InProcessHost, InProcessModel, build, n_parameters
-from recbench.models.protocols import FitReport
+from recbench.models.protocols import FitReport, Traits
+from recbench.spec import Spec
 from recbench.testing import example
 from recbench_popular import Popular
 
@@ -37,10 +40,12 @@ class Lists:
 def test_a_wrapped_model_reports_its_abilities(tmp_path: Path) -> None:
     log = example()
     scorer, lister = InProcessModel(Popular()), InProcessModel(Lists())
-    assert (scorer.scores, scorer.storable) == (True, False)
-    assert (lister.scores, lister.storable) == (False, True)
-    assert scorer.fit(log) == FitReport(resumed=False, n_parameters=log.n_items)
-    assert lister.fit(log) == FitReport(resumed=False, n_parameters=7)
+    assert scorer.traits == Traits(scores=True)
+    assert lister.traits == Traits(storable=True)
+    assert scorer.fit(log).n_parameters == log.n_items
+    report = lister.fit(log)
+    assert report == FitReport(resumed=False, n_parameters=7, seconds=lister.seconds)
+    assert 0 <= report.seconds < 60
     assert scorer.score(log).shape == (len(log), log.n_items)
     assert lister.recommend(log, 2).tolist() == [[0, 0]] * len(log)
     lister.save(tmp_path)
@@ -87,6 +92,47 @@ def test_errors_of_a_model_name_the_method(fit: Any, words: str) -> None:
         InProcessModel(model).fit(example())
 
 
+class Sorts(Popular):
+    """A model that sorts what it is given in place, through its address."""
+
+    def __init__(self, when: str) -> None:
+        super().__init__()
+        self.when = when
+
+    def fit(self, train: Any) -> Any:
+        self.train = train
+        super().fit(train)
+        if self.when == "fit":
+            self._sort(train)
+        return self
+
+    def score(self, history: Any) -> Any:
+        scores = super().score(history)
+        if self.when == "score":
+            self._sort(history)
+        elif self.when == "later":
+            self._sort(self.train)
+        return scores
+
+    @staticmethod
+    def _sort(log: Any) -> None:
+        numbers = (ctypes.c_int32 * len(log.items)).from_address(log.items.ctypes.data)
+        np.frombuffer(numbers, dtype=np.int32).sort()
+
+
+@pytest.mark.parametrize("when", ["fit", "score", "later"])
+def test_a_model_in_this_process_cannot_change_what_others_get(tiny: str, when: str) -> None:
+    plugins = load_plugins(mine=plugin(models={"sorts": Sorts}))
+    names = ["popular", f"sorts:when={when}", "rules"]
+    (clean,) = recbench.run(["rules"], tiny, results=None, in_process=True)
+    first, sorts, last = recbench.run(names, tiny, results=None, in_process=True, plugins=plugins)
+    assert last.values == clean.values
+    if when == "later":  # only its own copy of the training data
+        assert sorts.values == first.values
+    else:
+        assert f"{when} changed the interactions that it was given" in sorts.status
+
+
 def test_ctrl_c_is_not_a_failure_of_the_model() -> None:
     model = type("Model", (Popular,), {"fit": _raise(KeyboardInterrupt())})()
     with pytest.raises(KeyboardInterrupt):
@@ -100,6 +146,7 @@ def test_ctrl_c_is_not_a_failure_of_the_model() -> None:
         ([[None]], "score returned an array of type object; it must return numbers"),
         ([["a"]], "score returned an array of type <U1; it must return numbers"),
         ([[True]], "score returned an array of type bool; it must return numbers"),
+        (np.ma.masked_equal([[1.0, 2.0]], 2), "score returned a masked array; it must return"),
         ([[1.0], [1.0, 2.0]], "score returned an object of type list that numpy cannot convert"),
     ],
 )
@@ -120,9 +167,9 @@ def test_models_are_built_and_unknown_options_are_refused() -> None:
     with InProcessHost(plugins) as host:
         host.share(example())
         with host.cell("popular", {"seed": 0}) as model:
-            assert model.scores
+            assert model.traits.scores
     with pytest.raises(UsageError, match="has no option"):
-        build(plugins, "transformer:dimm=3", {})
+        build(plugins.find("models", "transformer"), Spec.parse("transformer:dimm=3"), {})
 
 
 class Learns:
@@ -134,7 +181,7 @@ class Learns:
 def test_an_object_without_the_methods_of_a_model_is_refused(model: Any, has: str) -> None:
     plugins = load_plugins(mine=plugin(models={"mine": model}))
     with pytest.raises(RecbenchError, match=f"recommend.history, k.; this one has {has}$"):
-        build(plugins, "mine", {})
+        build(plugins.find("models", "mine"), Spec("mine"), {})
 
 
 class Answers:

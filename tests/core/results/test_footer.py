@@ -275,3 +275,28 @@ def test_notes_and_sources_end_with_one_full_stop() -> None:
     assert expected <= set(sentences)
     left_out = Results([], columns_of, left_out=["2 results are damaged."])
     assert left_out_lines(left_out) == ["Left out: 2 results are damaged."]
+
+
+def test_models_that_ran_in_the_main_process_are_named() -> None:
+    said = "Run in the main process, where a model could find the targets: a and b."
+    here = {"isolated": False}
+    both = [result_of(name, {"ndcg@3": GOOD}, **here) for name in ("a", "b")]
+    apart = result_of("c", {"ndcg@3": FAIR})
+    assert said in footer_lines(_section(*both, apart), verbose=True)
+    assert said in " ".join(footer_lines(_section(*both, apart)))
+    assert "main process" not in " ".join(footer_lines(_section(apart), verbose=True))
+
+
+def test_metrics_that_only_some_models_lack_are_named() -> None:
+    whole = {"ndcg@3": GOOD, "hit@3": GOOD, "ndcg@10": GOOD, "hit@10": GOOD}
+    results = [
+        result_of("a", whole),
+        result_of("b", {key: whole[key] for key in ("ndcg@3", "hit@3", "ndcg@10")}),
+        result_of("c", {"ndcg@3": GOOD, "hit@3": GOOD}),
+    ]
+    section = _section(*results, metrics=("ndcg", "hit"))
+    assert "HR@10 of b: not measured." in footer_lines(section, verbose=True)
+    assert "not measured" not in " ".join(footer_lines(_section(*results), verbose=True))
+    assert Results(results, metrics=("ndcg", "hit")).not_measured == ["HR@10"]
+    assert Results(results, metrics=("mrr", "hit")).not_measured == ["MRR@3", "MRR@10", "HR@10"]
+    assert Results([failed("d")], metrics=("hit",)).not_measured == []

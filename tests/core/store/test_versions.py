@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from made_results import result_of
 
-from recbench import Result
-from recbench.store.versions import RANKS, merge, newest
+from recbench import Result, load_plugins
+from recbench.store.versions import RANKS, installed_versions, merge, newest, why_outdated
 
 
 def _cell(model: str, seed: int | None, version: str, day: int, **more: Any) -> Result:
@@ -25,27 +25,83 @@ def test_only_seeds_of_the_latest_code_are_current() -> None:
     old = [_cell("a", seed, "1", 1) for seed in (0, 1, 2)]
     new = [_cell("a", seed, "2", 2) for seed in (0, 1)]
     other = _cell("b", None, "1", 1)
-    latest, outdated = newest([*new, *old, other])
+    latest, outdated = newest([*new, *old, other], {})
     assert latest == [*new, other]
     assert outdated == old
 
 
 def test_the_latest_result_of_a_seed_is_current() -> None:
     first, last = _cell("a", 0, "1", 1), _cell("a", 0, "1", 2)
-    assert newest([last, first]) == ([last], [first])
+    assert newest([last, first], {}) == ([last], [first])
 
 
 def test_a_failure_of_newer_code_is_current() -> None:
     old = _cell("a", 0, "1", 1)
     new = _cell("a", 0, "2", 2, status="failed: no")
-    assert newest([old, new]) == ([new], [old])
+    assert newest([old, new], {}) == ([new], [old])
 
 
 def test_a_failure_of_a_broken_plugin_does_not_outdate_results() -> None:
     good = _cell("a", 0, "1", 1)
     unavailable = _cell("a", None, "", 2, status="failed: plugin a is broken")
-    assert newest([unavailable, good]) == ([good], [unavailable])
-    assert newest([unavailable]) == ([unavailable], [])
+    assert newest([unavailable, good], {}) == ([good], [unavailable])
+    assert newest([unavailable], {}) == ([unavailable], [])
+
+
+def test_the_installed_code_is_current_whenever_it_ran() -> None:
+    """As after an edit that was undone, or with a clock that was set back."""
+    ours = [_cell("a", seed, "1", 1) for seed in (0, 1)]
+    later = _cell("a", 0, "2", 2)
+    assert newest([*ours, later], {"a": "1"}) == (ours, [later])
+    assert newest([*ours, later], {"a": "2"}) == ([later], ours)
+    assert newest([*ours, later], {"a": "3", "b": "1"}) == ([later], ours)
+    failure = _cell("a", None, "", 3, status="failed: plugin a is broken")
+    assert newest([failure, later, *ours], {"a": "1"})[0] == ours
+
+
+def test_a_result_of_the_main_process_is_current_only_if_there_is_no_other_of_the_same_code() -> (
+    None
+):
+    isolated = _cell("a", 0, "1", 1)
+    debugged = dataclasses.replace(_cell("a", 0, "1", 2), isolated=False)
+    assert newest([isolated, debugged], {}) == ([isolated], [debugged])
+    assert newest([debugged], {}) == ([debugged], [])
+    edited = dataclasses.replace(_cell("a", 0, "2", 3), isolated=False)
+    assert newest([isolated, debugged, edited], {"a": "2"})[0] == [edited]
+
+
+def test_seeds_of_different_devices_are_not_mixed() -> None:
+    auto = [_cell("a", seed, "1", 1) for seed in (0, 1)]
+    cpu = [dataclasses.replace(_cell("a", seed, "1", 2), device="cpu") for seed in (1, 2)]
+    assert newest([*auto, *cpu], {}) == (cpu, auto)
+
+
+def test_it_is_said_why_results_are_outdated() -> None:
+    now = [_cell("a", 0, "1", 3), _cell("b", None, "1", 3), _cell("c", None, "1", 3)]
+    old = [
+        *(_cell("a", seed, "2", 1) for seed in (0, 1)),
+        _cell("b", None, "2", 1),
+        dataclasses.replace(_cell("b", None, "1", 1), isolated=False),
+        dataclasses.replace(_cell("a", 0, "1", 1), device="cpu"),
+        _cell("c", None, "1", 1),
+    ]
+    assert why_outdated(old, now) == [
+        "3 outdated results of a, b, made by another version of the model's code",
+        "1 outdated result of b, made in the main process",
+        "1 outdated result of a, made with --device cpu",
+        "1 outdated result of c, made by an earlier run",
+    ]
+
+
+def test_installed_versions_are_looked_up_only_where_they_decide() -> None:
+    plugins = load_plugins()
+    cells = [_cell("popular", None, "1", 1), _cell("popular", None, "2", 1)]
+    rules = [_cell("rules:window=2", None, version, 1) for version in "12"]
+    version = plugins.find("models", "popular").source_version()
+    assert installed_versions([*cells, _cell("random", 0, "1", 1)], plugins) == {"popular": version}
+    assert list(installed_versions([*cells, *rules], None)) == ["popular", "rules:window=2"]
+    assert installed_versions(cells[:1], None) == {}
+    assert installed_versions([_cell("gone", None, version, 1) for version in "12"], None) == {}
 
 
 def test_settings_do_not_outdate_each_other_and_are_sorted() -> None:
@@ -58,7 +114,7 @@ def test_settings_do_not_outdate_each_other_and_are_sorted() -> None:
             (_cell("a", 0, "4", 3), {"dataset": "b", "protocol": 2}),
         )
     ]
-    latest, outdated = newest(cells)
+    latest, outdated = newest(cells, {})
     assert outdated == []
     assert [result.setting.dataset for result in latest] == ["a", "b", "b", "data"]
 

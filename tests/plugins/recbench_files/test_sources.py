@@ -228,6 +228,21 @@ def _zip(path, files):
     return str(path)
 
 
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="needs devices of POSIX")
+def test_a_pipe_or_a_device_is_refused():
+    with pytest.raises(recbench.UsageError, match="/dev/null is a pipe or a device; save it"):
+        read_file("/dev/null")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_zip_archive_with_two_files_of_a_name_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "shop.zip", "w") as archive:
+        archive.writestr("log.csv", f"{HEADER}1,11,3\n")
+        archive.writestr("log.csv", f"{HEADER}1,12,3\n")
+    with pytest.raises(recbench.RecbenchError, match=r"has several files of the name 'log\.csv'"):
+        read_file(str(tmp_path / "shop.zip"))
+
+
 def test_zip_archives_are_read_like_folders(tmp_path, sequences):
     path = _zip(tmp_path / "shop.zip", {"shop/log.csv": f"{HEADER}1,11,3\n"})
     dataset = read_file(path)

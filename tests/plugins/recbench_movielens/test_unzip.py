@@ -102,7 +102,7 @@ if {moment!r} == "unpacking":
 else:
     pooch.HTTPDownloader.__call__ = half_a_download
 sources.cache_folder = lambda name: sources.Path({cached!r}) / name
-publisher = types.SimpleNamespace(address={address!r}, body=b"")
+publisher = types.SimpleNamespace(address={address!r}, body=bytes(10_000))
 ml_100k(publisher)()
 """
 

@@ -34,7 +34,8 @@ def _table(name: str, results: Results) -> str:
 
 
 def _flat(text: str) -> str:
-    return " ".join(text.split())
+    """Return the text on one line, without the backslashes of Markdown and LaTeX."""
+    return re.sub(r"\\(?=[!-/:-@\[-`{-~])", "", " ".join(text.split()))
 
 
 def _terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from made_transformer import SMALL, script_validation, watch_epochs
 
 from recbench import Interactions
 from recbench.testing import example
 from recbench_transformer import Transformer
+from recbench_transformer.checkpoint import read_state, write_state
 from recbench_transformer.presets import PRESETS
 
 LONG: dict[str, Any] = {**SMALL, "epochs": 6, "finish": 0.5, "patience": 9, "batch": 64}
@@ -45,7 +45,7 @@ def test_an_interrupted_training_resumes(
     assert [epoch for epoch, _ in trained] == list(range(after, 6))
     assert f"training resumes after epoch {after}" in caplog.text
     assert np.array_equal(again.score(log), expected)
-    assert [path.name for path in folder.iterdir()] == ["epoch.pt"]
+    assert [path.name for path in folder.iterdir()] == ["state"]
 
 
 def test_training_interrupted_when_patience_ran_out_is_completed(
@@ -61,6 +61,25 @@ def test_training_interrupted_when_patience_ran_out_is_completed(
     assert np.array_equal(again.score(log), expected)
 
 
+def test_progress_goes_on_with_the_right_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """3 of 9 epochs are validated until patience runs out, and the last 3 learn from all data."""
+    options, log = {**LONG, "patience": 2, "epochs": 9, "finish": 1 / 3}, example()
+    caplog.set_level(logging.INFO, logger="recbench")
+    whole = ["epoch 1/9", "epoch 2/9", "epoch 3/9", "epoch 7/9", "epoch 8/9", "epoch 9/9"]
+    for after in (1, 2, 3, 4, 5):
+        caplog.clear()
+        folder = tmp_path / str(after)
+        folder.mkdir()
+        script_validation(monkeypatch, [0.5, 0.1, 0.1])
+        interrupt(options, log, folder, after)
+        Transformer(**options).fit(log, checkpoint=folder)
+        said = [text.split(",")[0].removeprefix("transformer: ") for text in caplog.messages]
+        done = [1, 2, 6, 7, 8][after - 1]
+        assert said == [*whole[:after], f"training resumes after epoch {done}", *whole[after:]]
+
+
 @pytest.mark.parametrize("damage", [lambda whole: whole[:-100], lambda _: b"", lambda _: b"no"])
 def test_a_damaged_checkpoint_is_ignored(
     damage: Any,
@@ -71,25 +90,59 @@ def test_a_damaged_checkpoint_is_ignored(
     log = example()
     expected = Transformer(**SMALL).fit(log).score(log)
     interrupt(SMALL, log, tmp_path, 1)
-    file = tmp_path / "epoch.pt"
+    file = tmp_path / "state"
     file.write_bytes(damage(file.read_bytes()))
     trained, again = watch_epochs(monkeypatch), Transformer(**SMALL).fit(log, checkpoint=tmp_path)
     assert [epoch for epoch, _ in trained] == [0, 1]
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1
-    assert "cannot read the checkpoint" in warnings[0]
+    assert "is damaged or of another training; training starts from the beginning" in warnings[0]
     assert np.array_equal(again.score(log), expected)
 
 
-def test_a_checkpoint_from_another_version_is_ignored(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_flipped_bit_in_the_weights_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log, file = example(), tmp_path / "epoch.pt"
+    log = example()
     interrupt(SMALL, log, tmp_path, 1)
-    state = torch.load(file, weights_only=True)
-    state["network"]["older.name"] = state["network"].pop("bias")
-    torch.save(state, file)
-    trained = watch_epochs(monkeypatch)
-    Transformer(**SMALL).fit(log, checkpoint=tmp_path)
+    network = read_state(tmp_path)["network"]
+    weight = network["items.weight"].numpy().tobytes()
+    file = tmp_path / "state"
+    data = bytearray(file.read_bytes())
+    data[data.index(weight) + 3] ^= 0x40  # the exponent of a weight
+    file.write_bytes(data)
+    trained, again = watch_epochs(monkeypatch), Transformer(**SMALL).fit(log, checkpoint=tmp_path)
     assert [epoch for epoch, _ in trained] == [0, 1]
-    assert "is from another version; training starts from the beginning" in caplog.text
+    assert np.array_equal(again.score(log), Transformer(**SMALL).fit(log).score(log))
+
+
+def _rename(state: dict[str, Any]) -> None:
+    state["network"]["older.name"] = state["network"].pop("bias")
+
+
+def _reshape(state: dict[str, Any]) -> None:
+    state["network"]["bias"] = state["network"]["bias"][:-1]
+
+
+def _reshape_best(state: dict[str, Any]) -> None:
+    state["best"]["weights"]["bias"] = state["best"]["weights"]["bias"][:-1]
+
+
+def _forget(state: dict[str, Any]) -> None:
+    del state["numpy"]
+
+
+@pytest.mark.parametrize("change", [_rename, _reshape, _reshape_best, _forget])
+def test_a_checkpoint_that_does_not_fit_is_ignored(
+    change: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = example()
+    interrupt(SMALL, log, tmp_path, 1)
+    state = read_state(tmp_path)
+    change(state)
+    write_state(tmp_path, state)
+    trained, again = watch_epochs(monkeypatch), Transformer(**SMALL).fit(log, checkpoint=tmp_path)
+    assert [epoch for epoch, _ in trained] == [0, 1]
+    assert "the checkpoint does not fit" in caplog.text
+    assert "training starts from the beginning" in caplog.text
+    assert np.array_equal(again.score(log), Transformer(**SMALL).fit(log).score(log))

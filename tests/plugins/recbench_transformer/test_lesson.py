@@ -43,7 +43,8 @@ def outputs_of(notebook: nbformat.NotebookNode) -> list[list[str]]:
 
 def test_one_command_draws_the_pictures(data_dir: Path, tmp_path: Path) -> None:
     script = ROOT / "benchmarks" / "lesson.py"
-    command = [sys.executable, str(script), "--epochs", "1", "-o", "drawn"]
+    outputs = ["-o", "drawn", "--numbers", "lesson.json"]
+    command = [sys.executable, str(script), "--epochs", "1", *outputs]
     done = subprocess.run(
         [*command, "--data-dir", str(data_dir)], capture_output=True, text=True, cwd=tmp_path
     )
@@ -53,7 +54,8 @@ def test_one_command_draws_the_pictures(data_dir: Path, tmp_path: Path) -> None:
     assert drawn.keys() == committed.keys()
     for name, path in drawn.items():
         assert path.stat().st_size < 100_000, name
-    read = [json.loads(files["numbers.json"].read_text()) for files in (drawn, committed)]
+    files = tmp_path / "lesson.json", script.with_suffix(".json")
+    read = [json.loads(file.read_text()) for file in files]
     assert read[0].keys() == read[1].keys()
     for key in ("user", "held out", "films in the history"):
         assert read[0][key] == read[1][key]

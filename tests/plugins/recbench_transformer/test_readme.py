@@ -56,7 +56,7 @@ def test_the_ablation_has_the_numbers_of_the_stored_tables(name: str, column: in
 
 
 def test_numbers_are_those_of_the_committed_pictures() -> None:
-    numbers = json.loads((FOLDER / "pictures" / "numbers.json").read_text())
+    numbers = json.loads((ROOT / "benchmarks" / "lesson.json").read_text())
     ndcg, blocks = numbers["NDCG@10"], numbers["rank after each block"]
     network, end = ndcg["network"], ndcg["transformer"][-1]
     passed = next(n for n, value in enumerate(network) if value > ndcg["rules"])

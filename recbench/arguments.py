@@ -1,0 +1,68 @@
+"""Every step: check the numbers and the device that users ask for, before any long work."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+from recbench.errors import UsageError
+
+MOST_K = 1_000_000
+"""The largest cut-off."""
+
+MOST_SEED = 2**32 - 1
+"""The largest seed that every random generator takes."""
+
+MOST_SECONDS, MOST_MEGABYTES = 10**9, 10**9
+"""The highest limits of a model."""
+
+DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?|mps")
+
+
+def check_arguments(
+    ks: Iterable[int] = (),
+    seeds: Iterable[int] = (),
+    device: str = "auto",
+    timeout: float | None = None,
+    memory: int | None = None,
+) -> None:
+    """Raise UsageError for a value that makes no sense.
+
+    timeout, memory: the limits of a model, in seconds and megabytes.
+    """
+    for k in ks:
+        _check_whole("--k", k, 1, MOST_K)
+    for seed in seeds:
+        check_seed(seed)
+    if not isinstance(device, str) or not DEVICE.fullmatch(device):
+        raise UsageError(f"no device {device!r}; choose auto, cpu, cuda, cuda:N or mps")
+    if timeout is not None and not (isinstance(timeout, Real) and 0 < timeout <= MOST_SECONDS):
+        raise UsageError(
+            f"--timeout must be above 0 and at most {MOST_SECONDS:,} seconds, not {_shown(timeout)}"
+        )
+    if memory is not None:
+        _check_whole("--memory", memory, 1, MOST_MEGABYTES)
+
+
+def check_seed(seed: int) -> None:
+    """Raise UsageError for a seed that some random generators do not take."""
+    _check_whole("--seed", seed, 0, MOST_SEED)
+
+
+def _check_whole(what: str, value: Any, least: int, most: int) -> None:
+    if not isinstance(value, Integral):
+        raise UsageError(f"{what} must be a whole number, not {_shown(value)}")
+    if int(value) < least:
+        raise UsageError(f"{what} must be {least} or more, not {_shown(value)}")
+    if int(value) > most:
+        raise UsageError(f"{what} must be at most {most:,}, not {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    """Return a value as errors show it; of a long number only its length."""
+    if isinstance(value, Integral) and abs(int(value)) >= 10**20:
+        return f"a number of about {int(value).bit_length() * math.log10(2):,.0f} digits"
+    return repr(value) if isinstance(value, str) else str(value)

@@ -1,0 +1,78 @@
+"""The command line, hints: what to write instead of a word that is in the wrong place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from recbench.data.clean import clean
+from recbench.errors import UsageError, suggest
+from recbench.plugins import Plugins, load_plugins
+from recbench.spec import Spec, parameters
+
+_OPTION = {"metrics": "--metrics", "splitters": "--split", "datasets": "--dataset"}
+"""Kind of plugin -> the option that names are given to. Names of models need none."""
+
+_TAKES = {"models": ("models", "model"), "splitters": ("split",), "datasets": ("dataset",)}
+"""Kind of plugin -> what the parameters of commands are called that take such a name."""
+
+
+def check_models(models: Sequence[str]) -> None:
+    """Raise UsageError for words that click reads as models, as the last two in `--k 3 5 10`."""
+    plugins = load_plugins()
+    for model in models:
+        name = Spec.parse(model).name
+        if re.fullmatch(r"[\d.,]+", name):
+            raise UsageError(
+                f"{model!r} is not a model. Separate several numbers with commas and no spaces, "
+                "as in --k 3,5,10"
+            )
+        kind = "" if _is(plugins, "models", name) else _kind(plugins, name)
+        if kind:
+            several = ". Separate several with commas and no spaces" * (kind != "datasets")
+            raise UsageError(
+                f"{model!r} is a {kind.removesuffix('s')}, not a model; write {_OPTION[kind]} "
+                f"{model}{several}"
+            )
+
+
+def option_hint(option: str, command: click.Command) -> str:
+    """Return what to write instead of an option that the command does not have."""
+    word = option.lstrip("-").replace("-", "_")
+    known = [text for param in command.params for text in param.opts]
+    if any(isinstance(param, click.Argument) and param.name == word for param in command.params):
+        return f"write its value without {option}"
+    if f"--{word}" not in known:
+        for kind, names in _TAKES.items():
+            if not any(param.name in names for param in command.params):
+                continue
+            for offer in load_plugins().offers(kind):
+                if word in parameters(offer.factory)[0]:
+                    return f"options of {kind} follow names, as in {offer.name}:{word}=VALUE"
+            if kind == "datasets" and word in parameters(clean)[0]:
+                return f"options of datasets follow names, as in --dataset NAME:{word}=VALUE"
+    return suggest(option, [text for text in known if text.startswith("--")])
+
+
+def command_hint(command: str, commands: Sequence[str]) -> str:
+    """Return what to write instead of a command that does not exist."""
+    if _is(load_plugins(), "models", Spec.parse(command).name):
+        return f"to run a model, write: recbench run {command}"
+    return suggest(command, commands)
+
+
+def _kind(plugins: Plugins, name: str) -> str:
+    """Return what a word is that is no model: a kind of plugin, or datasets for a file; else ""."""
+    kinds = [kind for kind in _OPTION if _is(plugins, kind, name)]
+    return next(iter(kinds), "datasets" if Path(name).is_file() else "")
+
+
+def _is(plugins: Plugins, kind: str, name: str) -> bool:
+    try:
+        plugins.find(kind, name)
+    except UsageError:
+        return False
+    return True

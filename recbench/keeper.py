@@ -1,0 +1,253 @@
+"""Step 6, store: use stored results again, say why a model runs again, and store new results."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import glob
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from recbench.data.interactions import Columns
+from recbench.errors import RecbenchError, counted, describe_error
+from recbench.evaluation.ranking import Ranking, measure
+from recbench.experiment import Experiment
+from recbench.files import read
+from recbench.models import checkpoint
+from recbench.progress import log
+from recbench.results.result import Result
+from recbench.source import has_source
+from recbench.store.format import decode_result, read_cell
+from recbench.store.store import Store
+
+
+@dataclass(eq=False)
+class Keeper:
+    """Finds results that are already stored, and stores new ones.
+
+    store: None stores nothing. ks, metrics: the requested cut-offs and metrics. force: do not use
+    stored results.
+    columns: result key -> columns with one row per case. reused: stored results that were used.
+    not_stored: results that could not be stored.
+    """
+
+    store: Store | None
+    ks: Sequence[int]
+    metrics: Sequence[str]
+    force: bool
+    columns: dict[str, Columns] = field(default_factory=dict)
+    reused: list[Result] = field(default_factory=list)
+    not_stored: list[Result] = field(default_factory=list)
+    _prepared: set[Experiment] = field(default_factory=set)
+    _before: dict[str, tuple[Result, Columns] | None] = field(default_factory=dict)
+
+    def find(self, experiment: Experiment, cell: Result) -> Result | None:
+        """Return the stored result, with all metrics computed from its ranks by today's code.
+
+        If the model has to run although it has run before, the log says why.
+        """
+        if self.store is None:
+            return None
+        stored = self.store.find(cell)
+        if stored is None:
+            why = self._what_differs(self.store, cell)
+        elif self.force:
+            why = "--force"
+        else:
+            ranking = experiment.ranking(self.store.ranking(stored))
+            why = self._what_lacks(experiment, stored, ranking)
+            if not why:
+                return self._reuse(self.store, experiment, stored, ranking)
+        if why:
+            log.info("%s: running again: %s", cell.label, why)
+        return None
+
+    def _reuse(
+        self, store: Store, experiment: Experiment, stored: Result, ranking: Ranking
+    ) -> Result:
+        now, columns = experiment.measure(stored, ranking, self.ks)
+        self.columns[stored.key] = {**store.case_columns(stored), **columns}
+        if repr(self._at_ks(now).values) != repr(self._at_ks(stored).values):
+            changed = dataclasses.replace(stored, values=now.values)
+            stored = self._store(store, changed, self.columns[stored.key])
+        log.info("%s: using the stored result (--force runs it again)", stored.label)
+        found, then = self._at_ks(stored), stored.provenance.get("versions", {})
+        others = [
+            f"{name} {then[name]} then, {version} now"
+            for name, version in experiment.libraries(stored).items()
+            if then.get(name, version) != version
+        ]
+        if others:
+            note = f"its stored result was made with other versions: {'; '.join(others)}"
+            log.warning("%s: %s", stored.label, note)
+            found = dataclasses.replace(found, notes=(*found.notes, note))
+        self.reused.append(found)
+        return found
+
+    def _what_lacks(self, experiment: Experiment, stored: Result, ranking: Ranking) -> str:
+        """Return why the requested metrics cannot be computed from what is stored; "" if they can.
+
+        A metric that fails for lists of full length would fail in a new run too.
+        """
+        k = min(max(self.ks), stored.setting.n_items)
+        width = 0 if ranking.lists is None else ranking.lists.shape[1]
+        if stored.depth < k:
+            return (
+                f"its lists hold {counted(stored.depth, 'item')}; {self.metrics[0]}@{k} needs {k}"
+            )
+        for name in self.metrics if width < k else ():
+            try:
+                measure(ranking, name, experiment.metrics[name], [k])
+            except (Exception, SystemExit):  # a broken metric raises anything
+                return f"its lists hold {counted(width, 'item')}; {name}@{k} needs {k}"
+        return ""
+
+    def _what_differs(self, store: Store, cell: Result) -> str:
+        """Return how the latest stored result of the model differs; "" if there is none."""
+        path = store.path(cell)
+        if path.exists():
+            return "" if _read(path) else "its files are damaged"
+        found = list(_others(path, cell))
+        if found and not has_source(cell.model_version):
+            return (
+                "the plugin has no source file (a class typed in a notebook), so nothing is reused"
+            )
+        found.sort(key=lambda other: other.finished, reverse=True)
+        differences = [_differences(cell, other) for other in found]
+        fewest: list[str] = min(differences, key=len, default=[])
+        return "; ".join(fewest)
+
+    def prepare(self, experiment: Experiment) -> None:
+        """Check that results can be stored, and store the candidates, before a model runs.
+
+        Raises RecbenchError if the folder cannot be written.
+        """
+        if self.store is None or experiment in self._prepared:
+            return
+        if not self._prepared:
+            self.store.ready()
+        self._prepared.add(experiment)
+        if experiment.pool is not None:
+            try:
+                self.store.write_candidates(experiment.setting, experiment.pool)
+            except RecbenchError as error:  # they can be drawn again
+                log.error("the candidates were NOT STORED: %s", describe_error(error))
+
+    def checkpoint(self, cell: Result) -> Path | None:
+        """Return the folder for a checkpoint; None if the cell cannot be recognised later.
+
+        With force, also None while another run is using it.
+        """
+        if self.store is None or not has_source(cell.model_version):
+            return None
+        place = self.store.checkpoint(cell)
+        return None if self.force and not checkpoint.remove(place) else place
+
+    def keep_numbers(self, result: Result, columns: Columns) -> None:
+        """Store the numbers of a model before it ends, so that its end cannot lose them.
+
+        `keep` stores them again and reports problems.
+        """
+        if self.store is None:
+            return
+        before = _read(self.store.path(result))
+        with contextlib.suppress(RecbenchError):
+            self.store.write(result, columns)
+            is_same = before is not None and before[0].ok and before[0].key == result.key
+            self._before[result.key] = before if is_same else None
+
+    def keep(self, experiment: Experiment, result: Result, columns: Columns) -> Result:
+        """Store a new result, notify the plugins, and return it at the requested cut-offs."""
+        if not result.ok:
+            log.error("%s", result.failure)
+        if self.store is not None:
+            result = self._store(self.store, result, columns)
+            self._clear_checkpoint(self.store.checkpoint(result), result)
+        self.columns[result.key] = columns
+        experiment.plugins.notify(result)
+        return self._at_ks(result)
+
+    def read_columns(self, result: Result) -> Columns:
+        """Return columns with one row per case of a result; none for a failed result."""
+        return self.columns.get(result.key, {})
+
+    def _store(self, store: Store, result: Result, columns: Columns) -> Result:
+        """Store a result. If that fails, log it, and go on with the other models.
+
+        A failure replaces the numbers that `keep_numbers` has stored for it, but not earlier ones.
+        """
+        has_numbers = result.key in self._before
+        before = self._before.pop(result.key, None)
+        try:
+            if result.ok:
+                return store.write(result, columns)
+            if before is None and (has_numbers or store.find(result) is None):
+                return store.write(result, columns, replace=has_numbers)
+            if before is not None:
+                store.write(*before)
+            log.warning("%s: the stored result of an earlier run is kept", result.label)
+        except RecbenchError as error:
+            log.error("%s: the result was NOT STORED: %s", result.label, describe_error(error))
+            self.not_stored.append(result)
+        return result
+
+    def _clear_checkpoint(self, place: Path, result: Result) -> None:
+        """Remove an empty checkpoint; log how to resume from one of a failed training."""
+        if not checkpoint.can_resume(place):
+            checkpoint.remove(place)
+        elif not result.ok:
+            log.warning(
+                "%s: its checkpoint is kept. Run the command again to resume the training, or add "
+                "--force to start over",
+                result.label,
+            )
+
+    def _at_ks(self, result: Result) -> Result:
+        """Return the result with values at the requested cut-offs only."""
+        values = {
+            key: value
+            for key, value in result.values.items()
+            if int(key.rpartition("@")[2]) in self.ks
+        }
+        return dataclasses.replace(result, values=values)
+
+
+def _read(path: Path) -> tuple[Result, Columns] | None:
+    """Return a stored result and its columns; None if there is none, or if it is damaged."""
+    with contextlib.suppress(RecbenchError, OSError):
+        return read_cell(path)
+    return None
+
+
+def _others(path: Path, cell: Result) -> Iterator[Result]:
+    """Yield the stored results of the same model and seed, on data and a split of the same name."""
+    stem = path.name.rpartition("-")[0]
+    for other in path.parent.glob(f"{glob.escape(stem)}-????????.json"):
+        with contextlib.suppress(RecbenchError, OSError):
+            result = decode_result(other, read(other))
+            if result.ok and _names(result) == _names(cell):
+                yield result
+
+
+def _names(result: Result) -> tuple[str, int | None, str, str, str]:
+    setting = result.setting
+    return result.model, result.seed, setting.dataset, setting.split, setting.candidates
+
+
+def _differences(cell: Result, stored: Result) -> list[str]:
+    """Return why a stored result of the same names is not the result of a cell."""
+    now, then = cell.setting, stored.setting
+    why = []
+    if (now.dataset_sha256, now.split_sha256) != (then.dataset_sha256, then.split_sha256):
+        why.append("the data have changed")
+    if now.protocol != then.protocol:
+        why.append("the rules of the evaluation have changed")
+    if cell.model_version != stored.model_version:
+        why.append(f"the code of plugin {cell.plugin} has changed")
+    if cell.isolated != stored.isolated:
+        place = "a separate process" if stored.isolated else "the main process"
+        why.append(f"it was run in {place}")
+    if cell.device != stored.device:
+        why.append(f"it ran with --device {stored.device or 'auto'}")
+    return why

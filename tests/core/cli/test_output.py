@@ -1,0 +1,78 @@
+"""Formats of tables, and the files of --output."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import plugin
+from made_results import GOOD, columns_of, result_of
+
+import recbench
+from recbench import Results, UsageError, load_plugins
+from recbench.cli import output
+from recbench.cli.output import table_writer
+
+RESULTS = Results([result_of("a", {"ndcg@3": GOOD})], columns_of)
+
+
+def _offer(monkeypatch: pytest.MonkeyPatch, **tables: Any) -> None:
+    """Add a plugin with these tables to the installed ones."""
+    plugins = load_plugins(mine=plugin(tables=tables))
+    monkeypatch.setattr(output, "load_plugins", lambda: plugins)
+
+
+@pytest.mark.parametrize(
+    ("file", "begins"),
+    [
+        ("t", "data, last\n\nmodel"),
+        ("t.txt", "data, last\n\nmodel"),
+        ("t.MD", "### data, last"),
+        ("t.markdown", "### data, last"),
+        ("t.tex", "% data, last"),
+        ("t.csv", "model,dataset"),
+        ("t.json", "[\n"),
+    ],
+)
+def test_the_suffix_decides_the_format(file: str, begins: str) -> None:
+    text, code = table_writer(None, file)(RESULTS)
+    assert code == 0
+    assert text.startswith(begins)
+    assert Path(file).read_text() == text
+
+
+@pytest.mark.parametrize("file", ["boss.xlsx", "boss.png", "boss.html", "t.v2"])
+def test_an_unknown_suffix_is_refused_before_anything_is_run(file: str) -> None:
+    suffix = file.partition(".")[2]
+    with pytest.raises(UsageError) as caught:
+        table_writer(None, file)
+    assert str(caught.value) == (
+        f"cannot write -o {file}: no table has the suffix .{suffix}. Use .csv, .json, .md, .tex, "
+        ".txt, or choose one with --format"
+    )
+    text, _ = table_writer("csv", file)(RESULTS)
+    assert Path(file).read_text() == text
+
+
+def test_the_table_of_a_plugin_is_found_by_its_suffix(monkeypatch: pytest.MonkeyPatch) -> None:
+    _offer(monkeypatch, html=lambda _: "<table>")
+    assert table_writer(None, "boss.html")(RESULTS) == ("<table>", 0)
+    with pytest.raises(UsageError, match=r"Use \.csv, \.html, \.json, \.md"):
+        table_writer(None, "boss.xlsx")
+
+
+def test_what_plugins_write_is_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
+    _offer(monkeypatch, mine=lambda _: "a\tb\r\né\x1b[31m\ud800\u202e\n")
+    text, code = table_writer("mine", "t.txt")(RESULTS)
+    assert (text, code) == ("a\tb\né\\x1b[31m\\ud800\\u202e\n", 0)
+    assert Path("t.txt").read_text(encoding="utf-8") == text
+
+
+def test_a_table_must_be_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    _offer(monkeypatch, mine=lambda _: b"text")
+    with pytest.raises(recbench.RecbenchError, match="table mine returned bytes; it must return"):
+        table_writer("mine", None)(RESULTS)
+
+
+@pytest.mark.parametrize(("form", "begins"), [("md", "###"), ("tex", "%"), ("txt", "data")])
+def test_suffixes_name_formats_too(form: str, begins: str) -> None:
+    assert table_writer(form, None)(RESULTS)[0].startswith(begins)

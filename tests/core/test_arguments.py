@@ -1,0 +1,69 @@
+"""Checks of the numbers and the device that users ask for."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import recbench
+from recbench import UsageError
+from recbench.arguments import check_arguments
+
+REFUSED = [
+    ({"timeout": math.inf}, "--timeout must be above 0 and at most 1,000,000,000 seconds, not inf"),
+    ({"timeout": math.nan}, "seconds, not nan"),
+    ({"timeout": 0}, "seconds, not 0"),
+    ({"timeout": -1.5}, r"seconds, not -1\.5"),
+    ({"timeout": 10**400}, "seconds, not a number of about 400 digits"),
+    ({"timeout": "5"}, "seconds, not '5'"),
+    ({"memory": 0}, "--memory must be 1 or more, not 0"),
+    ({"memory": -5}, "--memory must be 1 or more, not -5"),
+    ({"memory": 0.5}, r"--memory must be a whole number, not 0\.5"),
+    ({"memory": math.inf}, "--memory must be a whole number, not inf"),
+    ({"memory": 10**30}, "--memory must be at most 1,000,000,000, not a number of about 30 digits"),
+    ({"device": "gpu"}, "no device 'gpu'; choose auto, cpu, cuda, cuda:N or mps"),
+    ({"device": "CUDA"}, "no device 'CUDA'"),
+    ({"device": "cuda0"}, "no device 'cuda0'"),
+    ({"device": None}, "no device None"),
+    ({"seed": -1}, "--seed must be 0 or more, not -1"),
+    ({"seed": 2**32}, "--seed must be at most 4,294,967,295, not 4294967296"),
+    (
+        {"seed": 10**5000},
+        "--seed must be at most 4,294,967,295, not a number of about 5,000 digits",
+    ),
+]
+KS = [
+    (0, "--k must be 1 or more, not 0"),
+    (10**30, "--k must be at most 1,000,000, not a number of about 30 digits"),
+    (2.5, r"--k must be a whole number, not 2\.5"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), REFUSED)
+def test_run_and_recommend_refuse_what_makes_no_sense(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        recbench.run("random", "gone.csv", results=None, **given)
+    with pytest.raises(UsageError, match=message):
+        recbench.recommend("random", user=1, dataset="gone.csv", results=None, **given)
+
+
+@pytest.mark.parametrize(("k", "message"), KS)
+def test_cut_offs_that_make_no_sense_are_refused(k: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        recbench.run("random", "gone.csv", ks=[3, k], results=None)
+    with pytest.raises(UsageError, match=message):
+        recbench.explain("random", user=1, k=k, dataset="gone.csv", results=None)
+
+
+@pytest.mark.parametrize("seed", ["-1", "4294967296", "9" * 4000])
+def test_a_seed_in_the_options_of_a_model_is_checked_too(seed: str) -> None:
+    with pytest.raises(UsageError, match="--seed must be"):
+        recbench.run(f"random:seed={seed}", "gone.csv", results=None)
+
+
+def test_what_makes_sense_is_taken() -> None:
+    for device in ("auto", "cpu", "cuda", "cuda:1", "mps"):
+        check_arguments([1, 1_000_000], [0, 2**32 - 1], device, 0.1, 512)
+    numbers: dict[str, Any] = {"ks": [np.int64(5)], "timeout": np.float32(3), "memory": np.int8(4)}
+    check_arguments(**numbers)
