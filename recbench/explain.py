@@ -184,6 +184,12 @@ def explain(query: Query) -> Explanation:
         Folder of stored results and models; None to read and store nothing.
     data_dir : str, optional
         Folder that holds one sub-folder per dataset.
+    timeout : float, optional
+        Time limit for the model, in seconds.
+    memory : int, optional
+        Memory limit for the model, in megabytes; by default 90% of what is free.
+    in_process : bool, default: False
+        Run the model in this process, for a debugger. There are then no limits.
     plugins : Plugins, optional
         The plugins to use; by default all that are installed.
 

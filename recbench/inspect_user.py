@@ -14,6 +14,7 @@ from recbench.errors import UsageError
 from recbench.evaluation.ranking import Ranking
 from recbench.experiment import Experiment
 from recbench.plugins import Plugins, load_plugins
+from recbench.progress import log
 from recbench.results.result import Result, Setting
 from recbench.results.results import Results
 from recbench.spec import Spec
@@ -148,9 +149,13 @@ def inspect_user(
 
 def _rankings(store: Store, plugins: Plugins, setting: Setting) -> list[tuple[Result, Ranking]]:
     """Return the stored results that can be compared under this setting, best first."""
+    stored = store.all(plugins)
+    current = stored.of_protocol(setting.protocol)
+    for what in current.left_out[len(stored.left_out) :]:
+        log.info("left out: %s", what)
     comparable = [
         result
-        for result in store.all(plugins)
+        for result in current
         if result.ok and result.setting.comparison_key == setting.comparison_key
     ]
     sections = Results(comparable, store.case_columns).sections()

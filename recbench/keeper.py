@@ -182,9 +182,10 @@ class Keeper:
         try:
             if result.ok:
                 return store.write(result, columns)
-            if before is None and (has_numbers or store.find(result) is None):
-                return store.write(result, columns, replace=has_numbers)
-            if before is not None:
+            if has_numbers or store.find(result) is None:
+                written = store.write(result, columns, replace=has_numbers)
+                if before is None:
+                    return written
                 store.write(*before)
             log.warning("%s: the stored result of an earlier run is kept", result.label)
         except RecbenchError as error:

@@ -91,6 +91,7 @@ def selfcheck(
     )
     name = f"selfcheck-data:repeats={data.repeats}"
     same: dict[str, Any] = {"plugins": load_plugins(selfcheck=plugin), "ks": KS, "results": None}
+    same["in_process"] = True  # the oracles know the targets, so no other process gets them
     oracle, tying, constant, prefers_seen, seen_first = run(
         list(models), name, split="selfcheck-split", **same
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from recbench.arguments import check_arguments
 from recbench.errors import RecbenchError, UsageError, describe_error
+from recbench.evaluation.ranking import Metric
 from recbench.evaluation.uncertainty import Value
 from recbench.experiment import Experiment, Host, model_host
 from recbench.external import judge_file, version_of
@@ -176,7 +177,7 @@ def verify(
             except RecbenchError as error:
                 checks.append(CellCheck(path, cell, reason=describe_error(error)))
                 continue
-            checks.append(_checked(path, cell, now, bound))
+            checks.append(_checked(path, cell, now, bound, experiment.metrics))
     return checks
 
 
@@ -229,11 +230,19 @@ def _run_again(experiment: Experiment, cell: Result, host: Host, device: str) ->
     return now
 
 
-def _checked(path: Path, cell: Result, now: Result, bound: float | None) -> CellCheck:
+def _checked(
+    path: Path,
+    cell: Result,
+    now: Result,
+    bound: float | None,
+    metrics: Mapping[str, Metric],
+) -> CellCheck:
     same_arithmetic = _same_arithmetic(cell.provenance, now.provenance)
     numbers = []
     for key, old in cell.values.items():
         new = now.values.get(key, Value())
+        low, high = getattr(metrics.get(key.rpartition("@")[0]), "bounds", (-math.inf, math.inf))
+        old = old._replace(low=max(old.low, low), high=min(old.high, high))  # noqa: PLW2901  old files
         noise = 0.0 if cell.seed is None or same_arithmetic else old.stderr
         for field_name, stored, again in zip(Value._fields, old, new, strict=True):
             name = key if field_name == "mean" else f"{key} {field_name}"
@@ -244,7 +253,7 @@ def _checked(path: Path, cell: Result, now: Result, bound: float | None) -> Cell
         notes.append("the plugin's code has changed since it was stored")
     elif not same_arithmetic:
         notes.append("the machine, versions or number of threads differ")
-    gone = sorted({key.partition("@")[0] for key in cell.values.keys() - now.values.keys()})
+    gone = sorted({key.rpartition("@")[0] for key in cell.values.keys() - now.values.keys()})
     if gone:
         notes.append(f"no longer measured: {', '.join(gone)}")
     return CellCheck(path, cell, numbers, "; ".join(notes))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,7 @@ def _open(layout: Layout) -> Any:
     from pyarrow import dataset, parquet
 
     if isinstance(layout.source, Path):
+        _refuse_twice(layout, parquet.read_schema(layout.source).names)
         partitioning = None if layout.base is None else "hive"
         return dataset.dataset(
             layout.source,
@@ -98,9 +101,18 @@ def _open(layout: Layout) -> Any:
         )
     with layout.open() as content:  # from an archive or memory
         file = parquet.ParquetFile(pa.BufferReader(content.read()))
+    _refuse_twice(layout, file.schema_arrow.names)
     n_values = file.metadata.num_rows * file.metadata.num_columns
     refuse_bomb(layout.file, layout.size(), _VALUE * n_values)
     return dataset.dataset(file.read())
+
+
+def _refuse_twice(layout: Layout, names: Sequence[str]) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise recbench.UsageError(
+            f"{layout.file}: several columns are called {twice[0]!r}; rename all but one"
+        )
 
 
 def _broken(layout: Layout, error: Exception) -> recbench.RecbenchError:

@@ -127,7 +127,7 @@ Download = PublishedZip | PackagedCopy
 
 
 class _CountedFile:
-    """A file that reports the bytes written to it as progress, and takes at most twice `size` bytes."""
+    """A file that reports bytes as progress, and takes at most twice `size` of them."""
 
     def __init__(self, file: BinaryIO, progress: recbench.Progress, size: int) -> None:
         self.file, self.progress, self.size = file, progress, size

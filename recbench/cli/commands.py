@@ -135,7 +135,9 @@ def run_command(
     """
     check_models(models)
     write = table_writer(form, output)
-    results = run(models, recs=_named_files(recs), **_with_known_metrics(arguments))
+    plugins = _plugins_that_work()
+    given = {**_with_known_metrics(arguments), "recs": _named_files(recs), "plugins": plugins}
+    results = run(models, **given)
     text, code = write(results.showing(results.metrics, verbose=verbose))
     lost = results.failed or results.not_stored or results.not_measured
     return text, 1 if lost else code

@@ -136,15 +136,15 @@ class Resumable(Protocol):
 
     Examples
     --------
-    >>> import numpy as np
+    >>> import recbench
     >>> class Average:
     ...     def fit(self, train, checkpoint=None):
-    ...         file = None if checkpoint is None else checkpoint / "step.npy"
-    ...         self.step = 0
-    ...         if file is not None and file.exists():
-    ...             self.step = int(np.load(file))
+    ...         state = recbench.read_checkpoint(checkpoint)
+    ...         self.step = 0 if state is None else int(state)
     ...         while self.step < 100:
-    ...             self.step += 1  # a step of training; save the state now and then
+    ...             self.step += 1  # a step of training
+    ...             if self.step % 20 == 0:
+    ...                 recbench.write_checkpoint(checkpoint, str(self.step).encode())
     ...         return self
     >>> Average().fit(None).step
     100
@@ -171,9 +171,9 @@ class Resumable(Protocol):
 
         Notes
         -----
-        The training can be killed at any moment, so write to another file name first and then
-        rename it. Ignore a file that is incomplete. Do not fail where nothing can be written (a
-        full disk). An interrupted training should end with the same model as one that was not
+        The training can be killed at any moment. `recbench.write_checkpoint` keeps the state in
+        one file that is always complete, and `recbench.read_checkpoint` returns it only if it is
+        unchanged. An interrupted training should end with the same model as one that was not
         interrupted, so save the states of random generators too. Log a line when the training
         resumes.
         """

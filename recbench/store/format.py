@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -14,6 +15,7 @@ import numpy as np
 from recbench.data.interactions import Column, Columns
 from recbench.errors import RecbenchError, counted, describe_error
 from recbench.evaluation.ranking import Ranking
+from recbench.evaluation.uncertainty import number_users, standard_error
 from recbench.files import read, write
 from recbench.results.json_form import from_json, to_json
 from recbench.results.result import Result
@@ -91,11 +93,26 @@ def read_cell(path: Path) -> tuple[Result, dict[str, Column]]:
         try:
             result = decode_result(path, text)
             columns = read_cases(path, result) if result.ok else {}
+            result = _with_standard_errors(result, columns)
         except RecbenchError:
             if text == before:  # else another run has replaced both files meanwhile
                 raise
         else:
             return result, columns
+
+
+def _with_standard_errors(result: Result, columns: Columns) -> Result:
+    """Return the result with standard errors over users; older files hold some over cases."""
+    if not result.ok or result.setting.n_cases == result.setting.n_judged_users:
+        return result
+    users = number_users(np.asarray(columns["user"]))
+    values = {
+        key: value._replace(stderr=standard_error(np.asarray(columns[key]), users))
+        if key in columns
+        else value
+        for key, value in result.values.items()
+    }
+    return dataclasses.replace(result, values=values)
 
 
 def read_cases(path: Path, result: Result) -> dict[str, Column]:

@@ -64,17 +64,19 @@ _COMMA = RecordError(
 
 
 def _invalid(text: str, error: Exception) -> RecordError:
-    reason = str(error)
-    if isinstance(error, json.JSONDecodeError):
-        rest = text[error.pos :].strip()
-        if error.msg == "Extra data" and rest == ",":
-            return _COMMA
-        if error.msg == "Extra data" and rest.startswith("{"):
-            return RecordError(
-                "several records are on one line",
-                "Write one record per line, for example with: jq -c .",
-            )
-        reason = f"{error.msg.removesuffix(' at')} at character {error.colno}"
+    if isinstance(error, RecursionError):
+        return RecordError("objects or lists are nested too deeply", "Write flat records")
+    if not isinstance(error, json.JSONDecodeError):
+        return RecordError("a number has too many digits", "If it is an id, write it in quotes")
+    rest = text[error.pos :].strip()
+    if error.msg == "Extra data" and rest == ",":
+        return _COMMA
+    if error.msg == "Extra data" and rest.startswith("{"):
+        return RecordError(
+            "several records are on one line",
+            "Write one record per line, for example with: jq -c .",
+        )
+    reason = f"{error.msg.removesuffix(' at')} at character {error.colno}"
     return RecordError(f"the line is not valid JSON ({reason})")
 
 

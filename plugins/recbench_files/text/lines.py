@@ -31,6 +31,9 @@ _UNREADABLE = {
     b"\x80\x04\x95": "a Python pickle; save the log as CSV or Parquet",
     b"\x80\x05\x95": "a Python pickle; save the log as CSV or Parquet",
     b"\xd0\xcf\x11\xe0": "an Excel file; save it as CSV",
+    b"PAR1": "a compressed Parquet file; decompress it",
+    b"PARE": "an encrypted Parquet file; decrypt it",
+    b"version https://git-lfs": "a pointer of Git LFS; get the file itself with: git lfs pull",
     b"ARROW1": "an Arrow (Feather) file; save the log as Parquet",
     b"7z\xbc\xaf": "a 7z archive; unpack it",
     b"Rar!": "a RAR archive; unpack it",
@@ -61,7 +64,7 @@ def open_text(layout: Layout) -> tuple[Layout, list[str], str]:
     """
     try:
         with layout.open() as stream:
-            start = bytes(stream.read(16))
+            start = bytes(stream.read(32))
     except READ_ERRORS as error:
         raise damaged(layout, error) from error
     _refuse(layout, start)

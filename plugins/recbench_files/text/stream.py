@@ -101,8 +101,8 @@ class TextStream(io.RawIOBase):
             self._inspect(block)
         return block
 
-    def __exit__(self, *raised: object) -> None:
-        super().__exit__(*raised)
+    def __exit__(self, *_: object) -> None:
+        self.close()
         if self._error is not None:
             raise self._error
 

@@ -27,7 +27,7 @@ _WRITE = "Write the times of the day as 14:05:00, or as whole hours, seconds or 
 def add_clock(dates: Times, clock: Any, refuse: Refuse) -> Times:
     """Return dates with the times of the day from a column.
 
-    clock: a pyarrow.ChunkedArray with texts, times of Parquet, or a count from midnight on.
+    clock: a pyarrow.ChunkedArray with texts, times or durations, or counts from midnight on.
     """
     day = _DAY * PER_SECOND[dates.unit]
     has_clock = dates.values % day != 0
@@ -54,6 +54,12 @@ def _read(clock: Any, refuse: Refuse) -> tuple[Times, bool]:
     if pa.types.is_time(kind):
         integers = clock.cast(pa.int32() if kind.bit_width == 32 else pa.int64())
         return Times(to_numpy(integers, np.int64), kind.unit), False
+    if pa.types.is_duration(kind):
+        values = to_numpy(clock.cast(pa.int64()), np.int64)
+        wrong = (values < 0) | (values >= _MAX_MILLISECONDS * PER_SECOND[kind.unit] // 1000)
+        if wrong.any():
+            raise refuse(int(np.argmax(wrong)), f"has no time of the day. {_WRITE}")
+        return Times(values, kind.unit), False
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         try:
             clock = clock.cast(pa.int64())

@@ -1,8 +1,6 @@
 """Models that run in this process: errors name the method and say what is wrong."""
 
 import ctypes
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -196,28 +194,3 @@ class Answers:
 )
 def test_the_number_of_parameters_is_optional(model: Any, number: int | None) -> None:
     assert n_parameters(model) == number
-
-
-ELSEWHERE = """
-import os, signal, sys, psutil  # psutil needs some of these at import
-for module, names in (
-    (os, ("fork", "pidfd_open", "memfd_create", "posix_spawn", "setsid", "mkfifo", "wait4")),
-    (signal, ("SIGKILL", "pthread_sigmask", "setitimer")),
-):
-    for name in names:
-        if hasattr(module, name):
-            delattr(module, name)
-for name in ("fcntl", "pty", "termios", "resource"):
-    sys.modules[name] = None
-import recbench
-from recbench.isolation.runner import AVAILABLE
-assert not AVAILABLE
-(result,) = recbench.run(["popular"], "synthetic", results=None)
-print(result.status)
-"""
-
-
-def test_models_run_in_this_process_if_they_cannot_be_isolated() -> None:
-    done = subprocess.run([sys.executable, "-c", ELSEWHERE], capture_output=True, text=True)
-    assert done.stdout == "ok\n", done.stderr
-    assert "without limits on time and memory" in done.stderr

@@ -402,3 +402,15 @@ def test_a_list_of_times_for_one_interaction_is_refused(fails, read, sequences):
         "the same. Leave the column out, or write one value per interaction"
     )
     assert sequences(read(text, time="")) == {1: [2]}
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("[" * 100_000, "objects or lists are nested too deeply. Write flat records"),
+        ("9" * 5000, "a number has too many digits. If it is an id, write it in quotes"),
+    ],
+)
+def test_values_without_end_are_errors(fails, value, problem):
+    lines = f'{{"user": 1, "item": 2}}\n{{"user": 1, "item": {value}}}\n'
+    assert fails(lines) == f"log.csv line 2: {problem}"

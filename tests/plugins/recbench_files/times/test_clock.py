@@ -127,3 +127,13 @@ def test_times_of_the_day_in_digits(digits, clock):
     times = parse(["2016-05-01", "2016-05-01"], clock=[digits, digits.replace("08", "14")])
     first = instant(f"2016-05-01T{clock}")
     assert nanoseconds(times) == [first, first + 6 * 3600 * 10**9]
+
+
+def test_durations_are_times_of_the_day(read_table):
+    columns = {"user": [1, 1], "item": [8, 9], "date": pa.array([0, 0], pa.date32())}
+    clock = pa.array([5, 3], pa.duration("s"))
+    dataset = read_table({**columns, "clock": clock}, time="date+clock")
+    assert dataset.interactions.times.tolist() == [3, 5]
+    negative = pa.array([5, -3], pa.duration("ms"))
+    with pytest.raises(recbench.RecbenchError, match=r"row 2: time '1970-01-01' .* no time of the"):
+        read_table({**columns, "clock": negative}, time="date+clock")
