@@ -22,6 +22,12 @@ MOST_SECONDS, MOST_MEGABYTES = 10**9, 10**9
 DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?|mps")
 
 
+def plain_numbers(given: Any) -> list[Any]:
+    """Return one number or several as a list, with whole numbers of numpy as those of Python."""
+    given = given if isinstance(given, Iterable) else [given]
+    return [int(number) if _is_whole(number) else number for number in given]
+
+
 def check_arguments(
     ks: Iterable[int] = (),
     seeds: Iterable[int] = (),
@@ -39,7 +45,8 @@ def check_arguments(
         check_seed(seed)
     if not isinstance(device, str) or not DEVICE.fullmatch(device):
         raise UsageError(f"no device {device!r}; choose auto, cpu, cuda, cuda:N or mps")
-    if timeout is not None and not (isinstance(timeout, Real) and 0 < timeout <= MOST_SECONDS):
+    is_number = isinstance(timeout, Real) and not isinstance(timeout, bool)
+    if timeout is not None and not (is_number and 0 < timeout <= MOST_SECONDS):
         raise UsageError(
             f"--timeout must be above 0 and at most {MOST_SECONDS:,} seconds, not {_shown(timeout)}"
         )
@@ -53,12 +60,16 @@ def check_seed(seed: int) -> None:
 
 
 def _check_whole(what: str, value: Any, least: int, most: int) -> None:
-    if not isinstance(value, Integral):
+    if not _is_whole(value):
         raise UsageError(f"{what} must be a whole number, not {_shown(value)}")
     if int(value) < least:
         raise UsageError(f"{what} must be {least} or more, not {_shown(value)}")
     if int(value) > most:
         raise UsageError(f"{what} must be at most {most:,}, not {_shown(value)}")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _shown(value: Any) -> str:

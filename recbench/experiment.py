@@ -154,9 +154,8 @@ class Experiment:
         own_seed = seed_of(offer.factory, spec, seed)
         self.code.setdefault(offer.name, offer.source.code_digest())
         asked = device != "auto" and "device" in parameters(offer.factory)[0].keys() - spec.options
-        cell = self.blank(
-            str(Spec(offer.name, spec.options)), offer.source_version(), offer.plugin, own_seed
-        )
+        version = offer.source_version(isolated=isolated)
+        cell = self.blank(str(Spec(offer.name, spec.options)), version, offer.plugin, own_seed)
         cell = dataclasses.replace(cell, device=device if asked else "", isolated=isolated)
         return dataclasses.replace(cell, key=self._key(cell))
 
@@ -278,7 +277,9 @@ def model_host(
     timeout, memory: the limits of one cell, in seconds and megabytes.
     """
     if AVAILABLE and not in_process:
-        return IsolatedHost(plugins, timeout, None if memory is None else memory * 2**20)
+        seconds = None if timeout is None else float(timeout)
+        n_bytes = None if memory is None else int(memory) * 2**20
+        return IsolatedHost(plugins, seconds, n_bytes)
     if not in_process:
         log.warning(
             "models run in this process, without limits on time and memory: isolating them needs "

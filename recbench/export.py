@@ -14,7 +14,7 @@ from recbench.data.split import Split, make_split, parse_split_names
 from recbench.errors import RecbenchError, UsageError
 from recbench.experiment import load_and_log
 from recbench.files import atomic
-from recbench.plugins import Plugins, load_plugins
+from recbench.plugins import Plugins, current_plugins
 from recbench.spec import Spec
 
 _NO_NAME = re.compile(r'[<>:"/\\|?*]')
@@ -77,7 +77,7 @@ def export_split(
     ...     [path.name for path in export_split("synthetic", output=folder)][:2]
     ['train.parquet', 'train.csv']
     """
-    plugins = plugins or load_plugins()
+    plugins = current_plugins(plugins)
     splits = parse_split_names(split)
     if not splits:
         raise UsageError("name a split. To list them: recbench splitters")

@@ -56,7 +56,8 @@ def noted(where: str, importing: str = "") -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise
-    except BaseException:
+    except BaseException as error:
+        describe_error(error)  # its text may come from code of the plugin, and end the process
         write(before)
         raise
     write(before)

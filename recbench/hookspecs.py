@@ -188,7 +188,8 @@ def recbench_tables() -> Mapping[str, Callable[..., str]]:
     `results.sections()` are the tables, `section.rows` the rows of one table, and
     `recbench.footer_lines(section)` the sentences below it.
 
-    recbench calls the function when results are shown with `--format NAME`.
+    recbench calls the function when results are shown with `--format NAME`, or written to a file
+    whose suffix is the name.
 
     Returns
     -------

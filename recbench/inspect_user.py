@@ -13,7 +13,7 @@ from recbench.data.interactions import Array
 from recbench.errors import UsageError
 from recbench.evaluation.ranking import Ranking
 from recbench.experiment import Experiment
-from recbench.plugins import Plugins, load_plugins
+from recbench.plugins import Plugins, current_plugins
 from recbench.progress import log
 from recbench.results.result import Result, Setting
 from recbench.results.results import Results
@@ -118,7 +118,7 @@ def inspect_user(
     (1, [])
     """
     check_arguments([k])
-    plugins = plugins or load_plugins()
+    plugins = current_plugins(plugins)
     plugins.check("splitters", Spec.parse(split))
     experiment = Experiment.prepare(plugins, str(dataset), split, data_dir)
     number = experiment.dataset.user(str(user))

@@ -69,8 +69,9 @@ class Keeper:
         now, columns = experiment.measure(stored, ranking, self.ks)
         self.columns[stored.key] = {**store.case_columns(stored), **columns}
         if repr(self._at_ks(now).values) != repr(self._at_ks(stored).values):
-            changed = dataclasses.replace(stored, values=now.values)
-            stored = self._store(store, changed, self.columns[stored.key])
+            stored = dataclasses.replace(stored, values=now.values)
+            with contextlib.suppress(RecbenchError):  # the folder may be read-only
+                stored = store.write(stored, self.columns[stored.key])
         log.info("%s: using the stored result (--force runs it again)", stored.label)
         found, then = self._at_ks(stored), stored.provenance.get("versions", {})
         others = [
@@ -111,7 +112,8 @@ class Keeper:
         found = list(_others(path, cell))
         if found and not has_source(cell.model_version):
             return (
-                "the plugin has no source file (a class typed in a notebook), so nothing is reused"
+                "its code is in no file (a class typed in a notebook), or was edited after it was "
+                "loaded, so nothing is reused"
             )
         found.sort(key=lambda other: other.finished, reverse=True)
         differences = [_differences(cell, other) for other in found]

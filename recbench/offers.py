@@ -77,6 +77,8 @@ class Offer:
         try:
             return self.call(**values)
         except UsageError as error:
+            if str(error).startswith((f"{self.name}: ", f"{self.what}: ")):
+                raise
             raise UsageError(f"{self.where}: {error}") from error
 
     def call(self, *args: Any, **options: Any) -> Any:
@@ -89,12 +91,17 @@ class Offer:
         """The files that the model's code is in."""
         return source_of(self.factory, self.home)
 
-    def source_version(self) -> str:
+    def source_version(self, *, isolated: bool = True) -> str:
         """Return the version of the plugin and a digest of its source.
+
+        isolated: whether a separate process runs the model. If not, code that was edited after it
+        was loaded here has no source.
 
         Because of the digest, stored results become outdated when the code of their plugin changes.
         """
-        digest = self.source.digest()
+        source = self.source
+        is_known = source.is_as_loaded() or isolated
+        digest = source.digest() if is_known else ""
         return f"{self.version}+{digest[:8]}" if digest else f"{self.version}{NO_SOURCE}"
 
     @property

@@ -365,6 +365,16 @@ def load_plugins(**extra: Any) -> Plugins:
     return plugins
 
 
+def current_plugins(plugins: Plugins | None) -> Plugins:
+    """Return the plugins, with what those given as objects offer now; None loads the installed.
+
+    In a notebook, a class can be redefined after `load_plugins`.
+    """
+    if plugins is None:
+        return load_plugins()
+    return load_plugins(**plugins.given) if plugins.given else plugins
+
+
 def _alike(plugin: str, model: str) -> bool:
     """Whether one name contains the other, ignoring punctuation and the prefix `recbench`."""
     plugin, model = (re.sub(r"^recbench|[^a-z0-9]", "", name.lower()) for name in (plugin, model))

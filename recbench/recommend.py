@@ -22,7 +22,7 @@ from recbench.experiment import Experiment, Host, model_host
 from recbench.models import checkpoint
 from recbench.models.answers import AnswerCheck
 from recbench.models.protocols import ModelHandle, Traits
-from recbench.plugins import Plugins, load_plugins
+from recbench.plugins import Plugins, current_plugins
 from recbench.progress import log
 from recbench.results.result import Result
 from recbench.source import has_source
@@ -154,7 +154,7 @@ class Query:
                 f"{', but not both' if both else ''}"
             )
         check_arguments([self.k], [self.seed], self.device, self.timeout, self.memory)
-        plugins = self.plugins or load_plugins()
+        plugins = current_plugins(self.plugins)
         plugins.check("models", Spec.parse(self.model))
         with model_host(plugins, self.timeout, self.memory, in_process=self.in_process) as host:
             experiment = Experiment.prepare(plugins, str(self.dataset), self.split, self.data_dir)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from recbench.arguments import check_arguments
+from recbench.arguments import check_arguments, plain_numbers
 from recbench.data.candidates import read_candidates
 from recbench.data.load import find_dataset
 from recbench.data.split import parse_split_names
@@ -14,7 +14,7 @@ from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.experiment import Experiment, Host, load_and_log, model_host
 from recbench.external import check_name, judge_file
 from recbench.keeper import Keeper
-from recbench.plugins import Plugins, load_plugins
+from recbench.plugins import Plugins, current_plugins
 from recbench.progress import log
 from recbench.results.result import Result
 from recbench.results.results import Results
@@ -111,7 +111,7 @@ def run(
     >>> results[0].value("ndcg", 10).mean > results[1].value("ndcg", 10).mean
     True
     """
-    plugins = plugins or load_plugins()
+    plugins = current_plugins(plugins)
     request = Request.of(models, dataset, split, ks, seed, candidates, recs, metrics)
     check_arguments(request.ks, request.seeds, device, timeout, memory)
     request.check(plugins)
@@ -181,8 +181,8 @@ class Request:
             models=list(dict.fromkeys(str(Spec.parse(model)) for model in models)),
             datasets=list(dict.fromkeys(map(str, datasets))),
             splits=list(dict.fromkeys(splits)),
-            ks=[ks] if isinstance(ks, int) else list(ks),
-            seeds=[seed] if isinstance(seed, int) else list(dict.fromkeys(seed)),
+            ks=plain_numbers(ks),
+            seeds=list(dict.fromkeys(plain_numbers(seed))),
             candidates=None if candidates is None else str(candidates),
             recs=recs or {},
             metrics=metrics,

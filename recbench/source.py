@@ -8,12 +8,14 @@ import functools
 import hashlib
 import importlib.util
 import inspect
+import itertools
 import os
 import pickle
 import re
 import sys
 import types
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -32,6 +34,9 @@ NO_SOURCE = "+no-source"
 
 STANDARD, INSTALLED = Path(os.__file__).parent, {"site-packages", "dist-packages"}
 """The folder of the standard library; the names of folders that pip installs to."""
+
+_first_digests: weakref.WeakKeyDictionary[types.ModuleType, str] = weakref.WeakKeyDictionary()
+"""Module of this process -> the digest of its file when it was first looked at."""
 
 Stamp = tuple[Path, int, int]
 """A file, with the time of its last change and its size."""
@@ -59,6 +64,19 @@ class Source:
     def code_digest(self) -> str:
         """Return the same for the files with code only, since a plugin may write others itself."""
         return self._digest([file for file in self.files if file.suffix in CODE])
+
+    def is_as_loaded(self) -> bool:
+        """Whether the modules of this process still are what the files hold.
+
+        It is known only of changes since this was first called.
+        """
+        modules = [each for each in tuple(sys.modules.values()) if type(each) is types.ModuleType]
+        loaded = {vars(module).get("__file__"): module for module in modules}
+        return all(
+            _first_digests.setdefault(loaded[str(file)], digest) == digest
+            for file in self.files
+            if str(file) in loaded and (digest := self._digest([file]))
+        )
 
     def _digest(self, files: Sequence[Path]) -> str:
         try:
@@ -99,7 +117,7 @@ def source_of(factory: Callable[..., Any], home: str = "") -> Source:
 def _source_of(factory: Callable[..., Any], home: str) -> Source:
     parts = list(_parts(factory))
     units: dict[str, Path] = {}
-    for part in parts:
+    for part in [*parts, *itertools.chain.from_iterable(map(_put_in, parts))]:
         unit = _unit(_module_of(part))
         if unit is None:
             return Source()
@@ -288,6 +306,18 @@ def _methods(made: type) -> list[types.FunctionType]:
         function
         for function in (inspect.unwrap(value) for value in values if inspect.isfunction(value))
         if function.__code__.co_qualname.startswith(f"{made.__qualname__}.")
+    ]
+
+
+def _put_in(part: Any) -> list[types.FunctionType]:
+    """Return the functions of a class that come from elsewhere; not those that are generated."""
+    values = vars(part).values() if inspect.isclass(part) else ()
+    functions = [inspect.unwrap(value) for value in values if inspect.isfunction(value)]
+    return [
+        function
+        for function in functions
+        if not function.__code__.co_qualname.startswith(f"{part.__qualname__}.")
+        and function.__code__.co_filename != "<string>"
     ]
 
 

@@ -15,7 +15,7 @@ from recbench.evaluation.uncertainty import Value
 from recbench.experiment import Experiment, Host, model_host
 from recbench.external import judge_file, version_of
 from recbench.models.in_process import InProcessHost
-from recbench.plugins import Plugins, load_plugins
+from recbench.plugins import Plugins, current_plugins
 from recbench.results.result import EXTERNAL_PLUGIN, Result
 from recbench.store.cells import read_cells
 from recbench.trial import judge
@@ -155,7 +155,7 @@ def verify(
     if bound is not None and not bound >= 0:
         raise UsageError(f"--bound must be 0 or more, not {bound}")
     check_arguments(device=device)
-    plugins = plugins or load_plugins()
+    plugins = current_plugins(plugins)
     cells = read_cells(paths, plugins)
     experiments: dict[Any, Experiment | str] = {}
     checks = []

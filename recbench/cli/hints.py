@@ -11,6 +11,7 @@ import click
 from recbench.data.clean import clean
 from recbench.errors import UsageError, suggest
 from recbench.plugins import Plugins, load_plugins
+from recbench.results.result import metric_label
 from recbench.spec import Spec, parameters
 
 _OPTION = {"metrics": "--metrics", "splitters": "--split", "datasets": "--dataset"}
@@ -29,6 +30,11 @@ def check_models(models: Sequence[str]) -> None:
             raise UsageError(
                 f"{model!r} is not a model. Separate several numbers with commas and no spaces, "
                 "as in --k 3,5,10"
+            )
+        if re.fullmatch(r"[A-Za-z_]\w*=.*", model):
+            raise UsageError(
+                f"{model!r} is not a model. Options follow a name, a colon and no spaces, as in "
+                f"transformer:{model}"
             )
         kind = "" if _is(plugins, "models", name) else _kind(plugins, name)
         if kind:
@@ -66,6 +72,8 @@ def command_hint(command: str, commands: Sequence[str]) -> str:
 
 def _kind(plugins: Plugins, name: str) -> str:
     """Return what a word is that is no model: a kind of plugin, or datasets for a file; else ""."""
+    if name.lower() in {metric_label(metric).lower() for metric in plugins.names("metrics")}:
+        return "metrics"
     kinds = [kind for kind in _OPTION if _is(plugins, kind, name)]
     return next(iter(kinds), "datasets" if Path(name).is_file() else "")
 

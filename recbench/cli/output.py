@@ -8,19 +8,20 @@ from pathlib import Path
 from recbench.cli.options import Answer
 from recbench.errors import RecbenchError, UsageError, describe_error, printable
 from recbench.files import output_file, write_output
+from recbench.offers import Offer
 from recbench.plugins import load_plugins
 from recbench.progress import log
 from recbench.results.results import Results
 
 FORMATS = {"": "plain", "txt": "plain", "md": "markdown", "tex": "latex"}
-"""Suffix of an output file -> the format of the table in it. Other suffixes are its name."""
+"""Suffix of an output file -> the format of the table in it. Others are names of formats."""
 
 
 def table_writer(form: str | None, output: str | None) -> Callable[[Results], Answer]:
     """Return a function that formats and writes a table; check format and file right away."""
     plugins = load_plugins()
     form = form and FORMATS.get(form, form)
-    offer = plugins.find("tables", form or _form(output or "", plugins.names("tables")))
+    offer = plugins.find("tables", form or _form(output or "", plugins.offers("tables")))
     path = output_file(output)
 
     def write(results: Results) -> Answer:
@@ -35,12 +36,13 @@ def table_writer(form: str | None, output: str | None) -> Callable[[Results], An
     return write
 
 
-def _form(output: str, known: Sequence[str]) -> str:
+def _form(output: str, offers: Sequence[Offer]) -> str:
     """Return the format for the suffix of a file. Raises UsageError if there is none."""
+    names = {name.lower(): offer.name for offer in offers for name in (*offer.aliases, offer.name)}
     suffix = Path(output).suffix.lower().removeprefix(".")
-    form = FORMATS.get(suffix, suffix)
-    if form not in known:
-        suffixes = sorted({*FORMATS, *known} - {"", *FORMATS.values()})
+    form = names.get(FORMATS.get(suffix, suffix))
+    if form is None:
+        suffixes = sorted({*FORMATS, *names} - {"", *FORMATS.values()})
         raise UsageError(
             f"cannot write -o {output}: no table has the suffix .{suffix}. "
             f"Use {', '.join(f'.{suffix}' for suffix in suffixes)}, or choose one with --format"

@@ -47,6 +47,8 @@ def _is_writable(array: Array) -> bool:
         if owner.flags.writeable:
             return True
         owner = owner.base
+    while isinstance(owner, memoryview) and owner.readonly:
+        owner = owner.obj
     try:
         return owner is not None and not memoryview(owner).readonly
     except TypeError:  # it does not say
@@ -86,7 +88,8 @@ def as_type(name: str, values: Array, dtype: npt.DTypeLike) -> Array:
         return values.astype(target, copy=False)
     else:
         limits = np.iinfo(target)
-        wrong = ~((values >= limits.min) & (values < limits.max + 1))
+        with np.errstate(over="ignore"):  # of float16
+            wrong = ~((values >= limits.min) & (values < limits.max + 1))
         if values.dtype.kind == "f":
             wrong |= np.trunc(values) != values
         converted = values

@@ -16,7 +16,7 @@ from recbench.data.interactions import Interactions
 from recbench.data.where import Where
 from recbench.errors import RecbenchError, UsageError
 from recbench.offers import Offer
-from recbench.plugins import Plugins, load_plugins
+from recbench.plugins import Plugins, current_plugins
 from recbench.spec import Spec, check_options, parameters, read_options, signature, unwrapped
 
 FILE = "file"
@@ -65,7 +65,7 @@ def load_dataset(
     >>> recbench.load_dataset("synthetic:users=50,interactions=900").interactions
     Interactions(50 sequences, 900 interactions, 50 users, 500 items)
     """
-    chosen = find_dataset(plugins or load_plugins(), text, data_dir)
+    chosen = find_dataset(current_plugins(plugins), text, data_dir)
     offer = chosen.offer
     raw = offer.call(**chosen.own)
     if not isinstance(raw, Dataset):

@@ -89,6 +89,7 @@ def main(fd: int) -> None:
         sys.argv[:] = ["recbench"]
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        importlib.import_module("numpy.ma")  # numpy postpones it, and every cell needs it
         installed = installed_plugins()
         own_limits = limits()
         commands = socket.socket(fileno=fd)

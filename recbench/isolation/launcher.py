@@ -17,7 +17,7 @@ from recbench.data.interactions import Interactions
 from recbench.errors import RecbenchError
 from recbench.isolation import forkserver
 from recbench.isolation.forkserver import MAX_MESSAGE, CellEnd
-from recbench.isolation.processes import free_memory
+from recbench.isolation.processes import descendants, free_memory
 from recbench.isolation.wire import SharedInteractions
 
 STARTUP = 120.0
@@ -76,18 +76,28 @@ class Launcher:
         self._stop_process()
         self._release()
 
-    def _stop_process(self) -> None:
+    def _stop_process(self, patience: float = HANGS) -> None:
+        """End the fork server; kill it and all that it started if it does not end in time."""
         if self._commands is None:
             return
         self._commands.close()
         self._commands = None
+        self._signal_all(signal.SIGCONT)
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
-            os.kill(self._pid, signal.SIGCONT)  # a model may have stopped it
             ending = os.pidfd_open(self._pid)
-            if not select.select([ending], [], [], HANGS)[0]:
-                os.kill(self._pid, signal.SIGKILL)
+            if not select.select([ending], [], [], patience)[0]:
+                self._signal_all(signal.SIGKILL)
             os.close(ending)
             os.waitpid(self._pid, 0)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to the fork server and all that it started.
+
+        SIGCONT continues those that a model has stopped.
+        """
+        for pid in [*descendants(self._pid), self._pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def start_cell(self, wire: int, output: int) -> None:
         """Have a cell forked; start a new fork server first if a model has ended it.
@@ -102,7 +112,7 @@ class Launcher:
         for _ in range(2):
             with contextlib.suppress(OSError):
                 commands = self._commands or self.start()
-                os.kill(self._pid, signal.SIGCONT)  # a model may have stopped it
+                self._signal_all(signal.SIGCONT)
                 socket.send_fds(commands, [order], [wire, output])
                 if self._hear("started", STARTUP) is not None:
                     return
@@ -124,7 +134,7 @@ class Launcher:
             self._send(end=self._cell)
         end = self._hear("ended", HANGS)
         if end is None:
-            self._stop_process()
+            self._stop_process(patience=0)
             return forkserver.UNWATCHED
         return CellEnd(**end)
 
@@ -160,6 +170,7 @@ class Launcher:
 
     def _send(self, **command: Any) -> None:
         if self._commands is not None:
+            self._signal_all(signal.SIGCONT)
             with contextlib.suppress(OSError):
                 self._commands.settimeout(HANGS)
                 self._commands.sendall(json.dumps(command).encode())

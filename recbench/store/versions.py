@@ -11,7 +11,7 @@ import numpy as np
 from recbench.data.interactions import Array, Column, Columns
 from recbench.errors import counted
 from recbench.evaluation.uncertainty import Value
-from recbench.plugins import Plugins, load_plugins
+from recbench.plugins import Plugins, current_plugins
 from recbench.results.result import Result
 from recbench.spec import Spec
 
@@ -111,7 +111,7 @@ def installed_versions(results: Iterable[Result], plugins: Plugins | None) -> di
     for result in results:
         versions.setdefault(result.model, set()).add(result.model_version)
     several = [model for model, found in versions.items() if len(found) > 1]
-    offers = (plugins or load_plugins()).offers("models") if several else []
+    offers = current_plugins(plugins).offers("models") if several else []
     return {
         model: offer.source_version()
         for model in several

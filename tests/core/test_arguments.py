@@ -22,6 +22,9 @@ REFUSED = [
     ({"memory": 0.5}, r"--memory must be a whole number, not 0\.5"),
     ({"memory": math.inf}, "--memory must be a whole number, not inf"),
     ({"memory": 10**30}, "--memory must be at most 1,000,000,000, not a number of about 30 digits"),
+    ({"timeout": True}, "seconds, not True"),
+    ({"memory": True}, "--memory must be a whole number, not True"),
+    ({"seed": True}, "--seed must be a whole number, not True"),
     ({"device": "gpu"}, "no device 'gpu'; choose auto, cpu, cuda, cuda:N or mps"),
     ({"device": "CUDA"}, "no device 'CUDA'"),
     ({"device": "cuda0"}, "no device 'cuda0'"),
@@ -37,6 +40,7 @@ KS = [
     (0, "--k must be 1 or more, not 0"),
     (10**30, "--k must be at most 1,000,000, not a number of about 30 digits"),
     (2.5, r"--k must be a whole number, not 2\.5"),
+    (True, "--k must be a whole number, not True"),
 ]
 
 
@@ -65,5 +69,10 @@ def test_a_seed_in_the_options_of_a_model_is_checked_too(seed: str) -> None:
 def test_what_makes_sense_is_taken() -> None:
     for device in ("auto", "cpu", "cuda", "cuda:1", "mps"):
         check_arguments([1, 1_000_000], [0, 2**32 - 1], device, 0.1, 512)
-    numbers: dict[str, Any] = {"ks": [np.int64(5)], "timeout": np.float32(3), "memory": np.int8(4)}
-    check_arguments(**numbers)
+
+
+def test_numbers_of_numpy_are_taken() -> None:
+    limits: dict[str, Any] = {"timeout": np.float32(60), "memory": np.int64(4000)}
+    numbers: dict[str, Any] = {"ks": np.array([3, 5]), "seed": np.array([0, 1])}
+    results = recbench.run("random", "synthetic", results=None, **limits, **numbers)
+    assert [result.seed for result in results] == [0, 1]

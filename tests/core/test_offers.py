@@ -153,6 +153,13 @@ def test_a_usage_error_of_a_factory_names_model_and_plugin() -> None:
         offer.build({"dim": "3"}, {})
 
 
+def test_a_usage_error_that_names_the_offer_itself_is_not_changed() -> None:
+    with pytest.raises(UsageError, match=r"^splitter temporal: share must be above 0"):
+        load_plugins().build("splitters", Spec.parse("temporal:share=2"))
+    with pytest.raises(UsageError, match=r"^transformer: dim=-3 must be 1 or more"):
+        load_plugins().build("models", Spec.parse("transformer:dim=-3"))
+
+
 CHANGES = """
 import os, signal, socket, sys
 import numpy as np, recbench

@@ -93,7 +93,7 @@ def test_unknown_names_get_a_suggestion_or_a_list() -> None:
     with pytest.raises(UsageError, match="did you mean 'transformer'"):
         plugins.find("models", "transfomer")
     with pytest.raises(
-        UsageError, match="available: given, leave-last-basket, leave-last-out, leave-n-out, r"
+        UsageError, match="available: given, leave-last-basket, leave-last-out, leave-n-out, leave"
     ):
         plugins.find("splitters", "zzz")
 

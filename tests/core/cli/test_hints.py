@@ -42,6 +42,15 @@ def _error(capsys: pytest.CaptureFixture[str], args: Sequence[str]) -> str:
                 "and no spaces"
             ),
         ),
+        ("--metrics ndcg HR", "'HR' is a metric, not a model; write --metrics HR. Separate"),
+        ("NDCG", "'NDCG' is a metric, not a model; write --metrics NDCG. Separate several"),
+        (
+            "transformer dim=64",
+            (
+                "'dim=64' is not a model. Options follow a name, a colon and no spaces, as in "
+                "transformer:dim=64"
+            ),
+        ),
         (
             "--split random temporal",
             "'temporal' is a splitter, not a model; write --split temporal",

@@ -60,6 +60,16 @@ def test_the_table_of_a_plugin_is_found_by_its_suffix(monkeypatch: pytest.Monkey
         table_writer(None, "boss.xlsx")
 
 
+def test_a_suffix_may_be_an_alias_and_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    def page(_: Any) -> str:
+        return "<table>"
+
+    page.aliases = ("htm",)  # type: ignore[attr-defined]
+    _offer(monkeypatch, HTML=page)
+    assert table_writer(None, "boss.Html")(RESULTS) == ("<table>", 0)
+    assert table_writer(None, "boss.htm")(RESULTS) == ("<table>", 0)
+
+
 def test_what_plugins_write_is_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
     _offer(monkeypatch, mine=lambda _: "a\tb\r\né\x1b[31m\ud800\u202e\n")
     text, code = table_writer("mine", "t.txt")(RESULTS)
