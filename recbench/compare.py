@@ -11,7 +11,7 @@ from recbench.data.load import FILE, find_dataset
 from recbench.errors import UsageError, suggest
 from recbench.evaluation.referee import PROTOCOL
 from recbench.evaluation.uncertainty import PairedTest, Value, paired_test
-from recbench.plugins import load_plugins
+from recbench.plugins import Plugins, current_plugins
 from recbench.results.results import Results
 from recbench.results.row import Row
 from recbench.results.section import RANKED_BY, Section
@@ -68,6 +68,7 @@ def compare(
     dataset: str | None = None,
     split: str | None = None,
     results: str | Path = "results",
+    plugins: Plugins | None = None,
 ) -> list[Comparison]:
     """Test whether one model beats another, from stored results.
 
@@ -86,6 +87,8 @@ def compare(
         Compare on this split only, named as for `run` or as in a table. None takes all.
     results : str or path, default: "results"
         Folder of stored results.
+    plugins : Plugins or None, default: None
+        What `load_plugins` returned. None loads all installed plugins.
 
     Returns
     -------
@@ -107,12 +110,13 @@ def compare(
     >>> [(comparison.k, bool(comparison.paired.p < 0.05)) for comparison in comparisons]
     [(3, True), (5, True), (10, True)]
     """
-    names = _as_stored("models", first), _as_stored("models", second)
+    plugins = current_plugins(plugins)
+    names = _as_stored(plugins, "models", first), _as_stored(plugins, "models", second)
     if names[0] == names[1]:
         raise UsageError(f"{first} and {second} are the same model. Name two different ones")
-    split = None if split is None else _as_stored("splitters", split)
-    datasets = None if dataset is None else _names_of(dataset)
-    stored = Store(results).all().of_protocol(PROTOCOL)
+    split = None if split is None else _as_stored(plugins, "splitters", split)
+    datasets = None if dataset is None else _names_of(plugins, dataset)
+    stored = Store(results).all(plugins).of_protocol(PROTOCOL)
     comparisons = []
     for section in stored.sections():
         rows = {row.model: row for row in section.rows if row.ok}
@@ -127,11 +131,11 @@ def compare(
     return comparisons
 
 
-def _as_stored(kind: str, text: str) -> str:
+def _as_stored(plugins: Plugins, kind: str, text: str) -> str:
     """Return a name with options as results have it: no alias, and options in order."""
     spec = Spec.parse(text)
     with contextlib.suppress(UsageError):  # stored results may be of plugins that are gone
-        spec = Spec(load_plugins().find(kind, spec.name).name, spec.options)
+        spec = Spec(plugins.find(kind, spec.name).name, spec.options)
     return str(spec)
 
 
@@ -144,13 +148,13 @@ def _is_of(section: Section, datasets: set[str] | None, split: str | None) -> bo
     return datasets is None or bool(names & datasets)
 
 
-def _names_of(dataset: str) -> set[str]:
+def _names_of(plugins: Plugins, dataset: str) -> set[str]:
     """Return the names that stored results may have for a dataset, without reading its data."""
     spec = Spec.parse(dataset)
     name, options = Path(spec.name).name, dict(spec.options)
     names = {dataset, str(spec), str(Spec(name, options))}
     with contextlib.suppress(UsageError):  # the data may be gone, or read by a plugin that is
-        chosen = find_dataset(load_plugins(), dataset)
+        chosen = find_dataset(plugins, dataset)
         own = {key: text for key, text in options.items() if key not in chosen.cleaning}
         of_file = chosen.offer.name == FILE
         names.add(chosen.name(str(Spec(name, own)) if of_file else chosen.offer.name))

@@ -29,7 +29,7 @@ from recbench.plugins import Plugins
 from recbench.progress import log
 from recbench.results.result import Result, Setting
 from recbench.results.segments import popularity_segment
-from recbench.source import has_source
+from recbench.source import NO_SOURCE, has_source
 from recbench.spec import Spec, parameters, seed_of
 from recbench.store.provenance import provenance
 
@@ -154,7 +154,9 @@ class Experiment:
         own_seed = seed_of(offer.factory, spec, seed)
         self.code.setdefault(offer.name, offer.source.code_digest())
         asked = device != "auto" and "device" in parameters(offer.factory)[0].keys() - spec.options
-        version = offer.source_version(isolated=isolated)
+        version = offer.source_version()
+        if not offer.source.is_as_loaded() and not isolated:
+            version = f"{offer.version}{NO_SOURCE}"
         cell = self.blank(str(Spec(offer.name, spec.options)), version, offer.plugin, own_seed)
         cell = dataclasses.replace(cell, device=device if asked else "", isolated=isolated)
         return dataclasses.replace(cell, key=self._key(cell))

@@ -120,7 +120,7 @@ class Explanation:
         """
         recommended = self.recommendation
         if not len(recommended.items):
-            raise RecbenchError(f"{self.model} recommends no items, so there is nothing to draw.")
+            raise RecbenchError(f"{self.model} recommends no items, so there is nothing to draw")
         weights = self.weights[:ROWS]
         order = np.argsort(-np.abs(weights).sum(axis=0), kind="stable")[:COLUMNS]
         drawn = np.sort(order)

@@ -91,17 +91,12 @@ class Offer:
         """The files that the model's code is in."""
         return source_of(self.factory, self.home)
 
-    def source_version(self, *, isolated: bool = True) -> str:
+    def source_version(self) -> str:
         """Return the version of the plugin and a digest of its source.
-
-        isolated: whether a separate process runs the model. If not, code that was edited after it
-        was loaded here has no source.
 
         Because of the digest, stored results become outdated when the code of their plugin changes.
         """
-        source = self.source
-        is_known = source.is_as_loaded() or isolated
-        digest = source.digest() if is_known else ""
+        digest = self.source.digest()
         return f"{self.version}+{digest[:8]}" if digest else f"{self.version}{NO_SOURCE}"
 
     @property

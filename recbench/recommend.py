@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import numpy as np
 
 from recbench.arguments import check_arguments
-from recbench.data.dataset import Dataset
+from recbench.data.dataset import Dataset, quoted
 from recbench.data.interactions import Array, Interactions
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.experiment import Experiment, Host, model_host
@@ -146,7 +146,13 @@ class Query:
         """
         items = self.items
         if isinstance(items, str):
-            items = [text.strip() for text in next(csv.reader([items])) if text.strip()]
+            try:
+                items = [text.strip() for text in next(csv.reader([items])) if text.strip()]
+            except csv.Error:
+                raise UsageError(
+                    f"--items {quoted(items)} cannot be read; write ids on one line, separated by "
+                    "commas"
+                ) from None
         if (self.user is None) == (items is None) or (items is not None and not items):
             both = self.user is not None and items is not None
             raise UsageError(

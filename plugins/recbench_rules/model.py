@@ -167,15 +167,12 @@ class Rules:
         recbench.RecbenchError
             If the model is not fitted.
         """
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         self._require_fitted(None)
-        rules = self.rules_
-        save_file(
-            {name: getattr(rules, name) for name in ("data", "indices", "indptr")}
-            | {"shape": np.array(rules.shape)},
-            folder / FILE,
-        )
+        arrays = {name: getattr(self.rules_, name) for name in ("data", "indices", "indptr")}
+        arrays["shape"] = np.array(self.rules_.shape)
+        (folder / FILE).write_bytes(save(arrays))  # save_file would ignore the umask
 
     def load(self, folder: Path) -> Self:
         """Load the rules that `save` wrote.

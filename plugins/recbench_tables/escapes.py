@@ -5,17 +5,17 @@ import re
 import recbench
 
 MARKDOWN = re.compile(
-    r"[`*|$]"
+    r"[`*|$~]"
     r"|\\(?=[!-/:-@\[-`{-~])"  # it would escape the next character
     r"|\[(?!\])|\](?=[(\[])"  # links and pictures
     r"|<(?=[A-Za-z/!?])|&(?=#?\w+;)"  # HTML
-    r"|(?<!\w)_|_(?!\w)"  # inside of words, as in my_model, it has no meaning
-    r"|^[#>+=~-]"
+    r"|(?<![^\W_])_|_(?![^\W_])"  # inside of words, as in my_model, it has no meaning
+    r"|^[#>+=-]"
 )
 """What has a meaning in Markdown; a backslash before it takes that away."""
 
-FORMULA = ("=", "+", "-", "@", "\t")
-"""What spreadsheets take a text for a formula by."""
+FORMULA = ("=", "+", "-", "@", "\t", "\n")
+"""How a text begins that spreadsheets may run as a formula."""
 
 
 def line(text: str) -> str:

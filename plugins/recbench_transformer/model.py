@@ -320,11 +320,11 @@ class Transformer:
         folder : pathlib.Path
             Existing folder.
         """
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         network = self._fitted_network()
         weights = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
-        save_file(weights, folder / WEIGHTS_FILE)
+        (folder / WEIGHTS_FILE).write_bytes(save(weights))  # save_file would ignore the umask
         sizes: dict[str, Any] = {"n_items": self.n_items_, "n_users": self.n_users_}
         sizes["embed_users"] = getattr(network, "users", None) is not None
         sizes["settings"] = dataclasses.asdict(self.settings)

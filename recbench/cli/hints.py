@@ -33,7 +33,7 @@ def check_models(models: Sequence[str]) -> None:
             )
         if re.fullmatch(r"[A-Za-z_]\w*=.*", model):
             raise UsageError(
-                f"{model!r} is not a model. Options follow a name, a colon and no spaces, as in "
+                f"{model!r} is not a model. Options follow a name, without a space, as in "
                 f"transformer:{model}"
             )
         kind = "" if _is(plugins, "models", name) else _kind(plugins, name)

@@ -279,12 +279,19 @@ def outside_ids(ids: Array, numbers: Array) -> Array:
 
 
 def _check_ids(name: str, ids: Array) -> None:
-    """Raise ValueError if ids are no integers or strings."""
+    """Raise ValueError if ids are no integers or strings, or cannot be written to a file."""
     elements = ids.tolist() if ids.dtype.kind not in "iuUT" else []
     odd = [each for each in elements if not isinstance(each, (int, str, np.integer))]
     odd += [each for each in elements if isinstance(each, bool)]
     if odd:
         raise ValueError(f"{name} must be integers or strings, but {odd[0]!r:.60} occurs")
+    try:
+        "".join(map(str, ids if ids.dtype.kind in "UO" else ())).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise ValueError(
+            f"{name} must be in UTF-8, but {half!r}, half a character, occurs"
+        ) from None
 
 
 def quoted(outside_id: object) -> str:

@@ -68,3 +68,17 @@ def test_errors_for_users_and_ctrl_c_stay_as_they_are(error: BaseException) -> N
     with pytest.raises(type(error)) as raised, guard.guarded("table a (plugin b)"):
         raise error
     assert raised.value is error
+
+
+def test_the_note_stays_until_the_text_of_an_error_is_known() -> None:
+    notes = []
+
+    class OwnError(Exception):
+        def __str__(self) -> str:
+            notes.append(guard.read())  # it might also end the process
+            return "mine"
+
+    with pytest.raises(OwnError), guard.noted("table a (plugin b)"):
+        raise OwnError
+    assert notes == [guard.Note("table a (plugin b)")]
+    assert guard.read() == guard.Note()

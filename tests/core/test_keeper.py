@@ -16,6 +16,7 @@ from helpers import plugin
 import recbench
 from recbench import Interactions, RecbenchError, Results, Store, UsageError, load_plugins
 from recbench.plugins import Plugins
+from recbench.source import has_source
 from recbench.store.format import decode_result, encode_result
 from recbench.verify import verify
 from recbench_popular import Popular
@@ -97,7 +98,7 @@ def test_a_first_run_gives_no_reason_and_a_second_one_reuses(
 
 
 def test_an_edit_of_a_helper_runs_the_model_again_and_its_undoing_shows_the_first_numbers(
-    here: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    here: Any, tmp_path: Path, busy: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = here(ks=(3,))[0].value("ndcg", 3)
     (tmp_path / "helper_of_mine.py").write_text("SIGN = -1\n")
@@ -112,10 +113,28 @@ def test_an_edit_of_a_helper_runs_the_model_again_and_its_undoing_shows_the_firs
     assert stored.left_out == (
         "1 outdated result of mine, made by another version of the model's code",
     )
-    (check,) = verify(["results"], plugins=here.plugins)
+    recbench.run(["popular"], busy, ks=(3,), in_process=True)
+    (compared,) = recbench.compare("mine", "popular", plugins=here.plugins)
+    assert compared.first_value == first
+    (check, _) = verify(["results"], plugins=here.plugins)
     assert check.holds
     assert check.result is not None
     assert check.result.value("ndcg", 3) == first
+
+
+def test_an_edit_of_a_helper_that_is_loaded_is_never_stored_as_the_new_code(
+    here: Any, tmp_path: Path, busy: str
+) -> None:
+    """The main process has the old code until it ends."""
+    first = here()[0].value("ndcg", 3)
+    (tmp_path / "helper_of_mine.py").write_text("SIGN = -1\n")
+    for _ in range(2):
+        old = recbench.run(["mine"], busy, in_process=True, plugins=here.plugins)
+        assert (old[0].value("ndcg", 3), old.reused) == (first, ())
+        assert not has_source(old[0].model_version)
+    new = here()
+    assert (new[0].value("ndcg", 3) != first, new.reused) == (True, ())
+    assert has_source(new[0].model_version)
 
 
 def test_the_device_that_was_asked_for_belongs_to_the_cell(
@@ -217,7 +236,10 @@ def test_nothing_is_reused_for_a_class_that_was_typed(
         again, fits = _typed(tiny, value)
         assert (fits, again.reused) == ([value], ())
         assert _reasons(caplog) == [
-            "the plugin has no source file (a class typed in a notebook), so nothing is reused"
+            (
+                "its code is in no file (a class typed in a notebook), or was edited after it was "
+                "loaded, so nothing is reused"
+            )
         ]
     assert first[0].model_version == "0+no-source"
     assert not list(Path("results").rglob("*.model"))
@@ -405,7 +427,10 @@ def test_a_folder_that_cannot_be_written_is_refused_only_if_something_must_be_wr
 
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     monkeypatch.setattr("recbench.files.atomic", refuse)
-    assert len(here().reused) == 1
+    for more in ({}, {"ks": (2,)}):  # the numbers at other cut-offs follow from the stored ranks
+        runs = here(**more)
+        assert (len(runs.reused), runs.not_stored) == (1, ())
+    assert runs[0].value("ndcg", 2).mean > 0
     with pytest.raises(RecbenchError, match="Read-only file system"):
         here(seed=1)
     assert here.module.FITS == []

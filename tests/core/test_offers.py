@@ -16,6 +16,7 @@ from helpers import install, plugin
 
 from recbench import UsageError, hookimpl, load_plugins
 from recbench.offers import MOST, Offer
+from recbench.spec import Spec
 
 
 class Falls(Mapping[str, Any]):
@@ -155,9 +156,9 @@ def test_a_usage_error_of_a_factory_names_model_and_plugin() -> None:
 
 def test_a_usage_error_that_names_the_offer_itself_is_not_changed() -> None:
     with pytest.raises(UsageError, match=r"^splitter temporal: share must be above 0"):
-        load_plugins().build("splitters", Spec.parse("temporal:share=2"))
+        load_plugins().build("splitters", Spec("temporal", {"share": "2"}))
     with pytest.raises(UsageError, match=r"^transformer: dim=-3 must be 1 or more"):
-        load_plugins().build("models", Spec.parse("transformer:dim=-3"))
+        load_plugins().build("models", Spec("transformer", {"dim": "-3"}))
 
 
 CHANGES = """

@@ -18,6 +18,7 @@ from recbench.installed import warn_of_namesake
 from recbench.offers import Offer
 from recbench.plugins import Plugins
 from recbench.spec import Spec
+from recbench_popular import Popular
 
 
 def _model(dim: int = 1) -> object:
@@ -171,6 +172,21 @@ def test_each_tracker_gets_a_copy_of_its_own(tiny: str) -> None:
     assert results[0].values == stored.values
     assert results[0].value("ndcg", 10).mean > 0
     assert results[0].setting.n_items == stored.setting.n_items == 7
+
+
+def test_a_class_that_is_redefined_in_a_notebook_is_used(busy: str) -> None:
+    """The plugins were loaded before: what an object offers is asked for in every run."""
+    models: dict[str, Any] = {"mine": Popular}
+    plugins = load_plugins(mine=plugin(models=models))
+    (first,) = recbench.run("mine", busy, results=None, in_process=True, plugins=plugins)
+
+    class Reverse(Popular):
+        def score(self, history: Any) -> Any:
+            return -super().score(history)
+
+    models["mine"] = Reverse
+    (second,) = recbench.run("mine", busy, results=None, in_process=True, plugins=plugins)
+    assert second.value("ndcg", 3) != first.value("ndcg", 3)
 
 
 def test_a_check_before_the_run_finds_wrong_options() -> None:

@@ -155,6 +155,7 @@ def test_a_given_history_needs_no_user(tiny: str) -> None:
     ("more", "match"),
     [
         ({}, "name a user .* or a history"),
+        ({"items": "i1\ri2"}, r"--items 'i1\\ri2' cannot be read; write ids on one line"),
         ({"user": "u0", "items": ["i1"]}, "but not both"),
         ({"items": []}, "or a history"),
         ({"user": "nobody"}, "no user 'nobody' in tiny.csv; its user ids look like: 'u0', 'u1'"),

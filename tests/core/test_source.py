@@ -206,6 +206,19 @@ def test_code_that_was_edited_since_its_import_has_no_source(
     assert source_of(importlib.reload(mine).Model).digest() != ""
 
 
+def test_a_class_with_a_method_from_elsewhere_has_the_source_of_both(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = install(mine=MODEL)
+    other = install(other="def score(self, history):\n    return None\n")
+    monkeypatch.setattr(mine.Model, "score", other.score, raising=False)
+    assert _names(source_of(mine.Model), tmp_path) == ["mine.py", "other.py"]
+    typed: dict[str, Any] = {"__name__": "nowhere"}
+    exec(compile("def score(self, history): ...", "<stdin>", "exec"), typed)
+    monkeypatch.setattr(mine.Model, "score", typed["score"])
+    assert source_of(mine.Model).digest() == ""
+
+
 def test_a_plugin_object_whose_class_is_in_a_file_has_a_source(
     install: Install, tmp_path: Path
 ) -> None:

@@ -47,7 +47,7 @@ def _error(capsys: pytest.CaptureFixture[str], args: Sequence[str]) -> str:
         (
             "transformer dim=64",
             (
-                "'dim=64' is not a model. Options follow a name, a colon and no spaces, as in "
+                "'dim=64' is not a model. Options follow a name, without a space, as in "
                 "transformer:dim=64"
             ),
         ),

@@ -289,6 +289,20 @@ def test_series_that_pandas_shows_read_only_are_copied() -> None:
     assert made.items.tolist() == [0, 1]
 
 
+def test_a_read_only_view_of_memory_that_can_be_written_is_copied() -> None:
+    buffer = bytearray(8)
+    items = np.frombuffer(memoryview(buffer).toreadonly(), dtype=np.int32)
+    log = Interactions(np.zeros(1, np.int32), items, np.array([0, 2]), n_users=1, n_items=9)
+    buffer[0] = 1
+    assert log.items.tolist() == [0, 0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_half_floats_are_whole_numbers_like_others() -> None:
+    log = Interactions.from_log([0, 0], np.array([1, 2], np.float16))
+    assert log.items.tolist() == [1, 2]
+
+
 @pytest.mark.parametrize("buffer", [bytearray(8), memoryview(bytearray(8))])
 def test_memory_that_can_be_written_elsewhere_is_copied(buffer: Any) -> None:
     items = np.frombuffer(buffer, dtype=np.int32)

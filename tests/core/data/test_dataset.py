@@ -80,6 +80,13 @@ def test_long_ids_are_cut_in_errors() -> None:
     )
 
 
+@pytest.mark.parametrize("dtype", [str, object])
+def test_ids_that_no_file_can_hold_are_refused(dtype: type) -> None:
+    ids = np.array(["a", "b\ud800"], dtype=dtype)
+    with pytest.raises(ValueError, match=r"user_ids must be in UTF-8, but '\\ud800', half a char"):
+        _dataset(user_ids=ids)
+
+
 @pytest.mark.parametrize("column", ["user_ids", "item_ids", "titles"])
 def test_columns_of_the_wrong_length_are_refused(column: str) -> None:
     with pytest.raises(

@@ -162,6 +162,12 @@ def test_load_restores_what_save_wrote(tmp_path: Path) -> None:
     assert loaded.n_parameters == model.n_parameters > 0
 
 
+def test_a_saved_file_follows_the_umask(tmp_path: Path) -> None:
+    Rules().fit(example()).save(tmp_path)
+    (tmp_path / "usual").touch()
+    assert (tmp_path / "rules.safetensors").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
 def test_broken_files_are_refused(tmp_path: Path) -> None:
     Rules().fit(example()).save(tmp_path)
     path = tmp_path / "rules.safetensors"

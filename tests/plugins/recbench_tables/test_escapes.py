@@ -25,7 +25,7 @@ def _made(*given: Result, **more: Any) -> Results:
 
 NASTY = "a|b\x1b[31m <script>`x`\u202e\u200b [l](u)\n# _%_ $&{}~^\\ \ud800"
 SHOWN = r"a|b\x1b[31m <script>`x`\u202e\u200b [l](u) # _%_ $&{}~^\ \ud800"
-IN_MARKDOWN = r"a\|b\x1b\[31m \<script>\`x\`\u202e\u200b \[l\](u) # \_%\_ \$&{}~^\ \ud800"
+IN_MARKDOWN = r"a\|b\x1b\[31m \<script>\`x\`\u202e\u200b \[l\](u) # \_%\_ \$&{}\~^\ \ud800"
 IN_LATEX = (
     r"a|b\textbackslash{}x1b[31m <script>`x`\textbackslash{}u202e\textbackslash{}u200b [l](u) "
     r"\# \_\%\_ \$\&\{\}\textasciitilde{}\^{}\textbackslash{} \textbackslash{}ud800"
@@ -136,3 +136,16 @@ def test_ordinary_text_of_every_script_is_shown_as_it_is(name: str) -> None:
     titles = "Amélie 千と千尋 ואלס 👨\u200d👩\u200d👧"
     text = _table(name, _made(result_of(titles, {"ndcg@3": GOOD})))
     assert titles in (json.loads(text)[0]["model"] if name == "json" else text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("my_model", "my_model"),
+        ("__init__", r"\_\_init\_\_"),
+        ("a__b_", r"a\_\_b\_"),
+        ("a ~~b~~", r"a \~\~b\~\~"),
+    ],
+)
+def test_signs_that_have_a_meaning_in_markdown_lose_it(text: str, shown: str) -> None:
+    assert f"| {shown} " in _table("markdown", _made(result_of(text, {"ndcg@3": GOOD})))

@@ -56,6 +56,13 @@ def test_load_restores_what_save_wrote(options: dict[str, Any], tmp_path: Path) 
         loaded.score(log_of([[1]]))
 
 
+def test_saved_files_follow_the_umask(tmp_path: Path) -> None:
+    Transformer(**{**SMALL, "epochs": 1}).fit(example()).save(tmp_path)
+    (tmp_path / "usual").touch()
+    modes = {file.stat().st_mode for file in tmp_path.iterdir()}
+    assert modes == {(tmp_path / "usual").stat().st_mode}
+
+
 def test_broken_files_are_refused(tmp_path: Path) -> None:
     options = {**SMALL, "epochs": 1}
     Transformer(**options).fit(example()).save(tmp_path)
