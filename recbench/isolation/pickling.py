@@ -27,9 +27,9 @@ def pickled(offer: Offer) -> bytes:
     buffer = io.BytesIO()
     try:
         _Pickler(buffer).dump(offer)
-    except RecbenchError:
+    except (RecbenchError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:  # the model's own __reduce__ may raise anything
         raise UnpicklableError(describe_error(error)) from error
     return buffer.getvalue()
 

@@ -193,9 +193,12 @@ def _ranking(setting: Setting) -> str:
 
 
 def _notes_on_results(section: Section) -> list[str]:
-    """Return the notes on single results, each with the model; a note on all seeds once."""
-    notes = (f"{result.model}: {note}" for result in section.results for note in result.notes)
-    return [sentence(note) for note in dict.fromkeys(notes)]
+    """Return the notes on single results, each with the models that it is on."""
+    models: dict[str, dict[str, None]] = {}
+    for result in section.results:
+        for note in result.notes:
+            models.setdefault(note, {})[result.model] = None
+    return [sentence(f"{', '.join(named)}: {note}") for note, named in models.items()]
 
 
 def _judged(setting: Setting) -> str:

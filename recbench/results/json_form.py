@@ -16,7 +16,7 @@ from typing import Any
 
 from recbench.errors import UsageError, clean_reason
 from recbench.evaluation.uncertainty import Value
-from recbench.results.result import Result
+from recbench.results.result import EXTERNAL_PLUGIN, Result
 from recbench.spec import Spec
 
 OLD_NAMES = {
@@ -67,6 +67,9 @@ def from_json(data: Any) -> Result:
         if name in result.provenance:
             _read(result.provenance[name], kind, f"provenance.{name}")
     _check(result)
+    if "isolated" not in data and result.ok and result.plugin != EXTERNAL_PLUGIN:
+        # older files: only of a separate process is the memory known
+        result = dataclasses.replace(result, isolated=result.peak_memory is not None)
     return dataclasses.replace(result, status=clean_reason(result.status))
 
 

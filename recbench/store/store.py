@@ -23,7 +23,14 @@ from recbench.store.format import encode_result, read_cases, read_cell, write_co
 from recbench.store.layout import Layout, cannot_write, misplaced, slug, writing
 from recbench.store.leftovers import clean_up, remove_unless_named
 from recbench.store.saved_model import check_model, seal_model
-from recbench.store.versions import installed_versions, merge, newest, why_outdated
+from recbench.store.versions import (
+    OTHER_CODE,
+    installed_versions,
+    merge,
+    newest,
+    why_outdated,
+    with_note_on_code,
+)
 
 
 class Store(Layout):
@@ -96,7 +103,8 @@ class Store(Layout):
             reported on the log.
         """
         result = self._read(self.path(cell), "The model runs again")
-        return result if result and result.ok and result.key == cell.key else None
+        is_same = result and result.key == cell.key and result.isolated == cell.isolated
+        return result if result and result.ok and is_same else None
 
     def all(self, plugins: Plugins | None = None) -> Results:
         """Return the current results, by dataset and split.
@@ -129,11 +137,16 @@ class Store(Layout):
         consequence = "It is left out; run the model again to replace it"
         found = [self._read(path, consequence, left_out) for path in paths]
         results = [result for result in found if result]
-        kept, outdated = newest(results, installed_versions(results, plugins))
+        installed = installed_versions(results, plugins)
+        kept, outdated = newest(results, installed)
         for reason in why_outdated(outdated, kept):
             left_out.append(reason)
             log.info("left out: %s", reason)
-        return Results(kept, self.case_columns, left_out=left_out)
+        noted = [with_note_on_code(result, installed) for result in kept]
+        others = sorted({result.model for result in noted if OTHER_CODE in result.notes})
+        if others:
+            log.info("%s: %s", ", ".join(others), OTHER_CODE)
+        return Results(noted, self.case_columns, left_out=left_out)
 
     def write(self, result: Result, columns: Columns, *, replace: bool = False) -> Result:
         """Store a result.

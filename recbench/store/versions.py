@@ -19,6 +19,10 @@ RANKS = ("above", "tied")
 """Columns that every successful result has."""
 
 
+OTHER_CODE = "made by another version of the model's code than the installed one"
+"""The note on results that only a new run would make current."""
+
+
 def merge(
     old: Result, old_columns: Columns, new: Result, new_columns: Columns
 ) -> tuple[Result, Columns]:
@@ -103,21 +107,21 @@ def newest(
 
 
 def installed_versions(results: Iterable[Result], plugins: Plugins | None) -> dict[str, str]:
-    """Return the version of the installed code of each model that has results of several versions.
+    """Return the version of the installed code of each model that has results.
 
-    plugins: None loads all installed plugins, if they are needed.
+    plugins: None loads all installed plugins, if there are results.
     """
-    versions: dict[str, set[str]] = {}
-    for result in results:
-        versions.setdefault(result.model, set()).add(result.model_version)
-    several = [model for model, found in versions.items() if len(found) > 1]
-    offers = current_plugins(plugins).offers("models") if several else []
-    return {
-        model: offer.source_version()
-        for model in several
-        for offer in offers
-        if offer.name == Spec.parse(model).name
-    }
+    models = {result.model: Spec.parse(result.model).name for result in results}
+    offers = current_plugins(plugins).offers("models") if models else []
+    versions = {offer.name: offer.source_version() for offer in offers}
+    return {model: versions[name] for model, name in models.items() if name in versions}
+
+
+def with_note_on_code(result: Result, installed: Mapping[str, str]) -> Result:
+    """Return the result, with a note if the installed code of its model is another version."""
+    if not result.ok or result.model_version == installed.get(result.model, result.model_version):
+        return result
+    return dataclasses.replace(result, notes=(*result.notes, OTHER_CODE))
 
 
 def why_outdated(outdated: Iterable[Result], kept: Iterable[Result]) -> list[str]:

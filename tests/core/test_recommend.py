@@ -217,8 +217,8 @@ def test_a_model_that_exits_in_save_or_load_still_recommends(
 
 @isolated
 def test_a_model_that_hangs_ends_at_the_time_limit(tiny: str) -> None:
-    with pytest.raises(RecbenchError, match=r"time limit of 0.5 s .* ran out during explain"):
-        explain("hangs", dataset=tiny, user="u0", plugins=PLUGINS, timeout=0.5)
+    with pytest.raises(RecbenchError, match=r"time limit of 1 s .* ran out during"):
+        explain("hangs", dataset=tiny, user="u0", plugins=PLUGINS, timeout=1)
 
 
 def test_recommend_and_explain_accept_the_same_arguments_and_no_others() -> None:

@@ -52,6 +52,14 @@ class Stops(Popular):
         return super().fit(train)
 
 
+class StopsWatcher(Popular):
+    """Stops the watcher."""
+
+    def fit(self, train: Any) -> Any:
+        os.kill(os.getppid(), signal.SIGSTOP)
+        return super().fit(train)
+
+
 class Limits(Popular):
     """Leaves no open file to the fork server, nor to the watcher."""
 
@@ -72,17 +80,36 @@ class Searches(Popular):
         return super().fit(train)
 
 
-MODELS = {"kills": Kills, "stops": Stops, "limits": Limits, "searches": Searches}
+MODELS = {
+    "kills": Kills,
+    "stops": Stops,
+    "stops-watcher": StopsWatcher,
+    "limits": Limits,
+    "searches": Searches,
+}
 PLUGINS = load_plugins(mine=plugin(models=MODELS))
 
 
-@pytest.mark.parametrize("before", ["random", "kills", "stops", "limits"])
+@pytest.mark.parametrize("before", ["random", "kills", "stops", "stops-watcher", "limits"])
 def test_the_next_model_runs_and_finds_no_targets(tiny: str, before: str) -> None:
     held = recbench.load_dataset(tiny)  # as in a notebook
     results = recbench.run([before, "searches", "popular"], tiny, results=None, plugins=PLUGINS)
     assert [result.status for result in results[1:]] == ["ok", "ok"]
     assert results[1].values == results[2].values
     assert held.interactions.n_users == results[0].setting.n_users
+
+
+def test_a_watcher_that_stays_stopped_is_killed(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    signal_all = Launcher._signal_all
+
+    def leave_stopped(launcher: Launcher, number: signal.Signals) -> None:
+        if number != signal.SIGCONT:
+            signal_all(launcher, number)
+
+    monkeypatch.setattr(Launcher, "_signal_all", leave_stopped)
+    monkeypatch.setattr("recbench.isolation.launcher.HANGS", 2.5)
+    (result,) = recbench.run("stops-watcher", tiny, results=None, plugins=PLUGINS)
+    assert "killed the process that monitors it" in result.status
 
 
 def test_searching_would_find_targets_in_this_process(tiny: str) -> None:

@@ -85,6 +85,16 @@ def test_a_model_that_cannot_be_pickled_runs_in_this_process_and_says_so(
     assert said[0].startswith("mine (plugin mine) runs in the main process, without isolation")
 
 
+def test_whatever_pickling_raises_is_the_reason_why_a_model_cannot_be_pickled() -> None:
+    class Exits:
+        def __reduce__(self) -> str:
+            raise SystemExit(0)
+
+    part = Exits()
+    with pytest.raises(UnpicklableError, match=r"SystemExit: 0"):
+        pickled(_offer(lambda: part))
+
+
 def test_a_model_that_cannot_be_unpickled_there_is_an_error(tiny: str) -> None:
     class Module(type):
         def __reduce_ex__(cls, _: Any) -> Any:

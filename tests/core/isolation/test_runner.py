@@ -19,7 +19,6 @@ from helpers import plugin
 
 import recbench
 from recbench import Result, load_plugins
-from recbench.isolation.launcher import Launcher
 from recbench.isolation.runner import AVAILABLE
 from recbench.isolation.stdout import OutputRelay
 from recbench.models.answers import Answers
@@ -224,18 +223,6 @@ def test_models_that_never_return_become_failed_results(tiny: str, name: str) ->
 def test_models_that_use_too_much_memory_become_failed_results(tiny: str, name: str) -> None:
     words = r"fit used more memory than the limit of 300 MB \(--memory\)"
     _assert_matches(_status(tiny, name, memory=300), words)
-
-
-def test_a_watcher_that_stays_stopped_is_killed(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    signal_all = Launcher._signal_all
-
-    def leave_stopped(launcher: Launcher, number: signal.Signals) -> None:
-        if number != signal.SIGCONT:
-            signal_all(launcher, number)
-
-    monkeypatch.setattr(Launcher, "_signal_all", leave_stopped)
-    monkeypatch.setattr("recbench.isolation.launcher.HANGS", 2.5)
-    _assert_matches(_status(tiny, "good-stops-parent"), "killed the process that monitors it")
 
 
 @pytest.mark.parametrize("name", [name for name in hostile.MODELS if name.startswith("good")])

@@ -191,12 +191,11 @@ def test_notes_on_results_come_before_what_holds_for_every_table() -> None:
     section = _section(*results)
     listed = footer_lines(section, verbose=True)
     first = listed.index("40 users judged; 9 items and 200 interactions.")
-    assert listed[first + 1 : first + 4] == [
+    assert listed[first + 1 : first + 3] == [
         f"mine: {notes[0]}.",
-        "mine: 1 case is short.",
-        "yours: 1 case is short.",
+        "mine, yours: 1 case is short.",
     ]
-    assert listed[first + 4].startswith("On average, 40.0% of training interactions")
+    assert listed[first + 3].startswith("On average, 40.0% of training interactions")
     short = footer_lines(section)[-1]
     assert " ".join(listed[first : first + 4]) in short
     assert len(textwrap.wrap(short, 100)) <= 6

@@ -50,12 +50,16 @@ def test_numbers_that_are_not_finite_are_unknown() -> None:
     assert from_json(_changed("fit_seconds", 2)).fit_seconds == 2.0
 
 
-def test_fields_that_older_versions_lacked_have_their_defaults() -> None:
-    data = _as_json()
+@pytest.mark.parametrize(("memory", "isolated"), [(None, False), (2**20, True)])
+def test_fields_that_older_versions_lacked_have_their_defaults(
+    memory: int | None, isolated: bool
+) -> None:
+    """Older files tell by the memory whether a separate process ran the model."""
+    data = _as_json(dataclasses.replace(RESULT, peak_memory=memory))
     for name in ("notes", "device", "isolated"):
         del data[name]
     read = from_json(data)
-    assert (read.notes, read.device, read.isolated) == ((), "", True)
+    assert (read.notes, read.device, read.isolated) == ((), "", isolated)
 
 
 WRONG: list[tuple[str, Any, str]] = [

@@ -23,6 +23,7 @@ from recbench.evaluation.uncertainty import Value
 from recbench.results.json_form import from_json, to_json
 from recbench.results.result import Setting
 from recbench.store.saved_model import MANIFEST
+from recbench.store.versions import OTHER_CODE
 
 fcntl = pytest.importorskip("fcntl", reason="needs POSIX locks and limits")
 resource = pytest.importorskip("resource")
@@ -93,7 +94,8 @@ def test_a_written_result_is_found(tmp_path: Path) -> None:
     store = Store(tmp_path)
     written = store.write(CELL, ROWS)
     assert store.find(CELL) == written
-    assert list(store.all()) == [written]
+    (read,) = store.all()
+    assert read == dataclasses.replace(written, notes=(OTHER_CODE,))
     assert store.case_columns(written)["user"].tolist() == ["a", "b"]
     assert store.ranking(written).above.tolist() == [0, 20]
     assert sorted(Path(name).suffix for name in _files(tmp_path)) == [".json", ".parquet"]

@@ -7,7 +7,15 @@ import numpy as np
 from made_results import result_of
 
 from recbench import Result, load_plugins
-from recbench.store.versions import RANKS, installed_versions, merge, newest, why_outdated
+from recbench.store.versions import (
+    OTHER_CODE,
+    RANKS,
+    installed_versions,
+    merge,
+    newest,
+    why_outdated,
+    with_note_on_code,
+)
 
 
 def _cell(model: str, seed: int | None, version: str, day: int, **more: Any) -> Result:
@@ -93,15 +101,21 @@ def test_it_is_said_why_results_are_outdated() -> None:
     ]
 
 
-def test_installed_versions_are_looked_up_only_where_they_decide() -> None:
+def test_installed_versions_are_those_of_the_models_that_have_results() -> None:
     plugins = load_plugins()
     cells = [_cell("popular", None, "1", 1), _cell("popular", None, "2", 1)]
-    rules = [_cell("rules:window=2", None, version, 1) for version in "12"]
+    rules = _cell("rules:window=2", None, "1", 1)
     version = plugins.find("models", "popular").source_version()
-    assert installed_versions([*cells, _cell("random", 0, "1", 1)], plugins) == {"popular": version}
-    assert list(installed_versions([*cells, *rules], None)) == ["popular", "rules:window=2"]
-    assert installed_versions(cells[:1], None) == {}
-    assert installed_versions([_cell("gone", None, version, 1) for version in "12"], None) == {}
+    assert installed_versions(cells, plugins) == {"popular": version}
+    assert list(installed_versions([*cells, rules], None)) == ["popular", "rules:window=2"]
+    assert installed_versions([_cell("gone", None, "1", 1)], None) == {}
+
+
+def test_a_result_of_other_code_than_the_installed_one_has_a_note() -> None:
+    cell = _cell("popular", None, "1", 1)
+    assert with_note_on_code(cell, {"popular": "2"}).notes == (OTHER_CODE,)
+    assert with_note_on_code(cell, {"popular": "1"}) == cell
+    assert with_note_on_code(cell, {}) == cell
 
 
 def test_settings_do_not_outdate_each_other_and_are_sorted() -> None:
