@@ -55,6 +55,8 @@ def _exit_code(args: Sequence[str] | None) -> int:
             log.exception("Traceback:")
         known = isinstance(error, (RecbenchError, OSError))
         hint = "" if known else " (this looks like a bug; --debug shows where it happened)"
+        if isinstance(error, MemoryError):
+            hint = ". Free some memory, or use a smaller dataset"
         show_error(f"Error: {describe_error(error)}{hint}")
         return 2 if isinstance(error, UsageError) else 1
 

@@ -4,6 +4,12 @@ The fork server is a fresh interpreter, which never sees a dataset and loads no 
 packages such as torch once a model has needed them. For each cell it forks a watcher, and the
 watcher forks the cell, monitors it and cleans up after it. A model that kills its parent process
 kills only the watcher.
+
+The launcher, the fork server and the watcher share one connection. The launcher sends
+{"import": packages}, {"start": cell, "memory": bytes} with two descriptors, {"kill": cell}, or
+{"end": cell}: give the cell PATIENCE seconds to exit. It gets {"started": cell} and
+{"ended": cell, ...} with the fields of `CellEnd`. Whichever of the two reads a message that is not
+about its current cell ignores it, so a late message about one cell does not affect the next.
 """
 
 from __future__ import annotations
@@ -49,13 +55,7 @@ CONNECTION_LOST = 70
 """Exit code of a cell whose connection was closed."""
 
 MAX_MESSAGE = 1 << 16
-"""The largest message between the launcher, the fork server and the watchers, in bytes.
-
-The launcher sends {"import": packages}, {"start": cell, "memory": bytes} with two descriptors,
-{"kill": cell}, or {"end": cell}: give the cell PATIENCE seconds to exit. It gets {"started": cell}
-and {"ended": cell, ...} with the fields of `CellEnd`. Cells are numbered, so that a late message
-about one cell does not affect the next.
-"""
+"""The largest message between the launcher, the fork server and the watcher, in bytes."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 
 from recbench.data.arrays import read_only
 from recbench.data.interactions import Array, Interactions
-from recbench.errors import RecbenchError, describe_error
+from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.models.answers import as_numbers
 from recbench.models.checkpoint import can_resume, folder_for
 from recbench.models.protocols import (
@@ -41,7 +41,15 @@ def build(offer: Offer, spec: Spec, filled: Mapping[str, Any]) -> Any:
 
     Raises UsageError for wrong options, and RecbenchError if it is not a model.
     """
-    model = offer.build(spec.options, filled)
+    try:
+        model = offer.build(spec.options, filled)
+    except UsageError:
+        raise
+    except RecbenchError as error:  # the caller names the model
+        named = f"{offer.where} failed: "
+        if not str(error).startswith(named):
+            raise
+        raise RecbenchError(f"its factory raised {str(error).removeprefix(named)}") from error
     if not callable(getattr(model, "fit", None)) or not isinstance(model, (Scorer, Lister)):
         names = ("fit", "score", "recommend")
         methods = [name for name in names if callable(getattr(model, name, None))]

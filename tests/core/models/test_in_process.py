@@ -182,6 +182,15 @@ def test_an_object_without_the_methods_of_a_model_is_refused(model: Any, has: st
         build(plugins.find("models", "mine"), Spec("mine"), {})
 
 
+def test_an_error_of_the_factory_does_not_repeat_the_name(tiny: str) -> None:
+    plugins = load_plugins(mine=plugin(models={"mine": _raise(ZeroDivisionError("here"))}))
+    for in_process in (False, True):
+        (mine,) = recbench.run("mine", tiny, results=None, plugins=plugins, in_process=in_process)
+        assert mine.status == (
+            "failed: mine (plugin mine): its factory raised ZeroDivisionError: here"
+        )
+
+
 class Answers:
     """An object that has every attribute."""
 
