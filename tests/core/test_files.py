@@ -160,7 +160,7 @@ def test_a_nested_lock_waits_and_is_refused(tmp_path: Path) -> None:
         began = time.monotonic()
         with locked(tmp_path, patience=0.2) as nested:
             assert (alone, nested) == (True, False)
-        assert 0.2 <= time.monotonic() - began < 5
+        assert time.monotonic() - began >= 0.2
         with locked(tmp_path, patience=0) as nested:
             assert not nested
     with locked(tmp_path, patience=0) as alone:
@@ -277,10 +277,8 @@ def test_without_locks_the_block_runs_without_exclusive_access(
 
         with monkeypatch.context() as patched:
             patched.setattr(fcntl, "flock", no_locks)
-            began = time.monotonic()
-            with locked(tmp_path) as alone:
+            with locked(tmp_path, patience=10**6) as alone:
                 assert not alone
-            assert time.monotonic() - began < 5
 
 
 def make_link(path: Path) -> None:

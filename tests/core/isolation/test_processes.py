@@ -7,9 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import pytest
 
@@ -130,22 +130,23 @@ def test_a_command_line_of_arbitrary_bytes_is_named() -> None:
 def test_processes_that_end_in_time_are_not_named() -> None:
     def leave() -> Any:
         subprocess.Popen(["sleep", "0.1"])
-        began = time.monotonic()
-        return kill_descendants(patience=5), time.monotonic() - began < 3
+        return kill_descendants(patience=10**6)  # it returns as soon as they have ended
 
-    assert _in_a_fork(leave) == ([], True)
+    assert _in_a_fork(leave) == []
 
 
 def test_a_process_that_hides_its_name_is_killed_as_well() -> None:
     """A process that unmaps the pages of its arguments has an empty command line."""
 
     def leave() -> Any:
-        if os.fork() == 0:
+        child = os.fork()
+        if child == 0:
             with open("/proc/self/stat", encoding="ascii") as file:
                 start = int(file.read().rpartition(")")[2].split()[45])  # arg_start
             _unmap(start & ~(mmap.PAGESIZE - 1))
             time.sleep(1000)
-        time.sleep(0.2)
+        while Path(f"/proc/{child}/cmdline").read_bytes():  # until it is hidden
+            time.sleep(0.01)
         return kill_descendants(patience=0), descendants(os.getpid())
 
     named, left = _in_a_fork(leave)
@@ -157,14 +158,3 @@ def _unmap(address: int) -> None:
     import ctypes
 
     ctypes.CDLL(None).munmap(ctypes.c_void_p(address), ctypes.c_size_t(mmap.PAGESIZE))
-
-
-def test_measuring_memory_is_fast(child: Any) -> None:
-    """The watcher checks every 50 ms."""
-    pid = child("")
-    seconds = []
-    for _ in range(20):
-        began = time.perf_counter()
-        memory_used([pid, *descendants(pid)], 2**60)
-        seconds.append(time.perf_counter() - began)
-    assert np.median(seconds) < 0.005

@@ -1,7 +1,5 @@
 """Synthetic sequences: their documented properties, and that there are patterns to learn."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -155,8 +153,6 @@ def test_the_order_of_items_can_be_learned():
     assert ndcg(FollowsLast()) > 3 * ndcg(Popular())
 
 
-def test_a_million_interactions_are_generated_quickly():
-    began = time.perf_counter()
+def test_a_million_interactions_are_generated():
     log = synthetic(users=20_000, items=100_000, interactions=1_000_000).interactions
-    assert time.perf_counter() - began < 15  # measured: 0.6
     assert log.n_interactions == 1_000_000
