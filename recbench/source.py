@@ -287,8 +287,8 @@ def _is_in_file(part: Any) -> bool:
     if not inspect.isclass(part) and not inspect.isfunction(part):
         return True  # compiled code, or an instance, whose class is another part
     file = Path(getattr(sys.modules[part.__module__], "__file__", None) or "")
-    if file.suffix != ".py":
-        return True
+    if file.suffix in CODE - {".py"}:
+        return True  # a program such as `pytest` is Python too, whatever its suffix
     held = _code_of(_stamp(file))
     if inspect.isfunction(part):
         return part.__code__ in held

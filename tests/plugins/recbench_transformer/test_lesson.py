@@ -29,11 +29,15 @@ def read_notebook() -> nbformat.NotebookNode:
 
 
 def outputs_of(notebook: nbformat.NotebookNode) -> list[list[str]]:
-    """Return the outputs of each code cell: "stream" or a MIME type, such as "image/png"."""
+    """Return the outputs of each code cell: "stream" or a MIME type, such as "image/png".
+
+    Without stderr, where progress is shown.
+    """
     return [
         [
             kind
             for output in cell.outputs
+            if output.get("name") != "stderr"
             for kind in sorted(output.get("data", {output.output_type: ""}))
         ]
         for cell in notebook.cells
