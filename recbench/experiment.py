@@ -152,10 +152,11 @@ class Experiment:
             return self.blank(str(spec), "", "", None)
         offer = self.plugins.check("models", spec)
         own_seed = seed_of(offer.factory, spec, seed)
-        self.code.setdefault(offer.name, offer.source.code_digest())
+        source = offer.source
+        self.code.setdefault(offer.name, source.code_digest())
         asked = device != "auto" and "device" in parameters(offer.factory)[0].keys() - spec.options
         version = offer.source_version()
-        if not offer.source.is_as_loaded() and not isolated:
+        if not isolated and not source.is_as_loaded():
             version = f"{offer.version}{NO_SOURCE}"
         cell = self.blank(str(Spec(offer.name, spec.options)), version, offer.plugin, own_seed)
         cell = dataclasses.replace(cell, device=device if asked else "", isolated=isolated)

@@ -12,7 +12,6 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -98,16 +97,6 @@ class Offer:
         """
         digest = self.source.digest()
         return f"{self.version}+{digest[:8]}" if digest else f"{self.version}{NO_SOURCE}"
-
-    @property
-    def folder(self) -> Path | None:
-        """The folder of the plugin's source."""
-        return self.files[0].parent if self.files else None
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The files of the plugin's source, and of what it imports."""
-        return self.source.files
 
 
 @dataclass

@@ -133,11 +133,10 @@ def run_command(
       recbench run popular rules --dataset log.csv:user=customer,item=product,time=date
       recbench run transformer popular --seeds 0,1,2 --metrics ndcg,recall -o table.md
     """
-    check_models(models)
-    write = table_writer(form, output)
     plugins = _plugins_that_work()
-    given = {**_with_known_metrics(arguments), "recs": _named_files(recs), "plugins": plugins}
-    results = run(models, **given)
+    check_models(plugins, models)
+    write = table_writer(plugins, form, output)
+    results = run(models, recs=_named_files(recs), **_with_plugins(plugins, arguments))
     text, code = write(results.showing(results.metrics, verbose=verbose))
     lost = results.failed or results.not_stored or results.not_measured
     return text, 1 if lost else code
@@ -157,9 +156,10 @@ def table(
     verbose: bool,
 ) -> Answer:
     """Show all stored results, one table per dataset and split, best model first."""
-    write = table_writer(form, output)
-    known = _known_metrics(metrics)
-    stored = Store(results).all().of_protocol(PROTOCOL)
+    plugins = load_plugins()
+    write = table_writer(plugins, form, output)
+    known = _known_metrics(plugins, metrics)
+    stored = Store(results).all(plugins).of_protocol(PROTOCOL)
     if not stored:
         left_out = "".join(f" {line}" for line in left_out_lines(stored))
         raise RecbenchError(
@@ -183,7 +183,7 @@ def table(
 @options("metrics", "results")
 def compare_command(**arguments: Any) -> Answer:
     """Test whether FIRST beats SECOND, from stored results."""
-    return reports.comparison(compare(**_with_known_metrics(arguments))), 0
+    return reports.comparison(compare(**_with_plugins(load_plugins(), arguments))), 0
 
 
 @cli.command("selfcheck")
@@ -352,12 +352,11 @@ def plugins_command(as_json: bool) -> Answer:
     return as_text(plugins), 1 if plugins.broken else 0
 
 
-def _known_metrics(names: Sequence[str]) -> dict[str, Any]:
+def _known_metrics(plugins: Plugins, names: Sequence[str]) -> dict[str, Any]:
     """Return the named metrics, or all for `all`; a name may be written as in tables.
 
     Raises UsageError for an unknown metric.
     """
-    plugins = load_plugins()
     known = plugins.metrics()
     if names == ("all",):
         names = sorted(known)
@@ -367,9 +366,10 @@ def _known_metrics(names: Sequence[str]) -> dict[str, Any]:
     return {offer.name: offer.factory for offer in offers}
 
 
-def _with_known_metrics(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Replace the metrics in a command's arguments by the names that plugins registered."""
-    return {**arguments, "metrics": list(_known_metrics(arguments["metrics"]))}
+def _with_plugins(plugins: Plugins, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Add the plugins to a command's arguments, and replace its metrics by their own names."""
+    metrics = list(_known_metrics(plugins, arguments["metrics"]))
+    return {**arguments, "metrics": metrics, "plugins": plugins}
 
 
 def _named_files(recs: Sequence[str]) -> dict[str, str]:

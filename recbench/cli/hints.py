@@ -21,9 +21,8 @@ _TAKES = {"models": ("models", "model"), "splitters": ("split",), "datasets": ("
 """Kind of plugin -> what the parameters of commands are called that take such a name."""
 
 
-def check_models(models: Sequence[str]) -> None:
+def check_models(plugins: Plugins, models: Sequence[str]) -> None:
     """Raise UsageError for words that click reads as models, as the last two in `--k 3 5 10`."""
-    plugins = load_plugins()
     for model in models:
         name = Spec.parse(model).name
         if re.fullmatch(r"[\d.,]+", name):

@@ -9,7 +9,7 @@ from recbench.cli.options import Answer
 from recbench.errors import RecbenchError, UsageError, describe_error, printable
 from recbench.files import output_file, write_output
 from recbench.offers import Offer
-from recbench.plugins import load_plugins
+from recbench.plugins import Plugins
 from recbench.progress import log
 from recbench.results.results import Results
 
@@ -17,9 +17,10 @@ FORMATS = {"": "plain", "txt": "plain", "md": "markdown", "tex": "latex"}
 """Suffix of an output file -> the format of the table in it. Others are names of formats."""
 
 
-def table_writer(form: str | None, output: str | None) -> Callable[[Results], Answer]:
+def table_writer(
+    plugins: Plugins, form: str | None, output: str | None
+) -> Callable[[Results], Answer]:
     """Return a function that formats and writes a table; check format and file right away."""
-    plugins = load_plugins()
     form = form and FORMATS.get(form, form)
     offer = plugins.find("tables", form or _form(output or "", plugins.offers("tables")))
     path = output_file(output)

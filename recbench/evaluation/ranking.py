@@ -17,6 +17,7 @@ from recbench.data.arrays import (
     check_dimensions,
     check_range,
     freeze_arrays,
+    read_only,
 )
 from recbench.data.interactions import Array, Column, offsets_of, slices
 from recbench.errors import RecbenchError
@@ -297,13 +298,13 @@ class Ranking:
         [1]
         """
         cases = as_rows("cases", cases, len(self))
-        lists = None if self.lists is None else self.lists[cases]
-        if self.offsets is None:
-            return Ranking(self.above[cases], self.tied[cases], None, lists, self.popularity)
-        counts = self.n_targets[cases]
-        targets = slices(self.offsets[cases], counts)
-        above, tied = self.above[targets], self.tied[targets]
-        return Ranking(above, tied, offsets_of(counts), lists, self.popularity)
+        lists = None if self.lists is None else read_only(self.lists[cases])
+        targets, offsets = cases, None
+        if self.offsets is not None:
+            counts = self.n_targets[cases]
+            targets, offsets = slices(self.offsets[cases], counts), offsets_of(counts)
+        above, tied = read_only(self.above[targets]), read_only(self.tied[targets])
+        return Ranking(above, tied, offsets, lists, self.popularity)
 
     def only(self, targets: Array) -> tuple[Ranking, Array]:
         """Return the ranking of some targets only, for example of the popular ones.
@@ -333,8 +334,8 @@ class Ranking:
         counts = np.bincount(self.case_of_target[targets], minlength=len(self))
         cases = np.flatnonzero(counts)
         offsets = None if self.offsets is None else offsets_of(counts[cases])
-        lists = None if self.lists is None else self.lists[cases]
-        above, tied = self.above[targets], self.tied[targets]
+        lists = None if self.lists is None else read_only(self.lists[cases])
+        above, tied = read_only(self.above[targets]), read_only(self.tied[targets])
         return Ranking(above, tied, offsets, lists, self.popularity), cases
 
 

@@ -23,6 +23,10 @@ from recbench.isolation.wire import SharedInteractions
 STARTUP = 120.0
 """Seconds within which a cell must have started; torch may have to be imported first."""
 
+STOPPED = 0.5
+"""Seconds without an answer after which helper processes are continued; a model may have stopped
+them."""
+
 HANGS = 30.0
 """Seconds without an answer after which the fork server counts as stuck."""
 
@@ -112,7 +116,6 @@ class Launcher:
         for _ in range(2):
             with contextlib.suppress(OSError):
                 commands = self._commands or self.start()
-                self._signal_all(signal.SIGCONT)
                 socket.send_fds(commands, [order], [wire, output])
                 if self._hear("started", STARTUP) is not None:
                     return
@@ -124,6 +127,7 @@ class Launcher:
 
     def kill_cell(self) -> None:
         """Kill the current cell."""
+        self._signal_all(signal.SIGCONT)
         self._send(kill=self._cell)
 
     def end_cell(self, *, kill: bool) -> CellEnd:
@@ -143,8 +147,15 @@ class Launcher:
         until = time.monotonic() + patience
         with contextlib.suppress(OSError):
             while self._commands is not None:
-                self._commands.settimeout(max(until - time.monotonic(), 0.001))
-                message: dict[str, Any] = json.loads(self._commands.recv(MAX_MESSAGE) or "null")
+                self._commands.settimeout(max(min(until - time.monotonic(), STOPPED), 0.001))
+                try:
+                    text = self._commands.recv(MAX_MESSAGE)
+                except TimeoutError:
+                    if time.monotonic() >= until:
+                        break
+                    self._signal_all(signal.SIGCONT)
+                    continue
+                message: dict[str, Any] = json.loads(text or "null")
                 if message is None or message.pop(what, None) == self._cell:
                     return message
         return None
@@ -170,7 +181,6 @@ class Launcher:
 
     def _send(self, **command: Any) -> None:
         if self._commands is not None:
-            self._signal_all(signal.SIGCONT)
             with contextlib.suppress(OSError):
                 self._commands.settimeout(HANGS)
                 self._commands.sendall(json.dumps(command).encode())

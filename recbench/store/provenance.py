@@ -40,9 +40,10 @@ def provenance(offer: Offer | None) -> dict[str, Any]:
             versions[package] = metadata.version(distribution)
     folders = {"recbench": Path(__file__).parents[1]}
     if offer is not None:
-        versions |= offer.source.versions()
-        if offer.folder is not None:
-            folders[f"plugin {offer.plugin}"] = offer.folder
+        source = offer.source
+        versions |= source.versions()
+        if source.files:
+            folders[f"plugin {offer.plugin}"] = source.files[0].parent
     commits = {name: _commit(folder) for name, folder in folders.items()}
     return {
         "versions": versions,

@@ -113,7 +113,8 @@ def installed_versions(results: Iterable[Result], plugins: Plugins | None) -> di
     """
     models = {result.model: Spec.parse(result.model).name for result in results}
     offers = current_plugins(plugins).offers("models") if models else []
-    versions = {offer.name: offer.source_version() for offer in offers}
+    wanted = set(models.values())
+    versions = {offer.name: offer.source_version() for offer in offers if offer.name in wanted}
     return {model: versions[name] for model, name in models.items() if name in versions}
 
 

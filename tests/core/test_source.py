@@ -60,7 +60,7 @@ def test_a_plugin_that_imports_no_other_has_the_digest_of_its_python_files() -> 
 
 
 def test_another_plugin_that_is_imported_belongs_to_the_source() -> None:
-    files = load_plugins().find("models", "transformer").files
+    files = load_plugins().find("models", "transformer").source.files
     folders = [file.parent.name for file in files if file.suffix == ".py"]
     assert folders == sorted(folders, key=["recbench_transformer", "recbench_rules"].index)
     assert set(folders) == {"recbench_transformer", "recbench_rules"}

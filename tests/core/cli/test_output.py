@@ -9,16 +9,18 @@ from made_results import GOOD, columns_of, result_of
 
 import recbench
 from recbench import Results, UsageError, load_plugins
-from recbench.cli import output
 from recbench.cli.output import table_writer
+from recbench.plugins import Plugins
 
 RESULTS = Results([result_of("a", {"ndcg@3": GOOD})], columns_of)
 
 
-def _offer(monkeypatch: pytest.MonkeyPatch, **tables: Any) -> None:
-    """Add a plugin with these tables to the installed ones."""
-    plugins = load_plugins(mine=plugin(tables=tables))
-    monkeypatch.setattr(output, "load_plugins", lambda: plugins)
+PLUGINS = load_plugins()
+
+
+def _offering(**tables: Any) -> Plugins:
+    """Return the installed plugins, and one with these tables."""
+    return load_plugins(mine=plugin(tables=tables))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,7 @@ def _offer(monkeypatch: pytest.MonkeyPatch, **tables: Any) -> None:
     ],
 )
 def test_the_suffix_decides_the_format(file: str, begins: str) -> None:
-    text, code = table_writer(None, file)(RESULTS)
+    text, code = table_writer(PLUGINS, None, file)(RESULTS)
     assert code == 0
     assert text.startswith(begins)
     assert Path(file).read_text() == text
@@ -44,45 +46,45 @@ def test_the_suffix_decides_the_format(file: str, begins: str) -> None:
 def test_an_unknown_suffix_is_refused_before_anything_is_run(file: str) -> None:
     suffix = file.partition(".")[2]
     with pytest.raises(UsageError) as caught:
-        table_writer(None, file)
+        table_writer(PLUGINS, None, file)
     assert str(caught.value) == (
         f"cannot write -o {file}: no table has the suffix .{suffix}. Use .csv, .json, .md, .tex, "
         ".txt, or choose one with --format"
     )
-    text, _ = table_writer("csv", file)(RESULTS)
+    text, _ = table_writer(PLUGINS, "csv", file)(RESULTS)
     assert Path(file).read_text() == text
 
 
-def test_the_table_of_a_plugin_is_found_by_its_suffix(monkeypatch: pytest.MonkeyPatch) -> None:
-    _offer(monkeypatch, html=lambda _: "<table>")
-    assert table_writer(None, "boss.html")(RESULTS) == ("<table>", 0)
+def test_the_table_of_a_plugin_is_found_by_its_suffix() -> None:
+    plugins = _offering(html=lambda _: "<table>")
+    assert table_writer(plugins, None, "boss.html")(RESULTS) == ("<table>", 0)
     with pytest.raises(UsageError, match=r"Use \.csv, \.html, \.json, \.md"):
-        table_writer(None, "boss.xlsx")
+        table_writer(plugins, None, "boss.xlsx")
 
 
-def test_a_suffix_may_be_an_alias_and_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_suffix_may_be_an_alias_and_in_any_case() -> None:
     def page(_: Any) -> str:
         return "<table>"
 
     page.aliases = ("htm",)  # type: ignore[attr-defined]
-    _offer(monkeypatch, HTML=page)
-    assert table_writer(None, "boss.Html")(RESULTS) == ("<table>", 0)
-    assert table_writer(None, "boss.htm")(RESULTS) == ("<table>", 0)
+    plugins = _offering(HTML=page)
+    assert table_writer(plugins, None, "boss.Html")(RESULTS) == ("<table>", 0)
+    assert table_writer(plugins, None, "boss.htm")(RESULTS) == ("<table>", 0)
 
 
-def test_what_plugins_write_is_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
-    _offer(monkeypatch, mine=lambda _: "a\tb\r\né\x1b[31m\ud800\u202e\n")
-    text, code = table_writer("mine", "t.txt")(RESULTS)
+def test_what_plugins_write_is_cleaned() -> None:
+    plugins = _offering(mine=lambda _: "a\tb\r\né\x1b[31m\ud800\u202e\n")
+    text, code = table_writer(plugins, "mine", "t.txt")(RESULTS)
     assert (text, code) == ("a\tb\né\\x1b[31m\\ud800\\u202e\n", 0)
     assert Path("t.txt").read_text(encoding="utf-8") == text
 
 
-def test_a_table_must_be_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    _offer(monkeypatch, mine=lambda _: b"text")
+def test_a_table_must_be_text() -> None:
+    plugins = _offering(mine=lambda _: b"text")
     with pytest.raises(recbench.RecbenchError, match="table mine returned bytes; it must return"):
-        table_writer("mine", None)(RESULTS)
+        table_writer(plugins, "mine", None)(RESULTS)
 
 
 @pytest.mark.parametrize(("form", "begins"), [("md", "###"), ("tex", "%"), ("txt", "data")])
 def test_suffixes_name_formats_too(form: str, begins: str) -> None:
-    assert table_writer(form, None)(RESULTS)[0].startswith(begins)
+    assert table_writer(PLUGINS, form, None)(RESULTS)[0].startswith(begins)
