@@ -30,6 +30,7 @@ from recbench.isolation.worker import HEAVY_PACKAGES
 from recbench.models.answers import wrong_shape
 from recbench.models.in_process import READ_ONLY
 from recbench.models.protocols import FitReport, ModelHandle, Traits
+from recbench.offers import Offer
 from recbench.progress import log
 
 T = TypeVar("T")
@@ -71,10 +72,11 @@ class ModelProxy(ModelHandle):
             theirs.close()
             self._output.start()
 
-    def build(self, model: str, plugin: str, pickled: bytes | None, filled: dict[str, Any]) -> None:
+    def build(self, model: str, offer: Offer, pickled: bytes, filled: dict[str, Any]) -> None:
         """Wait for the process to start, and have it load the plugin and call the factory.
 
-        pickled: what the plugin offers, if it was given as an object; None if it is installed.
+        model: with options. pickled: the offer of a plugin that was given as an object; empty if it
+        is installed.
         """
         self._receive("start", lambda _head, _arrays: None, None, self._deadline())
         self._remaining = self._launcher.timeout
@@ -89,7 +91,8 @@ class ModelProxy(ModelHandle):
             ),
             given={"pickled": np.frombuffer(pickled, np.uint8)} if pickled else None,
             model=model,
-            plugin=plugin,
+            plugin=offer.plugin,
+            name=offer.name,
             filled=filled,
         )
 

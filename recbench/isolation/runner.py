@@ -87,7 +87,7 @@ class IsolatedHost:
         self._launcher.import_ahead(heavy_imports(offer))
         proxy = ModelProxy(self._launcher)
         try:
-            proxy.build(model, offer.plugin, sent, filled)
+            proxy.build(model, offer, sent, filled)
             yield proxy
             proxy.finish()
         finally:

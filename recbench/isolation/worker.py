@@ -26,7 +26,6 @@ from recbench.isolation.processes import MAX_NAMED
 from recbench.isolation.wire import map_shared, receive, send
 from recbench.models.in_process import InProcessModel, build, is_writing
 from recbench.offers import Offer
-from recbench.plugins import Plugins
 from recbench.progress import log
 from recbench.spec import Spec
 
@@ -72,14 +71,17 @@ def serve(referee: socket.socket, installed: Installed) -> None:
         send(referee, reply, {} if array is None else {"answer": array})
 
 
-def find_offer(installed: Installed, plugin: str, model: str) -> Offer:
-    """Import an installed plugin, and return what it offers. Raises RecbenchError."""
+def find_offer(installed: Installed, plugin: str, name: str) -> Offer:
+    """Import an installed plugin, and return what it offers. Raises RecbenchError.
+
+    The main process has checked the plugin already.
+    """
     version, load = installed[plugin]
-    plugins = Plugins()
-    plugins.add(plugin, version, load)
-    if plugins.broken:
-        raise RecbenchError(f"its plugin cannot be imported: {plugins.broken[0].broken}")
-    return plugins.find("models", model)
+    try:
+        factory = load().recbench_models()[name]
+    except Exception as error:
+        raise RecbenchError(f"its plugin cannot be imported: {describe_error(error)}") from error
+    return Offer("models", name, factory, plugin, version)
 
 
 def unpickled(content: Array) -> Offer:
@@ -116,7 +118,7 @@ class ModelServer:
                 if "pickled" in arrays:
                     offer = unpickled(arrays["pickled"])
                 else:
-                    offer = find_offer(self.installed, head["plugin"], spec.name)
+                    offer = find_offer(self.installed, head["plugin"], head["name"])
                 self.model = InProcessModel(build(offer, spec, head["filled"]), sealed=True)
                 return dataclasses.asdict(self.model.traits), None
             case "fit":
