@@ -105,10 +105,9 @@ def test_results_have_the_name_whatever_was_typed(tmp_path: Path) -> None:
     assert recommended.origin.startswith("favourites")
 
 
-def test_tables_show_a_metric_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_show_a_metric_by_its_name() -> None:
     plugins = load_plugins(mine=plugin(metrics={"found": found}))
-    monkeypatch.setattr(commands, "load_plugins", lambda: plugins)
-    assert list(commands._known_metrics(["finds", "ndcg", "found"])) == ["found", "ndcg"]
+    assert list(commands._known_metrics(plugins, ["finds", "ndcg", "found"])) == ["found", "ndcg"]
 
 
 def test_stored_results_are_found_by_an_alias(tmp_path: Path) -> None:
