@@ -7,12 +7,11 @@ Plugins import only the names below and, in their tests, those of `recbench.test
 """
 
 from recbench.attention import Attention, attention
-from recbench.cli.text import draw_table, wrap_text
 from recbench.compare import Comparison, compare
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Interactions
 from recbench.data.load import load_dataset
-from recbench.data.split import Split
+from recbench.data.split import Split, split
 from recbench.data.where import Where
 from recbench.errors import RecbenchError, UsageError, counted, printable
 from recbench.evaluation.ranking import Ranking
@@ -31,6 +30,7 @@ from recbench.results.row import Row
 from recbench.results.section import Section
 from recbench.run import run
 from recbench.store.store import Store
+from recbench.text import draw_table, wrap_text
 
 __all__ = [
     "Attention",
@@ -67,6 +67,7 @@ __all__ = [
     "read_checkpoint",
     "recommend",
     "run",
+    "split",
     "wrap_text",
     "write_checkpoint",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from recbench.heatmap import heatmap_panels, picture_form
 from recbench.models.answers import AnswerCheck
 from recbench.models.protocols import ModelHandle, Traits
 from recbench.recommend import PreparedQuery, Query, Recommendation, takes
+from recbench.report import Block, Lines, Picture, Report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +29,8 @@ TOLERANCE = 1e-3
 """How far the sum of a row may be from 1."""
 
 
-@dataclass(frozen=True, eq=False)
-class Attention:
+@dataclass(frozen=True, eq=False, repr=False)
+class Attention(Report):
     """A model's attention weights over one history; returned by `attention`.
 
     Parameters
@@ -105,44 +106,6 @@ class Attention:
         last = self.weights[self._chosen(layer, head)][0, 0, -1]
         return np.argsort(-last, kind="stable")[:most]
 
-    def summary(self, most: int = 3, width: int | None = None) -> str:
-        """Return, for each layer and head, the items that the last position attends to most.
-
-        Parameters
-        ----------
-        most : int, default: 3
-            The most items per head.
-        width : int, default: no limit
-            Characters after which lines are broken.
-
-        Returns
-        -------
-        str
-            One line per layer and head, below a heading.
-        """
-        subject = f"{self.model} on {self.recommendation.dataset.short_name}"
-        lines = [f"Attention of {subject} for {self.recommendation.recipient}"]
-        lines.append(
-            f"Each line lists the items that the last position, {self._name(-1)}, attends to most, "
-            "with their weights. The weights of a head over all positions sum to 1."
-        )
-        lines.append("")
-        layers, heads = self.weights.shape[:2]
-        for layer, head in np.ndindex(layers, heads):
-            places = self.leading(layer + 1, head + 1, most)
-            parts = [
-                f"{self.weights[layer, head, -1, place]:.2f} {self._name(place)}"
-                for place in places
-            ]
-            lines.append(f"layer {layer + 1}, head {head + 1}: {'; '.join(parts)}")
-        if width is not None:
-            indents = [""] * 3 + ["  "] * (len(lines) - 3)
-            lines = [
-                textwrap.fill(line, width, subsequent_indent=indent)
-                for line, indent in zip(lines, indents, strict=True)
-            ]
-        return "\n".join(lines) + "\n"
-
     def picture(
         self, form: str = "png", layer: int | None = None, head: int | None = None
     ) -> bytes:
@@ -214,6 +177,26 @@ class Attention:
             If the file cannot be written.
         """
         write_output(Path(path), self.picture(picture_form(path), layer, head))
+
+    def _blocks(self, width: int) -> Iterator[Block]:  # noqa: ARG002
+        subject = f"{self.model} on {self.recommendation.dataset.short_name}"
+        recipient = self.recommendation.recipient
+        yield Lines(
+            [
+                f"Attention of {subject} for {recipient}",
+                f"Each line lists the items that the last position, {self._name(-1)}, attends to "
+                "most, with their weights. The weights of a head over all positions sum to 1.",
+            ]
+        )
+        lines = []
+        for layer, head in np.ndindex(*self.weights.shape[:2]):
+            parts = [
+                f"{self.weights[layer, head, -1, place]:.2f} {self._name(place)}"
+                for place in self.leading(layer + 1, head + 1)
+            ]
+            lines.append(f"layer {layer + 1}, head {head + 1}: {'; '.join(parts)}")
+        yield Lines(lines, indent="  ")
+        yield Picture(self.picture, f"Attention weights of {subject} for {recipient}")
 
     def _heading(self, n: int, earlier: int) -> str:
         history = self.recommendation.history
@@ -293,7 +276,7 @@ def attention(query: Query) -> Attention:
     Returns
     -------
     Attention
-        The weights, with methods for a table, a summary and a picture.
+        The weights, which can be printed, with methods for a frame and a picture.
 
     Raises
     ------

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from recbench.data.load import FILE, find_dataset
+from recbench.arguments import plain_numbers
+from recbench.data.load import FILE, Chosen, Data, find_dataset, load_dataset
 from recbench.errors import UsageError, suggest
 from recbench.evaluation.referee import PROTOCOL
 from recbench.evaluation.uncertainty import PairedTest, Value, paired_test
+from recbench.experiment import text_of
 from recbench.plugins import Plugins, current_plugins
+from recbench.report import Block, ReportOf, Table
+from recbench.results.result import metric_label
 from recbench.results.results import Results
 from recbench.results.row import Row
 from recbench.results.section import RANKED_BY, Section
+from recbench.results.shown import shown_metrics
 from recbench.spec import Spec
 from recbench.store.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    *("dataset", "split", "metric", "k", "first", "second", "first_value", "second_value"),
+    *("difference", "low", "high", "p", "wins", "losses", "ties"),
+)
+"""Columns of `Comparisons.to_frame`."""
 
 
 @dataclass(frozen=True)
@@ -58,31 +73,117 @@ class Comparison:
     second_value: Value
     paired: PairedTest
 
+    @property
+    def column(self) -> dict[str, str]:
+        """Both values and their difference, as a column of a table."""
+        first, second, paired = self.first_row.model, self.second_row.model, self.paired
+        return {
+            first: f"{self.first_value.mean:.4f}",
+            second: f"{self.second_value.mean:.4f}",
+            "difference": f"{paired.difference:+.4f}",
+            "95% interval": f"[{paired.low:+.4f}, {paired.high:+.4f}]",
+            "p": f"{paired.p:.2g}",
+            f"users for whom {first} is better": f"{paired.wins:,}",
+            f"users for whom {second} is better": f"{paired.losses:,}",
+            "users without a difference": f"{paired.ties:,}",
+        }
+
+
+class Comparisons(ReportOf[Comparison]):
+    """Two stored models compared: a sequence of comparisons; returned by `compare`.
+
+    Parameters
+    ----------
+    parts : iterable of Comparison
+        One per dataset, split, metric and cut-off.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import recbench
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = recbench.run(["popular", "random"], "synthetic", results=folder, in_process=True)
+    ...     comparisons = recbench.compare("popular", "random", results=folder)
+    >>> comparisons.to_frame()[["metric", "k", "wins"]].shape
+    (3, 3)
+    """
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return all comparisons as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per comparison, with the columns dataset, split, metric, k, first and second
+            (models), first_value, second_value, difference (first minus second), low, high (its
+            95% interval), p, wins, losses and ties (users for whom the first is better, worse or
+            equal).
+        """
+        import pandas as pd
+
+        rows = [
+            (
+                *(each.section.setting.dataset, each.section.setting.split),
+                *(each.metric, each.k, each.first_row.model, each.second_row.model),
+                *(each.first_value.mean, each.second_value.mean),
+                *(each.paired.difference, each.paired.low, each.paired.high, each.paired.p),
+                *(each.paired.wins, each.paired.losses, each.paired.ties),
+            )
+            for each in self
+        ]
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+    def _blocks(self, width: int) -> Iterator[Block]:  # noqa: ARG002
+        for section in dict.fromkeys(each.section for each in self):
+            of_section = [each for each in self if each.section is section]
+            yield section.title
+            for metric in dict.fromkeys(each.metric for each in of_section):
+                columns = {
+                    metric_label(metric, each.k): each.column
+                    for each in of_section
+                    if each.metric == metric
+                }
+                rows = [
+                    {"": label, **{head: column[label] for head, column in columns.items()}}
+                    for label in next(iter(columns.values()))
+                ]
+                yield Table(rows, numbers=[*columns])
+            first, second = of_section[0].first_row, of_section[0].second_row
+            means = [
+                f" {row.model} is the mean of {len(row.seeds)} seeds."
+                for row in (first, second)
+                if row.seeds[1:]
+            ]
+            yield (
+                f"Difference: {first.model} minus {second.model}, on the same users. Interval: "
+                "bootstrap over users. p: two-sided paired t-test over users." + "".join(means)
+            )
+
 
 def compare(
     first: str,
     second: str,
     *,
-    ks: Sequence[int] | None = None,
-    metrics: Sequence[str] = (RANKED_BY,),
-    dataset: str | None = None,
+    ks: int | Sequence[int] | None = None,
+    metrics: str | Sequence[str] = (RANKED_BY,),
+    dataset: Data | None = None,
     split: str | None = None,
     results: str | Path = "results",
     plugins: Plugins | None = None,
-) -> list[Comparison]:
+) -> Comparisons:
     """Test whether one model beats another, from stored results.
 
     Parameters
     ----------
     first, second : str
         Models with options, such as "transformer:dim=128".
-    ks : sequence of int or None, default: None
+    ks : int, sequence of int or None, default: None
         Cut-offs. None takes all that both have stored.
-    metrics : sequence of str, default: ("ndcg",)
-        Metrics. Those without a value per case, such as coverage, cannot be compared.
-    dataset : str or None, default: None
-        Compare on this dataset only, named as for `run` or as in a table; `min_rating=4.0` is
-        `min_rating=4`. None takes all.
+    metrics : str or sequence of str, default: ("ndcg",)
+        Metrics, or "all". Those without a value per case, such as coverage, cannot be compared.
+    dataset : str, path, pandas.DataFrame, Dataset or None, default: None
+        Compare on this dataset only, given as for `run` or named as in a table; `min_rating=4.0`
+        is `min_rating=4`. None takes all.
     split : str or None, default: None
         Compare on this split only, named as for `run` or as in a table. None takes all.
     results : str or path, default: "results"
@@ -92,8 +193,9 @@ def compare(
 
     Returns
     -------
-    list of Comparison
-        One per dataset, split, metric and cut-off that both models have stored.
+    Comparisons
+        A sequence with one Comparison per dataset, split, metric and cut-off that both models have
+        stored. Printed, it is the table of the command.
 
     Raises
     ------
@@ -111,6 +213,7 @@ def compare(
     [(3, True), (5, True), (10, True)]
     """
     plugins = current_plugins(plugins)
+    shown = shown_metrics(plugins, metrics)
     names = _as_stored(plugins, "models", first), _as_stored(plugins, "models", second)
     if names[0] == names[1]:
         raise UsageError(f"{first} and {second} are the same model. Name two different ones")
@@ -123,12 +226,12 @@ def compare(
         if _is_of(section, datasets, split) and rows.keys() >= set(names):
             first_row, second_row = (rows[name] for name in names)
             shared_ks = first_row.ks & second_row.ks
-            for metric in metrics:
-                for k in sorted(shared_ks if ks is None else shared_ks & set(ks)):
+            for metric in shown:
+                for k in sorted(shared_ks if ks is None else shared_ks & {*plain_numbers(ks)}):
                     comparisons += _compared(section, metric, k, first_row, second_row)
     if not comparisons:
         raise _nothing_to_compare(names, stored, results)
-    return comparisons
+    return Comparisons(comparisons)
 
 
 def _as_stored(plugins: Plugins, kind: str, text: str) -> str:
@@ -145,19 +248,27 @@ def _is_of(section: Section, datasets: set[str] | None, split: str | None) -> bo
     if split is not None and split not in (setting.split, section.setting.split):
         return False
     names = {setting.dataset, section.setting.dataset, section.dataset_name}
+    names.add(setting.dataset_sha256)
     return datasets is None or bool(names & datasets)
 
 
-def _names_of(plugins: Plugins, dataset: str) -> set[str]:
-    """Return the names that stored results may have for a dataset, without reading its data."""
-    spec = Spec.parse(dataset)
+def _names_of(plugins: Plugins, dataset: Data) -> set[str]:
+    """Return the names that stored results may have for a dataset, without reading its data.
+
+    A dataset that is given as an object is known by its content.
+    """
+    text = text_of(dataset)
+    if not text:
+        return {load_dataset(dataset, plugins=plugins).fingerprint()}
+    spec = Spec.parse(text)
     name, options = Path(spec.name).name, dict(spec.options)
-    names = {dataset, str(spec), str(Spec(name, options))}
+    names = {text, str(spec), str(Spec(name, options))}
     with contextlib.suppress(UsageError):  # the data may be gone, or read by a plugin that is
         chosen = find_dataset(plugins, dataset)
-        own = {key: text for key, text in options.items() if key not in chosen.cleaning}
-        of_file = chosen.offer.name == FILE
-        names.add(chosen.name(str(Spec(name, own)) if of_file else chosen.offer.name))
+        if isinstance(chosen, Chosen):
+            own = {key: text for key, text in options.items() if key not in chosen.cleaning}
+            of_file = chosen.offer.name == FILE
+            names.add(chosen.name(str(Spec(name, own)) if of_file else chosen.offer.name))
     return names
 
 

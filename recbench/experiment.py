@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Self
 
 from recbench.data.candidates import draw_candidates
 from recbench.data.dataset import Dataset, outside_ids
 from recbench.data.interactions import Array, Column, Columns
 from recbench.data.leakage import count_users, leakage
-from recbench.data.load import load_dataset
+from recbench.data.load import Data, load_dataset
 from recbench.data.split import Split, make_split
 from recbench.errors import RecbenchError, clean_reason
 from recbench.evaluation.metrics import measure_all, no_values, valid_metrics
@@ -57,7 +58,7 @@ class Experiment:
     def prepare(
         cls,
         plugins: Plugins,
-        dataset: str,
+        dataset: Data,
         split: str,
         data_dir: str | None = None,
         candidates: str | None = None,
@@ -67,7 +68,7 @@ class Experiment:
         Raises UsageError for wrong names and RecbenchError for broken data.
         """
         data = load_and_log(plugins, dataset, data_dir, log_notes=True)
-        return cls.of(plugins, data, split, candidates, dataset)
+        return cls.of(plugins, data, split, candidates, text_of(dataset))
 
     @classmethod
     def of(
@@ -247,16 +248,26 @@ class Experiment:
         }
 
 
+def text_of(data: Data) -> str:
+    """Return how a dataset was named, to load it again; "" if it was not named but given."""
+    if isinstance(data, (list, tuple)):
+        return ",".join(map(text_of, data))
+    return str(data) if isinstance(data, (str, Path)) else ""
+
+
 def load_and_log(
-    plugins: Plugins, text: str, data_dir: str | None = None, *, log_notes: bool
+    plugins: Plugins, data: Data, data_dir: str | None = None, *, log_notes: bool
 ) -> Dataset:
     """Load a dataset, and log its size and the notes on it.
 
     log_notes: False if the notes are shown with the results; then only their number is logged.
     """
-    dataset = load_dataset(text, data_dir, plugins)
-    name, data, notes = dataset.short_name, dataset.interactions, dataset.notes
-    size = f"{data.n_users:,} users, {data.n_items:,} items, {data.n_interactions:,} interactions"
+    dataset = load_dataset(data, data_dir, plugins)
+    name, interactions, notes = dataset.short_name, dataset.interactions, dataset.notes
+    size = (
+        f"{interactions.n_users:,} users, {interactions.n_items:,} items, "
+        f"{interactions.n_interactions:,} interactions"
+    )
     if log_notes or not notes:
         log.info("%s: %s", name, size)
     elif len(notes) == 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +14,13 @@ from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
 from recbench.errors import RecbenchError, UsageError
 from recbench.files import write_output
-from recbench.heatmap import heatmap, picture_form
+from recbench.heatmap import heatmap, picture_form, shortened
 from recbench.models.answers import AnswerCheck
 from recbench.models.protocols import ModelHandle, Traits
 from recbench.recommend import PreparedQuery, Query, Recommendation, takes
+from recbench.report import Block, Picture, Report, Table
+from recbench.results.footer import sentence
+from recbench.text import GAP
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,11 +28,14 @@ if TYPE_CHECKING:
 ROWS, COLUMNS = 40, 25
 """The most recommendations and interactions in a picture."""
 
+N_LEADING = 3
+"""How many items of the history are shown per recommendation."""
+
 UNNAMED = "The model does not name its method (the first line of explain's docstring)."
 
 
-@dataclass(frozen=True, eq=False)
-class Explanation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation(Report):
     """Recommendations, and how much each depends on each interaction; returned by `explain`.
 
     Parameters
@@ -157,6 +165,49 @@ class Explanation:
         """
         write_output(Path(path), self.picture(picture_form(path)))
 
+    def _blocks(self, width: int) -> Iterator[Block]:
+        recommended = self.recommendation
+        n_items, n_interactions = len(recommended.items), len(recommended.history)
+        yield (
+            f"{n_items} recommendation{'s' * (n_items != 1)} for {recommended.recipient} in "
+            f"{recommended.dataset.short_name} by {recommended.origin}, and the items "
+            "that changed their scores most"
+        )
+        if not n_items:
+            return
+        yield Table(self._rows(width))
+        yield (
+            f"{sentence(f'Weights: {self.method}')} Each recommendation is shown with up to "
+            f"{N_LEADING} of the {n_interactions:,} items of the history: those that changed its "
+            "score most. A negative weight lowered the score."
+        )
+        yield Picture(self.picture, f"Weights of {self.model} for {recommended.recipient}")
+
+    def _rows(self, width: int) -> list[dict[str, str]]:
+        """Return one row per recommendation, with a line for each item that led to it."""
+        recommended = self.recommendation
+        scores = _scores(recommended)
+        weights = _signed(self.weights)
+        room = _room_beside(width, ["rank"], ["score", *scores], ["weight", *weights.flat])
+        rows = []
+        for row, item in enumerate(recommended.items):
+            name = self.name(item)
+            leading = self.leading(row, N_LEADING)
+            titles = [self.name(recommended.history[place]) for place in leading]
+            if room:  # a title beside a weight must stay on its line
+                name = "\n".join(textwrap.wrap(name, room * 2 // 5))
+                titles = [shortened(title, room * 3 // 5) for title in titles]
+            rows.append(
+                {
+                    "rank": str(row + 1),
+                    "recommended": name,
+                    "score": scores[row],
+                    "weight": "\n".join(weights[row, leading]),
+                    "item of the history": "\n".join(titles) or "(nothing in the history)",
+                }
+            )
+        return rows
+
 
 @takes(Query)
 def explain(query: Query) -> Explanation:
@@ -196,7 +247,8 @@ def explain(query: Query) -> Explanation:
     Returns
     -------
     Explanation
-        The recommendations and their weights, with methods for a table and a picture.
+        The recommendations and their weights, which can be printed, with methods for a frame and a
+        picture.
 
     Raises
     ------
@@ -275,3 +327,25 @@ def checked_explanation(
 def name_of(dataset: Dataset, item: int) -> str:
     """Return the title of an item, or its id in the dataset if it has no title."""
     return dataset.title(item) or str(dataset.item_ids[item])
+
+
+def _scores(recommended: Recommendation) -> list[str]:
+    if recommended.scores is None:
+        return [""] * len(recommended.items)
+    return [f"{score:.4g}" for score in recommended.scores]
+
+
+def _signed(weights: Array) -> Array:
+    """Format numbers with a sign and equal decimals; the largest has three significant digits."""
+    largest = float(np.abs(weights).max(initial=0))
+    if largest and not 1e-4 <= largest < 1e6:
+        form = "{:+.2e}"
+    else:
+        form = f"{{:+.{max(0, 2 - int(np.floor(np.log10(largest or 1))))}f}}"
+    return np.array([[form.format(weight) for weight in row] for row in weights], dtype=object)
+
+
+def _room_beside(width: int, *columns: Sequence[str]) -> int:
+    """Characters left for two more columns in a terminal of this width; 0 for no limit."""
+    taken = sum(max(map(len, column)) + GAP for column in columns)
+    return max(width - taken - GAP, 24) if width else 0

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from recbench.errors import RecbenchError, describe_error
+from recbench.raised import describe_raised
 
 CRASHED: dict[str, str] = {}
 """Plugins that must not be imported again, because that has ended the process -> the reason."""
@@ -75,4 +76,4 @@ def guarded(where: str) -> Iterator[None]:
     except (RecbenchError, KeyboardInterrupt):
         raise
     except BaseException as error:  # also SystemExit
-        raise RecbenchError(f"{where} failed: {describe_error(error)}") from error
+        raise RecbenchError(f"{where} failed: {describe_raised(error)}") from error

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from recbench.arguments import check_arguments
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array
+from recbench.data.load import Data
 from recbench.errors import UsageError
 from recbench.evaluation.ranking import Ranking
 from recbench.experiment import Experiment
 from recbench.plugins import Plugins, current_plugins
 from recbench.progress import log
+from recbench.report import Block, ReportOf, Table
 from recbench.results.result import Result, Setting
 from recbench.results.results import Results
 from recbench.spec import Spec
 from recbench.store.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+N_LAST = 20
+"""How many of the history's last items are shown."""
+
+COLUMNS = (
+    *("case", "part", "place", "item", "title", "model", "seed"),
+    *("rank", "last_rank", "is_target"),
+)
+"""Columns of `Inspection.to_frame`."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +57,13 @@ class StoredRanking:
     above: Array
     tied: Array
     top_items: Array
+
+    def rank(self, target: int, n_items: int) -> str:
+        """Return the rank of a target, or the range of ranks if it is tied; n_items: of all."""
+        above, tied = int(self.above[target]), int(self.tied[target])
+        if above >= n_items:
+            return "not listed"
+        return f"{above + 1:,}" if tied == 1 else f"{above + 1:,} to {above + tied:,}"
 
 
 @dataclass(frozen=True)
@@ -70,25 +93,151 @@ class UserInspection:
     targets: Array
     rankings: list[StoredRanking]
 
+    def blocks(self, which: str = "") -> Iterator[Block]:
+        """Yield the history, the targets, and the ranks and first items of each model.
+
+        which: which of the user's cases this is, for the caption.
+        """
+        n_items = len(self.history)
+        some = f" (last {N_LAST} of {n_items:,})" if n_items > N_LAST else ""
+        yield Table(
+            self._numbered(self.history, "place")[-N_LAST:],
+            caption=f"History of user {self.user} in {self.title}{which}, oldest first{some}",
+        )
+        yield from self._held_out()
+        for ranking in self.rankings:
+            rows = self._numbered(ranking.top_items, "rank")
+            for row, item in zip(rows, ranking.top_items, strict=True):
+                row["held out"] = "<" if item in self.targets else ""
+            yield Table(rows, caption=ranking.result.label)
+            if not rows:
+                yield "(no list is stored)"
+        if not self.rankings:
+            yield (
+                "No results are stored for this dataset and split. Add one with: recbench run MODEL"
+            )
+
+    def _held_out(self) -> Iterator[Block]:
+        """Yield targets and ranks: a row per model for one target, else a column per model."""
+        targets = [self.named(item) for item in self.targets]
+        n_items = self.dataset.interactions.n_items
+        if len(targets) == 1 or not self.rankings:
+            yield Table(targets, caption=f"Held-out item{'s' * (len(targets) > 1)}")
+            rows = [
+                {
+                    "model": ranking.result.model,
+                    "seed": "" if ranking.result.seed is None else str(ranking.result.seed),
+                    f"rank of {targets[0]['item']}": ranking.rank(0, n_items),
+                }
+                for ranking in self.rankings
+            ]
+            if rows:
+                yield Table(rows, caption="Its rank by model")
+            return
+        labels = [ranking.result.label for ranking in self.rankings]
+        rows = [
+            {**target, **{each.result.label: each.rank(nth, n_items) for each in self.rankings}}
+            for nth, target in enumerate(targets)
+        ]
+        yield Table(rows, numbers=labels, caption="Held-out items, with their rank by model")
+
+    def _numbered(self, items: Array, head: str) -> list[dict[str, Any]]:
+        """Return one row per item, numbered from 1."""
+        return [{head: number, **self.named(item)} for number, item in enumerate(items, 1)]
+
+    def named(self, item: int) -> dict[str, str]:
+        """Return the id and the title of an item."""
+        if item < 0:
+            return {"item": "(not in the dataset)", "title": ""}
+        return {"item": str(self.dataset.item_ids[item]), "title": self.dataset.title(int(item))}
+
+
+class Inspection(ReportOf[UserInspection]):
+    """The cases of a user, and where stored models rank their targets; made by `inspect_user`.
+
+    Parameters
+    ----------
+    parts : iterable of UserInspection
+        One per case of the user.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> found = recbench.inspect_user(7, dataset="synthetic", results="no-results-yet")
+    >>> found.to_frame()["part"].value_counts()["target"]
+    1
+    """
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the histories, the targets and the lists as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per item. Columns: case (from 1); part, which is "history" (oldest first),
+            "target" or "list" (of a stored model, best first); place in it (from 1); item (the
+            dataset's own id; None for one that the dataset does not have) and title; model and
+            seed, for lists and for targets, which have one row per model; rank and last_rank of a
+            target, which differ if it is tied, and are missing if the model does not list it;
+            is_target, whether the item is held out.
+        """
+        import pandas as pd
+
+        rows: list[dict[str, Any]] = []
+        for number, case in enumerate(self, 1):
+            rows += _rows_of(case, {"case": number, "part": "history"}, case.history)
+            target: dict[str, Any] = {"case": number, "part": "target"}
+            if not case.rankings:
+                rows += _rows_of(case, target, case.targets)
+            for each in case.rankings:
+                model = {"model": each.result.model, "seed": each.result.seed}
+                of_targets = _rows_of(case, {**target, **model}, case.targets)
+                for row, above, tied in zip(of_targets, each.above, each.tied, strict=True):
+                    if above < case.dataset.interactions.n_items:
+                        row |= {"rank": int(above) + 1, "last_rank": int(above) + int(tied)}
+                rows += of_targets
+                rows += _rows_of(case, {"case": number, "part": "list", **model}, each.top_items)
+        frame = pd.DataFrame(rows, columns=COLUMNS)
+        return frame.astype(dict.fromkeys(("seed", "rank", "last_rank"), "Int64"))
+
+    def _blocks(self, width: int) -> Iterator[Block]:  # noqa: ARG002
+        for number, case in enumerate(self, 1):
+            yield from case.blocks(f", case {number} of {len(self)}" if len(self) > 1 else "")
+
+
+def _rows_of(case: UserInspection, same: dict[str, Any], items: Array) -> list[dict[str, Any]]:
+    """Return a row of `Inspection.to_frame` for each item. same: what all rows share."""
+    return [
+        {
+            **same,
+            "place": place,
+            "item": None if item < 0 else case.dataset.item_ids[item],
+            "title": "" if item < 0 else case.dataset.title(int(item)),
+            "is_target": item in case.targets,
+        }
+        for place, item in enumerate(items, 1)
+    ]
+
 
 def inspect_user(
     user: str | int,
     *,
-    dataset: str | Path = "ml-100k",
+    dataset: Data = "ml-100k",
     split: str = "leave-last-out",
     k: int = 10,
     results: str | Path = "results",
     data_dir: str | None = None,
     plugins: Plugins | None = None,
-) -> list[UserInspection]:
+) -> Inspection:
     """Show one user's history and targets, and where each stored model ranks them.
 
     Parameters
     ----------
     user : str or int
         The user's id in the dataset.
-    dataset : str or path, default: "ml-100k"
-        A dataset, or the path of a log, with options: "log.csv:user=customer,item=product".
+    dataset : str, path, pandas.DataFrame or Dataset, default: "ml-100k"
+        A dataset, or the path of a log, with options: "log.csv:user=customer,item=product"; or the
+        data.
     split : str, default: "leave-last-out"
         How targets are held out.
     k : int, default: 10
@@ -102,8 +251,8 @@ def inspect_user(
 
     Returns
     -------
-    list of UserInspection
-        One per case of the user.
+    Inspection
+        A sequence with one UserInspection per case of the user.
 
     Raises
     ------
@@ -112,15 +261,15 @@ def inspect_user(
 
     Examples
     --------
-    >>> from recbench.inspect_user import inspect_user
-    >>> (case,) = inspect_user(7, dataset="synthetic", results="no-results-yet")
+    >>> import recbench
+    >>> (case,) = recbench.inspect_user(7, dataset="synthetic", results="no-results-yet")
     >>> len(case.targets), case.rankings
     (1, [])
     """
     check_arguments([k])
     plugins = current_plugins(plugins)
     plugins.check("splitters", Spec.parse(split))
-    experiment = Experiment.prepare(plugins, str(dataset), split, data_dir)
+    experiment = Experiment.prepare(plugins, dataset, split, data_dir)
     number = experiment.dataset.user(str(user))
     judged = experiment.split.judged
     cases = np.flatnonzero(experiment.split.history.users[judged] == number)
@@ -131,7 +280,7 @@ def inspect_user(
         )
     rankings = _rankings(Store(results), plugins, experiment.setting)
     targets, offsets = experiment.split.judged_targets
-    return [
+    return Inspection(
         UserInspection(
             dataset=experiment.dataset,
             title=f"{experiment.setting.dataset_title}, {experiment.setting.split}",
@@ -144,7 +293,7 @@ def inspect_user(
             ],
         )
         for case in cases
-    ]
+    )
 
 
 def _rankings(store: Store, plugins: Plugins, setting: Setting) -> list[tuple[Result, Ranking]]:

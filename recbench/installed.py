@@ -1,11 +1,13 @@
-"""Before step 1: find the installed plugins, without importing them."""
+"""Before step 1: find the installed plugins, without importing them; tell libraries from them."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import os
 from collections.abc import Callable, Mapping
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from recbench.progress import log
@@ -15,6 +17,9 @@ DISTRIBUTION = "recbench-toolkit"
 
 GROUP = "recbench"
 """The group of entry points in which plugins are looked up."""
+
+STANDARD, FOLDERS = Path(os.__file__).parent, {"site-packages", "dist-packages"}
+"""The folder of the standard library; the names of folders that pip installs to."""
 
 Installed = Mapping[str, tuple[str, Callable[[], Any]]]
 """Name of each installed plugin -> its version, and a function that imports it."""
@@ -36,6 +41,24 @@ def _package(point: metadata.EntryPoint) -> tuple[str, str]:
     with contextlib.suppress(Exception):
         about = point.dist.metadata if point.dist else {}
     return about.get("Name") or "?", about.get("Version") or "?"
+
+
+@functools.cache
+def plugin_packages() -> set[str]:
+    """Return the packages of all distributions that offer plugins, without the core."""
+    points = metadata.entry_points(group=GROUP)
+    files = [file for point in points if point.dist for file in point.dist.files or ()]
+    return {file.parts[0].partition(".")[0] for file in files} - {"recbench"}
+
+
+def is_library(place: Path) -> bool:
+    """Whether something is in a folder that Python or pip installs to."""
+    return place.is_relative_to(STANDARD) or not FOLDERS.isdisjoint(place.parts)
+
+
+def is_standard(place: Path) -> bool:
+    """Whether something is in the standard library."""
+    return place.is_relative_to(STANDARD) and FOLDERS.isdisjoint(place.parts)
 
 
 @functools.cache

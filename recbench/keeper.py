@@ -87,10 +87,13 @@ class Keeper:
         return found
 
     def _what_lacks(self, experiment: Experiment, stored: Result, ranking: Ranking) -> str:
-        """Return why the requested metrics cannot be computed from what is stored; "" if they can.
+        """Return why what is stored does not serve for the requested metrics; "" if it does.
 
         A metric that fails for lists of full length would fail in a new run too.
         """
+        changed = experiment.dataset.metadata.changed(stored.reads)
+        if changed:
+            return f"the metadata that it read have changed ({', '.join(changed)})"
         k = min(max(self.ks), stored.setting.n_items)
         width = 0 if ranking.lists is None else ranking.lists.shape[1]
         if stored.depth < k:

@@ -12,11 +12,12 @@ from typing import Any
 import pluggy
 
 from recbench import hookspecs
-from recbench.errors import UsageError, describe_error, suggest_name
+from recbench.errors import UsageError, suggest_name
 from recbench.guard import noted
 from recbench.installed import GROUP, installed_plugins, warn_of_namesake
 from recbench.offers import KINDS, LISTENER, Offer, PluginInfo, import_plugin
 from recbench.progress import log
+from recbench.raised import describe_raised
 from recbench.spec import Spec, read_options
 
 
@@ -72,7 +73,8 @@ class Plugins:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            info.broken = describe_error(error)
+            log.debug("plugin %s is broken", name, exc_info=True)
+            info.broken = describe_raised(error)
             return
         for offer in offers:
             info.gives.setdefault(offer.kind, []).append(offer.name)
@@ -321,7 +323,8 @@ class Plugins:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # also SystemExit
-                log.warning("%s failed: %s", where, describe_error(error))
+                log.debug("%s failed", where, exc_info=True)
+                log.warning("%s failed: %s", where, describe_raised(error))
 
 
 def load_plugins(**extra: Any) -> Plugins:

@@ -1,11 +1,12 @@
-"""Every step: report the progress of long work, as a bar on a terminal or else as lines."""
+"""Every step: report the progress of long work, as bars or else as lines of a log."""
 
 from __future__ import annotations
 
 import logging
-import sys
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
+
+from recbench import bars
 
 
 class Log(logging.Logger):
@@ -31,11 +32,52 @@ log = logging.getLogger("recbench")
 log.__class__ = Log  # the program may have made the logger already
 
 
-class Progress:
+class Bar(bars.State):
+    """A bar on a terminal or in a notebook, and nothing elsewhere. Use it as a context manager.
+
+    The parameters are those of `Progress`.
+    """
+
+    def __init__(
+        self, label: str, total: int | None = None, unit: str = "step", done: int = 0
+    ) -> None:
+        super().__init__(label, total, unit, done)
+        self._screen: bars.Screen | None = None
+
+    def __enter__(self) -> Self:
+        self._screen = screen()
+        if self._screen is not None:
+            self._screen.open(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._screen is not None:
+            self._screen.close(self)
+
+    def step(self, n: int = 1, message: str = "") -> None:
+        """Show that n more steps are done, and the current state."""
+        self.done += n
+        self.message = str(message) or self.message
+        if self._screen is not None:
+            self._screen.update(self)
+
+
+def screen() -> bars.Screen | None:
+    """Return where a new bar is drawn; None if nowhere, or if the log is not enabled for INFO."""
+    return bars.screen() if log.isEnabledFor(logging.INFO) else None
+
+
+class Progress(Bar):
     """Report the progress of long work. Use it as a context manager.
 
-    A terminal shows one bar with the latest message. Elsewhere, each message is written as a
-    line. Both go to stderr, unless the logger `recbench` is not enabled for INFO.
+    A terminal shows a bar with the latest message, and so does a notebook. Elsewhere, each message
+    is written as a line. All go to stderr, unless the logger `recbench` is not enabled for INFO.
+    A model can use it too: its process sends the state to the main process, which draws it.
 
     Parameters
     ----------
@@ -66,24 +108,8 @@ class Progress:
     def __init__(
         self, label: str, total: int | None = None, unit: str = "step", done: int = 0
     ) -> None:
-        self.label, self.total, self.unit, self.done = label, total, unit, done
-        self._bar: Any = None
-        self._task: Any = None
-
-    def __enter__(self) -> Self:
-        if sys.stderr.isatty() and log.isEnabledFor(logging.INFO):
-            self._bar, self._task = _bar(self.label, self.total, self.unit, self.done)
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        super().__init__(label, total, unit, done)
+        self.stays = True
 
     def step(self, n: int = 1, message: str = "") -> None:
         """Report that more steps are done.
@@ -103,24 +129,7 @@ class Progress:
         >>> progress.done
         25
         """
-        self.done += n
-        if self._bar is not None:
-            fields = {"message": message} if message else {}
-            self._bar.update(self._task, advance=n, **fields)
-        elif message:
+        super().step(n, message)
+        if message and self._screen is None:
             total = f"/{self.total}" if self.total else ""
             log.info("%s: %s %d%s, %s", self.label, self.unit, self.done, total, message)
-
-
-def _bar(label: str, total: int | None, unit: str, done: int) -> tuple[Any, Any]:
-    from rich import progress
-    from rich.console import Console
-
-    bar = progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(bar_width=10),
-        progress.MofNCompleteColumn() if unit != "byte" else progress.DownloadColumn(),
-        progress.TextColumn("{task.fields[message]}"),
-        console=Console(stderr=True),
-    )
-    return bar, bar.add_task(label, total=total, completed=done, message="")

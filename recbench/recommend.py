@@ -287,7 +287,9 @@ class PreparedQuery:
         name = f"{self.cell.model} (split {self.cell.setting.split})"
         store = None if self.query.results is None else Store(self.query.results)
         is_known = has_source(self.cell.model_version)  # else nothing is used again
-        folder = store.find_model(self.cell) if store is not None and is_known else None
+        metadata, folder = self.experiment.dataset.metadata, None
+        if store is not None and is_known:
+            folder = store.find_model(self.cell, metadata)
         loaded = False
         if folder is not None:
             try:
@@ -309,7 +311,8 @@ class PreparedQuery:
             seconds = model.fit(self.experiment.split.train, place).seconds
             answer = question(self, model, f"{name}, trained now in {seconds:.1f} s")
             if store is not None and is_known and model.traits.storable:
-                store.keep_model(self.cell, model.save)
+                reads = metadata.digests(model.reads)
+                store.keep_model(dataclasses.replace(self.cell, reads=reads), model.save)
         if place is not None:
             checkpoint.remove(place)
         return answer

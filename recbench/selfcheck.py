@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recbench.data.arrays import offsets_of, slices
 from recbench.data.dataset import Dataset
-from recbench.data.interactions import Array, Interactions, offsets_of, slices
+from recbench.data.interactions import Interactions
+from recbench.data.load import Data
 from recbench.data.split import Split, make_split
 from recbench.experiment import load_and_log
 from recbench.hookspecs import hookimpl
-from recbench.plugins import load_plugins
+from recbench.oracles import (
+    Constant,
+    Oracle,
+    PrefersSeen,
+    SeenFirstOracle,
+    TyingOracle,
+    targets_of,
+)
+from recbench.plugins import Plugins, current_plugins, load_plugins
+from recbench.report import Block, ReportOf, Table
 from recbench.results.result import Result, metric_label
 from recbench.run import run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KS = (1, 5, 10)
 
@@ -34,24 +46,150 @@ FALSE_ALARM = 1e-4
 """The greatest probability, per check, that a correct referee fails it by chance."""
 
 
+ROUNDING = 1e-12
+"""The bound of values that are sums; a value of 1 must be 1 to the last bit."""
+
+COLUMNS = ("model", "metric", "k", "expected", "actual", "bound", "holds", "status")
+"""Columns of `SelfCheck.to_frame`."""
+
+
 @dataclass(frozen=True)
 class Check:
-    """A metric whose value is known in advance. expected, actual: human-readable numbers."""
+    """A metric whose value is known in advance.
 
-    name: str
-    expected: str
-    actual: str
-    holds: bool
+    Parameters
+    ----------
+    model : str
+        What was evaluated.
+    metric : str
+        Name of the metric.
+    k : int
+        Cut-off.
+    expected : float
+        The value that is known in advance.
+    actual : float
+        The value that was measured; NaN if the model failed.
+    bound : float
+        The largest difference that is allowed.
+    status : str, default: "ok"
+        Why the model failed.
+    """
+
+    model: str
+    metric: str
+    k: int
+    expected: float
+    actual: float
+    bound: float
+    status: str = "ok"
+
+    @property
+    def holds(self) -> bool:
+        """Whether the difference is within the bound."""
+        return abs(self.actual - self.expected) <= self.bound
+
+    @property
+    def name(self) -> str:
+        """Model and metric: `oracle, NDCG@10`."""
+        return f"{self.model}, {metric_label(self.metric, self.k)}"
+
+    @property
+    def row(self) -> dict[str, str]:
+        """The check as a row of a table; exact values have twelve decimals."""
+        exact = self.bound <= ROUNDING
+        digits = 12 if exact else 4
+        actual = f"{self.actual:.{digits}f}" if self.status == "ok" else self.status
+        return {
+            "check": self.name,
+            "expected": f"{self.expected:.{digits}f}{'' if exact else f' ±{self.bound:.4f}'}",
+            "actual": actual,
+            "": "ok" if self.holds else "WRONG",
+        }
+
+
+class SelfCheck(ReportOf[Check]):
+    """Metrics whose values are known in advance: a sequence of checks; returned by `selfcheck`.
+
+    Parameters
+    ----------
+    parts : iterable of Check
+        One per model, metric and cut-off.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> checks = recbench.selfcheck("synthetic:users=30,items=20,interactions=300")
+    >>> checks.holds, list(checks.to_frame())[:3]
+    (True, ['model', 'metric', 'k'])
+    """
+
+    @property
+    def holds(self) -> bool:
+        """Whether every value is as expected."""
+        return all(check.holds for check in self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return all checks as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per check, with the columns model, metric, k, expected, actual, bound (the
+            largest difference that is allowed), holds and status ("ok", or why a model failed).
+        """
+        import pandas as pd
+
+        rows = [
+            (each.model, each.metric, each.k, each.expected, each.actual, each.bound, each.holds)
+            for each in self
+        ]
+        frame = pd.DataFrame(rows, columns=COLUMNS[:-1])
+        return frame.assign(status=[each.status for each in self])
+
+    def _blocks(self, width: int) -> Iterator[Block]:  # noqa: ARG002
+        yield Table([check.row for check in self])
+        yield (
+            "Shuffled targets: by chance, a deviation of more than ± occurs in at most one of "
+            "10,000 checks (Bernstein's inequality). All other expected values are exact."
+        )
+        n_wrong = sum(not check.holds for check in self)
+        yield f"{len(self)} checks, {n_wrong or 'none'} wrong."
 
 
 def selfcheck(
-    dataset: str | Path = "synthetic",
+    dataset: Data = "synthetic",
     *,
     split: str = "leave-last-out",
     data_dir: str | None = None,
-) -> list[Check]:
-    """Evaluate models with known metrics on a dataset, and compare the metrics.
+    plugins: Plugins | None = None,
+) -> SelfCheck:
+    """Check the evaluation with models whose metrics are known in advance.
 
+    Parameters
+    ----------
+    dataset : str, path, pandas.DataFrame or Dataset, default: "synthetic"
+        The data to use: a dataset, or the path of a log, with options; or the data.
+    split : str, default: "leave-last-out"
+        How to hold out targets.
+    data_dir : str or None, default: None
+        Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
+    plugins : Plugins or None, default: None
+        What `load_plugins` returned. None loads all installed plugins.
+
+    Returns
+    -------
+    SelfCheck
+        A sequence with one Check per model, metric and cut-off.
+
+    Raises
+    ------
+    UsageError
+        If a name or an option is wrong.
+    RecbenchError
+        If the data cannot be loaded or split.
+
+    Notes
+    -----
     - The oracle knows the targets. Its metrics must be exactly 1, or the highest possible value.
     - The oracle with ties gives the targets and one other item the same score, and the constant
       model gives all items the same score. Their metrics must be the mean over all orders of the
@@ -60,12 +198,18 @@ def selfcheck(
       because seen items are masked.
     - With shuffled targets, drawn at random from all items that can be recommended, no model may
       be better or worse than chance.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> recbench.selfcheck("synthetic:users=30,items=20,interactions=300").holds
+    True
     """
-    plugins = load_plugins()
-    data = load_and_log(plugins, str(dataset), data_dir, log_notes=True)
+    known = current_plugins(plugins)
+    data = load_and_log(known, dataset, data_dir, log_notes=True)
 
     def split_again(_: Interactions | None = None) -> Split:
-        return _told_apart(make_split(plugins, data, split)[1])
+        return _told_apart(make_split(known, data, split)[1])
 
     parts = split_again()
     shuffled = Shuffled(parts, data)
@@ -90,7 +234,8 @@ def selfcheck(
         ),
     )
     name = f"selfcheck-data:repeats={data.repeats}"
-    same: dict[str, Any] = {"plugins": load_plugins(selfcheck=plugin), "ks": KS, "results": None}
+    both = load_plugins(**known.given, selfcheck=plugin)
+    same: dict[str, Any] = {"plugins": both, "ks": KS, "results": None}
     same["in_process"] = True  # the oracles know the targets, so no other process gets them
     oracle, tying, constant, prefers_seen, seen_first = run(
         list(models), name, split="selfcheck-split", **same
@@ -114,71 +259,7 @@ def selfcheck(
     for result in run(["selfcheck-oracle", "popular"], name, split="selfcheck-shuffled", **same):
         label = f"{result.model.removeprefix('selfcheck-')}, shuffled targets"
         checks += [_by_chance(label, result, k, *_chance(drawn_sizes, "ndcg", k)) for k in KS]
-    return checks
-
-
-class Constant:
-    """A model that gives all items the same score."""
-
-    def fit(self, train: Interactions) -> Constant:  # noqa: ARG002
-        """Learn nothing."""
-        return self
-
-    def score(self, history: Interactions) -> Array:
-        """Return zeros."""
-        return np.zeros((len(history), history.n_items))
-
-
-class PrefersSeen(Constant):
-    """A model that scores the items of the history above all others."""
-
-    def score(self, history: Interactions) -> Array:
-        """Return 1 for seen items and 0 for others."""
-        scores = np.zeros((len(history), history.n_items))
-        scores[np.repeat(np.arange(len(history)), history.lengths), history.items] = 1
-        return scores
-
-
-class Oracle(Constant):
-    """A model that knows the targets of a split."""
-
-    def __init__(self, split: Split) -> None:
-        history = split.history.take(split.judged)
-        self.known = {
-            (user, items.tobytes()): targets
-            for user, items, targets in zip(
-                history.users.tolist(), history.sequences(), _targets(split), strict=True
-            )
-        }
-
-    def score(self, history: Interactions) -> Array:
-        """Return positive scores for targets and 0 for others."""
-        scores = np.zeros((len(history), history.n_items))
-        rows = zip(history.users.tolist(), history.sequences(), strict=True)
-        for row, (user, items) in enumerate(rows):
-            targets = self.known.get((user, items.tobytes()), ())
-            scores[row, targets] = np.arange(len(targets), 0, -1)
-        return scores
-
-
-class SeenFirstOracle(Oracle):
-    """An oracle that scores the items of the history above the targets."""
-
-    def score(self, history: Interactions) -> Array:
-        """Return a higher score for seen items than for any target."""
-        return np.asarray(super().score(history) + history.n_items * PrefersSeen().score(history))
-
-
-class TyingOracle(Oracle):
-    """An oracle that gives the targets and the first other unseen item the same score."""
-
-    def score(self, history: Interactions) -> Array:
-        """Return 1 for the targets and the other item, and 0 for the rest."""
-        scores = super().score(history) > 0
-        known = scores | (PrefersSeen().score(history) > 0)
-        others = known.argmin(axis=1)
-        scores[np.arange(len(scores)), others] |= ~known.all(axis=1)
-        return scores.astype(np.float64)
+    return SelfCheck(checks)
 
 
 class Shuffled:
@@ -217,12 +298,6 @@ def _hook(name: str, factories: dict[str, Any]) -> Any:
     return hookimpl(answer)
 
 
-def _targets(split: Split) -> Iterator[Array]:
-    """Yield the targets of each case."""
-    items, offsets = split.judged_targets
-    return (items[start:stop] for start, stop in itertools.pairwise(offsets))
-
-
 def _told_apart(split: Split) -> Split:
     """Judge only the first of several cases of a user with the same history.
 
@@ -252,7 +327,7 @@ def _sizes(split: Split, data: Dataset) -> Counter[tuple[int, int]]:
     """Count cases by (number of targets, number of items that can be recommended)."""
     sizes: Counter[tuple[int, int]] = Counter()
     history = split.history.take(split.judged)
-    for targets, items in zip(_targets(split), history.sequences(), strict=True):
+    for targets, items in zip(targets_of(split), history.sequences(), strict=True):
         masked = set(items.tolist()) - set(targets.tolist()) if data.repeats == "first" else ()
         sizes[len(targets), data.interactions.n_items - len(masked)] += 1
     return sizes
@@ -262,7 +337,7 @@ def _tied_sizes(split: Split) -> Counter[tuple[int, int]]:
     """Count cases by (number of targets, number of items that `TyingOracle` scores highest)."""
     sizes: Counter[tuple[int, int]] = Counter()
     history = split.history.take(split.judged)
-    for targets, items in zip(_targets(split), history.sequences(), strict=True):
+    for targets, items in zip(targets_of(split), history.sequences(), strict=True):
         another = len({*items.tolist(), *targets.tolist()}) < history.n_items
         sizes[len(targets), len(targets) + another] += 1
     return sizes
@@ -290,19 +365,15 @@ def _highest(split: Split, metric: str, k: int) -> float:
     return 1.0 if metric == "ndcg" else float((np.minimum(counts, k) / counts).mean())
 
 
-def _exact(name: str, result: Result, metric: str, k: int, expected: float) -> Check:
+def _exact(model: str, result: Result, metric: str, k: int, expected: float) -> Check:
     """Check a value exactly: 1 to the last bit, other values up to rounding."""
-    value = result.value(metric, k).mean
-    holds = value == expected if expected == 1 else abs(value - expected) < 1e-12
-    actual = f"{value:.12f}" if result.ok else result.status
-    return Check(f"{name}, {metric_label(metric, k)}", f"{expected:.12f}", actual, holds)
+    value, bound = result.value(metric, k).mean, 0.0 if expected == 1 else ROUNDING
+    return Check(model, metric, k, expected, value, bound, result.status)
 
 
-def _by_chance(name: str, result: Result, k: int, chance: float, variance: float) -> Check:
+def _by_chance(model: str, result: Result, k: int, chance: float, variance: float) -> Check:
     """Check a random value by Bernstein's inequality, which needs no normal distribution."""
     value, n_cases = result.value("ndcg", k).mean, result.setting.n_cases
     surprise = math.log(2 / FALSE_ALARM)
     bound = math.sqrt(2 * variance * surprise) + surprise / (3 * n_cases)
-    actual = f"{value:.4f}" if result.ok else result.status
-    holds = abs(value - chance) <= bound
-    return Check(f"{name}, {metric_label('ndcg', k)}", f"{chance:.4f} ±{bound:.4f}", actual, holds)
+    return Check(model, "ndcg", k, chance, value, bound, result.status)

@@ -22,6 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from recbench.installed import is_library, is_standard, plugin_packages
 from recbench.progress import log
 
 CODE = {".py", ".pyc", ".so", ".pyd"}
@@ -31,9 +32,6 @@ IGNORED = {".md", ".rst", ".ipynb", ".png", ".svg", ".pyi", ".typed"}
 
 NO_SOURCE = "+no-source"
 """The end of the version of code that is in no file."""
-
-STANDARD, INSTALLED = Path(os.__file__).parent, {"site-packages", "dist-packages"}
-"""The folder of the standard library; the names of folders that pip installs to."""
 
 _first_digests: weakref.WeakKeyDictionary[types.ModuleType, str] = weakref.WeakKeyDictionary()
 """Module of this process -> the digest of its file when it was first looked at."""
@@ -200,25 +198,7 @@ def _found(module: str, _path: tuple[str, ...]) -> str:
 
 def _counts(name: str, place: Path) -> bool:
     """Whether a package or file is the user's own, or belongs to a plugin of recbench."""
-    return not _is_library(place) or name.partition(".")[0] in _plugin_packages()
-
-
-def _is_library(place: Path) -> bool:
-    """Whether something is in a folder that Python or pip installs to."""
-    return place.is_relative_to(STANDARD) or not INSTALLED.isdisjoint(place.parts)
-
-
-def _is_standard(place: Path) -> bool:
-    """Whether something is in the standard library."""
-    return place.is_relative_to(STANDARD) and INSTALLED.isdisjoint(place.parts)
-
-
-@functools.cache
-def _plugin_packages() -> set[str]:
-    """Return the packages of all distributions that offer plugins, without the core."""
-    points = metadata.entry_points(group="recbench")
-    files = [file for point in points if point.dist for file in point.dist.files or ()]
-    return {file.parts[0].partition(".")[0] for file in files} - {"recbench"}
+    return not is_library(place) or name.partition(".")[0] in plugin_packages()
 
 
 def _files(place: Path) -> list[Path]:
@@ -253,7 +233,7 @@ def _follow_imports(units: dict[str, Path]) -> set[str]:
                 if _counts(*unit):
                     units.setdefault(*unit)
                     waiting.append(unit)
-                elif not _is_standard(unit[1]):
+                elif not is_standard(unit[1]):
                     libraries.add(unit[0].partition(".")[0])
     return libraries
 

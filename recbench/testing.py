@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from recbench.attention import checked_attention
-from recbench.data.interactions import Array, Interactions, offsets_of
+from recbench.data.arrays import offsets_of
+from recbench.data.interactions import Array, Interactions
 from recbench.data.split import Split
 from recbench.errors import describe_error
 from recbench.evaluation.metrics import check_metric

@@ -101,14 +101,19 @@ class Trial:
             fit_seconds=math.nan if resumed else _seconds(self._report.seconds),
             score_seconds=_seconds(evaluation.score_seconds),
             parameters=self._n_parameters(),
+            reads=self._reads(),
         )
+
+    def _reads(self) -> dict[str, str]:
+        """Return the titles and features that the model has asked for, with their hashes."""
+        return self.experiment.dataset.metadata.digests(self._model.reads)
 
     def keep_model(self, store: Store | None) -> None:
         """Store the fitted model, if it can save itself and its code can be recognised later."""
         if store is None or not self._model.traits.storable:
             return
         if has_source(self.cell.model_version):
-            store.keep_model(self.cell, self._save)
+            store.keep_model(dataclasses.replace(self.cell, reads=self._reads()), self._save)
 
     def _save(self, folder: Path) -> None:
         self._is_saving = True

@@ -4,125 +4,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from recbench.arguments import check_arguments
+from recbench.data.load import Data
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.evaluation.ranking import Metric
 from recbench.evaluation.uncertainty import Value
-from recbench.experiment import Experiment, Host, model_host
+from recbench.experiment import Experiment, Host, model_host, text_of
 from recbench.external import judge_file, version_of
 from recbench.models.in_process import InProcessHost
 from recbench.plugins import Plugins, current_plugins
 from recbench.results.result import EXTERNAL_PLUGIN, Result
 from recbench.store.cells import read_cells
 from recbench.trial import judge
+from recbench.verification import CellCheck, NumberCheck, Verification
 
 EXACT = 1e-9
 """Allowed difference with the same arithmetic, where only the order of sums may differ; relative
 for numbers above 1."""
 
 
-@dataclass(frozen=True)
-class NumberCheck:
-    """A stored number and its new value.
-
-    Parameters
-    ----------
-    name : str
-        Metric and cut-off, such as "ndcg@10", and "stderr", "low" or "high" for its uncertainty.
-    stored : float
-        The stored number.
-    now : float
-        The number of the new run.
-    bound : float
-        The largest difference that is allowed.
-
-    Examples
-    --------
-    >>> from recbench.verify import NumberCheck
-    >>> check = NumberCheck("ndcg@10", stored=0.1, now=0.125, bound=0.05)
-    >>> round(check.off, 3), check.holds
-    (0.025, True)
-    """
-
-    name: str
-    stored: float
-    now: float
-    bound: float
-
-    @property
-    def off(self) -> float:
-        """Absolute difference; infinite if only one of the two is NaN."""
-        if math.isnan(self.stored) or math.isnan(self.now):
-            return 0.0 if math.isnan(self.stored) and math.isnan(self.now) else math.inf
-        return abs(self.now - self.stored)
-
-    @property
-    def holds(self) -> bool:
-        """Whether the difference is within the bound."""
-        return self.off <= self.bound
-
-
-@dataclass(frozen=True)
-class CellCheck:
-    """A stored result and its new run.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The JSON file of the result.
-    result : Result or None
-        The stored result; None if its files are damaged.
-    numbers : list of NumberCheck, default: []
-        All its numbers; empty if it could not be run again.
-    reason : str, default: ""
-        Why it could not be run again, or a remark.
-    """
-
-    path: Path
-    result: Result | None
-    numbers: list[NumberCheck] = field(default_factory=list)
-    reason: str = ""
-
-    @property
-    def holds(self) -> bool:
-        """Whether it was run again and every number is within its bound."""
-        return bool(self.numbers) and all(number.holds for number in self.numbers)
-
-    @property
-    def furthest(self) -> NumberCheck | None:
-        """The number with the largest difference relative to its bound; None without numbers."""
-
-        def distance(number: NumberCheck) -> tuple[bool, float]:
-            return not number.holds, number.off / (number.bound or 1)
-
-        return max(self.numbers, key=distance, default=None)
-
-
 def verify(
-    paths: Sequence[str | Path],
+    paths: str | Path | Sequence[str | Path],
     *,
     bound: float | None = None,
-    dataset: str | None = None,
+    dataset: Data | None = None,
     data_dir: str | None = None,
     device: str = "auto",
     plugins: Plugins | None = None,
-) -> list[CellCheck]:
+) -> Verification:
     """Run stored results again, and compare every number.
 
     Parameters
     ----------
-    paths : sequence of str or path
+    paths : str, path or sequence of them
         Results folders, or JSON files of results.
     bound : float or None, default: None
         The largest difference that is allowed. None allows 1e-9 for models without a seed, and on
         the same machine with the same versions and number of threads; otherwise the standard error
         of the number, because training then adds numbers in another order.
-    dataset : str or None, default: None
-        Where the data are now, if they have moved: a dataset name or the path of a log.
+    dataset : str, path, pandas.DataFrame, Dataset or None, default: None
+        The data or where they are now, if they have moved or had no name: as for `run`.
     data_dir : str or None, default: None
         Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
     device : str, default: "auto"
@@ -133,9 +57,10 @@ def verify(
 
     Returns
     -------
-    list of CellCheck
-        One per stored result. Failed results are left out, and so are outdated ones: of the results
-        of one model and seed on the same data, only the newest is run again.
+    Verification
+        A sequence with one CellCheck per stored result. Failed results are left out, and so are
+        outdated ones: of the results of one model and seed on the same data, only the newest is run
+        again.
 
     Raises
     ------
@@ -146,17 +71,16 @@ def verify(
     --------
     >>> import tempfile
     >>> import recbench
-    >>> from recbench.verify import verify
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = recbench.run(["popular"], "synthetic", results=folder, in_process=True)
-    ...     [check.holds for check in verify([folder])]
+    ...     [check.holds for check in recbench.verify(folder)]
     [True]
     """
     if bound is not None and not bound >= 0:
         raise UsageError(f"--bound must be 0 or more, not {bound}")
     check_arguments(device=device)
     plugins = current_plugins(plugins)
-    cells = read_cells(paths, plugins)
+    cells = read_cells([paths] if isinstance(paths, (str, Path)) else paths, plugins)
     experiments: dict[Any, Experiment | str] = {}
     checks = []
     with model_host(plugins) as host:
@@ -178,21 +102,24 @@ def verify(
                 checks.append(CellCheck(path, cell, reason=describe_error(error)))
                 continue
             checks.append(_checked(path, cell, now, bound, experiment.metrics))
-    return checks
+    return Verification(checks)
 
 
 def _experiment_of(
-    plugins: Plugins, cell: Result, dataset: str | None, data_dir: str | None
+    plugins: Plugins, cell: Result, dataset: Data | None, data_dir: str | None
 ) -> Experiment | str:
     """Return the data and split of a cell, or why there are none."""
     then = cell.setting
-    name = dataset or cell.provenance.get("dataset") or then.dataset
+    data, is_given = dataset, dataset is not None
+    if not is_given:
+        data = cell.provenance.get("dataset") or then.dataset
+    name = text_of(data) or then.dataset
     try:
         experiment = Experiment.prepare(
-            plugins, name, then.split, data_dir, then.candidates or None
+            plugins, data, then.split, data_dir, then.candidates or None
         )
     except RecbenchError as error:
-        hint = "" if dataset else ". If the data have moved, name their place with --dataset"
+        hint = "" if is_given else ". If the data have moved, name their place with --dataset"
         return f"{describe_error(error)}{hint}"
     now = experiment.setting
     if now.protocol != then.protocol:

@@ -5,7 +5,8 @@
 A log passes through these modules: `request` checks the options, `sources` finds the files
 (`places`, `parts`), `formats` detects the format of each from its first lines, `columns` chooses
 the columns, and `read` reads them: in `text`, in `jsonl`, or with `parquet` and `plain`. Then
-`ids`, `times` and `assemble` turn them into a dataset, with `titles` if there are any. If something
+`ids`, `times`, `features` and `assemble` turn them into a dataset, with `titles` if there are any,
+and `side_table` reads tables of users and items. A DataFrame takes the same way, by `frames`. If something
 is wrong, `diagnose` finds the line; `bounds` limits what is unpacked. `table` and `bare` read
 tables for `--recs`, and `describe` is the preview. README.md is the user's guide.
 """
@@ -26,7 +27,7 @@ __all__ = ["Format", "open_table", "preview", "read_file", "recbench_datasets"]
 
 
 def read_file(
-    path: str | Sequence[str],
+    path: Any,
     format: Format = "auto",  # noqa: A002  the name of the option
     header: str | None = None,
     user: str | None = None,
@@ -36,8 +37,10 @@ def read_file(
     time_format: str | None = None,
     where: str | None = None,
     missing: Literal["drop", "keep"] = "drop",
+    features: str | Sequence[str] | None = None,
     title: str | None = None,
-    item_table: str | None = None,
+    user_table: Any = None,
+    item_table: Any = None,
     name: str | None = None,
 ) -> recbench.Dataset:
     """A log of your own: CSV, Parquet, JSON lines, u.data, ratings.dat, .inter, or sequences.
@@ -47,11 +50,12 @@ def read_file(
 
     Parameters
     ----------
-    path : str or sequence of str
+    path : str, sequence of str, pandas.DataFrame or pyarrow.Table
         Path of the file, plain or compressed with gzip, bzip2, zstd or zip. A folder, a pattern
         such as `logs/*.csv`, or several paths separated by commas are read as one log. A folder
         with files for training and testing, such as train.csv and test.csv, has a split of its
-        own, which `--split given` uses.
+        own, which `--split given` uses. In Python, it may be a DataFrame, whose index, if it has
+        a name, is a column too.
     format : str, default: "auto"
         One of auto, csv, udata, dat, inter, parquet, json, pairs and sequences. By default (auto),
         the format is detected from the first lines of the file. A csv is a table with a header,
@@ -79,10 +83,17 @@ def read_file(
     missing : {"drop", "keep"}, default: "drop"
         What to do with words such as NA, null and NaN in the columns of the user and the item:
         drop the row, or keep the word as an id. Rows with empty fields are always dropped.
+    features : str, default: none
+        Columns whose values models may read for each interaction, separated by commas, such as
+        `price,genre`.
     title : str, default: no titles
         Column with the titles of items, in the item table or, without one, in the log.
-    item_table : str, default: no table
-        Path of a table with a row per item, from which titles are read. It is joined by the ids.
+    user_table : str or pandas.DataFrame, default: no table
+        Path of a table with a row per user. It is joined by the ids, and its other columns are
+        features of users.
+    item_table : str or pandas.DataFrame, default: no table
+        Path of a table with a row per item. It is joined by the ids, and its other columns are
+        features of items. Titles are read from it, too.
     name : str, default: the name of the file
         Name of the dataset in tables.
 
@@ -109,7 +120,7 @@ def read_file(
     from .layout import joint_sha256
     from .read import read_log
     from .request import Request
-    from .titles import join_titles
+    from .side_table import read_side_table
 
     request = Request(
         path=path,
@@ -122,22 +133,30 @@ def read_file(
         time_format=time_format,
         where=where,
         missing=missing,
+        features=features,
         title=title,
+        user_table=user_table,
         item_table=item_table,
         name=name,
     )
     sources, files = request.open()
     log = read_log(files)
     interactions, user_ids, item_ids, titles, notes = assemble(log, request.conditions, time_format)
-    if item_table is not None:
-        titles, more = join_titles(item_table, log.names["item"], title, item_ids)
-        notes = [*more, *notes]
+    described: dict[str, dict[str, Any]] = {"user": {}, "item": {}}
+    for role, table, ids in (("item", item_table, item_ids), ("user", user_table, user_ids)):
+        if table is not None:
+            side = read_side_table(role, table, log.names[role], title if role == "item" else None)
+            described[role], found, more = side.join(ids)
+            titles = titles if found is None else found
+            notes = [*more, *notes]
     return recbench.Dataset(
         name=request.dataset_name(sources, files[0]),
         interactions=interactions,
         user_ids=user_ids,
         item_ids=item_ids,
         titles=titles,
+        user_features=described["user"],
+        item_features=described["item"],
         source=sources.name,
         sha256=joint_sha256(file.layout.sha256() for file in files),
         notes=(*sources.notes, *notes),
@@ -172,7 +191,7 @@ read_file.__dict__.update(
         "file": ("path", "format", "header", "name"),
         "columns": ("user", "item", "time", "rating", "time_format"),
         "rows": ("where", "missing"),
-        "titles": ("title", "item_table"),
+        "features": ("features", "user_table", "item_table", "title"),
     },
 )
 

@@ -12,8 +12,9 @@ import numpy.typing as npt
 import recbench
 
 from .arrays import to_numpy
+from .features import read_feature
 from .ids import Ids, find_doubtful, number_ids, read_ids
-from .layout import Layout
+from .layout import FEATURE, Layout
 from .parts import PARTS
 from .read import Log
 from .times.reader import Times, parse_times
@@ -84,6 +85,10 @@ def assemble(
         texts = read_ids(log.columns.pop("title"), log.names["title"], layout.missing)
         known = texts.known.cast("large_string").to_numpy(zero_copy_only=False)
         titles = first_titles(item_of_row, rows.take(texts.codes), known, len(item_ids))
+    features = {
+        role.removeprefix(FEATURE): read_feature(rows.take(log.columns.pop(role)), layout)
+        for role in [role for role in log.columns if role.startswith(FEATURE)]
+    }
     interactions = recbench.Interactions.from_log(
         user_of_row,
         item_of_row,
@@ -91,6 +96,7 @@ def assemble(
         ratings,
         time_unit="s" if times is None else times.unit,
         parts=rows.take(_parts(log)),
+        features=features,
         n_users=len(user_ids),
         n_items=len(item_ids),
     )
@@ -268,7 +274,9 @@ def _is_castable(value: Any) -> bool:
 def _how_read(log: Log) -> str:
     layout, chosen = log.files[0].layout, log.files[0].chosen
     what = "The file was" if len(log.files) == 1 else "The files were"
-    names = {role: name for role, name in chosen.name.items() if not role.startswith("where:")}
+    names = {role: name for role, name in chosen.name.items() if ":" not in role}
+    if features := [name for role, name in chosen.name.items() if role.startswith(FEATURE)]:
+        names["features"] = ",".join(features)
     if clock := names.pop("clock", ""):
         names["time"] += f"+{clock}"
     used = ", ".join(f"{role}={name}" for role, name in names.items())
@@ -277,6 +285,9 @@ def _how_read(log: Log) -> str:
         kind = kinds.get(layout.delimiter, f"CSV with {layout.delimiter!r}")
         given = "" if layout.header else " with the columns of header="
         return f"{what} read as {kind}{given}, with {used}"
+    if layout.format == "frame":
+        files = f"{len(log.files)} {layout.source.kind}s were"
+        return f"The {layout.source.kind if len(log.files) == 1 else files} read with {used}"
     if layout.format in ("inter", "parquet", "json"):
         return f"{what} read as {_FORMAT_NAMES[layout.format]}, with {used}"
     return f"{what} read as {_FORMAT_NAMES[layout.format]}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import recbench
 
-from .layout import WITHOUT_NAMES, Layout, cut, is_number, shorten
+from .layout import FEATURE, WITHOUT_NAMES, Layout, cut, is_number, shorten
 from .times.reader import reads_as_times
 
 # Names are compared ignoring case, `_`, `-`, `.` and spaces. Lists that are separated by `>` are
@@ -64,7 +64,8 @@ class Chosen:
     """role -> index and name of its column; notes on these.
 
     The roles are "user", "item", "time", "clock" (a second column for the time, the time of the
-    day), "rating", "title", and "where:NAME" for each column NAME of a filter.
+    day), "rating", "title", "where:NAME" for each column NAME of a filter, and FEATURE + NAME for
+    each column NAME that is read as a feature.
     """
 
     index: Mapping[str, int]
@@ -81,10 +82,15 @@ def count_known(names: Sequence[str], requested: Requested) -> int:
     )
 
 
-def choose_columns(layout: Layout, requested: Requested, filtered: Sequence[str] = ()) -> Chosen:
+def choose_columns(
+    layout: Layout,
+    requested: Requested,
+    filtered: Sequence[str] = (),
+    features: Sequence[str] = (),
+) -> Chosen:
     """Choose columns by the names that the user gave, else by usual names; never guess.
 
-    filtered: the columns of the option `where`.
+    filtered, features: the columns of the options `where` and `features`.
     """
     names = layout.names
     if layout.format in WITHOUT_NAMES:
@@ -105,11 +111,14 @@ def choose_columns(layout: Layout, requested: Requested, filtered: Sequence[str]
             notes += note
     for role in ("user", "item"):
         if role not in index:
-            first = layout.skip + 1 if layout.header and layout.format != "parquet" else 0
+            is_text = layout.header and layout.format not in ("parquet", "json", "frame")
+            option = (
+                f"{role}=COLUMN" if layout.format == "frame" else (f"{layout.file}:{role}=COLUMN")
+            )
             raise recbench.UsageError(
-                f"{layout.file}: no column has a usual name for the {role}. Name it: "
-                f"{layout.file}:{role}=COLUMN, where COLUMN is one of {list_names(names)}"
-                + (f" (header: line {first})" if first and layout.format != "json" else "")
+                f"{layout.file}: no column has a usual name for the {role}. Name it: {option}, "
+                f"where COLUMN is one of {list_names(names)}"
+                + (f" (header: line {layout.skip + 1})" if is_text else "")
             )
     roles: list[str] = [
         role for role in ("user", "item", "time", "clock", "rating", "title") if role in index
@@ -120,10 +129,15 @@ def choose_columns(layout: Layout, requested: Requested, filtered: Sequence[str]
             reason = "No time column was found (name it with time=)"
             if requested["time"] is not None:
                 reason = "Times were left out"
-            notes.append(f"{reason}, so interactions keep the order of the file")
+            where = "rows" if layout.format == "frame" else "file"
+            notes.append(f"{reason}, so interactions keep the order of the {where}")
     for name in filtered:
         index[f"where:{name}"] = _find_named(layout.file, names, "where", name)
         roles.append(f"where:{name}")
+    for name in features:
+        place = _find_named(layout.file, names, "features", name)
+        index[f"{FEATURE}{names[place]}"] = place
+        roles.append(f"{FEATURE}{names[place]}")
     unused = [name for n, name in enumerate(names) if n not in index.values() and name.strip()]
     if unused and layout.format not in WITHOUT_NAMES:
         what = "columns" if len(unused) > 1 else "column"

@@ -9,6 +9,7 @@ from typing import Any
 import recbench
 
 from .columns import Chosen
+from .frames import find_frame_value
 from .jsonl.reader import find_json_value
 from .layout import Layout, is_number, shorten
 from .parquet import find_value
@@ -18,14 +19,18 @@ from .text.records import place, records, separator_of
 
 def no_rows(layout: Layout) -> recbench.RecbenchError:
     """Return the error for a file that contains only the names of columns."""
+    if layout.format == "frame":
+        return recbench.RecbenchError(f"{layout.file} has no rows; check how it was made")
     what = "has no rows" if layout.format == "parquet" else "has a header but no rows"
     return recbench.RecbenchError(f"{layout.file} {what}; check that it was written completely")
 
 
 def locate(layout: Layout, chosen: Chosen, role: str, row: int) -> tuple[str, Any]:
     """Return the place of a row (counted from 0), such as `line 7`, and its value."""
+    if layout.format == "frame":
+        return find_frame_value(layout, chosen, role, row)
     if layout.format == "parquet":
-        return find_value(layout, chosen.name[role], row)
+        return find_value(layout, chosen, role, row)
     if layout.format == "json":
         line, value = find_json_value(layout, chosen, role, row)
         return f"line {line}", value

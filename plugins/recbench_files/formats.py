@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import recbench
 
 from .columns import Requested, count_known
+from .frames import Frame, detect_frame
 from .jsonl.reader import detect_json
 from .layout import N_SAMPLE, Layout, damaged, is_number, shorten
 from .parquet import column_names, first_rows
@@ -45,6 +46,11 @@ def detect_layout(
     source: a layout of which only the file and its source are known. header: the names of the
         columns, separated by commas, if the file does not have them.
     """
+    if isinstance(source.source, Frame):
+        _refuse_header(source, header, f"a {source.source.kind}")
+        if format != "auto":
+            raise recbench.UsageError(f"{source.file} is not a file; leave out format={format}")
+        return detect_frame(source)
     if source.format == "parquet" or _start(source).startswith(PARQUET):
         _refuse_header(source, header, "a Parquet file")
         return _parquet(source)

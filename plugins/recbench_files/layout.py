@@ -17,6 +17,9 @@ from .bounds import Bounded, refuse_bomb
 Format = Literal["auto", "csv", "udata", "dat", "inter", "parquet", "json", "pairs", "sequences"]
 """The values of the option `format`."""
 
+FEATURE = "feature:"
+"""The role of the column NAME that is read as a feature is FEATURE + NAME."""
+
 FORMATS: tuple[str, ...] = get_args(Format)
 
 WITHOUT_NAMES = ("udata", "dat", "pairs", "sequences")
@@ -58,7 +61,7 @@ class Layout:
     """How to read a file.
 
     file: its name in errors and tables.
-    source: its path, a member of a zip archive, or its content as a pyarrow.Buffer.
+    source: its path, a member of a zip archive, its content as a pyarrow.Buffer, or a Frame.
     base: for Parquet, the folder below which folders such as `month=5` add a column; None for none.
     part: the part of a split that somebody else made: train, valid, test or "".
     packed: the compression: gzip, bz2, zstd or "".
@@ -100,7 +103,9 @@ class Layout:
         return int(self.source.size)
 
     def sha256(self) -> str:
-        """Return the hash of the file as it is on disk, or in its archive."""
+        """Return the hash of the file as it is on disk, or in its archive; "" for a Frame."""
+        if self.format == "frame":
+            return ""
         with self.open_raw() as raw:
             return hashlib.file_digest(raw, "sha256").hexdigest()
 
@@ -113,8 +118,10 @@ class Layout:
 
 
 def joint_sha256(digests: Iterable[str]) -> str:
-    """Return the hash of several files; of a single one, its own."""
-    several = list(digests)
+    """Return the hash of several files; of a single one, its own; "" if they have none."""
+    several = list(filter(None, digests))
+    if not several:
+        return ""
     return (
         several[0] if len(several) == 1 else hashlib.sha256("".join(several).encode()).hexdigest()
     )

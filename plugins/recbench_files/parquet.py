@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +11,8 @@ import recbench
 
 from .bounds import refuse_bomb
 from .columns import Chosen
-from .layout import N_SAMPLE, Layout, shorten
-from .plain import is_nested, plain_column, texts_of
+from .layout import N_SAMPLE, Layout
+from .plain import sample_of, shown_value, single_values
 
 _VALUE = 8  # bytes, about
 
@@ -36,7 +35,7 @@ def first_rows(layout: Layout) -> tuple[tuple[str, ...], ...]:
         rows = _open(layout).head(N_SAMPLE)
     except (pa.ArrowException, OSError) as error:
         raise _broken(layout, error) from error
-    return tuple(zip(*map(_sample, rows.columns), strict=True))
+    return tuple(zip(*map(sample_of, rows.columns), strict=True))
 
 
 def read_parquet(layout: Layout, chosen: Chosen) -> dict[str, Any]:
@@ -47,42 +46,23 @@ def read_parquet(layout: Layout, chosen: Chosen) -> dict[str, Any]:
         data = _open(layout)
         n_values = data.count_rows() * len(chosen.name)
         refuse_bomb(layout.file, layout.size(), _VALUE * n_values)
-        return {role: _read(layout, data, name) for role, name in chosen.name.items()}
+        return {role: _read(layout, data, name, role) for role, name in chosen.name.items()}
     except (pa.ArrowException, OSError) as error:
         raise _broken(layout, error) from error
 
 
-def find_value(layout: Layout, name: str, row: int) -> tuple[str, Any]:
-    """Return the place and the value of a column in a row, counted from 0.
+def find_value(layout: Layout, chosen: Chosen, role: str, row: int) -> tuple[str, Any]:
+    """Return the place and the value of a role in a row, counted from 0.
 
     It reads the column again, because keeping the column would cost memory.
     """
-    import pyarrow as pa
-
-    value = _read(layout, _open(layout), name).slice(row, 1)
-    is_number = pa.types.is_integer(value.type) or pa.types.is_floating(value.type)
-    return f"row {row + 1}", value[0].as_py() if is_number else texts_of(value)[0]
+    column = _read(layout, _open(layout), chosen.name[role], role)
+    return f"row {row + 1}", shown_value(column, row)
 
 
-def _read(layout: Layout, data: Any, name: str) -> Any:
+def _read(layout: Layout, data: Any, name: str, role: str) -> Any:
     """Return a column as a pyarrow.ChunkedArray."""
-    kind = data.schema.field(name).type
-    try:
-        if not is_nested(kind):
-            return plain_column(data.to_table(columns=[name]).column(0))
-    except ValueError:  # in values of the type JSON
-        pass
-    raise recbench.UsageError(
-        f"{layout.file}: the column {name!r} contains lists or records (its type is "
-        f"{shorten(str(kind))}); write one value per row"
-    )
-
-
-def _sample(column: Any) -> list[str]:
-    if not is_nested(column.type):
-        with contextlib.suppress(ValueError):
-            return texts_of(plain_column(column))
-    return ["" if value is None else str(value) for value in column.to_pylist()]
+    return single_values(data.to_table(columns=[name]).column(0), layout.file, name, role)
 
 
 def _open(layout: Layout) -> Any:

@@ -1,11 +1,16 @@
-"""Columns of Parquet as numbers, texts and times, which the rest of the plugin reads."""
+"""Typed columns as numbers, texts and times, which the rest of the plugin reads."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import recbench
+
+from .layout import FEATURE, cut, shorten
 
 Texts = list[str | None]
 
@@ -15,6 +20,41 @@ def is_nested(kind: Any) -> bool:
     import pyarrow as pa
 
     return bool(pa.types.is_nested(_below(kind)))
+
+
+def single_values(column: Any, file: str, name: str, role: str) -> Any:
+    """Return a column as `plain_column` does; one that is read as a feature may have lists.
+
+    file, name, role: of the column. Raises UsageError if its values are lists or records.
+    """
+    if role.startswith(FEATURE) and _is_list(column.type):
+        return column
+    try:
+        if not is_nested(column.type):
+            return plain_column(column)
+    except ValueError:  # in values of the type JSON
+        pass
+    raise recbench.UsageError(
+        f"{file}: the column {name!r} contains lists or records (its type is "
+        f"{shorten(str(column.type))}); write one value per row"
+    )
+
+
+def shown_value(column: Any, row: int) -> Any:
+    """Return the value of a plain column in a row, counted from 0: a number, or as it is shown."""
+    import pyarrow as pa
+
+    value = column.slice(row, 1)
+    is_number = pa.types.is_integer(value.type) or pa.types.is_floating(value.type)
+    return value[0].as_py() if is_number else texts_of(value)[0]
+
+
+def sample_of(column: Any) -> list[str]:
+    """Return the values of any column as they are shown, with "" for missing ones."""
+    if not is_nested(column.type):
+        with contextlib.suppress(ValueError):
+            return texts_of(plain_column(column))
+    return ["" if value is None else cut(str(value)) for value in column.to_pylist()]
 
 
 def plain_column(column: Any) -> Any:
@@ -65,6 +105,16 @@ def _below(kind: Any) -> Any:
     if isinstance(kind, pa.BaseExtensionType):
         return _below(kind.storage_type)
     return _below(kind.value_type) if pa.types.is_dictionary(kind) else kind
+
+
+def _is_list(kind: Any) -> bool:
+    """Whether values are lists of values, or of such lists."""
+    import pyarrow as pa
+
+    is_list = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    if not any(test(kind) for test in is_list):
+        return False
+    return _is_list(kind.value_type) or not is_nested(kind.value_type)
 
 
 def _is_short(kind: Any) -> bool:

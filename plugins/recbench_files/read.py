@@ -16,8 +16,9 @@ import recbench
 from .columns import Chosen, Requested, choose_columns
 from .diagnose import no_rows, row_error
 from .formats import detect_layout
+from .frames import read_frame
 from .jsonl.reader import read_json
-from .layout import WITHOUT_NAMES, Layout
+from .layout import FEATURE, WITHOUT_NAMES, Layout
 from .parquet import read_parquet
 from .text.reader import log_numbers, read_text
 
@@ -79,10 +80,15 @@ def detect_layouts(
 
 
 def choose_files(
-    layouts: Sequence[Layout], requested: Requested, filtered: Sequence[str]
+    layouts: Sequence[Layout],
+    requested: Requested,
+    filtered: Sequence[str],
+    features: Sequence[str] = (),
 ) -> list[File]:
     """Choose the columns of each file. Raises UsageError if they differ between files."""
-    files = [File(layout, choose_columns(layout, requested, filtered)) for layout in layouts]
+    files = [
+        File(layout, choose_columns(layout, requested, filtered, features)) for layout in layouts
+    ]
     first = files[0]
     for file in files:
         if file.chosen.name != first.chosen.name:
@@ -129,6 +135,8 @@ def read_columns(
     layout: Layout, chosen: Chosen, numbers: Sequence[Mapping[str, Any]]
 ) -> tuple[dict[str, Any], Sequence[str]]:
     """Return a pyarrow.ChunkedArray per role, and notes on how they were read."""
+    if layout.format == "frame":
+        return read_frame(layout, chosen), ()
     if layout.format == "parquet":
         return read_parquet(layout, chosen), ()
     if layout.format == "json":
@@ -157,7 +165,9 @@ def _concatenate(role: str, files: Sequence[File], columns: Sequence[Any]) -> An
             wider = known.pop()
         elif all(map(pa.types.is_integer, known)):
             wider = pa.int64()
-        elif role in ("time", "rating") and all(map(_is_number, known)):
+        elif (role in ("time", "rating") or role.startswith(FEATURE)) and all(
+            map(_is_number, known)
+        ):
             wider = pa.float64()
         try:
             columns = [

@@ -6,11 +6,13 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import recbench
 
 from .columns import choose_columns
-from .layout import FORMATS, MISSING, Layout
+from .frames import Frame
+from .layout import FEATURE, FORMATS, MISSING, Layout
 from .read import File, choose_files, detect_layouts
 from .sources import Sources, find_sources, spell
 
@@ -21,7 +23,7 @@ _NAMED_BY_HEADER = ("auto", "csv", "inter", "json", "parquet")
 class Request:
     """The options of `read_file`, as the user wrote them."""
 
-    path: str | Sequence[str]
+    path: Any
     format: str = "auto"
     header: str | None = None
     user: str | None = None
@@ -31,8 +33,10 @@ class Request:
     time_format: str | None = None
     where: str | None = None
     missing: str = "drop"
+    features: str | Sequence[str] | None = None
     title: str | None = None
-    item_table: str | None = None
+    user_table: Any = None
+    item_table: Any = None
     name: str | None = None
 
     @cached_property
@@ -49,6 +53,20 @@ class Request:
     def filtered(self) -> Sequence[str]:
         """The columns that the conditions use."""
         return self.conditions.columns if self.conditions else ()
+
+    @property
+    def wanted(self) -> Sequence[str]:
+        """The columns of the log that are read as features."""
+        if self.features is None:
+            return ()
+        given = self.features
+        texts = given.split(",") if isinstance(given, str) else list(map(str, given))
+        names = list(dict.fromkeys(text.strip() for text in texts if text.strip()))
+        if not names:
+            raise recbench.UsageError(
+                "features= names no column; write the names of columns, separated by commas"
+            )
+        return names
 
     @property
     def requested(self) -> Mapping[str, str | None]:
@@ -91,6 +109,10 @@ class Request:
         if self.conditions is not None:
             full = {name: file.chosen.name[f"where:{name}"] for name in self.filtered}
             options["where"] = str(self.conditions.rename(full))
+        if features := [
+            name for role, name in file.chosen.name.items() if role.startswith(FEATURE)
+        ]:
+            options["features"] = ",".join(sorted(features))
         if self.missing == "keep":
             options["missing"] = "keep"
         listed = ",".join(f"{option}={value}" for option, value in sorted(options.items()))
@@ -107,10 +129,11 @@ class Request:
     def _open(self, layouts: Sequence[Layout]) -> list[File]:
         """Raise an error that names a file which can be read alone, if one of several cannot."""
         try:
-            return choose_files(self._detect(layouts), self.requested, self.filtered)
+            detected = self._detect(layouts)
+            return choose_files(detected, self.requested, self.filtered, self.wanted)
         except recbench.RecbenchError as error:
             readable = next(filter(self._can_open, layouts if len(layouts) > 1 else ()), None)
-            if readable is None:
+            if readable is None or isinstance(readable.source, Frame):
                 raise
             stop = "" if str(error).endswith(("?", "...")) else "."
             raise type(error)(

@@ -14,9 +14,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import recbench
 
+from .frames import Frame, is_frame, refuse_data
 from .layout import Layout, ZipMember
 from .parts import PACKED, PARTS, find_parts, suffix_of
 from .places import is_empty, is_visible, is_zip, natural, walk, walk_zip
@@ -44,13 +46,19 @@ class Sources:
     notes: tuple[str, ...] = ()
 
 
-def find_sources(path: str | Sequence[str]) -> Sources:
+def find_sources(path: Any) -> Sources:
     """Find the files. Raises UsageError if there are none, or if it is unclear which are meant.
 
     path: of a file, a folder or a zip archive, a pattern such as `logs/*.csv`, a path in an archive
-        such as `ml.zip/ratings.csv`, or several of these, as a list or separated by commas.
+        such as `ml.zip/ratings.csv`, or several of these, as a list or separated by commas; or a
+        DataFrame, or several.
     """
-    several = [path] if isinstance(path, str) else [str(part) for part in path]
+    several = list(path) if isinstance(path, list | tuple) else [path]
+    if several and all(map(is_frame, several)):
+        return _join_frames([Frame(data) for data in several])
+    if other := [part for part in several if not isinstance(part, str | Path)]:
+        raise refuse_data(path if len(other) == len(several) else other[0])
+    several = list(map(str, several))
     if len(several) == 1 and "," in several[0] and not _exists(several[0]):
         several = [text.strip() for text in several[0].split(",") if text.strip()]
     if not several:
@@ -70,6 +78,15 @@ def find_sources(path: str | Sequence[str]) -> Sources:
             for layout in layouts
         ]
     return _join(_folder_of(layouts) or ",".join(shown), layouts)
+
+
+def _join_frames(frames: Sequence[Frame]) -> Sources:
+    """Return DataFrames as one log."""
+    kind = frames[0].kind
+    if len(frames) == 1:
+        return Sources(kind, (Layout(kind, frames[0]),))
+    layouts = tuple(Layout(f"{frame.kind} {n}", frame) for n, frame in enumerate(frames, 1))
+    return Sources(kind, layouts, (f"{len(frames)} {kind}s were read as one log, in this order",))
 
 
 def spell(layout: Layout) -> str:

@@ -38,7 +38,7 @@ class Table:
 
     def __init__(self, file: str, content: bytes) -> None:
         """file: its name in errors."""
-        layout = detect_recommendations(file, _unzip(file, content))
+        layout = detect_recommendations(file, unzip(file, content))
         self._layout = dataclasses.replace(layout, missing=frozenset())  # ids are compared as texts
         self._names_read: tuple[str, ...] = ()
         self.names = layout.names
@@ -77,7 +77,7 @@ class Table:
         )
 
 
-def _unzip(file: str, content: bytes) -> bytes:
+def unzip(file: str, content: bytes) -> bytes:
     """Return the only file in a zip archive; the content itself if it is none."""
     if not content.startswith(b"PK\x03\x04"):
         return content

@@ -17,7 +17,7 @@ from recbench.cli.hints import check_models
 from recbench.cli.options import Answer, Command, Group, Numbers, options
 from recbench.cli.output import save, table_writer
 from recbench.cli.preview import preview
-from recbench.cli.text import terminal
+from recbench.text import terminal
 from recbench.compare import compare
 from recbench.errors import RecbenchError, UsageError
 from recbench.evaluation.referee import PROTOCOL

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recbench.cli.text import GAP, draw_rows, terminal, wrap_text
+from recbench.text import GAP, draw_rows, terminal, wrap_text
 from recbench.data.clean import clean
 from recbench.data.dataset import factory_facts
 from recbench.data.interactions import Array

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from recbench.cli.options import UnfinishedError
-from recbench.cli.text import draw_rows, wrap_text
+from recbench.text import draw_rows, wrap_text
 from recbench.data.clean import user_of_interaction
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array

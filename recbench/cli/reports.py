@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from recbench.cli.text import draw_rows, draw_table, wrap_text
+from recbench.text import draw_rows, draw_table, wrap_text
 from recbench.compare import Comparison
 from recbench.data.interactions import Array
 from recbench.inspect_user import StoredRanking, UserInspection

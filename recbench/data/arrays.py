@@ -153,3 +153,14 @@ def check_range(name: str, values: Array, low: int, high: int) -> None:
     if len(values) and (values.min() < low or values.max() >= high):
         wrong = values[(values < low) | (values >= high)][0]
         raise ValueError(f"{name} must be in [{low}, {high}), but {wrong} occurs")
+
+
+def offsets_of(lengths: Array) -> Array:
+    """Return the offsets of rows with the given lengths, (rows + 1,) int64."""
+    return read_only(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
+
+
+def slices(starts: Array, lengths: Array) -> Array:
+    """Return the positions starts[0], starts[0] + 1, ... of each slice, slice after slice."""
+    shifts = np.repeat(starts - offsets_of(lengths)[:-1], lengths)
+    return shifts + np.arange(len(shifts), dtype=np.int64)

@@ -9,8 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from recbench.data.arrays import offsets_of
 from recbench.data.dataset import FILE_ORDER_RULE, Dataset
-from recbench.data.interactions import Array, Interactions, offsets_of
+from recbench.data.interactions import Array, Interactions
+from recbench.data.metadata import MISSING
 from recbench.data.where import Where
 from recbench.errors import RecbenchError, UsageError, counted, suggest
 
@@ -54,8 +56,8 @@ def clean(
         Seed of the hash, with time_ties=hash.
     where : str, optional
         Keep only interactions that meet a condition, such as where=rating>=4&time>=1998-01-01. The
-        columns are user, item, time, rating and title; see `recbench.Where`. Users and items
-        without an interaction that meets it are dropped.
+        columns are user, item, time, rating, title and the features of the data; see
+        `recbench.Where`. Users and items without an interaction that meets it are dropped.
     min_rating : float, optional
         Keep only interactions with this rating or a higher one.
 
@@ -179,6 +181,12 @@ def _meets(dataset: Dataset, where: Where) -> Array:
         columns["time"] = (log.times.view(f"datetime64[{log.time_unit}]"), slice(None))
     if log.ratings is not None:
         columns["rating"] = (log.ratings, slice(None))
+    for features, numbers in (
+        (log.features, slice(None)),
+        (dataset.item_features, log.items),
+        (dataset.user_features, columns["user"][1]),
+    ):
+        columns = {**{name: (values, numbers) for name, values in features.items()}, **columns}
     for column in where.columns:
         if column not in columns:
             raise UsageError(
@@ -192,10 +200,9 @@ def _meets(dataset: Dataset, where: Where) -> Array:
 
 def _known_titles(titles: Array) -> Array:
     """Return the titles as text, "" for a missing one such as None or NaN."""
-    missing = ("None", "nan", "NaT", "<NA>")
     return np.array(
         [
-            title if isinstance(title, str) else "" if str(title) in missing else str(title)
+            title if isinstance(title, str) else "" if str(title) in MISSING else str(title)
             for title in np.asarray(titles).tolist()
         ],
         dtype=object,
@@ -296,6 +303,8 @@ def _keep(dataset: Dataset, kept: Array) -> Dataset:
         user_ids=np.asarray(dataset.user_ids)[users],
         item_ids=np.asarray(dataset.item_ids)[items],
         titles=None if dataset.titles is None else np.asarray(dataset.titles)[items],
+        user_features={name: values[users] for name, values in dataset.user_features.items()},
+        item_features={name: values[items] for name, values in dataset.item_features.items()},
     )
 
 
@@ -351,6 +360,7 @@ def order_ties_by_hash(dataset: Dataset, seed: int) -> Dataset:
             items=interactions.items[order],
             ratings=None if interactions.ratings is None else interactions.ratings[order],
             parts=None if interactions.parts is None else interactions.parts[order],
+            features={name: values[order] for name, values in interactions.features.items()},
         ),
         order=f"by user and time, equal times by a hash of user, item and seed {seed}",
     )

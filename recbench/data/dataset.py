@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
 from recbench.data.arrays import check_dimensions, freeze_arrays
 from recbench.data.interactions import Array, Interactions
+from recbench.data.metadata import Features, Metadata, feature
 from recbench.errors import UsageError
 from recbench.spec import Spec
 
@@ -36,6 +39,10 @@ class Dataset:
         Ids of the items in the source, integers or strings.
     titles : numpy.ndarray of shape (n_items,), optional
         Titles of the items as strings, "" where unknown.
+    user_features, item_features : mapping of str to array_like, optional
+        Features of users and items: name -> one value per user or item. The values are numbers, or
+        strings with "" where unknown. Several categories of an item are one string, as in
+        "Action|Comedy".
     source : str, optional
         Where the data came from, such as a file or an address.
     sha256 : str, optional
@@ -44,9 +51,10 @@ class Dataset:
         Terms of use, as the publisher states them.
     citation : str, optional
         Citation that the publisher asks for.
-    repeats : {"first", "keep"}, default: "keep"
+    repeats : {"", "first", "keep"}, default: ""
         With "first", an item counts once per user and seen items are masked when ranking. With
-        "keep", all interactions count and nothing is masked. recbench sets it; plugins do not.
+        "keep", all interactions count and nothing is masked. It is "" until recbench loads the
+        dataset and sets it; plugins do not.
     order : str, default: "by user and time, equal times in file order"
         How the interactions of a sequence are ordered, in words. recbench sets it.
     notes : tuple of str, optional
@@ -81,9 +89,11 @@ class Dataset:
     sha256: str = ""
     licence: str = ""
     citation: str = ""
-    repeats: str = "keep"
+    repeats: str = ""
     order: str = ORDER_RULE
     notes: tuple[str, ...] = field(default=())
+    user_features: Mapping[str, Array] = field(default_factory=dict)
+    item_features: Mapping[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         freeze_arrays(self, user_ids=None, item_ids=None, titles=None)
@@ -104,6 +114,50 @@ class Dataset:
                     f"dataset {self.name}: {field_name} has {len(column)} entries, but the "
                     f"interactions have {expected} {what}"
                 )
+
+        for what, n in (("user", self.interactions.n_users), ("item", self.interactions.n_items)):
+            given = getattr(self, f"{what}_features")
+            if not isinstance(given, Features):
+                label = f"dataset {self.name}: {what} feature"
+                own = {
+                    str(name): feature(f"{label} {name!r}", values, n)
+                    for name, values in given.items()
+                }
+                object.__setattr__(self, f"{what}_features", Features.of(what, own))
+        object.__setattr__(self, "interactions", self.describe(self.interactions))
+
+    @cached_property
+    def metadata(self) -> Metadata:
+        """What is known of users and items, for models and metrics."""
+        arrays = {"user_ids": self.user_ids, "item_ids": self.item_ids, "titles": self.titles}
+        for what in ("user_features", "item_features"):
+            arrays |= {f"{what}.{name}": values for name, values in getattr(self, what).items()}
+        return Metadata.of({name: array for name, array in arrays.items() if array is not None})
+
+    def describe(self, interactions: Interactions) -> Interactions:
+        """Return interactions of this dataset, such as a part of them, with its metadata.
+
+        Parameters
+        ----------
+        interactions : Interactions
+            Interactions of the users and items of this dataset.
+
+        Returns
+        -------
+        Interactions
+            The same arrays. Ids, titles and features of users and items are those of the dataset.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> dataset = recbench.load_dataset("synthetic")
+        >>> history = recbench.Interactions([-1], [3, 5], offsets=[0, 2], n_users=1, n_items=500)
+        >>> dataset.describe(history).item_ids[[3, 5]].tolist()
+        [4, 6]
+        """
+        described = copy.copy(interactions)
+        object.__setattr__(described, "metadata", self.metadata)
+        return described
 
     @property
     def short_name(self) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,14 @@ from recbench.data.arrays import (
     as_rows,
     check_range,
     freeze_arrays,
+    offsets_of,
     read_only,
+    slices,
 )
 from recbench.data.checks import check_columns, log_columns
-from recbench.data.sorting import sort_distinct, stable_order
+from recbench.data.derived import Derived
+from recbench.data.metadata import Features, Metadata, feature
+from recbench.data.sorting import stable_order
 from recbench.data.times import to_integers
 
 Array = npt.NDArray[Any]
@@ -35,7 +38,7 @@ Columns = Mapping[str, Column]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Interactions:
+class Interactions(Derived):
     """Sequences of interactions, stored as read-only columns.
 
     Users and items are numbers from 0. `len(interactions)` is the number of sequences (rows).
@@ -63,6 +66,12 @@ class Interactions:
     parts : numpy.ndarray of shape (n_interactions,), int8, optional
         Part of a split that the source of the data prescribes: 0 is train, 1 valid and 2 test. Only
         splitters see it.
+    features : mapping of str to numpy.ndarray of shape (n_interactions,), optional
+        Further columns of the log that were asked for: numbers (int64, or float64 with NaN where
+        unknown) or strings ("" where unknown).
+    metadata : Metadata, optional
+        What is known of users and items: the source of the properties `user_ids`, `item_ids`,
+        `titles`, `user_features` and `item_features`. recbench sets it; plugins do not.
 
     Raises
     ------
@@ -88,6 +97,8 @@ class Interactions:
     ratings: Array | None = None
     time_unit: str = "s"
     parts: Array | None = None
+    features: Mapping[str, Array] = field(default_factory=dict)
+    metadata: Metadata | None = None
 
     def __post_init__(self) -> None:
         freeze_arrays(
@@ -95,45 +106,21 @@ class Interactions:
         )
         for name in ("n_users", "n_items"):
             object.__setattr__(self, name, as_count(name, getattr(self, name)))
-        check_columns(**vars(self))
-
-    def __len__(self) -> int:
-        """The number of sequences (rows)."""
-        return len(self.users)
+        if not isinstance(self.features, Features):
+            own = {
+                str(name): feature(f"feature {name!r}", values, len(self.items))
+                for name, values in self.features.items()
+            }
+            object.__setattr__(self, "features", Features.of("interaction", own))
+        columns = {**vars(self)}
+        del columns["features"], columns["metadata"]
+        check_columns(**columns)
 
     def __repr__(self) -> str:
         return (
             f"Interactions({len(self)} sequences, {self.n_interactions} interactions, "
             f"{self.n_users} users, {self.n_items} items)"
         )
-
-    @property
-    def n_interactions(self) -> int:
-        """Number of interactions in all sequences."""
-        return len(self.items)
-
-    @property
-    def lengths(self) -> Array:
-        """Number of interactions of each sequence, an int64 array of shape (n_rows,)."""
-        return np.diff(self.offsets)
-
-    def pairs(self) -> Array:
-        """Return the distinct pairs of row and item, as one number each.
-
-        Returns
-        -------
-        numpy.ndarray of shape (n_pairs,), int64
-            row * n_items + item, ascending.
-
-        Examples
-        --------
-        >>> import recbench
-        >>> log = recbench.Interactions.from_log(users=[0, 0, 1], items=[2, 2, 0], n_items=10)
-        >>> log.pairs()
-        array([ 2, 10])
-        """
-        row = np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
-        return sort_distinct(row * self.n_items + self.items)
 
     def sequences(self) -> Iterator[Array]:
         """Iterate over the rows: the items of each, oldest first.
@@ -264,41 +251,14 @@ class Interactions:
     def _select(self, where: Any) -> dict[str, Any]:
         """The columns of some interactions: a slice, a mask or positions."""
         columns = {name: getattr(self, name) for name in ("items", "times", "ratings", "parts")}
-        return {
+        selected: dict[str, Any] = {
             name: None if column is None else read_only(column[where])
             for name, column in columns.items()
         }
-
-    @property
-    def popularity(self) -> Array:
-        """Number of interactions of each item, an int64 array of shape (n_items,)."""
-        return np.bincount(self.items, minlength=self.n_items)
-
-    def fingerprint(self) -> str:
-        """Return a hash of the content.
-
-        Returns
-        -------
-        str
-            A sha256 hash (hex), equal for equal interactions.
-
-        Examples
-        --------
-        >>> import recbench
-        >>> len(recbench.Interactions.from_log(users=[0], items=[1]).fingerprint())
-        64
-        """
-        digest = hashlib.sha256(f"{self.n_users} {self.n_items}".encode())
-        for name in ("users", "items", "offsets", "times", "ratings"):
-            column = getattr(self, name)
-            digest.update(name.encode())
-            if column is not None:
-                digest.update(np.ascontiguousarray(column).data)
-        if self.times is not None and self.time_unit != "s":
-            digest.update(self.time_unit.encode())
-        if self.parts is not None:
-            digest.update(b"parts" + np.ascontiguousarray(self.parts).data)
-        return digest.hexdigest()
+        if self.features:
+            features = {name: read_only(values[where]) for name, values in self.features.items()}
+            selected["features"] = Features.of("interaction", features)
+        return selected
 
     @classmethod
     def from_log(
@@ -310,6 +270,7 @@ class Interactions:
         *,
         time_unit: str = "s",
         parts: npt.ArrayLike | None = None,
+        features: Mapping[str, npt.ArrayLike] | None = None,
         n_users: int | None = None,
         n_items: int | None = None,
     ) -> Interactions:
@@ -334,6 +295,8 @@ class Interactions:
             Unit of the given times, unless they are datetime64.
         parts : array_like of shape (n_interactions,), optional
             Part of a split that the source of the data prescribes: 0 is train, 1 valid and 2 test.
+        features : mapping of str to array_like of shape (n_interactions,), optional
+            Further columns of the log: numbers or strings.
         n_users : int, default: the highest user number plus 1
             Number of users.
         n_items : int, default: the highest item number plus 1
@@ -365,6 +328,10 @@ class Interactions:
         ([10000, 10250], 'ms')
         """
         columns = log_columns(users=users, items=items, times=times, ratings=ratings, parts=parts)
+        described = {
+            name: feature(f"feature {name!r}", values, len(columns["users"]))
+            for name, values in (features or {}).items()
+        }
         users = columns.pop("users")
         if n_items is None:
             n_items = int(columns["items"].max(initial=-1)) + 1
@@ -378,22 +345,15 @@ class Interactions:
         order = stable_order(users, keys)
         lengths = np.bincount(users, minlength=n_users)
         present = np.flatnonzero(lengths)
+        sorted_columns: dict[str, Any] = {
+            name: read_only(column[order]) for name, column in columns.items()
+        }
         return cls(
             users=present,
             offsets=offsets_of(lengths[present]),
             n_users=n_users,
             n_items=n_items,
             time_unit=time_unit,
-            **{name: read_only(column[order]) for name, column in columns.items()},
+            features={name: read_only(values[order]) for name, values in described.items()},
+            **sorted_columns,
         )
-
-
-def offsets_of(lengths: Array) -> Array:
-    """Return the offsets of rows with the given lengths, (rows + 1,) int64."""
-    return read_only(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
-
-
-def slices(starts: Array, lengths: Array) -> Array:
-    """Return the positions starts[0], starts[0] + 1, ... of each slice, slice after slice."""
-    shifts = np.repeat(starts - offsets_of(lengths)[:-1], lengths)
-    return shifts + np.arange(len(shifts), dtype=np.int64)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from recbench.data.clean import clean
 from recbench.data.dataset import Dataset
@@ -25,12 +27,18 @@ FILE = "file"
 WILDCARDS = frozenset("*?[")
 
 
+Data = Any
+"""What can be loaded: a name or path with options, several paths of one log, a pandas DataFrame, or
+a `Dataset`."""
+
+
 def load_dataset(
-    text: str | Path | Sequence[str | Path],
+    data: Data,
     data_dir: str | None = None,
     plugins: Plugins | None = None,
+    **options: Any,
 ) -> Dataset:
-    """Load a dataset by name or path, and clean it.
+    """Load a dataset from a name, a path or a pandas DataFrame, and clean it.
 
     Every dataset has the options `where`, `min_rating`, `min_user_interactions`,
     `min_item_interactions`, `repeats` and `time_ties` besides its own; `recbench datasets NAME`
@@ -38,15 +46,19 @@ def load_dataset(
 
     Parameters
     ----------
-    text : str, pathlib.Path or sequence of them
+    data : str, pathlib.Path, sequence of them, pandas.DataFrame or Dataset
         Name of a dataset, or path of a log, with options: "ml-100k:min_user_interactions=5" or
         "log.csv:user=CustomerID,item=StockCode,time=InvoiceDate". The path of a log may be a file,
         a folder, a pattern such as "logs/*.csv", or a file in a zip archive, "ml.zip/ratings.csv".
         Several files, as a sequence or separated by commas, are one log; options follow the last.
+        A DataFrame is a log with one row per interaction. A Dataset that recbench has loaded is
+        returned as it is; one that was made by hand is cleaned.
     data_dir : str, default: RECBENCH_DATA, if set
         Folder holding one sub-folder per dataset, with the publisher's files.
     plugins : Plugins, default: all installed plugins
         The plugins to use, from `load_plugins`.
+    **options : object
+        Further options, with the same names: user="CustomerID", min_rating=4.
 
     Returns
     -------
@@ -55,7 +67,7 @@ def load_dataset(
     Raises
     ------
     UsageError
-        If the name, the path or an option is wrong.
+        If the name, the path or an option is wrong, or `data` has another type.
     RecbenchError
         If the file is broken, the download fails, or no interactions are left.
 
@@ -64,37 +76,44 @@ def load_dataset(
     >>> import recbench
     >>> recbench.load_dataset("synthetic:users=50,interactions=900").interactions
     Interactions(50 sequences, 900 interactions, 50 users, 500 items)
+    >>> import pandas as pd
+    >>> log = pd.DataFrame({"customer": ["ann", "bob", "ann"], "sku": ["x", "x", "y"]})
+    >>> recbench.load_dataset(log, user="customer", item="sku").interactions
+    Interactions(2 sequences, 3 interactions, 2 users, 2 items)
     """
-    chosen = find_dataset(current_plugins(plugins), text, data_dir)
-    offer = chosen.offer
-    raw = offer.call(**chosen.own)
-    if not isinstance(raw, Dataset):
-        raise RecbenchError(
-            f"{offer.what} (plugin {offer.plugin}) returned {type(raw).__name__}; it must return a "
-            "recbench.Dataset"
-        )
-    if not raw.interactions.n_interactions:
-        raise RecbenchError(
-            f"{offer.what} (plugin {offer.plugin}) returned no interactions; check its source"
-        )
-    if _falls(raw.interactions):
-        raise RecbenchError(
-            f"{offer.what} (plugin {offer.plugin}) returned a user's interactions out of the order "
-            "of their times; it must sort them, as recbench.Interactions.from_log does"
-        )
-    return dataclasses.replace(clean(raw, **chosen.cleaning), name=chosen.name(raw.name))
+    return find_dataset(current_plugins(plugins), data, data_dir, options).load()
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A dataset that the user has named.
+    """A dataset that the user has named or given.
 
-    own, cleaning: the values of the factory's own options, and of those of `clean`.
+    own, cleaning: the values of the factory's own options, and of those of `clean`; no cleaning for
+    a dataset that recbench has loaded before.
     """
 
     offer: Offer
     own: Mapping[str, Any]
-    cleaning: Mapping[str, Any]
+    cleaning: Mapping[str, Any] | None
+
+    def load(self) -> Dataset:
+        """Call the factory, check the dataset and clean it."""
+        where = self.offer.where if self.offer.plugin else self.offer.what
+        raw = self.offer.call(**self.own)
+        if not isinstance(raw, Dataset):
+            raise RecbenchError(
+                f"{where} returned {type(raw).__name__}; it must return a recbench.Dataset"
+            )
+        if not raw.interactions.n_interactions:
+            raise RecbenchError(f"{where} has no interactions; check its source")
+        if _falls(raw.interactions):
+            raise RecbenchError(
+                f"{where} has a user's interactions out of the order of their times; sort them, as "
+                "recbench.Interactions.from_log does"
+            )
+        if self.cleaning is None:
+            return raw
+        return dataclasses.replace(clean(raw, **self.cleaning), name=self.name(raw.name))
 
     def name(self, name: str) -> str:
         """Return the name with all options that matter, in the same words for every spelling.
@@ -106,7 +125,7 @@ class Chosen:
             spec = Spec.parse(name)
         else:
             own = {key: value for key, value in self.own.items() if key not in ("path", "data_dir")}
-        cleaning = dict(self.cleaning)
+        cleaning = dict(self.cleaning or {})
         if cleaning.get("where") is not None:
             cleaning["where"] = str(Where.parse(cleaning["where"]))
         for key in ("min_user_interactions", "min_item_interactions"):
@@ -117,27 +136,38 @@ class Chosen:
 
 
 def find_dataset(
-    plugins: Plugins, text: str | Path | Sequence[str | Path], data_dir: str | None = None
+    plugins: Plugins,
+    data: Data,
+    data_dir: str | None = None,
+    given: Mapping[str, Any] | None = None,
 ) -> Chosen:
-    """Return the dataset that a text names, and its options, without reading data.
+    """Return the dataset that a text names, or that is given, and its options, without reading it.
+
+    given: options besides those in the text. Values that cannot be written as text, such as a
+    DataFrame, are passed to the factory as they are.
 
     `seed` is an option of `clean` only together with time_ties=hash. A dataset with its own option
     `seed` gets the same value. A dataset with its own option `where` gets it instead of `clean`.
 
     Raises UsageError for an unknown dataset, path or option.
     """
-    texts = [str(text)] if isinstance(text, (str, Path)) else list(map(str, text))
-    if not texts:
-        raise UsageError("there is no dataset to load; name one, or at least one file")
-    spec = Spec.parse(texts[-1])
-    name, options = spec.name, dict(spec.options)
-    filled: dict[str, Any] = {"data_dir": data_dir}
-    if len(texts) > 1:
-        name, filled["path"] = FILE, [*texts[:-1], spec.name]
-    elif _is_path(plugins, spec.name):
-        name, filled["path"] = FILE, spec.name
-    offer = plugins.find("datasets", name)
-    _check_options(offer, options)
+    texts, objects = _as_texts(given or {})
+    filled: dict[str, Any] = {"data_dir": data_dir, **objects}
+    if isinstance(data, Dataset):
+        if data.repeats and given:
+            raise UsageError(
+                f"dataset {data.name} is loaded already; give {next(iter(given))} to the "
+                "load_dataset that loads it"
+            )
+        offer, options = Offer("datasets", data.name, lambda: data, "", ""), texts
+        if data.repeats:
+            return Chosen(offer, own={}, cleaning=None)
+    else:
+        offer, options = _named(plugins, data, filled)
+        for key in options.keys() & (texts.keys() | objects.keys()):
+            raise UsageError(f"{offer.what}: {key} is given twice; give it once")
+        options |= texts
+    _check_options(offer, {**options, **dict.fromkeys(objects, "")})
     known, takes_others = parameters(offer.factory)
     of_clean = parameters(clean)[0].keys() - ({"where"} & known.keys())
     cleaning = {key: options.pop(key) for key in list(options) if key in of_clean}
@@ -154,9 +184,42 @@ def find_dataset(
             f"{offer.what}: seed={cleaning['seed']} has no effect without time_ties=hash; "
             "add time_ties=hash, or remove seed"
         )
-    if chosen.cleaning.get("where") is not None:
-        Where.parse(chosen.cleaning["where"])
+    condition = (chosen.cleaning or {}).get("where")
+    if condition is not None:
+        Where.parse(condition)
     return chosen
+
+
+def _named(plugins: Plugins, data: Data, filled: dict[str, Any]) -> tuple[Offer, dict[str, str]]:
+    """Return the dataset that a text names, with its options, or the one that reads logs.
+
+    filled: gets the path or the DataFrame.
+    """
+    paths = [data] if isinstance(data, (str, Path)) else data
+    if isinstance(paths, (list, tuple)) and all(isinstance(path, (str, Path)) for path in paths):
+        texts = list(map(str, paths))
+        if not texts:
+            raise UsageError("there is no dataset to load; name one, or at least one file")
+        spec = Spec.parse(texts[-1])
+        if not texts[1:] and not _is_path(plugins, spec.name):
+            return plugins.find("datasets", spec.name), dict(spec.options)
+        filled["path"] = [*texts[:-1], spec.name] if texts[1:] else spec.name
+        return plugins.find("datasets", FILE), dict(spec.options)
+    filled["path"] = data
+    return plugins.find("datasets", FILE), {}
+
+
+def _as_texts(options: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return options as text, and those that cannot be written as text. None is left out."""
+    texts: dict[str, str] = {}
+    objects: dict[str, Any] = {}
+    for key, value in options.items():
+        values = value if isinstance(value, (list, tuple)) else [value]
+        if all(isinstance(each, (str, int, float, Path, np.generic)) for each in values):
+            texts[key] = ",".join(map(_text, values))
+        elif value is not None:
+            objects[key] = value
+    return texts, objects
 
 
 def _is_path(plugins: Plugins, name: str) -> bool:
@@ -223,6 +286,8 @@ def _stated(factory: Callable[..., Any], values: Mapping[str, Any]) -> dict[str,
 def _text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ",".join(map(_text, value))
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)

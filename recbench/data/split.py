@@ -11,12 +11,13 @@ from typing import Protocol
 
 import numpy as np
 
-from recbench.data.arrays import check_range, freeze_arrays
+from recbench.data.arrays import check_range, freeze_arrays, offsets_of
 from recbench.data.dataset import Dataset
-from recbench.data.interactions import Array, Interactions, offsets_of
+from recbench.data.interactions import Array, Interactions
+from recbench.data.load import Data, load_dataset
 from recbench.errors import RecbenchError
 from recbench.guard import guarded
-from recbench.plugins import Plugins
+from recbench.plugins import Plugins, current_plugins
 from recbench.spec import Spec
 
 
@@ -197,17 +198,64 @@ def make_split(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]
             f"{who} returned times in {own}, but those of the data are in {unit}; it must make "
             "train with take, cut or keep, which keep the unit"
         )
-    return str(spec), _without_parts(made)
+    return str(spec), _prepared(made, data)
 
 
-def _without_parts(split: Split) -> Split:
-    if split.train.parts is None and split.history.parts is None:
-        return split
-    train = dataclasses.replace(split.train, parts=None)
-    history = train
+def _prepared(split: Split, data: Dataset) -> Split:
+    """Return the split without parts, and with what is known of users and items."""
+    train = history = _described(split.train, data)
     if split.history is not split.train:
-        history = dataclasses.replace(split.history, parts=None)
+        history = _described(split.history, data)
     return dataclasses.replace(split, train=train, history=history)
+
+
+def _described(part: Interactions, data: Dataset) -> Interactions:
+    return data.describe(part if part.parts is None else dataclasses.replace(part, parts=None))
+
+
+def split(
+    dataset: Data,
+    split: str = "leave-last-out",
+    *,
+    data_dir: str | None = None,
+    plugins: Plugins | None = None,
+) -> Split:
+    """Load a dataset and split it, as `recbench.run` does.
+
+    Parameters
+    ----------
+    dataset : str, path, pandas.DataFrame or Dataset
+        The dataset, as in `load_dataset`.
+    split : str, default: "leave-last-out"
+        How to hold out targets: a splitter with options, such as "temporal:share=0.9".
+    data_dir : str or None, default: None
+        Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
+    plugins : Plugins or None, default: None
+        What `load_plugins` returned. None loads all installed plugins.
+
+    Returns
+    -------
+    Split
+        The training data, the histories and the targets, as numbers of users and items.
+        `split.train.item_ids` has the ids of the source.
+
+    Raises
+    ------
+    UsageError
+        If a name or an option is wrong.
+    RecbenchError
+        If the data cannot be loaded or split.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> parts = recbench.split("synthetic")
+    >>> len(parts.judged), parts.train.matrix().shape
+    (1000, (1000, 500))
+    """
+    plugins = current_plugins(plugins)
+    plugins.check("splitters", Spec.parse(split))
+    return make_split(plugins, load_dataset(dataset, data_dir, plugins), split)[1]
 
 
 def parse_split_names(text: str) -> list[str]:

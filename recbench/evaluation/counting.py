@@ -9,9 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from recbench.data.interactions import Array, Interactions
-
-BLOCK = 2**20
-"""How many scores are processed at a time, so that they fit in the processor's cache."""
+from recbench.models.best import BLOCK, fill_lists
 
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 """How many blocks are processed in parallel."""
@@ -84,7 +82,7 @@ def rank_scores(
             flat[place] = target_scores
         above[here], tied[here] = _count(block, rows, target_scores, flags)
         if depth:
-            _fill_lists(block, flags, lists[start:stop])
+            fill_lists(block, flags, lists[start:stop])
 
     with ThreadPoolExecutor(THREADS) as threads:  # numpy releases the GIL while it works
         list(threads.map(rank_block, range(0, n_rows, size)))
@@ -142,44 +140,3 @@ def _count_true(flags: Array) -> Array:
         for start in range(0, flags.shape[1], INT16_FLAGS)
     ]
     return np.asarray(np.sum(sums, axis=0, dtype=np.int64))
-
-
-def _fill_lists(block: Array, flags: Array, lists: Array) -> None:
-    """Fill lists (rows, depth) with the best items of each row; leave out items with score -inf."""
-    (n_rows, n_items), width = block.shape, flags.shape[1]
-    depth = min(lists.shape[1], n_items)
-    thresholds = _thresholds(block, depth)
-    np.greater_equal(block, thresholds[:, None], out=flags[:, :n_items])
-    place = np.flatnonzero(flags)
-    rows = place // width
-    counts = np.bincount(rows, minlength=n_rows)
-    long_ties = np.flatnonzero(counts > 4 * depth)
-    if len(long_ties):  # of many equal scores, only the first by item number are needed
-        places = [place[counts[rows] <= 4 * depth]]
-        for row in long_ties:
-            places.append(row * width + np.flatnonzero(block[row] > thresholds[row]))
-            places.append(row * width + np.flatnonzero(block[row] == thresholds[row])[:depth])
-        place = np.sort(np.concatenate(places))
-        rows = place // width
-        counts = np.bincount(rows, minlength=n_rows)
-    nth = np.arange(len(rows)) - (np.cumsum(counts) - counts)[rows]
-    items = np.full((n_rows, int(counts.max())), -1)
-    items[rows, nth] = place - rows * width
-    negated = np.full(items.shape, np.inf, dtype=block.dtype)
-    negated[rows, nth] = -block[rows, items[rows, nth]]
-    order = np.argsort(negated, axis=1, kind="stable")[:, :depth]
-    lists[:, : order.shape[1]] = np.take_along_axis(items, order, axis=1)
-
-
-def _thresholds(block: Array, depth: int) -> Array:
-    """(rows,) a score that at least `depth` items of the row reach, but not many more.
-
-    It is the depth-th highest of the maxima of small groups of items, and never -inf.
-    """
-    n_rows, n_items = block.shape
-    group_size = int(np.clip(n_items // (20 * depth), 1, 64))
-    n_groups = n_items // group_size
-    grouped = block[:, : n_groups * group_size].reshape(n_rows, group_size, n_groups)
-    kth = n_groups - depth
-    thresholds = np.partition(grouped.max(axis=1), kth, axis=1)[:, kth]
-    return np.asarray(np.maximum(thresholds, np.finfo(block.dtype).min))

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recbench.data.arrays import read_only
-from recbench.data.interactions import Array, offsets_of
+from recbench.data.arrays import offsets_of, read_only
+from recbench.data.interactions import Array
 from recbench.errors import RecbenchError, describe_error
 from recbench.evaluation.ranking import Metric, Ranking, bounds_of, measure
 from recbench.evaluation.uncertainty import (

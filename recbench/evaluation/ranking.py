@@ -17,9 +17,11 @@ from recbench.data.arrays import (
     check_dimensions,
     check_range,
     freeze_arrays,
+    offsets_of,
     read_only,
+    slices,
 )
-from recbench.data.interactions import Array, Column, offsets_of, slices
+from recbench.data.interactions import Array, Column
 from recbench.errors import RecbenchError
 from recbench.evaluation import ties
 

@@ -14,9 +14,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from recbench.data.interactions import Interactions
+from recbench.data.metadata import Metadata
 from recbench.errors import RecbenchError
 from recbench.isolation import forkserver
 from recbench.isolation.forkserver import MAX_MESSAGE, CellEnd
+from recbench.isolation.packing import Packed, pack
 from recbench.isolation.processes import descendants, free_memory
 from recbench.isolation.wire import SharedInteractions
 
@@ -53,6 +55,7 @@ class Launcher:
         self._pid = 0
         self._imported: set[str] = set()
         self._shared: tuple[Interactions, SharedInteractions] | None = None
+        self._packed: dict[tuple[Metadata, str], Packed] = {}
 
     def start(self) -> socket.socket:
         """Start the fork server, and return this end of the connection to it."""
@@ -173,6 +176,12 @@ class Launcher:
             self._release()
             self._shared = train, SharedInteractions(train)
         return self._shared[1]
+
+    def encode(self, metadata: Metadata, name: str) -> Packed:
+        """Return the array of a name of the metadata, packed; it is kept for the next cells."""
+        if (metadata, name) not in self._packed:
+            self._packed[metadata, name] = pack(metadata[name])
+        return self._packed[metadata, name]
 
     def _release(self) -> None:
         if self._shared is not None:

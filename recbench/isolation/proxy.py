@@ -15,6 +15,7 @@ import numpy as np
 
 from recbench.data.interactions import Array, Interactions
 from recbench.errors import RecbenchError, UsageError
+from recbench.isolation.asides import Listener
 from recbench.isolation.forkserver import CONNECTION_LOST, CellEnd
 from recbench.isolation.launcher import STARTUP, Launcher
 from recbench.isolation.stdout import OutputRelay
@@ -27,11 +28,11 @@ from recbench.isolation.wire import (
     send,
 )
 from recbench.isolation.worker import HEAVY_PACKAGES
-from recbench.models.answers import wrong_shape
 from recbench.models.in_process import READ_ONLY
 from recbench.models.protocols import FitReport, ModelHandle, Traits
+from recbench.models.returned import wrong_shape
 from recbench.offers import Offer
-from recbench.progress import log
+from recbench.progress import log, screen
 
 T = TypeVar("T")
 
@@ -65,6 +66,8 @@ class ModelProxy(ModelHandle):
         self._remaining: float | None = STARTUP  # seconds
         self._wire, theirs = socket.socketpair()
         theirs.setblocking(True)  # whatever socket.setdefaulttimeout says
+        self._listener = Listener(self._wire, launcher.encode)
+        self.reads = self._listener.reads
         self._output = OutputRelay(launcher.kill_cell)
         try:
             launcher.start_cell(theirs.fileno(), self._output.writing)
@@ -112,6 +115,11 @@ class ModelProxy(ModelHandle):
         """Return what should be scores of shape (rows, n_items)."""
         return self._answer("score", history, (len(history), history.n_items))
 
+    def top(self, history: Interactions, k: int, *, leave_out: bool) -> Array:
+        """Return what should be items and their scores, of shape (2, rows, k)."""
+        shape = 2, len(history), k
+        return self._answer("top", history, shape, k=k, leave_out=leave_out)
+
     def recommend(self, history: Interactions, k: int) -> Array:
         """Return what should be item numbers of shape (rows, k)."""
         return self._answer("recommend", history, (len(history), k), k=k)
@@ -126,7 +134,7 @@ class ModelProxy(ModelHandle):
         return self._answer("attention", history, None)
 
     def _answer(
-        self, method: str, history: Interactions, shape: tuple[int, int] | None, **arguments: Any
+        self, method: str, history: Interactions, shape: tuple[int, ...] | None, **arguments: Any
     ) -> Array:
         began = time.monotonic()
 
@@ -175,6 +183,7 @@ class ModelProxy(ModelHandle):
     def close(self, *, kill: bool = True) -> CellEnd:
         """Kill the process or let it exit, and wait until it and its children have ended."""
         if self._end is None:
+            self._listener.close()
             self._wire.close()
             self._end = self._launcher.end_cell(kill=kill)
             self.peak_memory = self._end.peak_memory
@@ -189,7 +198,7 @@ class ModelProxy(ModelHandle):
         shared: SharedInteractions | None = None,
         *,
         given: dict[str, Array] | None = None,
-        shape: tuple[int, int] | None = None,
+        shape: tuple[int, ...] | None = None,
         **arguments: Any,
     ) -> T:
         """Send a request, wait for the reply, and raise the error that it reports.
@@ -198,9 +207,16 @@ class ModelProxy(ModelHandle):
         the request is about. given: arrays to send. shape: the shape that the answer must have; a
         larger one is not read.
         """
-        head = {"request": request, "log_level": log.getEffectiveLevel(), **arguments}
+        head = {
+            "request": request,
+            "log_level": log.getEffectiveLevel(),
+            "draws": screen() is not None,
+            **arguments,
+        }
         if shared is not None:
             head["interactions"] = shared.head
+            if shared.metadata is not None:
+                head["metadata"] = self._listener.announce(shared.metadata)
         deadline = self._deadline()
         with contextlib.suppress(ConnectionClosedError, TimeoutError):  # the reply shows them
             send(self._wire, head, given, None if shared is None else shared.fd, deadline)
@@ -211,13 +227,17 @@ class ModelProxy(ModelHandle):
         return None if self._remaining is None else time.monotonic() + self._remaining
 
     def _receive(
-        self, request: str, read: Read[T], shape: tuple[int, int] | None, deadline: float | None
+        self, request: str, read: Read[T], shape: tuple[int, ...] | None, deadline: float | None
     ) -> T:
         max_bytes = MAX_ATTENTION if request == "attention" else 0
         if shape is not None:
             max_bytes = math.prod(shape) * MAX_ITEMSIZE
         try:
             head, arrays = receive(self._wire, max_bytes, deadline)
+            while "aside" in head:
+                self._listener.hear(head, deadline)
+                head, arrays = receive(self._wire, max_bytes, deadline)
+            self._listener.close()
             if deadline is not None:
                 self._remaining = deadline - time.monotonic()
             if "error" not in head:
@@ -296,5 +316,10 @@ def _seconds(head: dict[str, Any], began: float) -> float:
 
 def _step(request: str) -> str:
     """Return what a model does on a request, for error messages."""
-    steps = {"start": "process startup", "build": "model construction", "finish": "shutdown"}
+    steps = {
+        "start": "process startup",
+        "build": "model construction",
+        "top": "score",
+        "finish": "shutdown",
+    }
     return steps.get(request, request)

@@ -6,6 +6,7 @@ the reader limits their size.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import mmap
@@ -19,13 +20,18 @@ from typing import Any
 import numpy as np
 
 from recbench.data.interactions import Array, Interactions
+from recbench.data.metadata import Features, Metadata
 from recbench.errors import RecbenchError
+from recbench.isolation.packing import pack, unpack
 
 _MAX_HEAD = 1 << 20
 """The largest JSON of a message, in bytes."""
 
 _NUMBER_TYPES = re.compile(r"[<>|][fiu]\d{1,2}")
 """The types that an array may have, as numpy spells them."""
+
+COLUMNS = ("users", "items", "offsets", "times", "ratings", "parts")
+"""The columns of interactions, besides their features."""
 
 Message = tuple[dict[str, Any], dict[str, Array]]
 
@@ -145,12 +151,14 @@ def _patience(deadline: float | None) -> float | None:
 class SharedInteractions:
     """Interactions in sealed memory, which other processes can map and none can write.
 
-    fd: file descriptor of the memory. head: its layout, for `map_shared`.
+    fd: file descriptor of the memory. head: its layout, for `map_shared`. metadata: those of the
+    interactions, which are not in the memory.
 
     Raises RecbenchError if there is no memory for them.
     """
 
     def __init__(self, interactions: Interactions) -> None:
+        self.metadata = interactions.metadata
         self.fd = os.memfd_create("recbench", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             self._fill(interactions)
@@ -165,10 +173,13 @@ class SharedInteractions:
         """Copy the arrays to the memory, and seal it."""
         import fcntl
 
+        columns = {name: getattr(interactions, name) for name in COLUMNS}
+        for nth, values in enumerate(interactions.features.values()):
+            packed = pack(values, distinct=True)
+            columns |= {f"{nth} {part}": array for part, array in packed.items()}
         places: dict[str, tuple[int, int, str]] = {}
         with open(self.fd, "wb", closefd=False) as out:
-            for name in ("users", "items", "offsets", "times", "ratings", "parts"):
-                array = getattr(interactions, name)
+            for name, array in columns.items():
                 if array is not None:
                     places[name] = (out.tell(), len(array), array.dtype.str)
                     out.write(np.ascontiguousarray(array).data)
@@ -176,6 +187,7 @@ class SharedInteractions:
             out.write(bytes(8))  # empty memory cannot be mapped
         self.head = {
             "places": places,
+            "features": list(interactions.features),
             "n_users": interactions.n_users,
             "n_items": interactions.n_items,
             "time_unit": interactions.time_unit,
@@ -188,8 +200,13 @@ class SharedInteractions:
         os.close(self.fd)
 
 
-def map_shared(sender: socket.socket, head: Mapping[str, Any]) -> Interactions:
-    """Map the `SharedInteractions` of a message, on pages that cannot be made writable."""
+def map_shared(
+    sender: socket.socket, head: Mapping[str, Any], metadata: Metadata | None = None
+) -> Interactions:
+    """Map the `SharedInteractions` of a message, on pages that cannot be made writable.
+
+    metadata: what the interactions know of users and items.
+    """
     _, (fd, *_), _, _ = socket.recv_fds(sender, 1, 1)
     pages = mmap.mmap(fd, 0, prot=mmap.PROT_READ)
     os.close(fd)
@@ -197,6 +214,20 @@ def map_shared(sender: socket.socket, head: Mapping[str, Any]) -> Interactions:
         name: np.frombuffer(pages, dtype=kind, count=count, offset=offset)
         for name, (offset, count, kind) in head["places"].items()
     }
+    columns = {name: arrays.pop(name) for name in COLUMNS if name in arrays}
+    names: list[str] = head["features"]
+
+    @functools.cache
+    def load(name: str) -> Array:
+        prefix = f"{names.index(name)} "
+        own = {key: array for key, array in arrays.items() if key.startswith(prefix)}
+        return unpack({key.removeprefix(prefix): array for key, array in own.items()})
+
     return Interactions(
-        n_users=head["n_users"], n_items=head["n_items"], time_unit=head["time_unit"], **arrays
+        n_users=head["n_users"],
+        n_items=head["n_items"],
+        time_unit=head["time_unit"],
+        features=Features("interaction", names, load),
+        metadata=metadata,
+        **columns,
     )

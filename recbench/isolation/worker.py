@@ -22,11 +22,13 @@ from typing import Any
 from recbench.data.interactions import Array
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.installed import Installed
+from recbench.isolation.asides import Asides
 from recbench.isolation.processes import MAX_NAMED
 from recbench.isolation.wire import map_shared, receive, send
 from recbench.models.in_process import InProcessModel, build, is_writing
 from recbench.offers import Offer
 from recbench.progress import log
+from recbench.raised import describe_raised
 from recbench.spec import Spec
 
 PATIENCE = 1.0
@@ -49,12 +51,16 @@ def serve(referee: socket.socket, installed: Installed) -> None:
     Raises ConnectionClosedError if it closes the connection.
     """
     pid, server = os.getpid(), ModelServer(installed)
+    asides = Asides(referee)
     send(referee, {})
     request = ""
     while request != "finish":
         head, arrays = receive(referee, sys.maxsize)
-        given = map_shared(referee, head["interactions"]) if "interactions" in head else None
+        given = None
+        if "interactions" in head:
+            given = map_shared(referee, head["interactions"], asides.metadata(head))
         log.setLevel(head["log_level"])
+        asides.begin(draws=head["draws"])
         request, array = head["request"], None
         try:
             reply, array = server.answer(head, arrays, given)
@@ -68,7 +74,7 @@ def serve(referee: socket.socket, installed: Installed) -> None:
         if os.getpid() != pid:
             os._exit(0)  # the model has forked, and this is the child
         reply["imported"] = [package for package in HEAVY_PACKAGES if package in sys.modules]
-        send(referee, reply, {} if array is None else {"answer": array})
+        asides.reply(reply, {} if array is None else {"answer": array})
 
 
 def find_offer(installed: Installed, plugin: str, name: str) -> Offer:
@@ -80,7 +86,7 @@ def find_offer(installed: Installed, plugin: str, name: str) -> Offer:
     try:
         factory = load().recbench_models()[name]
     except Exception as error:
-        raise RecbenchError(f"its plugin cannot be imported: {describe_error(error)}") from error
+        raise RecbenchError(f"its plugin cannot be imported: {describe_raised(error)}") from error
     return Offer("models", name, factory, plugin, version)
 
 
@@ -127,6 +133,9 @@ class ModelServer:
                 return dataclasses.asdict(report), None
             case "score":
                 return self._timed(self.model.score(given))
+            case "top":
+                k, leave_out = head["k"], head["leave_out"]
+                return self._timed(self.model.top(given, k, leave_out=leave_out))
             case "recommend":
                 return self._timed(self.model.recommend(given, head["k"]))
             case "explain":

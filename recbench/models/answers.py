@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from recbench.data.interactions import Array, Interactions
 from recbench.data.split import Split
 from recbench.errors import RecbenchError, describe_error
 from recbench.models.protocols import ModelHandle
+from recbench.models.returned import wrong_shape, wrong_type
 
 MEMORY = 256 * 2**20
 """The most memory, in bytes, for one batch of scores and the buffers that rank them."""
@@ -22,52 +23,15 @@ BYTES_PER_SCORE = 10  # a double, and its share of the buffers
 PROBES = 4
 """How many cases are scored again, in different batches."""
 
-ROWS_AND_COLUMNS = {
-    "score": "rows, n_items",
-    "recommend": "rows, k",
-    "explain": "len(items), n_interactions",
-}
-"""The names of the two dimensions of an answer, for error messages."""
-
-
-def as_numbers(method: str, answer: Any) -> Array:
-    """Return a model's answer as an array of numbers, which can be sent to another process.
-
-    Raises RecbenchError if it is anything else.
-    """
-    if answer is None:
-        raise RecbenchError(f"{method} returned None; it must return an array of numbers")
-    if isinstance(answer, np.ma.MaskedArray):
-        raise RecbenchError(
-            f"{method} returned a masked array; it must return an array with a number everywhere"
-        )
-    try:
-        array = np.asarray(answer)
-    except Exception as error:
-        kind = type(answer).__name__
-        raise RecbenchError(
-            f"{method} returned an object of type {kind} that numpy cannot convert to an array; "
-            "it must return an array of numbers"
-        ) from error
-    if array.dtype.kind not in "fiu":
-        raise wrong_type(method, array)
-    return array
-
-
-def wrong_type(method: str, array: Array) -> RecbenchError:
-    """Return the error for an answer with the wrong type of elements."""
-    expected = "whole numbers" if method == "recommend" else "numbers"
-    return RecbenchError(
-        f"{method} returned an array of type {array.dtype}; it must return {expected}"
-    )
-
-
-def wrong_shape(method: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> RecbenchError:
-    """Return the error for an answer with the wrong shape."""
-    return RecbenchError(
-        f"{method} returned an array of shape {shape}; "
-        f"the shape must be ({ROWS_AND_COLUMNS[method]}) = {expected}"
-    )
+def as_floats(scores: Array) -> Array:
+    """Return scores as floats that are in the same order, in each row and in all rows together."""
+    if scores.dtype.kind == "f":
+        return scores
+    exact = scores.astype(np.float64)
+    if scores.size and max(-exact.min(), exact.max()) >= 2**53:  # some would be equal as doubles
+        ranks = np.unique(scores, return_inverse=True)[1]
+        exact = ranks.reshape(scores.shape).astype(np.float64)
+    return exact
 
 
 @dataclass(frozen=True)
@@ -106,26 +70,21 @@ class AnswerCheck:
 
     def not_finite(self, score: float, item: int, row: int = 0) -> RecbenchError:
         """Return the error for a score that is NaN or infinite."""
-        return self.broken(
-            f"score returned {score} for item number {item}; all scores must be finite", row
-        )
+        hint = ""
+        if score == -math.inf:
+            hint = ". Do not mask seen items: recbench does"
+        elif isinstance(score, np.float16):
+            hint = ". The largest number of float16 is 65504: return float32"
+        rule = f"score returned {score} for item number {item}; all scores must be finite{hint}"
+        return self.broken(rule, row)
 
     def scores(self, scores: Array) -> Array:
         """Return (rows, n_items) scores, ready to be ranked. Raises RecbenchError.
 
         The ranking checks that they are finite.
         """
-        shape = len(self.batch), self.batch.n_items
-        self.shape("score", scores, shape)
-        if scores.dtype.kind == "f":
-            return scores
-        exact = scores.astype(np.float64)
-        if (
-            scores.size and max(-exact.min(), exact.max()) >= 2**53
-        ):  # some would be equal as doubles
-            ranks = np.unique(scores, return_inverse=True)[1]
-            exact = ranks.reshape(shape).astype(np.float64)
-        return exact
+        self.shape("score", scores, (len(self.batch), self.batch.n_items))
+        return as_floats(scores)
 
     def lists(self, lists: Array, k: int, mask_seen: bool) -> Array:
         """Return (rows, k) int64 item numbers without repeats. Raises RecbenchError."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import inspect
 import re
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -16,8 +18,10 @@ import numpy as np
 
 from recbench.data.arrays import read_only
 from recbench.data.interactions import Array, Interactions
-from recbench.errors import RecbenchError, UsageError, describe_error
-from recbench.models.answers import as_numbers
+from recbench.data.metadata import Metadata
+from recbench.errors import RecbenchError, UsageError
+from recbench.models.answers import as_floats
+from recbench.models.best import best_items
 from recbench.models.checkpoint import can_resume, folder_for
 from recbench.models.protocols import (
     Explainer,
@@ -28,12 +32,31 @@ from recbench.models.protocols import (
     Storable,
     Traits,
 )
+from recbench.models.returned import as_numbers, wrong_shape
 from recbench.offers import Offer
 from recbench.plugins import Plugins
 from recbench.progress import log
+from recbench.raised import describe_raised
 from recbench.spec import Spec, parameters
 
-READ_ONLY = "copy arrays of train or history before changing them"
+READ_ONLY = (
+    "copy an array of train or history before it is changed; train.matrix() is a sparse matrix "
+    "that may be changed"
+)
+
+PARAMETERS = {
+    "fit": "self, train",
+    "score": "self, history",
+    "recommend": "self, history, k",
+    "explain": "self, history, items",
+    "attention": "self, history",
+    "save": "self, folder",
+    "load": "self, folder",
+}
+"""Method of a model -> its parameters, for error messages."""
+
+MOST_NAMED = 6
+"""How many methods of an object that is no model an error names."""
 
 
 def build(offer: Offer, spec: Spec, filled: Mapping[str, Any]) -> Any:
@@ -50,15 +73,39 @@ def build(offer: Offer, spec: Spec, filled: Mapping[str, Any]) -> Any:
         if not str(error).startswith(named):
             raise
         raise RecbenchError(f"its factory raised {str(error).removeprefix(named)}") from error
-    if not callable(getattr(model, "fit", None)) or not isinstance(model, (Scorer, Lister)):
-        names = ("fit", "score", "recommend")
-        methods = [name for name in names if callable(getattr(model, name, None))]
-        has = f"only {' and '.join(methods)}" if methods else "none of these"
+    if inspect.isclass(model):
+        raise RecbenchError(
+            f"its factory returned the class {model.__name__}; it must return a model, as in "
+            f"{model.__name__}()"
+        )
+    if not is_model(model):
         raise RecbenchError(
             "a model needs fit(train), and score(history) or recommend(history, k); "
-            f"this one has {has}"
+            f"its factory returned an object of type {type(model).__name__}, which has "
+            f"{_methods_of(model)}"
         )
     return model
+
+
+def is_model(candidate: Any) -> bool:
+    """Whether an object has the methods that every model needs."""
+    return callable(getattr(candidate, "fit", None)) and isinstance(candidate, (Scorer, Lister))
+
+
+def _methods_of(candidate: Any) -> str:
+    """Return the names of an object's public methods, for an error."""
+    own = [
+        name
+        for base in type(candidate).__mro__
+        for name, value in vars(base).items()
+        if not name.startswith("_") and callable(value)
+    ]
+    names = list(dict.fromkeys(own))
+    if len(names) > MOST_NAMED:
+        names[MOST_NAMED - 1 :] = ["others"]
+    if len(names) > 1:
+        names[-2:] = [" and ".join(names[-2:])]
+    return ", ".join(names) or "no methods"
 
 
 class InProcessHost:
@@ -97,6 +144,7 @@ class InProcessModel(ModelHandle):
     def __init__(self, model: Any, *, sealed: bool = False) -> None:
         self._model, self._sealed = model, sealed
         self.traits = traits_of(model)
+        self.reads: set[str] = set()
 
     def fit(self, train: Interactions, checkpoint: Path | None = None) -> FitReport:
         """Train the model, with the checkpoint if its `fit` has one and the folder is available."""
@@ -109,6 +157,13 @@ class InProcessModel(ModelHandle):
     def score(self, history: Interactions) -> Array:
         """Return the model's scores as an array of numbers."""
         return as_numbers("score", self._call("score", history))
+
+    def top(self, history: Interactions, k: int, *, leave_out: bool) -> Array:
+        """Return the k best items of each history, and their scores."""
+        scores, shape = self.score(history), (len(history), history.n_items)
+        if scores.shape != shape:
+            raise wrong_shape("score", scores.shape, shape)
+        return np.stack(best_items(as_floats(scores), history if leave_out else None, k))
 
     def recommend(self, history: Interactions, k: int) -> Array:
         """Return the model's lists as an array of numbers."""
@@ -130,7 +185,13 @@ class InProcessModel(ModelHandle):
     def load(self, folder: Path) -> None:
         """Replace the model by what its `load` returns."""
         with _naming("load"):
-            self._model = self._model.load(folder)
+            loaded = self._model.load(folder)
+        if not is_model(loaded):
+            raise RecbenchError(
+                f"load returned an object of type {type(loaded).__name__}; it must return the "
+                "model itself: end it with `return self`"
+            )
+        self._model = loaded
 
     def _call(
         self, method: str, interactions: Interactions, *arguments: Any, **options: Any
@@ -139,7 +200,7 @@ class InProcessModel(ModelHandle):
 
         Raises RecbenchError if the method raises anything or changes the interactions.
         """
-        given = interactions if self._sealed else _copy(interactions)
+        given = interactions if self._sealed else self._copy(interactions)
         columns = dict(vars(given))
         with _naming(method):
             began = time.perf_counter()
@@ -150,6 +211,26 @@ class InProcessModel(ModelHandle):
         ):
             raise RecbenchError(f"{method} changed the interactions that it was given; {READ_ONLY}")
         return answer
+
+    def _copy(self, interactions: Interactions) -> Interactions:
+        """Return interactions of their own memory, which record what metadata the model reads."""
+        columns: dict[str, Any] = {
+            name: read_only(value.copy())
+            for name, value in vars(interactions).items()
+            if isinstance(value, np.ndarray)
+        }
+        features = {
+            name: read_only(values.copy()) for name, values in interactions.features.items()
+        }
+        metadata = interactions.metadata
+        if metadata is not None:
+            metadata = Metadata(metadata.names, functools.partial(self._read, metadata))
+        return dataclasses.replace(interactions, **columns, features=features, metadata=metadata)
+
+    def _read(self, metadata: Metadata, name: str) -> Array:
+        """Return metadata of the main process for the model, and record that it has read them."""
+        self.reads.add(name)
+        return metadata[name].copy()
 
 
 def traits_of(model: Any) -> Traits:
@@ -182,23 +263,20 @@ def _shows_attention(model: Any) -> bool:
     return callable(method) and "history" in parameters(method)[0]
 
 
-def _copy(interactions: Interactions) -> Interactions:
-    """Return interactions whose arrays share no memory with the given ones."""
-    columns: dict[str, Any] = {
-        name: read_only(value.copy())
-        for name, value in vars(interactions).items()
-        if isinstance(value, np.ndarray)
-    }
-    return dataclasses.replace(interactions, **columns)
-
-
 def _equal(given: Interactions, original: Interactions) -> bool:
     """Whether two interactions have the same content."""
-    return all(
-        np.array_equal(value, getattr(original, name), equal_nan=name == "ratings")
-        for name, value in vars(given).items()
-        if value is not None
+    mine, theirs = _columns(given), _columns(original)
+    return mine.keys() == theirs.keys() and all(
+        np.array_equal(value, theirs[name], equal_nan=np.asarray(value).dtype.kind == "f")
+        for name, value in mine.items()
     )
+
+
+def _columns(interactions: Interactions) -> dict[str, Any]:
+    """Return everything that interactions consist of, without metadata."""
+    fields = {**vars(interactions), **interactions.features}
+    kinds = (np.ndarray, int, str)
+    return {name: value for name, value in fields.items() if isinstance(value, kinds)}
 
 
 @contextlib.contextmanager
@@ -210,8 +288,18 @@ def _naming(method: str) -> Iterator[None]:
         raise
     except BaseException as error:  # also SystemExit
         log.debug("%s failed", method, exc_info=True)
-        hint = f"; {READ_ONLY}" if is_writing(error) else ""
-        raise RecbenchError(f"{method} raised {describe_error(error)}{hint}") from error
+        hint = ""
+        if is_writing(error):
+            hint = f"; {READ_ONLY}"
+        elif isinstance(error, TypeError) and _in_the_call(error):
+            hint = f"; define it as {method}({PARAMETERS[method]})"
+        raise RecbenchError(f"{method} raised {describe_raised(error)}{hint}") from error
+
+
+def _in_the_call(error: BaseException) -> bool:
+    """Whether the call of a model's method has failed, and not what the method does."""
+    *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
+    return innermost.f_code.co_filename == __file__
 
 
 def is_writing(error: BaseException | None) -> bool:

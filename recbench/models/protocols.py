@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -16,8 +17,11 @@ import numpy.typing as npt
 from recbench.data.interactions import Array, Interactions
 
 
+@runtime_checkable
 class Model(Protocol):
     """A recommender: it has `fit`, and either `score` (`Scorer`) or `recommend` (`Lister`).
+
+    `isinstance(model, recbench.Model)` looks for `fit` only.
 
     The keyword parameters of its factory are the model's options. If the factory has a parameter
     `seed` (int) or `device` (str), recbench fills it in, unless the user gives a value.
@@ -333,6 +337,7 @@ class ModelHandle(ABC):
     are numeric arrays; the caller checks everything else about them.
 
     traits: what the model can do. seconds: the time inside the model's method in the last call.
+    reads: the names of the metadata that the model has asked for, such as "titles".
     peak_memory: the most bytes that its process used. None until that process has ended, or if the
         model has no separate process.
     """
@@ -340,6 +345,7 @@ class ModelHandle(ABC):
     traits: Traits
     seconds: float = math.nan
     peak_memory: int | None = None
+    reads: Collection[str] = frozenset()
 
     @abstractmethod
     def fit(self, train: Interactions, checkpoint: Path | None = None) -> FitReport:
@@ -348,6 +354,14 @@ class ModelHandle(ABC):
     @abstractmethod
     def score(self, history: Interactions) -> Array:
         """Return the model's scores, which should have the shape (rows, n_items)."""
+
+    @abstractmethod
+    def top(self, history: Interactions, k: int, *, leave_out: bool) -> Array:
+        """Return the k items with the highest scores, and these scores, (2, rows, k) float64.
+
+        Both are those of `recbench.models.best.best_items`. leave_out: whether to leave out the
+        items of the histories.
+        """
 
     @abstractmethod
     def recommend(self, history: Interactions, k: int) -> Array:

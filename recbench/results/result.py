@@ -166,6 +166,9 @@ class Result:
         The device that was asked for; empty for auto.
     isolated : bool, default: True
         Whether the model ran in a separate process.
+    reads : mapping of str to str, default: {}
+        The titles and features that the model has asked for, such as "item_features.genres", with
+        a hash of each.
 
     Examples
     --------
@@ -196,6 +199,7 @@ class Result:
     notes: tuple[str, ...] = ()
     device: str = ""
     isolated: bool = True
+    reads: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
+from recbench.data.metadata import Metadata
 from recbench.errors import RecbenchError, describe_error
 from recbench.files import read, write
 
@@ -13,27 +15,36 @@ MANIFEST = ".sha256.json"
 """The file in a model's folder with the key of its result and the checksums of all other files."""
 
 
-def seal_model(folder: Path, key: str) -> None:
-    """Write the checksums of a folder's files.
+def seal_model(folder: Path, key: str, reads: Mapping[str, str]) -> None:
+    """Write the checksums of a folder's files, and those of the metadata that the model has read.
 
     Raises RecbenchError for anything that is not a regular file or a folder, and OSError.
     """
     files = _checksums(folder)
-    write(folder / MANIFEST, json.dumps({"key": key, "files": files}, indent=1).encode())
+    manifest = {"key": key, "files": files, "reads": dict(reads)}
+    write(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
 
 
-def check_model(folder: Path, key: str) -> None:
-    """Raise RecbenchError if the folder has changed since `seal_model`, or is of another result."""
+def check_model(folder: Path, key: str, metadata: Metadata) -> None:
+    """Raise RecbenchError if the folder has changed since `seal_model`, or is of another result.
+
+    metadata: what is known of users and items now. What the model has read must be the same.
+    """
     try:
         sealed = dict(json.loads(read(folder / MANIFEST)))
+        others = metadata.changed(sealed.get("reads", {}))
         changed = dict(sealed["files"]).items() ^ _checksums(folder).items()
     except FileNotFoundError:
         why = f"it has no {MANIFEST}"
-    except (OSError, ValueError, LookupError, TypeError, RecursionError, RecbenchError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, RecbenchError) as error:
         why = describe_error(error)
     else:
-        if sealed.get("key") == key and not changed:
+        if sealed.get("key") == key and not changed and not others:
             return
+        if not changed and others:
+            raise RecbenchError(
+                f"the saved model {folder} was trained with other metadata ({', '.join(others)})"
+            )
         why = f"{min(changed)[0]} has changed" if changed else "it is of another result"
     raise RecbenchError(f"the saved model {folder} is damaged: {why}")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from recbench.data.interactions import Array, Column, Columns
+from recbench.data.metadata import Metadata
 from recbench.errors import RecbenchError, describe_error
 from recbench.evaluation.ranking import Ranking
 from recbench.files import atomic_folder, locked, write
@@ -109,9 +110,9 @@ class Store(Layout):
     def all(self, plugins: Plugins | None = None) -> Results:
         """Return the current results, by dataset and split.
 
-        Results whose files are damaged, copied or renamed are left out, and so are outdated ones:
-        of a model, those of the installed code are current or, if there are none, those that
-        finished last. The log and `Results.left_out` list what is left out.
+        Results whose files are damaged, copied or renamed are left out, and so are outdated ones: of
+        a model, those of the installed code are current or, if there are none, those that finished
+        last. The log and `Results.left_out` list what is left out.
 
         Parameters
         ----------
@@ -210,7 +211,6 @@ class Store(Layout):
         setting : Setting
             Dataset, split and candidates.
         pool : numpy.ndarray of shape (n_cases, n_candidates), int32
-            Item numbers.
 
         Returns
         -------
@@ -300,8 +300,7 @@ class Store(Layout):
         result : Result
             The model's result.
         save : callable
-            Fills the empty folder that it is called with. If it raises, a model that was stored
-            before is kept.
+            Fills the empty folder that it is called with. If it raises, an older model is kept.
 
         Returns
         -------
@@ -316,33 +315,35 @@ class Store(Layout):
         folder = self.model_folder(result)
         with writing(folder), atomic_folder(folder) as unfinished:
             save(unfinished)
-            seal_model(unfinished, result.key)
+            seal_model(unfinished, result.key, result.reads)
         return folder
 
-    def find_model(self, result: Result) -> Path | None:
+    def find_model(self, result: Result, metadata: Metadata) -> Path | None:
         """Return the folder of a stored model whose files are as they were written.
 
         Parameters
         ----------
         result : Result
             The model's result.
+        metadata : Metadata
+            The metadata of the dataset. What the model has read must be unchanged.
 
         Returns
         -------
         pathlib.Path or None
-            None if there is none, or if its files were changed. The log says which.
+            None if there is none, or if something has changed. The log says what.
         """
         folder = self.model_folder(result)
         try:
             if folder.exists():
-                check_model(folder, result.key)
+                check_model(folder, result.key, metadata)
                 return folder
         except (OSError, RecbenchError) as error:
             log.warning("%s. It is not used", describe_error(error))
         return None
 
     def keep_model(self, result: Result, save: Callable[[Path], None]) -> None:
-        """Store a fitted model as `write_model` does, but only log a warning if that fails.
+        """Store a model as `write_model` does, but only log a warning if that fails.
 
         Parameters
         ----------

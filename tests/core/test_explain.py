@@ -10,7 +10,7 @@ import pytest
 from helpers import plugin
 
 import recbench.cli.listings
-import recbench.cli.text
+import recbench.text
 from recbench import (
     Dataset,
     Explanation,
@@ -127,7 +127,7 @@ def _explain(model: str, dataset: str, **more: Any) -> Explanation:
 
 
 def _width(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
-    for module in (recbench.cli.text, recbench.cli.listings):
+    for module in (recbench.text, recbench.cli.listings):
         monkeypatch.setattr(module, "terminal", lambda: columns)
 
 

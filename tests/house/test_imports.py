@@ -15,12 +15,12 @@ import recbench.testing
 ROOT = Path(__file__).parents[2]
 
 ORDER = (
-    *("errors", "arguments", "progress", "spec", "option_docs", "files"),
-    *("guard", "installed", "hookspecs", "source", "offers", "plugins"),
+    *("errors", "text", "html_table", "report", "arguments", "progress", "spec", "option_docs", "files"),
+    *("installed", "raised", "guard", "hookspecs", "source", "offers", "plugins"),
     *("data", "models", "isolation", "evaluation", "results", "store"),
     *("experiment", "trial", "keeper"),
     *("external_file", "external", "run", "recommend", "heatmap", "explain", "attention"),
-    *("inspect_user", "compare", "export", "verify", "selfcheck", "testing"),
+    *("inspect_user", "compare", "table", "export", "verification", "verify", "oracles", "selfcheck", "testing"),
     *("cli", "__init__", "__main__"),
 )
 """The core's packages and files: each imports only from those before it, and from within itself."""

@@ -29,7 +29,9 @@ from .records import (
     keys_of,
     list_fields,
     parse_line,
+    take_cells,
     take_rows,
+    value_text,
 )
 
 _N_RECORDS = 1000  # that are searched for fields
@@ -93,6 +95,35 @@ def read_json(layout: Layout, chosen: Chosen) -> dict[str, Any]:
             chunks[name].append(array)
     joined = {name: join_chunks(chunks.pop(name), types[name]) for name in paths}
     return {role: joined[name] for role, name in chosen.name.items()}
+
+
+def read_cells(layout: Layout) -> dict[str, Any]:
+    """Return a pyarrow.ChunkedArray per column with a row per record: values, or lists of texts."""
+    import pyarrow as pa
+
+    cells: dict[str, list[list[Any]]] = {name: [] for name in layout.names}
+    lists: set[str] = set()
+    for line, record in _records(layout):
+        try:
+            taken = take_cells(record)
+        except RecordError as error:
+            raise recbench.RecbenchError(
+                f"{layout.file} line {line}: {error}. {error.remedy}"
+            ) from None
+        for name, column in cells.items():
+            values, in_list = taken.get(name, ([], False))
+            column.append(values)
+            lists |= {name} if in_list else set()
+    return {
+        name: pa.chunked_array(
+            [
+                pa.array([[*map(value_text, values)] for values in column], pa.list_(pa.string()))
+                if name in lists
+                else to_array([next(iter(values), None) for values in column])
+            ]
+        )
+        for name, column in cells.items()
+    }
 
 
 def find_json_value(layout: Layout, chosen: Chosen, role: str, row: int) -> tuple[int, Any]:

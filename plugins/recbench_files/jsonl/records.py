@@ -84,8 +84,8 @@ def list_fields(records: Iterable[dict[str, Any]]) -> dict[str, list[Path]]:
     """Return the paths of the fields by dotted name, in the order of their first appearance."""
     known: dict[Path, bool] = {}
     for record in records:
-        for path, is_known in _leaves(record, ()):
-            known[path] = known.get(path, False) or is_known
+        for path, value in _leaves(record, ()):
+            known[path] = known.get(path, False) or (value is not None and value != {})
     inner = {path[:n] for path in known for n in range(len(path))}
     fields: dict[str, list[Path]] = {}
     for path, is_known in known.items():
@@ -106,6 +106,20 @@ def take_rows(record: Any, paths: Sequence[Path]) -> Iterator[tuple[Any, ...]]:
     that are not finite are None.
     """
     yield from _take([(record, path) for path in paths])
+
+
+def take_cells(record: dict[str, Any]) -> dict[str, tuple[list[Any], bool]]:
+    """Return the values of each field by its dotted name, and whether they are in a list.
+
+    Raises RecordError as `take_rows` does.
+    """
+    cells: dict[str, tuple[list[Any], bool]] = {}
+    for path, value in _leaves(record, ()):
+        name = ".".join(keys_of(path))
+        values, in_list = cells.get(name, ([], False))
+        values += [] if value == {} else [_scalar(value)]
+        cells[name] = values, in_list or None in path
+    return cells
 
 
 def first_value(record: Any, path: Path) -> str:
@@ -151,8 +165,8 @@ def _parse_python(text: str) -> Any:
             return None
 
 
-def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, bool]]:
-    """Iterate over the paths of all values, and whether it is known what is there."""
+def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    """Iterate over the paths of all values, and the values."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _leaves(inner, (*path, str(key)))
@@ -160,7 +174,7 @@ def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, bool]]:
         for inner in value or [None]:
             yield from _leaves(inner, (*path, None))
     else:
-        yield path, value is not None and value != {}
+        yield path, value
 
 
 def _take(places: list[tuple[Any, Path]]) -> Iterator[tuple[Any, ...]]:

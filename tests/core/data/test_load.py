@@ -247,6 +247,51 @@ def test_interactions_out_of_order_are_refused() -> None:
         return Dataset("data", log, np.arange(2), np.arange(2))
 
     plugins = load_plugins(odd=plugin(datasets={"odd": unsorted}))
-    with pytest.raises(RecbenchError, match="out of the order of their times; it must sort them"):
+    with pytest.raises(RecbenchError, match="out of the order of their times; sort them"):
         load_dataset("odd", plugins=plugins)
     assert load_dataset("odd:second=10", plugins=plugins).interactions.n_interactions == 3
+
+
+def test_options_can_be_keywords() -> None:
+    text = "synthetic:users=50,interactions=900,min_item_interactions=2"
+    named = load_dataset(text)
+    given = load_dataset("synthetic", users=50, interactions=np.int64(900), min_item_interactions=2)
+    mixed = load_dataset("synthetic:users=50", interactions=900.0, min_item_interactions="2")
+    assert named.name == given.name == mixed.name
+    assert named.fingerprint() == given.fingerprint() == mixed.fingerprint()
+    assert load_dataset("synthetic", where=None, min_rating=None).name == "synthetic"
+
+
+def test_keywords_are_checked_as_options_are() -> None:
+    with pytest.raises(UsageError, match="no option 'user'; did you mean 'users'"):
+        load_dataset("synthetic", user=50)
+    with pytest.raises(UsageError, match="no option 'seat'"):
+        load_dataset("synthetic", seat=object())
+    with pytest.raises(UsageError, match="dataset synthetic: users is given twice; give it once"):
+        load_dataset("synthetic:users=3", users=4)
+    with pytest.raises(UsageError, match="repeats=last is not allowed"):
+        load_dataset("synthetic", repeats="last")
+
+
+def test_a_dataset_made_by_hand_is_cleaned_and_a_loaded_one_is_used_as_it_is() -> None:
+    log = Interactions.from_log([0, 0, 0, 1], [0, 1, 0, 1])
+    raw = Dataset("shop", log, np.array(["ann", "bob"]), np.array(["a", "b"]))
+    loaded = load_dataset(raw)
+    assert (raw.repeats, loaded.repeats, loaded.interactions.n_interactions) == ("", "first", 3)
+    assert load_dataset(loaded) is loaded
+    kept = load_dataset(raw, repeats="keep")
+    assert (kept.name, kept.interactions.n_interactions) == ("shop:repeats=keep", 4)
+    assert load_dataset(kept) is kept
+    with pytest.raises(UsageError, match="shop is loaded already; give min_rating to the load_da"):
+        load_dataset(loaded, min_rating=4)
+    with pytest.raises(UsageError, match="dataset shop has no option 'min_ratings'"):
+        load_dataset(raw, min_ratings=4)
+
+
+def test_a_dataset_made_by_hand_is_checked_as_that_of_a_plugin() -> None:
+    empty = Interactions.from_log([], [], n_users=1, n_items=1)
+    with pytest.raises(RecbenchError, match="dataset shop has no interactions; check its source"):
+        load_dataset(Dataset("shop", empty, np.arange(1), np.arange(1)))
+    log = Interactions([0], [0, 1], [0, 2], 1, 2, times=[9, 3])  # type: ignore[arg-type]
+    with pytest.raises(RecbenchError, match=r"dataset shop has a user's interactions out of the"):
+        load_dataset(Dataset("shop", log, np.arange(1), np.arange(2)))

@@ -15,7 +15,7 @@ from made_results import FAIR, GOOD, POOR, SETTING, columns_of, failed, result_o
 
 import recbench
 from recbench import Result, Results, load_plugins
-from recbench.cli.text import PIPE
+from recbench.text import PIPE
 from recbench.data.dataset import ORDER_RULE
 from recbench.results.results import COLUMNS
 

@@ -1,4 +1,4 @@
-"""The command line, text: tables and sentences that fit the terminal."""
+"""Every step: tables and sentences as text that fits the terminal."""
 
 from __future__ import annotations
 
@@ -67,24 +67,32 @@ def draw_table(words: Columns, *numbers: Columns, marks: Columns | None = None) 
 
 
 def draw_rows(rows: Sequence[Mapping[Any, Any]], numbers: Collection[str] = ()) -> str:
-    """Return a table of rows, without columns that are empty in every row; "" without rows.
+    """Return a table of rows; "" without rows. See `columns_of` and `draw_table`."""
+    return draw_table(*columns_of(rows, numbers)) if rows else ""
 
-    numbers: the keys whose columns are aligned to the right; see `draw_table`.
+
+def columns_of(
+    rows: Sequence[Mapping[Any, Any]], numbers: Collection[str] = ()
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Return the columns of words and of numbers, without those that are empty in every row.
+
+    numbers: the keys of columns of numbers, which are aligned to the right.
     """
-    heads = rows[0] if rows else ()
-    columns = {head: [str(row[head]) for row in rows] for head in heads}
+    columns = {str(head): [str(row[head]) for row in rows] for head in (rows[0] if rows else ())}
     filled = {head: cells for head, cells in columns.items() if any(cells)}
     words = {head: cells for head, cells in filled.items() if head not in numbers}
-    return draw_table(words, {head: filled[head] for head in filled if head in numbers})
+    return words, {head: cells for head, cells in filled.items() if head in numbers}
 
 
-def wrap_text(text: str) -> str:
+def wrap_text(text: str, indent: str = "") -> str:
     """Return text broken into lines that fit the terminal, or 100 characters without one.
 
     Parameters
     ----------
     text : str
         Sentences. Words, names and paths are never broken.
+    indent : str, default: ""
+        What the second and later lines begin with.
 
     Returns
     -------
@@ -98,7 +106,13 @@ def wrap_text(text: str) -> str:
     'A short sentence.'
     """
     width = max(terminal() or 100, 40)
-    return textwrap.fill(printable(text), width, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(
+        printable(text),
+        width,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def terminal() -> int:

@@ -1,0 +1,221 @@
+"""A table of users or of items beside the log: its columns are features, joined by the ids."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+import recbench
+
+from .bare import detect_recommendations
+from .columns import Chosen, list_names, plain_name, usual_names
+from .features import read_feature
+from .frames import Frame, detect_frame
+from .ids import read_ids
+from .jsonl.reader import read_cells
+from .layout import FEATURE, Layout, damaged, shorten
+from .read import read_columns
+from .sources import find_sources
+from .table import unzip
+
+Array = npt.NDArray[Any]
+Role = Literal["user", "item"]
+_TITLES = (
+    "title name itemname itemtitle producttitle productname movietitle moviename filmtitle "
+    "tracktitle trackname songtitle songname booktitle bookname artistname newstitle videotitle "
+    "gamename appname businessname description"
+)
+
+
+@dataclass(frozen=True)
+class SideTable:
+    """A table with a row per user or item.
+
+    file, key: its name, and its column with the ids. rows: id, as text -> its first row.
+    columns: name -> feature of each row. title: the column with the titles, "" for none.
+    notes: on rows that are not used.
+    """
+
+    role: Role
+    file: str
+    key: str
+    rows: Mapping[str, int]
+    columns: Mapping[str, Array]
+    title: str = ""
+    notes: tuple[str, ...] = ()
+
+    def find(self, ids: Sequence[Any]) -> Array:
+        """Return the row of each id, -1 if it has none, (ids,) int64."""
+        texts = [(str(id_), isinstance(id_, int)) for id_ in ids]
+        rows = [
+            self.rows.get(text, self.rows.get(f"{text}.0", -1) if is_number else -1)
+            for text, is_number in texts
+        ]
+        return np.array(rows, dtype=np.int64)
+
+    def join(self, ids: Array) -> tuple[dict[str, Array], Array | None, list[str]]:
+        """Return the features of users or items, the titles if there are any, and notes.
+
+        Raises RecbenchError if no id is in the table.
+        """
+        rows = self.find(ids.tolist())
+        known = rows >= 0
+        if not known.any():
+            raise recbench.RecbenchError(
+                f"{self.file}: no id in its column {self.key} is {_A[self.role]} of the log. Its "
+                f"ids look like {_examples(self.rows)}, those of the log like {_examples(ids)}"
+            )
+        features = {name: _take(values, rows) for name, values in self.columns.items()}
+        titles = None
+        if self.title:
+            titles = features[self.title]
+            titles = np.array(["" if text != text else str(text) for text in titles], object)
+        return features, titles, self._note(rows, titles)
+
+    def _note(self, rows: Array, titles: Array | None) -> list[str]:
+        n, n_known = len(rows), int(np.count_nonzero(rows >= 0))
+        notes = []
+        if n_known < n:
+            have = "has" if n - n_known == 1 else "have"
+            notes.append(f"{n - n_known:,} of {n:,} {self.role}s {have} no row in {self.file}")
+        if titles is not None and (n_without := int(np.count_nonzero(titles == ""))):
+            notes.append(f"{n_without:,} of {n:,} items have no title in {self.file}")
+        if n_unused := len(self.rows) - n_known:
+            are = "is not in the log and was" if n_unused == 1 else "are not in the log and were"
+            notes.append(f"{recbench.counted(n_unused, self.role)} of {self.file} {are} left out")
+        title = f",title={self.title}" if self.title else ""
+        names = list_names(list(self.columns))
+        how = f"with {self.role}={self.key}{title} and the features {names}"
+        return [*notes, *self.notes, f"{self.file} was read as a table of {self.role}s, {how}"]
+
+
+def read_side_table(role: Role, path: Any, log_column: str, title: str | None = None) -> SideTable:
+    """Read a table of users or items.
+
+    path: of the table, in any format of logs with named columns, or a DataFrame. log_column: the
+        name of the log's column with the ids. The table must have a column with this name, a usual
+        name for users or items, or the name `id`.
+    title: the table's column with the titles; None looks for usual names.
+
+    Raises UsageError if the table has no such columns, RecbenchError if it is broken.
+    """
+    layout = _open(role, path)
+    key = _choose(layout, role, [log_column, *usual_names(role), "id"])
+    title_column = ""
+    if title is not None:
+        title_column = _choose(layout, "title", [title], title)
+    elif role == "item":
+        title_column = _find(layout, _TITLES.split())
+    columns = _read(layout)
+    if not len(columns[key]):
+        raise recbench.RecbenchError(
+            f"{layout.file} has no rows; check that it was written completely"
+        )
+    ids = read_ids(columns.pop(key), key, layout.missing)
+    texts = [*ids.known.cast("large_string").to_pylist(), None]
+    rows: dict[str, int] = {}
+    n_rows = 0
+    for row, code in enumerate(ids.codes.tolist()):
+        if code >= 0:
+            n_rows += 1
+            rows.setdefault(texts[code], row)
+    notes = []
+    if n_rows > len(rows):
+        n = recbench.counted(n_rows - len(rows), "row")
+        repeat = "repeats" if n_rows - len(rows) == 1 else "repeat"
+        notes.append(
+            f"{n} of {layout.file} {repeat} an earlier {key}; the first row of each counts"
+        )
+    if n_without := len(ids.codes) - n_rows:
+        have = "has" if n_without == 1 else "have"
+        n = recbench.counted(n_without, "row")
+        notes.append(f"{n} of {layout.file} {have} no {key} and were left out")
+    features = {name: read_feature(column, layout) for name, column in columns.items()}
+    return SideTable(role, layout.file, key, rows, features, title_column, tuple(notes))
+
+
+_A = {"user": "a user", "item": "an item"}
+
+
+def _open(role: Role, path: Any) -> Layout:
+    """Return the layout of the table."""
+    option = f"{role}_table={path}" if isinstance(path, str) else f"{role}_table"
+    try:
+        layouts = find_sources(path).layouts
+    except recbench.UsageError as error:
+        raise recbench.UsageError(f"{option}: {error}") from error
+    if len(layouts) > 1:
+        raise recbench.UsageError(f"{option}: it has several files; name one of them")
+    (source,) = layouts
+    if isinstance(source.source, Frame):
+        return detect_frame(Layout(f"{role}_table", source.source))
+    name = PurePosixPath(source.file).name
+    without = f"{name} has no header"
+    layout = None
+    try:
+        with source.open_raw() as file:
+            layout = detect_recommendations(name, unzip(name, file.read()))
+    except OSError as error:
+        raise damaged(source, error) from error
+    except recbench.RecbenchError as error:
+        if not str(error).startswith(without):
+            raise
+    if layout is None or not layout.header:
+        raise recbench.UsageError(
+            f"{without}. Add a first line that names its columns, such as {role},..."
+        )
+    return layout
+
+
+def _read(layout: Layout) -> dict[str, Any]:
+    """Return all columns that have a name, as pyarrow.ChunkedArrays."""
+    twice = [name for name, count in Counter(layout.names).items() if count > 1 and name.strip()]
+    if twice:
+        raise recbench.UsageError(
+            f"{layout.file}: several columns are called {twice[0]!r}; rename all but one"
+        )
+    if layout.format == "json":
+        return read_cells(layout)
+    index = {f"{FEATURE}{name}": n for n, name in enumerate(layout.names) if name.strip()}
+    names = {role: role.removeprefix(FEATURE) for role in index}
+    columns, _ = read_columns(layout, Chosen(index, names), [{}])
+    return {names[role]: column for role, column in columns.items()}
+
+
+def _choose(layout: Layout, role: str, wanted: Sequence[str], given: str | None = None) -> str:
+    """Return the column with the first of the names that the table has."""
+    if name := _find(layout, wanted):
+        return name
+    listed = f"Its columns are: {list_names(layout.names)}"
+    if given is not None:
+        raise recbench.UsageError(f"title={given}: {layout.file} has no such column. {listed}")
+    raise recbench.UsageError(
+        f"{layout.file}: no column has a usual name for the {role}. Rename it to `{role}`. {listed}"
+    )
+
+
+def _find(layout: Layout, wanted: Collection[str]) -> str:
+    """Return the column with the first of the names that the table has, "" if it has none."""
+    plain: dict[str, str] = {}
+    for name in layout.names:
+        plain.setdefault(plain_name(name), name)
+    return next((plain[plain_name(name)] for name in wanted if plain_name(name) in plain), "")
+
+
+def _take(values: Array, rows: Array) -> Array:
+    """Return the values of these rows, NaN or "" for -1."""
+    if (rows >= 0).all():
+        return values[rows]
+    if values.dtype.kind in "if":
+        return np.append(values.astype(np.float64), np.nan)[rows]
+    return np.append(values, [""])[rows]
+
+
+def _examples(ids: Any) -> str:
+    return ", ".join(shorten(str(id_)) for id_ in list(ids)[:3])

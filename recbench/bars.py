@@ -1,0 +1,264 @@
+"""Every step: where bars are drawn: all of them in one place, on a terminal or in a notebook."""
+
+from __future__ import annotations
+
+import html
+import importlib
+import os
+import sys
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Protocol, TextIO
+
+from recbench.errors import clean_reason
+
+INTERVAL = 0.1
+"""Seconds between two drawings of a bar that moves."""
+
+LONGEST = 200
+"""How many characters of a label or a message are shown."""
+
+MOST = 20
+"""How many bars are shown at once, and how many that have ended."""
+
+
+@dataclass(eq=False)
+class State:
+    """What a bar shows. stays: whether its last state stays on the screen."""
+
+    label: str
+    total: int | None = None
+    unit: str = "step"
+    done: int = 0
+    message: str = ""
+    stays: bool = False
+
+    @property
+    def count(self) -> str:
+        """How much is done, such as 3/40."""
+        if self.unit != "byte":
+            return f"{self.done:,}" if self.total is None else f"{self.done:,}/{self.total:,}"
+        from rich.filesize import decimal
+
+        return "/".join(decimal(size) for size in (self.done, self.total) if size is not None)
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """Label, count and message, which can be printed safely."""
+        return clean_reason(self.label, LONGEST), self.count, clean_reason(self.message, LONGEST)
+
+
+class Screen(Protocol):
+    """Where bars are drawn."""
+
+    def open(self, bar: State) -> None:
+        """Show a bar."""
+
+    def update(self, bar: State) -> None:
+        """Show the new state of a bar."""
+
+    def close(self, bar: State) -> None:
+        """Show a bar no longer; or else in its last state, if it stays."""
+
+
+class Display(ABC):
+    """A screen of this process, which shows all open bars below each other."""
+
+    def __init__(self) -> None:
+        self.bars: list[State] = []
+        self.lock = threading.RLock()
+        self._drawn = 0.0
+
+    def open(self, bar: State) -> None:
+        """Show a bar."""
+        with self.lock:
+            self.bars.append(bar)
+            self._draw()
+
+    def update(self, bar: State) -> None:  # noqa: ARG002  all bars are drawn
+        """Show the new state of all bars, unless they were drawn a moment ago."""
+        with self.lock:
+            if time.monotonic() - self._drawn >= INTERVAL:
+                self._draw()
+
+    def close(self, bar: State) -> None:
+        """Show a bar no longer; or else in its last state, if it stays."""
+        with self.lock:
+            self.bars.remove(bar)
+            if bar.stays:
+                self.keep(bar)
+            self._draw()
+
+    def _draw(self) -> None:
+        self.draw(self.bars[:MOST])
+        self._drawn = time.monotonic()
+
+    @abstractmethod
+    def keep(self, bar: State) -> None:
+        """Show a bar that has ended in its last state."""
+
+    @abstractmethod
+    def draw(self, bars: list[State]) -> None:
+        """Show these bars and no others."""
+
+
+class Terminal(Display):
+    """Draws bars at the bottom of a terminal. What is printed meanwhile appears above them."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        super().__init__()
+        self._console = Console(file=stream, force_jupyter=False)
+        self._live = Live(
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._in_line = False  # whether the cursor is in a line that somebody has begun
+
+    def draw(self, bars: list[State]) -> None:
+        """Show these bars and no others."""
+        if bars:
+            for name in ("stdout", "stderr"):
+                stream = getattr(sys, name)
+                if stream is not None and not isinstance(stream, _Above) and stream.isatty():
+                    setattr(sys, name, _Above(stream, self))
+            self._live.update(_grid(bars))
+            if not self._in_line:
+                self._live.start()
+                self._live.refresh()
+        else:
+            self._live.stop()
+            for name in ("stdout", "stderr"):
+                stream = getattr(sys, name)
+                if isinstance(stream, _Above):
+                    setattr(sys, name, stream.below)
+
+    def keep(self, bar: State) -> None:
+        """Print a bar above the others."""
+        self._live.stop()
+        self._console.print(_grid([bar]))
+
+    def print(self, stream: TextIO, text: str) -> None:
+        """Print text above the bars. They are hidden until the line that it begins has ended."""
+        with self.lock:
+            self._live.stop()
+            stream.write(text)
+            stream.flush()
+            if text:
+                self._in_line = not text.endswith("\n")
+            self._draw()
+
+
+class _Above:
+    """A stream whose text appears above the bars of a terminal."""
+
+    def __init__(self, below: TextIO, terminal: Terminal) -> None:
+        self.below, self._terminal = below, terminal
+
+    def write(self, text: str) -> int:
+        self._terminal.print(self.below, text)
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        self.write("".join(lines))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.below, name)
+
+
+def _grid(bars: list[State]) -> Any:
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 1))
+    for _ in range(4):
+        grid.add_column(no_wrap=True)
+    for bar in bars:
+        label, count, message = map(Text, bar.texts)
+        grid.add_row(label, ProgressBar(bar.total, bar.done, width=10), count, message)
+    return grid
+
+
+class Notebook(Display):
+    """Draws bars as HTML below the cell of a notebook that runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._id = ""
+        self._ended: deque[State] = deque(maxlen=MOST)
+
+    def draw(self, bars: list[State]) -> None:
+        """Show these bars, and those that have ended and stay."""
+        ipython: Any = importlib.import_module("IPython.display")
+        shown = [*self._ended, *bars]
+        content = {
+            "text/html": _html(shown) if shown else "",
+            "text/plain": "\n".join("  ".join(filter(None, bar.texts)) for bar in shown),
+        }
+        if self._id:
+            ipython.update_display(content, raw=True, display_id=self._id)
+        else:
+            self._id = ipython.display(content, raw=True, display_id=True).display_id
+        if not bars:
+            self._id = ""
+            self._ended.clear()
+
+    def keep(self, bar: State) -> None:
+        """Show a bar in its last state above the others, as long as the cell is shown."""
+        self._ended.append(bar)
+
+
+def _html(bars: list[State]) -> str:
+    rows = []
+    for bar in bars:
+        label, count, message = map(html.escape, bar.texts)
+        width = f' value="{bar.done}" max="{bar.total}"' if bar.total else ""
+        cells = (label, f"<progress{width}></progress>", count, message)
+        rows.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    return f"<table>{''.join(rows)}</table>"
+
+
+class _Current:
+    """The screen in use. wire: that of a model's process, which draws nothing itself."""
+
+    pid: int | None = None
+    wire: Screen | None = None
+    display: Display | None = None
+
+
+def draw_on(screen: Screen | None) -> None:
+    """In a model's process: show all bars there; or, with None, none."""
+    _Current.pid, _Current.wire = os.getpid(), screen
+
+
+def screen() -> Screen | None:
+    """Return where a new bar is shown; None if nowhere."""
+    if _Current.pid is not None:  # other processes that a model starts show none
+        return _Current.wire if _Current.pid == os.getpid() else None
+    if _Current.display is None or not _Current.display.bars:
+        _Current.display = _display()
+    return _Current.display
+
+
+def _display() -> Display | None:
+    if _is_notebook():
+        return Notebook()
+    if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return None
+    return Terminal(sys.stderr)
+
+
+def _is_notebook() -> bool:
+    """Whether this is the kernel of a notebook, which has imported IPython."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__)

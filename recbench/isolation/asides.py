@@ -1,0 +1,200 @@
+"""Steps 3 and 4, fit and score: what a model's process tells and asks while it answers a request.
+
+It tells the progress of long work, which the main process draws, and asks for the ids, titles and
+features of users and items that the model reads. Both are messages with the key "aside". They come
+only between a request and its reply, when the main process listens, so what it sends next is the
+answer. Nothing is sent that is not asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from recbench import bars
+from recbench.data.interactions import Array
+from recbench.data.metadata import Metadata
+from recbench.errors import RecbenchError, describe_error
+from recbench.isolation.packing import Packed, unpack
+from recbench.isolation.wire import WireError, receive, send
+from recbench.progress import Bar
+
+Encode = Callable[[Metadata, str], Packed]
+"""Returns the array of a name of the metadata, packed."""
+
+
+class Asides:
+    """The model's end, and the screen of its bars.
+
+    Threads of the model can use it. Processes that the model starts cannot: they would take what
+    is meant for the model.
+    """
+
+    def __init__(self, referee: socket.socket) -> None:
+        self._referee, self._pid = referee, os.getpid()
+        self._lock = threading.RLock()
+        self._is_answering = False
+        self._metadata: dict[int, Metadata] = {}
+        self._told: dict[bars.State, tuple[bool, float]] = {}
+        self._latest = -math.inf
+
+    def begin(self, *, draws: bool) -> None:
+        """Begin to answer a request. draws: whether the main process draws bars."""
+        bars.draw_on(self if draws else None)
+        self._is_answering = True
+
+    def reply(self, head: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        """Send the reply to the request, once no thread waits for an answer."""
+        with self._lock:
+            self._is_answering = False
+            send(self._referee, head, arrays)
+
+    def metadata(self, head: Mapping[str, Any]) -> Metadata | None:
+        """Return the metadata of a request's interactions; the same object for the same number."""
+        if "metadata" not in head:
+            return None
+        number, names = head["metadata"]
+        if number not in self._metadata:
+            self._metadata[number] = Metadata(names, functools.partial(self._load, number))
+        return self._metadata[number]
+
+    def _load(self, number: int, name: str) -> Array:
+        if os.getpid() != self._pid:
+            raise RecbenchError(
+                f"{name} cannot be read in a process that the model has started. Read it before "
+                "starting one"
+            )
+        with self._lock:
+            if not self._is_answering:
+                raise RecbenchError(
+                    f"{name} can only be read while recbench calls a method of the model. Read it "
+                    "there"
+                )
+            send(self._referee, {"aside": "metadata", "number": number, "name": name})
+            head, arrays = receive(self._referee, sys.maxsize)
+        if "error" in head:
+            raise RecbenchError(head["error"])
+        return unpack(arrays)
+
+    def open(self, bar: bars.State) -> None:
+        """Tell the main process of a bar; if it was told of one a moment ago, somewhat later."""
+        now = time.monotonic()
+        self._told[bar] = (False, now)
+        if now - self._latest >= bars.INTERVAL:
+            self._tell(bar)
+
+    def update(self, bar: bars.State) -> None:
+        """Tell the main process of a bar, unless it was told of it a moment ago."""
+        if time.monotonic() - self._told[bar][1] >= bars.INTERVAL:
+            self._tell(bar)
+
+    def close(self, bar: bars.State) -> None:
+        """Tell the main process of the end of a bar, if it was told of its beginning."""
+        if self._told[bar][0]:
+            self._tell(bar, ended=True)
+        del self._told[bar]
+
+    def _tell(self, bar: bars.State, *, ended: bool = False) -> None:
+        if os.getpid() != self._pid:
+            return
+        head = {
+            "aside": "progress",
+            "bar": id(bar),
+            "label": str(bar.label),
+            "total": None if bar.total is None else int(bar.total),
+            "unit": str(bar.unit),
+            "done": int(bar.done),
+            "message": bar.message,
+            "stays": bar.stays,
+            "ended": ended,
+        }
+        with self._lock:
+            if self._is_answering:
+                send(self._referee, head)
+                self._latest = time.monotonic()
+                self._told[bar] = (True, self._latest)
+
+
+class Listener:
+    """The end of the main process, which trusts nothing that it hears.
+
+    reads: the names of the metadata that the model has asked for.
+    """
+
+    def __init__(self, wire: socket.socket, encode: Encode) -> None:
+        self.reads: set[str] = set()
+        self._wire, self._encode = wire, encode
+        self._metadata: list[Metadata] = []
+        self._bars: dict[int, Bar] = {}
+
+    def announce(self, metadata: Metadata) -> tuple[int, tuple[str, ...]]:
+        """Return what the model's process must know of metadata to ask for them."""
+        if not any(metadata is known for known in self._metadata):
+            self._metadata.append(metadata)
+        return self._number(metadata), metadata.names
+
+    def _number(self, metadata: Metadata) -> int:
+        return next(n for n, known in enumerate(self._metadata) if known is metadata)
+
+    def hear(self, head: Mapping[str, Any], deadline: float | None) -> None:
+        """Draw the progress that an aside tells, or send the metadata that it asks for.
+
+        Raises WireError, KeyError, TypeError, ValueError or OverflowError for an invalid aside,
+        and the errors of `send`.
+        """
+        match head["aside"]:
+            case "progress":
+                self._draw(head)
+            case "metadata":
+                self._answer(head["number"], head["name"], deadline)
+            case other:
+                _refuse(other)
+
+    def _answer(self, number: Any, name: Any, deadline: float | None) -> None:
+        if number not in range(len(self._metadata)) or name not in self._metadata[number].names:
+            _refuse(name)
+        self.reads.add(name)
+        try:
+            packed = self._encode(self._metadata[number], name)
+        except RecbenchError as error:
+            send(self._wire, {"error": describe_error(error)}, deadline=deadline)
+        else:
+            send(self._wire, {}, packed, deadline=deadline)
+
+    def _draw(self, head: Mapping[str, Any]) -> None:
+        number, total, done = head["bar"], head["total"], head["done"]
+        texts = head["label"], head["unit"], head["message"]
+        numbers = (number, done) if total is None else (number, done, total)
+        if not all(type(value) is int and abs(value) < 2**63 for value in numbers):
+            _refuse(numbers)
+        if not all(type(text) is str for text in texts):
+            _refuse(texts)
+        bar = self._bars.get(number)
+        if bar is None and not head["ended"] and len(self._bars) < bars.MOST:
+            bar = self._bars[number] = Bar(head["label"], total, head["unit"], done)
+            bar.message = head["message"]
+            bar.__enter__()
+        if bar is not None:
+            bar.total = total
+            bar.step(done - bar.done, head["message"])
+            if head["ended"]:
+                bar.stays = bool(head["stays"])
+                self._bars.pop(number).__exit__(None, None, None)
+
+    def close(self) -> None:
+        """Remove all bars, as a request has been answered, or never will be."""
+        while self._bars:
+            with contextlib.ExitStack() as stack:
+                stack.push(self._bars.popitem()[1])
+
+
+def _refuse(said: object) -> NoReturn:
+    raise WireError(f"invalid aside: {said!r:.100}")

@@ -1,0 +1,72 @@
+"""Every step: describe what code of a plugin raised, with its file and line."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from pathlib import Path
+
+from recbench.errors import RecbenchError, describe_error
+from recbench.installed import FOLDERS, is_library, plugin_packages
+
+CORE = Path(__file__).parent
+
+NOTEBOOK = re.compile(r".*[/\\]ipykernel_\d+[/\\][^/\\]*|<ipython-input-.*")
+"""How Jupyter and IPython call the code of a cell."""
+
+TYPED = re.compile(r"<(stdin|string|console|python-input.*|doctest .*)>")
+"""How Python calls code that was typed or is generated."""
+
+COMPILED = {".pyx", ".pxi", ".pxd"}
+
+
+def describe_raised(error: BaseException) -> str:
+    """Return an exception as one line, with the place in the plugin that it came from.
+
+    A RecbenchError is meant for users, so only its text is returned.
+    """
+    text, place = describe_error(error), place_of(error)
+    if isinstance(error, RecbenchError) or not place:
+        return text
+    if isinstance(error, SyntaxError):  # Python adds a place of its own
+        text = re.sub(r" \([^()]*, line \d+\)$", "", text)
+    return f"{text} ({place}; --debug shows the traceback)"
+
+
+def place_of(error: BaseException) -> str:
+    """Return the innermost line of a plugin's own code that led to an exception.
+
+    It is as in `my_model.py, line 12` or `notebook cell, line 3`, without folders other than the
+    file's package; "" if only the core and libraries were involved.
+    """
+    trace = traceback.walk_tb(error.__traceback__)
+    lines = [(frame.f_code.co_filename, line) for frame, line in trace]
+    if isinstance(error, SyntaxError) and error.filename:
+        lines.append((str(error.filename), error.lineno or 1))
+    places = [(_name(file), line) for file, line in reversed(lines)]
+    own = [place for place in places if place[0]]
+    in_file = [place for place in own if place[0] != "typed code"]  # which may be generated
+    name, line = (*in_file, *own, ("", 0))[0]
+    return f"{name}, line {line}" if name else ""
+
+
+def _name(file: str) -> str:
+    """Return how errors call a file with code of a plugin; "" for other code."""
+    if NOTEBOOK.fullmatch(file):
+        return "notebook cell"
+    if file.startswith("<"):
+        return "typed code" if TYPED.fullmatch(file) else ""
+    path = Path(file)
+    if path.is_relative_to(CORE) or path.suffix in COMPILED or _is_of_others(path):
+        return ""
+    in_package = (path.parent / "__init__.py").exists()
+    return f"{path.parent.name}/{path.name}" if in_package else path.name
+
+
+def _is_of_others(path: Path) -> bool:
+    """Whether a file belongs to Python or to an installed library that offers no plugin."""
+    if not is_library(path):
+        return False
+    after = next((place for place, part in enumerate(path.parts) if part in FOLDERS), None)
+    top = "" if after is None else path.parts[after + 1].partition(".")[0]
+    return top not in plugin_packages()
