@@ -7,7 +7,7 @@ Plugins import only the names below and, in their tests, those of `recbench.test
 """
 
 from recbench.attention import Attention, attention
-from recbench.compare import Comparison, compare
+from recbench.compare import Comparison, Comparisons, compare
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Interactions
 from recbench.data.load import load_dataset
@@ -18,47 +18,64 @@ from recbench.evaluation.ranking import Ranking
 from recbench.evaluation.referee import evaluate
 from recbench.evaluation.uncertainty import Value
 from recbench.explain import Explanation, explain
+from recbench.export import ExportedSplit, export_split
 from recbench.hookspecs import hookimpl
+from recbench.html_table import draw_html
+from recbench.inspect_user import Inspection, inspect_user
 from recbench.models.checkpoint import read_checkpoint, write_checkpoint
 from recbench.plugins import load_plugins
 from recbench.progress import Progress
-from recbench.recommend import Recommendation, recommend
+from recbench.recommend import recommend
+from recbench.recommendations import Recommendation, Recommendations
 from recbench.results.footer import footer_lines, left_out_lines
 from recbench.results.result import Result, metric_label
 from recbench.results.results import Results
 from recbench.results.row import Row
 from recbench.results.section import Section
 from recbench.run import run
+from recbench.selfcheck import SelfCheck, selfcheck
 from recbench.store.store import Store
+from recbench.table import table
 from recbench.text import draw_table, wrap_text
+from recbench.verification import Verification
+from recbench.verify import verify
 
 __all__ = [
     "Attention",
     "Comparison",
+    "Comparisons",
     "Dataset",
     "Explanation",
+    "ExportedSplit",
+    "Inspection",
     "Interactions",
     "Progress",
     "Ranking",
     "RecbenchError",
     "Recommendation",
+    "Recommendations",
     "Result",
     "Results",
     "Row",
     "Section",
+    "SelfCheck",
     "Split",
     "Store",
     "UsageError",
     "Value",
+    "Verification",
     "Where",
     "attention",
     "compare",
     "counted",
+    "draw_html",
     "draw_table",
     "evaluate",
     "explain",
+    "export_split",
     "footer_lines",
     "hookimpl",
+    "inspect_user",
     "left_out_lines",
     "load_dataset",
     "load_plugins",
@@ -67,7 +84,10 @@ __all__ = [
     "read_checkpoint",
     "recommend",
     "run",
+    "selfcheck",
     "split",
+    "table",
+    "verify",
     "wrap_text",
     "write_checkpoint",
 ]

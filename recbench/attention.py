@@ -16,7 +16,8 @@ from recbench.files import write_output
 from recbench.heatmap import heatmap_panels, picture_form
 from recbench.models.answers import AnswerCheck
 from recbench.models.protocols import ModelHandle, Traits
-from recbench.recommend import PreparedQuery, Query, Recommendation, takes
+from recbench.query import PreparedQuery, Query, takes
+from recbench.recommendations import Recommendation
 from recbench.report import Block, Lines, Picture, Report
 
 if TYPE_CHECKING:
@@ -181,13 +182,11 @@ class Attention(Report):
     def _blocks(self, width: int) -> Iterator[Block]:  # noqa: ARG002
         subject = f"{self.model} on {self.recommendation.dataset.short_name}"
         recipient = self.recommendation.recipient
-        yield Lines(
-            [
-                f"Attention of {subject} for {recipient}",
-                f"Each line lists the items that the last position, {self._name(-1)}, attends to "
-                "most, with their weights. The weights of a head over all positions sum to 1.",
-            ]
+        how = (
+            f"Each line lists the items that the last position, {self._name(-1)}, attends to most, "
+            "with their weights. The weights of a head over all positions sum to 1."
         )
+        yield Lines([f"Attention of {subject} for {recipient}", how])
         lines = []
         for layer, head in np.ndindex(*self.weights.shape[:2]):
             parts = [
@@ -256,6 +255,8 @@ def attention(query: Query) -> Attention:
         Name of a dataset, with options, or the path of a file.
     split : str, default: "leave-last-out"
         Name of the splitter whose training data the model learns from.
+    fit : {"split", "all"}, default: "split"
+        Use the model that is trained on the training data of the split, or on all interactions.
     seed : int, default: 0
         Seed of the model.
     device : str, default: "auto"

@@ -15,8 +15,8 @@ from typing import Any, Protocol, TextIO
 
 from recbench.errors import clean_reason
 
-INTERVAL = 0.1
-"""Seconds between two drawings of a bar that moves."""
+RATE, BURST = 10.0, 10
+"""How often bars that move are drawn: times per second, and how many times in a row."""
 
 LONGEST = 200
 """How many characters of a label or a message are shown."""
@@ -64,25 +64,41 @@ class Screen(Protocol):
         """Show a bar no longer; or else in its last state, if it stays."""
 
 
+class Pace:
+    """Limits how often something is done that may be left out."""
+
+    def __init__(self) -> None:
+        self._left, self._time = float(BURST), time.monotonic()
+
+    def allows(self) -> bool:
+        """Return whether it may be done now, and count it if so."""
+        now = time.monotonic()
+        self._left = min(self._left + RATE * (now - self._time), BURST)
+        self._time = now
+        allowed = self._left >= 1
+        self._left -= allowed
+        return allowed
+
+
 class Display(ABC):
     """A screen of this process, which shows all open bars below each other."""
 
     def __init__(self) -> None:
         self.bars: list[State] = []
         self.lock = threading.RLock()
-        self._drawn = 0.0
+        self._pace = Pace()
 
     def open(self, bar: State) -> None:
         """Show a bar."""
         with self.lock:
             self.bars.append(bar)
-            self._draw()
+            self.draw(self.bars[:MOST])
 
     def update(self, bar: State) -> None:  # noqa: ARG002  all bars are drawn
-        """Show the new state of all bars, unless they were drawn a moment ago."""
+        """Show the new state of all bars, unless they were drawn too often already."""
         with self.lock:
-            if time.monotonic() - self._drawn >= INTERVAL:
-                self._draw()
+            if self._pace.allows():
+                self.draw(self.bars[:MOST])
 
     def close(self, bar: State) -> None:
         """Show a bar no longer; or else in its last state, if it stays."""
@@ -90,11 +106,7 @@ class Display(ABC):
             self.bars.remove(bar)
             if bar.stays:
                 self.keep(bar)
-            self._draw()
-
-    def _draw(self) -> None:
-        self.draw(self.bars[:MOST])
-        self._drawn = time.monotonic()
+            self.draw(self.bars[:MOST])
 
     @abstractmethod
     def keep(self, bar: State) -> None:
@@ -110,51 +122,59 @@ class Terminal(Display):
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
-        from rich.live import Live
 
         super().__init__()
         self._console = Console(file=stream, force_jupyter=False)
-        self._live = Live(
-            console=self._console,
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._live: Any = None  # what is on the terminal now, if anything
         self._in_line = False  # whether the cursor is in a line that somebody has begun
 
     def draw(self, bars: list[State]) -> None:
         """Show these bars and no others."""
-        if bars:
-            for name in ("stdout", "stderr"):
-                stream = getattr(sys, name)
-                if stream is not None and not isinstance(stream, _Above) and stream.isatty():
-                    setattr(sys, name, _Above(stream, self))
-            self._live.update(_grid(bars))
-            if not self._in_line:
-                self._live.start()
-                self._live.refresh()
-        else:
-            self._live.stop()
+        if not bars:
+            self._hide()
             for name in ("stdout", "stderr"):
                 stream = getattr(sys, name)
                 if isinstance(stream, _Above):
                     setattr(sys, name, stream.below)
+            return
+        for name in ("stdout", "stderr"):
+            stream = getattr(sys, name)
+            if stream is not None and not isinstance(stream, _Above) and stream.isatty():
+                setattr(sys, name, _Above(stream, self))
+        if self._in_line:
+            return
+        if self._live is None:
+            from rich.live import Live
+
+            self._live = Live(
+                console=self._console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        self._live.update(_grid(bars), refresh=True)
+
+    def _hide(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
     def keep(self, bar: State) -> None:
         """Print a bar above the others."""
-        self._live.stop()
+        self._hide()
         self._console.print(_grid([bar]))
 
     def print(self, stream: TextIO, text: str) -> None:
         """Print text above the bars. They are hidden until the line that it begins has ended."""
         with self.lock:
-            self._live.stop()
+            self._hide()
             stream.write(text)
             stream.flush()
             if text:
                 self._in_line = not text.endswith("\n")
-            self._draw()
+            self.draw(self.bars[:MOST])
 
 
 class _Above:

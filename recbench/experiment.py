@@ -20,8 +20,9 @@ from recbench.data.leakage import count_users, leakage
 from recbench.data.load import Data, load_dataset
 from recbench.data.split import Split, make_split
 from recbench.errors import RecbenchError, clean_reason
+from recbench.evaluation.measure import Metric
 from recbench.evaluation.metrics import measure_all, no_values, valid_metrics
-from recbench.evaluation.ranking import Metric, Ranking
+from recbench.evaluation.ranking import Ranking
 from recbench.evaluation.referee import PROTOCOL
 from recbench.isolation.runner import AVAILABLE, IsolatedHost
 from recbench.models.in_process import InProcessHost
@@ -120,7 +121,7 @@ class Experiment:
     @cached_property
     def metrics(self) -> dict[str, Metric]:
         """Every metric that meets the contract; the log names the others once."""
-        return valid_metrics(self.plugins)
+        return valid_metrics(self.plugins, self.split.train)
 
     @cached_property
     def users(self) -> Array:
@@ -201,8 +202,8 @@ class Experiment:
         return self.finished(cell, status=status, values=no_values(self.metrics, ks))
 
     def ranking(self, stored: Ranking) -> Ranking:
-        """Return a stored ranking with the popularity of items, which metrics may need."""
-        return dataclasses.replace(stored, popularity=self.split.train.popularity)
+        """Return a stored ranking with what metrics can look up."""
+        return stored.of_split(self.split)
 
     def libraries(self, cell: Result) -> dict[str, str]:
         """Return the versions of the libraries that a cell's model uses."""

@@ -17,7 +17,8 @@ from recbench.files import write_output
 from recbench.heatmap import heatmap, picture_form, shortened
 from recbench.models.answers import AnswerCheck
 from recbench.models.protocols import ModelHandle, Traits
-from recbench.recommend import PreparedQuery, Query, Recommendation, takes
+from recbench.query import PreparedQuery, Query, takes
+from recbench.recommendations import Recommendation
 from recbench.report import Block, Picture, Report, Table
 from recbench.results.footer import sentence
 from recbench.text import GAP
@@ -227,6 +228,8 @@ def explain(query: Query) -> Explanation:
         Name of a dataset, with options, or the path of a file.
     split : str, default: "leave-last-out"
         Name of the splitter whose training data the model learns from.
+    fit : {"split", "all"}, default: "split"
+        Use the model that is trained on the training data of the split, or on all interactions.
     seed : int, default: 0
         Seed of the model.
     device : str, default: "auto"

@@ -3,38 +3,85 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from recbench.data.dataset import Dataset, outside_ids
 from recbench.data.interactions import Array, Interactions
+from recbench.data.load import Data
 from recbench.data.split import Split, make_split, parse_split_names
 from recbench.errors import RecbenchError, UsageError
 from recbench.experiment import load_and_log
 from recbench.files import atomic
 from recbench.plugins import Plugins, current_plugins
+from recbench.report import Block, ReportOf, Table
 from recbench.spec import Spec
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NO_NAME = re.compile(r'[<>:"/\\|?*]')
 """What Windows refuses in the names of files."""
 
 
+class ExportedSplit(ReportOf[Path]):
+    """The files of a split: a sequence of paths; returned by `export_split`.
+
+    Parameters
+    ----------
+    parts : iterable of pathlib.Path
+        The files.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import recbench
+    >>> files = recbench.ExportedSplit([Path("split/train.parquet"), Path("split/train.csv")])
+    >>> files.to_frame()["format"].tolist()
+    ['parquet', 'csv']
+    """
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the files as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per file, with the columns part (train, history or targets), format (parquet or
+            csv) and path.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self._rows(), columns=["part", "format", "path"])
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self))  # whole, for other programs
+
+    def _blocks(self, width: int) -> Iterator[Block]:  # noqa: ARG002
+        yield Table(self._rows())
+
+    def _rows(self) -> list[dict[str, str]]:
+        return [{"part": path.stem, "format": path.suffix[1:], "path": str(path)} for path in self]
+
+
 def export_split(
-    dataset: str | Path,
+    dataset: Data,
     *,
     split: str = "leave-last-out",
     output: str | Path = "split",
     data_dir: str | None = None,
     plugins: Plugins | None = None,
-) -> list[Path]:
+) -> ExportedSplit:
     """Write train, history and targets of a split to a folder, as Parquet and CSV.
 
     Parameters
     ----------
-    dataset : str or path
-        A dataset, or the path of a log, with options: "log.csv:user=customer,item=product".
+    dataset : str, path, pandas.DataFrame or Dataset
+        A dataset, or the path of a log, with options: "log.csv:user=customer,item=product"; or the
+        data.
     split : str, default: "leave-last-out"
         How to hold out targets. With several splitters, as in "leave-last-out,temporal", each
         split is written to a sub-folder.
@@ -47,8 +94,8 @@ def export_split(
 
     Returns
     -------
-    list of pathlib.Path
-        The files.
+    ExportedSplit
+        The files: a sequence of pathlib.Path.
 
     Raises
     ------
@@ -72,9 +119,9 @@ def export_split(
     Examples
     --------
     >>> import tempfile
-    >>> from recbench.export import export_split
+    >>> import recbench
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     [path.name for path in export_split("synthetic", output=folder)][:2]
+    ...     [path.name for path in recbench.export_split("synthetic", output=folder)][:2]
     ['train.parquet', 'train.csv']
     """
     plugins = current_plugins(plugins)
@@ -83,13 +130,13 @@ def export_split(
         raise UsageError("name a split. To list them: recbench splitters")
     for text in splits:
         plugins.check("splitters", Spec.parse(text))
-    data = load_and_log(plugins, str(dataset), data_dir, log_notes=True)
+    data = load_and_log(plugins, dataset, data_dir, log_notes=True)
     files = []
     for text in splits:
         name, parts = make_split(plugins, data, text)
         folder = Path(output) / _NO_NAME.sub("_", name) if splits[1:] else Path(output)
         files += _export(data, parts, folder)
-    return files
+    return ExportedSplit(files)
 
 
 def _export(data: Dataset, split: Split, folder: Path) -> list[Path]:

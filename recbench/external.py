@@ -19,7 +19,7 @@ from recbench.evaluation.referee import LISTED
 from recbench.experiment import Experiment
 from recbench.external_file import Lines, read_lines
 from recbench.plugins import Plugins
-from recbench.progress import log
+from recbench.progress import announce, log
 from recbench.results.result import EXTERNAL_PLUGIN, Result
 
 NOT_FOUND = np.iinfo(np.int32).max
@@ -36,10 +36,21 @@ def check_name(plugins: Plugins, name: str) -> None:
         raise UsageError(f"--recs {name}=...: a model has this name. Choose another")
 
 
+def check_lists(name: str, lists: Any) -> None:
+    """Raise UsageError for recommendations that are neither a path nor a DataFrame."""
+    if isinstance(lists, (str, Path)) or hasattr(lists, "to_csv"):
+        return
+    kind = type(lists).__name__
+    hint = "give its .to_pandas()" if hasattr(lists, "to_pandas") else "give one of these"
+    raise UsageError(f"recs {name!r}: {kind} is neither a path nor a pandas DataFrame; {hint}")
+
+
 def judge_file(
-    experiment: Experiment, name: str, path: Path, ks: Sequence[int]
+    experiment: Experiment, name: str, lists: Any, ks: Sequence[int]
 ) -> tuple[Result, Columns]:
     """Return the result of a file with one row per recommended item, and its columns for the store.
+
+    lists: its path, or a DataFrame, which is read like a CSV file.
 
     The file has the columns user (or row, the number of a case in the files of `recbench
     export-split`), item, and rank (from 1, best first) or score (higher is better). Ids are the
@@ -50,9 +61,11 @@ def judge_file(
     """
     cell = experiment.blank(name, "", EXTERNAL_PLUGIN, None)
     columns: Columns = {}
-    log.info("%s: evaluating %s", name, path)
+    is_frame = not isinstance(lists, (str, Path))
+    path = Path(f"{name}.csv" if is_frame else lists)
+    announce("%s: evaluating %s", name, "a DataFrame" if is_frame else path)
     try:
-        content = _read_content(path)
+        content = lists.to_csv(index=False).encode() if is_frame else _read_content(path)
         cell = experiment.blank(name, version_of(content), EXTERNAL_PLUGIN, None)
         ranking, depth, notes = _rank(experiment, read_lines(experiment, path, content), max(ks))
     except Exception as error:
@@ -62,7 +75,7 @@ def judge_file(
         for note in notes:
             log.warning("%s: %s", name, note)
         result, columns = experiment.measure(cell, ranking, ks, depth=depth, notes=notes)
-    provenance = {**result.provenance, "file": str(path)}
+    provenance = {**result.provenance, "file": "" if is_frame else str(path)}
     return dataclasses.replace(result, provenance=provenance), columns
 
 

@@ -189,9 +189,18 @@ def _why_not(file: Path) -> str:
     return f"the folder {file.parent} is write-protected. Choose another folder"
 
 
+@contextlib.contextmanager
+def opened_output(path: Path) -> Iterator[io.BufferedWriter]:
+    """Open the file as `atomic` does, following links; open a pipe or device directly."""
+    with path.open("wb") if _is_stream(path) else atomic(path.resolve()) as file:
+        yield file
+
+
+def _is_stream(path: Path) -> bool:
+    return path.exists() and not path.is_file()
+
+
 def write_output(path: Path, data: bytes) -> None:
     """Write the file atomically, following links; write into a pipe or device directly."""
-    if path.exists() and not path.is_file():
-        path.write_bytes(data)
-    else:
-        write(path.resolve(), data)
+    with opened_output(path) as file:
+        file.write(data)

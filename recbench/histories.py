@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,9 @@ def history_of_user(dataset: Dataset, user: str, known: Dataset) -> Histories:
     number = np.array([dataset.user(user)])
     rows = _rows(dataset, number, known)
     if not len(rows):
-        raise UsageError(f"user {user} has no interactions in {dataset.name}")
+        raise UsageError(
+            f"user {quoted(user)} has no interaction with an item of {known.name}; choose another"
+        )
     return Histories(rows, outside_ids(dataset.user_ids, number))
 
 
@@ -74,7 +76,7 @@ def histories_of_users(
             raise UsageError("there is no user in the given list; name at least one, or all")
         if len(missing) == len(users):
             raise UsageError(
-                f"none of {counted(len(users), 'user')} is in {dataset.name}: "
+                f"none of the {counted(len(users), 'user')} is in {dataset.short_name}: "
                 f"{examples(missing)}; its user ids look like: {examples(dataset.user_ids)}"
             )
         if missing:
@@ -97,9 +99,7 @@ def histories_of_users(
             f"with an item of {known.short_name}, such as {quoted(dataset.user_ids[empty[0]])}, "
             "and got no list"
         )
-    return Histories(
-        _rows(dataset, numbers, known), outside_ids(dataset.user_ids, numbers), notes
-    )
+    return Histories(_rows(dataset, numbers, known), outside_ids(dataset.user_ids, numbers), notes)
 
 
 def _rows(dataset: Dataset, numbers: Array, known: Dataset) -> Interactions:
@@ -115,19 +115,19 @@ def _rows(dataset: Dataset, numbers: Array, known: Dataset) -> Interactions:
     return known.describe(dataclasses.replace(taken, users=users, n_users=n_users, parts=None))
 
 
-def parse_ids(option: str, text: str) -> list[str]:
-    """Return the ids in a text such as `12,"a, b",007`. option: for errors, such as --items."""
+def parse_ids(option: str, given: Any) -> list[str]:
+    """Return the ids of a text such as `12,"a, b",007`, of a sequence, an array or a Series.
+
+    option: for errors, such as --items.
+    """
+    if not isinstance(given, str):
+        return [str(each) for each in (given.tolist() if hasattr(given, "tolist") else given)]
     try:
-        return [each.strip() for each in next(csv.reader([text]), []) if each.strip()]
+        return [each.strip() for each in next(csv.reader([given]), []) if each.strip()]
     except csv.Error:
         raise UsageError(
-            f"{option} {quoted(text)} cannot be read; write ids on one line, separated by commas"
+            f"{option} {quoted(given)} cannot be read; write ids on one line, separated by commas"
         ) from None
-
-
-def as_texts(ids: Iterable[Any]) -> list[str]:
-    """Return ids of a sequence, an array or a pandas Series as text."""
-    return [str(each) for each in (ids.tolist() if hasattr(ids, "tolist") else ids)]
 
 
 def read_users(plugins: Plugins, path: Path, column: str) -> list[str]:
@@ -142,7 +142,8 @@ def read_users(plugins: Plugins, path: Path, column: str) -> list[str]:
     except OSError as error:
         raise UsageError(f"--users-file {path}: {error.strerror or error}") from error
     try:
-        table = plugins.find("datasets", FILE).factory.open_table(str(path), content)
+        factory: Any = plugins.find("datasets", FILE).factory
+        table = factory.open_table(str(path), content)
         names = {name: name for name in table.names} | {"": table.roles.get("user", "")}
         name = names.get(column, names[""]) if table.header else ""
         if name:

@@ -13,7 +13,9 @@ Columns = Mapping[str, Sequence[str]]
 CELL = "padding:0.2em 0.8em;vertical-align:top"
 """The style of each cell. Nothing here has a colour, so that light and dark pages both work."""
 
-LINE = "border-bottom:1px solid"
+WHOLE = "white-space:nowrap"
+
+LINE = f"border-bottom:1px solid;{WHOLE}"
 
 
 def draw_html(
@@ -27,7 +29,8 @@ def draw_html(
         Heading -> cells of the columns on the left. The cells of the first are the headings of the
         rows.
     *numbers : mapping of str to sequence of str
-        Groups of columns on the right. Their cells are on one line each.
+        Groups of columns on the right. Each line of a cell is kept whole; they are side by side if
+        there is room.
     marks : mapping of str to sequence of str, default: None
         Heading -> one character, or "", to put after each cell. Cells with a mark are bold.
     caption : str, default: ""
@@ -47,11 +50,11 @@ def draw_html(
     """
     marks = marks or {}
     right = {head: cells for group in numbers for head, cells in group.items()}
-    heads = [_cell("th", head, "left", ' scope="col"', LINE) for head in words]
-    heads += [_cell("th", head, "right", ' scope="col"', LINE) for head in right]
+    heads = [_cell("th", head, scope="col", style=LINE) for head in words]
+    heads += [_cell("th", head, "right", scope="col", style=LINE) for head in right]
     columns = [
         [
-            _cell("td" if nth else "th", text, "left", "" if nth else ' scope="row"')
+            _cell("td", text) if nth else _cell("th", text, scope="row", style=WHOLE)
             for text in cells
         ]
         for nth, cells in enumerate(words.values())
@@ -66,8 +69,9 @@ def draw_html(
     rows = "\n".join(f"<tr>{''.join(cells)}</tr>" for cells in zip(*columns, strict=True))
     title = f'<caption style="text-align:left">{_escaped(caption)}</caption>\n' if caption else ""
     return (
-        '<table style="border-collapse:collapse;margin:0.5em 0">\n'
-        f"{title}<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+        '<div style="overflow-x:auto"><table style="border-collapse:collapse;margin:0.5em 0">\n'
+        f"{title}<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n"
+        "</table></div>"
     )
 
 
@@ -77,17 +81,18 @@ def paragraphs(texts: Iterable[str]) -> str:
 
 
 def _number(text: str, mark: str) -> str:
-    text = " ".join(text.split())
-    if not mark:
-        return _cell("td", text, "right", style="white-space:nowrap")
-    style = "white-space:nowrap;font-weight:bold"
-    return _cell("td", f"{text} {mark}", "right", style=style)
+    """Return a cell that is broken only between its lines, and only if there is no room."""
+    lines = [" ".join(line.split()) for line in f"{text} {mark}".split("\n")]
+    style = f"text-align:right;{CELL}{';font-weight:bold' if mark else ''}"
+    parts = [f'<span style="{WHOLE}">{_escaped(line)}</span>' for line in lines]
+    return f'<td style="{style}">{" ".join(parts)}</td>'
 
 
-def _cell(tag: str, text: str, align: str, scope: str = "", style: str = "") -> str:
+def _cell(tag: str, text: str, align: str = "left", *, scope: str = "", style: str = "") -> str:
     """Return a cell. Lines of a cell stay lines, so that those of neighbours are side by side."""
-    styles = [CELL, f"text-align:{align}", style, "white-space:nowrap" if "\n" in text else ""]
-    return f'<{tag}{scope} style="{";".join(filter(None, styles))}">{_escaped(text)}</{tag}>'
+    styles = [f"text-align:{align}", CELL, style, WHOLE if "\n" in text else ""]
+    kind = f'{tag} scope="{scope}"' if scope else tag
+    return f'<{kind} style="{";".join(filter(None, styles))}">{_escaped(text)}</{tag}>'
 
 
 def _escaped(text: str) -> str:

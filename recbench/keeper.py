@@ -11,7 +11,8 @@ from pathlib import Path
 
 from recbench.data.interactions import Columns
 from recbench.errors import RecbenchError, counted, describe_error
-from recbench.evaluation.ranking import Ranking, measure
+from recbench.evaluation.measure import measure
+from recbench.evaluation.ranking import Ranking
 from recbench.experiment import Experiment
 from recbench.files import read
 from recbench.models import checkpoint

@@ -31,7 +31,8 @@ def load_newer(plugins: Plugins, data: Data, dataset: Dataset, data_dir: str | N
     if isinstance(data, Dataset):
         return load_dataset(data, data_dir, plugins)
     options: dict[str, str] = {"repeats": dataset.repeats}
-    own = Spec.parse(text_of(data)).options
+    text = text_of(data)
+    own = Spec.parse(text).options if text else {}
     if not own:
         stated = Spec.parse(dataset.name).options
         options |= {name: stated[name] for name in INHERITED if name in stated}

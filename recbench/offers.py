@@ -113,15 +113,9 @@ def import_plugin(
     manager: pluggy.PluginManager, info: PluginInfo, load: Callable[[], Any]
 ) -> list[Offer]:
     """Load and register a plugin, and return what it offers. Raises whatever goes wrong."""
-    if info.name in CRASHED:
-        raise RecbenchError(CRASHED[info.name])
     plugin = None
     try:
-        with (
-            noted(f"the import of plugin {info.name}", importing=info.name),
-            _undone_changes(),
-            _refuse_hard_exits(),
-        ):
+        with loading(f"plugin {info.name}", info.name):
             plugin = load()
             _check_hooks(manager, plugin)
             manager.register(plugin, info.name)
@@ -131,6 +125,18 @@ def import_plugin(
         if plugin is not None and manager.has_plugin(info.name):
             manager.unregister(name=info.name)
         raise
+
+
+@contextlib.contextmanager
+def loading(what: str, name: str) -> Iterator[None]:
+    """In this block, code of a plugin or file is imported; it must not end or change the process.
+
+    Raises RecbenchError if it has done so before.
+    """
+    if name in CRASHED:
+        raise RecbenchError(CRASHED[name])
+    with noted(f"the import of {what}", importing=name), _undone_changes(), _refuse_hard_exits():
+        yield
 
 
 def _implementations(

@@ -72,6 +72,12 @@ def screen() -> bars.Screen | None:
     return bars.screen() if log.isEnabledFor(logging.INFO) else None
 
 
+def announce(text: str, *values: object) -> None:
+    """Log what is done next, unless a notebook shows it as bars."""
+    if not isinstance(screen(), bars.Notebook):
+        log.info(text, *values)
+
+
 class Progress(Bar):
     """Report the progress of long work. Use it as a context manager.
 

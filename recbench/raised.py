@@ -50,6 +50,12 @@ def place_of(error: BaseException) -> str:
     return f"{name}, line {line}" if name else ""
 
 
+def is_of_call(error: BaseException) -> bool:
+    """Whether the core could not call a plugin's function, so that none of its code has run."""
+    *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
+    return Path(innermost.f_code.co_filename).is_relative_to(CORE)
+
+
 def _name(file: str) -> str:
     """Return how errors call a file with code of a plugin; "" for other code."""
     if NOTEBOOK.fullmatch(file):
@@ -67,6 +73,5 @@ def _is_of_others(path: Path) -> bool:
     """Whether a file belongs to Python or to an installed library that offers no plugin."""
     if not is_library(path):
         return False
-    after = next((place for place, part in enumerate(path.parts) if part in FOLDERS), None)
-    top = "" if after is None else path.parts[after + 1].partition(".")[0]
-    return top not in plugin_packages()
+    after = [place for place, part in enumerate(path.parts) if part in FOLDERS]
+    return not after or path.parts[after[0] + 1].partition(".")[0] not in plugin_packages()

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from recbench.arguments import check_arguments, plain_numbers
 from recbench.data.candidates import read_candidates
-from recbench.data.load import find_dataset
+from recbench.data.load import Data, find_dataset
 from recbench.data.split import parse_split_names
 from recbench.errors import RecbenchError, UsageError, describe_error
-from recbench.experiment import Experiment, Host, load_and_log, model_host
-from recbench.external import check_name, judge_file
+from recbench.experiment import Experiment, Host, load_and_log, model_host, text_of
+from recbench.external import check_lists, check_name, judge_file
+from recbench.given import with_models
 from recbench.keeper import Keeper
+from recbench.offers import NAME
 from recbench.plugins import Plugins, current_plugins
-from recbench.progress import log
+from recbench.progress import Bar, log
 from recbench.results.result import Result
 from recbench.results.results import Results
 from recbench.results.section import RANKED_BY
+from recbench.results.shown import shown_metrics
 from recbench.spec import Spec, seed_of
 from recbench.store.store import Store
 from recbench.trial import Trial
@@ -27,8 +32,8 @@ KS = (3, 5, 10)
 
 
 def run(
-    models: str | Iterable[str],
-    dataset: str | Path | Sequence[str | Path] = "ml-100k",
+    models: Any,
+    dataset: Data | Sequence[Data] | Mapping[str, Data] = "ml-100k",
     *,
     split: str | Sequence[str] = "leave-last-out",
     ks: int | Sequence[int] = KS,
@@ -37,8 +42,8 @@ def run(
     results: str | Path | None = "results",
     data_dir: str | None = None,
     candidates: str | int | None = None,
-    recs: Mapping[str, str | Path] | None = None,
-    metrics: Sequence[str] = (RANKED_BY,),
+    recs: Mapping[str, Any] | None = None,
+    metrics: str | Sequence[str] = (RANKED_BY,),
     timeout: float | None = None,
     memory: int | None = None,
     in_process: bool = False,
@@ -49,11 +54,14 @@ def run(
 
     Parameters
     ----------
-    models : str or iterable of str
-        Models with options, such as "popular" or "transformer:dim=128,layers=2".
-    dataset : str, path or sequence of them, default: "ml-100k"
-        A dataset, or the path of a log, with options: "log.csv:user=customer,item=product". Each of
-        several datasets is evaluated separately. All are loaded before the first model is trained.
+    models : str, class, object, function, module or path, or several of them
+        Models: a name with options, such as "transformer:dim=128,layers=2", a class, an object such
+        as Mine(dim=32), a function that builds one, a module, or the path of a .py file. Several
+        are given as a list, or as a mapping from names for the table to models.
+    dataset : str, path, pandas.DataFrame or Dataset, or several of them, default: "ml-100k"
+        A dataset, the path of a log, with options: "log.csv:user=customer,item=product", a log as a
+        DataFrame, or what `load_dataset` returned. Several are given as a list or as a mapping from
+        names. Each is evaluated separately. All are loaded before the first model is trained.
     split : str or sequence of str, default: "leave-last-out"
         How to hold out targets. Each of several splitters is evaluated separately.
     ks : int or sequence of int, default: (3, 5, 10)
@@ -70,10 +78,11 @@ def run(
         Rank each target among this many sampled items, as older papers did: 100 or
         "100:by=popularity,seed=0". None ranks it among all items. Results of the two kinds cannot
         be compared.
-    recs : mapping of str to path, or None, default: None
-        Recommendations made elsewhere: a name for the table -> a CSV or Parquet file.
-    metrics : sequence of str, default: ("ndcg",)
-        Metrics that tables show. All metrics are computed and stored.
+    recs : mapping of str to path or pandas.DataFrame, or None, default: None
+        Recommendations made elsewhere: a name for the table -> a CSV or Parquet file, or a
+        DataFrame with the same columns.
+    metrics : str or sequence of str, default: ("ndcg",)
+        Metrics that tables show, or "all". All metrics are computed and stored.
     timeout : float or None, default: None
         Time limit per model and seed, for training and scoring together, in seconds.
     memory : int or None, default: None
@@ -111,38 +120,51 @@ def run(
     >>> results[0].value("ndcg", 10).mean > results[1].value("ndcg", 10).mean
     True
     """
-    plugins = current_plugins(plugins)
-    request = Request.of(models, dataset, split, ks, seed, candidates, recs, metrics)
+    plugins, texts = with_models(current_plugins(plugins), models)
+    request = Request.of(texts, dataset, split, ks, seed, candidates, recs, metrics)
     check_arguments(request.ks, request.seeds, device, timeout, memory)
     request.check(plugins)
-    shown = [plugins.find("metrics", name).name for name in metrics]
+    shown = list(shown_metrics(plugins, metrics))
     keeper = Keeper(None if results is None else Store(results), request.ks, shown, force)
     judged: list[Result] = []
     with model_host(plugins, timeout, memory, in_process=in_process) as host:
         request.check_model_options(plugins, host, device)
         experiments = {}
-        for text in request.datasets:
-            data = load_and_log(plugins, text, data_dir, log_notes=False)  # load
-            for name in request.splits:
-                experiment = Experiment.of(plugins, data, name, request.candidates, text)  # split
+        for name, given in request.datasets:
+            data = load_and_log(plugins, given, data_dir, log_notes=False)  # load
+            data = dataclasses.replace(data, name=name) if name else data
+            for split_text in request.splits:
+                experiment = Experiment.of(  # split
+                    plugins, data, split_text, request.candidates, text_of(given)
+                )
                 experiments[experiment.setting.comparison_key] = experiment
-        for experiment in experiments.values():
-            for cell in experiment.cells(request.models, request.seeds, host, device):
-                result = keeper.find(experiment, cell)
-                if result is None:
+        planned = [
+            (experiment, experiment.cells(request.models, request.seeds, host, device))
+            for experiment in experiments.values()
+        ]
+        total = sum(len(cells) + len(request.recs) for _, cells in planned)
+        with Bar("models", total, "model") as bar:
+            for experiment, cells in planned:
+                for cell in cells:
+                    bar.step(0, cell.label)
+                    result = keeper.find(experiment, cell)
+                    if result is None:
+                        keeper.prepare(experiment)
+                        with Trial(experiment, cell, host, request.ks) as trial:
+                            trial.fit(keeper.checkpoint(cell))  # fit
+                            trial.score()  # score
+                            trial.evaluate()  # evaluate
+                            keeper.keep_numbers(trial.result, trial.columns)  # store
+                            trial.keep_model(keeper.store)
+                        result = keeper.keep(experiment, trial.result, trial.columns)
+                    judged.append(result)
+                    bar.step()
+                for name, lists in request.recs.items():
+                    bar.step(0, name)
                     keeper.prepare(experiment)
-                    with Trial(experiment, cell, host, request.ks) as trial:
-                        trial.fit(keeper.checkpoint(cell))  # fit
-                        trial.score()  # score
-                        trial.evaluate()  # evaluate
-                        keeper.keep_numbers(trial.result, trial.columns)  # store
-                        trial.keep_model(keeper.store)
-                    result = keeper.keep(experiment, trial.result, trial.columns)
-                judged.append(result)
-            for name, path in request.recs.items():
-                keeper.prepare(experiment)
-                result, columns = judge_file(experiment, name, Path(path), request.ks)
-                judged.append(keeper.keep(experiment, result, columns))
+                    result, columns = judge_file(experiment, name, lists, request.ks)
+                    judged.append(keeper.keep(experiment, result, columns))
+                    bar.step()
     return Results(  # show
         judged, keeper.read_columns, shown, not_stored=keeper.not_stored, reused=keeper.reused
     )
@@ -150,36 +172,42 @@ def run(
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments of `run`, with each name once, and models spelt as tables spell them."""
+    """The arguments of `run`, with each name once, and models spelt as tables spell them.
+
+    datasets: the name that the user has given to each, or "", and what it is loaded from.
+    """
 
     models: Sequence[str]
-    datasets: Sequence[str]
+    datasets: Sequence[tuple[str, Data]]
     splits: Sequence[str]
     ks: Sequence[int]
     seeds: Sequence[int]
     candidates: str | None
-    recs: Mapping[str, str | Path]
-    metrics: Sequence[str]
+    recs: Mapping[str, Any]
+    metrics: str | Sequence[str]
 
     @classmethod
     def of(
         cls,
-        models: Iterable[str],
-        dataset: str | Path | Sequence[str | Path],
+        models: Sequence[str],
+        dataset: Data | Sequence[Data] | Mapping[str, Data],
         split: str | Sequence[str],
         ks: int | Sequence[int],
         seed: int | Sequence[int],
         candidates: str | int | None,
-        recs: Mapping[str, str | Path] | None,
-        metrics: Sequence[str],
+        recs: Mapping[str, Any] | None,
+        metrics: str | Sequence[str],
     ) -> Request:
         """Parse the arguments of `run` without checking them."""
-        models = [models] if isinstance(models, str) else models
-        datasets = [dataset] if isinstance(dataset, (str, Path)) else dataset
+        datasets = _named(dataset)
         splits = parse_split_names(split) if isinstance(split, str) else split
         return cls(
-            models=list(dict.fromkeys(str(Spec.parse(model)) for model in models)),
-            datasets=list(dict.fromkeys(map(str, datasets))),
+            models=list(dict.fromkeys(models)),
+            datasets=list(
+                {
+                    (name, text_of(data) or id(data)): (name, data) for name, data in datasets
+                }.values()
+            ),
             splits=list(dict.fromkeys(splits)),
             ks=plain_numbers(ks),
             seeds=list(dict.fromkeys(plain_numbers(seed))),
@@ -196,8 +224,9 @@ class Request:
             raise UsageError("name at least one dataset, split, cut-off (k) and seed")
         if self.recs and len(self.datasets) > 1:
             raise UsageError("--recs are recommendations for one dataset; give one --dataset")
-        for name in self.recs:
+        for name, lists in self.recs.items():
             check_name(plugins, name)
+            check_lists(name, lists)
         if self.candidates is not None:
             read_candidates(self.candidates)
         for spec in map(Spec.parse, self.models):
@@ -205,10 +234,15 @@ class Request:
                 seed_of(plugins.check("models", spec).factory, spec, self.seeds[0])
         for split in self.splits:
             plugins.check("splitters", Spec.parse(split))
-        for metric in {RANKED_BY, *self.metrics}:
-            plugins.find("metrics", metric)
-        for dataset in self.datasets:
-            find_dataset(plugins, dataset)
+        plugins.find("metrics", RANKED_BY)
+        shown_metrics(plugins, self.metrics)
+        for name, data in self.datasets:
+            if name and not NAME.fullmatch(name):
+                raise UsageError(
+                    f"dataset {name!r}: a name has 1 to 100 letters, digits and characters of "
+                    "'-_.+', and begins with a letter or digit. Choose another"
+                )
+            find_dataset(plugins, data)
 
     def check_model_options(self, plugins: Plugins, host: Host, device: str) -> None:
         """Raise UsageError for options that a factory rejects; other errors become results."""
@@ -223,3 +257,10 @@ class Request:
                 if isinstance(error, UsageError) and spec.options:
                     raise
                 log.debug("%s will fail: %s", model, describe_error(error))
+
+
+def _named(dataset: Data | Sequence[Data] | Mapping[str, Data]) -> list[tuple[str, Data]]:
+    """Return datasets with the names that the user has given to them; "" for none."""
+    if isinstance(dataset, Mapping):
+        return [(str(name), data) for name, data in dataset.items()]
+    return [("", data) for data in (dataset if isinstance(dataset, (list, tuple)) else [dataset])]

@@ -22,8 +22,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from recbench.content import code_of
 from recbench.installed import is_library, is_standard, plugin_packages
 from recbench.progress import log
+from recbench.python_file import FILES
 
 CODE = {".py", ".pyc", ".so", ".pyd"}
 
@@ -125,6 +127,7 @@ def _source_of(factory: Callable[..., Any], home: str) -> Source:
             if not _is_in_file(part):
                 return Source()
             units[name] = place
+    folder = next((FILES[name].parent for name in map(_module_of, parts) if name in FILES), None)
     at_home = _unit(_own_name(home))
     for unit in (at_home, None if units or at_home else _unit(_module_of(parts[0]))):
         if unit is not None:
@@ -132,7 +135,7 @@ def _source_of(factory: Callable[..., Any], home: str) -> Source:
     captured = [value for part in parts for value in _captured(part)]
     state = pickle.dumps(captured) if captured else b""  # raises if it cannot be compared later
     own = next(iter(units), "")
-    libraries = _follow_imports(units)
+    libraries = _follow_imports(units, folder)
     order = [own, *sorted(units.keys() - {own})] if units else []
     files = tuple(file for name in order for file in _files(units[name]))
     return Source(files, own.partition(".")[0], frozenset(libraries), state)
@@ -143,9 +146,10 @@ def _parts(factory: Any) -> Iterator[Any]:
     if isinstance(factory, functools.partial):
         yield from _parts(factory.func)
         yield factory
-        for value in (*factory.args, *factory.keywords.values()):
-            if inspect.isclass(value) or inspect.isroutine(value):
-                yield from _parts(value)
+        given = getattr(factory, "option_values", {})
+        values = (*factory.args, *factory.keywords.values(), *given.values())
+        for code in code_of(values):
+            yield from _parts(code)
     elif inspect.isclass(factory):
         yield from (base for base in factory.__mro__ if base is not object)
     elif inspect.isroutine(factory):
@@ -168,14 +172,21 @@ def _own_name(module: str) -> str:
     return spec.name if module == "__main__" and spec is not None else module
 
 
-def _unit(module: str) -> tuple[str, Path] | None:
+def _unit(module: str, folder: Path | None = None) -> tuple[str, Path] | None:
     """Return the package or file that holds a module: its dotted name, and its place.
 
     None for a module without a file. `a.b` is in the package `a`, unless `a` has no `__init__`.
+
+    folder: where to look first, for what is imported by a file that was loaded from its path.
     """
     words = module.split(".")
     for n_words in range(1, len(words) + 1):
         name = ".".join(words[:n_words])
+        beside = None if folder is None else folder.joinpath(*words[:n_words])
+        if beside is not None and (beside / "__init__.py").is_file():
+            return name, beside
+        if beside is not None and beside.with_name(f"{beside.name}.py").is_file():
+            return name, beside.with_name(f"{beside.name}.py")
         found = sys.modules.get(name)
         text = getattr(found, "__file__", None)
         if found is None:
@@ -217,8 +228,11 @@ def _files(place: Path) -> list[Path]:
     ]
 
 
-def _follow_imports(units: dict[str, Path]) -> set[str]:
-    """Add all that the units import and that counts; return the libraries among the rest."""
+def _follow_imports(units: dict[str, Path], folder: Path | None) -> set[str]:
+    """Add all that the units import and that counts; return the libraries among the rest.
+
+    folder: where to look first.
+    """
     libraries: set[str] = set()
     waiting = list(units.items())
     while waiting:
@@ -227,7 +241,7 @@ def _follow_imports(units: dict[str, Path]) -> set[str]:
             folders = file.relative_to(place).parts[:-1] if place.is_dir() else None
             package = name.rpartition(".")[0] if folders is None else ".".join((name, *folders))
             for imported in _imports(_stamp(file), package) if file.suffix == ".py" else ():
-                unit = _unit(imported)
+                unit = _unit(imported, folder)
                 if unit is None or unit[0] in units or unit[0] == "recbench":
                     continue
                 if _counts(*unit):
@@ -266,9 +280,14 @@ def _is_in_file(part: Any) -> bool:
     """Whether the code of a function or class is what its file holds now."""
     if not inspect.isclass(part) and not inspect.isfunction(part):
         return True  # compiled code, or an instance, whose class is another part
-    file = Path(getattr(sys.modules[part.__module__], "__file__", None) or "")
+    module: Any = sys.modules[part.__module__]
+    file = Path(getattr(module, "__file__", None) or "")
     if file.suffix in CODE - {".py"}:
         return True  # a program such as `pytest` is Python too, whatever its suffix
+    with contextlib.suppress(AttributeError):  # it may be in no variable
+        found = functools.reduce(getattr, part.__qualname__.split("."), module)
+        if inspect.unwrap(found) is not part:
+            return False  # the module was loaded again since, and may have other values
     held = _code_of(_stamp(file))
     if inspect.isfunction(part):
         return part.__code__ in held
@@ -322,7 +341,8 @@ def _code_of(file: Stamp) -> frozenset[types.CodeType]:
 def _captured(part: Any) -> Iterator[Any]:
     """Yield the values that a part of a factory got at run time, which no file shows."""
     if isinstance(part, functools.partial):
-        yield part.args, part.keywords
+        if part.args or part.keywords:
+            yield part.args, part.keywords
     elif inspect.ismethod(part):
         yield part.__self__
     elif inspect.isclass(part):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import functools
 import inspect
 import re
@@ -91,8 +93,10 @@ def read_options(
     check_options(what, options, factory)
     known, _ = parameters(factory)
     values = {key: value for key, value in (filled or {}).items() if key in known}
+    given = getattr(factory, "option_values", {})  # of options that were given as objects
     for key, text in options.items():
-        values[key] = _read(f"{what}: {key}", text, known.get(key, Any))
+        kind = known.get(key, Any)
+        values[key] = given[text] if text in given else _read(f"{what}: {key}", text, kind)
     missing = [
         key
         for key, parameter in signature(factory).items()
@@ -212,10 +216,9 @@ def _read(what: str, text: str, kind: Any) -> Any:
 
 
 def _literal(text: str) -> Any:
-    """Convert a value of unknown type: a number, true, false or none if it looks like one."""
-    for kind in (int, float):
-        try:
+    """Convert a value of unknown type: a number, list, true, false or none if it looks like one."""
+    kinds = [ast.literal_eval] if text[:1] in ("[", "(", "{") else [int, float]
+    for kind in kinds:
+        with contextlib.suppress(ValueError, SyntaxError):
             return kind(text)
-        except ValueError:
-            pass
     return {"true": True, "false": False, "none": None}.get(text.lower(), text)

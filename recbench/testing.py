@@ -23,17 +23,20 @@ import numpy as np
 from recbench.attention import checked_attention
 from recbench.data.arrays import offsets_of
 from recbench.data.interactions import Array, Interactions
+from recbench.data.metadata import UnknownFeatureError
 from recbench.data.split import Split
-from recbench.errors import describe_error
-from recbench.evaluation.metrics import check_metric
+from recbench.errors import RecbenchError, describe_error
+from recbench.evaluation.contract import check_metric, check_ties
+from recbench.evaluation.made_up import described
 from recbench.evaluation.referee import evaluate
 from recbench.explain import checked_explanation
 from recbench.models.checkpoint import takes_checkpoint
-from recbench.models.in_process import InProcessModel, traits_of
-from recbench.models.protocols import Lister, Scorer
+from recbench.models.in_process import InProcessModel, check_methods, naming, traits_of
+from recbench.models.protocols import Scorer
+from recbench.raised import place_of
 from recbench.spec import parameters
 
-__all__ = ["check_metric", "check_model", "check_splitter", "example"]
+__all__ = ["check_metric", "check_model", "check_splitter", "check_ties", "example"]
 
 RTOL, ATOL = 1e-3, 1e-4
 """How far two computations of the same score may differ: float32 sums depend on their order."""
@@ -83,18 +86,24 @@ def example(users: int = 40, items: int = 30, seed: int = 0) -> Interactions:
     )
 
 
-def check_model(factory: Callable[..., Any], **options: Any) -> None:
+def check_model(
+    factory: Callable[..., Any], data: Interactions | None = None, **options: Any
+) -> None:
     """Check that a model meets the contract of `recbench_models`, on small data.
 
     It checks that `fit` returns the model and does not change its data; that answers are valid for
     ordinary histories, a single item, a long history and an unknown user; that scores do not depend
-    on the batch; and that the same seed and data give the same model. If the model has `save` and
-    `load`, `explain`, `attention` or a `checkpoint` in `fit`, it checks these too.
+    on the batch; that the same seed and data give the same model; and that it also works, or says
+    what it needs, without ids, titles and features. If the model has `save` and `load`, `explain`,
+    `attention` or a `checkpoint` in `fit`, it checks these too.
 
     Parameters
     ----------
     factory : callable
         The value that the hook returns for the model's name: a class or a function.
+    data : Interactions, default: None
+        Interactions whose features the small data get, for a model that needs features. By default,
+        these are the features of MovieLens.
     **options : object
         Options of the model, for example to make it smaller and faster.
 
@@ -124,10 +133,13 @@ def check_model(factory: Callable[..., Any], **options: Any) -> None:
     Traceback (most recent call last):
     AssertionError: scores must not depend on the batch...
     """
-    log = example()
+    log = described(example(), data)
     train = log.keep(_all_but_last(log))
-    model = _fit(factory, options, train)
-    _check_answers(model, train)
+    try:
+        model = _fit(factory, options, train)
+        _check_answers(model, train)
+    except UnknownFeatureError as error:
+        raise RecbenchError(f"{error}. Pass interactions that have it as data=...") from error
     traits = traits_of(model)
     if traits.scores:
         _check_batches(model, train)
@@ -139,6 +151,7 @@ def check_model(factory: Callable[..., Any], **options: Any) -> None:
     assert _same_answers(model, twin, train), "the same seed and data must give the same model"
     windows = log.take(np.repeat(np.arange(len(log)), 2))
     _check_answers(_fit(factory, options, windows), windows)  # several rows per user
+    _check_without_features(factory, options, train)
     if traits.storable:
         _check_saving(model, factory, options, train)
     if takes_checkpoint(model):
@@ -216,13 +229,14 @@ def _fit(
 ) -> Any:
     known, _ = parameters(factory)
     filled = {name: value for name, value in {"seed": 0, "device": "cpu"}.items() if name in known}
-    model = factory(**{**filled, **options})
+    with naming("its factory"):
+        model = factory(**{**filled, **options})
+    check_methods(model)
     before = train.fingerprint()
-    assert model.fit(train, **checkpoint) is model, "fit must return the model itself"
+    with naming("fit"):
+        fitted = model.fit(train, **checkpoint)
+    assert fitted is model, "fit must return the model itself: end it with `return self`"
     assert train.fingerprint() == before, "fit must not change train"
-    assert isinstance(model, (Scorer, Lister)), (
-        "a model needs score(history) or recommend(history, k)"
-    )
     return model
 
 
@@ -231,6 +245,25 @@ def _check_answers(model: Any, train: Interactions) -> None:
     for history in (train, train.take(np.arange(len(train))[::-1]), _odd_histories(train)):
         targets = np.full(len(history), train.n_items - 1)
         evaluate(model, Split(train, history, targets), mask_seen=True, depth=5)
+
+
+def _check_without_features(
+    factory: Callable[..., Any], options: dict[str, Any], train: Interactions
+) -> None:
+    """Check that a model works, or says which feature it needs, if only interactions are known."""
+    bare = dataclasses.replace(train, features={}, metadata=None)
+    try:
+        model = _fit(factory, options, bare)
+        handle = InProcessModel(model)
+        _ = handle.score(bare) if handle.traits.scores else handle.recommend(bare, 5)
+    except RecbenchError as error:
+        if place_of(error):  # the model raised it itself, and says what it needs
+            return
+        raise AssertionError(
+            "a model must also work without ids, titles and features, or raise a RecbenchError "
+            f"that says what it needs; {describe_error(error)}"
+        ) from error
+    _check_answers(model, bare)
 
 
 def _odd_histories(train: Interactions) -> Interactions:
@@ -307,6 +340,7 @@ def _check_saving(
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder))
         loaded = factory(**options).load(Path(folder))
+    check_methods(loaded)
     assert _same_answers(model, loaded, history), (
         "a model that is saved and loaded must give the same answers"
     )

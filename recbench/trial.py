@@ -16,7 +16,7 @@ from recbench.evaluation.referee import rank_answers
 from recbench.experiment import Experiment, Host
 from recbench.models.answers import Answers
 from recbench.models.protocols import FitReport, ModelHandle
-from recbench.progress import log
+from recbench.progress import announce, log
 from recbench.results.result import Result
 from recbench.source import has_source
 from recbench.spec import Spec
@@ -68,7 +68,7 @@ class Trial:
         why_missing = self.experiment.plugins.why_missing(Spec.parse(self.cell.model).name)
         if why_missing:
             raise RecbenchError(why_missing)
-        log.info("%s: fitting on %s", self.cell.label, self.cell.setting.dataset_title)
+        announce("%s: fitting on %s", self.cell.label, self.cell.setting.dataset_title)
         options = {"seed": self.cell.seed, "device": self.cell.device or "auto"}
         self.host.share(self.experiment.split.train)
         self._model = self._open.enter_context(self.host.cell(self.cell.model, options))
@@ -78,7 +78,7 @@ class Trial:
     def score(self) -> None:
         """Prepare the model's answers, which `evaluate` requests batch by batch."""
         setting, split = self.cell.setting, self.experiment.split
-        log.info("%s: scoring %s", self.cell.label, counted(setting.n_cases, "case"))
+        announce("%s: scoring %s", self.cell.label, counted(setting.n_cases, "case"))
         self._answers = Answers(
             self._model,
             split,

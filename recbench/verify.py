@@ -10,7 +10,7 @@ from typing import Any
 from recbench.arguments import check_arguments
 from recbench.data.load import Data
 from recbench.errors import RecbenchError, UsageError, describe_error
-from recbench.evaluation.ranking import Metric
+from recbench.evaluation.measure import Metric
 from recbench.evaluation.uncertainty import Value
 from recbench.experiment import Experiment, Host, model_host, text_of
 from recbench.external import judge_file, version_of

@@ -23,6 +23,7 @@ UITEM = (
     "377|Misérables, Les (1995)|01-Jan-1995||http://x|0|1\n"
     "999|Never rated (1990)|01-Jan-1990||http://x|0|1\n"
 ).encode("latin-1")
+UUSER = "22|25|M|writer|40206\n186|39|F|executive|00000\n943|22|M|student|77841\n"
 INTER = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n" + UDATA
 ITEM = (
     "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n"
@@ -31,15 +32,23 @@ ITEM = (
     "377\tMisérables, Les\t1995\tDrama\n"
     "999\tunkonwn\tunkonwn\tunkonwn\n"
 )
+USER = "user_id:token\tage:token\tgender:token\toccupation:token\tzip_code:token\n" + UUSER.replace(
+    "|", "\t"
+)
 TITLES = {242: "Kolya (1996)", 302: "L.A. Confidential (1997)", 377: "Misérables, Les (1995)"}
 PUBLISHED = {
     "ml-100k/": "",
     "ml-100k/u.data": UDATA,
     "ml-100k/u.item": UITEM,
+    "ml-100k/u.user": UUSER,
     "ml-100k/allbut.pl": "never unpacked",
 }
 IN_WHEEL = "recbole/dataset_example/ml-100k"
-WHEEL = {f"{IN_WHEEL}/ml-100k.inter": INTER, f"{IN_WHEEL}/ml-100k.item": ITEM}
+WHEEL = {
+    f"{IN_WHEEL}/ml-100k.inter": INTER,
+    f"{IN_WHEEL}/ml-100k.item": ITEM,
+    f"{IN_WHEEL}/ml-100k.user": USER,
+}
 UNREACHABLE = "http://127.0.0.1:9/ml-100k.zip"
 
 
@@ -111,7 +120,12 @@ def known(name):
 def ml_100k(publisher=None, **changes):
     """Return the tiny ml-100k, published there or at an address that cannot be reached."""
     udata = dataclasses.replace(layouts.UDATA, sha256=sha256(UDATA))
-    inter = dataclasses.replace(layouts.INTER, sha256=sha256(INTER), titles_sha256=sha256(ITEM))
+    inter = dataclasses.replace(
+        layouts.INTER,
+        sha256=sha256(INTER),
+        films_sha256=sha256(ITEM),
+        people_sha256=sha256(USER),
+    )
     address = publisher.address if publisher else UNREACHABLE
     size = len(publisher.body) if publisher else 0
     made = dataclasses.replace(

@@ -6,9 +6,10 @@ A log passes through these modules: `request` checks the options, `sources` find
 (`places`, `parts`), `formats` detects the format of each from its first lines, `columns` chooses
 the columns, and `read` reads them: in `text`, in `jsonl`, or with `parquet` and `plain`. Then
 `ids`, `times`, `features` and `assemble` turn them into a dataset, with `titles` if there are any,
-and `side_table` reads tables of users and items. A DataFrame takes the same way, by `frames`. If something
-is wrong, `diagnose` finds the line; `bounds` limits what is unpacked. `table` and `bare` read
-tables for `--recs`, and `describe` is the preview. README.md is the user's guide.
+and `side_table` adds tables of users and items. A DataFrame passes through them too, by way of
+`frames`. If something is wrong, `diagnose` finds the line; `bounds` limits what is unpacked.
+`table` and `bare` read tables for `--recs`, and `describe` is the preview. README.md is the user's
+guide.
 """
 
 from __future__ import annotations
@@ -120,7 +121,6 @@ def read_file(
     from .layout import joint_sha256
     from .read import read_log
     from .request import Request
-    from .side_table import read_side_table
 
     request = Request(
         path=path,
@@ -141,14 +141,16 @@ def read_file(
     )
     sources, files = request.open()
     log = read_log(files)
-    interactions, user_ids, item_ids, titles, notes = assemble(log, request.conditions, time_format)
+    sides = request.read_tables(log.names)
+    interactions, user_ids, item_ids, titles, notes = assemble(
+        log, request.conditions, time_format, sides
+    )
     described: dict[str, dict[str, Any]] = {"user": {}, "item": {}}
-    for role, table, ids in (("item", item_table, item_ids), ("user", user_table, user_ids)):
-        if table is not None:
-            side = read_side_table(role, table, log.names[role], title if role == "item" else None)
-            described[role], found, more = side.join(ids)
+    for role, ids in (("item", item_ids), ("user", user_ids)):
+        if role in sides:
+            described[role], found, first, last = sides[role].join(ids)
             titles = titles if found is None else found
-            notes = [*more, *notes]
+            notes = [*first, *notes, *last]
     return recbench.Dataset(
         name=request.dataset_name(sources, files[0]),
         interactions=interactions,

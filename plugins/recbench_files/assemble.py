@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from .ids import Ids, find_doubtful, number_ids, read_ids
 from .layout import FEATURE, Layout
 from .parts import PARTS
 from .read import Log
+from .side_table import SideTable, name_in
 from .times.reader import Times, parse_times
 from .titles import first_titles
 
@@ -34,11 +35,15 @@ _FORMAT_NAMES = {
 
 
 def assemble(
-    log: Log, where: recbench.Where | None, time_format: str | None
+    log: Log,
+    where: recbench.Where | None,
+    time_format: str | None,
+    sides: Mapping[str, SideTable] | None = None,
 ) -> tuple[recbench.Interactions, Array, Array, Array | None, list[str]]:
     """Return the interactions, the ids of users and items, titles of items, and notes.
 
-    Columns of the log are released one by one to save memory.
+    sides: role -> table of users or items, which conditions of `where` may use. Columns of the log
+    are released one by one to save memory.
     """
     rows, total = _Rows(log), sum(log.n_rows)
     notes: list[str] = []
@@ -50,8 +55,12 @@ def assemble(
         role: read_ids(log.columns.pop(role), log.names[role], layout.missing)
         for role in ("user", "item")
     }
+    for role, side in (sides or {}).items():
+        side.refuse_foreign(ids[role].known.to_pylist())
     if len(rows):
         notes += _drop_incomplete(log, rows, ids)
+    if where is not None:
+        n_filtered += _drop_by_tables(log, rows, ids, where, sides or {})
     times = _read_times(log, rows, time_format) if len(rows) else None
     if where is not None:
         if times is not None:
@@ -140,12 +149,29 @@ def _meets(log: Log, where: recbench.Where) -> Array:
     """Whether each row meets the conditions, but for those on the time, (rows,) bool."""
     meets = np.ones(sum(log.n_rows), dtype=bool)
     for name in where.columns:
-        column = log.columns.pop(f"where:{name}")
-        if not _is_time(log, name):
+        column = log.columns.pop(f"where:{name}", None)
+        if column is not None and not _is_time(log, name):
             texts = read_ids(column, name, log.files[0].layout.missing)
             values = [*texts.known.to_pylist(), None]  # None at index -1, for missing values
             meets &= _holds(log, where, name, values)[texts.codes]
     return meets
+
+
+def _drop_by_tables(
+    log: Log,
+    rows: _Rows,
+    ids: Mapping[str, Ids],
+    where: recbench.Where,
+    sides: Mapping[str, SideTable],
+) -> int:
+    """Drop rows whose user or item does not meet a condition; return their number."""
+    before = len(rows)
+    left = [name for name in where.columns if f"where:{name}" not in log.names]
+    for name in left:
+        role, side = next(pair for pair in sides.items() if name_in(pair[1].columns, [name]))
+        met = side.meets(where, name, ids[role].known.to_pylist())
+        rows.drop(~met[rows.take(ids[role].codes)])
+    return before - len(rows)
 
 
 def _time_meets(log: Log, where: recbench.Where, times: Times) -> Array:
@@ -167,7 +193,7 @@ def _holds(log: Log, where: recbench.Where, name: str, values: Any) -> Array:
 
 def _is_time(log: Log, name: str) -> bool:
     index = log.files[0].chosen.index
-    return "clock" not in index and index.get("time") == index[f"where:{name}"]
+    return "clock" not in index and index.get("time") == index.get(f"where:{name}", -1)
 
 
 def _note_filtered(where: recbench.Where, n_filtered: int, total: int) -> str:
@@ -286,8 +312,7 @@ def _how_read(log: Log) -> str:
         given = "" if layout.header else " with the columns of header="
         return f"{what} read as {kind}{given}, with {used}"
     if layout.format == "frame":
-        files = f"{len(log.files)} {layout.source.kind}s were"
-        return f"The {layout.source.kind if len(log.files) == 1 else files} read with {used}"
+        return f"The {layout.source.kind}{what.removeprefix('The file')} read with {used}"
     if layout.format in ("inter", "parquet", "json"):
         return f"{what} read as {_FORMAT_NAMES[layout.format]}, with {used}"
     return f"{what} read as {_FORMAT_NAMES[layout.format]}"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from .arrays import to_numpy
 from .ids import read_ids
+from .jsonl.records import value_text
 from .layout import Layout, is_number
 
 Array = npt.NDArray[Any]
@@ -71,7 +72,7 @@ def _flatten(values: Iterable[Any]) -> Iterator[str]:
     for value in values:
         if isinstance(value, list | tuple):
             yield from _flatten(value)
-        elif value is not None and (text := str(value).strip()):
+        elif text := value_text(value).strip():
             yield text
 
 

@@ -239,7 +239,7 @@ def _start(layout: Layout) -> bytes:
 def _refuse_header(layout: Layout, header: str | None, what: str) -> None:
     if header is not None:
         raise recbench.UsageError(
-            f"{layout.file} is {what}, which names its columns itself; leave out header="
+            f"{layout.file}: {what} names its columns itself; leave out header="
         )
 
 

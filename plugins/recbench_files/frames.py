@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ _REMEDIES = {
     "polars.LazyFrame": "df.collect().to_pandas()",
     "dask.DataFrame": "df.compute()",
     "pyspark.DataFrame": "df.toPandas()",
-    "pandas.Series": "df, the DataFrame with a column for the user and one for the item",
+    "pandas.Series": "a DataFrame with a column for the user and one for the item",
     "numpy.ndarray": 'pd.DataFrame(array, columns=["user", "item", "time"])',
     "builtins.dict": "pd.DataFrame(data)",
     "builtins.list": "pd.DataFrame(data)",
@@ -57,23 +57,29 @@ class Frame:
     @cached_property
     def _columns(self) -> list[tuple[str, Callable[[slice], Any]]]:
         """The name of each column, and a function that returns some rows of it."""
-        data = self._data
         if self.kind == "Table":
             return [
-                (name, lambda rows, n=n: data.column(n)[rows])
-                for n, name in enumerate(data.column_names)
+                (name, partial(self._of_table, n)) for n, name in enumerate(self._data.column_names)
             ]
         columns = [
-            (_name(label), lambda rows, n=n: _convert(data.iloc[rows, n]))
-            for n, label in enumerate(data.columns)
+            (_name(label), partial(self._of_frame, n)) for n, label in enumerate(self._data.columns)
         ]
         known = {name for name, _ in columns}
         levels = [
-            (name, lambda rows, n=n: _convert(data.index[rows].get_level_values(n).to_series()))
-            for n, name in enumerate(map(self._name_of_level, range(data.index.nlevels)))
+            (name, partial(self._of_index, n))
+            for n, name in enumerate(map(self._name_of_level, range(self._data.index.nlevels)))
             if name and name not in known
         ]
         return [*levels, *columns]
+
+    def _of_table(self, place: int, rows: slice) -> Any:
+        return self._data.column(place)[rows]
+
+    def _of_frame(self, place: int, rows: slice) -> Any:
+        return _convert(self._data.iloc[rows, place])
+
+    def _of_index(self, level: int, rows: slice) -> Any:
+        return _convert(self._data.index[rows].get_level_values(level).to_series())
 
     def _name_of_level(self, level: int) -> str:
         """Return the name of a level of the index as a column; "" if it only numbers the rows."""
@@ -120,6 +126,7 @@ def detect_frame(layout: Layout) -> Layout:
         names=frame.names,
         header=True,
         sample=tuple(zip(*columns, strict=True)),
+        missing=layout.missing,
     )
 
 
@@ -143,7 +150,7 @@ def _name(label: Any) -> str:
     return (
         ".".join(str(part) for part in label if str(part))
         if isinstance(label, tuple)
-        else (str(label))
+        else str(label)
     )
 
 
@@ -171,22 +178,18 @@ def _convert_objects(series: Any) -> Any:
     """Return Python objects as a pyarrow array; as texts if they are not all of one kind."""
     import pandas as pd
     import pyarrow as pa
-    from pandas.api.types import infer_dtype
 
-    kind = infer_dtype(series, skipna=True)
-    if kind in ("datetime", "datetime64"):
-        known = [value for value in series.tolist() if not _is_missing(value)]
-        zoned = [getattr(value, "tzinfo", None) is not None for value in known]
-        if all(zoned) or not any(zoned):
-            return pa.array(pd.to_datetime(series, utc=zoned[0]), from_pandas=True)
-        return _as_texts(series.tolist())
     values = series.tolist()
-    if kind == "mixed" and any(isinstance(value, date) for value in values):
-        return _as_texts(values)  # pyarrow would cut times off
+    known = [value for value in values if not _is_missing(value)]
+    zones = {value.tzinfo is None for value in known if isinstance(value, datetime)}
     try:
-        return pa.array(series, from_pandas=True)
-    except (pa.ArrowException, TypeError, OverflowError):
-        return _as_texts(values)
+        if len(zones) == 1 and all(isinstance(value, datetime) for value in known):
+            return pa.array(pd.to_datetime(series, utc=zones == {False}), from_pandas=True)
+        if not zones:  # pyarrow would ignore zones, and cut times off among dates
+            return pa.array(series, from_pandas=True)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        pass
+    return _as_texts(values)
 
 
 def _as_texts(values: Sequence[Any]) -> Any:

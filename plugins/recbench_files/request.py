@@ -14,6 +14,7 @@ from .columns import choose_columns
 from .frames import Frame
 from .layout import FEATURE, FORMATS, MISSING, Layout
 from .read import File, choose_files, detect_layouts
+from .side_table import Role, SideTable, name_in, open_side_table, read_side_table
 from .sources import Sources, find_sources, spell
 
 _NAMED_BY_HEADER = ("auto", "csv", "inter", "json", "parquet")
@@ -53,6 +54,23 @@ class Request:
     def filtered(self) -> Sequence[str]:
         """The columns that the conditions use."""
         return self.conditions.columns if self.conditions else ()
+
+    @cached_property
+    def tables(self) -> Mapping[Role, Layout]:
+        """The tables of users and items that the options name."""
+        given: dict[Role, Any] = {"user": self.user_table, "item": self.item_table}
+        return {
+            role: open_side_table(role, path, self.words)
+            for role, path in given.items()
+            if path is not None
+        }
+
+    def read_tables(self, names: Mapping[str, str]) -> dict[str, SideTable]:
+        """Read the tables of users and items. names: role -> name of its column in the log."""
+        return {
+            role: read_side_table(role, layout, names[role], self.title if role == "item" else None)
+            for role, layout in self.tables.items()
+        }
 
     @property
     def wanted(self) -> Sequence[str]:
@@ -107,7 +125,11 @@ class Request:
             if value := getattr(self, option):
                 options[option] = value
         if self.conditions is not None:
-            full = {name: file.chosen.name[f"where:{name}"] for name in self.filtered}
+            tables = [name for layout in self.tables.values() for name in layout.names]
+            full = {
+                name: file.chosen.name.get(f"where:{name}") or name_in(tables, [name])
+                for name in self.filtered
+            }
             options["where"] = str(self.conditions.rename(full))
         if features := [
             name for role, name in file.chosen.name.items() if role.startswith(FEATURE)
@@ -130,7 +152,7 @@ class Request:
         """Raise an error that names a file which can be read alone, if one of several cannot."""
         try:
             detected = self._detect(layouts)
-            return choose_files(detected, self.requested, self.filtered, self.wanted)
+            return choose_files(detected, self.requested, self._in_log(detected), self.wanted)
         except recbench.RecbenchError as error:
             readable = next(filter(self._can_open, layouts if len(layouts) > 1 else ()), None)
             if readable is None or isinstance(readable.source, Frame):
@@ -139,6 +161,15 @@ class Request:
             raise type(error)(
                 f"{error}{stop} Or name only the files of the log, such as {spell(readable)}"
             ) from error
+
+    def _in_log(self, layouts: Sequence[Layout]) -> list[str]:
+        """The columns of conditions, but for those that only a table of users or items has."""
+        tables = [name for layout in self.tables.values() for name in layout.names]
+        return [
+            name
+            for name in self.filtered
+            if name_in(layouts[0].names, [name]) or not name_in(tables, [name])
+        ]
 
     def _can_open(self, layout: Layout) -> bool:
         try:

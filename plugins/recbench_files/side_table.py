@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class SideTable:
 
     file, key: its name, and its column with the ids. rows: id, as text -> its first row.
     columns: name -> feature of each row. title: the column with the titles, "" for none.
-    notes: on rows that are not used.
+    titles: (rows,) texts, if there are any. notes: on rows that are not used.
     """
 
     role: Role
@@ -48,45 +49,48 @@ class SideTable:
     rows: Mapping[str, int]
     columns: Mapping[str, Array]
     title: str = ""
+    titles: Array | None = None
     notes: tuple[str, ...] = ()
 
     def find(self, ids: Sequence[Any]) -> Array:
         """Return the row of each id, -1 if it has none, (ids,) int64."""
-        texts = [(str(id_), isinstance(id_, int)) for id_ in ids]
-        rows = [
-            self.rows.get(text, self.rows.get(f"{text}.0", -1) if is_number else -1)
-            for text, is_number in texts
-        ]
+        rows = [self.rows.get(text, self.rows.get(f"{text}.0", -1)) for text in map(str, ids)]
         return np.array(rows, dtype=np.int64)
 
-    def join(self, ids: Array) -> tuple[dict[str, Array], Array | None, list[str]]:
-        """Return the features of users or items, the titles if there are any, and notes.
-
-        Raises RecbenchError if no id is in the table.
-        """
-        rows = self.find(ids.tolist())
-        known = rows >= 0
-        if not known.any():
+    def refuse_foreign(self, ids: Sequence[Any]) -> None:
+        """Raise RecbenchError if none of the ids of the log is in the table."""
+        if not (self.find(ids) >= 0).any():
             raise recbench.RecbenchError(
                 f"{self.file}: no id in its column {self.key} is {_A[self.role]} of the log. Its "
                 f"ids look like {_examples(self.rows)}, those of the log like {_examples(ids)}"
             )
-        features = {name: _take(values, rows) for name, values in self.columns.items()}
-        titles = None
-        if self.title:
-            titles = features[self.title]
-            titles = np.array(["" if text != text else str(text) for text in titles], object)
-        return features, titles, self._note(rows, titles)
 
-    def _note(self, rows: Array, titles: Array | None) -> list[str]:
-        n, n_known = len(rows), int(np.count_nonzero(rows >= 0))
-        notes = []
-        if n_known < n:
-            have = "has" if n - n_known == 1 else "have"
-            notes.append(f"{n - n_known:,} of {n:,} {self.role}s {have} no row in {self.file}")
+    def meets(self, where: recbench.Where, name: str, ids: Sequence[Any]) -> Array:
+        """Return which users or items meet the conditions on one of the columns, (ids,) bool."""
+        values = _take(self.columns[name_in(self.columns, [name])], self.find(ids))
+        try:
+            return where.holds(name, values)
+        except recbench.RecbenchError as error:
+            raise recbench.RecbenchError(f"{self.file}: {error}") from error
+
+    def join(self, ids: Array) -> tuple[dict[str, Array], Array | None, list[str], list[str]]:
+        """Return features of users or items, titles or None, notes on what is missing, and others."""
+        rows = self.find(ids.tolist())
+        features = {name: _take(values, rows) for name, values in self.columns.items()}
+        titles = None if self.titles is None else _take(self.titles, rows)
+        return features, titles, self._note_missing(rows, titles), self._note_read(rows)
+
+    def _note_missing(self, rows: Array, titles: Array | None) -> list[str]:
+        n, notes = len(rows), []
+        if n_missing := int(np.count_nonzero(rows < 0)):
+            notes.append(f"{n_missing:,} of {n:,} {self.role}s have no row in {self.file}")
         if titles is not None and (n_without := int(np.count_nonzero(titles == ""))):
             notes.append(f"{n_without:,} of {n:,} items have no title in {self.file}")
-        if n_unused := len(self.rows) - n_known:
+        return notes
+
+    def _note_read(self, rows: Array) -> list[str]:
+        notes = []
+        if n_unused := len(self.rows) - len(np.unique(rows[rows >= 0])):
             are = "is not in the log and was" if n_unused == 1 else "are not in the log and were"
             notes.append(f"{recbench.counted(n_unused, self.role)} of {self.file} {are} left out")
         title = f",title={self.title}" if self.title else ""
@@ -95,23 +99,23 @@ class SideTable:
         return [*notes, *self.notes, f"{self.file} was read as a table of {self.role}s, {how}"]
 
 
-def read_side_table(role: Role, path: Any, log_column: str, title: str | None = None) -> SideTable:
+def read_side_table(
+    role: Role, layout: Layout, log_column: str, title: str | None = None
+) -> SideTable:
     """Read a table of users or items.
 
-    path: of the table, in any format of logs with named columns, or a DataFrame. log_column: the
-        name of the log's column with the ids. The table must have a column with this name, a usual
-        name for users or items, or the name `id`.
+    layout: from `open_side_table`. log_column: the name of the log's column with the ids. The table
+        must have a column with this name, a usual name for users or items, or the name `id`.
     title: the table's column with the titles; None looks for usual names.
 
     Raises UsageError if the table has no such columns, RecbenchError if it is broken.
     """
-    layout = _open(role, path)
     key = _choose(layout, role, [log_column, *usual_names(role), "id"])
     title_column = ""
     if title is not None:
         title_column = _choose(layout, "title", [title], title)
     elif role == "item":
-        title_column = _find(layout, _TITLES.split())
+        title_column = name_in(layout.names, _TITLES.split())
     columns = _read(layout)
     if not len(columns[key]):
         raise recbench.RecbenchError(
@@ -125,26 +129,32 @@ def read_side_table(role: Role, path: Any, log_column: str, title: str | None = 
         if code >= 0:
             n_rows += 1
             rows.setdefault(texts[code], row)
-    notes = []
-    if n_rows > len(rows):
-        n = recbench.counted(n_rows - len(rows), "row")
-        repeat = "repeats" if n_rows - len(rows) == 1 else "repeat"
-        notes.append(
-            f"{n} of {layout.file} {repeat} an earlier {key}; the first row of each counts"
+    notes = [
+        f"{recbench.counted(n, 'row')} {what} {'was' if n == 1 else 'were'} left out"
+        for n, what in (
+            (n_rows - len(rows), f"of {layout.file} with the {key} of an earlier row"),
+            (len(ids.codes) - n_rows, f"of {layout.file} without a {key}"),
         )
-    if n_without := len(ids.codes) - n_rows:
-        have = "has" if n_without == 1 else "have"
-        n = recbench.counted(n_without, "row")
-        notes.append(f"{n} of {layout.file} {have} no {key} and were left out")
+        if n
+    ]
+    titles = None
+    if title_column:
+        read = read_ids(columns[title_column], title_column, layout.missing)
+        known = [*read.known.cast("large_string").to_pylist(), ""]
+        titles = np.array(known, dtype=object)[read.codes]
     features = {name: read_feature(column, layout) for name, column in columns.items()}
-    return SideTable(role, layout.file, key, rows, features, title_column, tuple(notes))
+    return SideTable(role, layout.file, key, rows, features, title_column, titles, tuple(notes))
 
 
 _A = {"user": "a user", "item": "an item"}
+_SUCH_AS = {"user": "age", "item": "title"}
 
 
-def _open(role: Role, path: Any) -> Layout:
-    """Return the layout of the table."""
+def open_side_table(role: Role, path: Any, missing: frozenset[str]) -> Layout:
+    """Return the layout of a table in any format of logs with named columns, or of a DataFrame.
+
+    missing: the words that stand for a missing value.
+    """
     option = f"{role}_table={path}" if isinstance(path, str) else f"{role}_table"
     try:
         layouts = find_sources(path).layouts
@@ -154,7 +164,7 @@ def _open(role: Role, path: Any) -> Layout:
         raise recbench.UsageError(f"{option}: it has several files; name one of them")
     (source,) = layouts
     if isinstance(source.source, Frame):
-        return detect_frame(Layout(f"{role}_table", source.source))
+        return detect_frame(Layout(f"{role}_table", source.source, missing=missing))
     name = PurePosixPath(source.file).name
     without = f"{name} has no header"
     layout = None
@@ -168,9 +178,9 @@ def _open(role: Role, path: Any) -> Layout:
             raise
     if layout is None or not layout.header:
         raise recbench.UsageError(
-            f"{without}. Add a first line that names its columns, such as {role},..."
+            f"{without}. Add a first line that names its columns, such as {role},{_SUCH_AS[role]}"
         )
-    return layout
+    return dataclasses.replace(layout, missing=missing)
 
 
 def _read(layout: Layout) -> dict[str, Any]:
@@ -190,7 +200,7 @@ def _read(layout: Layout) -> dict[str, Any]:
 
 def _choose(layout: Layout, role: str, wanted: Sequence[str], given: str | None = None) -> str:
     """Return the column with the first of the names that the table has."""
-    if name := _find(layout, wanted):
+    if name := name_in(layout.names, wanted):
         return name
     listed = f"Its columns are: {list_names(layout.names)}"
     if given is not None:
@@ -200,10 +210,10 @@ def _choose(layout: Layout, role: str, wanted: Sequence[str], given: str | None 
     )
 
 
-def _find(layout: Layout, wanted: Collection[str]) -> str:
-    """Return the column with the first of the names that the table has, "" if it has none."""
+def name_in(names: Collection[str], wanted: Collection[str]) -> str:
+    """Return the first of the wanted names as a table writes it, "" if it has none of them."""
     plain: dict[str, str] = {}
-    for name in layout.names:
+    for name in names:
         plain.setdefault(plain_name(name), name)
     return next((plain[plain_name(name)] for name in wanted if plain_name(name) in plain), "")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -27,7 +28,7 @@ Array = npt.NDArray[Any]
 
 
 class Table:
-    """A table with named columns: text with any separator, JSON lines or Parquet, also compressed.
+    """A table with named columns: text with any separator, JSON or Parquet, also compressed.
 
     names: the names of all columns, in order. header: whether the file names them; if not, they are
         "user", "item" and maybe "value", a rank or a score.
@@ -38,7 +39,7 @@ class Table:
 
     def __init__(self, file: str, content: bytes) -> None:
         """file: its name in errors."""
-        layout = detect_recommendations(file, unzip(file, content))
+        layout = detect_recommendations(file, _as_lines(unzip(file, content)))
         self._layout = dataclasses.replace(layout, missing=frozenset())  # ids are compared as texts
         self._names_read: tuple[str, ...] = ()
         self.names = layout.names
@@ -102,6 +103,19 @@ def unzip(file: str, content: bytes) -> bytes:
         raise recbench.RecbenchError(
             f"{file} is a damaged or encrypted zip archive ({error}); write it again"
         ) from error
+
+
+def _as_lines(content: bytes) -> bytes:
+    """Return a JSON list of records as one record per line, and anything else as it is."""
+    if not content.lstrip().startswith(b"["):
+        return content
+    try:
+        records = json.loads(content)
+    except ValueError:  # the error for its format says more
+        return content
+    if not all(isinstance(record, dict) for record in records):
+        return content
+    return "\n".join(json.dumps(record) for record in records).encode()
 
 
 def _find_roles(layout: Layout) -> Mapping[str, str]:

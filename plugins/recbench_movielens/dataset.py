@@ -21,8 +21,9 @@ CITATION = (
 
 DOCSTRING = """{summary}.
 
-Ratings with times and film titles. They are read from the first of these sources that has them: the
-folder given by `--data-dir` or RECBENCH_DATA, the cache, the publisher{copy}.
+Ratings with times; each film's title, genres and year{people}.
+They are read from the first of these sources that has them: the folder given by `--data-dir` or
+RECBENCH_DATA, the cache, the publisher{copy}.
 
 Parameters
 ----------
@@ -70,6 +71,8 @@ class MovieLens:
         text = DOCSTRING.format(
             summary=self.summary,
             copy=copy,
+            people=", and each user's age, gender and occupation"
+            * bool(self.archive.layout.people),
             file=f"{self.name}/{self.archive.layout.ratings}",
             citation=textwrap.fill(self.citation, 96),
             name=self.name,

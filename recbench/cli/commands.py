@@ -12,15 +12,13 @@ from typing import Any
 import click
 
 from recbench.attention import Attention, attention
-from recbench.cli import listings, reports
+from recbench.cli import listings
 from recbench.cli.hints import check_models
 from recbench.cli.options import Answer, Command, Group, Numbers, options
 from recbench.cli.output import save, table_writer
 from recbench.cli.preview import preview
-from recbench.text import terminal
 from recbench.compare import compare
-from recbench.errors import RecbenchError, UsageError
-from recbench.evaluation.referee import PROTOCOL
+from recbench.errors import UsageError
 from recbench.explain import Explanation, explain
 from recbench.export import export_split
 from recbench.files import output_file
@@ -29,11 +27,10 @@ from recbench.inspect_user import inspect_user
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
 from recbench.recommend import recommend
-from recbench.results.footer import left_out_lines
-from recbench.results.result import metric_label
+from recbench.report import Report
 from recbench.run import KS, run
 from recbench.selfcheck import selfcheck
-from recbench.store.store import Store
+from recbench.table import table
 from recbench.verify import verify
 
 user = click.option("--user", metavar="ID", help="The user's id, as in the data.")
@@ -42,6 +39,14 @@ items = click.option(
 )
 top_k = click.option(
     "--k", metavar="K", default=10, show_default=True, help="Number of items to recommend."
+)
+
+fit = click.option(
+    "--fit",
+    metavar="split|all",
+    default="split",
+    show_default=True,
+    help="Train on the training part of --split, or on all interactions of the dataset.",
 )
 
 query = (
@@ -79,6 +84,7 @@ cli.sections = {
 @click.argument("models", nargs=-1)
 @click.option(
     "--k",
+    "--ks",
     "ks",
     type=Numbers("K"),
     default=KS,
@@ -136,43 +142,32 @@ def run_command(
     plugins = _plugins_that_work()
     check_models(plugins, models)
     write = table_writer(plugins, form, output)
-    results = run(models, recs=_named_files(recs), **_with_plugins(plugins, arguments))
-    text, code = write(results.showing(results.metrics, verbose=verbose))
+    results = run(models, recs=_named_files(recs), plugins=plugins, **arguments)
+    text, code = write(results.showing(verbose=verbose, plugins=plugins))
     lost = results.failed or results.not_stored or results.not_measured
     return text, 1 if lost else code
 
 
-@cli.command()
+@cli.command("table")
 @options("results", "metrics", "format", "output", "verbose")
 @click.option(
     "--segments", is_flag=True, help="Break results down by history length and item popularity."
 )
-def table(
-    results: str,
-    metrics: Sequence[str],
-    segments: bool,
-    form: str | None,
-    output: str | None,
-    verbose: bool,
+def table_command(
+    form: str | None, output: str | None, verbose: bool, segments: bool, **arguments: Any
 ) -> Answer:
     """Show all stored results, one table per dataset and split, best model first."""
     plugins = load_plugins()
     write = table_writer(plugins, form, output)
-    known = _known_metrics(plugins, metrics)
-    stored = Store(results).all(plugins).of_protocol(PROTOCOL)
-    if not stored:
-        left_out = "".join(f" {line}" for line in left_out_lines(stored))
-        raise RecbenchError(
-            f"no results are stored in {results}.{left_out} Start with: recbench run popular"
-        )
-    return write(stored.showing(list(known), known if segments else None, verbose=verbose))
+    stored = table(segments=segments, plugins=plugins, **arguments)
+    return write(stored.showing(segments=segments, verbose=verbose, plugins=plugins))
 
 
 @cli.command("compare")
 @click.argument("first")
 @click.argument("second")
 @click.option(
-    "--k", "ks", type=Numbers("K"), help="Cut-offs to show.  [default: all that are stored]"
+    "--k", "--ks", "ks", type=Numbers("K"), help="Cut-offs to show.  [default: all stored ones]"
 )
 @click.option(
     "--dataset", metavar="NAME", help="Only this dataset, named as in the table.  [default: all]"
@@ -183,7 +178,7 @@ def table(
 @options("metrics", "results")
 def compare_command(**arguments: Any) -> Answer:
     """Test whether FIRST beats SECOND, from stored results."""
-    return reports.comparison(compare(**_with_plugins(load_plugins(), arguments))), 0
+    return _printed(compare(**arguments)), 0
 
 
 @cli.command("selfcheck")
@@ -197,7 +192,7 @@ def selfcheck_command(**arguments: Any) -> Answer:
     The exit code is 1 if a number is wrong.
     """
     checks = selfcheck(**arguments)
-    return reports.selfcheck(checks), 0 if all(check.holds for check in checks) else 1
+    return _printed(checks), 0 if checks.holds else 1
 
 
 @cli.command("export-split")
@@ -216,7 +211,7 @@ def selfcheck_command(**arguments: Any) -> Answer:
 )
 def export_command(**arguments: Any) -> Answer:
     """Write the training data, histories and targets of DATASET as Parquet and CSV files."""
-    return "".join(f"{path}\n" for path in export_split(**arguments)), 0
+    return _printed(export_split(**arguments)), 0
 
 
 @cli.command("inspect")
@@ -227,7 +222,7 @@ def export_command(**arguments: Any) -> Answer:
 @options("dataset", "split", "results", "data_dir")
 def inspect_command(**arguments: Any) -> Answer:
     """Show one user's history and targets, and where each stored model ranks them."""
-    return reports.inspection(inspect_user(**arguments)), 0
+    return _printed(inspect_user(**arguments)), 0
 
 
 @cli.command("verify")
@@ -253,18 +248,43 @@ def verify_command(every: bool, **arguments: Any) -> Answer:
     The exit code is 1 if a number differs by more than its bound.
     """
     checks = verify(**arguments)
-    return reports.verification(checks, every), 0 if all(check.holds for check in checks) else 1
+    return _printed(checks.showing(every=every)), 0 if checks.holds else 1
 
 
 @cli.command("recommend")
 @click.argument("model")
 @user
+@click.option(
+    "--users", metavar="all|ID,ID,...", help="Many users: all of the dataset, or some by their ids."
+)
+@click.option(
+    "--users-file",
+    metavar="FILE",
+    help="Many users: a file with one id per line, or a table with a column of users.",
+)
 @items
 @top_k
+@fit
+@click.option(
+    "--new",
+    metavar="PATH",
+    help="A log with interactions that came after those of the dataset: they are added to the "
+    "histories. Read with the options of the dataset, unless options follow it.",
+)
 @options(*query)
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write all lists to a .csv, .parquet or .json file."
+)
 def recommend_command(**arguments: Any) -> Answer:
-    """Show the recommendations of MODEL for one user or one history."""
-    return listings.recommendation(recommend(**arguments)), 0
+    """Recommend items of MODEL to one user, to many, or for one history.
+
+    \b
+    Examples:
+      recbench recommend rules --user 42
+      recbench recommend rules --users all --fit all -o recs.csv
+      recbench recommend rules --new today.csv -o recs.parquet
+    """
+    return _printed(recommend(**arguments)), 0
 
 
 @cli.command("explain")
@@ -272,6 +292,7 @@ def recommend_command(**arguments: Any) -> Answer:
 @user
 @items
 @top_k
+@fit
 @options(*query)
 @click.option(
     "--attention",
@@ -287,13 +308,8 @@ def explain_command(output: str | None, of_attention: bool, **arguments: Any) ->
     path = output_file(output)
     form = picture_form(path) if path else ""
     explained: Explanation | Attention
-    if of_attention:
-        explained = attention(**arguments)
-        text = explained.summary(width=terminal() or 100)
-    else:
-        explained = explain(**arguments)
-        text = listings.explanation(explained)
-    return text, save(path, lambda: explained.picture(form))
+    explained = attention(**arguments) if of_attention else explain(**arguments)
+    return _printed(explained), save(path, lambda: explained.picture(form))
 
 
 def _listing(kind: str) -> None:
@@ -352,24 +368,8 @@ def plugins_command(as_json: bool) -> Answer:
     return as_text(plugins), 1 if plugins.broken else 0
 
 
-def _known_metrics(plugins: Plugins, names: Sequence[str]) -> dict[str, Any]:
-    """Return the named metrics, or all for `all`; a name may be written as in tables.
-
-    Raises UsageError for an unknown metric.
-    """
-    known = plugins.metrics()
-    if names == ("all",):
-        names = sorted(known)
-    labels = {metric_label(name).lower(): name for name in known}
-    names = [name if name in known else labels.get(name.lower(), name) for name in names]
-    offers = [plugins.find("metrics", name) for name in names]
-    return {offer.name: offer.factory for offer in offers}
-
-
-def _with_plugins(plugins: Plugins, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Add the plugins to a command's arguments, and replace its metrics by their own names."""
-    metrics = list(_known_metrics(plugins, arguments["metrics"]))
-    return {**arguments, "metrics": metrics, "plugins": plugins}
+def _printed(result: Report) -> str:
+    return f"{result}\n"
 
 
 def _named_files(recs: Sequence[str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import click
 from recbench.data.clean import clean
 from recbench.errors import UsageError, suggest
 from recbench.plugins import Plugins, load_plugins
+from recbench.python_file import is_python_file
 from recbench.results.result import metric_label
 from recbench.spec import Spec, parameters
 
@@ -25,6 +26,8 @@ def check_models(plugins: Plugins, models: Sequence[str]) -> None:
     """Raise UsageError for words that click reads as models, as the last two in `--k 3 5 10`."""
     for model in models:
         name = Spec.parse(model).name
+        if is_python_file(name):
+            continue
         if re.fullmatch(r"[\d.,]+", name):
             raise UsageError(
                 f"{model!r} is not a model. Separate several numbers with commas and no spaces, "

@@ -177,7 +177,7 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         "--format",
         "form",
         metavar="NAME",
-        help="Format of the table: plain, markdown, latex, csv, json, or one from a plugin.  "
+        help="Format of the table: plain, markdown, latex, html, csv, json, or one of a plugin.  "
         "[default: by the suffix of --output, else plain]",
     ),
     "output": click.option(

@@ -6,32 +6,26 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from recbench.cli.options import Answer
-from recbench.errors import RecbenchError, UsageError, describe_error, printable
+from recbench.errors import UsageError, describe_error
 from recbench.files import output_file, write_output
 from recbench.offers import Offer
 from recbench.plugins import Plugins
 from recbench.progress import log
 from recbench.results.results import Results
 
-FORMATS = {"": "plain", "txt": "plain", "md": "markdown", "tex": "latex"}
-"""Suffix of an output file -> the format of the table in it. Others are names of formats."""
+PLAIN = "plain"
+"""The format without a suffix of --output."""
 
 
 def table_writer(
     plugins: Plugins, form: str | None, output: str | None
 ) -> Callable[[Results], Answer]:
     """Return a function that formats and writes a table; check format and file right away."""
-    form = form and FORMATS.get(form, form)
-    offer = plugins.find("tables", form or _form(output or "", plugins.offers("tables")))
+    form = plugins.find("tables", form or _form(output or "", plugins.offers("tables"))).name
     path = output_file(output)
 
     def write(results: Results) -> Answer:
-        text = offer.call(results)
-        if not isinstance(text, str):
-            raise RecbenchError(
-                f"{offer.what} returned {type(text).__name__}; it must return a str"
-            )
-        text = printable(text.replace("\r\n", "\n"))
+        text = results.to_table(form, plugins=plugins)
         return text, save(path, text.encode)
 
     return write
@@ -39,11 +33,11 @@ def table_writer(
 
 def _form(output: str, offers: Sequence[Offer]) -> str:
     """Return the format for the suffix of a file. Raises UsageError if there is none."""
-    names = {name.lower(): offer.name for offer in offers for name in (*offer.aliases, offer.name)}
     suffix = Path(output).suffix.lower().removeprefix(".")
-    form = names.get(FORMATS.get(suffix, suffix))
+    names = {name.lower(): offer.name for offer in offers for name in (*offer.aliases, offer.name)}
+    form = names.get(suffix) if suffix else PLAIN
     if form is None:
-        suffixes = sorted({*FORMATS, *names} - {"", *FORMATS.values()})
+        suffixes = sorted(name for offer in offers for name in offer.aliases or [offer.name])
         raise UsageError(
             f"cannot write -o {output}: no table has the suffix .{suffix}. "
             f"Use {', '.join(f'.{suffix}' for suffix in suffixes)}, or choose one with --format"

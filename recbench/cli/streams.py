@@ -73,6 +73,10 @@ class _Stdout(_Stream):
 class LogHandler(logging.StreamHandler):  # type: ignore[type-arg]
     """Writes log messages to stderr."""
 
+    def emit(self, record: logging.LogRecord) -> None:
+        self.setStream(sys.stderr)  # it changes while a terminal shows bars
+        super().emit(record)
+
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))
 

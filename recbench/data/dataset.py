@@ -65,8 +65,8 @@ class Dataset:
     Raises
     ------
     ValueError
-        If the number of ids or titles does not match the interactions, an array is masked, or an
-        id is neither an integer nor a string.
+        If the number of ids, titles or values of a feature does not match the interactions, an
+        array is masked, an id is neither an integer nor a string, or the name is empty.
 
     Examples
     --------
@@ -96,6 +96,8 @@ class Dataset:
     item_features: Mapping[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise ValueError(f"a dataset needs a name that is a text, not {self.name!r:.60}")
         freeze_arrays(self, user_ids=None, item_ids=None, titles=None)
         for field_name, expected in (
             ("user_ids", self.interactions.n_users),

@@ -110,11 +110,19 @@ class Metadata:
         return [name for name, digest in digests.items() if self.digest(name) != digest]
 
     def __reduce__(self) -> Any:
-        return Metadata.of, (self._loaded,)
+        return _unpickled, (self.names, self._loaded)
+
+
+def _unpickled(names: Sequence[str], loaded: Mapping[str, Array]) -> Metadata:
+    metadata = Metadata.of(loaded)
+    metadata.names = tuple(names)
+    return metadata
 
 
 def _cannot_load(name: str) -> NoReturn:
-    raise KeyError(name)
+    raise RecbenchError(
+        f"{name} was not read before the interactions were sent to another process. Read it before"
+    )
 
 
 class WithMetadata:

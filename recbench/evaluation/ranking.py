@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,15 +22,16 @@ from recbench.data.arrays import (
     slices,
 )
 from recbench.data.interactions import Array, Column
-from recbench.errors import RecbenchError
+from recbench.data.split import Split
 from recbench.evaluation import ties
+from recbench.evaluation.facts import Facts, WithFacts
 
-ROUNDING = 1e-9
-"""Values may leave the bounds of their metric by this much."""
+ARRAYS = ("above", "tied", "offsets", "lists", "popularity")
+"""The fields of a ranking that are arrays."""
 
 
 @dataclass(frozen=True, eq=False)
-class Ranking:
+class Ranking(WithFacts):
     """The ranks of the targets of all cases, from which metrics are computed.
 
     A case is a history with its target or targets. Each target is ranked among the items of the
@@ -53,6 +54,9 @@ class Ranking:
         have, so there may be items after it. None if no lists were stored.
     popularity : array of shape (n_items,), int64, default: None
         How many training interactions each item of the catalogue has.
+    facts : object, default: None
+        Where `targets`, `histories`, `users`, `titles`, `item_ids`, `item_features` and
+        `user_features` are looked up. The method `of_split` sets it.
 
     Raises
     ------
@@ -79,10 +83,11 @@ class Ranking:
     offsets: Array | None = None
     lists: Array | None = None
     popularity: Array | None = None
+    facts: Facts | None = None
 
     def __post_init__(self) -> None:
         freeze_arrays(self, above="i8", tied="i8", offsets="i8", lists="i4", popularity="i8")
-        for name in ("above", "tied", "offsets", "lists", "popularity"):
+        for name in ARRAYS:
             if getattr(self, name) is not None:
                 check_dimensions(name, getattr(self, name), 2 if name == "lists" else 1)
         check_range("above", self.above, 0, MAX_COUNT)
@@ -96,6 +101,12 @@ class Ranking:
             raise ValueError(f"offsets must start at 0, rise each time, and end at {n} targets")
         if self.lists is not None and len(self.lists) != len(self):
             raise ValueError(f"lists has {len(self.lists)} rows, but there are {len(self)} cases")
+        facts = self.facts
+        if facts is not None and (len(facts.cases), len(facts.targets)) != (len(self), n):
+            raise ValueError(
+                f"the split has {len(facts.cases)} cases with {len(facts.targets)} targets, but "
+                f"the ranking has {len(self)} with {n}; they must match"
+            )
 
     def __len__(self) -> int:
         """Return the number of cases."""
@@ -263,7 +274,7 @@ class Ranking:
         Returns
         -------
         Ranking
-            The ranking. Its `popularity` is None, because that is not stored.
+            The ranking, without what `of_split` adds, because that is not stored.
 
         Examples
         --------
@@ -277,6 +288,31 @@ class Ranking:
         if isinstance(above, tuple):
             return cls(above[0], tied[0], above[1], None if lists is None else np.asarray(lists))
         return cls(above, np.asarray(tied), None, None if lists is None else np.asarray(lists))
+
+    def of_split(self, split: Split) -> Ranking:
+        """Return the ranking with all that metrics can look up: targets, histories and so on.
+
+        Parameters
+        ----------
+        split : Split
+            The split whose cases these are, in the order of `split.judged`.
+
+        Returns
+        -------
+        Ranking
+            The same ranks, with the `popularity` of the split's training part.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> train = recbench.Interactions.from_log(users=[0, 0, 1], items=[0, 1, 2], n_items=4)
+        >>> split = recbench.Split(train, history=train, targets=[3, -1])
+        >>> ranking = recbench.Ranking(above=[0], tied=[1]).of_split(split)
+        >>> ranking.targets.tolist(), [items.tolist() for items in ranking.histories.sequences()]
+        ([3], [[0, 1]])
+        """
+        popularity = read_only(split.train.popularity)
+        return dataclasses.replace(self, popularity=popularity, facts=Facts.of(split))
 
     def take(self, cases: Array) -> Ranking:
         """Return the ranking of some cases, in the given order.
@@ -306,7 +342,8 @@ class Ranking:
             counts = self.n_targets[cases]
             targets, offsets = slices(self.offsets[cases], counts), offsets_of(counts)
         above, tied = read_only(self.above[targets]), read_only(self.tied[targets])
-        return Ranking(above, tied, offsets, lists, self.popularity)
+        facts = None if self.facts is None else self.facts.take(cases, targets)
+        return Ranking(above, tied, offsets, lists, self.popularity, facts)
 
     def only(self, targets: Array) -> tuple[Ranking, Array]:
         """Return the ranking of some targets only, for example of the popular ones.
@@ -338,53 +375,5 @@ class Ranking:
         offsets = None if self.offsets is None else offsets_of(counts[cases])
         lists = None if self.lists is None else read_only(self.lists[cases])
         above, tied = read_only(self.above[targets]), read_only(self.tied[targets])
-        return Ranking(above, tied, offsets, lists, self.popularity), cases
-
-
-Metric = Callable[[Ranking, int], Array]
-"""(ranking, k) -> one value per case; or one number, for a metric of all lists together.
-
-Its attribute `bounds`, if there is one, holds the lowest and the highest possible value."""
-
-
-def bounds_of(metric: Metric) -> tuple[float, float]:
-    """Return the lowest and the highest possible value of a metric; infinite if not known.
-
-    Raises RecbenchError if its attribute `bounds` is anything but two numbers in this order.
-    """
-    given = getattr(metric, "bounds", (-math.inf, math.inf))
-    try:
-        low, high = map(float, given)
-    except (TypeError, ValueError):
-        low = high = math.nan
-    if not low < high:
-        raise RecbenchError(f"its bounds must be the lowest and the highest value, not {given!r}")
-    return low, high
-
-
-def measure(ranking: Ranking, name: str, metric: Metric, ks: Iterable[int]) -> dict[str, Array]:
-    """Return the values of a metric at every k: `ndcg@10` -> (cases,) float64, or one number.
-
-    Values that are outside of the metric's bounds by rounding only are set to the bound.
-
-    Raises RecbenchError if the metric returns another shape, or values that are not finite or
-    outside of its bounds.
-    """
-    values, (low, high) = {}, bounds_of(metric)
-    for k in ks:
-        value = np.array(metric(ranking, k), dtype=np.float64)
-        if value.shape not in ((len(ranking),), ()):
-            raise RecbenchError(
-                f"at k={k} it returned an array of shape {value.shape}; it must return one value "
-                f"per case, shape ({len(ranking)},), or a single number"
-            )
-        if not np.isfinite(value).all():
-            wrong = value[~np.isfinite(value)][0]
-            raise RecbenchError(f"at k={k} it returned {wrong}; all values must be finite")
-        outside = (value < low - ROUNDING) | (value > high + ROUNDING)
-        if outside.any():
-            raise RecbenchError(
-                f"at k={k} it returned {value[outside][0]}; its bounds are {low:g} and {high:g}"
-            )
-        values[f"{name}@{k}"] = np.clip(value, low, high)
-    return values
+        facts = None if self.facts is None else self.facts.take(cases, targets)
+        return Ranking(above, tied, offsets, lists, self.popularity, facts), cases

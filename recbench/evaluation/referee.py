@@ -16,6 +16,7 @@ from recbench.evaluation.ranking import Ranking
 from recbench.models.answers import MEMORY, Answers
 from recbench.models.in_process import InProcessModel
 from recbench.models.protocols import ModelHandle
+from recbench.progress import Bar
 
 PROTOCOL = 2
 """Version of the evaluation rules, increased whenever the same scores get different ranks."""
@@ -144,30 +145,28 @@ def rank_answers(answers: Answers, pool: Array | None = None) -> Evaluation:
     tied = np.empty(len(targets), dtype=np.int64)
     lists = np.empty((n_cases, n_listed), dtype=np.int32)
     start = 0
-    for batch, answer in answers:
-        stop = start + len(batch)
-        here = slice(offsets[start], offsets[stop])  # the targets of the batch
-        within = offsets[start : stop + 1] - offsets[start]
-        try:
-            if not gives_scores:
-                ranks = _rank_lists(answer, targets[here], within)
-            elif pool is not None:
-                ranks = rank_pool(answer, targets[here], within, pool[start:stop], n_listed)
-            else:
-                masked = batch if answers.mask_seen else None
-                ranks = rank_scores(answer, targets[here], within, masked, n_listed)
-        except NonFiniteScore as bad:
-            score = answer[bad.row, bad.item]
-            raise answers.check(batch).not_finite(score, bad.item, bad.row) from None
-        above[here], tied[here], lists[start:stop] = ranks
-        start = stop
-    ranking = Ranking(
-        read_only(above),
-        read_only(tied),
-        None if split.offsets is None else offsets,
-        read_only(lists),
-        split.train.popularity,
-    )
+    with Bar("scoring", n_cases, "case") as bar:
+        for batch, answer in answers:
+            stop = start + len(batch)
+            here = slice(offsets[start], offsets[stop])  # the targets of the batch
+            within = offsets[start : stop + 1] - offsets[start]
+            try:
+                if not gives_scores:
+                    ranks = _rank_lists(answer, targets[here], within)
+                elif pool is not None:
+                    ranks = rank_pool(answer, targets[here], within, pool[start:stop], n_listed)
+                else:
+                    masked = batch if answers.mask_seen else None
+                    ranks = rank_scores(answer, targets[here], within, masked, n_listed)
+            except NonFiniteScore as bad:
+                score = answer[bad.row, bad.item]
+                raise answers.check(batch).not_finite(score, bad.item, bad.row) from None
+            above[here], tied[here], lists[start:stop] = ranks
+            start = stop
+            bar.step(len(batch))
+    own_offsets = None if split.offsets is None else offsets
+    ranking = Ranking(read_only(above), read_only(tied), own_offsets, read_only(lists))
+    ranking = ranking.of_split(split)
     return Evaluation(ranking, n_items if gives_scores else answers.depth, answers.seconds)
 
 

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import math
 import os
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -43,8 +41,9 @@ class Asides:
         self._lock = threading.RLock()
         self._is_answering = False
         self._metadata: dict[int, Metadata] = {}
-        self._told: dict[bars.State, tuple[bool, float]] = {}
-        self._latest = -math.inf
+        self._known: dict[bars.State, bool] = {}  # bar -> whether the main process knows it
+        self._changed: dict[bars.State, None] = {}
+        self._pace = bars.Pace()
 
     def begin(self, *, draws: bool) -> None:
         """Begin to answer a request. draws: whether the main process draws bars."""
@@ -85,26 +84,31 @@ class Asides:
         return unpack(arrays)
 
     def open(self, bar: bars.State) -> None:
-        """Tell the main process of a bar; if it was told of one a moment ago, somewhat later."""
-        now = time.monotonic()
-        self._told[bar] = (False, now)
-        if now - self._latest >= bars.INTERVAL:
-            self._tell(bar)
+        """Tell the main process of a bar, as `update` does."""
+        self._known[bar] = False
+        self.update(bar)
 
     def update(self, bar: bars.State) -> None:
-        """Tell the main process of a bar, unless it was told of it a moment ago."""
-        if time.monotonic() - self._told[bar][1] >= bars.INTERVAL:
-            self._tell(bar)
+        """Tell the main process of the bars that have changed, unless it was told too often."""
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            self._changed[bar] = None
+            if self._is_answering and self._pace.allows():
+                for changed in self._changed:
+                    self._tell(changed)
+                self._changed.clear()
 
     def close(self, bar: bars.State) -> None:
         """Tell the main process of the end of a bar, if it was told of its beginning."""
-        if self._told[bar][0]:
-            self._tell(bar, ended=True)
-        del self._told[bar]
-
-    def _tell(self, bar: bars.State, *, ended: bool = False) -> None:
         if os.getpid() != self._pid:
             return
+        with self._lock:
+            self._changed.pop(bar, None)
+            if self._known.pop(bar) and self._is_answering:
+                self._tell(bar, ended=True)
+
+    def _tell(self, bar: bars.State, *, ended: bool = False) -> None:
         head = {
             "aside": "progress",
             "bar": id(bar),
@@ -116,11 +120,9 @@ class Asides:
             "stays": bar.stays,
             "ended": ended,
         }
-        with self._lock:
-            if self._is_answering:
-                send(self._referee, head)
-                self._latest = time.monotonic()
-                self._told[bar] = (True, self._latest)
+        send(self._referee, head)
+        if not ended:
+            self._known[bar] = True
 
 
 class Listener:
@@ -178,16 +180,16 @@ class Listener:
         if not all(type(text) is str for text in texts):
             _refuse(texts)
         bar = self._bars.get(number)
-        if bar is None and not head["ended"] and len(self._bars) < bars.MOST:
-            bar = self._bars[number] = Bar(head["label"], total, head["unit"], done)
-            bar.message = head["message"]
-            bar.__enter__()
         if bar is not None:
             bar.total = total
             bar.step(done - bar.done, head["message"])
-            if head["ended"]:
-                bar.stays = bool(head["stays"])
-                self._bars.pop(number).__exit__(None, None, None)
+        elif not head["ended"] and len(self._bars) < bars.MOST:
+            bar = self._bars[number] = Bar(head["label"], total, head["unit"], done)
+            bar.message = head["message"]
+            bar.__enter__()
+        if bar is not None and head["ended"]:
+            bar.stays = bool(head["stays"])
+            self._bars.pop(number).__exit__(None, None, None)
 
     def close(self) -> None:
         """Remove all bars, as a request has been answered, or never will be."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import types
 from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
 
 from recbench.errors import RecbenchError, describe_error
 from recbench.offers import Offer
+from recbench.python_file import FILES, found_in, loaded
 
 SECRET = tuple(f"recbench.{room}" for room in ("data", "evaluation", "results", "experiment"))
 """The modules whose objects may contain targets, or tell where they are ranked."""
@@ -36,10 +38,27 @@ def pickled(offer: Offer) -> bytes:
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def reducer_override(self, obj: Any) -> Any:
-        """Refuse objects with data; pickle all others as cloudpickle does."""
+        """Refuse objects with data; pickle all others as cloudpickle does.
+
+        What is in a file that was loaded from its path is loaded from there in the other process.
+        """
         if type(obj).__module__.startswith(SECRET):
             raise RecbenchError(
-                f"its code refers to an object of type {type(obj).__name__}, which may contain "
-                "targets. A model gets its data from fit(train)"
+                f"its code or options refer to an object of type {type(obj).__name__}, which may "
+                "contain targets. A model gets its data from fit(train)"
             )
+        if isinstance(obj, types.CodeType):
+            _, arguments = self.dispatch_table[types.CodeType](obj)
+            return _code, (obj.co_filename, arguments)
+        file = FILES.get(str(getattr(obj, "__module__", None) or getattr(obj, "__name__", "")))
+        if file is not None and isinstance(obj, types.ModuleType):
+            return loaded, (str(file),)
+        is_code = isinstance(obj, (type, types.FunctionType)) and "<" not in obj.__qualname__
+        if file is not None and is_code:
+            return found_in, (str(file), obj.__qualname__)
         return super().reducer_override(obj)
+
+
+def _code(filename: str, arguments: tuple[Any, ...]) -> types.CodeType:
+    """Return code that knows its file, which errors name; cloudpickle leaves it out."""
+    return types.CodeType(*arguments).replace(co_filename=filename)

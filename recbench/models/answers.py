@@ -23,6 +23,7 @@ BYTES_PER_SCORE = 10  # a double, and its share of the buffers
 PROBES = 4
 """How many cases are scored again, in different batches."""
 
+
 def as_floats(scores: Array) -> Array:
     """Return scores as floats that are in the same order, in each row and in all rows together."""
     if scores.dtype.kind == "f":

@@ -9,7 +9,6 @@ import inspect
 import re
 import sys
 import time
-import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -36,7 +35,7 @@ from recbench.models.returned import as_numbers, wrong_shape
 from recbench.offers import Offer
 from recbench.plugins import Plugins
 from recbench.progress import log
-from recbench.raised import describe_raised
+from recbench.raised import describe_raised, is_of_call
 from recbench.spec import Spec, parameters
 
 READ_ONLY = (
@@ -73,18 +72,24 @@ def build(offer: Offer, spec: Spec, filled: Mapping[str, Any]) -> Any:
         if not str(error).startswith(named):
             raise
         raise RecbenchError(f"its factory raised {str(error).removeprefix(named)}") from error
+    check_methods(model)
+    return model
+
+
+def check_methods(model: Any) -> None:
+    """Raise RecbenchError for what a factory returned if it is no model."""
     if inspect.isclass(model):
         raise RecbenchError(
             f"its factory returned the class {model.__name__}; it must return a model, as in "
             f"{model.__name__}()"
         )
+    if model is None:
+        raise RecbenchError("its factory returned None; it must return a model")
     if not is_model(model):
         raise RecbenchError(
             "a model needs fit(train), and score(history) or recommend(history, k); "
-            f"its factory returned an object of type {type(model).__name__}, which has "
-            f"{_methods_of(model)}"
+            f"{type(model).__name__} has {_methods_of(model)}"
         )
-    return model
 
 
 def is_model(candidate: Any) -> bool:
@@ -179,12 +184,12 @@ class InProcessModel(ModelHandle):
 
     def save(self, folder: Path) -> None:
         """Save the model to a folder."""
-        with _naming("save"):
+        with naming("save"):
             self._model.save(folder)
 
     def load(self, folder: Path) -> None:
         """Replace the model by what its `load` returns."""
-        with _naming("load"):
+        with naming("load"):
             loaded = self._model.load(folder)
         if not is_model(loaded):
             raise RecbenchError(
@@ -202,7 +207,7 @@ class InProcessModel(ModelHandle):
         """
         given = interactions if self._sealed else self._copy(interactions)
         columns = dict(vars(given))
-        with _naming(method):
+        with naming(method):
             began = time.perf_counter()
             answer = getattr(self._model, method)(given, *arguments, **options)
             self.seconds = time.perf_counter() - began
@@ -280,7 +285,7 @@ def _columns(interactions: Interactions) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _naming(method: str) -> Iterator[None]:
+def naming(method: str) -> Iterator[None]:
     """Turn whatever a model's method raises into a RecbenchError that names the method."""
     try:
         yield
@@ -291,20 +296,15 @@ def _naming(method: str) -> Iterator[None]:
         hint = ""
         if is_writing(error):
             hint = f"; {READ_ONLY}"
-        elif isinstance(error, TypeError) and _in_the_call(error):
-            hint = f"; define it as {method}({PARAMETERS[method]})"
+        elif isinstance(error, TypeError) and is_of_call(error):
+            hint = f"; define it as {method}({PARAMETERS[method]})" if method in PARAMETERS else ""
         raise RecbenchError(f"{method} raised {describe_raised(error)}{hint}") from error
 
 
-def _in_the_call(error: BaseException) -> bool:
-    """Whether the call of a model's method has failed, and not what the method does."""
-    *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
-    return innermost.f_code.co_filename == __file__
-
-
 def is_writing(error: BaseException | None) -> bool:
-    """Whether this is numpy's error for writing to a read-only array."""
-    return isinstance(error, ValueError) and bool(re.search("read-only|WRITEABLE", str(error)))
+    """Whether this is an error of numpy, or of what uses it, for writing to a read-only array."""
+    kinds = isinstance(error, (TypeError, ValueError)) or type(error).__module__.startswith("numba")
+    return kinds and bool(re.search("read-?only|WRITEABLE", str(error)))
 
 
 def n_parameters(model: Any) -> int | None:

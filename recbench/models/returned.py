@@ -24,7 +24,7 @@ def as_numbers(method: str, answer: Any) -> Array:
 
     Raises RecbenchError if it is anything else.
     """
-    problem = _problem(answer)
+    problem = _problem(method, answer)
     if problem:
         raise RecbenchError(f"{method} returned {problem}")
     try:
@@ -40,22 +40,24 @@ def as_numbers(method: str, answer: Any) -> Array:
     return array
 
 
-def _problem(answer: Any) -> str:
+def _problem(method: str, answer: Any) -> str:
     """Return what is wrong with an answer and what to do, for mistakes that are easily made."""
     if answer is None:
         return "None; it must return an array of numbers"
     if isinstance(answer, np.ma.MaskedArray):
         return "a masked array; it must return an array with a number everywhere"
+    is_list = method == "recommend"
     with contextlib.suppress(Exception):  # attributes of an answer may raise anything
         rows = list(answer) if isinstance(answer, (list, tuple)) else []
         if isinstance(answer, tuple) and any(np.ndim(part) > 1 for part in rows):
-            return f"a tuple of {len(rows)}; it must return one array of numbers"
-        lengths = {len(row) for row in rows if hasattr(row, "__len__")}
-        if len(lengths) > 1:
-            return (
-                f"rows of {min(lengths)} to {max(lengths)} numbers; all must have the same length"
-            )
-        return _not_of_numpy(rows[0]) if rows else _not_of_numpy(answer)
+            expected = "item numbers, without scores" if is_list else "numbers"
+            return f"a tuple of {len(rows)}; it must return one array of {expected}"
+        problem = _not_of_numpy(rows[0] if rows else answer)
+        lengths = {np.shape(row)[:1] if hasattr(row, "shape") else (len(row),) for row in rows}
+        if problem or len(lengths) < 2:
+            return problem
+        hint = ": fill short lists with -1 at the end" if is_list else ""
+        return f"rows of different lengths; all must have the same length{hint}"
     return ""
 
 

@@ -7,12 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from recbench.data.interactions import Columns
-from recbench.errors import printable
-from recbench.evaluation.ranking import Metric
+from recbench.errors import RecbenchError, printable
+from recbench.evaluation.measure import Metric
 from recbench.evaluation.uncertainty import Value
+from recbench.plugins import Plugins, current_plugins
+from recbench.report import LONGEST, shortened_to
 from recbench.results.result import Result, Setting, metric_label
 from recbench.results.row import ReadColumns
 from recbench.results.section import RANKED_BY, Section, by_seed
+from recbench.results.shown import shown_metrics
 from recbench.spec import Spec
 
 if TYPE_CHECKING:
@@ -47,6 +50,8 @@ any."""
 class Results(Sequence[Result]):
     """A sequence of results, with the tables made from them.
 
+    Printed, it is the table of the command `run`; a notebook shows it as HTML.
+
     Parameters
     ----------
     results : iterable of Result
@@ -74,6 +79,8 @@ class Results(Sequence[Result]):
     (2, 'popular')
     >>> list(results.to_frame().columns[:3])
     ['model', 'dataset', 'split']
+    >>> print(results.to_table("markdown").splitlines()[0])
+    ### synthetic, leave-last-out
     """
 
     def __init__(
@@ -103,8 +110,14 @@ class Results(Sequence[Result]):
     def __getitem__(self, index: Any) -> Any:
         return self._results[index]
 
+    def __str__(self) -> str:
+        return self.to_table().rstrip("\n")
+
     def __repr__(self) -> str:
-        return f"Results({', '.join(f'{result.model}: {result.status}' for result in self)})"
+        return shortened_to(LONGEST, str(self)) or "no results"
+
+    def _repr_html_(self) -> str:
+        return self.to_table("html")
 
     @property
     def failed(self) -> list[Result]:
@@ -125,28 +138,47 @@ class Results(Sequence[Result]):
 
     def showing(
         self,
-        metrics: Sequence[str],
-        segments: Mapping[str, Metric] | None = None,
+        metrics: str | Sequence[str] | None = None,
         *,
+        segments: bool = False,
         verbose: bool = False,
+        plugins: Plugins | None = None,
     ) -> Results:
         """Return the same results with different settings for tables.
 
         Parameters
         ----------
-        metrics : sequence of str
-            The metrics that human-readable tables show.
-        segments : mapping of str to callable, default: None
-            All metrics by name, to break results down by segment.
+        metrics : str, sequence of str or None, default: None
+            The metrics that human-readable tables show, or "all". None keeps those of this object.
+        segments : bool, default: False
+            Whether tables break results down by history length and item popularity.
         verbose : bool, default: False
             Whether table footers show everything.
+        plugins : Plugins or None, default: None
+            What `load_plugins` returned. None loads all installed plugins.
 
         Returns
         -------
         Results
             A new object; this one is unchanged.
+
+        Raises
+        ------
+        UsageError
+            If a metric is unknown.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> results = recbench.run(["popular", "random"], "synthetic", results=None)
+        >>> "HR@10" in str(results.showing(["ndcg", "hit"])), "HR@10" in str(results)
+        (True, False)
         """
-        return self._with(self, metrics=metrics, segments=segments, verbose=verbose)
+        names = self.metrics if metrics is None else metrics
+        shown = shown_metrics(current_plugins(plugins), names)
+        return self._with(
+            self, metrics=tuple(shown), segments=shown if segments else None, verbose=verbose
+        )
 
     def of_protocol(self, protocol: int) -> Results:
         """Return the results made under one version of the referee's rules.
@@ -214,6 +246,43 @@ class Results(Sequence[Result]):
             dataclasses.replace(section, title_dataset=_distinct_name(section, same_title))
             for section in sections
         ]
+
+    def to_table(self, form: str = "plain", *, plugins: Plugins | None = None) -> str:
+        """Return tables to read, as text in any format that a plugin offers.
+
+        Parameters
+        ----------
+        form : str, default: "plain"
+            "plain", "markdown", "latex", "html", "csv", "json" or the table of another plugin.
+        plugins : Plugins or None, default: None
+            What `load_plugins` returned. None loads all installed plugins.
+
+        Returns
+        -------
+        str
+            One table per dataset and split, with the metrics of `metrics`, best model first.
+
+        Raises
+        ------
+        UsageError
+            If there is no such format.
+        RecbenchError
+            If the plugin fails.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> results = recbench.run(["popular", "random"], "synthetic", results=None)
+        >>> print(results.to_table("csv").splitlines()[1].partition(",leave")[0])
+        popular,synthetic
+        """
+        offer = current_plugins(plugins).find("tables", form)
+        text = offer.call(self)
+        if not isinstance(text, str):
+            raise RecbenchError(
+                f"{offer.what} returned {type(text).__name__}; it must return a str"
+            )
+        return printable(text.replace("\r\n", "\n"))
 
     def to_frame(self) -> pd.DataFrame:
         """Return all values as a tidy table.

@@ -13,7 +13,8 @@ import numpy as np
 
 from recbench.data.interactions import Column
 from recbench.errors import describe_error
-from recbench.evaluation.ranking import Metric, Ranking
+from recbench.evaluation.measure import Metric
+from recbench.evaluation.ranking import Ranking
 from recbench.evaluation.uncertainty import ROUNDING, holm_correction, pvalues
 from recbench.progress import log
 from recbench.results.result import Result, Setting

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from recbench.data.interactions import Array
-from recbench.evaluation.ranking import Metric, Ranking, measure
+from recbench.evaluation.measure import Metric, measure
+from recbench.evaluation.ranking import Ranking
 
 POPULARITY = ("head", "middle", "tail")
 """Items by popularity: the most popular ones, with a third of the training interactions, those with

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from recbench.evaluation.ranking import Metric
+from recbench.evaluation.measure import Metric
 from recbench.plugins import Plugins
 from recbench.results.result import metric_label
 

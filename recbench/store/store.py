@@ -130,8 +130,8 @@ class Store(Layout):
         >>> import recbench
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     _ = recbench.run(["popular"], "synthetic", results=folder, in_process=True)
-        ...     recbench.Store(folder).all()
-        Results(popular: ok)
+        ...     [result.model for result in recbench.Store(folder).all()]
+        ['popular']
         """
         left_out: list[str] = []
         paths = sorted(self.folder.glob("*/*/*.json"))

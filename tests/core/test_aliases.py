@@ -10,9 +10,9 @@ from helpers import plugin
 
 import recbench
 from recbench import UsageError, compare, load_plugins
-from recbench.cli import commands
 from recbench.cli.main import main
 from recbench.recommend import recommend
+from recbench.results.shown import shown_metrics
 from recbench.spec import Spec
 from recbench_metrics.ranks import hit
 from recbench_popular import Popular
@@ -107,7 +107,9 @@ def test_results_have_the_name_whatever_was_typed(tmp_path: Path) -> None:
 
 def test_tables_show_a_metric_by_its_name() -> None:
     plugins = load_plugins(mine=plugin(metrics={"found": found}))
-    assert list(commands._known_metrics(plugins, ["finds", "ndcg", "found"])) == ["found", "ndcg"]
+    assert list(shown_metrics(plugins, ["finds", "ndcg", "found"])) == ["found", "ndcg"]
+    assert list(shown_metrics(plugins, "finds, HR")) == ["found", "hit"]
+    assert list(shown_metrics(plugins, "all")) == sorted(plugins.metrics())
 
 
 def test_stored_results_are_found_by_an_alias(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from helpers import plugin
 
-import recbench.cli.listings
 import recbench.text
 from recbench import (
     Dataset,
@@ -21,7 +20,6 @@ from recbench import (
     load_plugins,
     recommend,
 )
-from recbench.cli.listings import explanation
 
 
 class Sums:
@@ -127,7 +125,7 @@ def _explain(model: str, dataset: str, **more: Any) -> Explanation:
 
 
 def _width(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
-    for module in (recbench.text, recbench.cli.listings):
+    for module in (recbench.text, recbench.report):
         monkeypatch.setattr(module, "terminal", lambda: columns)
 
 
@@ -216,7 +214,7 @@ def test_wrong_arguments_raise_the_same_errors_as_in_recommend(
 def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     _width(monkeypatch, columns)
     found = _explain("sums", "long", user="0", k=10)
-    text = explanation(found)
+    text = str(found)
     assert max(map(len, text.splitlines())) <= columns
     head = " ".join(text.partition("\n\n")[0].split())
     assert head.startswith(
@@ -234,11 +232,11 @@ def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: i
 
 
 def test_the_table_of_lists_has_no_score_and_an_empty_explanation_is_reported(tiny: str) -> None:
-    heads = [explanation(_explain(model, tiny, user="u0", k=1)) for model in ("sums", "lists")]
+    heads = [str(_explain(model, tiny, user="u0", k=1)) for model in ("sums", "lists")]
     names = [text[text.index("\nrank") :].splitlines()[1].split() for text in heads]
     assert names[0] == ["rank", "recommended", "score", "weight", "item", "of", "the", "history"]
     assert names[1] == ["rank", "recommended", "weight", "item", "of", "the", "history"]
-    text = explanation(_explain("nothing", tiny, user="u0", k=1))
+    text = str(_explain("nothing", tiny, user="u0", k=1))
     assert "(nothing in the history)" in text
     assert "does not name its method" in text
 
@@ -251,7 +249,7 @@ def test_titles_of_any_kind_are_drawn_without_a_warning(form: str) -> None:
     start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[form]
     assert Path(f"picture.{form}").read_bytes().startswith(start)
     assert found.picture(form) == Path(f"picture.{form}").read_bytes()
-    assert "$5 and $x_2^{$" in explanation(found)
+    assert "$5 and $x_2^{$" in str(found)
 
 
 def test_the_picture_shows_the_largest_weights_in_order_of_time(
@@ -295,7 +293,7 @@ def test_an_unknown_suffix_is_an_error(tiny: str, name: str) -> None:
 def test_without_recommendations_there_is_no_picture(tiny: str) -> None:
     found = _explain("sums", tiny, items=[f"i{nth}" for nth in range(7)])
     assert found.weights.shape == (0, 7)
-    assert explanation(found).startswith("0 recommendations for the given history")
+    assert str(found).startswith("0 recommendations for the given history")
     with pytest.raises(RecbenchError, match="nothing to draw"):
         found.picture()
 

@@ -56,7 +56,7 @@ def test_whatever_a_plugin_raises_becomes_an_error_that_names_it(
     error: BaseException, reason: str
 ) -> None:
     with (
-        pytest.raises(RecbenchError, match=rf"^table a \(plugin b\) failed: {reason}$"),
+        pytest.raises(RecbenchError, match=rf"^table a \(plugin b\) failed: {reason} \(test_guard"),
         guard.guarded("table a (plugin b)"),
     ):
         raise error

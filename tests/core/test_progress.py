@@ -44,7 +44,7 @@ def test_on_a_terminal_progress_is_a_bar(
     assert out == ""
     assert "mine" in err
     assert "half" in err
-    assert ("2/2 bytes" if unit == "byte" else "2/2") in err
+    assert ("2 bytes/2 bytes" if unit == "byte" else "2/2") in err
 
 
 def test_the_count_continues_after_a_resume(caplog: pytest.LogCaptureFixture) -> None:

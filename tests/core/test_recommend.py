@@ -1,20 +1,34 @@
-"""Recommendations for one user: the history, the model that is used, and seen items."""
+"""Recommendations for one user or many: histories, the model that is used, and seen items."""
 
 import inspect
+import json
 import os
 import signal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import plugin
 
-from recbench import RecbenchError, UsageError, attention, explain, load_plugins, recommend
+from recbench import (
+    RecbenchError,
+    Store,
+    UsageError,
+    attention,
+    explain,
+    load_plugins,
+    query,
+    recommend,
+    run,
+)
 from recbench.isolation.runner import AVAILABLE
+from recbench.models.in_process import InProcessModel
 from recbench_popular import Popular
 
 FITS: list[int] = []
+ASKED: list[int] = []
 
 
 class Kept(Popular):
@@ -99,7 +113,46 @@ class Hangs(Popular):
             signal.pause()
 
 
-MODELS = {"kept": Kept, "fails": Fails, "resumes": Resumes, "exits": Exits, "hangs": Hangs}
+class Lists(Popular):
+    """A model with lists instead of scores."""
+
+    score = None  # type: ignore[assignment]
+
+    def recommend(self, history: Any, k: int) -> Any:
+        lists = np.full((len(history), k), -1)
+        for row, items in enumerate(history.sequences()):
+            unseen = np.setdiff1d(np.arange(history.n_items), items)[:k]
+            lists[row, : len(unseen)] = unseen
+        return lists
+
+
+class Bad(Popular):
+    """A model with a score for user 4 that is no number."""
+
+    def score(self, history: Any) -> Any:
+        scores = np.array(super().score(history), dtype=np.float64)
+        scores[history.users == 4, 2] = np.nan
+        return scores
+
+
+class Asked(Popular):
+    """A model that notes how many histories it is asked about."""
+
+    def score(self, history: Any) -> Any:
+        ASKED.append(len(history))
+        return super().score(history)
+
+
+MODELS = {
+    "lists": Lists,
+    "bad": Bad,
+    "asked": Asked,
+    "kept": Kept,
+    "fails": Fails,
+    "resumes": Resumes,
+    "exits": Exits,
+    "hangs": Hangs,
+}
 PLUGINS = load_plugins(mine=plugin(models=MODELS))
 
 
@@ -157,7 +210,7 @@ def test_a_given_history_needs_no_user(tiny: str) -> None:
         ({}, "name a user .* or a history"),
         ({"items": "i1\ri2"}, r"--items 'i1\\ri2' cannot be read; write ids on one line"),
         ({"user": "u0", "items": ["i1"]}, "but not both"),
-        ({"items": []}, "or a history"),
+        ({"items": []}, "at least one item of the history"),
         ({"user": "nobody"}, "no user 'nobody' in tiny.csv; its user ids look like: 'u0', 'u1'"),
         ({"items": ["i1", "zz"]}, "no item 'zz'"),
         ({"user": "u0", "k": 0}, "k must be"),
@@ -221,13 +274,16 @@ def test_a_model_that_hangs_ends_at_the_time_limit(tiny: str) -> None:
         explain("hangs", dataset=tiny, user="u0", plugins=PLUGINS, timeout=1)
 
 
-def test_recommend_and_explain_accept_the_same_arguments_and_no_others() -> None:
-    signatures = [inspect.signature(function) for function in (recommend, explain)]
-    assert signatures[0].parameters == signatures[1].parameters
+def test_recommend_and_explain_accept_the_same_arguments() -> None:
+    signatures = [inspect.signature(function) for function in (recommend, explain, attention)]
+    assert signatures[1].parameters == signatures[2].parameters
+    more = {"users", "users_file", "new", "output"}
+    assert signatures[0].parameters.keys() - signatures[1].parameters.keys() == more
     assert list(signatures[0].parameters)[:4] == ["model", "user", "items", "k"]
     assert [signature.return_annotation for signature in signatures] == [
-        "Recommendation",
+        "Recommendation | Recommendations",
         "Explanation",
+        "Attention",
     ]
     for function in (recommend, explain):
         with pytest.raises(TypeError, match="unexpected keyword argument 'usr'"):
@@ -236,3 +292,151 @@ def test_recommend_and_explain_accept_the_same_arguments_and_no_others() -> None
             function("popular", "u0")
         with pytest.raises(TypeError, match="missing a required argument: 'model'"):
             function(user="u0")
+
+
+@pytest.mark.parametrize("in_process", [False, True])
+@pytest.mark.parametrize("model", ["popular", "lists"])
+def test_many_users_get_the_lists_that_each_gets_alone(
+    tiny: str, model: str, in_process: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query, "BATCH", 200)  # two users of seven items
+    many = _recommend(model, tiny, users="all", k=3, in_process=in_process)
+    assert many.users.tolist() == [f"u{user}" for user in range(6)]
+    for row in range(6):
+        alone = _recommend(model, tiny, user=f"u{row}", k=3, in_process=in_process)
+        assert many.items[row].tolist() == alone.items.tolist()
+        if model == "popular":
+            assert many.scores[row].tolist() == alone.scores.tolist()
+    assert (many.scores is None) == (model == "lists")
+
+
+def test_a_batch_reaches_the_model_once(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query, "BATCH", 300)
+    ASKED.clear()
+    _recommend("asked", tiny, users="all", in_process=True)
+    assert ASKED == [4, 2]
+
+
+def test_users_are_named_in_several_ways(tiny: str) -> None:
+    Path("ids.txt").write_text("u3\n\nnobody\nu1\n")
+    ids = pd.Series(["u3", "nobody", "u1", "u3"])
+    for way in (
+        {"users": ids},
+        {"users": ids.astype("category")},
+        {"users": "u3, nobody,u1"},
+        {"users": ["u3", "nobody", "u1"]},
+        {"users_file": "ids.txt"},
+    ):
+        found = _recommend("popular", tiny, k=2, **way)
+        assert found.users.tolist() == ["u3", "u1"]
+        assert len(found) == 2
+        assert found.notes == ["1 of 3 users is not in tiny.csv, such as 'nobody', and got no list"]
+
+
+def test_short_lists_are_counted(tiny: str) -> None:
+    found = _recommend("popular", tiny, users=["u0", "u1"], k=5)
+    assert found.notes == ["2 users have fewer than 5 items"]
+    assert found.to_frame()["rank"].tolist() == [1, 2, 3, 1, 2, 3]
+    path = Path("all.csv")
+    path.write_text("user,item\n" + "\n".join(f"x,i{item}\ny,i{item}" for item in range(3)))
+    found = _recommend("popular", str(path), users="all", k=3)
+    assert found.notes == ["2 users have fewer than 3 items, and 2 of them no item"]
+    assert len(found.to_frame()) == 0
+    assert "Recommendations for 0 users of all.csv" in str(found)
+
+
+def test_seen_items_are_listed_if_repeats_are_kept(tiny: str) -> None:
+    found = _recommend("popular", f"{tiny}:repeats=keep", users="all", k=7)
+    assert (np.sort(found.items, axis=1) == np.arange(7)).all()
+
+
+def test_a_bad_score_names_the_user(tiny: str) -> None:
+    words = r"nan for item number 2.* \(first affected: user u4\)"
+    for more in ({}, {"in_process": True}):
+        with pytest.raises(RecbenchError, match=words):
+            _recommend("bad", tiny, users="all", **more)
+    assert len(_recommend("bad", tiny, users=["u0", "u1"])) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "match"),
+    [
+        ([[[1, 1]], [[2, 1]]], "item number 1 twice"),
+        ([[[1, 9]], [[2, 1]]], "item number 9 .*must be from 0 to 6"),
+        ([[[0, 6]], [[2, 1]]], "item number 0, which is in the user's history"),
+        ([[[np.nan, 6]], [[2, 1]]], "item number -2 "),
+        ([[[5, 6]], [[2, np.inf]]], "inf for item number 6"),
+    ],
+)
+def test_what_arrives_is_checked_again(
+    tiny: str, answer: Any, match: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def top(*_: Any, **__: Any) -> Any:
+        return np.array(answer, dtype=np.float64)
+
+    monkeypatch.setattr(InProcessModel, "top", top)
+    with pytest.raises(RecbenchError, match=rf"popular \(plugin popular\): .*{match}.*user u0\)"):
+        _recommend("popular", tiny, users=["u0"], k=2, in_process=True)
+
+
+def test_newer_interactions_are_part_of_the_history(tiny: str) -> None:
+    frame = pd.DataFrame(
+        {
+            "user_id": ["u0", "new", "lost"],
+            "item_id": ["i6", "i5", "zz"],
+            "timestamp": [99, 99, 99],
+        }
+    )
+    found = _recommend("popular", tiny, new=frame, k=7)
+    assert found.users.tolist() == ["new", "u0"]
+    assert not {0, 1, 2, 3, 6} & set(found.items[1].tolist())
+    assert sorted(found.items[0].tolist()) == [-1, 0, 1, 2, 3, 4, 6]
+    assert "such as 'zz', and was left out" in found.notes[0]
+    lost = "1 user has no interaction with an item of tiny.csv, such as 'lost', and got no list"
+    assert found.notes[1] == lost
+    every = _recommend("popular", tiny, new=frame, users="all", k=7)
+    assert every.users.tolist() == [*(f"u{user}" for user in range(6)), "new"]
+    one = _recommend("popular", tiny, new=frame, user="u0")
+    assert one.history_frame()["item"].tolist() == ["i0", "i1", "i2", "i3", "i6"]
+    assert "such as 'zz'" in str(one)
+    with pytest.raises(UsageError, match="user 'lost' has no interaction with an item of tiny"):
+        _recommend("popular", tiny, new=frame, user="lost")
+    with pytest.raises(UsageError, match="leave out --items, or --new"):
+        _recommend("popular", tiny, new=frame, items=["i1"])
+
+
+def test_a_model_that_is_fitted_on_all_has_its_own_identity(tiny: str) -> None:
+    judged = run(["kept"], tiny, plugins=PLUGINS)[0]
+    split = _recommend("kept", tiny, user="u0")
+    assert "loaded" in split.origin
+    first = _recommend("kept", tiny, user="u0", k=3, fit="all")
+    assert "no number of a table belongs to it), trained now" in first.origin
+    assert first.scores.tolist() != split.scores.tolist()
+    again = _recommend("kept", tiny, users=["u0"], k=3, fit="all", split="temporal")
+    assert "no number of a table belongs to it), loaded" in again.origin
+    assert again.items[0].tolist() == first.items.tolist()
+    assert [result.key for result in Store("results").all(PLUGINS)] == [judged.key]
+    assert _recommend("kept", tiny, user="u0").scores.tolist() == split.scores.tolist()
+    log = np.loadtxt(tiny, delimiter=",", skiprows=1, usecols=1, dtype=str)
+    counts = dict(zip(*np.unique(log, return_counts=True), strict=True))
+    frame = first.to_frame()
+    assert frame["score"].tolist() == [counts[item] for item in frame["item"]]
+
+
+def test_lists_are_written(tiny: str) -> None:
+    found = _recommend("popular", tiny, users="all", k=3, output="recs.csv")
+    assert pd.read_csv("recs.csv").equals(found.to_frame())
+    assert "The lists are in recs.csv" in str(found)
+    one = _recommend("popular", tiny, user="u2", k=2, output=Path("one.json"))
+    rows = json.loads(Path("one.json").read_text())
+    assert [(row["user"], row["rank"]) for row in rows] == [("u2", 1), ("u2", 2)]
+    assert [row["item"] for row in rows] == one.to_frame()["item"].tolist()
+    _recommend("popular", tiny, items=["i1"], k=1, output="items.csv")
+    assert Path("items.csv").read_text().startswith("item,rank,score\n")
+
+
+def test_the_file_is_checked_before_any_work() -> None:
+    with pytest.raises(UsageError, match=r"its suffix is none of \.csv, \.parquet, \.json"):
+        recommend("popular", users="all", dataset="gone.csv", output="recs.txt")
+    with pytest.raises(UsageError, match="there is no folder"):
+        recommend("popular", users="all", dataset="gone.csv", output="no/recs.csv")

@@ -14,8 +14,8 @@ from helpers import plugin
 import recbench
 from recbench import Interactions, Store, UsageError, load_plugins
 from recbench.cli.main import main
-from recbench.cli.reports import verification
-from recbench.verify import EXACT, NumberCheck, verify
+from recbench.verification import NumberCheck, Verification
+from recbench.verify import EXACT, verify
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_all_numbers_of_all_results_are_compared(call: Any, tiny: str, busy: str
         assert check.reason == ""
     keys = {check.result.key for check in checks if check.result}
     assert keys >= {result.key for result in results}
-    out = verification(checks)
+    out = str(checks)
     for text in ("tiny.csv, leave-last-out", "busy.csv, leave-last-out, candidates 8"):
         assert text in out
     assert "random, seed 1" in out
@@ -74,7 +74,7 @@ def test_all_numbers_of_all_results_are_compared(call: Any, tiny: str, busy: str
     assert f"7 results with {total:,} numbers: all reproduced" in out
     assert out.count("same") == 7
     assert "1.0e-09" in out
-    every = verification(checks, every=True)
+    every = str(checks.showing(every=True))
     assert len(every.splitlines()) > total
     assert "NDCG@10 stderr" in every
     code, out, _ = call("results/busy.csv", "--all")
@@ -140,8 +140,8 @@ def test_a_model_with_different_numbers_is_not_reproduced(busy: str) -> None:
     assert not check.holds
     assert check.furthest is not None
     assert check.furthest.off > check.furthest.bound
-    assert "DIFFERS" in verification([check])
-    assert "1 not reproduced" in verification([check])
+    assert "DIFFERS" in str(Verification([check]))
+    assert "1 not reproduced" in str(Verification([check]))
     (check,) = verify(["results"], plugins=plugins, bound=1000)
     assert check.holds
     assert {number.bound for number in check.numbers} == {1000}

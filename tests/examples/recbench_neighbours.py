@@ -28,9 +28,7 @@ class Neighbours:
         self.last, self.decay = last, decay
 
     def fit(self, train):
-        ones = np.ones(train.n_interactions, dtype=np.float32)
-        shape = (len(train), train.n_items)
-        matrix = sparse.csr_matrix((ones, train.items, train.offsets), shape)
+        matrix = train.matrix()  # (len(train), n_items): how often each user had each item
         self._use(sparse.csr_matrix(matrix.T @ matrix))
         return self
 

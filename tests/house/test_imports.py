@@ -15,11 +15,14 @@ import recbench.testing
 ROOT = Path(__file__).parents[2]
 
 ORDER = (
-    *("errors", "text", "html_table", "report", "arguments", "progress", "spec", "option_docs", "files"),
-    *("installed", "raised", "guard", "hookspecs", "source", "offers", "plugins"),
+    *("errors", "text", "html_table", "report", "arguments", "bars", "progress", "spec", "option_docs", "files"),
+    *("installed", "raised", "guard", "hookspecs", "content", "python_file", "source", "offers"),
+    *("plugins", "instances", "given"),
     *("data", "models", "isolation", "evaluation", "results", "store"),
     *("experiment", "trial", "keeper"),
-    *("external_file", "external", "run", "recommend", "heatmap", "explain", "attention"),
+    *("external_file", "external", "run"),
+    *("fit_all", "histories", "newer", "lists_file", "recommendations", "query", "recommend"),
+    *("heatmap", "explain", "attention"),
     *("inspect_user", "compare", "table", "export", "verification", "verify", "oracles", "selfcheck", "testing"),
     *("cli", "__init__", "__main__"),
 )

@@ -117,5 +117,5 @@ def test_python_says_the_same() -> None:
     for model, message in (("rules,popular", "as in: rules popular"), ("Popular", "'popular'")):
         with pytest.raises(recbench.UsageError, match=message):
             recbench.run(model, "synthetic", results=None)
-    with pytest.raises(recbench.UsageError, match="no metric 'NDCG'; did you mean 'ndcg'"):
-        recbench.run("popular", "synthetic", metrics=["NDCG"], results=None)
+    with pytest.raises(recbench.UsageError, match="no metric 'ndgc'; did you mean 'ndcg'"):
+        recbench.run("popular", "synthetic", metrics="ndgc", results=None)

@@ -33,6 +33,7 @@ def _offering(**tables: Any) -> Plugins:
         ("t.tex", "% data, last"),
         ("t.csv", "model,dataset"),
         ("t.json", "[\n"),
+        ("t.html", "<div"),
     ],
 )
 def test_the_suffix_decides_the_format(file: str, begins: str) -> None:
@@ -42,34 +43,34 @@ def test_the_suffix_decides_the_format(file: str, begins: str) -> None:
     assert Path(file).read_text() == text
 
 
-@pytest.mark.parametrize("file", ["boss.xlsx", "boss.png", "boss.html", "t.v2"])
+@pytest.mark.parametrize("file", ["boss.xlsx", "boss.png", "boss.htm", "t.v2"])
 def test_an_unknown_suffix_is_refused_before_anything_is_run(file: str) -> None:
     suffix = file.partition(".")[2]
     with pytest.raises(UsageError) as caught:
         table_writer(PLUGINS, None, file)
     assert str(caught.value) == (
-        f"cannot write -o {file}: no table has the suffix .{suffix}. Use .csv, .json, .md, .tex, "
-        ".txt, or choose one with --format"
+        f"cannot write -o {file}: no table has the suffix .{suffix}. Use .csv, .html, .json, "
+        ".md, .tex, .txt, or choose one with --format"
     )
     text, _ = table_writer(PLUGINS, "csv", file)(RESULTS)
     assert Path(file).read_text() == text
 
 
 def test_the_table_of_a_plugin_is_found_by_its_suffix() -> None:
-    plugins = _offering(html=lambda _: "<table>")
-    assert table_writer(plugins, None, "boss.html")(RESULTS) == ("<table>", 0)
-    with pytest.raises(UsageError, match=r"Use \.csv, \.html, \.json, \.md"):
+    plugins = _offering(org=lambda _: "| model |")
+    assert table_writer(plugins, None, "boss.org")(RESULTS) == ("| model |", 0)
+    with pytest.raises(UsageError, match=r"Use \.csv, \.html, \.json, \.md, \.org, \.tex"):
         table_writer(plugins, None, "boss.xlsx")
 
 
 def test_a_suffix_may_be_an_alias_and_in_any_case() -> None:
-    def page(_: Any) -> str:
-        return "<table>"
+    def outline(_: Any) -> str:
+        return "| model |"
 
-    page.aliases = ("htm",)  # type: ignore[attr-defined]
-    plugins = _offering(HTML=page)
-    assert table_writer(plugins, None, "boss.Html")(RESULTS) == ("<table>", 0)
-    assert table_writer(plugins, None, "boss.htm")(RESULTS) == ("<table>", 0)
+    outline.aliases = ("orgmode",)  # type: ignore[attr-defined]
+    plugins = _offering(ORG=outline)
+    assert table_writer(plugins, None, "boss.Org")(RESULTS) == ("| model |", 0)
+    assert table_writer(plugins, None, "boss.orgmode")(RESULTS) == ("| model |", 0)
 
 
 def test_what_plugins_write_is_cleaned() -> None:

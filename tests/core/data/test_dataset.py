@@ -109,3 +109,28 @@ def test_facts_about_a_dataset_come_from_its_factory() -> None:
     factory.__dict__.update(size="small", is_here=lambda data_dir: data_dir == "here")
     assert factory_facts(factory, "here") == {"size": "small", "licence": "", "on disk": "yes"}
     assert factory_facts(factory, None)["on disk"] == "no"
+
+
+@pytest.mark.parametrize("name", ["", " ", None, 7])
+def test_a_dataset_needs_a_name(name: object) -> None:
+    with pytest.raises(ValueError, match="a dataset needs a name that is a text, not "):
+        _dataset(name=name)
+
+
+def test_features_have_one_value_per_user_or_item() -> None:
+    dataset = _dataset(user_features={"age": [30, None]}, item_features={"genres": ["A|B", ""]})
+    assert dataset.item_features["genres"].tolist() == ["A|B", ""]
+    assert dataset.interactions.user_features["age"][0] == 30.0
+    with pytest.raises(ValueError, match="dataset data: user feature 'age' has 3 values; it must"):
+        _dataset(user_features={"age": [1, 2, 3]})
+    assert dataset.fingerprint() == _dataset().fingerprint()
+
+
+def test_interactions_are_described_by_their_dataset() -> None:
+    history = Interactions([-1], [1, 0], [0, 2], n_users=2, n_items=2)  # type: ignore[arg-type]
+    assert history.item_ids is None
+    described = _dataset().describe(history)
+    assert described.item_ids is not None
+    assert described.item_ids.tolist() == ["a", "b"]
+    assert described.titles.tolist() == ["A", ""]  # type: ignore[union-attr]
+    assert history.item_ids is None

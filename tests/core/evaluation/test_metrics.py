@@ -10,6 +10,7 @@ from helpers import plugin
 from recbench import Ranking, Value, load_plugins
 from recbench.evaluation.metrics import measure_all, no_values, valid_metrics
 from recbench.evaluation.uncertainty import intervals, jackknife
+from recbench.testing import example
 
 RANDOM = np.random.default_rng(1)
 ROWS = 60
@@ -201,7 +202,7 @@ def test_a_metric_that_breaks_the_contract_is_left_out_with_the_reason(
     metric: Any, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     plugins = load_plugins(bad=plugin(metrics={"bad": metric}))
-    trusted = valid_metrics(plugins)
+    trusted = valid_metrics(plugins, example())
     assert set(trusted) == set(plugins.metrics()) - {"bad"}
     assert "metric bad (plugin bad) is left out: " in caplog.text
     assert reason in caplog.text

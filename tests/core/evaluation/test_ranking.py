@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recbench import Ranking, RecbenchError
-from recbench.evaluation.ranking import measure
+from recbench.evaluation.measure import measure
 from recbench_metrics.ranks import hit, mrr, ndcg
 
 

@@ -336,12 +336,13 @@ def test_other_protocols_are_left_out() -> None:
 
 def test_other_metrics_can_be_shown() -> None:
     results = Results([result_of("a", {"ndcg@3": GOOD})], columns_of, left_out=["something"])
-    shown = results.showing(["hit"], {"hit": lambda ranking, k: np.zeros(len(ranking))})
+    shown = results.showing("HR", segments=True)
     assert (shown.metrics, list(shown.segments), shown.left_out) == (
         ("hit",),
         ["hit"],
         ("something",),
     )
+    assert (shown.showing().metrics, shown.showing().segments) == (("hit",), {})
     assert list(shown) == list(results)
 
 

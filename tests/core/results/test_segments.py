@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import recbench
-from recbench import Ranking, Store, load_plugins
+from recbench import Ranking, Store
 from recbench.results.segments import by_segment, history_cuts, popularity_segment
 from recbench_metrics.ranks import ndcg
 
@@ -89,9 +89,7 @@ def test_history_cuts_are_about_thirds() -> None:
 def test_stored_results_have_segments_for_all_cases() -> None:
     result = recbench.run(["popular"], "synthetic")[0]
     stored = Store("results").all()
-    plugins = load_plugins()
-    metrics = {"ndcg": plugins.find("metrics", "ndcg").factory}
-    (section,) = stored.showing(("ndcg",), metrics).sections()
+    (section,) = stored.showing("ndcg", segments=True).sections()
     found = section.by_segment(10)["ndcg"]
     for kind in ("target in", "history"):
         parts = [

@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from made_movielens import known, ml_100k, own_notes, write
+from made_movielens import UDATA, UITEM, UUSER, known, ml_100k, own_notes, write
 
 import recbench
 import recbench_movielens
@@ -61,7 +62,7 @@ def test_a_file_that_differs_from_the_published_one_is_used_with_a_note(tmp_path
     assert dataset.titles is None
     assert own_notes(dataset) == [
         "The file u.data differs from the published one and is used as it is",
-        "There are no titles because the file u.item is missing",
+        "There are no titles, genres and years because the file u.item is missing",
     ]
 
 
@@ -75,6 +76,26 @@ def test_the_real_ml_100k():
     assert dataset.sha256 == layouts.UDATA.sha256
     assert own_notes(dataset) == []
     assert all(dataset.titles)
+    assert dataset.fingerprint().startswith("5feb6c865b55")  # of stored results
+    genres, year = dataset.item_features["genres"], dataset.item_features["year"]
+    assert genres[0] == "Animation|Children's|Comedy"
+    assert genres[dataset.item("267")] == ""
+    assert sum(text == "" for text in genres) == 2
+    assert (year[0], year.dtype.kind, np.isnan(year).sum()) == (1995, "f", 1)
+    age, gender = dataset.user_features["age"], dataset.user_features["gender"]
+    assert (age.dtype, age[:3].tolist(), age.min()) == (np.int64, [24, 53, 23], 7)
+    assert {*gender} == {"M", "F"}
+    assert dataset.user_features["occupation"][:2].tolist() == ["technician", "other"]
+
+
+def test_conditions_may_use_the_features(tmp_path):
+    write(tmp_path / "ml-100k", u_data=UDATA, u_user=UUSER, u_item=UITEM)
+    women = recbench.load_dataset("ml-100k:where=gender=F", data_dir=str(tmp_path))
+    assert women.user_ids.tolist() == [186]
+    assert women.user_features["age"].tolist() == [39]
+    late = recbench.load_dataset("ml-100k:where=year>=1997&age<40", data_dir=str(tmp_path))
+    assert late.user_ids.tolist() == [186]
+    assert late.item_features["year"].tolist() == [1997]
 
 
 @pytest.mark.parametrize("option", ["min_user", "ties"])

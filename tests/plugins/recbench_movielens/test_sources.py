@@ -34,6 +34,7 @@ def test_the_dataset_is_downloaded_once_and_then_read_from_the_cache(publisher, 
         "ml-100k/ml-100k.zip",
         "ml-100k/ml-100k.zip.unzip/ml-100k/u.data",
         "ml-100k/ml-100k.zip.unzip/ml-100k/u.item",
+        "ml-100k/ml-100k.zip.unzip/ml-100k/u.user",
     ]
     publisher.status = 500
     again = ml_100k(publisher)()

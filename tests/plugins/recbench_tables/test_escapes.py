@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import html
 import io
 import json
 import re
@@ -12,7 +13,7 @@ from made_results import GOOD, SETTING, columns_of, failed, result_of
 
 from recbench import Result, Results, load_plugins
 
-READABLE = ("plain", "markdown", "latex")
+READABLE = ("plain", "markdown", "latex", "html")
 
 
 def _table(name: str, results: Results) -> str:
@@ -95,6 +96,21 @@ def test_what_markdown_escapes(text: str, escaped: str) -> None:
     assert f"| {escaped} " in text
 
 
+def test_html_shows_every_text_and_runs_none() -> None:
+    text = _table("html", _nasty())
+    assert text.isascii()
+    tags = set(re.findall(r"<[^>]*>", re.sub(r' (style|scope)="[\w:;.\s-]*"', "", text)))
+    names = ("div", "table", "caption", "thead", "tbody", "tr", "th", "td", "span", "p")
+    assert tags == {f"{start}{name}>" for start in ("<", "</") for name in names}
+    shown = html.escape(SHOWN)
+    assert f"{shown}, {shown}</caption>" in text
+    assert text.count(f">{shown}</th>") == 3  # a table for each metric, and one of costs
+    assert text.count("</caption>") == 1
+    assert f"<p>Citation: {shown}.</p>" in text
+    assert f"<p>Left out: {shown}.</p>" in text
+    assert f"<p>bad (plugin mine) failed: {shown}</p>" in text
+
+
 def test_nothing_in_latex_is_a_command() -> None:
     text = _table("latex", _nasty())
     for line in text.splitlines():
@@ -135,6 +151,7 @@ def test_json_is_strict() -> None:
 def test_ordinary_text_of_every_script_is_shown_as_it_is(name: str) -> None:
     titles = "Amélie 千と千尋 ואלס 👨\u200d👩\u200d👧"
     text = _table(name, _made(result_of(titles, {"ndcg@3": GOOD})))
+    text = html.unescape(text) if name == "html" else text
     assert titles in (json.loads(text)[0]["model"] if name == "json" else text)
 
 

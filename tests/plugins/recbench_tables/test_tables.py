@@ -1,7 +1,8 @@
-"""The shipped tables: plain, Markdown, LaTeX, CSV and JSON."""
+"""The shipped tables: plain, Markdown, LaTeX, HTML, CSV and JSON."""
 
 import csv
 import dataclasses
+import html
 import io
 import json
 import re
@@ -15,12 +16,12 @@ from made_results import FAIR, GOOD, POOR, SETTING, columns_of, failed, result_o
 
 import recbench
 from recbench import Result, Results, load_plugins
-from recbench.text import PIPE
 from recbench.data.dataset import ORDER_RULE
 from recbench.results.results import COLUMNS
+from recbench.text import PIPE
 
 MODELS = ["random", "popular", "popular:rule=rated"]
-READABLE = ("plain", "markdown", "latex")
+READABLE = ("plain", "markdown", "latex", "html")
 LONG = "transformer:dim=128,layers=2,preset=notebook"
 
 
@@ -30,7 +31,12 @@ def results(tiny: str) -> Results:
 
 
 def _table(name: str, results: Results) -> str:
-    return str(load_plugins().find("tables", name).factory(results))
+    """Return a table; of HTML the text that is seen."""
+    text = str(load_plugins().find("tables", name).factory(results))
+    if name != "html":
+        return text
+    lines = re.sub(r"<[^>]*>", " ", text).splitlines()
+    return html.unescape("\n".join(" ".join(line.split()) for line in lines))
 
 
 def _flat(text: str) -> str:
@@ -200,7 +206,8 @@ def test_models_not_significantly_different_from_the_best_share_its_mark(name: s
         result_of("poor", {"ndcg@3": POOR}),
     )
     text = _table(name, results)
-    mark = {"plain": r"\] \*", "markdown": r"\] \\\*", "latex": r"\]\\rlap\{\*\}"}[name]
+    marks = {"markdown": r"\] \\\*", "latex": r"\]\\rlap\{\*\}"}
+    mark = marks.get(name, r"\] \*")
     lines = [next(x for x in text.splitlines() if model in x) for model in ("good", "alike")]
     assert all(re.search(mark, line) for line in lines)
     assert not re.search(mark, next(x for x in text.splitlines() if "poor" in x))
@@ -317,7 +324,7 @@ def test_splits_are_separate_tables_in_the_requested_order(tiny: str) -> None:
 def test_left_out_results_are_listed_at_the_end(name: str) -> None:
     given = _made(result_of("a", {"ndcg@3": GOOD}), left_out=("3 results of mine", "a*b was cut"))
     lines = _table(name, given).rstrip("\n").splitlines()[-2:]
-    start = {"plain": "", "markdown": "- ", "latex": "% "}[name]
+    start = {"markdown": "- ", "latex": "% "}.get(name, "")
     star = r"\*" if name == "markdown" else "*"
     assert lines == [
         f"{start}Left out: 3 results of mine.",
@@ -418,13 +425,11 @@ def test_costs_are_shown() -> None:
 @pytest.mark.parametrize("name", READABLE)
 def test_segments_are_shown_below_each_metric_and_explained(name: str, tiny: str) -> None:
     stored = recbench.run(MODELS, tiny)
-    plugins = load_plugins()
     metrics = ("ndcg", "hit", "coverage")
-    segments = {metric: plugins.find("metrics", metric).factory for metric in metrics}
-    text = _table(name, stored.showing(metrics, segments))
+    text = _table(name, stored.showing(metrics, segments=True))
     assert len(re.findall(r"in tail", text)) == 2
     assert "Segments: head, middle and tail" in _flat(text)
-    verbose = _table(name, stored.showing(metrics, segments, verbose=True))
+    verbose = _table(name, stored.showing(metrics, segments=True, verbose=True))
     assert "Not available by segment: Coverage." in _flat(verbose)
     plain = _table(name, stored.showing(metrics))
     assert "in tail" not in plain
@@ -436,9 +441,8 @@ def test_segments_fit_the_terminal(
     monkeypatch: pytest.MonkeyPatch, columns: int, tiny: str
 ) -> None:
     stored = recbench.run(MODELS, tiny)
-    segments = {"ndcg": load_plugins().find("metrics", "ndcg").factory}
     _terminal(monkeypatch, columns)
-    text = _table("plain", stored.showing(["ndcg"], segments))
+    text = _table("plain", stored.showing("ndcg", segments=True))
     assert max(map(len, text.splitlines())) <= columns
     assert "history" in text
 

@@ -1,22 +1,19 @@
-"""Results as HTML."""
-
-from html import escape
+"""Results as Org tables, for Emacs."""
 
 import recbench
 
 
-def html(results):
-    """HTML: a heading, a table and its footer for each dataset and split."""
+def org(results):
+    """Org: a heading, a table and its footer for each dataset and split."""
     parts = []
     for section in results.sections():
         columns = [(metric, k) for metric in section.shown_metrics for k in section.ks]
         lines = [["model", *(recbench.metric_label(metric, k) for metric, k in columns)]]
         for name, row in zip(section.names, section.rows, strict=True):
             lines.append([name, *(cell(row, metric, k) for metric, k in columns)])
-        parts += [f"<h2>{escape(section.title)}</h2>", "<table>", *map(line, lines), "</table>"]
-        parts += [f"<p>{escape(sentence)}</p>" for sentence in recbench.footer_lines(section)]
-    parts += [f"<p>{escape(sentence)}</p>" for sentence in recbench.left_out_lines(results)]
-    return "\n".join(parts) + "\n"
+        parts += [f"* {section.title}", *map(line, lines)]
+        parts += ["", *recbench.footer_lines(section), ""]
+    return "\n".join([*parts, *recbench.left_out_lines(results)]) + "\n"
 
 
 def cell(row, metric, k):
@@ -25,9 +22,9 @@ def cell(row, metric, k):
 
 
 def line(cells):
-    return f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in cells)}</tr>"
+    return "| " + " | ".join(text.replace("|", r"\vert{}") for text in cells) + " |"
 
 
 @recbench.hookimpl
 def recbench_tables():
-    return {"html": html}
+    return {"org": org}

@@ -1,0 +1,63 @@
+"""Step 5, evaluate: call a metric for one ranking, and check what it returns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from recbench.data.interactions import Array
+from recbench.errors import RecbenchError
+from recbench.evaluation.ranking import Ranking
+
+ROUNDING = 1e-9
+"""Values may leave the bounds of their metric by this much."""
+
+Metric = Callable[[Ranking, int], Array]
+"""(ranking, k) -> one value per case; or one number, for a metric of all lists together.
+
+Its attribute `bounds`, if there is one, holds the lowest and the highest possible value."""
+
+
+def bounds_of(metric: Metric) -> tuple[float, float]:
+    """Return the lowest and the highest possible value of a metric; infinite if not known.
+
+    Raises RecbenchError if its attribute `bounds` is anything but two numbers in this order.
+    """
+    given = getattr(metric, "bounds", (-math.inf, math.inf))
+    try:
+        low, high = map(float, given)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not low < high:
+        raise RecbenchError(f"its bounds must be the lowest and the highest value, not {given!r}")
+    return low, high
+
+
+def measure(ranking: Ranking, name: str, metric: Metric, ks: Iterable[int]) -> dict[str, Array]:
+    """Return the values of a metric at every k: `ndcg@10` -> (cases,) float64, or one number.
+
+    Values that are outside of the metric's bounds by rounding only are set to the bound.
+
+    Raises RecbenchError if the metric returns another shape, or values that are not finite or
+    outside of its bounds.
+    """
+    values, (low, high) = {}, bounds_of(metric)
+    for k in ks:
+        value = np.array(metric(ranking, k), dtype=np.float64)
+        if value.shape not in ((len(ranking),), ()):
+            raise RecbenchError(
+                f"at k={k} it returned an array of shape {value.shape}; it must return one value "
+                f"per case, shape ({len(ranking)},), or a single number"
+            )
+        if not np.isfinite(value).all():
+            wrong = value[~np.isfinite(value)][0]
+            raise RecbenchError(f"at k={k} it returned {wrong}; all values must be finite")
+        outside = (value < low - ROUNDING) | (value > high + ROUNDING)
+        if outside.any():
+            raise RecbenchError(
+                f"at k={k} it returned {value[outside][0]}; its bounds are {low:g} and {high:g}"
+            )
+        values[f"{name}@{k}"] = np.clip(value, low, high)
+    return values

@@ -1,0 +1,144 @@
+"""Each command is a public function with the same parameters, whose result can be shown."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+import pytest
+
+import recbench
+from recbench.cli.commands import cli
+from recbench.cli.main import main
+
+LISTINGS = {"models", "datasets", "splitters", "metrics", "plugins"}
+"""Commands that list what plugins offer. `recbench.load_plugins()` returns it."""
+
+NAMES = {"inspect": "inspect_user", "export-split": "export_split"}
+"""Functions that are not called as their command, which is a word of Python or too general."""
+
+PRESENTATION = {
+    ("run", "form"): "results.to_table(form)",
+    ("run", "output"): "a file of to_table or to_frame",
+    ("run", "verbose"): "results.showing(verbose=True)",
+    ("table", "form"): "results.to_table(form)",
+    ("table", "output"): "a file of to_table or to_frame",
+    ("table", "verbose"): "results.showing(verbose=True)",
+    ("verify", "every"): "checks.showing(every=True), and to_frame has every number",
+    ("explain", "output"): "explanation.draw(output)",
+    ("explain", "of_attention"): "recbench.attention",
+}
+"""Options that only say how a result is shown -> what does the same in Python."""
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "run": {"models": ["popular", "rules"], "dataset": "tiny.csv", "ks": (1, 2), "seed": (0, 1)},
+    "table": {"metrics": ("ndcg", "hit"), "segments": True},
+    "compare": {"first": "rules", "second": "popular", "ks": (1, 2), "metrics": ("hit",)},
+    "inspect": {"user": "u1", "dataset": "tiny.csv", "k": 2},
+    "recommend": {"model": "rules", "user": "u1", "dataset": "tiny.csv", "k": 2},
+    "explain": {"model": "rules", "items": ["i1", "i2"], "dataset": "tiny.csv", "k": 2},
+    "selfcheck": {"dataset": "tiny.csv", "split": "leave-last-basket"},
+    "verify": {"paths": ["results"], "dataset": "tiny.csv"},
+    "export-split": {"dataset": "tiny.csv", "split": "leave-last-out", "output": "there"},
+}
+"""Arguments for the function of each command, on the data `tiny.csv`."""
+
+COMMANDS = sorted(cli.commands.keys() - LISTINGS)
+
+
+def _parameters(command: str) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(_function(command)).parameters
+
+
+def _function(command: str) -> Any:
+    return getattr(recbench, NAMES.get(command, command))
+
+
+def _options(command: str) -> dict[str, click.Parameter]:
+    """Return the command's options and arguments that its function has too."""
+    return {
+        str(param.name): param
+        for param in cli.commands[command].params
+        if param.expose_value and (command, param.name) not in PRESENTATION
+    }
+
+
+def _words(command: str, arguments: Mapping[str, Any]) -> list[str]:
+    """Return the words of a command line that has these arguments."""
+    words = [command]
+    for name, value in arguments.items():
+        param = _options(command)[name]
+        values = [*map(str, value)] if isinstance(value, (tuple, list)) else [str(value)]
+        if isinstance(param, click.Argument):
+            words += values
+        elif isinstance(param, click.Option) and param.is_flag:
+            words += [param.opts[0]] * bool(value)
+        else:
+            words += [param.opts[-1], ",".join(values)]
+    return words
+
+
+def test_the_tables_of_this_test_name_what_there_is() -> None:
+    assert cli.commands.keys() > LISTINGS
+    assert NAMES.keys() <= set(COMMANDS)
+    for command, name in PRESENTATION:
+        assert name in {param.name for param in cli.commands[command].params}, (command, name)
+    assert sorted(EXAMPLES) == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_is_a_public_function(command: str) -> None:
+    assert NAMES.get(command, command) in recbench.__all__
+    assert inspect.isfunction(_function(command))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_parameters_are_the_options(command: str) -> None:
+    parameters = _parameters(command)
+    assert "plugins" in parameters
+    assert parameters.keys() - {"plugins"} == _options(command).keys()
+    for name, param in _options(command).items():
+        if isinstance(param, click.Option):
+            assert f"--{name.replace('_', '-')}" in param.opts, f"{name} is spelt {param.opts}"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_defaults_are_those_of_the_options(command: str) -> None:
+    context = cli.commands[command].make_context(command, [], resilient_parsing=True)
+    for name, param in _options(command).items():
+        default, given = _parameters(command)[name].default, context.params[name]
+        if default is inspect.Parameter.empty:
+            assert isinstance(param, click.Argument) or param.required, name
+        else:  # an option that can be given several times has a tuple
+            assert given in (default, (default,)) or (not given and not default), name
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_result_has_a_frame_the_text_of_the_command_and_html(
+    command: str, tiny: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert Path(tiny) == Path("tiny.csv").absolute()
+    arguments = EXAMPLES[command]
+    if command != "run":
+        recbench.run(["popular", "rules"], tiny, ks=(1, 2))
+    first = _function(command)(**arguments)  # it may train a model, which takes a time
+    result = _function(command)(**arguments)
+    frame = result.to_frame()
+    assert isinstance(frame, pd.DataFrame)
+    assert len(frame)
+    assert list(frame) == [name for name in frame if isinstance(name, str) and name]
+    assert list(first.to_frame()) == list(frame)
+    html = result._repr_html_()
+    assert "<table" in html or "<p>" in html
+    assert html.count("<table") == html.count("</table>")
+    assert "<script" not in html
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        main(_words(command, arguments))
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"{result}\n"
+    assert str(result).startswith(repr(result)[:100])
