@@ -4,7 +4,7 @@
 
 The command `recbench recommend rules --users all -o recs.csv` runs twice on each log: it fits the
 model and stores it, and then loads it. The logs are MovieLens 1M and a synthetic one with many
-users and items. Memory is that of all processes together, sampled ten times a second. The script
+users and items. Memory is that of all processes together, sampled four times a second. The script
 runs on Linux only.
 """
 
@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 import psutil
 
-INTERVAL = 0.1
+INTERVAL = 0.25
 """Seconds between two samples of memory."""
 
 
@@ -48,8 +48,10 @@ def main() -> None:
         "",
         f"    python {shlex.join(sys.argv)}",
         "",
-        f"{os.cpu_count()} cores. Ten items for each user, by `rules`, written as CSV. Seconds are "
-        "those of the whole command, which also reads the log.",
+        (
+            f"{os.cpu_count()} cores. Ten items for each user, by `rules`, written as CSV. Seconds "
+            "are those of the whole command, which also reads the log."
+        ),
         "",
         "| log | users | items | model | seconds | peak GB of all processes |",
         "|---|---:|---:|---|---:|---:|",
@@ -65,13 +67,11 @@ def measured(name: str, data: str, folder: Path) -> list[str]:
     """Return a row for a model that is fitted, and one for the same model when it is loaded."""
     folder.mkdir()
     recs, rows = folder / "recs.csv", []
-    command = ["recommend", "rules", "--dataset", data, "--users", "all", "-o", str(recs)]
+    command = [sys.executable, "-m", "recbench", "recommend", "rules", "--dataset", data]
+    command += ["--users", "all", "-o", str(recs), "--results", str(folder / "results")]
     for how in ("fitted", "loaded"):
         began, peak = time.perf_counter(), 0
-        with subprocess.Popen(
-            [sys.executable, "-m", "recbench", *command, "--results", str(folder / "results")],
-            stdout=subprocess.DEVNULL,
-        ) as process:
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:  # noqa: S603
             while process.poll() is None:
                 peak = max(peak, memory(process.pid))
                 time.sleep(INTERVAL)

@@ -23,6 +23,15 @@ from recbench.hookspecs import hookimpl
 from recbench.html_table import draw_html
 from recbench.inspect_user import Inspection, inspect_user
 from recbench.models.checkpoint import read_checkpoint, write_checkpoint
+from recbench.models.protocols import (
+    Attentive,
+    Explainer,
+    Lister,
+    Model,
+    Resumable,
+    Scorer,
+    Storable,
+)
 from recbench.plugins import load_plugins
 from recbench.progress import Progress
 from recbench.recommend import recommend
@@ -42,13 +51,17 @@ from recbench.verify import verify
 
 __all__ = [
     "Attention",
+    "Attentive",
     "Comparison",
     "Comparisons",
     "Dataset",
+    "Explainer",
     "Explanation",
     "ExportedSplit",
     "Inspection",
     "Interactions",
+    "Lister",
+    "Model",
     "Progress",
     "Ranking",
     "RecbenchError",
@@ -56,10 +69,13 @@ __all__ = [
     "Recommendations",
     "Result",
     "Results",
+    "Resumable",
     "Row",
+    "Scorer",
     "Section",
     "SelfCheck",
     "Split",
+    "Storable",
     "Store",
     "UsageError",
     "Value",

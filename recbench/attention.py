@@ -243,16 +243,16 @@ def attention(query: Query) -> Attention:
 
     Parameters
     ----------
-    model : str
-        Name of the model, with options. It needs a method `attention(history)`.
+    model : str, class, object, function, module or path
+        A model as for `recommend`. It needs a method `attention(history)`.
     user : str or int, optional
         The user's id in the dataset. Give either a user or `items`.
     items : str or sequence, optional
         A history instead of a user: item ids, oldest first, as a list or separated by commas.
     k : int, default: 10
         Number of recommendations in the result.
-    dataset : str or pathlib.Path, default: "ml-100k"
-        Name of a dataset, with options, or the path of a file.
+    dataset : str, path, pandas.DataFrame or Dataset, default: "ml-100k"
+        Name of a dataset, with options, the path of a log, or a log as a DataFrame or Dataset.
     split : str, default: "leave-last-out"
         Name of the splitter whose training data the model learns from.
     fit : {"split", "all"}, default: "split"

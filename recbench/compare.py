@@ -6,14 +6,15 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recbench.arguments import plain_numbers
-from recbench.data.load import FILE, Chosen, Data, find_dataset, load_dataset
+from recbench.data.load import FILE, Data, find_dataset, load_dataset
 from recbench.errors import UsageError, suggest
 from recbench.evaluation.referee import PROTOCOL
 from recbench.evaluation.uncertainty import PairedTest, Value, paired_test
 from recbench.experiment import text_of
+from recbench.given import with_models
 from recbench.plugins import Plugins, current_plugins
 from recbench.report import Block, ReportOf, Table
 from recbench.results.result import metric_label
@@ -161,8 +162,8 @@ class Comparisons(ReportOf[Comparison]):
 
 
 def compare(
-    first: str,
-    second: str,
+    first: Any,
+    second: Any,
     *,
     ks: int | Sequence[int] | None = None,
     metrics: str | Sequence[str] = (RANKED_BY,),
@@ -175,8 +176,8 @@ def compare(
 
     Parameters
     ----------
-    first, second : str
-        Models with options, such as "transformer:dim=128".
+    first, second : str, path, class, object, callable, module or mapping
+        Models, given as for `run`, such as "transformer:dim=128".
     ks : int, sequence of int or None, default: None
         Cut-offs. None takes all that both have stored.
     metrics : str or sequence of str, default: ("ndcg",)
@@ -214,9 +215,13 @@ def compare(
     """
     plugins = current_plugins(plugins)
     shown = shown_metrics(plugins, metrics)
-    names = _as_stored(plugins, "models", first), _as_stored(plugins, "models", second)
+    plugins, models = with_models(plugins, [first, second])
+    if len(models) != 2:
+        raise UsageError(f"name two models, not {len(models)}: {', '.join(models)}")
+    one, other = models
+    names = _as_stored(plugins, "models", one), _as_stored(plugins, "models", other)
     if names[0] == names[1]:
-        raise UsageError(f"{first} and {second} are the same model. Name two different ones")
+        raise UsageError(f"{one} and {other} are the same model. Name two different ones")
     split = None if split is None else _as_stored(plugins, "splitters", split)
     datasets = None if dataset is None else _names_of(plugins, dataset)
     stored = Store(results).all(plugins).of_protocol(PROTOCOL)
@@ -265,10 +270,9 @@ def _names_of(plugins: Plugins, dataset: Data) -> set[str]:
     names = {text, str(spec), str(Spec(name, options))}
     with contextlib.suppress(UsageError):  # the data may be gone, or read by a plugin that is
         chosen = find_dataset(plugins, dataset)
-        if isinstance(chosen, Chosen):
-            own = {key: text for key, text in options.items() if key not in chosen.cleaning}
-            of_file = chosen.offer.name == FILE
-            names.add(chosen.name(str(Spec(name, own)) if of_file else chosen.offer.name))
+        own = {key: text for key, text in options.items() if key not in (chosen.cleaning or {})}
+        of_file = chosen.offer.name == FILE
+        names.add(chosen.name(str(Spec(name, own)) if of_file else chosen.offer.name))
     return names
 
 

@@ -7,7 +7,7 @@ import inspect
 import re
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,13 @@ import numpy as np
 
 from recbench.content import digest, same
 from recbench.errors import RecbenchError, UsageError
-from recbench.guard import guarded
 from recbench.hookspecs import hookimpl
 from recbench.instances import SCALARS, built_with
 from recbench.offers import HOOKS, NAME, loading
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
 from recbench.python_file import FILES, is_python_file, load_file
+from recbench.raised import describe_raised
 from recbench.spec import Spec, parameters, read_options, signature, unwrapped
 
 FILLED = ("seed", "device")
@@ -113,16 +113,18 @@ class _Given:
                 factory.option_values = self.values[name]  # type: ignore[attr-defined]
             home = str(getattr(unwrapped(factory), "__module__", ""))
             by_home.setdefault(home, {})[name] = factory
-        new = {self._free(_title(home)): _plugin(home, of) for home, of in by_home.items()}
+        new: dict[str, Any] = {}
+        for home, factories in by_home.items():
+            new[self._free(_title(home), new)] = _plugin(home, factories)
         plugins = load_plugins(**self.plugins.given, **self.modules, **new)
         for title in new:
             if plugins.infos[title].broken:
                 raise UsageError(plugins.infos[title].broken)
         return plugins
 
-    def _free(self, title: str) -> str:
+    def _free(self, title: str, others: Collection[str] = ()) -> str:
         """Return a name for a plugin that no other has."""
-        while title in self.plugins.infos or title in self.modules:
+        while title in self.plugins.infos or title in self.modules or title in others:
             title += " (given)"
         return title
 
@@ -131,10 +133,9 @@ class _Given:
         if is_python_file(spec.name):
             file = Path(spec.name).expanduser().absolute()
             if file not in self._files:
-                with guarded(f"file {spec.name}"), loading(f"file {spec.name}", spec.name):
-                    self._files[file] = load_file(spec.name)
+                self._files[file] = _loaded(spec.name)
             self._add_module(self._files[file], name, spec.name, spec.options)
-        elif name:
+        elif name and name != spec.name:
             factory = self.plugins.find("models", spec.name).factory
             self._add_factory(name, factory, _read(text, factory, spec.options))
         else:
@@ -152,7 +153,8 @@ class _Given:
         Several are added unless there can be only one: in a file without hooks, with a name, and
         with options.
         """
-        has_hooks = any(hook in vars(module) for hook in HOOKS)
+        marked = self.plugins.manager.parse_hookimpl_opts
+        has_hooks = any(name in HOOKS or marked(module, name) is not None for name in vars(module))
         found = self._hooked(module, where) if has_hooks else _classes(module)
         if not found:
             missing = "its hooks offer none" if has_hooks else "it has no class with fit and score"
@@ -237,6 +239,17 @@ class _Given:
                 f"{name!r} is a model of plugin {plugin}; give yours another name, as in "
                 f"{{'my-{name}': ...}}"
             )
+
+
+def _loaded(file: str) -> types.ModuleType:
+    """Load a file. Raises RecbenchError for all that its code raises."""
+    try:
+        with loading(f"file {file}", file):
+            return load_file(file)
+    except (UsageError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # also SystemExit
+        raise RecbenchError(f"file {file} failed: {describe_raised(error)}") from error
 
 
 def _plugin(home: str, factories: Mapping[str, Callable[..., Any]]) -> Any:

@@ -123,7 +123,8 @@ def parse_ids(option: str, given: Any) -> list[str]:
     if not isinstance(given, str):
         return [str(each) for each in (given.tolist() if hasattr(given, "tolist") else given)]
     try:
-        return [each.strip() for each in next(csv.reader([given]), []) if each.strip()]
+        fields = next(csv.reader([given], skipinitialspace=True), [])
+        return [field.strip() for field in fields if field.strip()]
     except csv.Error:
         raise UsageError(
             f"{option} {quoted(given)} cannot be read; write ids on one line, separated by commas"

@@ -170,6 +170,11 @@ def recbench_metrics() -> Mapping[str, Callable[..., Any]]:
     error. Check a metric with `recbench.testing.check_metric`; recbench leaves out metrics that
     fail this check.
 
+    A metric can look up what the cases are: `ranking.targets`, `ranking.histories`,
+    `ranking.users`, `ranking.popularity`, `ranking.item_features["genres"]`,
+    `ranking.user_features`, `ranking.titles` and `ranking.item_ids`. Each is made when it is first
+    used. A metric that asks for a feature that the dataset does not have is left out there.
+
     recbench calls each metric once per model, dataset, split, seed and k, in the main process.
 
     Returns

@@ -20,6 +20,7 @@ from recbench.data.load import Data
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.experiment import Experiment, Host, load_and_log, model_host
 from recbench.fit_all import fitted_on_all
+from recbench.given import with_model
 from recbench.histories import (
     Histories,
     history_of_items,
@@ -78,8 +79,8 @@ class Query:
         if self.fit not in ("split", "all"):
             raise UsageError(f"--fit {self.fit} is neither split nor all; choose one of them")
         check_arguments([self.k], [self.seed], self.device, self.timeout, self.memory)
-        plugins = current_plugins(self.plugins)
-        plugins.check("models", Spec.parse(self.model))
+        plugins, model = with_model(current_plugins(self.plugins), self.model)
+        plugins.check("models", Spec.parse(model))
         with model_host(plugins, self.timeout, self.memory, in_process=self.in_process) as host:
             if self.fit == "all":
                 data = load_and_log(plugins, self.dataset, self.data_dir, log_notes=True)
@@ -87,8 +88,8 @@ class Query:
             else:
                 experiment = Experiment.prepare(plugins, self.dataset, self.split, self.data_dir)
             histories = self.histories(plugins, experiment.dataset)
-            isolated = host.isolates(self.model)
-            cell = experiment.cell(self.model, self.seed, self.device, isolated=isolated)
+            isolated = host.isolates(model)
+            cell = experiment.cell(model, self.seed, self.device, isolated=isolated)
             yield PreparedQuery(self, experiment, cell, histories, host)
 
     def check(self) -> None:

@@ -76,7 +76,7 @@ class RecommendQuery(Query):
         if self.users_file is not None:
             column = Spec.parse(dataset.name).options.get("user", "")
             return read_users(plugins, Path(self.users_file), column)
-        if self.users is None or isinstance(self.users, str) and self.users == ALL:
+        if self.users is None or (isinstance(self.users, str) and self.users == ALL):
             return self.users
         return parse_ids("--users", self.users)
 
@@ -90,8 +90,9 @@ def recommend(query: RecommendQuery) -> Recommendation | Recommendations:
 
     Parameters
     ----------
-    model : str
-        A model with options, such as "transformer" or "transformer:dim=128,layers=2".
+    model : str, class, object, function, module or path
+        A model with options, such as "transformer:dim=128,layers=2", a class, an object such as
+        Mine(dim=32), a function that builds one, a module, or the path of a .py file.
     user : str, int or None, default: None
         The user's id in the dataset. The whole sequence of the user is the history.
     items : str, sequence of str or int, or None, default: None

@@ -174,11 +174,11 @@ def run(
 class Request:
     """The arguments of `run`, with each name once, and models spelt as tables spell them.
 
-    datasets: the name that the user has given to each, or "", and what it is loaded from.
+    datasets: the name that the user has given to each, or None, and what it is loaded from.
     """
 
     models: Sequence[str]
-    datasets: Sequence[tuple[str, Data]]
+    datasets: Sequence[tuple[str | None, Data]]
     splits: Sequence[str]
     ks: Sequence[int]
     seeds: Sequence[int]
@@ -237,7 +237,7 @@ class Request:
         plugins.find("metrics", RANKED_BY)
         shown_metrics(plugins, self.metrics)
         for name, data in self.datasets:
-            if name and not NAME.fullmatch(name):
+            if name is not None and not NAME.fullmatch(name):
                 raise UsageError(
                     f"dataset {name!r}: a name has 1 to 100 letters, digits and characters of "
                     "'-_.+', and begins with a letter or digit. Choose another"
@@ -259,8 +259,8 @@ class Request:
                 log.debug("%s will fail: %s", model, describe_error(error))
 
 
-def _named(dataset: Data | Sequence[Data] | Mapping[str, Data]) -> list[tuple[str, Data]]:
-    """Return datasets with the names that the user has given to them; "" for none."""
+def _named(dataset: Data | Sequence[Data] | Mapping[str, Data]) -> list[tuple[str | None, Data]]:
+    """Return datasets with the names that the user has given to them, or None."""
     if isinstance(dataset, Mapping):
         return [(str(name), data) for name, data in dataset.items()]
-    return [("", data) for data in (dataset if isinstance(dataset, (list, tuple)) else [dataset])]
+    return [(None, data) for data in (dataset if isinstance(dataset, (list, tuple)) else [dataset])]

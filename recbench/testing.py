@@ -30,9 +30,8 @@ from recbench.evaluation.contract import check_metric, check_ties
 from recbench.evaluation.made_up import described
 from recbench.evaluation.referee import evaluate
 from recbench.explain import checked_explanation
-from recbench.models.checkpoint import takes_checkpoint
 from recbench.models.in_process import InProcessModel, check_methods, naming, traits_of
-from recbench.models.protocols import Scorer
+from recbench.models.protocols import Resumable, Scorer
 from recbench.raised import place_of
 from recbench.spec import parameters
 
@@ -154,7 +153,7 @@ def check_model(
     _check_without_features(factory, options, train)
     if traits.storable:
         _check_saving(model, factory, options, train)
-    if takes_checkpoint(model):
+    if isinstance(model, Resumable):
         _check_checkpoint(model, factory, options, train)
 
 

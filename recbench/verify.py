@@ -14,9 +14,11 @@ from recbench.evaluation.measure import Metric
 from recbench.evaluation.uncertainty import Value
 from recbench.experiment import Experiment, Host, model_host, text_of
 from recbench.external import judge_file, version_of
+from recbench.given import with_models
 from recbench.models.in_process import InProcessHost
 from recbench.plugins import Plugins, current_plugins
 from recbench.results.result import EXTERNAL_PLUGIN, Result
+from recbench.spec import Spec
 from recbench.store.cells import read_cells
 from recbench.trial import judge
 from recbench.verification import CellCheck, NumberCheck, Verification
@@ -33,6 +35,7 @@ def verify(
     dataset: Data | None = None,
     data_dir: str | None = None,
     device: str = "auto",
+    models: Any = (),
     plugins: Plugins | None = None,
 ) -> Verification:
     """Run stored results again, and compare every number.
@@ -52,6 +55,8 @@ def verify(
     device : str, default: "auto"
         Device of models that use torch: "auto", "cpu", "cuda" or "mps". "auto" is the device that
         was asked for when the result was made.
+    models : str, class, object, function, module or path, or several of them, default: ()
+        The models that are not installed, given as they were given to `run`.
     plugins : Plugins or None, default: None
         What `load_plugins` returned. None loads all installed plugins.
 
@@ -79,7 +84,7 @@ def verify(
     if bound is not None and not bound >= 0:
         raise UsageError(f"--bound must be 0 or more, not {bound}")
     check_arguments(device=device)
-    plugins = current_plugins(plugins)
+    plugins, _ = with_models(current_plugins(plugins), models)
     cells = read_cells([paths] if isinstance(paths, (str, Path)) else paths, plugins)
     experiments: dict[Any, Experiment | str] = {}
     checks = []
@@ -141,7 +146,10 @@ def _run_again(experiment: Experiment, cell: Result, host: Host, device: str) ->
     """Run the cell again. Raises RecbenchError if it cannot be run or fails."""
     ks = sorted(cell.ks)
     if cell.plugin == EXTERNAL_PLUGIN:
-        path = Path(cell.provenance.get("file") or "")
+        file = cell.provenance.get("file")
+        if not file:
+            raise RecbenchError("its recommendations were a DataFrame, which is not stored")
+        path = Path(file)
         if not path.is_file() or version_of(path.read_bytes()) != cell.model_version:
             raise RecbenchError(
                 f"its file {path} is missing or has changed. Evaluate the current file with "
@@ -149,6 +157,13 @@ def _run_again(experiment: Experiment, cell: Result, host: Host, device: str) ->
             )
         now, _ = judge_file(experiment, cell.model, path, ks)
     else:
+        try:
+            experiment.plugins.find("models", Spec.parse(cell.model).name)
+        except UsageError as error:
+            raise RecbenchError(
+                f"{error}. If it was given as an object or a file, give it again: models=..., or "
+                "--models FILE"
+            ) from error
         device = cell.device if device == "auto" and cell.device else device
         again = experiment.cell(cell.model, cell.seed or 0, device, isolated=cell.isolated)
         now = judge(experiment, again, host, ks)

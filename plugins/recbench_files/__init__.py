@@ -84,7 +84,7 @@ def read_file(
     missing : {"drop", "keep"}, default: "drop"
         What to do with words such as NA, null and NaN in the columns of the user and the item:
         drop the row, or keep the word as an id. Rows with empty fields are always dropped.
-    features : str, default: none
+    features : str, default: no features
         Columns whose values models may read for each interaction, separated by commas, such as
         `price,genre`.
     title : str, default: no titles

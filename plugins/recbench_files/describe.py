@@ -16,6 +16,7 @@ N_VALUES = 3
 """Number of values that are shown of each column."""
 
 _WITHOUT_COLUMNS = ("pairs", "sequences")
+_SHOWN = {"where": "filter", "clock": "time of day"}
 
 
 def preview_columns(**options: Any) -> Mapping[str, Sequence[Mapping[str, str]]]:
@@ -33,7 +34,9 @@ def preview_columns(**options: Any) -> Mapping[str, Sequence[Mapping[str, str]]]
     if layout.format in _WITHOUT_COLUMNS:
         return {}
     with contextlib.suppress(recbench.UsageError):
-        index = choose_columns(layout, request.requested, request.filtered).index
+        index = choose_columns(
+            layout, request.requested, request.in_log(layouts), request.wanted
+        ).index
     what = sources.name if len(layouts) == 1 else layout.file
     return {f"Columns of {what}": _rows(layout, index)}
 
@@ -41,8 +44,8 @@ def preview_columns(**options: Any) -> Mapping[str, Sequence[Mapping[str, str]]]
 def _rows(layout: Layout, index: Mapping[str, int]) -> list[dict[str, str]]:
     roles: dict[int, list[str]] = {}
     for role, column in index.items():
-        shown = "filter" if role.startswith("where:") else role
-        roles.setdefault(column, []).append("time of day" if role == "clock" else shown)
+        kind = role.partition(":")[0]
+        roles.setdefault(column, []).append(_SHOWN.get(kind, kind))
     return [
         {
             "column": name,

@@ -152,7 +152,7 @@ class Request:
         """Raise an error that names a file which can be read alone, if one of several cannot."""
         try:
             detected = self._detect(layouts)
-            return choose_files(detected, self.requested, self._in_log(detected), self.wanted)
+            return choose_files(detected, self.requested, self.in_log(detected), self.wanted)
         except recbench.RecbenchError as error:
             readable = next(filter(self._can_open, layouts if len(layouts) > 1 else ()), None)
             if readable is None or isinstance(readable.source, Frame):
@@ -162,7 +162,7 @@ class Request:
                 f"{error}{stop} Or name only the files of the log, such as {spell(readable)}"
             ) from error
 
-    def _in_log(self, layouts: Sequence[Layout]) -> list[str]:
+    def in_log(self, layouts: Sequence[Layout]) -> list[str]:
         """The columns of conditions, but for those that only a table of users or items has."""
         tables = [name for layout in self.tables.values() for name in layout.names]
         return [

@@ -74,7 +74,7 @@ class SideTable:
             raise recbench.RecbenchError(f"{self.file}: {error}") from error
 
     def join(self, ids: Array) -> tuple[dict[str, Array], Array | None, list[str], list[str]]:
-        """Return features of users or items, titles or None, notes on what is missing, and others."""
+        """Return the features, the titles or None, notes on what is missing, and other notes."""
         rows = self.find(ids.tolist())
         features = {name: _take(values, rows) for name, values in self.columns.items()}
         titles = None if self.titles is None else _take(self.titles, rows)

@@ -239,6 +239,12 @@ def inspect_command(**arguments: Any) -> Answer:
     help="Where the data are now, if they have moved since the results were stored.",
 )
 @click.option(
+    "--models",
+    multiple=True,
+    metavar="FILE",
+    help="The .py file of a model that is not installed. Can be given several times.",
+)
+@click.option(
     "--all", "every", is_flag=True, help="Show every number, not only the largest difference."
 )
 @options("device", "data_dir")

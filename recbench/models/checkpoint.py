@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from recbench.files import DAY, LOCK, UNFINISHED, atomic, delete, locked, read
+from recbench.models.protocols import Resumable
 from recbench.progress import log
-from recbench.spec import parameters
 
 SUFFIX = ".checkpoint"
 KEPT = "kept"
@@ -27,14 +27,6 @@ EXPIRY = 30 * DAY
 """Seconds after which an unused checkpoint is removed."""
 
 
-def takes_checkpoint(model: Any) -> bool:
-    """Whether the model's `fit` has a parameter `checkpoint`."""
-    try:
-        return "checkpoint" in parameters(model.fit)[0]
-    except (TypeError, ValueError):  # a callable without a signature
-        return False
-
-
 @contextlib.contextmanager
 def folder_for(model: Any, place: Path | None) -> Iterator[Path | None]:
     """Hold the folder that a model's `fit` gets as its checkpoint while it trains.
@@ -42,7 +34,7 @@ def folder_for(model: Any, place: Path | None) -> Iterator[Path | None]:
     place: the cell's checkpoint, or None. Yields None if there is no place, `fit` has no parameter
     `checkpoint`, the folder cannot be created, or another run is training with it.
     """
-    if place is None or not takes_checkpoint(model):
+    if place is None or not isinstance(model, Resumable):
         yield None
         return
     with contextlib.ExitStack() as held:

@@ -23,6 +23,7 @@ from recbench.models.answers import as_floats
 from recbench.models.best import best_items
 from recbench.models.checkpoint import can_resume, folder_for
 from recbench.models.protocols import (
+    Attentive,
     Explainer,
     FitReport,
     Lister,
@@ -36,7 +37,7 @@ from recbench.offers import Offer
 from recbench.plugins import Plugins
 from recbench.progress import log
 from recbench.raised import describe_raised, is_of_call
-from recbench.spec import Spec, parameters
+from recbench.spec import Spec
 
 READ_ONLY = (
     "copy an array of train or history before it is changed; train.matrix() is a sparse matrix "
@@ -247,7 +248,7 @@ def traits_of(model: Any) -> Traits:
         scores=_has(model, Scorer),
         storable=_has(model, Storable),
         explains=_has(model, Explainer),
-        attends=_shows_attention(model),
+        attends=_has(model, Attentive),
         method=text.strip().partition("\n")[0],
     )
 
@@ -257,15 +258,6 @@ def _has(model: Any, protocol: type) -> bool:
         return isinstance(model, protocol)
     except Exception:  # as above
         return False
-
-
-def _shows_attention(model: Any) -> bool:
-    """Whether a model has the method attention(history).
-
-    A torch module may have an attribute of this name, its attention layer, which does not count.
-    """
-    method = getattr(type(model), "attention", None)
-    return callable(method) and "history" in parameters(method)[0]
 
 
 def _equal(given: Interactions, original: Interactions) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy.typing as npt
 
 from recbench.data.interactions import Array, Interactions
+from recbench.models.signatures import ByParameter
 
 
 @runtime_checkable
@@ -135,7 +136,8 @@ class Lister(Protocol):
         """
 
 
-class Resumable(Protocol):
+@runtime_checkable
+class Resumable(Protocol, metaclass=ByParameter):
     """A model whose training can resume after an interruption: its `fit` takes `checkpoint`.
 
     Examples
@@ -152,6 +154,8 @@ class Resumable(Protocol):
     ...         return self
     >>> Average().fit(None).step
     100
+    >>> isinstance(Average(), Resumable)
+    True
     """
 
     def fit(self, train: Interactions, checkpoint: Path | None = None) -> Any:
@@ -267,7 +271,7 @@ class Explainer(Protocol):
 
 
 @runtime_checkable
-class Attentive(Protocol):
+class Attentive(Protocol, metaclass=ByParameter):
     """A model with attention layers whose weights it returns.
 
     Examples

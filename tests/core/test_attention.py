@@ -255,3 +255,9 @@ def test_pictures_are_drawn_without_a_warning(form: str, query: dict[str, Any]) 
     assert Path(f"picture.{form}").read_bytes().startswith(start)
     with pytest.raises(UsageError, match=r"Use \.png, \.svg"):
         found.draw("picture.txt")
+
+
+def test_a_notebook_shows_the_leading_items_and_the_picture() -> None:
+    html = _attention("looks", "long", user=0)._repr_html_()
+    assert html.count("layer ") == 2 * 3
+    assert html.count('src="data:image/png;base64,iVBOR') == 1

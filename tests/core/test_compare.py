@@ -2,8 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import plugin
 from scipy import stats
@@ -11,6 +13,7 @@ from scipy import stats
 import recbench
 from recbench import Interactions, Store, UsageError, compare, load_plugins
 from recbench.cli.main import main
+from recbench.compare import COLUMNS
 
 
 def _lists(path: str, ranks: list[int]) -> str:
@@ -214,3 +217,45 @@ def test_a_failed_result_cannot_be_compared(tiny: str) -> None:
     recbench.run(["popular", "broken"], tiny, plugins=plugins)
     with pytest.raises(UsageError, match="no result of 'broken'"):
         compare("popular", "broken")
+
+
+def test_the_frame_has_what_the_text_has(busy: str) -> None:
+    recbench.run(["popular", "random"], busy, ks=(5, 10), seed=(0, 1))
+    comparisons = compare("popular", "random", ks=10, metrics="ndcg, HR")
+    frame = comparisons.to_frame()
+    assert tuple(frame) == COLUMNS
+    assert list(zip(frame["metric"], frame["k"], strict=True)) == [("ndcg", 10), ("hit", 10)]
+    first, row = comparisons[0], frame.iloc[0]
+    assert (row["dataset"], row["split"]) == ("busy.csv", "leave-last-out")
+    assert (row["first"], row["second"]) == ("popular", "random")
+    assert row["first_value"] - row["second_value"] == pytest.approx(row["difference"])
+    paired = first.paired
+    assert (row["low"], row["high"], row["p"]) == (paired.low, paired.high, paired.p)
+    assert row["wins"] + row["losses"] + row["ties"] == 60
+    html = comparisons._repr_html_()
+    for text in (f"{row['difference']:+.4f}", "NDCG@10", "random is the mean of 2 seeds."):
+        assert text in str(comparisons)
+        assert text in html
+
+
+class Mine:
+    """A model that is given as a class."""
+
+    def fit(self, train: Interactions) -> "Mine":
+        return self
+
+    def score(self, history: Interactions) -> Any:
+        return np.tile(np.arange(history.n_items), (len(history), 1))
+
+
+def test_models_and_datasets_can_be_given_as_objects(busy: str) -> None:
+    frame, other = pd.read_csv(busy), pd.read_csv(busy).query("item != 7")
+    recbench.run(["popular", Mine], [recbench.load_dataset(frame), busy], ks=10)
+    recbench.run(["popular", {"other": Mine}], [other], ks=10)
+    assert len(compare(Mine, "popular", dataset=frame)) == 2  # the same content under two names
+    assert len(compare(Mine, "popular", dataset=recbench.load_dataset(frame))) == 2
+    assert len(compare(Mine, "popular", dataset=Path(busy))) == 1
+    (found,) = compare({"other": Mine}, "popular", dataset=other)
+    assert found.section.setting.n_items == 39
+    with pytest.raises(UsageError, match="no results of both"):
+        compare(Mine, "popular", dataset=other)

@@ -294,6 +294,7 @@ def test_without_recommendations_there_is_no_picture(tiny: str) -> None:
     found = _explain("sums", tiny, items=[f"i{nth}" for nth in range(7)])
     assert found.weights.shape == (0, 7)
     assert str(found).startswith("0 recommendations for the given history")
+    assert "<img" not in found._repr_html_()
     with pytest.raises(RecbenchError, match="nothing to draw"):
         found.picture()
 
@@ -302,3 +303,19 @@ def test_matplotlib_is_imported_only_for_pictures() -> None:
     code = "import sys, recbench.cli.commands; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr
+
+
+def test_a_notebook_shows_the_weights_and_the_picture() -> None:
+    html = _explain("sums", "odd", user=0, k=3)._repr_html_()
+    assert html.count("<table") == 1
+    assert "$5 and $x_2^{$" in html
+    assert html.count('src="data:image/png;base64,iVBOR') == 1
+
+
+def test_html_does_not_depend_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = _explain("sums", "long", user=0, k=3)
+    html = found._repr_html_()
+    _width(monkeypatch, 60)
+    assert found._repr_html_() == html
+    assert "A film with a title of some length, part" in html
+    assert "A film with a title of some length, part" not in str(found)

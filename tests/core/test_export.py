@@ -141,3 +141,14 @@ def test_the_command_prints_the_files(capsys: pytest.CaptureFixture[str]) -> Non
     files = capsys.readouterr().out.split()
     assert len(files) == 6
     assert all(Path(file).is_file() for file in files)
+
+
+def test_what_is_returned_is_a_list_of_files(tiny: str) -> None:
+    files = export_split(pd.read_csv(tiny), output="a folder")
+    assert str(files) == "\n".join(map(str, files))
+    frame = files.to_frame()
+    assert list(frame) == ["part", "format", "path"]
+    assert frame["part"].tolist() == ["train"] * 2 + ["history"] * 2 + ["targets"] * 2
+    assert frame["path"].tolist() == [str(path) for path in files]
+    assert all(path.is_file() for path in files)
+    assert "targets.csv</td>" in files._repr_html_()

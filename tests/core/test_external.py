@@ -100,6 +100,30 @@ def test_lists_from_a_file_get_the_values_of_a_model_of_lists(busy: str, split: 
     assert (external.depth, external.model_version != model.model_version) == (12, True)
 
 
+def test_a_frame_gets_the_values_of_its_file(tiny: str) -> None:
+    export_split(tiny, output="split")
+    lists = _lists(Path("split"), 7).drop(columns="row")
+    lists.to_csv("mine.csv", index=False)
+    of_file, of_frame = _judged("mine.csv", tiny, ks=[7]), _judged(lists, tiny, ks=[7])  # type: ignore[arg-type]
+    assert of_frame.ok, of_frame.status
+    assert of_frame.values == of_file.values
+    assert of_frame.key == of_file.key
+    lists.loc[3, "item"] = lists.loc[2, "item"]
+    assert "mine.csv line 5: item" in _judged(lists, tiny, ks=[7]).status  # type: ignore[arg-type]
+
+
+def test_what_is_neither_a_path_nor_a_frame_is_refused(tiny: str) -> None:
+    class Polars:
+        def to_pandas(self) -> None: ...
+
+    for wrong, message in (
+        (3, "recs 'mine': int is neither a path nor a pandas DataFrame; give one of these"),
+        (Polars(), "Polars is neither .*; give its .to_pandas"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            _judged(wrong, tiny)  # type: ignore[arg-type]
+
+
 def test_seen_items_can_be_listed_if_repeats_are_kept(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text(

@@ -100,11 +100,11 @@ def test_users_are_read_from_parquet() -> None:
 
 
 def test_files_that_cannot_be_read_are_errors() -> None:
-    with pytest.raises(UsageError, match="--users-file gone.txt: No such file"):
+    with pytest.raises(UsageError, match=r"--users-file gone\.txt: No such file"):
         read_users(PLUGINS, Path("gone.txt"), "")
     Path("latin.txt").write_bytes("Jörg\nAnn\n".encode("latin-1"))
     with pytest.raises(UsageError, match=r"latin.txt is not in UTF-8; convert it"):
         read_users(PLUGINS, Path("latin.txt"), "")
     Path("half.parquet").write_bytes(b"PAR1half")
-    with pytest.raises(UsageError, match="--users-file half.parquet"):
+    with pytest.raises(UsageError, match=r"--users-file half\.parquet"):
         read_users(PLUGINS, Path("half.parquet"), "")

@@ -1,14 +1,16 @@
 """Inspecting one user: history, targets, and their ranks in stored results."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import recbench
 from recbench import Store, UsageError
 from recbench.cli.main import main
-from recbench.inspect_user import inspect_user
+from recbench.inspect_user import COLUMNS, inspect_user
 
 
 @pytest.fixture
@@ -176,3 +178,37 @@ def test_k_is_the_number_of_items_shown(busy: str) -> None:
         (case,) = inspect_user(101, dataset=busy, k=k)
         assert len(case.rankings[0].top_items) == shown
         assert len(np.unique(case.rankings[0].top_items)) == shown
+
+
+def test_the_frame_has_histories_targets_and_lists(tiny: str) -> None:
+    log = pd.read_csv(tiny)
+    recbench.run(["popular", "random"], log, seed=(0, 1))
+    found = inspect_user("u1", dataset=log, k=2)
+    frame = found.to_frame()
+    assert tuple(frame) == COLUMNS
+    history, target, lists = (
+        frame[frame["part"] == part] for part in ("history", "target", "list")
+    )
+    assert history["item"].tolist() == ["i1", "i2", "i3"]
+    assert history["place"].tolist() == [1, 2, 3]
+    assert target["item"].tolist() == ["i4"] * 3
+    assert sorted(target["model"]) == ["popular", "random", "random"]
+    for ranking, (_, row) in zip(found[0].rankings, target.iterrows(), strict=True):
+        assert row["rank"] == ranking.above[0] + 1
+        assert row["last_rank"] == ranking.above[0] + ranking.tied[0]
+    assert len(lists) == 3 * 2
+    assert (lists["is_target"] == (lists["item"] == "i4")).all()
+    html = found._repr_html_()
+    assert "History of user u1 in" in html
+    assert html.count("<caption") == 3 + 3
+    assert "Its rank by model" in html
+
+
+def test_a_target_that_is_not_listed_has_no_rank(tiny: str) -> None:
+    Path("recs.csv").write_text("user,item,rank\nu1,i6,1\nu1,nothing,2\n")
+    recbench.run([], tiny, ks=1, recs={"theirs": "recs.csv"})
+    frame = inspect_user("u1", dataset=tiny).to_frame()
+    assert frame.loc[frame["part"] == "target", "rank"].isna().all()
+    listed = frame[frame["part"] == "list"]
+    assert listed["item"].tolist() == ["i6", None]
+    assert listed["is_target"].tolist() == [False, False]

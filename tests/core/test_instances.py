@@ -174,10 +174,13 @@ def _negative() -> Picky:
     [
         (
             functools.partial(Lost, 3),
-            "Lost: it cannot be told with which 'seed' this object was built, because no attribute "
-            "is called 'seed'. Give a function that builds it: {'Lost': lambda: Lost(...)}",
+            "Lost: it cannot be told with which 'seed' this object was built, because no attribute is "
+            + "called 'seed'. Give a function that builds it: {'Lost': lambda: Lost(...)}",
         ),
-        (functools.partial(Doubles, 8), "'dim' .* its constructor does not keep the value as it is"),
+        (
+            functools.partial(Doubles, 8),
+            "'dim' .* its constructor does not keep the value as it is",
+        ),
         (lambda: Learns().fit(ARRAY), "'table' this object was built, because fit may have set it"),
         (_filled, "'table' .* its constructor does not keep the value as it is"),
         (functools.partial(Needs, 3), "'n' this object was built, because no attribute"),

@@ -468,3 +468,28 @@ def test_an_impossible_split_is_reported_before_anything_runs(tiny: str) -> None
     with pytest.raises(RecbenchError, match="windows of 99 interactions"):
         _run_here(["counting"], tiny, split="leave-last-out,windows:length=99")
     assert FITS == []
+
+
+def test_datasets_can_be_tables_and_have_names(tiny: str) -> None:
+    frame = pd.read_csv(tiny)
+    data = {"first": frame, "second": recbench.load_dataset(tiny), "third": tiny}
+    results = recbench.run("popular", data, results=None, in_process=True)
+    assert [result.setting.dataset for result in results] == ["first", "second", "third"]
+    assert results[0].values == results[1].values == results[2].values
+    single = recbench.run("popular", frame, results=None, in_process=True)
+    both = recbench.run("popular", [frame, tiny, tiny], results=None, in_process=True)
+    assert [len(single), len(both)] == [1, 2]
+    assert single[0].values == results[0].values
+
+
+def test_a_dataset_has_a_name_that_tables_can_show(tiny: str) -> None:
+    for name in ("a b", "a:b=c", ""):
+        with pytest.raises(UsageError, match="a name has 1 to 100 letters"):
+            recbench.run("popular", {name: tiny}, results=None)
+
+
+def test_what_is_no_dataset_is_refused_without_a_print_of_it(tiny: str) -> None:
+    for wrong in (None, 3, [pd.read_csv(tiny), object()]):
+        with pytest.raises(UsageError) as error:
+            recbench.run("popular", wrong, results=None)
+        assert len(str(error.value)) < 300

@@ -1,17 +1,23 @@
 """The selfcheck: models get their known metrics, and faults in the referee are found."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from helpers import plugin
 
 import recbench
-from recbench import Interactions, Split, load_dataset
+from recbench import Interactions, Split, load_dataset, load_plugins
 from recbench.cli.main import main
 from recbench.evaluation import counting, referee
 from recbench.oracles import Oracle, TyingOracle
-from recbench.selfcheck import Check, Shuffled, _chance, _sizes, selfcheck
+from recbench.selfcheck import COLUMNS, Check, SelfCheck, Shuffled, _chance, _sizes, selfcheck
+from recbench.spec import Spec
+
+MODULE = importlib.import_module("recbench.selfcheck")  # `recbench.selfcheck` is the function
 
 SMALL = "synthetic:users=150,items=60,interactions=3000"
 """A dataset small enough for many runs."""
@@ -183,7 +189,7 @@ class Restless:
 def _with_splitter(splitter: Any) -> list[Check]:
     from helpers import plugin
 
-    original = recbench.selfcheck.load_plugins
+    original = MODULE.load_plugins
     with pytest.MonkeyPatch.context() as patch:
         given = plugin(splitters={"restless": lambda: splitter})
         patch.setattr(
@@ -198,7 +204,7 @@ def test_shuffled_targets_are_uniform_over_unseen_items() -> None:
     split = splitter.split(data.interactions)
     counts = np.zeros((len(split.judged), 12))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recbench.selfcheck, "MAX_DRAWS", 3000)
+        patch.setattr(MODULE, "MAX_DRAWS", 3000)
         drawn = Shuffled(split, data).parts
     rows = np.tile(np.arange(len(split.judged)), 3000)
     assert len(drawn.judged) == len(rows)
@@ -231,7 +237,7 @@ def test_the_bound_on_chance_holds_for_many_draws() -> None:
     off = np.array(values) - chance
     assert abs(off.mean()) < 4 * np.sqrt(variance / 200)
     assert off.std() < 1.15 * np.sqrt(variance)  # ties reduce it
-    luck = np.log(2 / recbench.selfcheck.FALSE_ALARM)
+    luck = np.log(2 / MODULE.FALSE_ALARM)
     assert np.abs(off).max() < np.sqrt(2 * variance * luck) + luck / (3 * len(targets))
 
 
@@ -254,3 +260,50 @@ def test_the_oracle_with_ties_ties_each_target_with_one_unseen_item() -> None:
     assert scores.sum() == 2
     assert scores[0, split.targets[3]] == 1
     assert scores[0, history.items].sum() == 0
+
+
+def test_the_frame_has_a_row_for_each_check() -> None:
+    checks = selfcheck(SMALL)
+    frame = checks.to_frame()
+    assert tuple(frame) == COLUMNS
+    assert len(frame) == len(checks)
+    oracle = frame[(frame["model"] == "oracle") & (frame["metric"] == "ndcg")]
+    assert oracle["k"].tolist() == [1, 5, 10]
+    assert oracle["actual"].tolist() == oracle["expected"].tolist() == [1, 1, 1]
+    assert oracle["bound"].tolist() == [0, 0, 0]
+    drawn = frame[frame["bound"] > 1e-3]
+    assert drawn["model"].unique().tolist() == [
+        "oracle, shuffled targets",
+        "popular, shuffled targets",
+    ]
+    assert ((drawn["actual"] - drawn["expected"]).abs() <= drawn["bound"]).all()
+    assert frame["holds"].all()
+    assert set(frame["status"]) == {"ok"}
+    html = checks._repr_html_()
+    assert "oracle that prefers seen items, Recall@10" in html
+    assert f"{len(checks)} checks, none wrong." in html
+
+
+def test_a_wrong_check_is_wrong_everywhere() -> None:
+    wrong = Check("oracle", "ndcg", 10, expected=1.0, actual=0.5, bound=0.0)
+    failed = Check("oracle", "ndcg", 5, 1.0, float("nan"), 0.0, "failed: it raised ValueError")
+    checks = SelfCheck([wrong, failed])
+    assert not checks.holds
+    assert [check.holds for check in checks] == [False, False]
+    assert str(checks).count("WRONG") == 2
+    assert "failed: it raised ValueError" in str(checks)
+    assert "2 checks, 2 wrong." in str(checks)
+    assert checks.to_frame()["holds"].tolist() == [False, False]
+
+
+def test_data_and_plugins_can_be_given() -> None:
+    log = pd.DataFrame({"user": np.repeat(np.arange(20), 5), "item": np.arange(100) % 33})
+    assert selfcheck(log).holds
+
+    class Mine:
+        def split(self, interactions: Interactions) -> Any:
+            splitter = load_plugins().build("splitters", Spec.parse("leave-last-out"))
+            return splitter.split(interactions)
+
+    plugins = load_plugins(mine=plugin(splitters={"mine": Mine}))
+    assert selfcheck(recbench.load_dataset(SMALL), split="mine", plugins=plugins).holds

@@ -16,6 +16,7 @@ import pytest
 
 import recbench_popular
 from recbench import load_plugins
+from recbench.python_file import load_file
 from recbench.source import NO_SOURCE, Source, has_source, source_of
 
 MODEL = "class Model:\n    def fit(self, train):\n        return self\n"
@@ -204,6 +205,48 @@ def test_code_that_was_edited_since_its_import_has_no_source(
     (tmp_path / "mine.py").write_text(MODEL.replace("self\n", "None\n"))
     assert source_of(mine.Model).digest() == ""
     assert source_of(importlib.reload(mine).Model).digest() != ""
+
+
+def test_a_class_from_before_a_reload_has_no_source(install: Install, tmp_path: Path) -> None:
+    """Its code is still that of the file, but its globals are not."""
+    mine = install(mine=f"K = 1\n{MODEL}")
+    old = mine.Model
+    (tmp_path / "mine.py").write_text(f"K = 2\n{MODEL}")
+    new = importlib.reload(mine).Model
+    assert source_of(old).digest() == ""
+    assert source_of(new).digest() != ""
+
+
+def test_a_file_that_was_loaded_from_its_path_has_what_is_beside_it(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(near="K = 1\n")  # of the same name, and already imported
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "mine.py").write_text(f"{MODEL}    def score(self, history): import near\n")
+    (other / "near.py").write_text("import kit.deep\n")
+    (other / "kit").mkdir()
+    (other / "kit" / "__init__.py").write_text("")
+    (other / "kit" / "deep.py").write_text("")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    source = source_of(load_file(str(other / "mine.py")).Model)
+    assert _names(source, other) == ["mine.py", "kit/__init__.py", "kit/deep.py", "near.py"]
+
+
+def test_code_in_the_values_of_options_belongs_to_the_source(
+    install: Install, tmp_path: Path
+) -> None:
+    mine = install(mine=MODEL)
+    other = install(other="class Inner: ...\ndef inner(): ...\n")
+    for value in (other.Inner, other.inner, [other.Inner()]):
+        factory = functools.partial(mine.Model)
+        factory.option_values = {"text": value}  # type: ignore[attr-defined]
+        assert _names(source_of(factory), tmp_path) == ["mine.py", "other.py"]
+        factory.option_values["more"] = lambda: 3  # type: ignore[attr-defined]
+        assert source_of(factory).digest() == ""
+    plain = functools.partial(mine.Model)
+    plain.option_values = {"text": [1, 2]}  # type: ignore[attr-defined]
+    assert source_of(plain).digest() == source_of(mine.Model).digest()
 
 
 def test_a_class_with_a_method_from_elsewhere_has_the_source_of_both(

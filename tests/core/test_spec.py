@@ -239,3 +239,12 @@ def test_an_option_of_any_of_several_factories_is_accepted() -> None:
         check_options("model m", {"order": "1"}, other, renamed)
     with pytest.raises(UsageError, match="no option 'time_tie'; did you mean 'time_ties'"):
         check_options("model m", {"time_tie": "1"}, other, renamed)
+
+
+def test_lists_and_values_of_objects_are_read_as_options() -> None:
+    assert build("m", lambda x=None: x, {"x": "[64,32]"}) == [64, 32]
+    assert build("m", lambda x=None: x, {"x": "{'a': (1, 2.5)}"}) == {"a": (1, 2.5)}
+    assert build("m", lambda x=None: x, {"x": "[64,"}) == "[64,"
+    factory = functools.partial(lambda x=None, dim=3: (x, dim))
+    factory.option_values = {"len-1": len}  # type: ignore[attr-defined]
+    assert build("m", factory, {"x": "len-1", "dim": "4"}) == (len, 4)

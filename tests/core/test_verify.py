@@ -2,20 +2,23 @@
 
 import json
 import math
+import re
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import plugin
 
 import recbench
 from recbench import Interactions, Store, UsageError, load_plugins
 from recbench.cli.main import main
-from recbench.verification import NumberCheck, Verification
+from recbench.verification import COLUMNS, NumberCheck, Verification
 from recbench.verify import EXACT, verify
+from recbench_popular import Popular
 
 
 @pytest.fixture
@@ -161,6 +164,33 @@ def test_on_another_machine_a_seeded_model_may_differ_by_its_standard_error(
     assert random.result is not None
     assert bounds["ndcg@10"] == random.result.value("ndcg", 10).stderr
     assert {number.bound for number in popular.numbers if abs(number.stored) < 1} == {EXACT}
+
+
+class Typed(Popular):
+    """A model that is given as a class."""
+
+
+def test_models_that_are_not_installed_are_given_again(quick: None, call: Any, tiny: str) -> None:
+    recbench.run([Typed, {"mine": Typed}], tiny)
+    for check in verify(["results"]):
+        assert not check.holds
+        assert re.match(
+            r"no model '(Typed|mine)'; .* If it was given as an object or a file, give it again",
+            check.reason,
+        )
+    checks = verify(["results"], models=[Typed, {"mine": Typed}])
+    assert [(check.holds, check.reason) for check in checks] == [(True, ""), (True, "")]
+    Path("filed.py").write_text("from recbench_popular import Popular\nclass Filed(Popular): ...\n")
+    recbench.run("filed.py", tiny, results="other")
+    assert call("other")[0] == 1
+    assert call("other", "--models", "filed.py")[0] == 0
+
+
+def test_recommendations_in_a_frame_cannot_be_judged_again(quick: None, tiny: str) -> None:
+    lists = pd.DataFrame({"user": ["u0"], "item": ["i9"], "rank": [1]})
+    recbench.run([], tiny, recs={"mine": lists}, ks=1)
+    (check,) = verify(["results"])
+    assert check.reason == "its recommendations were a DataFrame, which is not stored"
 
 
 def test_results_that_cannot_run_are_reported_and_counted(
@@ -312,3 +342,25 @@ def test_a_metric_that_is_no_longer_installed_differs(tiny: str) -> None:
     assert check.furthest is not None
     assert check.furthest.name == "mine@3"
     assert len(Store("results").all()) == 1
+
+
+def test_the_frame_has_every_number(quick: None, tiny: str) -> None:
+    recbench.run(["popular", "random"], pd.read_csv(tiny), ks=3)
+    gone = verify("results")
+    assert not gone.holds
+    assert gone.to_frame()["holds"].tolist() == [False, False]
+    assert gone.to_frame()["stored"].isna().all()
+    checks = verify(Path("results"), dataset=pd.read_csv(tiny))
+    assert checks.holds
+    frame = checks.to_frame()
+    assert tuple(frame) == COLUMNS
+    assert len(frame) == sum(len(check.numbers) for check in checks)
+    row = frame[(frame["model"] == "random") & (frame["number"] == "ndcg@3 low")].iloc[0]
+    stored = Store("results").all().sections()[0].results
+    value = next(result for result in stored if result.model == "random").value("ndcg", 3)
+    assert (row["seed"], row["stored"], row["now"]) == (0, value.low, value.low)
+    assert frame.loc[frame["model"] == "popular", "seed"].isna().all()
+    assert frame["holds"].all()
+    html = checks.showing(every=True)._repr_html_()
+    assert html.count("<tr>") == len(frame) + 1
+    assert checks._repr_html_().count("<tr>") == len(checks) + 1

@@ -1,5 +1,6 @@
 from recbench_follows_last import FollowsLast
 from recbench_neighbours import Neighbours
+from recbench_new_genres import new_genres
 from recbench_new_users import NewUsers
 from recbench_rbp import rbp
 
@@ -18,3 +19,4 @@ def test_splitter():
 
 def test_metric():
     check_metric(rbp)
+    check_metric(new_genres)

@@ -17,8 +17,10 @@ def org(results):
 
 
 def cell(row, metric, k):
+    if not row.ok:
+        return "failed"
     value = row.value(metric, k)
-    return f"{value.mean:.4f} [{value.low:.3f}, {value.high:.3f}]" if row.ok else "failed"
+    return f"{value.mean:.4f} [{value.low:.3f}, {value.high:.3f}]" if k in row.ks else ""
 
 
 def line(cells):

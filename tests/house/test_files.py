@@ -16,6 +16,7 @@ SOURCES = [path for part in ("recbench", "plugins") for path in sorted((ROOT / p
 OF_SEVERAL_FILES = {
     "core/store/test_kills.py",
     "core/test_aliases.py",
+    "core/test_notebook.py",
     "core/test_platforms.py",
     "plugins/recbench_files/test_round_trip.py",
     "plugins/recbench_transformer/test_lesson.py",

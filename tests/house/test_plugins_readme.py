@@ -125,8 +125,8 @@ def test_every_command_works(installed: dict[str, str], tmp_path: Path) -> None:
     assert sum(line.split(",")[1] in recommended for line in titles.splitlines()) >= 3
     assert len((tmp_path / "runs.jsonl").read_text().splitlines()) == 2
     page = (tmp_path / "results.org").read_text()
-    assert page.count("| model | NDCG@3 | NDCG@5 | NDCG@10 |") == 2  # the dataset under two splits
-    assert re.search(r"(?m)^\| follows-last !? *\| 0\.", page)
+    assert page.count("| model | NDCG@") == 2  # the dataset under two splits
+    assert re.search(r"(?m)^\| follows-last !? *\|  \| 0\.", page)
 
 
 def test_content_beats_popular_on_items_with_few_interactions(

@@ -65,6 +65,7 @@ def test_a_message_above_the_limit_is_refused_without_reading_it(pair: Any) -> N
         {},
         {"times": [3, 4, 5], "ratings": [1.0, 2.0, 3.5]},
         {"times": [3, 4, 5], "time_unit": "ns", "parts": [0, 1, 2]},
+        {"features": {"price": [1.5, 2, 3], "genre": ["a", "été", "a"], "year": [1, 2, 3]}},
     ],
 )
 def test_interactions_arrive_unchanged_and_read_only(pair: Any, columns: Any) -> None:
@@ -76,6 +77,10 @@ def test_interactions_arrive_unchanged_and_read_only(pair: Any, columns: Any) ->
     received = map_shared(pair[1], receive(pair[1], 0)[0]["given"])
     assert received.fingerprint() == given.fingerprint()
     assert received.time_unit == given.time_unit
+    assert list(received.features) == list(given.features)
+    for name, values in given.features.items():
+        assert received.features[name].dtype == values.dtype
+        assert received.features[name].tolist() == values.tolist()
     for array in (
         received.users,
         received.items,

@@ -4,9 +4,12 @@ import dataclasses
 import math
 
 import pandas as pd
+import pytest
+from helpers import plugin
 from made_results import FAIR, GOOD, POOR, SETTING, columns_of, failed, result_of
 
-from recbench import Results
+import recbench
+from recbench import Results, UsageError
 from recbench.results.results import COLUMNS
 
 
@@ -73,3 +76,51 @@ def test_an_empty_frame_has_all_columns() -> None:
     frame = Results([]).to_frame()
     assert tuple(frame) == COLUMNS
     assert len(frame) == 0
+
+
+def _two() -> Results:
+    given = [result_of("a<b>", {"ndcg@3": GOOD, "hit@3": GOOD}), failed("c")]
+    return Results(given, columns_of, left_out=["something"])
+
+
+def test_printed_it_is_the_plain_table() -> None:
+    results = _two()
+    plain = recbench.load_plugins().find("tables", "plain").factory(results)
+    assert str(results) == plain.rstrip("\n")
+    assert str(results).startswith("data, last\n\nmodel")
+    assert repr(results) == str(results)
+    many = Results([result_of(f"m{nth}", {"ndcg@3": GOOD}) for nth in range(99)], columns_of)
+    assert repr(many).count("\n") == 60
+    assert repr(many).endswith("more lines; print() shows all")
+    assert repr(Results([])) == "no results"
+
+
+def test_a_notebook_shows_the_table_as_html() -> None:
+    html = _two()._repr_html_()
+    assert "a&lt;b&gt;</th>" in html
+    assert "<b>" not in html
+    for text in (">failed</span>", "c (plugin mine) failed: no", "Left out: something."):
+        assert text in html
+    assert "HR@3" in _two().showing("all")._repr_html_()
+
+
+def test_a_table_has_any_format() -> None:
+    results = _two()
+    assert results.to_table("md") == results.to_table("markdown")
+    assert results.to_table("markdown").startswith("### data, last\n")
+    assert results.to_table("html") == results._repr_html_()
+    plugins = recbench.load_plugins(mine=plugin(tables={"names": lambda given: given[0].model}))
+    assert results.to_table("names", plugins=plugins) == "a<b>"
+    with pytest.raises(UsageError, match="no table 'markdwon'; did you mean 'markdown'"):
+        results.to_table("markdwon")
+
+
+def test_settings_of_tables_are_kept_unless_they_are_given() -> None:
+    results = _two().showing(["recall", "HR"], segments=True, verbose=True)
+    assert (results.metrics, list(results.segments)) == (("recall", "hit"), ["recall", "hit"])
+    assert results.verbose
+    again = results.showing()
+    assert (again.metrics, again.segments, again.verbose) == (("recall", "hit"), {}, False)
+    assert again.left_out == ("something",)
+    with pytest.raises(UsageError, match="no metric 'hits'"):
+        results.showing("ndcg,hits")

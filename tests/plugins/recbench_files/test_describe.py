@@ -1,5 +1,6 @@
 """The preview of a log: its columns, what they are read as, and their first values."""
 
+import pandas as pd
 import pytest
 
 import recbench
@@ -45,3 +46,16 @@ def test_of_several_files_the_first_is_named(tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.csv").write_text("user,item\n1,7\n")
     assert list(preview(path=str(tmp_path))) == [f"Columns of {tmp_path.name}/a.csv"]
+
+
+def test_features_and_conditions_on_tables_are_shown(tmp_path):
+    (tmp_path / "log.csv").write_text("user,item,price\n1,2,3\n")
+    items = pd.DataFrame({"item": [2], "brand": ["x"]})
+    shown = preview(
+        path=str(tmp_path / "log.csv"), features="price", item_table=items, where="brand=x&price>1"
+    )
+    assert [row["read as"] for row in shown["Columns of log.csv"]] == [
+        "user",
+        "item",
+        "filter, feature",
+    ]

@@ -11,7 +11,10 @@ import recbench
 from recbench_files import read_file
 
 LOG = "user,StockCode,time\n1,10,5\n1,11,6\n2,12,7\n"
-TABLE_OF_ITEMS = "item_table was read as a table of items, with item=sku,title=title and the features title, tags"
+TABLE_OF_ITEMS = (
+    "item_table was read as a table of items, with item=sku,title=title and the features "
+    "title, tags"
+)
 SHOP = {"customer": ["ann", "ann", "eve"], "sku": ["007", "x", "7"]}
 
 

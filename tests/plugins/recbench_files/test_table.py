@@ -152,6 +152,16 @@ def test_json_and_inter_files_are_tables_too():
     assert table.names == ("user_id", "item_id", "score")
 
 
+def test_a_json_list_of_records_is_a_table():
+    records = b'[{"user": "007", "item": 3, "rank": 1},\n {"user": "b\\n", "item": 4}]'
+    table = open_table("recs", records)
+    read = table.read(["user", "item"], ["rank"])
+    assert ids(read["user"]) == ["007", "b\n"]
+    assert ids(read["item"]) == ["3", "4"]
+    np.testing.assert_array_equal(read["rank"], [1, np.nan])
+    assert open_table("recs", b"[1,2]\n").names == ("[1", "2]")
+
+
 def test_words_for_missing_values_are_ids():
     table = open_table("recs", b"user,item\nNA,null\n,x\n")
     assert ids(table.read(["user", "item"], [])["user"]) == ["NA", None]
