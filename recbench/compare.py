@@ -218,10 +218,10 @@ def compare(
     plugins, models = with_models(plugins, [first, second])
     if len(models) != 2:
         raise UsageError(f"name two models, not {len(models)}: {', '.join(models)}")
-    one, other = models
-    names = _as_stored(plugins, "models", one), _as_stored(plugins, "models", other)
+    first_name, second_name = (_as_stored(plugins, "models", model) for model in models)
+    names = first_name, second_name
     if names[0] == names[1]:
-        raise UsageError(f"{one} and {other} are the same model. Name two different ones")
+        raise UsageError(f"{' and '.join(models)} are the same model. Name two different ones")
     split = None if split is None else _as_stored(plugins, "splitters", split)
     datasets = None if dataset is None else _names_of(plugins, dataset)
     stored = Store(results).all(plugins).of_protocol(PROTOCOL)

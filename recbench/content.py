@@ -22,8 +22,7 @@ def same(first: Any, second: Any) -> bool:
     with contextlib.suppress(Exception):
         if (first == second) is True:
             return True
-    one, other = digest(first), digest(second)
-    return one == other != ""
+    return digest(first) == digest(second) != ""
 
 
 def digest(value: Any) -> str:

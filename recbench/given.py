@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 import sys
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from recbench.content import digest, same
+from recbench.content import same
 from recbench.errors import RecbenchError, UsageError
 from recbench.hookspecs import hookimpl
 from recbench.instances import SCALARS, built_with
 from recbench.offers import HOOKS, NAME, loading
+from recbench.option_text import option_text, read_values, reads_as
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
 from recbench.python_file import FILES, is_python_file, load_file
 from recbench.raised import describe_raised
-from recbench.spec import Spec, parameters, read_options, signature, unwrapped
+from recbench.spec import Spec, parameters, signature, unwrapped
 
 FILLED = ("seed", "device")
 """The options that recbench sets if they have their defaults."""
@@ -137,7 +135,7 @@ class _Given:
             self._add_module(self._files[file], name, spec.name, spec.options)
         elif name and name != spec.name:
             factory = self.plugins.find("models", spec.name).factory
-            self._add_factory(name, factory, _read(text, factory, spec.options))
+            self._add_factory(name, factory, read_values(text, factory, spec.options))
         else:
             self.texts.append(str(spec))
 
@@ -163,7 +161,7 @@ class _Given:
             raise UsageError(f"{where} has several models{_listed(found)}; leave one in it")
         for own, factory in found.items():
             if name:
-                self._add_factory(name, factory, _read(where, factory, options or {}))
+                self._add_factory(name, factory, read_values(where, factory, options or {}))
                 continue
             if not has_hooks:
                 self._register(own, factory)
@@ -216,11 +214,11 @@ class _Given:
         texts: dict[str, str] = {}
         for key, value in values.items():
             if not name or key in FILLED:
-                texts[key] = _text(own, factory, key, value)
+                texts[key] = option_text(own, factory, key, value)
         bound = {key: value for key, value in values.items() if key not in texts}
         self._register(own, functools.partial(factory, **bound) if bound else factory)
         for key, text in texts.items():
-            if not _reads_as(own, factory, key, text, values[key]):
+            if not reads_as(own, factory, key, text, values[key]):
                 self.values.setdefault(own, {})[text] = values[key]
         self.texts.append(str(Spec(own, texts)))
 
@@ -355,46 +353,6 @@ def _arguments(partial: functools.partial[Any]) -> dict[str, Any]:
         values.update(value if kind is inspect.Parameter.VAR_KEYWORD else {key: value})
     _check_complete(partial.func, values)
     return values
-
-
-def _read(what: str, factory: Callable[..., Any], options: Mapping[str, str]) -> dict[str, Any]:
-    """Return the values of options; parameters without a default may be missing."""
-    others = dict.fromkeys(parameters(factory)[0])
-    values = read_options(what, factory, options, others)
-    return {key: values[key] for key in options}
-
-
-def _text(name: str, factory: Callable[..., Any], key: str, value: Any) -> str:
-    """Return the text of an option: the value itself if it can be read back, else a digest."""
-    plain = value.item() if isinstance(value, np.generic) else value
-    texts = [str(plain).lower() if plain is None or isinstance(plain, bool) else str(plain)]
-    if isinstance(plain, (list, tuple)):
-        texts = [",".join(map(str, plain)), repr(plain).replace(", ", ",")]
-    for text in texts:
-        if _reads_as(name, factory, key, text, value):
-            return text
-    shown = str(value) if isinstance(value, SCALARS) else type(value).__name__
-    label = re.sub(r"\W", "", getattr(value, "__name__", shown))[:20]
-    return f"{label}-{(digest(value) or f'{id(value):08x}')[-8:]}"
-
-
-def _reads_as(name: str, factory: Callable[..., Any], key: str, text: str, value: Any) -> bool:
-    """Whether the text of an option is read as this value, or a number or list that equals it."""
-    try:
-        spec = Spec.parse(f"{name}:{key}={text}")
-        read = _read(name, factory, spec.options)[key]
-    except UsageError:
-        return False
-    return spec.options == {key: text} and same(_usual(read), _usual(value))
-
-
-def _usual(value: Any) -> Any:
-    """Return numbers of all types as float, and a list as tuple; any other value as it is."""
-    if isinstance(value, (list, tuple)):
-        return tuple(map(_usual, value))
-    value = value.item() if isinstance(value, np.generic) else value
-    is_whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
-    return float(value) if is_whole else value
 
 
 def _listed(names: Iterable[str]) -> str:

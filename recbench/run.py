@@ -236,10 +236,10 @@ class Request:
             plugins.check("splitters", Spec.parse(split))
         plugins.find("metrics", RANKED_BY)
         shown_metrics(plugins, self.metrics)
-        for name, data in self.datasets:
-            if name is not None and not NAME.fullmatch(name):
+        for given, data in self.datasets:
+            if given is not None and not NAME.fullmatch(given):
                 raise UsageError(
-                    f"dataset {name!r}: a name has 1 to 100 letters, digits and characters of "
+                    f"dataset {given!r}: a name has 1 to 100 letters, digits and characters of "
                     "'-_.+', and begins with a letter or digit. Choose another"
                 )
             find_dataset(plugins, data)

@@ -39,10 +39,6 @@ class Dataset:
         Ids of the items in the source, integers or strings.
     titles : numpy.ndarray of shape (n_items,), optional
         Titles of the items as strings, "" where unknown.
-    user_features, item_features : mapping of str to array_like, optional
-        Features of users and items: name -> one value per user or item. The values are numbers, or
-        strings with "" where unknown. Several categories of an item are one string, as in
-        "Action|Comedy".
     source : str, optional
         Where the data came from, such as a file or an address.
     sha256 : str, optional
@@ -61,6 +57,10 @@ class Dataset:
         What was dropped, merged or assumed, and how the source was read. Each note is one
         sentence; the most important comes first. Tables show the first ones in their footers,
         and all of them with --verbose.
+    user_features, item_features : mapping of str to array_like, optional
+        Features of users and items: name -> one value per user or item. The values are numbers, or
+        strings with "" where unknown. Several categories of an item are one string, as in
+        "Action|Comedy".
 
     Raises
     ------

@@ -99,7 +99,7 @@ def wrong_type(method: str, array: Array) -> RecbenchError:
         numbers = (int, float, np.integer, np.floating)
         others = (value for value in array.flat if not isinstance(value, numbers))
         kinds = [type(value).__name__ for value in others]
-        hint = f"; it has an element of type {kinds[0]}" if kinds else ""
+        hint = f"; it has an element of type {kinds[0]}" if kinds else hints["b"]
     return RecbenchError(
         f"{method} returned an array of type {array.dtype}; it must return {expected}{hint}"
     )

@@ -211,6 +211,7 @@ class Store(Layout):
         setting : Setting
             Dataset, split and candidates.
         pool : numpy.ndarray of shape (n_cases, n_candidates), int32
+            Item numbers.
 
         Returns
         -------
@@ -233,8 +234,7 @@ class Store(Layout):
         Parameters
         ----------
         result : Result
-            A stored result. If another run has since stored more cut-offs or metrics with the same
-            numbers, the columns include them.
+            A stored result. Cut-offs and metrics that another run has added since are included.
 
         Returns
         -------

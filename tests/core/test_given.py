@@ -85,7 +85,7 @@ REVERSED = -np.ones(1)
         (Mine(), ["Mine"]),
         (Mine(16), ["Mine"]),
         ([Mine(dim=32, rate=1)], ["Mine:dim=32,rate=1"]),
-        ([Mine(np.int64(32))], ["Mine:dim=32"]),
+        ([Mine(np.int64(32))], ["Mine:dim=32"]),  # type: ignore[arg-type]
         ([Mine(layers=[4, 5])], ["Mine:layers=4,5"]),  # type: ignore[arg-type]
         ([Mine(weights=[1, 2])], ["Mine:weights=[1,2]"]),
         ([Mine(weights="x,dim=3")], ["Mine:weights=xdim3-*"]),
@@ -144,8 +144,10 @@ def test_what_an_object_has_learned_is_not_used_and_the_object_is_not_changed(
         fitted, new = _run({"fitted": model, "new": Backwards}, tiny, in_process=in_process)
         assert fitted.values == new.values
         assert [message for message in caplog.messages if "was fitted" in message] == [
-            "fitted: this object was fitted or changed after it was built (fits, n_parameters, "
-            "scores_); a new one is built with the same parameters and fitted"
+            (
+                "fitted: this object was fitted or changed after it was built (fits, n_parameters, "
+                "scores_); a new one is built with the same parameters and fitted"
+            )
         ]
     assert vars(model).keys() == before.keys()
     assert all(vars(model)[key] is value for key, value in before.items())
@@ -195,7 +197,10 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "two": (lambda: TakesTwo, "TakesTwo is no model: its fit takes train, targets"),
     "needs": (lambda: Needs, r"Needs needs a value of 'n'; give an object, as in Needs\(n=...\)"),
     "partial": (lambda: functools.partial(Needs, inner=3), "Needs needs a value of 'n'"),
-    "misfit": (lambda: functools.partial(Mine, size=3), "does not fit: got an unexpected keyword"),
+    "misfit": (
+        lambda: functools.partial(Mine, size=3),  # type: ignore[call-arg]
+        "does not fit: got an unexpected keyword",
+    ),
     "lambda": (lambda: [lambda: Mine(3)], r"a lambda is no name .* as in {'mine': ...}, with 1 to"),
     "private": (lambda: [_named("_Private")], "'_Private' is no name for a model. Give it one"),
     "space": (lambda: {"a b": Mine}, "'a b' is no name for a model"),
@@ -327,7 +332,7 @@ def test_a_file_is_reused_until_it_or_a_file_beside_it_is_edited(
     def ndcg(*, reused: bool = False) -> float:
         results = _run("filed.py", busy, results="results", in_process=in_process)
         assert bool(results.reused) is reused
-        return results[0].value("ndcg", 10).mean
+        return float(results[0].value("ndcg", 10).mean)
 
     first = ndcg()
     assert ndcg(reused=True) == first

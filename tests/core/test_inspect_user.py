@@ -205,10 +205,10 @@ def test_the_frame_has_histories_targets_and_lists(tiny: str) -> None:
 
 
 def test_a_target_that_is_not_listed_has_no_rank(tiny: str) -> None:
-    Path("recs.csv").write_text("user,item,rank\nu1,i6,1\nu1,nothing,2\n")
+    Path("recs.csv").write_text("user,item,rank\nu1,nothing,1\nu1,i6,2\n")
     recbench.run([], tiny, ks=1, recs={"theirs": "recs.csv"})
     frame = inspect_user("u1", dataset=tiny).to_frame()
     assert frame.loc[frame["part"] == "target", "rank"].isna().all()
     listed = frame[frame["part"] == "list"]
-    assert listed["item"].tolist() == ["i6", None]
+    assert listed["item"].tolist() == [None, "i6"]
     assert listed["is_target"].tolist() == [False, False]

@@ -15,7 +15,6 @@ from recbench.cli.main import main
 from recbench.evaluation import counting, referee
 from recbench.oracles import Oracle, TyingOracle
 from recbench.selfcheck import COLUMNS, Check, SelfCheck, Shuffled, _chance, _sizes, selfcheck
-from recbench.spec import Spec
 
 MODULE = importlib.import_module("recbench.selfcheck")  # `recbench.selfcheck` is the function
 
@@ -38,7 +37,7 @@ SPLITS = [
 ]
 
 
-def _wrong(checks: list[Check]) -> set[str]:
+def _wrong(checks: SelfCheck) -> set[str]:
     return {check.name.partition(",")[0] for check in checks if not check.holds}
 
 
@@ -186,16 +185,9 @@ class Restless:
         return Split(interactions, interactions, targets)
 
 
-def _with_splitter(splitter: Any) -> list[Check]:
-    from helpers import plugin
-
-    original = MODULE.load_plugins
-    with pytest.MonkeyPatch.context() as patch:
-        given = plugin(splitters={"restless": lambda: splitter})
-        patch.setattr(
-            recbench.selfcheck, "load_plugins", lambda **more: original(restless=given, **more)
-        )
-        return selfcheck(SMALL, split="restless")
+def _with_splitter(splitter: Any) -> SelfCheck:
+    plugins = load_plugins(mine=plugin(splitters={"restless": lambda: splitter}))
+    return selfcheck(SMALL, split="restless", plugins=plugins)
 
 
 def test_shuffled_targets_are_uniform_over_unseen_items() -> None:
@@ -296,14 +288,7 @@ def test_a_wrong_check_is_wrong_everywhere() -> None:
     assert checks.to_frame()["holds"].tolist() == [False, False]
 
 
-def test_data_and_plugins_can_be_given() -> None:
+def test_data_can_be_given_as_objects() -> None:
     log = pd.DataFrame({"user": np.repeat(np.arange(20), 5), "item": np.arange(100) % 33})
     assert selfcheck(log).holds
-
-    class Mine:
-        def split(self, interactions: Interactions) -> Any:
-            splitter = load_plugins().build("splitters", Spec.parse("leave-last-out"))
-            return splitter.split(interactions)
-
-    plugins = load_plugins(mine=plugin(splitters={"mine": Mine}))
-    assert selfcheck(recbench.load_dataset(SMALL), split="mine", plugins=plugins).holds
+    assert selfcheck(recbench.load_dataset(SMALL)).holds

@@ -187,7 +187,8 @@ def test_models_that_are_not_installed_are_given_again(quick: None, call: Any, t
 
 
 def test_recommendations_in_a_frame_cannot_be_judged_again(quick: None, tiny: str) -> None:
-    lists = pd.DataFrame({"user": ["u0"], "item": ["i9"], "rank": [1]})
+    last = pd.read_csv(tiny).groupby("user_id").tail(1)
+    lists = last[["user_id", "item_id"]].assign(rank=1)
     recbench.run([], tiny, recs={"mine": lists}, ks=1)
     (check,) = verify(["results"])
     assert check.reason == "its recommendations were a DataFrame, which is not stored"

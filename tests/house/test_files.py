@@ -15,6 +15,7 @@ SOURCES = [path for part in ("recbench", "plugins") for path in sorted((ROOT / p
 
 OF_SEVERAL_FILES = {
     "core/store/test_kills.py",
+    "core/store/test_metadata_of_results.py",
     "core/test_aliases.py",
     "core/test_notebook.py",
     "core/test_platforms.py",

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 ORDER = (
     *("errors", "text", "html_table", "report", "arguments", "bars", "progress", "spec", "option_docs", "files"),
     *("installed", "raised", "guard", "hookspecs", "content", "python_file", "source", "offers"),
-    *("plugins", "instances", "given"),
+    *("plugins", "instances", "option_text", "given"),
     *("data", "models", "isolation", "evaluation", "results", "store"),
     *("experiment", "trial", "keeper"),
     *("external_file", "external", "run"),
