@@ -176,7 +176,7 @@ class Inspection(ReportOf[UserInspection]):
         pandas.DataFrame
             One row per item. Columns: case (from 1); part, which is "history" (oldest first),
             "target" or "list" (of a stored model, best first); place in it (from 1); item (the
-            dataset's own id; None for one that the dataset does not have) and title; model and
+            dataset's own id; missing for one that the dataset does not have) and title; model and
             seed, for lists and for targets, which have one row per model; rank and last_rank of a
             target, which differ if it is tied, and are missing if the model does not list it;
             is_target, whether the item is held out.

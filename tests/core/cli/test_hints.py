@@ -30,8 +30,8 @@ def _error(capsys: pytest.CaptureFixture[str], args: Sequence[str]) -> str:
         (
             "--k 3, 5",
             (
-                "Invalid value for '--k': '3,' is not a list of whole numbers. Separate them with "
-                "commas and no spaces, as in 3,5,10."
+                "Invalid value for '--k' / '--ks': '3,' is not a list of whole numbers. Separate "
+                "them with commas and no spaces, as in 3,5,10."
             ),
         ),
         ("--seeds 0 1", "'1' is not a model. Separate several numbers with commas"),
@@ -71,7 +71,7 @@ def _error(capsys: pytest.CaptureFixture[str], args: Sequence[str]) -> str:
         ("--split temporal=0.8", "options follow a colon, as in temporal:OPTION=VALUE"),
         ("--dataset ml_100K", "no dataset 'ml_100K'; did you mean 'ml-100k'?"),
         ("--metric ndcg", "no such option '--metric'; did you mean '--metrics'?"),
-        ("-k 3", "no such option '-k'; did you mean '--k'?"),
+        ("-k 3", "no such option '-k'; did you mean '--ks'?"),
         ("--models popular", "no such option '--models'; write its value without --models"),
         (
             "--epochs 3",
