@@ -20,7 +20,6 @@ from recbench.evaluation.uncertainty import Value
 from recbench.explain import Explanation, explain
 from recbench.export import ExportedSplit, export_split
 from recbench.hookspecs import hookimpl
-from recbench.html_table import draw_html
 from recbench.inspect_user import Inspection, inspect_user
 from recbench.models.checkpoint import read_checkpoint, write_checkpoint
 from recbench.models.protocols import (
@@ -35,7 +34,9 @@ from recbench.models.protocols import (
 from recbench.plugins import load_plugins
 from recbench.progress import Progress
 from recbench.recommend import recommend
-from recbench.recommendations import Recommendation, Recommendations
+from recbench.recommending.recommendations import Recommendation, Recommendations
+from recbench.report.html_table import draw_html
+from recbench.report.text import draw_table, wrap_text
 from recbench.results.footer import footer_lines, left_out_lines
 from recbench.results.result import Result, metric_label
 from recbench.results.results import Results
@@ -45,7 +46,6 @@ from recbench.run import run
 from recbench.selfcheck import SelfCheck, selfcheck
 from recbench.store.store import Store
 from recbench.table import table
-from recbench.text import draw_table, wrap_text
 from recbench.verification import Verification
 from recbench.verify import verify
 

@@ -16,9 +16,9 @@ from recbench.files import write_output
 from recbench.heatmap import heatmap_panels, picture_form
 from recbench.models.answers import AnswerCheck
 from recbench.models.protocols import ModelHandle, Traits
-from recbench.query import PreparedQuery, Query, takes
-from recbench.recommendations import Recommendation
-from recbench.report import Block, Lines, Picture, Report
+from recbench.recommending.query import PreparedQuery, Query, takes
+from recbench.recommending.recommendations import Recommendation
+from recbench.report.report import Block, Lines, Picture, Report
 
 if TYPE_CHECKING:
     import pandas as pd

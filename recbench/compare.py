@@ -14,9 +14,9 @@ from recbench.errors import UsageError, suggest
 from recbench.evaluation.referee import PROTOCOL
 from recbench.evaluation.uncertainty import PairedTest, Value, paired_test
 from recbench.experiment import text_of
-from recbench.given import with_models
+from recbench.given.models import with_models
 from recbench.plugins import Plugins, current_plugins
-from recbench.report import Block, ReportOf, Table
+from recbench.report.report import Block, ReportOf, Table
 from recbench.results.result import metric_label
 from recbench.results.results import Results
 from recbench.results.row import Row

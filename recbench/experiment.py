@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from recbench.code.source import NO_SOURCE, has_source
 from recbench.data.candidates import draw_candidates
 from recbench.data.dataset import Dataset, outside_ids
 from recbench.data.interactions import Array, Column, Columns
@@ -31,7 +32,6 @@ from recbench.plugins import Plugins
 from recbench.progress import log
 from recbench.results.result import Result, Setting
 from recbench.results.segments import popularity_segment
-from recbench.source import NO_SOURCE, has_source
 from recbench.spec import Spec, parameters, seed_of
 from recbench.store.provenance import provenance
 

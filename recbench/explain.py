@@ -17,11 +17,11 @@ from recbench.files import write_output
 from recbench.heatmap import heatmap, picture_form, shortened
 from recbench.models.answers import AnswerCheck
 from recbench.models.protocols import ModelHandle, Traits
-from recbench.query import PreparedQuery, Query, takes
-from recbench.recommendations import Recommendation
-from recbench.report import Block, Picture, Report, Table
+from recbench.recommending.query import PreparedQuery, Query, takes
+from recbench.recommending.recommendations import Recommendation
+from recbench.report.report import Block, Picture, Report, Table
+from recbench.report.text import GAP
 from recbench.results.footer import sentence
-from recbench.text import GAP
 
 if TYPE_CHECKING:
     import pandas as pd

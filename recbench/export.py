@@ -17,7 +17,7 @@ from recbench.errors import RecbenchError, UsageError
 from recbench.experiment import load_and_log
 from recbench.files import atomic
 from recbench.plugins import Plugins, current_plugins
-from recbench.report import Block, ReportOf, Table
+from recbench.report.report import Block, ReportOf, Table
 from recbench.spec import Spec
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from recbench.code.raised import describe_raised
 from recbench.errors import RecbenchError, describe_error
-from recbench.raised import describe_raised
 
 CRASHED: dict[str, str] = {}
 """Plugins that must not be imported again, because that has ended the process -> the reason."""

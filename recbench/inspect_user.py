@@ -18,7 +18,7 @@ from recbench.evaluation.ranking import Ranking
 from recbench.experiment import Experiment
 from recbench.plugins import Plugins, current_plugins
 from recbench.progress import log
-from recbench.report import Block, ReportOf, Table
+from recbench.report.report import Block, ReportOf, Table
 from recbench.results.result import Result, Setting
 from recbench.results.results import Results
 from recbench.spec import Spec

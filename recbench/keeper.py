@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recbench.code.source import has_source
 from recbench.data.interactions import Columns
 from recbench.errors import RecbenchError, counted, describe_error
 from recbench.evaluation.measure import measure
@@ -18,7 +19,6 @@ from recbench.files import read
 from recbench.models import checkpoint
 from recbench.progress import log
 from recbench.results.result import Result
-from recbench.source import has_source
 from recbench.store.format import decode_result, read_cell
 from recbench.store.store import Store
 

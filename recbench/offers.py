@@ -18,9 +18,9 @@ import numpy as np
 import pluggy
 
 from recbench import hookspecs
+from recbench.code.source import NO_SOURCE, Source, source_of
 from recbench.errors import RecbenchError, UsageError, suggest
 from recbench.guard import CRASHED, guarded, noted
-from recbench.source import NO_SOURCE, Source, source_of
 from recbench.spec import read_options, unwrapped
 
 LISTENER = "recbench_run_finished"

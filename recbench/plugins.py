@@ -12,12 +12,12 @@ from typing import Any
 import pluggy
 
 from recbench import hookspecs
+from recbench.code.installed import GROUP, installed_plugins, warn_of_namesake
+from recbench.code.raised import describe_raised
 from recbench.errors import UsageError, suggest_name
 from recbench.guard import noted
-from recbench.installed import GROUP, installed_plugins, warn_of_namesake
 from recbench.offers import KINDS, LISTENER, Offer, PluginInfo, import_plugin
 from recbench.progress import log
-from recbench.raised import describe_raised
 from recbench.spec import Spec, read_options
 
 

@@ -12,19 +12,19 @@ import numpy as np
 from recbench.data.dataset import Dataset
 from recbench.data.load import Data
 from recbench.errors import UsageError, counted
-from recbench.histories import (
+from recbench.models.protocols import ModelHandle
+from recbench.plugins import Plugins
+from recbench.recommending.histories import (
     Histories,
     histories_of_users,
     history_of_user,
     parse_ids,
     read_users,
 )
-from recbench.lists_file import lists_file
-from recbench.models.protocols import ModelHandle
-from recbench.newer import load_newer, with_newer
-from recbench.plugins import Plugins
-from recbench.query import PreparedQuery, Query, takes
-from recbench.recommendations import Recommendation, Recommendations
+from recbench.recommending.lists_file import lists_file
+from recbench.recommending.newer import load_newer, with_newer
+from recbench.recommending.query import PreparedQuery, Query, takes
+from recbench.recommending.recommendations import Recommendation, Recommendations
 from recbench.spec import Spec
 
 ALL = "all"

@@ -15,7 +15,7 @@ from recbench.data.split import parse_split_names
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.experiment import Experiment, Host, load_and_log, model_host, text_of
 from recbench.external import check_lists, check_name, judge_file
-from recbench.given import with_models
+from recbench.given.models import with_models
 from recbench.keeper import Keeper
 from recbench.offers import NAME
 from recbench.plugins import Plugins, current_plugins

@@ -28,7 +28,7 @@ from recbench.oracles import (
     targets_of,
 )
 from recbench.plugins import Plugins, current_plugins, load_plugins
-from recbench.report import Block, ReportOf, Table
+from recbench.report.report import Block, ReportOf, Table
 from recbench.results.result import Result, metric_label
 from recbench.run import run
 

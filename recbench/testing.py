@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from recbench.attention import checked_attention
+from recbench.code.raised import place_of
 from recbench.data.arrays import offsets_of
 from recbench.data.interactions import Array, Interactions
 from recbench.data.metadata import UnknownFeatureError
@@ -32,7 +33,6 @@ from recbench.evaluation.referee import evaluate
 from recbench.explain import checked_explanation
 from recbench.models.in_process import InProcessModel, check_methods, naming, traits_of
 from recbench.models.protocols import Resumable, Scorer
-from recbench.raised import place_of
 from recbench.spec import parameters
 
 __all__ = ["check_metric", "check_model", "check_splitter", "check_ties", "example"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from recbench.code.source import has_source
 from recbench.data.interactions import Columns
 from recbench.errors import RecbenchError, counted, describe_error
 from recbench.evaluation.referee import rank_answers
@@ -18,7 +19,6 @@ from recbench.models.answers import Answers
 from recbench.models.protocols import FitReport, ModelHandle
 from recbench.progress import announce, log
 from recbench.results.result import Result
-from recbench.source import has_source
 from recbench.spec import Spec
 from recbench.store.store import Store
 

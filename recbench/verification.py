@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recbench.report import Block, Lines, ReportOf, Table
+from recbench.report.report import Block, Lines, ReportOf, Table
 from recbench.results.footer import sentence
 from recbench.results.result import Result, metric_label
 

@@ -14,7 +14,7 @@ from recbench.evaluation.measure import Metric
 from recbench.evaluation.uncertainty import Value
 from recbench.experiment import Experiment, Host, model_host, text_of
 from recbench.external import judge_file, version_of
-from recbench.given import with_models
+from recbench.given.models import with_models
 from recbench.models.in_process import InProcessHost
 from recbench.plugins import Plugins, current_plugins
 from recbench.results.result import EXTERNAL_PLUGIN, Result

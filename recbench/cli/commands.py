@@ -27,7 +27,7 @@ from recbench.inspect_user import inspect_user
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
 from recbench.recommend import recommend
-from recbench.report import Report
+from recbench.report.report import Report
 from recbench.run import KS, run
 from recbench.selfcheck import selfcheck
 from recbench.table import table

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
+from recbench.code.python_file import is_python_file
 from recbench.data.clean import clean
 from recbench.errors import UsageError, suggest
 from recbench.plugins import Plugins, load_plugins
-from recbench.python_file import is_python_file
 from recbench.results.result import metric_label
 from recbench.spec import Spec, parameters
 

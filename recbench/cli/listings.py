@@ -12,7 +12,7 @@ from recbench.guard import guarded
 from recbench.offers import Offer
 from recbench.option_docs import Option, factory_docs
 from recbench.plugins import Plugins
-from recbench.text import draw_rows
+from recbench.report.text import draw_rows
 
 
 def offers(plugins: Plugins, kind: str, data_dir: str | None = None) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from recbench.cli.options import UnfinishedError
-from recbench.text import draw_rows, wrap_text
 from recbench.data.clean import user_of_interaction
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array
@@ -16,6 +15,7 @@ from recbench.data.load import Chosen, find_dataset, load_dataset
 from recbench.errors import RecbenchError, counted
 from recbench.offers import Offer
 from recbench.plugins import Plugins
+from recbench.report.text import draw_rows, wrap_text
 from recbench.results.footer import sentence
 from recbench.spec import unwrapped
 

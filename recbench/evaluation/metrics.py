@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from recbench.code.raised import describe_raised, place_of
 from recbench.data.arrays import read_only
 from recbench.data.interactions import Array, Interactions
 from recbench.data.metadata import UnknownFeatureError
@@ -25,7 +26,6 @@ from recbench.evaluation.uncertainty import (
 from recbench.guard import noted
 from recbench.plugins import Plugins
 from recbench.progress import log
-from recbench.raised import describe_raised, place_of
 
 
 def measure_all(

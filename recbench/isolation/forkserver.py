@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recbench.installed import Installed, installed_plugins
+from recbench.code.installed import Installed, installed_plugins
 from recbench.isolation.processes import (
     adopt_orphans,
     blank_files,

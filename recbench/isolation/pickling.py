@@ -8,9 +8,9 @@ from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
 
+from recbench.code.python_file import FILES, found_in, loaded
 from recbench.errors import RecbenchError, describe_error
 from recbench.offers import Offer
-from recbench.python_file import FILES, found_in, loaded
 
 SECRET = tuple(f"recbench.{room}" for room in ("data", "evaluation", "results", "experiment"))
 """The modules whose objects may contain targets, or tell where they are ranked."""

@@ -19,16 +19,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from recbench.code.installed import Installed
+from recbench.code.raised import describe_raised
 from recbench.data.interactions import Array
 from recbench.errors import RecbenchError, UsageError, describe_error
-from recbench.installed import Installed
 from recbench.isolation.asides import Asides
 from recbench.isolation.processes import MAX_NAMED
 from recbench.isolation.wire import map_shared, receive, send
 from recbench.models.in_process import InProcessModel, build, is_writing
 from recbench.offers import Offer
 from recbench.progress import log
-from recbench.raised import describe_raised
 from recbench.spec import Spec
 
 PATIENCE = 1.0

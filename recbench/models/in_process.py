@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from recbench.code.raised import describe_raised, is_of_call
 from recbench.data.arrays import read_only
 from recbench.data.interactions import Array, Interactions
 from recbench.data.metadata import Metadata
@@ -36,7 +37,6 @@ from recbench.models.returned import as_numbers, wrong_shape
 from recbench.offers import Offer
 from recbench.plugins import Plugins
 from recbench.progress import log
-from recbench.raised import describe_raised, is_of_call
 from recbench.spec import Spec
 
 READ_ONLY = (

@@ -11,7 +11,7 @@ from recbench.errors import RecbenchError, printable
 from recbench.evaluation.measure import Metric
 from recbench.evaluation.uncertainty import Value
 from recbench.plugins import Plugins, current_plugins
-from recbench.report import LONGEST, shortened_to
+from recbench.report.report import LONGEST, shortened_to
 from recbench.results.result import Result, Setting, metric_label
 from recbench.results.row import ReadColumns
 from recbench.results.section import RANKED_BY, Section, by_seed

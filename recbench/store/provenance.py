@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from recbench.installed import DISTRIBUTION
+from recbench.code.installed import DISTRIBUTION
 from recbench.offers import Offer
 
 GIT_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")

@@ -32,11 +32,11 @@ def check_model(folder: Path, key: str, metadata: Metadata) -> None:
     """
     try:
         sealed = dict(json.loads(read(folder / MANIFEST)))
-        others = metadata.changed(sealed.get("reads", {}))
+        others = metadata.changed(dict(sealed.get("reads", {})))
         changed = dict(sealed["files"]).items() ^ _checksums(folder).items()
     except FileNotFoundError:
         why = f"it has no {MANIFEST}"
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, RecbenchError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, RecbenchError) as error:
         why = describe_error(error)
     else:
         if sealed.get("key") == key and not changed and not others:

@@ -110,9 +110,9 @@ class Store(Layout):
     def all(self, plugins: Plugins | None = None) -> Results:
         """Return the current results, by dataset and split.
 
-        Results whose files are damaged, copied or renamed are left out, and so are outdated ones: of
-        a model, those of the installed code are current or, if there are none, those that finished
-        last. The log and `Results.left_out` list what is left out.
+        Damaged, copied, renamed and outdated files are left out. Of a model, the results of the
+        installed code are current or, if there are none, those that finished last. The log and
+        `Results.left_out` list what is left out.
 
         Parameters
         ----------

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers import plugin
 
-import recbench.report
+import recbench.report.report
 from recbench import Dataset, Interactions, RecbenchError, UsageError, load_plugins, recommend
 from recbench.attention import Attention, attention
 from recbench.models.in_process import traits_of
@@ -148,7 +148,7 @@ def test_leading_positions_have_the_largest_weights_of_the_last_row() -> None:
 def test_the_text_has_a_line_per_layer_and_head(monkeypatch: pytest.MonkeyPatch) -> None:
     found = _attention("looks", "long", user=0)
     monkeypatch.setattr(recbench.report, "terminal", lambda: 0)
-    monkeypatch.setattr(recbench.text, "terminal", lambda: 400)
+    monkeypatch.setattr(recbench.report.text, "terminal", lambda: 400)
     heading, how, empty, *lines = str(found).splitlines()
     assert heading == "Attention of looks on long for user 0"
     assert "the last position, A film with a title of some length, part 39" in how
@@ -159,7 +159,7 @@ def test_the_text_has_a_line_per_layer_and_head(monkeypatch: pytest.MonkeyPatch)
     place = found.leading(1, 1)[0]
     assert lines[0].startswith(f"layer 1, head 1: {found.weights[0, 0, -1, place]:.2f} A film")
     assert lines[0].count("A film") == 3
-    monkeypatch.setattr(recbench.text, "terminal", lambda: 60)
+    monkeypatch.setattr(recbench.report.text, "terminal", lambda: 60)
     lines = str(found).splitlines()
     assert max(map(len, lines)) <= 60
     assert {line[:2] for line in lines[6:]} == {"la", "  "}

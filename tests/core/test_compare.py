@@ -180,7 +180,7 @@ def test_all_numbers_of_a_small_example(capsys: pytest.CaptureFixture[str]) -> N
 def test_long_names_stay_readable_in_a_narrow_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, busy: str
 ) -> None:
-    monkeypatch.setattr(recbench.text, "terminal", lambda: 80)
+    monkeypatch.setattr(recbench.report.text, "terminal", lambda: 80)
     recbench.run(["popular:rule=rated", "popular:rule=consumed"], busy)
     code, out, _ = _call(capsys, "compare", "popular:rule=rated", "popular:rule=consumed")
     assert code == 0

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import plugin
 
-import recbench.text
+import recbench.report.text
 from recbench import (
     Dataset,
     Explanation,
@@ -125,7 +125,7 @@ def _explain(model: str, dataset: str, **more: Any) -> Explanation:
 
 
 def _width(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
-    for module in (recbench.text, recbench.report):
+    for module in (recbench.report.text, recbench.report.report):
         monkeypatch.setattr(module, "terminal", lambda: columns)
 
 

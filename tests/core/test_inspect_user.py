@@ -16,7 +16,7 @@ from recbench.inspect_user import COLUMNS, inspect_user
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
     def called(*args: str, width: int = 0) -> tuple[int, str, str]:
-        monkeypatch.setattr(recbench.text, "terminal", lambda: width)
+        monkeypatch.setattr(recbench.report.text, "terminal", lambda: width)
         with pytest.raises(SystemExit) as stop:
             main(["inspect", *args])
         return int(stop.value.code or 0), *capsys.readouterr()

@@ -15,8 +15,8 @@ from helpers import plugin
 
 import recbench
 from recbench import Interactions, RecbenchError, Results, Store, UsageError, load_plugins
+from recbench.code.source import has_source
 from recbench.plugins import Plugins
-from recbench.source import has_source
 from recbench.store.format import decode_result, encode_result
 from recbench.verify import verify
 from recbench_popular import Popular

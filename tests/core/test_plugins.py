@@ -14,7 +14,7 @@ from helpers import plugin
 
 import recbench
 from recbench import UsageError, hookimpl, load_plugins
-from recbench.installed import warn_of_namesake
+from recbench.code.installed import warn_of_namesake
 from recbench.offers import Offer
 from recbench.plugins import Plugins
 from recbench.spec import Spec

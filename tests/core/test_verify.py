@@ -294,12 +294,12 @@ def test_libraries_that_old_results_do_not_record_do_not_count_as_changed(
     quick: None, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("recbench.source.Source.versions", lambda self: {})
+        patch.setattr("recbench.code.source.Source.versions", lambda self: {})
         recbench.run(["random"], tiny)
     (check,) = verify(["results"])
     assert (check.holds, check.reason) == (True, "")
     with monkeypatch.context() as patch:
-        patch.setattr("recbench.source.Source.versions", lambda self: {"numpy": "1.0"})
+        patch.setattr("recbench.code.source.Source.versions", lambda self: {"numpy": "1.0"})
         (check,) = verify(["results"])
     assert check.reason == "the machine, versions or number of threads differ"
 

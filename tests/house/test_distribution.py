@@ -8,7 +8,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from recbench.installed import DISTRIBUTION, GROUP
+from recbench.code.installed import DISTRIBUTION, GROUP
 
 ROOT = Path(__file__).parents[2]
 

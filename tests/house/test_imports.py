@@ -15,16 +15,13 @@ import recbench.testing
 ROOT = Path(__file__).parents[2]
 
 ORDER = (
-    *("errors", "text", "html_table", "report", "arguments", "bars", "progress", "spec", "option_docs", "files"),
-    *("installed", "raised", "guard", "hookspecs", "content", "python_file", "source", "offers"),
-    *("plugins", "instances", "option_text", "given"),
+    *("errors", "report", "arguments", "bars", "progress", "spec", "option_docs", "files"),
+    *("code", "guard", "hookspecs", "offers", "plugins", "given"),
     *("data", "models", "isolation", "evaluation", "results", "store"),
-    *("experiment", "trial", "keeper"),
-    *("external_file", "external", "run"),
-    *("fit_all", "histories", "newer", "lists_file", "recommendations", "query", "recommend"),
-    *("heatmap", "explain", "attention"),
-    *("inspect_user", "compare", "table", "export", "verification", "verify", "oracles", "selfcheck", "testing"),
-    *("cli", "__init__", "__main__"),
+    *("experiment", "trial", "keeper", "external_file", "external", "run"),
+    *("recommending", "recommend", "heatmap", "explain", "attention"),
+    *("inspect_user", "compare", "table", "export", "verification", "verify"),
+    *("oracles", "selfcheck", "testing", "cli", "__init__", "__main__"),
 )
 """The core's packages and files: each imports only from those before it, and from within itself."""
 

@@ -17,8 +17,8 @@ from made_results import FAIR, GOOD, POOR, SETTING, columns_of, failed, result_o
 import recbench
 from recbench import Result, Results, load_plugins
 from recbench.data.dataset import ORDER_RULE
+from recbench.report.text import PIPE
 from recbench.results.results import COLUMNS
-from recbench.text import PIPE
 
 MODELS = ["random", "popular", "popular:rule=rated"]
 READABLE = ("plain", "markdown", "latex", "html")

@@ -4,7 +4,7 @@ import numpy as np
 
 from recbench import load_dataset, load_plugins
 from recbench.experiment import Experiment
-from recbench.fit_all import fitted_on_all
+from recbench.recommending.fit_all import fitted_on_all
 
 
 def test_the_training_part_is_the_whole_log(tiny: str) -> None:

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from recbench.code.installed import is_library
 from recbench.errors import UsageError
-from recbench.installed import is_library
 
 FILES: dict[str, Path] = {}
 """Name of each module that was loaded from a path in this process -> its file."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recbench.option_text import option_text, read_values, reads_as
+from recbench.given.option_text import option_text, read_values, reads_as
 
 
 def _make(dim: int = 3, rate: float = 0.5, layers: Any = (1, 2), free: Any = None) -> None: ...

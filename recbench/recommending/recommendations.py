@@ -12,8 +12,8 @@ import numpy as np
 from recbench.data.dataset import Dataset, outside_ids
 from recbench.data.interactions import Array
 from recbench.errors import counted
-from recbench.lists_file import how_to_read, lists_file, write_lists
-from recbench.report import Block, Report, Table
+from recbench.recommending.lists_file import how_to_read, lists_file, write_lists
+from recbench.report.report import Block, Report, Table
 
 if TYPE_CHECKING:
     import pandas as pd

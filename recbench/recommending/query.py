@@ -14,27 +14,27 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from recbench.arguments import check_arguments
+from recbench.code.source import has_source
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
 from recbench.data.load import Data
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.experiment import Experiment, Host, load_and_log, model_host
-from recbench.fit_all import fitted_on_all
-from recbench.given import with_model
-from recbench.histories import (
-    Histories,
-    history_of_items,
-    history_of_user,
-    parse_ids,
-)
+from recbench.given.models import with_model
 from recbench.models import checkpoint
 from recbench.models.answers import BYTES_PER_SCORE, MEMORY, AnswerCheck
 from recbench.models.protocols import ModelHandle, Traits
 from recbench.plugins import Plugins, current_plugins
 from recbench.progress import Progress, log
-from recbench.recommendations import Recommendation
+from recbench.recommending.fit_all import fitted_on_all
+from recbench.recommending.histories import (
+    Histories,
+    history_of_items,
+    history_of_user,
+    parse_ids,
+)
+from recbench.recommending.recommendations import Recommendation
 from recbench.results.result import Result
-from recbench.source import has_source
 from recbench.spec import Spec
 from recbench.store.store import Store
 

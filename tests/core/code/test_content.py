@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recbench.content import code_of, digest, same
+from recbench.code.content import code_of, digest, same
 
 
 class Plain:

@@ -22,10 +22,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from recbench.content import code_of
-from recbench.installed import is_library, is_standard, plugin_packages
+from recbench.code.content import code_of
+from recbench.code.installed import is_library, is_standard, plugin_packages
+from recbench.code.python_file import FILES
 from recbench.progress import log
-from recbench.python_file import FILES
 
 CODE = {".py", ".pyc", ".so", ".pyd"}
 

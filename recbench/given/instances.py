@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from recbench.content import same
+from recbench.code.content import same
 from recbench.errors import RecbenchError, UsageError
 from recbench.guard import guarded
 from recbench.spec import signature

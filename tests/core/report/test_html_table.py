@@ -3,7 +3,7 @@
 import re
 from html.parser import HTMLParser
 
-from recbench.html_table import draw_html, paragraphs
+from recbench.report.html_table import draw_html, paragraphs
 
 NASTY = "<script>alert('x')</script> & \"q\" \x1b[31m\u202e"
 SHOWN = "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt; &amp; &quot;q&quot; \\x1b[31m\\u202e"

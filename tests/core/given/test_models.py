@@ -17,8 +17,8 @@ import recbench
 import recbench_popular
 from recbench import Interactions, RecbenchError, Results, UsageError, load_plugins
 from recbench.cli.main import main
-from recbench.given import with_model, with_models
-from recbench.python_file import FILES
+from recbench.code.python_file import FILES
+from recbench.given.models import with_model, with_models
 from recbench_popular import Popular
 
 

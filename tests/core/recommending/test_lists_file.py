@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from recbench import RecbenchError, UsageError
-from recbench.lists_file import how_to_read, lists_file, write_lists
+from recbench.recommending.lists_file import how_to_read, lists_file, write_lists
 
 FRAME = pd.DataFrame(
     {

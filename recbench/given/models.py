@@ -10,16 +10,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from recbench.content import same
+from recbench.code.content import same
+from recbench.code.python_file import FILES, is_python_file, load_file
+from recbench.code.raised import describe_raised
 from recbench.errors import RecbenchError, UsageError
+from recbench.given.instances import SCALARS, built_with
+from recbench.given.option_text import option_text, read_values, reads_as
 from recbench.hookspecs import hookimpl
-from recbench.instances import SCALARS, built_with
 from recbench.offers import HOOKS, NAME, loading
-from recbench.option_text import option_text, read_values, reads_as
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
-from recbench.python_file import FILES, is_python_file, load_file
-from recbench.raised import describe_raised
 from recbench.spec import Spec, parameters, signature, unwrapped
 
 FILLED = ("seed", "device")

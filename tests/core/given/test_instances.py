@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from recbench import UsageError
-from recbench.content import same
-from recbench.instances import built_with
+from recbench.code.content import same
+from recbench.given.instances import built_with
 
 
 class Usual:

@@ -10,8 +10,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from recbench.errors import printable
-from recbench.html_table import draw_html, paragraphs
-from recbench.text import columns_of, draw_rows, terminal, wrap_text
+from recbench.report.html_table import draw_html, paragraphs
+from recbench.report.text import columns_of, draw_rows, terminal, wrap_text
 
 if TYPE_CHECKING:
     import pandas as pd

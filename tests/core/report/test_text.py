@@ -2,8 +2,8 @@
 
 import pytest
 
-import recbench.text
-from recbench.text import PIPE, _broken, draw_rows, draw_table, wrap_text
+import recbench.report.text
+from recbench.report.text import PIPE, _broken, draw_rows, draw_table, wrap_text
 
 LONG = "transformer:dim=128,layers=2,preset=notebook"
 WORDS = {"model": [LONG, "popular !"], "seeds": ["2", "-"]}
@@ -16,7 +16,7 @@ MARKS = {"NDCG@3": ["*", ""], "NDCG@10": ["", ""]}
 
 
 def _terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
-    monkeypatch.setattr(recbench.text, "terminal", lambda: width)
+    monkeypatch.setattr(recbench.report.text, "terminal", lambda: width)
 
 
 def test_a_simple_table() -> None:

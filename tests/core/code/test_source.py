@@ -16,8 +16,8 @@ import pytest
 
 import recbench_popular
 from recbench import load_plugins
-from recbench.python_file import load_file
-from recbench.source import NO_SOURCE, Source, has_source, source_of
+from recbench.code.python_file import load_file
+from recbench.code.source import NO_SOURCE, Source, has_source, source_of
 
 MODEL = "class Model:\n    def fit(self, train):\n        return self\n"
 

@@ -13,8 +13,9 @@ from helpers import plugin
 from scipy import sparse
 
 import recbench
-from recbench import RecbenchError, UsageError, installed, raised
-from recbench.raised import describe_raised, place_of
+from recbench import RecbenchError, UsageError
+from recbench.code import installed, raised
+from recbench.code.raised import describe_raised, place_of
 
 DEBUG = "; --debug shows the traceback)"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recbench import UsageError
-from recbench.python_file import FILES, found_in, is_python_file, load_file, loaded
+from recbench.code.python_file import FILES, found_in, is_python_file, load_file, loaded
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 import pandas as pd
 import pytest
 
-import recbench.report
-import recbench.text
-from recbench.report import LONGEST, Block, Lines, Picture, ReportOf, Table, shortened_to
+import recbench.report.report
+import recbench.report.text
+from recbench.report.report import LONGEST, Block, Lines, Picture, ReportOf, Table, shortened_to
 
 ROWS = [{"word": "a<b", "empty": "", "n": 1}, {"word": "c", "empty": "", "n": 20}]
 
@@ -56,7 +56,7 @@ def test_html_has_all_blocks_escaped() -> None:
 
 
 def test_only_text_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (recbench.report, recbench.text):
+    for module in (recbench.report.report, recbench.report.text):
         monkeypatch.setattr(module, "terminal", lambda: 40)
     report = Sample(["word " * 20])
     assert "the width 40" in str(report)

@@ -6,7 +6,7 @@ import pytest
 from helpers import install
 
 from recbench import load_plugins
-from recbench.installed import installed_plugins
+from recbench.code.installed import installed_plugins
 
 SOURCE = "import recbench\n@recbench.hookimpl\ndef recbench_models(): return {'NAME': object}\n"
 

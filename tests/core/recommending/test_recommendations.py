@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recbench import Dataset, Interactions, Recommendation, Recommendations, recommendations
+from recbench import Dataset, Interactions, Recommendation, Recommendations
+from recbench.recommending import recommendations
 
 
 def _dataset(titles: Any = None) -> Dataset:

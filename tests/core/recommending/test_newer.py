@@ -10,7 +10,7 @@ import pytest
 
 import recbench
 from recbench import Dataset, Interactions, RecbenchError, load_plugins
-from recbench.newer import load_newer, with_newer
+from recbench.recommending.newer import load_newer, with_newer
 
 LOG = "buyer,sku,day,kind\n007,a,10,buy\n007,b,30,buy\nann@x.org,b,20,buy\nann@x.org,c,21,view\n"
 OPTIONS = "user=buyer,item=sku,time=day,where=kind=buy"

@@ -6,8 +6,8 @@ import re
 import traceback
 from pathlib import Path
 
+from recbench.code.installed import FOLDERS, is_library, plugin_packages
 from recbench.errors import RecbenchError, describe_error
-from recbench.installed import FOLDERS, is_library, plugin_packages
 
 CORE = Path(__file__).parent
 

@@ -8,7 +8,12 @@ import pandas as pd
 import pytest
 
 from recbench import Dataset, Interactions, UsageError, load_plugins
-from recbench.histories import histories_of_users, history_of_user, parse_ids, read_users
+from recbench.recommending.histories import (
+    histories_of_users,
+    history_of_user,
+    parse_ids,
+    read_users,
+)
 
 PLUGINS = load_plugins()
 

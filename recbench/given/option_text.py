@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from recbench.content import digest, same
+from recbench.code.content import digest, same
 from recbench.errors import UsageError
-from recbench.instances import SCALARS
+from recbench.given.instances import SCALARS
 from recbench.spec import Spec, parameters, read_options
 
 

@@ -1,0 +1,1 @@
+"""Outside the flow: recommendations for one user or for many."""
