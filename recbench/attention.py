@@ -244,35 +244,39 @@ def attention(query: Query) -> Attention:
     Parameters
     ----------
     model : str, class, object, function, module or path
-        A model as for `recommend`. It needs a method `attention(history)`.
-    user : str or int, optional
-        The user's id in the dataset. Give either a user or `items`.
-    items : str or sequence, optional
-        A history instead of a user: item ids, oldest first, as a list or separated by commas.
+        A model: a name with options, such as "transformer:dim=128,layers=2", a class, an object
+        such as Mine(dim=32), a function that builds one, a module, or the path of a .py file. It
+        needs a method `attention(history)`.
+    user : str, int or None, default: None
+        The user's id, as in the data. Give either a user or `items`.
+    items : str, sequence of str or int, or None, default: None
+        A history instead of a user: item ids, oldest first, as a sequence or as "ID,ID,ID".
     k : int, default: 10
-        Number of recommendations in the result.
+        Number of items to recommend.
     dataset : str, path, pandas.DataFrame or Dataset, default: "ml-100k"
-        Name of a dataset, with options, the path of a log, or a log as a DataFrame or Dataset.
+        A dataset or the path of a log, with options, as in "log.csv:user=customer,item=sku", a log
+        as a DataFrame, or what `load_dataset` returned.
     split : str, default: "leave-last-out"
-        Name of the splitter whose training data the model learns from.
+        How to hold out targets: a splitter with options, such as "temporal:share=0.9".
     fit : {"split", "all"}, default: "split"
-        Use the model that is trained on the training data of the split, or on all interactions.
+        Train on the training part of the split, or on all interactions of the dataset. The latter
+        model is stored apart from those that `run` judges.
     seed : int, default: 0
-        Seed of the model.
+        Random seed, for models that have one.
     device : str, default: "auto"
-        Device of the model.
-    results : str, pathlib.Path or None, default: "results"
-        Folder of stored results and models; None to read and store nothing.
-    data_dir : str, optional
-        Folder that holds one sub-folder per dataset.
-    timeout : float, optional
-        Time limit for the model, in seconds.
-    memory : int, optional
-        Memory limit for the model, in megabytes; by default 90% of what is free.
+        Device of models that use torch: "auto", "cpu", "cuda" or "mps".
+    timeout : float or None, default: None
+        Time limit per model and seed, in seconds, for training and answers together.
+    memory : int or None, default: None
+        Memory limit per model, in megabytes. None allows 90% of the memory that is free.
     in_process : bool, default: False
-        Run the model in this process, for a debugger. There are then no limits.
-    plugins : Plugins, optional
-        The plugins to use; by default all that are installed.
+        Run models in this process, without limits, to debug them.
+    results : str, path or None, default: "results"
+        Folder of stored results. Models that it holds are not trained again. None stores nothing.
+    data_dir : str or None, default: None
+        Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
+    plugins : Plugins or None, default: None
+        What `load_plugins` returned. None loads all installed plugins.
 
     Returns
     -------

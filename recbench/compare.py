@@ -165,10 +165,10 @@ def compare(
     first: Any,
     second: Any,
     *,
-    ks: int | Sequence[int] | None = None,
-    metrics: str | Sequence[str] = (RANKED_BY,),
     dataset: Data | None = None,
     split: str | None = None,
+    ks: int | Sequence[int] | None = None,
+    metrics: str | Sequence[str] = (RANKED_BY,),
     results: str | Path = "results",
     plugins: Plugins | None = None,
 ) -> Comparisons:
@@ -178,15 +178,15 @@ def compare(
     ----------
     first, second : str, path, class, object, callable, module or mapping
         Models, given as for `run`, such as "transformer:dim=128".
-    ks : int, sequence of int or None, default: None
-        Cut-offs. None takes all that both have stored.
-    metrics : str or sequence of str, default: ("ndcg",)
-        Metrics, or "all". Those without a value per case, such as coverage, cannot be compared.
     dataset : str, path, pandas.DataFrame, Dataset or None, default: None
         Compare on this dataset only, given as for `run` or named as in a table; `min_rating=4.0`
         is `min_rating=4`. None takes all.
     split : str or None, default: None
         Compare on this split only, named as for `run` or as in a table. None takes all.
+    ks : int, sequence of int or None, default: None
+        Cut-offs. None takes all that both have stored.
+    metrics : str or sequence of str, default: ("ndcg",)
+        Metrics, or "all". Those without a value per case, such as coverage, cannot be compared.
     results : str or path, default: "results"
         Folder of stored results.
     plugins : Plugins or None, default: None

@@ -71,8 +71,8 @@ def export_split(
     dataset: Data,
     *,
     split: str = "leave-last-out",
-    output: str | Path = "split",
     data_dir: str | None = None,
+    output: str | Path = "split",
     plugins: Plugins | None = None,
 ) -> ExportedSplit:
     """Write train, history and targets of a split to a folder, as Parquet and CSV.
@@ -80,15 +80,15 @@ def export_split(
     Parameters
     ----------
     dataset : str, path, pandas.DataFrame or Dataset
-        A dataset, or the path of a log, with options: "log.csv:user=customer,item=product"; or the
-        data.
+        A dataset or the path of a log, with options, as in "log.csv:user=customer,item=sku", a log
+        as a DataFrame, or what `load_dataset` returned.
     split : str, default: "leave-last-out"
-        How to hold out targets. With several splitters, as in "leave-last-out,temporal", each
-        split is written to a sub-folder.
-    output : str or path, default: "split"
-        Folder to write to. It is made if it does not exist.
+        How to hold out targets: a splitter with options, such as "temporal:share=0.9". With several
+        splitters, as in "leave-last-out,temporal", each split is written to a sub-folder.
     data_dir : str or None, default: None
         Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
+    output : str or path, default: "split"
+        Folder to write to. It is made if it does not exist.
     plugins : Plugins or None, default: None
         What `load_plugins` returned. None loads all installed plugins.
 

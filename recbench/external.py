@@ -25,6 +25,11 @@ from recbench.results.result import EXTERNAL_PLUGIN, Result
 NOT_FOUND = np.iinfo(np.int32).max
 """The number of items above a target that is not listed."""
 
+NO_TARGET = (
+    "no target is in any list; lists of recbench recommend are for the future: they leave out all "
+    "items of a user, the targets too"
+)
+
 
 def check_name(plugins: Plugins, name: str) -> None:
     """Raise UsageError for a name that cannot be used in a table."""
@@ -124,7 +129,9 @@ def _rank(experiment: Experiment, lines: Lines, max_k: int) -> tuple[Ranking, in
     lengths = np.bincount(case, minlength=n_cases)
     room = n_items - np.bincount(seen_pairs // stride, minlength=n_cases)
     complete = np.bincount(case[known[by_rank]], minlength=n_cases) >= room
+    position, listed = _find(pairs, target_pairs)
     notes = (
+        *(() if listed.any() else [NO_TARGET]),
         *_note_on_foreign_items(experiment, lines, known),
         *_check_lengths(lengths, complete, room, max_k),
         *lines.notes,
@@ -135,7 +142,6 @@ def _rank(experiment: Experiment, lines: Lines, max_k: int) -> tuple[Ranking, in
     in_list = (place < width) & known[by_rank]
     lists = np.full((n_cases, width), -1, dtype=np.int32)
     lists[case[in_list], place[in_list]] = lines.item[by_rank[in_list]]
-    position, listed = _find(pairs, target_pairs)
     rank_of_pair = np.empty(len(best_first), dtype=np.int64)
     rank_of_pair[best_first] = np.arange(len(best_first))
     ties = np.flatnonzero(begins_tie)

@@ -222,9 +222,9 @@ def _rows_of(case: UserInspection, same: dict[str, Any], items: Array) -> list[d
 def inspect_user(
     user: str | int,
     *,
+    k: int = 10,
     dataset: Data = "ml-100k",
     split: str = "leave-last-out",
-    k: int = 10,
     results: str | Path = "results",
     data_dir: str | None = None,
     plugins: Plugins | None = None,
@@ -234,14 +234,14 @@ def inspect_user(
     Parameters
     ----------
     user : str or int
-        The user's id in the dataset.
-    dataset : str, path, pandas.DataFrame or Dataset, default: "ml-100k"
-        A dataset, or the path of a log, with options: "log.csv:user=customer,item=product"; or the
-        data.
-    split : str, default: "leave-last-out"
-        How targets are held out.
+        The user's id, as in the data.
     k : int, default: 10
-        How many items of each list to show, at most as many as are stored.
+        Number of items to show per model, at most as many as are stored.
+    dataset : str, path, pandas.DataFrame or Dataset, default: "ml-100k"
+        A dataset or the path of a log, with options, as in "log.csv:user=customer,item=sku", a log
+        as a DataFrame, or what `load_dataset` returned.
+    split : str, default: "leave-last-out"
+        How to hold out targets: a splitter with options, such as "temporal:share=0.9".
     results : str or path, default: "results"
         Folder of stored results.
     data_dir : str or None, default: None

@@ -155,15 +155,16 @@ def _offers_of(manager: pluggy.PluginManager, info: PluginInfo, plugin: Any) -> 
             factories = implementation.function()
             if not isinstance(factories, Mapping):
                 raise RecbenchError(
-                    f"{hook}() returned {type(factories).__name__}; it must return a mapping "
-                    "from names to callables"
+                    f"{hook}() returned {_kind(factories)}; it must return a mapping from names to "
+                    "classes or functions, as in {'mine': Mine}"
                 )
             for number, (name, factory) in enumerate(factories.items()):
                 if number == MOST:
                     raise RecbenchError(f"{hook}() returned more than {MOST} names; return fewer")
-                if not isinstance(name, str) or not callable(factory):
+                if not callable(factory):
                     raise RecbenchError(
-                        f"{hook}() returned {name!r}: {factory!r}; it must map names to callables"
+                        f"{hook}() returned {_kind(factory)} for the name {name!r}; it must map "
+                        "names to classes or functions, as in {'mine': Mine}"
                     )
                 _check_name(f"{hook}() returned the name", name)
                 home = implementation.function.__module__ or ""
@@ -171,9 +172,14 @@ def _offers_of(manager: pluggy.PluginManager, info: PluginInfo, plugin: Any) -> 
                 yield dataclasses.replace(offer, aliases=_check_attributes(offer))
 
 
-def _check_name(what: str, name: str) -> None:
+def _kind(value: Any) -> str:
+    """Return what a hook returned, for errors."""
+    return "None" if value is None else f"an object of type {type(value).__name__}"
+
+
+def _check_name(what: str, name: Any) -> None:
     """Raise RecbenchError for a name that cannot be typed, or could be mistaken for an option."""
-    if not NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise RecbenchError(
             f"{what} {name!r}; a name has 1 to 100 letters, digits and characters of '-_.+', and "
             "begins with a letter or digit"

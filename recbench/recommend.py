@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from recbench.data.dataset import Dataset
 from recbench.data.load import Data
 from recbench.errors import UsageError, counted
+from recbench.experiment import text_of
 from recbench.models.protocols import ModelHandle
 from recbench.plugins import Plugins
 from recbench.recommending.histories import (
@@ -55,6 +57,22 @@ class RecommendQuery(Query):
             raise UsageError("--new adds to the histories of users; leave out --items, or --new")
         if self.output is not None:
             lists_file(self.output)
+            self._spare_inputs(Path(self.output))
+
+    def _spare_inputs(self, output: Path) -> None:
+        """Raise UsageError if the output would replace a file that is read."""
+        inputs = {"--users-file": [str(self.users_file)] if self.users_file is not None else []}
+        for option, data in (("--dataset", self.dataset), ("--new", self.new)):
+            text = "" if data is None else text_of(data)
+            if text:
+                spec = Spec.parse(text)
+                inputs[option] = [spec.name, *spec.name.split(","), *spec.options.values()]
+        for option, paths in inputs.items():
+            for path in filter(os.path.isfile, paths if output.exists() else ()):
+                if os.path.samefile(path, output):
+                    raise UsageError(
+                        f"cannot write -o {output}: {option} reads this file; choose another file"
+                    )
 
     def histories(self, plugins: Plugins, dataset: Dataset) -> Histories:
         """Return the histories that the model is asked about, with newer interactions."""
@@ -91,38 +109,36 @@ def recommend(query: RecommendQuery) -> Recommendation | Recommendations:
     Parameters
     ----------
     model : str, class, object, function, module or path
-        A model with options, such as "transformer:dim=128,layers=2", a class, an object such as
-        Mine(dim=32), a function that builds one, a module, or the path of a .py file.
+        A model: a name with options, such as "transformer:dim=128,layers=2", a class, an object
+        such as Mine(dim=32), a function that builds one, a module, or the path of a .py file.
     user : str, int or None, default: None
-        The user's id in the dataset. The whole sequence of the user is the history.
+        The user's id, as in the data. The whole sequence of the user is the history.
     items : str, sequence of str or int, or None, default: None
-        A history instead of a user: item ids of the dataset, oldest first, as a sequence or as
-        "ID,ID,ID".
+        A history instead of a user: item ids, oldest first, as a sequence or as "ID,ID,ID".
     k : int, default: 10
-        How many items to recommend.
+        Number of items to recommend.
     dataset : str, path, pandas.DataFrame or Dataset, default: "ml-100k"
-        A dataset, or the path of a log, with options: "log.csv:user=customer,item=product".
+        A dataset or the path of a log, with options, as in "log.csv:user=customer,item=sku", a log
+        as a DataFrame, or what `load_dataset` returned.
     split : str, default: "leave-last-out"
-        The splitter that decides what the model is trained on.
+        How to hold out targets: a splitter with options, such as "temporal:share=0.9".
     fit : {"split", "all"}, default: "split"
-        Train the model on the training part of the split, or on all interactions of the dataset.
-        The latter model is stored apart from those that `run` judges.
+        Train on the training part of the split, or on all interactions of the dataset. The latter
+        model is stored apart from those that `run` judges.
     seed : int, default: 0
-        Random seed, for a model that has one.
+        Random seed, for models that have one.
     device : str, default: "auto"
         Device of models that use torch: "auto", "cpu", "cuda" or "mps".
+    timeout : float or None, default: None
+        Time limit per model and seed, in seconds, for training and answers together.
+    memory : int or None, default: None
+        Memory limit per model, in megabytes. None allows 90% of the memory that is free.
+    in_process : bool, default: False
+        Run models in this process, without limits, to debug them.
     results : str, path or None, default: "results"
-        Folder of stored results and models. None neither reads nor stores a model.
+        Folder of stored results. Models that it holds are not trained again. None stores nothing.
     data_dir : str or None, default: None
         Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
-    timeout : float or None, default: None
-        Time limit for the model, in seconds.
-    memory : int or None, default: None
-        Memory limit for the model, in megabytes. None allows 90% of the memory that is free.
-    in_process : bool, default: False
-        Run the model in this process, for a debugger. There are then no limits.
-    plugins : Plugins or None, default: None
-        What `load_plugins` returned. None loads all installed plugins.
     users : str, sequence of str or int, or None, default: None
         Many users: "all", or their ids, as a sequence or as "ID,ID,ID". Ids that the dataset does
         not have are left out and counted.
@@ -135,6 +151,8 @@ def recommend(query: RecommendQuery) -> Recommendation | Recommendations:
         dataset, unless it has options of its own: "more.csv:user=customer".
     output : str, path or None, default: None
         File to write the lists to: .csv, .parquet or .json.
+    plugins : Plugins or None, default: None
+        What `load_plugins` returned. None loads all installed plugins.
 
     Returns
     -------

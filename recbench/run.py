@@ -38,15 +38,15 @@ def run(
     split: str | Sequence[str] = "leave-last-out",
     ks: int | Sequence[int] = KS,
     seed: int | Sequence[int] = 0,
-    device: str = "auto",
-    results: str | Path | None = "results",
-    data_dir: str | None = None,
+    metrics: str | Sequence[str] = (RANKED_BY,),
     candidates: str | int | None = None,
     recs: Mapping[str, Any] | None = None,
-    metrics: str | Sequence[str] = (RANKED_BY,),
+    device: str = "auto",
     timeout: float | None = None,
     memory: int | None = None,
     in_process: bool = False,
+    results: str | Path | None = "results",
+    data_dir: str | None = None,
     force: bool = False,
     plugins: Plugins | None = None,
 ) -> Results:
@@ -55,25 +55,22 @@ def run(
     Parameters
     ----------
     models : str, class, object, function, module or path, or several of them
-        Models: a name with options, such as "transformer:dim=128,layers=2", a class, an object such
-        as Mine(dim=32), a function that builds one, a module, or the path of a .py file. Several
-        are given as a list, or as a mapping from names for the table to models.
+        A model: a name with options, such as "transformer:dim=128,layers=2", a class, an object
+        such as Mine(dim=32), a function that builds one, a module, or the path of a .py file.
+        Several are given as a list, or as a mapping from names for the table to models.
     dataset : str, path, pandas.DataFrame or Dataset, or several of them, default: "ml-100k"
-        A dataset, the path of a log, with options: "log.csv:user=customer,item=product", a log as a
-        DataFrame, or what `load_dataset` returned. Several are given as a list or as a mapping from
-        names. Each is evaluated separately. All are loaded before the first model is trained.
+        A dataset or the path of a log, with options, as in "log.csv:user=customer,item=sku", a log
+        as a DataFrame, or what `load_dataset` returned. Several are given as a list or as a mapping
+        from names. Each is evaluated separately. All are loaded before the first model is trained.
     split : str or sequence of str, default: "leave-last-out"
-        How to hold out targets. Each of several splitters is evaluated separately.
+        How to hold out targets: a splitter with options, such as "temporal:share=0.9". Each of
+        several splitters is evaluated separately.
     ks : int or sequence of int, default: (3, 5, 10)
         Cut-offs, of 1 or more. Every metric is computed at each of them.
     seed : int or sequence of int, default: 0
-        Random seed. With several, each model that has a seed runs once per seed.
-    device : str, default: "auto"
-        Device of models that use torch: "auto", "cpu", "cuda" or "mps".
-    results : str, path or None, default: "results"
-        Folder of stored results. Results that it holds are not computed again. None stores nothing.
-    data_dir : str or None, default: None
-        Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
+        Random seed, for models that have one. With several, each such model runs once per seed.
+    metrics : str or sequence of str, default: ("ndcg",)
+        Metrics that tables show, or "all". All metrics are computed and stored.
     candidates : str, int or None, default: None
         Rank each target among this many sampled items, as older papers did: 100 or
         "100:by=popularity,seed=0". None ranks it among all items. Results of the two kinds cannot
@@ -81,14 +78,18 @@ def run(
     recs : mapping of str to path or pandas.DataFrame, or None, default: None
         Recommendations made elsewhere: a name for the table -> a CSV or Parquet file, or a
         DataFrame with the same columns.
-    metrics : str or sequence of str, default: ("ndcg",)
-        Metrics that tables show, or "all". All metrics are computed and stored.
+    device : str, default: "auto"
+        Device of models that use torch: "auto", "cpu", "cuda" or "mps".
     timeout : float or None, default: None
-        Time limit per model and seed, for training and scoring together, in seconds.
+        Time limit per model and seed, in seconds, for training and answers together.
     memory : int or None, default: None
-        Memory limit per model and seed, in megabytes. None allows 90% of the memory that is free.
+        Memory limit per model, in megabytes. None allows 90% of the memory that is free.
     in_process : bool, default: False
-        Run models in this process, for a debugger. There are then no limits on time and memory.
+        Run models in this process, without limits, to debug them.
+    results : str, path or None, default: "results"
+        Folder of stored results. Results that it holds are not computed again. None stores nothing.
+    data_dir : str or None, default: None
+        Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
     force : bool, default: False
         Run models again even if their results are stored.
     plugins : Plugins or None, default: None

@@ -168,9 +168,10 @@ def selfcheck(
     Parameters
     ----------
     dataset : str, path, pandas.DataFrame or Dataset, default: "synthetic"
-        The data to use: a dataset, or the path of a log, with options; or the data.
+        A dataset or the path of a log, with options, as in "log.csv:user=customer,item=sku", a log
+        as a DataFrame, or what `load_dataset` returned.
     split : str, default: "leave-last-out"
-        How to hold out targets.
+        How to hold out targets: a splitter with options, such as "temporal:share=0.9".
     data_dir : str or None, default: None
         Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
     plugins : Plugins or None, default: None

@@ -232,7 +232,7 @@ def _fit(
         model = factory(**{**filled, **options})
     check_methods(model)
     before = train.fingerprint()
-    with naming("fit"):
+    with naming("fit", model):
         fitted = model.fit(train, **checkpoint)
     assert fitted is model, "fit must return the model itself: end it with `return self`"
     assert train.fingerprint() == before, "fit must not change train"

@@ -31,11 +31,11 @@ for numbers above 1."""
 def verify(
     paths: str | Path | Sequence[str | Path],
     *,
+    models: Any = (),
     bound: float | None = None,
     dataset: Data | None = None,
-    data_dir: str | None = None,
     device: str = "auto",
-    models: Any = (),
+    data_dir: str | None = None,
     plugins: Plugins | None = None,
 ) -> Verification:
     """Run stored results again, and compare every number.
@@ -44,19 +44,19 @@ def verify(
     ----------
     paths : str, path or sequence of them
         Results folders, or JSON files of results.
+    models : str, class, object, function, module or path, or several of them, default: ()
+        Models that are not installed, as they were given to `run`.
     bound : float or None, default: None
         The largest difference that is allowed. None allows 1e-9 for models without a seed, and on
         the same machine with the same versions and number of threads; otherwise the standard error
         of the number, because training then adds numbers in another order.
     dataset : str, path, pandas.DataFrame, Dataset or None, default: None
         The data or where they are now, if they have moved or had no name: as for `run`.
-    data_dir : str or None, default: None
-        Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
     device : str, default: "auto"
         Device of models that use torch: "auto", "cpu", "cuda" or "mps". "auto" is the device that
         was asked for when the result was made.
-    models : str, class, object, function, module or path, or several of them, default: ()
-        The models that are not installed, given as they were given to `run`.
+    data_dir : str or None, default: None
+        Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
     plugins : Plugins or None, default: None
         What `load_plugins` returned. None loads all installed plugins.
 

@@ -167,13 +167,13 @@ def table_command(
 @click.argument("first")
 @click.argument("second")
 @click.option(
-    "--k", "--ks", "ks", type=Numbers("K"), help="Cut-offs to show.  [default: all stored ones]"
-)
-@click.option(
     "--dataset", metavar="NAME", help="Only this dataset, named as in the table.  [default: all]"
 )
 @click.option(
     "--split", metavar="NAME", help="Only this split, named as in the table.  [default: all]"
+)
+@click.option(
+    "--k", "--ks", "ks", type=Numbers("K"), help="Cut-offs to show.  [default: all stored ones]"
 )
 @options("metrics", "results")
 def compare_command(**arguments: Any) -> Answer:

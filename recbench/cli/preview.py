@@ -82,7 +82,7 @@ def _first(dataset: Dataset) -> list[dict[str, str]]:
 
 
 def _facts(dataset: Dataset) -> str:
-    """Return the size, and the ranges of times and ratings."""
+    """Return the size, the ranges of times and ratings, and the names of features."""
     log = dataset.interactions
     counts = (
         counted(number, noun)
@@ -106,6 +106,15 @@ def _facts(dataset: Dataset) -> str:
         times,
         ratings,
         f"Order: {dataset.order}.",
+        *(
+            f"Features of {what}: {', '.join(features)}."
+            for what, features in (
+                ("interactions", log.features),
+                ("users", dataset.user_features),
+                ("items", dataset.item_features),
+            )
+            if features
+        ),
     )
     return "\n".join(map(wrap_text, lines))
 

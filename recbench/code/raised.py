@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import traceback
 from pathlib import Path
+from typing import Any
 
 from recbench.code.installed import FOLDERS, is_library, plugin_packages
-from recbench.errors import RecbenchError, describe_error
+from recbench.errors import RecbenchError, clean_reason, describe_error
 
-CORE = Path(__file__).parent
+CORE = Path(__file__).parents[1]
 
 NOTEBOOK = re.compile(r".*[/\\]ipykernel_\d+[/\\][^/\\]*|<ipython-input-.*")
 """How Jupyter and IPython call the code of a cell."""
@@ -18,6 +19,9 @@ TYPED = re.compile(r"<(stdin|string|console|python-input.*|doctest .*)>")
 """How Python calls code that was typed or is generated."""
 
 COMPILED = {".pyx", ".pxi", ".pxd"}
+
+LONGEST = 400
+"""Texts of exceptions are cut to this many characters, as the traceback has all of them."""
 
 
 def describe_raised(error: BaseException) -> str:
@@ -28,6 +32,7 @@ def describe_raised(error: BaseException) -> str:
     text, place = describe_error(error), place_of(error)
     if isinstance(error, RecbenchError) or not place:
         return text
+    text = clean_reason(text, LONGEST)
     if isinstance(error, SyntaxError):  # Python adds a place of its own
         text = re.sub(r" \([^()]*, line \d+\)$", "", text)
     return f"{text} ({place}; --debug shows the traceback)"
@@ -48,6 +53,13 @@ def place_of(error: BaseException) -> str:
     in_file = [place for place in own if place[0] != "typed code"]  # which may be generated
     name, line = (*in_file, *own, ("", 0))[0]
     return f"{name}, line {line}" if name else ""
+
+
+def place_of_code(function: Any) -> str:
+    """Return where a plugin's function begins, as `place_of` does; "" if that is unknown."""
+    code = getattr(function, "__code__", None)
+    name = _name(code.co_filename) if code else ""
+    return f"{name}, line {code.co_firstlineno}" if name else ""
 
 
 def is_of_call(error: BaseException) -> bool:

@@ -25,6 +25,7 @@ from typing import Any
 from recbench.code.content import code_of
 from recbench.code.installed import is_library, is_standard, plugin_packages
 from recbench.code.python_file import FILES
+from recbench.code.runtime import captured, methods_of, runtime_digest
 from recbench.progress import log
 
 CODE = {".py", ".pyc", ".so", ".pyd"}
@@ -132,8 +133,10 @@ def _source_of(factory: Callable[..., Any], home: str) -> Source:
     for unit in (at_home, None if units or at_home else _unit(_module_of(parts[0]))):
         if unit is not None:
             units.setdefault(*unit)
-    captured = [value for part in parts for value in _captured(part)]
-    state = pickle.dumps(captured) if captured else b""  # raises if it cannot be compared later
+    values = [value for part in parts for value in captured(part)]
+    state = pickle.dumps(values) if values else b""  # raises if it cannot be compared later
+    own_parts = [part for part in parts if _is_of_user(_module_of(part))]
+    state += runtime_digest(own_parts, _is_of_user) if own_parts else b""
     own = next(iter(units), "")
     libraries = _follow_imports(units, folder)
     order = [own, *sorted(units.keys() - {own})] if units else []
@@ -210,6 +213,12 @@ def _found(module: str, _path: tuple[str, ...]) -> str:
 def _counts(name: str, place: Path) -> bool:
     """Whether a package or file is the user's own, or belongs to a plugin of recbench."""
     return not is_library(place) or name.partition(".")[0] in plugin_packages()
+
+
+def _is_of_user(module: str) -> bool:
+    """Whether a module is in a file that is neither installed nor shipped with recbench."""
+    name, place = _unit(_own_name(module)) or ("recbench", Path())
+    return not is_library(place) and name.partition(".")[0] not in {"recbench", *plugin_packages()}
 
 
 def _files(place: Path) -> list[Path]:
@@ -291,21 +300,10 @@ def _is_in_file(part: Any) -> bool:
     held = _code_of(_stamp(file))
     if inspect.isfunction(part):
         return part.__code__ in held
-    own = [function.__code__ for function in _methods(part)]
+    own = [function.__code__ for function in methods_of(part)]
     return all(code in held for code in own) and (
         bool(own) or any(code.co_qualname == part.__qualname__ for code in held)
     )
-
-
-def _methods(made: type) -> list[types.FunctionType]:
-    """Return the functions that the text of a class contains; not those that are generated."""
-    values = [getattr(value, "__func__", value) for value in vars(made).values()]
-    values = [value.fget if isinstance(value, property) else value for value in values]
-    return [
-        function
-        for function in (inspect.unwrap(value) for value in values if inspect.isfunction(value))
-        if function.__code__.co_qualname.startswith(f"{made.__qualname__}.")
-    ]
 
 
 def _put_in(part: Any) -> list[types.FunctionType]:
@@ -336,29 +334,6 @@ def _code_of(file: Stamp) -> frozenset[types.CodeType]:
                     if isinstance(inner, types.CodeType) and not found.add(inner)  # type: ignore[func-returns-value]
                 ]
     return frozenset(found)
-
-
-def _captured(part: Any) -> Iterator[Any]:
-    """Yield the values that a part of a factory got at run time, which no file shows."""
-    if isinstance(part, functools.partial):
-        if part.args or part.keywords:
-            yield part.args, part.keywords
-    elif inspect.ismethod(part):
-        yield part.__self__
-    elif inspect.isclass(part):
-        for function in _methods(part):
-            yield from (value for value in _cells(function) if value is not part)
-    elif inspect.isfunction(part):
-        yield from _cells(part)
-    elif not inspect.isroutine(part):
-        yield part
-
-
-def _cells(function: types.FunctionType) -> Iterator[Any]:
-    """Yield the variables of outer functions that a function uses."""
-    for cell in function.__closure__ or ():
-        with contextlib.suppress(ValueError):  # it is empty
-            yield cell.cell_contents
 
 
 @functools.cache

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from recbench.data.interactions import Array, Interactions
 from recbench.data.metadata import Features, Metadata, feature
 from recbench.errors import UsageError
 from recbench.spec import Spec
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ORDER_RULE = "by user and time, equal times in file order"
 FILE_ORDER_RULE = "by user, in file order"
@@ -188,6 +191,21 @@ class Dataset:
             text = ids.tobytes() if ids.dtype.kind in "iu" else "\0".join(map(str, ids)).encode()
             digest.update(text + b"\1")
         return digest.hexdigest()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the interactions as a table: `Interactions.to_frame`, with the ids of the source.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Examples
+        --------
+        >>> import recbench
+        >>> recbench.load_dataset("synthetic").to_frame().columns.tolist()
+        ['user', 'item', 'time', 'rating']
+        """
+        return self.interactions.to_frame()
 
     def user(self, outside_id: str) -> int:
         """Return the number of the user with the given id.

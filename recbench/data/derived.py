@@ -1,10 +1,10 @@
-"""Steps 1 to 4: what is computed from interactions: lengths, counts, a matrix and a hash."""
+"""Steps 1 to 4: what is computed from interactions: counts, a matrix, a DataFrame, a hash."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from recbench.data.metadata import WithMetadata, content
 from recbench.data.sorting import sort_distinct
 
 if TYPE_CHECKING:
+    import pandas as pd
     from scipy import sparse
 
 
@@ -85,6 +86,42 @@ class Derived(WithMetadata):
         matrix.sum_duplicates()
         return matrix
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the interactions as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per interaction, one sequence after the other, oldest first in each. The columns
+            are user and item (ids of the source, or numbers if there are no ids), time (in UTC) and
+            rating, if there are any, then the features by name, unless a column before them has the
+            same name. A user who is not in the dataset is a missing value.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> log = recbench.Interactions.from_log(
+        ...     users=[0, 0, 1], items=[1, 2, 2], times=[60, 0, 0], features={"price": [9, 5, 6]}
+        ... )
+        >>> log.to_frame()
+           user  item                      time  price
+        0     0     2 1970-01-01 00:00:00+00:00      5
+        1     0     1 1970-01-01 00:01:00+00:00      9
+        2     1     2 1970-01-01 00:00:00+00:00      6
+        """
+        import pandas as pd
+
+        columns: dict[str, Any] = {
+            "user": _ids(self.user_ids, np.repeat(self.users, self.lengths), self.n_users),
+            "item": _ids(self.item_ids, self.items, self.n_items),
+        }
+        if self.times is not None:
+            times = pd.DatetimeIndex(self.times.view(f"datetime64[{self.time_unit}]"))
+            columns["time"] = times.tz_localize("UTC")
+        if self.ratings is not None:
+            columns["rating"] = self.ratings
+        return pd.DataFrame({**columns, **self.features, **columns})
+
     def pairs(self) -> Array:
         """Return the distinct pairs of row and item, as one number each.
 
@@ -130,3 +167,16 @@ class Derived(WithMetadata):
         for name, values in self.features.items():
             digest.update(f"feature {name}".encode() + content(values))
         return digest.hexdigest()
+
+
+def _ids(ids: Array | None, numbers: Array, n: int) -> Any:
+    """Return the ids with these numbers, missing for -1; the numbers themselves without ids."""
+    import pandas as pd
+
+    known = np.arange(n) if ids is None else np.asarray(ids)
+    if known.dtype.kind not in "iu":
+        known = known.astype(object)
+    has_unknown = bool((numbers < 0).any())
+    if has_unknown and known.dtype != object:
+        known = pd.array(known)  # integers of pandas, as those of numpy cannot be missing
+    return pd.api.extensions.take(known, numbers, allow_fill=has_unknown)

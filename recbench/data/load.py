@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import numbers
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -53,10 +54,10 @@ def load_dataset(
         Several files, as a sequence or separated by commas, are one log; options follow the last.
         A DataFrame is a log with one row per interaction. A Dataset that recbench has loaded is
         returned as it is; one that was made by hand is cleaned.
-    data_dir : str, default: RECBENCH_DATA, if set
-        Folder holding one sub-folder per dataset, with the publisher's files.
-    plugins : Plugins, default: all installed plugins
-        The plugins to use, from `load_plugins`.
+    data_dir : str or None, default: None
+        Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
+    plugins : Plugins or None, default: None
+        What `load_plugins` returned. None loads all installed plugins.
     **options : object
         Further options, with the same names: user="CustomerID", min_rating=4.
 
@@ -170,6 +171,9 @@ def find_dataset(
     _check_options(offer, {**options, **dict.fromkeys(objects, "")})
     known, takes_others = parameters(offer.factory)
     of_clean = parameters(clean)[0].keys() - ({"where"} & known.keys())
+    for key in of_clean & objects.keys():
+        kind = type(objects[key]).__name__
+        raise UsageError(f"{offer.what}: {key} is no text or number ({kind}); write one")
     cleaning = {key: options.pop(key) for key in list(options) if key in of_clean}
     ties_hashed = cleaning.get("time_ties") == "hash"
     if "seed" in cleaning and ("seed" in known or takes_others):
@@ -209,13 +213,21 @@ def _named(plugins: Plugins, data: Data, filled: dict[str, Any]) -> tuple[Offer,
     return plugins.find("datasets", FILE), {}
 
 
+_WRITABLE = (str, numbers.Number, Path, np.generic, Where)
+
+
 def _as_texts(options: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
     """Return options as text, and those that cannot be written as text. None is left out."""
     texts: dict[str, str] = {}
     objects: dict[str, Any] = {}
     for key, value in options.items():
         values = value if isinstance(value, (list, tuple)) else [value]
-        if all(isinstance(each, (str, int, float, Path, np.generic)) for each in values):
+        if key == "where" and value is not None and not isinstance(value, (str, Where)):
+            raise UsageError(
+                f"where is no text ({type(value).__name__}); write conditions such as "
+                "where='event=purchase&rating>=4'"
+            )
+        if all(isinstance(each, _WRITABLE) for each in values):
             texts[key] = ",".join(map(_text, values))
         elif value is not None:
             objects[key] = value

@@ -225,7 +225,8 @@ def split(
     Parameters
     ----------
     dataset : str, path, pandas.DataFrame or Dataset
-        The dataset, as in `load_dataset`.
+        A dataset or the path of a log, with options, as in "log.csv:user=customer,item=sku", a log
+        as a DataFrame, or what `load_dataset` returned.
     split : str, default: "leave-last-out"
         How to hold out targets: a splitter with options, such as "temporal:share=0.9".
     data_dir : str or None, default: None

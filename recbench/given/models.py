@@ -155,7 +155,7 @@ class _Given:
         has_hooks = any(name in HOOKS or marked(module, name) is not None for name in vars(module))
         found = self._hooked(module, where) if has_hooks else _classes(module)
         if not found:
-            missing = "its hooks offer none" if has_hooks else "it has no class with fit and score"
+            missing = "its hooks offer none" if has_hooks else _why_none(module)
             raise UsageError(f"{where} has no model: {missing}")
         if len(found) > 1 and (name or options or (module.__name__ in FILES and not has_hooks)):
             raise UsageError(f"{where} has several models{_listed(found)}; leave one in it")
@@ -277,6 +277,10 @@ def _is_table(model: Any) -> bool:
 
 def _classes(module: types.ModuleType) -> dict[str, type]:
     """Return the classes of a module that are models, without those that it has imported."""
+    return {name: value for name, value in _own_classes(module).items() if not _missing(value)}
+
+
+def _own_classes(module: types.ModuleType) -> dict[str, type]:
     return {
         name: value
         for name, value in vars(module).items()
@@ -285,8 +289,16 @@ def _classes(module: types.ModuleType) -> dict[str, type]:
         and value.__name__ == name
         and not name.startswith("_")
         and not inspect.isabstract(value)
-        and not _missing(value)
     }
+
+
+def _why_none(module: types.ModuleType) -> str:
+    """Return why no class of a module is a model."""
+    lacking = {name: _missing(value) for name, value in _own_classes(module).items()}
+    if len(lacking) == 1:
+        ((name, missing),) = lacking.items()
+        return f"class {name} has no {missing}"
+    return "it has no class with fit(train), and score(history) or recommend(history, k)"
 
 
 def _missing(model: Any) -> str:

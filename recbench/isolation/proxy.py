@@ -46,7 +46,8 @@ MAX_ITEMSIZE = 16
 """Bytes that one number of an answer may use."""
 
 SIGNAL_HINTS = {
-    "SIGSEGV": "Look for a bug in native code, or for writes into the read-only train or history",
+    "SIGSEGV": "Look for a bug in native code, or for writes into train or history, which are "
+    "read-only: copy an array before torch.from_numpy. --debug shows the line",
     "SIGKILL": "If the system ran out of memory, free some, or use a smaller model or dataset",
 }
 """What to do about a process that a signal killed."""

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import _thread
 import dataclasses
+import faulthandler
 import gc
+import logging
 import os
 import pickle
 import socket
@@ -60,6 +62,8 @@ def serve(referee: socket.socket, installed: Installed) -> None:
         if "interactions" in head:
             given = map_shared(referee, head["interactions"], asides.metadata(head))
         log.setLevel(head["log_level"])
+        if log.isEnabledFor(logging.DEBUG):
+            faulthandler.enable(2)  # shows the line if a signal ends this process
         asides.begin(draws=head["draws"])
         request, array = head["request"], None
         try:

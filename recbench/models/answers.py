@@ -73,7 +73,7 @@ class AnswerCheck:
         """Return the error for a score that is NaN or infinite."""
         hint = ""
         if score == -math.inf:
-            hint = ". Do not mask seen items: recbench does"
+            hint = ". If -inf masks seen items, leave that to recbench"
         elif isinstance(score, np.float16):
             hint = ". The largest number of float16 is 65504: return float32"
         rule = f"score returned {score} for item number {item}; all scores must be finite{hint}"
@@ -209,7 +209,8 @@ class Answers:
             kind = "scores" if self.model.traits.scores else "lists"
             raise self.check(batch).broken(
                 f"{kind} depend on the batch: the same history in a different batch got different "
-                f"{kind}; compute each row from its own history only",
+                f"{kind}; compute each row from its own history only, without random numbers (and "
+                "with a torch model after .eval())",
                 int(np.flatnonzero(differs)[0]),
             )
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from recbench.code.raised import describe_raised, is_of_call
+from recbench.code.raised import describe_raised, is_of_call, place_of_code
 from recbench.data.arrays import read_only
 from recbench.data.interactions import Array, Interactions
 from recbench.data.metadata import Metadata
@@ -42,6 +42,11 @@ from recbench.spec import Spec
 READ_ONLY = (
     "copy an array of train or history before it is changed; train.matrix() is a sparse matrix "
     "that may be changed"
+)
+
+INTERACTIONS = (
+    "train and history have users, items, offsets, times, ratings, sequences(), matrix() and more: "
+    "help(recbench.Interactions)"
 )
 
 PARAMETERS = {
@@ -185,12 +190,12 @@ class InProcessModel(ModelHandle):
 
     def save(self, folder: Path) -> None:
         """Save the model to a folder."""
-        with naming("save"):
+        with naming("save", self._model):
             self._model.save(folder)
 
     def load(self, folder: Path) -> None:
         """Replace the model by what its `load` returns."""
-        with naming("load"):
+        with naming("load", self._model):
             loaded = self._model.load(folder)
         if not is_model(loaded):
             raise RecbenchError(
@@ -208,7 +213,7 @@ class InProcessModel(ModelHandle):
         """
         given = interactions if self._sealed else self._copy(interactions)
         columns = dict(vars(given))
-        with naming(method):
+        with naming(method, self._model):
             began = time.perf_counter()
             answer = getattr(self._model, method)(given, *arguments, **options)
             self.seconds = time.perf_counter() - began
@@ -277,7 +282,7 @@ def _columns(interactions: Interactions) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def naming(method: str) -> Iterator[None]:
+def naming(method: str, model: Any = None) -> Iterator[None]:
     """Turn whatever a model's method raises into a RecbenchError that names the method."""
     try:
         yield
@@ -288,8 +293,12 @@ def naming(method: str) -> Iterator[None]:
         hint = ""
         if is_writing(error):
             hint = f"; {READ_ONLY}"
-        elif isinstance(error, TypeError) and is_of_call(error):
-            hint = f"; define it as {method}({PARAMETERS[method]})" if method in PARAMETERS else ""
+        elif isinstance(error, TypeError) and is_of_call(error) and method in PARAMETERS:
+            place = place_of_code(getattr(model, method, None))
+            hint = f" ({place})" if place else ""
+            hint += f"; define it as {method}({PARAMETERS[method]})"
+        elif "'Interactions' object" in str(error):
+            hint = f"; {INTERACTIONS}"
         raise RecbenchError(f"{method} raised {describe_raised(error)}{hint}") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,7 +163,13 @@ def read_users(plugins: Plugins, path: Path, column: str) -> list[str]:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise UsageError(f"--users-file {path} is not in UTF-8; convert it") from error
-    return [line.strip() for line in lines if line.strip()]
+    return [_unquoted(line.strip()) for line in lines if line.strip()]
+
+
+def _unquoted(line: str) -> str:
+    """Return an id without the quotes around it, as in a CSV file."""
+    quoted_id = re.fullmatch(r'"((?:[^"]|"")*)"', line)
+    return quoted_id[1].replace('""', '"') if quoted_id else line
 
 
 def _are(n: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from recbench.data.clean import clean, user_of_interaction
 from recbench.data.dataset import Dataset, numbers_of_ids, outside_ids, quoted
 from recbench.data.interactions import Array, Interactions
 from recbench.data.load import Data, load_dataset
-from recbench.errors import RecbenchError, counted
+from recbench.errors import RecbenchError, counted, describe_error
 from recbench.experiment import text_of
 from recbench.plugins import Plugins
 from recbench.spec import Spec
@@ -30,14 +31,22 @@ def load_newer(plugins: Plugins, data: Data, dataset: Dataset, data_dir: str | N
     """
     if isinstance(data, Dataset):
         return load_dataset(data, data_dir, plugins)
-    options: dict[str, str] = {"repeats": dataset.repeats}
     text = text_of(data)
     own = Spec.parse(text).options if text else {}
-    if not own:
-        stated = Spec.parse(dataset.name).options
-        options |= {name: stated[name] for name in INHERITED if name in stated}
-    options = {name: value for name, value in options.items() if name not in own}
-    return load_dataset(data, data_dir, plugins, **options)
+    stated = {} if own else Spec.parse(dataset.name).options
+    inherited = {name: stated[name] for name in INHERITED if name in stated}
+    repeats = {} if "repeats" in own else {"repeats": dataset.repeats}
+    try:
+        return load_dataset(data, data_dir, plugins, **inherited, **repeats)
+    except RecbenchError as error:
+        if not inherited or (text and not Path(text).exists()):
+            raise
+        options = ",".join(f"{name}={value}" for name, value in inherited.items())
+        how = f"--new {text}:user=NAME,item=NAME" if text else "load_dataset(more, user=NAME)"
+        raise type(error)(
+            f"{describe_error(error)}. The newer log is read with the options of the dataset "
+            f"({options}); if it needs others, write all of them: {how}"
+        ) from error
 
 
 def with_newer(dataset: Dataset, newer: Dataset) -> tuple[Dataset, list[str], list[str]]:

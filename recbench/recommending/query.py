@@ -60,11 +60,11 @@ class Query:
     fit: str = "split"
     seed: int = 0
     device: str = "auto"
-    results: str | Path | None = "results"
-    data_dir: str | None = None
     timeout: float | None = None
     memory: int | None = None
     in_process: bool = False
+    results: str | Path | None = "results"
+    data_dir: str | None = None
     plugins: Plugins | None = None
 
     @contextlib.contextmanager
@@ -120,6 +120,7 @@ def takes(arguments: Callable[P, T]) -> Callable[[Callable[[T], R]], Callable[P,
 
     def decorate(function: Callable[[T], R]) -> Callable[P, R]:
         signature = inspect.signature(arguments)
+        ordered = sorted(signature.parameters.values(), key=lambda each: each.name == "plugins")
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -127,7 +128,9 @@ def takes(arguments: Callable[P, T]) -> Callable[[Callable[[T], R]], Callable[P,
             return function(arguments(*args, **kwargs))
 
         returned = inspect.signature(function).return_annotation
-        call.__signature__ = signature.replace(return_annotation=returned)  # type: ignore[attr-defined]
+        call.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=ordered, return_annotation=returned
+        )
         return call
 
     return decorate
@@ -190,18 +193,35 @@ class PreparedQuery:
                     "the stored model cannot be loaded: %s. Training it again",
                     describe_error(error),
                 )
-        self.host.share(self.experiment.split.train)
+        kept = store if store is not None and is_known else None
+        return self._train(question, check, name, kept)
+
+    def _train(
+        self,
+        question: Callable[[PreparedQuery, ModelHandle, str], T],
+        check: Callable[[PreparedQuery, Traits], None],
+        name: str,
+        store: Store | None,
+    ) -> T:
+        """Train the model, save it, and then call `question`, which may be interrupted.
+
+        name: of the model, as `question` gets it. store: None saves nothing.
+        """
+        train, metadata = self.experiment.split.train, self.experiment.dataset.metadata
+        self.host.share(train)
         with self._model(check) as model:
             log.info("there is no stored model: training %s", name)
-            place = store.checkpoint(self.cell) if store is not None and is_known else None
-            seconds = model.fit(self.experiment.split.train, place).seconds
-            answer = question(self, model, f"{name}, trained now in {seconds:.1f} s")
-            if store is not None and is_known and model.traits.storable:
+            place = None if store is None else store.checkpoint(self.cell)
+            seconds = model.fit(train, place).seconds
+            if store is not None and model.traits.storable:
                 reads = metadata.digests(model.reads)
                 store.keep_model(dataclasses.replace(self.cell, reads=reads), model.save)
-        if place is not None:
-            checkpoint.remove(place)
-        return answer
+            if model.peak_memory is None:  # it still runs
+                answer = question(self, model, f"{name}, trained now in {seconds:.1f} s")
+                if place is not None:
+                    checkpoint.remove(place)
+                return answer
+        return self._train(question, check, name, None)  # saving has ended its process
 
     @contextlib.contextmanager
     def _model(self, check: Callable[[PreparedQuery, Traits], None]) -> Iterator[ModelHandle]:
@@ -266,10 +286,12 @@ class PreparedQuery:
             named = dataclasses.replace(batch, users=np.arange(len(batch)), n_users=len(batch))
         check = AnswerCheck(self.model_name, named, None if ids is None else ids[part])
         with check.naming_the_user():
-            if not model.traits.scores:
-                return check.lists(model.recommend(batch, k), k, leave_out), None
-            numbers, scores = model.top(batch, k, leave_out=leave_out)
-        items = np.nan_to_num(numbers, nan=-2).astype(np.int64)  # -2 is refused below
-        for row, place in np.argwhere((items >= 0) & ~np.isfinite(scores))[:1].tolist():
-            raise check.not_finite(scores[row, place], int(items[row, place]), row)
-        return check.lists(items, k, leave_out), scores
+            if model.traits.scores:
+                numbers, scores = model.top(batch, k, leave_out=leave_out)
+            else:
+                numbers, scores = model.recommend(batch, k), None
+        if scores is not None:
+            numbers = np.nan_to_num(numbers, nan=-2).astype(np.int64)  # -2 is refused below
+            for row, place in np.argwhere((numbers >= 0) & ~np.isfinite(scores))[:1].tolist():
+                raise check.not_finite(scores[row, place], int(numbers[row, place]), row)
+        return check.lists(numbers, k, leave_out), scores

@@ -225,8 +225,9 @@ class Section:
         Returns
         -------
         dict
-            Metric -> segment -> (number of cases, model -> mean over seeds). Metrics that need
-            lists or popularity are left out.
+            Metric -> segment -> (number of cases, model -> mean over seeds). Metrics of all lists
+            together are left out, and if there are several targets, those that need more than
+            ranks.
         """
         found: dict[str, dict[str, tuple[int, dict[str, float]]]] = {}
         for row in (row for row in self.rows if row.ok and k in row.ks):
@@ -272,7 +273,9 @@ def _by_segment(
     found = {}
     for name, metric in metrics.items():
         try:
-            found[name] = by_segment(ranking, of_target, history, metric, k)
+            column = columns.get(f"{name}@{k}")
+            known = None if column is None else np.asarray(column)
+            found[name] = by_segment(ranking, of_target, history, metric, k, known)
         except (Exception, SystemExit) as error:
             log.debug("%s by segment: %s", name, describe_error(error))
     return found

@@ -34,16 +34,23 @@ def history_cuts(lengths: Array) -> Array:
 
 
 def by_segment(
-    ranking: Ranking, segment: Array, lengths: Array, metric: Metric, k: int
+    ranking: Ranking,
+    segment: Array,
+    lengths: Array,
+    metric: Metric,
+    k: int,
+    column: Array | None = None,
 ) -> dict[str, tuple[int, float]]:
     """Return segment -> (number of cases, mean of the metric), by popularity, then by history.
 
     segment: (targets,) from `popularity_segment`. A case with targets in several segments counts in
         each, with its targets in that segment only.
     lengths: (cases,) of the histories.
+    column: (cases,) the values of the metric, if they are known. If each case has one target, the
+        metric is not called again, so it may be one that needs more than ranks.
     """
     parts = {
-        f"target in {name}": ranking.only(segment == number)[0]
+        f"target in {name}": ranking.only(segment == number)
         for number, name in enumerate(POPULARITY)
     }
     low, high = history_cuts(lengths)
@@ -52,10 +59,17 @@ def by_segment(
         (f"history {_span(low + 1, high)}", (lengths > low) & (lengths <= high)),
         (f"history > {high:,}", lengths > high),
     ):
-        parts[name] = ranking.take(np.flatnonzero(chosen))
+        cases = np.flatnonzero(chosen)
+        parts[name] = ranking.take(cases), cases
+
+    def values(part: Ranking, cases: Array) -> Array:
+        if column is not None and ranking.offsets is None:
+            return column[cases]
+        return measure(part, "it", metric, [k])[f"it@{k}"]
+
     return {
-        name: (len(part), float(measure(part, "it", metric, [k])[f"it@{k}"].mean()))
-        for name, part in parts.items()
+        name: (len(part), float(values(part, cases).mean()))
+        for name, (part, cases) in parts.items()
         if len(part)
     }
 

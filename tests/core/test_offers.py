@@ -74,8 +74,8 @@ def test_other_names_are_allowed(name: str) -> None:
 @pytest.mark.parametrize(
     ("factories", "reason"),
     [
-        ({3: object}, "returned 3: "),
-        ({"a": object()}, "it must map names to callables"),
+        ({3: object}, "returned the name 3; a name has 1 to 100 letters"),
+        ({"a": object()}, "it must map names to classes or functions, as in {'mine': Mine}"),
         (Falls(), "RuntimeError: not today"),
         (Endless(), f"recbench_models() returned more than {MOST} names"),
         ({f"m{number}": object for number in range(10_000)}, f"more than {MOST} names"),

@@ -59,8 +59,11 @@ def test_an_offer_has_the_summary_of_its_docstring() -> None:
     [
         (plugin(models=RuntimeError("no luck")), "RuntimeError: no luck"),
         (plugin(models=SystemExit(3)), "SystemExit: 3"),
-        (plugin(models=["mine"]), "recbench_models() returned list; it must return a mapping"),
-        (plugin(models={"mine": 3}), "returned 'mine': 3; it must map names to callables"),
+        (plugin(models=["mine"]), "returned an object of type list; it must return a mapping"),
+        (
+            plugin(models={"mine": 3}),
+            "returned an object of type int for the name 'mine'; it must map names",
+        ),
         (
             plugin(model={}),
             "it implements an unknown hook, recbench_model; did you mean 'recbench_models'?",

@@ -19,11 +19,11 @@ from recbench import (
     UsageError,
     load_dataset,
     load_plugins,
-    query,
     recommend,
 )
 from recbench.isolation.runner import AVAILABLE
 from recbench.models.in_process import InProcessModel
+from recbench.recommending import query
 from recbench_popular import Popular
 
 ASKED: list[int] = []
@@ -39,6 +39,16 @@ class Lists(Popular):
         for row, items in enumerate(history.sequences()):
             unseen = np.setdiff1d(np.arange(history.n_items), items)[:k]
             lists[row, : len(unseen)] = unseen
+        return lists
+
+
+class Seen(Lists):
+    """A model of lists that recommends to user 1 what she has seen."""
+
+    def recommend(self, history: Any, k: int) -> Any:
+        lists = super().recommend(history, k)
+        first = history.items[history.offsets[:-1]]
+        lists[:, 0] = np.where(history.users == 1, first, lists[:, 0])
         return lists
 
 
@@ -74,6 +84,12 @@ class Waits:
     def fit(self, train):
         return self
 
+    def save(self, folder):
+        (folder / "saved").touch()
+
+    def load(self, folder):
+        return self
+
     def score(self, history):
         half = pathlib.Path("half")
         half.write_text(str(os.getpid()))
@@ -83,7 +99,7 @@ class Waits:
 """
 """A file with a model that tells the id of its process and waits."""
 
-MODELS = {"lists": Lists, "bad": Bad, "asked": Asked, "slow": Slow}
+MODELS = {"lists": Lists, "seen": Seen, "bad": Bad, "asked": Asked, "slow": Slow}
 PLUGINS = load_plugins(mine=plugin(models=MODELS))
 
 
@@ -156,6 +172,13 @@ def test_a_bad_score_names_the_user(tiny: str) -> None:
         with pytest.raises(RecbenchError, match=words):
             _recommend("bad", tiny, users="all", **more)
     assert len(_recommend("bad", tiny, users=["u0", "u1"])) == 2
+
+
+@pytest.mark.parametrize("in_process", [False, True])
+def test_a_bad_list_names_the_model_and_the_user_once(tiny: str, in_process: bool) -> None:
+    words = r"^seen \(plugin mine\): recommend returned .* \(first affected: user u1\)$"
+    with pytest.raises(RecbenchError, match=words):
+        _recommend("seen", tiny, users="all", in_process=in_process)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +260,7 @@ def test_a_class_and_a_frame_are_used_as_they_are(tiny: str) -> None:
 
 
 @isolated
-def test_an_interrupted_command_leaves_no_file_and_no_process(tiny: str) -> None:
+def test_an_interrupted_command_leaves_the_model_and_no_process(tiny: str) -> None:
     Path("waits.py").write_text(WAITS)
     command = [sys.executable, "-m", "recbench", "recommend", "waits.py", "--users", "all"]
     with subprocess.Popen(
@@ -250,6 +273,7 @@ def test_an_interrupted_command_leaves_no_file_and_no_process(tiny: str) -> None
     assert process.returncode not in (0, None)
     assert not Path("recs.csv").exists()
     assert not list(Path().glob(".writing-*"))
+    assert len(list(Path("results").rglob("saved"))) == 1
     with pytest.raises(ProcessLookupError):
         os.kill(int(Path("asked").read_text()), 0)
 
@@ -259,5 +283,5 @@ def test_the_time_limit_holds_for_all_batches_together(
     tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(query, "BATCH", 1)
-    with pytest.raises(RecbenchError, match=r"time limit of 0.5 s .* ran out during score"):
+    with pytest.raises(RecbenchError, match=r"time limit of 0.5 s .* ran out during"):
         _recommend("slow", tiny, users="all", timeout=0.5)

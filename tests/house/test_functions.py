@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -142,3 +143,46 @@ def test_the_result_has_a_frame_the_text_of_the_command_and_html(
     assert stop.value.code == 0
     assert capsys.readouterr().out == f"{result}\n"
     assert str(result).startswith(repr(result)[:100])
+
+
+def _descriptions(name: str) -> dict[str, str]:
+    """Return the parameters of a function -> the first sentence on each."""
+    doc = inspect.getdoc(getattr(recbench, name)) or ""
+    section = re.split(r"\n\n\w+\n-+\n", doc.partition("Parameters\n----------\n")[2])[0]
+    entries = re.findall(r"^([\w, ]+) : .*\n((?: {4}.*\n?)+)", section, re.MULTILINE)
+    return {
+        each: " ".join(text.split()).partition(". ")[0].rstrip(".")
+        for names, text in entries
+        for each in names.split(", ")
+    }
+
+
+SAME = ("user", "items", "fit", "device", "timeout", "memory", "in_process", "data_dir", "plugins")
+"""Parameters whose descriptions begin with the same sentence in all functions."""
+
+
+@pytest.mark.parametrize("parameter", SAME)
+def test_the_same_parameter_is_described_with_the_same_sentence(parameter: str) -> None:
+    names = [NAMES.get(command, command) for command in COMMANDS]
+    told = {
+        _descriptions(name)[parameter]
+        for name in [*names, "attention", "load_dataset", "split"]
+        if parameter in inspect.signature(getattr(recbench, name)).parameters
+    }
+    assert len(told) == 1, told
+
+
+def test_shared_parameters_have_the_same_order_and_plugins_are_the_last() -> None:
+    keywords = {
+        command: [
+            name
+            for name, parameter in _parameters(command).items()
+            if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        ]
+        for command in COMMANDS
+    }
+    for command, names in keywords.items():
+        assert names[-1] == "plugins", command
+        for other, others in keywords.items():
+            shared = [name for name in names if name in others]
+            assert shared == [name for name in others if name in names], (command, other)

@@ -57,6 +57,23 @@ def test_a_dataset_is_shown_as_it_is_loaded() -> None:
     )
 
 
+def test_features_are_named() -> None:
+    log = Interactions.from_log([0, 0], [0, 1], features={"price": [2, 3]})
+    data = Dataset(
+        "shop",
+        log,
+        np.array(["a"]),
+        np.array([7, 8]),
+        user_features={"age": [30]},
+        item_features={"genres": ["Drama|War", ""], "year": [1995, np.nan]},
+    )
+    text = preview(load_plugins(mine=plugin(datasets={"made": lambda: data})), "made")
+    assert text.endswith(
+        "Features of interactions: price.\nFeatures of users: age.\nFeatures of items: genres, year.\n"
+    )
+    assert "Features" not in _shown("made")
+
+
 def test_a_missing_title_is_empty_and_missing_columns_are_said() -> None:
     text = _shown("made:timed=no")
     assert ["a", "8"] in [line.split() for line in text.splitlines()]

@@ -113,6 +113,15 @@ def test_a_syntax_error_is_placed_where_it_is(tmp_path: Path) -> None:
     )
 
 
+def test_a_long_text_is_cut_and_keeps_its_place() -> None:
+    def fails() -> None:
+        raise ValueError("x" * 3000)
+
+    text = describe_raised(_raised_by(fails))
+    assert len(text) < 500
+    assert re.search(r"x \.\.\. \(test_raised.py, line \d+; --debug shows the traceback\)$", text)
+
+
 class UnspeakableError(Exception):
     def __str__(self) -> str:
         raise RuntimeError

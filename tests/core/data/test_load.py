@@ -1,13 +1,23 @@
 """Datasets by name and by path: how they are found, and errors for wrong options."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import plugin
 
-from recbench import Dataset, Interactions, RecbenchError, UsageError, load_dataset, load_plugins
+from recbench import (
+    Dataset,
+    Interactions,
+    RecbenchError,
+    UsageError,
+    Where,
+    load_dataset,
+    load_plugins,
+)
 from recbench.data.dataset import ORDER_RULE
 from recbench.data.load import find_dataset
 
@@ -271,6 +281,35 @@ def test_keywords_are_checked_as_options_are() -> None:
         load_dataset("synthetic:users=3", users=4)
     with pytest.raises(UsageError, match="repeats=last is not allowed"):
         load_dataset("synthetic", repeats="last")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "match"),
+    [
+        ("where", {"rating": 4}, r"where is no text \(dict\); write conditions such as where="),
+        ("where", ["rating>=4", "user=1"], r"where is no text \(list\)"),
+        ("where", lambda log: log, r"where is no text \(function\)"),
+        ("min_rating", {4}, r"min_rating is no text or number \(set\); write one"),
+        ("repeats", pd.DataFrame(), r"repeats is no text or number \(DataFrame\)"),
+    ],
+)
+def test_keywords_of_other_types_are_refused(option: str, value: Any, match: str) -> None:
+    with pytest.raises(UsageError, match=match):
+        load_dataset("synthetic:users=20,interactions=200", **{option: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"where": Where.parse("user<=10 and item!=3")}, "where=item!=3&user<=10"),
+        ({"min_user_interactions": Decimal(3)}, "min_user_interactions=3"),
+        ({"min_user_interactions": np.int8(3), "where": None}, "min_user_interactions=3"),
+    ],
+)
+def test_keywords_may_have_any_type_that_reads_as_text(options: dict[str, Any], text: str) -> None:
+    named = load_dataset(f"synthetic:users=20,interactions=200,{text}")
+    given = load_dataset("synthetic:users=20,interactions=200", **options)
+    assert (given.name, given.fingerprint()) == (named.name, named.fingerprint())
 
 
 def test_a_dataset_made_by_hand_is_cleaned_and_a_loaded_one_is_used_as_it_is() -> None:

@@ -218,7 +218,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "option": (lambda: {"a": "transformer:dimm=3"}, "has no option 'dimm'; did you mean 'dim'"),
     "csv": (lambda: Path("log.csv"), "'log.csv' is no .py file; give"),
     "gone": (lambda: "gone.py", "there is no file 'gone.py'; check the path"),
-    "module": (lambda: json, "json has no model: it has no class with fit and score"),
+    "module": (lambda: json, "json has no model: it has no class with fit"),
     "nothing": (list, "name at least one model"),
 }
 
@@ -395,7 +395,11 @@ def test_a_file_with_several_classes_is_refused_and_a_module_adds_them(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("K = 1\n", "^filed.py has no model: it has no class with fit and score$"),
+        ("K = 1\n", r"^filed.py has no model: it has no class with fit\(train\), and score\("),
+        (
+            "class Mine:\n    def fit(self, train): ...\n    def scores(self, history): ...\n",
+            r"^filed.py has no model: class Mine has no score\(history\) or recommend\(history, k\)$",
+        ),
         ("1 / 0\n", "^file filed.py failed: ZeroDivisionError: division by zero .filed.py, line 1"),
         ("def (:\n", "^file filed.py failed: SyntaxError: invalid syntax .filed.py, line 1"),
         ("import sys; sys.exit(3)\n", "^file filed.py failed: SystemExit: 3"),

@@ -242,6 +242,20 @@ def test_a_factory_that_returns_no_model_is_refused(made: Any, words: str) -> No
         build(plugins.find("models", "mine"), Spec("mine"), {})
 
 
+class Guesses(Popular):
+    def score(self, history: Any) -> Any:
+        return history.itmes
+
+
+def test_a_wrong_guess_of_what_interactions_have_is_put_right() -> None:
+    model = InProcessModel(Guesses())
+    model.fit(example())
+    with pytest.raises(
+        RecbenchError, match=r"'itmes' \(test_.*\); train and history have users, i"
+    ):
+        model.score(example())
+
+
 class NoSelf(Popular):
     def fit(train: Any) -> Any:  # type: ignore[override]  # noqa: N805  as beginners write it
         return train
@@ -252,7 +266,11 @@ class NoSelf(Popular):
 
 def test_a_method_that_cannot_be_called_is_shown_with_its_parameters() -> None:
     model = InProcessModel(NoSelf())
-    with pytest.raises(RecbenchError, match=r"1 positional .*; define it as fit\(self, train\)$"):
+    line = NoSelf.fit.__code__.co_firstlineno
+    with pytest.raises(
+        RecbenchError,
+        match=rf"1 positional .* \(test_in_process.py, line {line}\); define it as fit\(self, train\)$",
+    ):
         model.fit(example())
     with pytest.raises(RecbenchError, match=r"; define it as score\(self, history\)$"):
         model.score(example())

@@ -88,6 +88,7 @@ def test_users_whom_only_the_extended_dataset_has_are_unknown_to_the_model() -> 
         ("age;who\n3;007\n4;x\n", ["007", "x"]),
         ('{"user": "007"}\n{"user": "8"}\n', ["007", "8"]),
         ("\ufeffann\nbob\n", ["ann", "bob"]),
+        ('"ann ""a"", b"\n"bob" "ann"\n"', ['ann "a", b', '"bob" "ann"', '"']),
     ],
 )
 def test_users_are_read_from_a_file(content: str, ids: list[str]) -> None:

@@ -354,6 +354,7 @@ def test_segments_are_means_over_seeds() -> None:
         "segment": np.arange(40, dtype=np.int8) % 2 * 2,
         "history": np.arange(40),
         "hit@2": (above < 2).astype(float),
+        "year@2": np.arange(40) % 2,  # of a metric that looks up more than ranks
     }
     lower = {**rows, "above": above + 1, "hit@2": (above < 1).astype(float)}
 
@@ -361,7 +362,10 @@ def test_segments_are_means_over_seeds() -> None:
         return ranking.expectation(np.ones(k))
 
     def lists(ranking: Any, k: int) -> Any:
-        return ranking.lists.mean(axis=1)
+        return ranking.lists.mean()
+
+    def year(ranking: Any, k: int) -> Any:
+        return ranking.item_features["year"][ranking.targets]
 
     results = [
         result_of("a", rows, 0),
@@ -369,9 +373,11 @@ def test_segments_are_means_over_seeds() -> None:
         result_of("b", lower),
         failed("c"),
     ]
-    section = _section(*results, metrics=("hit",), segments={"hit": hit, "lists": lists})
+    metrics = {"hit": hit, "lists": lists, "year": year}
+    section = _section(*results, metrics=("hit",), segments=metrics)
     found = section.by_segment(2)
-    assert set(found) == {"hit"}, "metrics of lists have no segments"
+    assert set(found) == {"hit", "year"}, "metrics of all lists together have no segments"
+    assert found["year"]["target in tail"] == (20, {"a": 1.0, "b": 1.0})
     n, by_model = found["hit"]["target in head"]
     assert n == 20
     assert by_model == pytest.approx({"a": 0.5, "b": 0.5})
