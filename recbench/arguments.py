@@ -1,14 +1,19 @@
-"""Every step: check the numbers and the device that users ask for, before any long work."""
+"""Every step: check the arguments that users give, before any long work."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-from recbench.errors import UsageError
+from recbench.errors import UsageError, suggest
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 MOST_K = 1_000_000
 """The largest cut-off."""
@@ -20,6 +25,20 @@ MOST_SECONDS, MOST_MEGABYTES = 10**9, 10**9
 """The highest limits of a model."""
 
 DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?|mps")
+
+
+def with_names_checked(function: Callable[P, R]) -> Callable[P, R]:
+    """Return the function; its error for an unknown parameter says which one may be meant."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        known = inspect.signature(call).parameters
+        for name in kwargs.keys() - known.keys():
+            hint = suggest(name, known)
+            raise TypeError(f"recbench.{function.__name__} has no parameter {name!r}; {hint}")
+        return function(*args, **kwargs)
+
+    return call
 
 
 def plain_numbers(given: Any) -> list[Any]:

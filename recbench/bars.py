@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import importlib
 import os
@@ -10,6 +11,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
 
@@ -161,6 +163,19 @@ class Terminal(Display):
             self._live.stop()
             self._live = None
 
+    @contextlib.contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Draw no bars in this context, in which something else writes to the terminal."""
+        with self.lock:
+            self._hide()
+            self._in_line = True
+        try:
+            yield  # without the lock, as what writes may have one of its own
+        finally:
+            with self.lock:
+                self._in_line = False
+                self.draw(self.bars[:MOST])
+
     def keep(self, bar: State) -> None:
         """Print a bar above the others."""
         self._hide()
@@ -267,6 +282,14 @@ def screen() -> Screen | None:
     if _Current.display is None or not _Current.display.bars:
         _Current.display = _display()
     return _Current.display
+
+
+def hidden() -> contextlib.AbstractContextManager[None]:
+    """Return a context in which this process draws no bars on a terminal."""
+    display = _Current.display
+    if isinstance(display, Terminal) and display.bars:
+        return display.hidden()
+    return contextlib.nullcontext()
 
 
 def _display() -> Display | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recbench.arguments import plain_numbers
+from recbench.arguments import plain_numbers, with_names_checked
 from recbench.data.load import FILE, Data, find_dataset, load_dataset
 from recbench.errors import UsageError, suggest
 from recbench.evaluation.referee import PROTOCOL
@@ -161,6 +161,7 @@ class Comparisons(ReportOf[Comparison]):
             )
 
 
+@with_names_checked
 def compare(
     first: Any,
     second: Any,

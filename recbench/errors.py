@@ -79,7 +79,8 @@ def suggest(wrong: str, known: Iterable[str]) -> str:
     letters = _letters(wrong) or wrong
     by_letters = {_letters(word): word for word in words}
     beginnings = {own[: len(letters)]: word for own, word in by_letters.items()}
-    for close, cutoff in ((beginnings, 0.8), (by_letters, 0.5)):  # it may begin a longer word
+    # the same letters, or the beginning of a longer word, or similar ones
+    for close, cutoff in ((by_letters, 1.0), (beginnings, 0.8), (by_letters, 0.5)):
         for found in difflib.get_close_matches(letters, close, n=1, cutoff=cutoff):
             return f"did you mean {close[found]!r}?"
     return f"available: {', '.join(words)}" if words else "none are available"

@@ -220,15 +220,15 @@ def explain(query: Query) -> Explanation:
         A model: a name with options, such as "transformer:dim=128,layers=2", a class, an object
         such as Mine(dim=32), a function that builds one, a module, or the path of a .py file. It
         needs a method `explain(history, items)`.
+    dataset : str, path, pandas.DataFrame or Dataset, default: "ml-100k"
+        A dataset or the path of a log, with options, as in "log.csv:user=customer,item=sku", a log
+        as a DataFrame, or what `load_dataset` returned.
     user : str, int or None, default: None
         The user's id, as in the data. Give either a user or `items`.
     items : str, sequence of str or int, or None, default: None
         A history instead of a user: item ids, oldest first, as a sequence or as "ID,ID,ID".
     k : int, default: 10
         Number of items to recommend.
-    dataset : str, path, pandas.DataFrame or Dataset, default: "ml-100k"
-        A dataset or the path of a log, with options, as in "log.csv:user=customer,item=sku", a log
-        as a DataFrame, or what `load_dataset` returned.
     split : str, default: "leave-last-out"
         How to hold out targets: a splitter with options, such as "temporal:share=0.9".
     fit : {"split", "all"}, default: "split"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recbench.arguments import with_names_checked
 from recbench.data.dataset import Dataset, outside_ids
 from recbench.data.interactions import Array, Interactions
 from recbench.data.load import Data
@@ -67,6 +68,7 @@ class ExportedSplit(ReportOf[Path]):
         return [{"part": path.stem, "format": path.suffix[1:], "path": str(path)} for path in self]
 
 
+@with_names_checked
 def export_split(
     dataset: Data,
     *,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recbench.arguments import check_arguments
+from recbench.arguments import check_arguments, with_names_checked
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array
 from recbench.data.load import Data
@@ -219,11 +219,12 @@ def _rows_of(case: UserInspection, same: dict[str, Any], items: Array) -> list[d
     ]
 
 
+@with_names_checked
 def inspect_user(
     user: str | int,
+    dataset: Data = "ml-100k",
     *,
     k: int = 10,
-    dataset: Data = "ml-100k",
     split: str = "leave-last-out",
     results: str | Path = "results",
     data_dir: str | None = None,
@@ -235,11 +236,11 @@ def inspect_user(
     ----------
     user : str or int
         The user's id, as in the data.
-    k : int, default: 10
-        Number of items to show per model, at most as many as are stored.
     dataset : str, path, pandas.DataFrame or Dataset, default: "ml-100k"
         A dataset or the path of a log, with options, as in "log.csv:user=customer,item=sku", a log
         as a DataFrame, or what `load_dataset` returned.
+    k : int, default: 10
+        Number of items to show per model, at most as many as are stored.
     split : str, default: "leave-last-out"
         How to hold out targets: a splitter with options, such as "temporal:share=0.9".
     results : str or path, default: "results"

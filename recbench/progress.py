@@ -23,7 +23,8 @@ class Log(logging.Logger):
     def callHandlers(self, record: logging.LogRecord) -> None:  # noqa: N802  the name in logging
         """Pass a message to all handlers, or to stderr if there are none."""
         if self.hasHandlers():
-            super().callHandlers(record)
+            with bars.hidden():  # a handler may write to the terminal behind the bars
+                super().callHandlers(record)
         else:
             logging.StreamHandler().handle(record)
 

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
 
-from recbench.data.dataset import Dataset
+from recbench.data.dataset import Dataset, numbers_of_ids
 from recbench.data.load import Data
 from recbench.errors import UsageError, counted
 from recbench.experiment import text_of
@@ -55,6 +56,10 @@ class RecommendQuery(Query):
             )
         if self.new is not None and self.items is not None:
             raise UsageError("--new adds to the histories of users; leave out --items, or --new")
+        if not isinstance(self.users_file, (str, Path, NoneType)):
+            raise UsageError(
+                f"users_file {type(self.users_file).__name__} is no path; give ids as users"
+            )
         if self.output is not None:
             lists_file(self.output)
             self._spare_inputs(Path(self.output))
@@ -82,6 +87,8 @@ class RecommendQuery(Query):
         if self.new is not None:
             newer = load_newer(plugins, self.new, dataset, self.data_dir)
             dataset, recent, notes = with_newer(dataset, newer)
+        if self.user == ALL and numbers_of_ids([ALL], dataset.user_ids)[0] < 0:
+            raise UsageError("no user 'all'; for the lists of all users, write --users all")
         if self.user is not None:
             made = history_of_user(dataset, str(self.user), known)
             return replace(made, notes=notes)
@@ -111,15 +118,15 @@ def recommend(query: RecommendQuery) -> Recommendation | Recommendations:
     model : str, class, object, function, module or path
         A model: a name with options, such as "transformer:dim=128,layers=2", a class, an object
         such as Mine(dim=32), a function that builds one, a module, or the path of a .py file.
+    dataset : str, path, pandas.DataFrame or Dataset, default: "ml-100k"
+        A dataset or the path of a log, with options, as in "log.csv:user=customer,item=sku", a log
+        as a DataFrame, or what `load_dataset` returned.
     user : str, int or None, default: None
         The user's id, as in the data. The whole sequence of the user is the history.
     items : str, sequence of str or int, or None, default: None
         A history instead of a user: item ids, oldest first, as a sequence or as "ID,ID,ID".
     k : int, default: 10
         Number of items to recommend.
-    dataset : str, path, pandas.DataFrame or Dataset, default: "ml-100k"
-        A dataset or the path of a log, with options, as in "log.csv:user=customer,item=sku", a log
-        as a DataFrame, or what `load_dataset` returned.
     split : str, default: "leave-last-out"
         How to hold out targets: a splitter with options, such as "temporal:share=0.9".
     fit : {"split", "all"}, default: "split"
@@ -141,7 +148,8 @@ def recommend(query: RecommendQuery) -> Recommendation | Recommendations:
         Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
     users : str, sequence of str or int, or None, default: None
         Many users: "all", or their ids, as a sequence or as "ID,ID,ID". Ids that the dataset does
-        not have are left out and counted.
+        not have are left out and counted. The histories are whole sequences, with the targets of
+        the split, so these lists cannot be evaluated as `recs` of `run`.
     users_file : str, path or None, default: None
         A file with the ids of many users: one per line, or a table with a column of users.
     new : str, path, pandas.DataFrame, Dataset or None, default: None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recbench.arguments import check_arguments, plain_numbers
+from recbench.arguments import check_arguments, plain_numbers, with_names_checked
 from recbench.data.candidates import read_candidates
 from recbench.data.load import Data, find_dataset
 from recbench.data.split import parse_split_names
@@ -31,6 +31,7 @@ from recbench.trial import Trial
 KS = (3, 5, 10)
 
 
+@with_names_checked
 def run(
     models: Any,
     dataset: Data | Sequence[Data] | Mapping[str, Data] = "ml-100k",

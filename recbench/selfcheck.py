@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recbench.arguments import with_names_checked
 from recbench.data.arrays import offsets_of, slices
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Interactions
@@ -156,6 +157,7 @@ class SelfCheck(ReportOf[Check]):
         yield f"{len(self)} checks, {n_wrong or 'none'} wrong."
 
 
+@with_names_checked
 def selfcheck(
     dataset: Data = "synthetic",
     *,

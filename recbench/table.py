@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from recbench.arguments import with_names_checked
 from recbench.errors import RecbenchError
 from recbench.evaluation.referee import PROTOCOL
 from recbench.plugins import Plugins, current_plugins
@@ -14,6 +15,7 @@ from recbench.results.section import RANKED_BY
 from recbench.store.store import Store
 
 
+@with_names_checked
 def table(
     results: str | Path = "results",
     *,

@@ -190,7 +190,11 @@ def check_splitter(factory: Callable[..., Any], **options: Any) -> None:
     """
     log = _in_milliseconds(example())
     before = log.fingerprint()
-    split = factory(**options).split(log)
+    splitter = factory(**options)
+    assert callable(getattr(splitter, "split", None)), (
+        f"a splitter needs split(interactions); {type(splitter).__name__} has none"
+    )
+    split = splitter.split(log)
     assert isinstance(split, Split), f"split must return a recbench.Split, not {type(split)}"
     assert log.fingerprint() == before, "split must not change the interactions"
     assert len(split.judged), "the split must judge at least one history"
@@ -226,6 +230,9 @@ def _all_but_last(log: Interactions) -> Array:
 def _fit(
     factory: Callable[..., Any], options: dict[str, Any], train: Interactions, **checkpoint: Path
 ) -> Any:
+    assert callable(factory), (
+        f"check_model takes a class or a function that builds a model, not {factory!r}"
+    )
     known, _ = parameters(factory)
     filled = {name: value for name, value in {"seed": 0, "device": "cpu"}.items() if name in known}
     with naming("its factory"):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from recbench.arguments import check_arguments
+from recbench.arguments import check_arguments, with_names_checked
 from recbench.data.load import Data
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.evaluation.measure import Metric
@@ -28,6 +28,7 @@ EXACT = 1e-9
 for numbers above 1."""
 
 
+@with_names_checked
 def verify(
     paths: str | Path | Sequence[str | Path],
     *,

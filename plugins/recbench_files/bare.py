@@ -32,7 +32,7 @@ def detect_recommendations(file: str, content: bytes) -> Layout:
         return detect_table(file, content)
     source = Layout(file, pa.py_buffer(content))
     layout, lines, _ = open_text(source)
-    if lines[0].lstrip().startswith("{"):
+    if re.match(r"\s*(\{|\[\s*(\{|$))", lines[0]):  # a record, or a list of them
         return detect_layout(source, "json", {})
     if re.match(r"\S+:(token|float)\t", lines[0]):
         return detect_layout(source, "inter", {})

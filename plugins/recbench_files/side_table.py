@@ -21,6 +21,7 @@ from .frames import Frame, detect_frame
 from .ids import read_ids
 from .jsonl.reader import read_cells
 from .layout import FEATURE, Layout, damaged, shorten
+from .plain import single_values
 from .read import read_columns
 from .sources import find_sources
 from .table import unzip
@@ -94,8 +95,11 @@ class SideTable:
             are = "is not in the log and was" if n_unused == 1 else "are not in the log and were"
             notes.append(f"{recbench.counted(n_unused, self.role)} of {self.file} {are} left out")
         title = f",title={self.title}" if self.title else ""
-        names = list_names(list(self.columns))
-        how = f"with {self.role}={self.key}{title} and the features {names}"
+        features = "no features"
+        if self.columns:
+            s = "s" * (len(self.columns) != 1)
+            features = f"the feature{s} {list_names(list(self.columns))}"
+        how = f"with {self.role}={self.key}{title} and {features}"
         return [*notes, *self.notes, f"{self.file} was read as a table of {self.role}s, {how}"]
 
 
@@ -121,7 +125,7 @@ def read_side_table(
         raise recbench.RecbenchError(
             f"{layout.file} has no rows; check that it was written completely"
         )
-    ids = read_ids(columns.pop(key), key, layout.missing)
+    ids = read_ids(single_values(columns.pop(key), layout.file, key, role), key, layout.missing)
     texts = [*ids.known.cast("large_string").to_pylist(), None]
     rows: dict[str, int] = {}
     n_rows = 0
@@ -139,7 +143,8 @@ def read_side_table(
     ]
     titles = None
     if title_column:
-        read = read_ids(columns[title_column], title_column, layout.missing)
+        column = single_values(columns[title_column], layout.file, title_column, "title")
+        read = read_ids(column, title_column, layout.missing)
         known = [*read.known.cast("large_string").to_pylist(), ""]
         titles = np.array(known, dtype=object)[read.codes]
     features = {name: read_feature(column, layout) for name, column in columns.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -48,7 +49,10 @@ def plugin_packages() -> set[str]:
     """Return the packages of all distributions that offer plugins, without the core."""
     points = metadata.entry_points(group=GROUP)
     files = [file for point in points if point.dist for file in point.dist.files or ()]
-    return {file.parts[0].partition(".")[0] for file in files} - {"recbench"}
+    named = {
+        re.split(r"[.:]", point.value)[0] for point in points
+    }  # if they are installed editable
+    return (named | {file.parts[0].partition(".")[0] for file in files}) - {"recbench"}
 
 
 def is_library(place: Path) -> bool:

@@ -58,8 +58,8 @@ def place_of(error: BaseException) -> str:
 def place_of_code(function: Any) -> str:
     """Return where a plugin's function begins, as `place_of` does; "" if that is unknown."""
     code = getattr(function, "__code__", None)
-    name = _name(code.co_filename) if code else ""
-    return f"{name}, line {code.co_firstlineno}" if name else ""
+    name = "" if code is None else _name(code.co_filename)
+    return "" if code is None or not name else f"{name}, line {code.co_firstlineno}"
 
 
 def is_of_call(error: BaseException) -> bool:

@@ -135,7 +135,7 @@ def _source_of(factory: Callable[..., Any], home: str) -> Source:
             units.setdefault(*unit)
     values = [value for part in parts for value in captured(part)]
     state = pickle.dumps(values) if values else b""  # raises if it cannot be compared later
-    own_parts = [part for part in parts if _is_of_user(_module_of(part))]
+    own_parts = [part for part in parts if _is_of_user(_module_of(part)) and _says_more(part)]
     state += runtime_digest(own_parts, _is_of_user) if own_parts else b""
     own = next(iter(units), "")
     libraries = _follow_imports(units, folder)
@@ -219,6 +219,11 @@ def _is_of_user(module: str) -> bool:
     """Whether a module is in a file that is neither installed nor shipped with recbench."""
     name, place = _unit(_own_name(module)) or ("recbench", Path())
     return not is_library(place) and name.partition(".")[0] not in {"recbench", *plugin_packages()}
+
+
+def _says_more(part: Any) -> bool:
+    """Whether this is something else than a partial without arguments."""
+    return not isinstance(part, functools.partial) or bool(part.args or part.keywords)
 
 
 def _files(place: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from recbench.arguments import with_names_checked
 from recbench.data.arrays import check_range, freeze_arrays, offsets_of
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
@@ -213,6 +214,7 @@ def _described(part: Interactions, data: Dataset) -> Interactions:
     return data.describe(part if part.parts is None else dataclasses.replace(part, parts=None))
 
 
+@with_names_checked
 def split(
     dataset: Data,
     split: str = "leave-last-out",

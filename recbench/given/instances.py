@@ -37,6 +37,28 @@ def built_with(instance: Any) -> tuple[dict[str, Any], list[str]]:
     return _Reading(instance).result()
 
 
+def unfitted(value: Any) -> tuple[Any, list[str]]:
+    """Return a value without what objects in it have learned, and the types of these objects.
+
+    An object that can be fitted and has changed since it was built is replaced by a new one.
+
+    Raises UsageError as `built_with` does.
+    """
+    if type(value) in (list, tuple):
+        found = [unfitted(each) for each in value]
+        fitted = [name for _, names in found for name in names]
+        return (type(value)(each for each, _ in found) if fitted else value), fitted
+    if type(value) is dict:
+        every, fitted = unfitted(list(value.values()))
+        return (dict(zip(value, every, strict=True)) if fitted else value), fitted
+    if inspect.isclass(value) or not callable(getattr(type(value), "fit", None)):
+        return value, []
+    values, changed = built_with(value)
+    values, fitted = unfitted(values)
+    fitted = [*fitted, *[type(value).__name__] * bool(changed)]
+    return (type(value)(**values) if fitted else value), fitted
+
+
 class _Reading:
     """What is known of an object: its attributes, its constructor's parameters, and where they are.
 
@@ -155,7 +177,7 @@ class _Reading:
 
     def _untold(self, key: str, why: str) -> UsageError:
         return UsageError(
-            f"{self.made.__name__}: it cannot be told with which {key!r} this object was built, "
+            f"{self.made.__name__}: recbench cannot tell which {key!r} this object was built with, "
             f"because {why}. {_remedy(self.made)}"
         )
 

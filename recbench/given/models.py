@@ -14,7 +14,7 @@ from recbench.code.content import same
 from recbench.code.python_file import FILES, is_python_file, load_file
 from recbench.code.raised import describe_raised
 from recbench.errors import RecbenchError, UsageError
-from recbench.given.instances import SCALARS, built_with
+from recbench.given.instances import SCALARS, built_with, unfitted
 from recbench.given.option_text import option_text, read_values, reads_as
 from recbench.hookspecs import hookimpl
 from recbench.offers import HOOKS, NAME, loading
@@ -192,6 +192,8 @@ class _Given:
             raise UsageError(f"{kind} is no model: it has no {missing}")
         _check_fit(model, type(model).__name__)
         values, changed = built_with(model)
+        values, fitted = unfitted(values)
+        changed = [*changed, *fitted]
         label = name or type(model).__name__
         if changed:
             log.warning(

@@ -80,8 +80,10 @@ class Launcher:
 
     def stop(self) -> None:
         """End the fork server and all that it started, and release the training data."""
-        self._stop_process()
-        self._release()
+        try:
+            self._stop_process()
+        finally:
+            self._release()
 
     def _stop_process(self, patience: float = HANGS) -> None:
         """End the fork server; kill it and all that it started if it does not end in time."""
@@ -92,10 +94,14 @@ class Launcher:
         self._signal_all(signal.SIGCONT)
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             ending = os.pidfd_open(self._pid)
-            if not select.select([ending], [], [], patience)[0]:
-                self._signal_all(signal.SIGKILL)
-            os.close(ending)
-            os.waitpid(self._pid, 0)
+            ended = False
+            try:
+                ended = bool(select.select([ending], [], [], patience)[0])
+            finally:  # also if the user interrupts for a second time
+                if not ended:
+                    self._signal_all(signal.SIGKILL)
+                os.close(ending)
+                os.waitpid(self._pid, 0)
 
     def _signal_all(self, number: signal.Signals) -> None:
         """Send a signal to the fork server and all that it started.

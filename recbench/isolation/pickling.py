@@ -10,6 +10,7 @@ import cloudpickle  # type: ignore[import-untyped]
 
 from recbench.code.python_file import FILES, found_in, loaded
 from recbench.errors import RecbenchError, describe_error
+from recbench.given.instances import unfitted
 from recbench.offers import Offer
 
 SECRET = tuple(f"recbench.{room}" for room in ("data", "evaluation", "results", "experiment"))
@@ -23,8 +24,8 @@ class UnpicklableError(Exception):
 def pickled(offer: Offer) -> bytes:
     """Return a model's factory as bytes, with the globals that its code uses.
 
-    Raises RecbenchError if it refers to data that may contain targets, and UnpicklableError if it
-    cannot be pickled.
+    Raises RecbenchError if it refers to data that may contain targets, or to a fitted object, and
+    UnpicklableError if it cannot be pickled.
     """
     buffer = io.BytesIO()
     try:
@@ -46,6 +47,12 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             raise RecbenchError(
                 f"its code or options refer to an object of type {type(obj).__name__}, which may "
                 "contain targets. A model gets its data from fit(train)"
+            )
+        if not isinstance(obj, type) and (names := unfitted(obj)[1]):
+            raise RecbenchError(
+                f"its code or options refer to an object of type {names[-1]} that was fitted or "
+                "changed after it was built, so that it may know the targets. Give a new one, or a "
+                "function that builds all: {'mine': lambda: ...}"
             )
         if isinstance(obj, types.CodeType):
             _, arguments = self.dispatch_table[types.CodeType](obj)

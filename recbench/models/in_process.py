@@ -19,7 +19,7 @@ from recbench.code.raised import describe_raised, is_of_call, place_of_code
 from recbench.data.arrays import read_only
 from recbench.data.interactions import Array, Interactions
 from recbench.data.metadata import Metadata
-from recbench.errors import RecbenchError, UsageError
+from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.models.answers import as_floats
 from recbench.models.best import best_items
 from recbench.models.checkpoint import can_resume, folder_for
@@ -297,15 +297,17 @@ def naming(method: str, model: Any = None) -> Iterator[None]:
             place = place_of_code(getattr(model, method, None))
             hint = f" ({place})" if place else ""
             hint += f"; define it as {method}({PARAMETERS[method]})"
-        elif "'Interactions' object" in str(error):
+        elif "'Interactions' object" in describe_error(error):
             hint = f"; {INTERACTIONS}"
         raise RecbenchError(f"{method} raised {describe_raised(error)}{hint}") from error
 
 
 def is_writing(error: BaseException | None) -> bool:
     """Whether this is an error of numpy, or of what uses it, for writing to a read-only array."""
+    if error is None:
+        return False
     kinds = isinstance(error, (TypeError, ValueError)) or type(error).__module__.startswith("numba")
-    return kinds and bool(re.search("read-?only|WRITEABLE", str(error)))
+    return kinds and bool(re.search("read-?only|WRITEABLE", describe_error(error)))
 
 
 def n_parameters(model: Any) -> int | None:

@@ -67,13 +67,14 @@ class Scorer(Protocol):
     Examples
     --------
     >>> import numpy as np
+    >>> import recbench
     >>> class Newest:
     ...     def fit(self, train):
     ...         return self
     ...
     ...     def score(self, history):
     ...         return np.tile(np.arange(history.n_items), (len(history), 1))
-    >>> isinstance(Newest(), Scorer)
+    >>> isinstance(Newest(), recbench.Scorer)
     True
     """
 
@@ -103,6 +104,7 @@ class Lister(Protocol):
     Examples
     --------
     >>> import numpy as np
+    >>> import recbench
     >>> class FirstUnseen:
     ...     def fit(self, train):
     ...         return self
@@ -113,7 +115,7 @@ class Lister(Protocol):
     ...             unseen = np.setdiff1d(np.arange(history.n_items), seen)[:k]
     ...             lists[row, : len(unseen)] = unseen
     ...         return lists
-    >>> isinstance(FirstUnseen(), Lister)
+    >>> isinstance(FirstUnseen(), recbench.Lister)
     True
     """
 
@@ -154,7 +156,7 @@ class Resumable(Protocol, metaclass=ByParameter):
     ...         return self
     >>> Average().fit(None).step
     100
-    >>> isinstance(Average(), Resumable)
+    >>> isinstance(Average(), recbench.Resumable)
     True
     """
 
@@ -194,6 +196,7 @@ class Storable(Protocol):
     Examples
     --------
     >>> import numpy as np
+    >>> import recbench
     >>> class Popular:
     ...     def save(self, folder):
     ...         np.save(folder / "counts.npy", self.counts)
@@ -201,7 +204,7 @@ class Storable(Protocol):
     ...     def load(self, folder):
     ...         self.counts = np.load(folder / "counts.npy")
     ...         return self
-    >>> isinstance(Popular(), Storable)
+    >>> isinstance(Popular(), recbench.Storable)
     True
     """
 
@@ -236,13 +239,14 @@ class Explainer(Protocol):
     Examples
     --------
     >>> import numpy as np
+    >>> import recbench
     >>> class FollowsLast:
     ...     def explain(self, history, items):
     ...         \"\"\"Count of pairs: only the last interaction matters.\"\"\"
     ...         weights = np.zeros((len(items), history.n_interactions))
     ...         weights[:, -1] = self.counts[history.items[-1], items]
     ...         return weights
-    >>> isinstance(FollowsLast(), Explainer)
+    >>> isinstance(FollowsLast(), recbench.Explainer)
     True
     """
 
@@ -277,12 +281,13 @@ class Attentive(Protocol, metaclass=ByParameter):
     Examples
     --------
     >>> import numpy as np
+    >>> import recbench
     >>> class Average:
     ...     def attention(self, history):
     ...         n = history.n_interactions
     ...         weights = np.tril(np.ones((n, n)))
     ...         return (weights / weights.sum(axis=1, keepdims=True))[None, None]
-    >>> isinstance(Average(), Attentive)
+    >>> isinstance(Average(), recbench.Attentive)
     True
     """
 

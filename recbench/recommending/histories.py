@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,10 @@ def parse_ids(option: str, given: Any) -> list[str]:
 
     option: for errors, such as --items.
     """
+    if hasattr(given, "columns"):
+        raise UsageError(f"{option}: a table is no list of ids; give one of its columns")
+    if not isinstance(given, Iterable):
+        return [str(given)]
     if not isinstance(given, str):
         return [str(each) for each in (given.tolist() if hasattr(given, "tolist") else given)]
     try:

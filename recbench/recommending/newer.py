@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from recbench.data.clean import clean, user_of_interaction
-from recbench.data.dataset import Dataset, numbers_of_ids, outside_ids, quoted
+from recbench.data.dataset import Dataset, examples, numbers_of_ids, outside_ids, quoted
 from recbench.data.interactions import Array, Interactions
 from recbench.data.load import Data, load_dataset
 from recbench.errors import RecbenchError, counted, describe_error
@@ -69,9 +69,8 @@ def with_newer(dataset: Dataset, newer: Dataset) -> tuple[Dataset, list[str], li
         lost = more.items[~known]
         if len(lost) == len(known):
             raise RecbenchError(
-                f"no item of {newer.name} is in {dataset.name}, such as "
-                f"{quoted(newer.item_ids[lost[0]])}; name the column with the items as in the "
-                "dataset"
+                f"no item of the newer log {newer.name} is in {dataset.name}: "
+                f"{examples(newer.item_ids)}; its item ids look like: {examples(dataset.item_ids)}"
             )
         notes.append(
             f"{len(lost):,} of {counted(len(known), 'interaction')} of {newer.short_name} "

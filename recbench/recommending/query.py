@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from recbench.arguments import check_arguments
+from recbench.arguments import check_arguments, with_names_checked
 from recbench.code.source import has_source
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
@@ -51,11 +51,11 @@ class Query:
     """The arguments of `explain` and `attention`, declared once; `recommend` has more."""
 
     model: Any
+    dataset: Data = "ml-100k"
     _: KW_ONLY
     user: str | int | None = None
     items: str | Sequence[str | int] | None = None
     k: int = 10
-    dataset: Data = "ml-100k"
     split: str = "leave-last-out"
     fit: str = "split"
     seed: int = 0
@@ -124,14 +124,17 @@ def takes(arguments: Callable[P, T]) -> Callable[[Callable[[T], R]], Callable[P,
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            signature.bind(*args, **kwargs)  # raises the usual TypeError for wrong arguments
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError as error:  # it does not tell the function
+                raise TypeError(f"recbench.{function.__name__}: {error}") from None
             return function(arguments(*args, **kwargs))
 
         returned = inspect.signature(function).return_annotation
         call.__signature__ = signature.replace(  # type: ignore[attr-defined]
             parameters=ordered, return_annotation=returned
         )
-        return call
+        return with_names_checked(call)
 
     return decorate
 

@@ -123,7 +123,7 @@ class Setting:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """The result of one model, with its options, on one dataset, split and seed.
 
@@ -200,6 +200,9 @@ class Result:
     device: str = ""
     isolated: bool = True
     reads: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Result({self.label!r}, {self.setting.dataset_title!r}, {self.status!r})"
 
     @property
     def label(self) -> str:

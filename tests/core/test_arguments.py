@@ -1,6 +1,7 @@
-"""Checks of the numbers and the device that users ask for."""
+"""Checks of the arguments that users give."""
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -76,3 +77,26 @@ def test_numbers_of_numpy_are_taken() -> None:
     numbers: dict[str, Any] = {"ks": np.array([3, 5]), "seed": np.array([0, 1])}
     results = recbench.run("random", "synthetic", results=None, **limits, **numbers)
     assert [result.seed for result in results] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("function", "wrong", "meant"),
+    [
+        (recbench.run, "k", "ks"),
+        (recbench.run, "metric", "metrics"),
+        (recbench.recommend, "user_file", "users_file"),
+        (recbench.compare, "splits", "split"),
+        (recbench.table, "result", "results"),
+    ],
+)
+def test_an_unknown_parameter_has_a_hint(function: Any, wrong: str, meant: str) -> None:
+    told = f"recbench.{function.__name__} has no parameter '{wrong}'; did you mean '{meant}'?"
+    with pytest.raises(TypeError, match=re.escape(told)):
+        function("popular", **{wrong: "x"})
+
+
+def test_the_dataset_is_the_second_argument() -> None:
+    found = recbench.recommend("popular", "synthetic", user="7", k=2, results=None)
+    assert len(found.to_frame()) == 2
+    with pytest.raises(TypeError, match="recommend: too many positional arguments"):
+        recbench.recommend("popular", "synthetic", "7")  # type: ignore[call-arg]

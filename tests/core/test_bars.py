@@ -138,6 +138,21 @@ def test_no_printed_line_is_lost_below_several_bars(terminals: Callable[[], Tty]
     assert shown == ["line 0", "line 1", "line 2", "a | 0/2", "b | 0/2 mine"]
 
 
+def test_a_handler_of_the_program_writes_above_the_bars(terminals: Callable[[], Tty]) -> None:
+    stream = terminals()
+    handler = logging.StreamHandler()
+    log.addHandler(handler)
+    try:
+        with Progress("fit", total=1) as progress:
+            log.info("first")
+            progress.step(message="loss 1")
+            log.info("second")
+    finally:
+        log.removeHandler(handler)
+    lines = [_without_bars(line) for line in _screen_text(stream.getvalue())]
+    assert lines[:3] == ["first", "second", "fit | 1/1 loss 1"]
+
+
 def test_a_line_that_is_not_finished_hides_the_bars(terminals: Callable[[], Tty]) -> None:
     """A bar of tqdm in a model is such a line, which tqdm overwrites."""
     terminal = terminals()

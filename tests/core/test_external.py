@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import plugin
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import recbench
@@ -440,6 +440,7 @@ def test_ranks_lists_and_notes_are_those_counted_by_hand() -> None:
     assert experiment.dataset.item_ids.tolist() == [f"i{number}" for number in range(9)]
     k = 3
 
+    @settings(deadline=None)
     @given(_lists_of_users())
     def check(recs: tuple[str, list[Line]]) -> None:
         kind, lines = recs
@@ -472,6 +473,8 @@ def test_ranks_lists_and_notes_are_those_counted_by_hand() -> None:
             assert columns["lists"][case].tolist() == [*best, *[-1] * 10][:width]
         n_foreign = sum(item in "xyz" for item in judged)
         notes = "\n".join(result.notes)
+        missed = all(TASTES[user][-1] not in dict(found[user]) for user in found)
+        assert ("no target is in any list" in notes) == missed
         assert (f"{n_foreign} of {len(judged)} row" in notes) == bool(n_foreign)
         assert (f"{len(short)} of 4 cases have fewer than 3 items" in notes) == bool(short)
         ignored = sum(user == "f" for user, _, _ in lines)

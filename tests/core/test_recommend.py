@@ -149,6 +149,18 @@ def test_users_are_named_in_several_ways(tiny: str) -> None:
         assert found.notes == ["1 of 3 users is not in tiny.csv, such as 'nobody', and got no list"]
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"user": "all"}, "for the lists of all users, write --users all"),
+        ({"users_file": ["u0"]}, "users_file list is no path; give ids as users"),
+    ],
+)
+def test_wrong_guesses_are_put_right(tiny: str, given: Any, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        _recommend("popular", tiny, **given)
+
+
 def test_short_lists_are_counted(tiny: str) -> None:
     found = _recommend("popular", tiny, users=["u0", "u1"], k=5)
     assert found.notes == ["2 users have fewer than 5 items"]
@@ -245,6 +257,17 @@ def test_the_file_is_checked_before_any_work() -> None:
         recommend("popular", users="all", dataset="gone.csv", output="recs.txt")
     with pytest.raises(UsageError, match="there is no folder"):
         recommend("popular", users="all", dataset="gone.csv", output="no/recs.csv")
+
+
+@pytest.mark.parametrize("option", ["dataset", "new", "users_file"])
+def test_the_file_is_none_that_is_read(tiny: str, option: str) -> None:
+    before = Path(tiny).read_text()
+    Path("linked.csv").symlink_to(tiny)
+    given = {"new": "gone.csv", option: tiny}
+    name = option.replace("_", "-")
+    with pytest.raises(UsageError, match=rf"-o linked.csv: --{name} reads this file; choose an"):
+        _recommend("popular", **{"dataset": "gone.csv", "output": "linked.csv", **given})
+    assert Path(tiny).read_text() == before
 
 
 def test_a_class_and_a_frame_are_used_as_they_are(tiny: str) -> None:

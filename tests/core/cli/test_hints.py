@@ -71,7 +71,7 @@ def _error(capsys: pytest.CaptureFixture[str], args: Sequence[str]) -> str:
         ("--split temporal=0.8", "options follow a colon, as in temporal:OPTION=VALUE"),
         ("--dataset ml_100K", "no dataset 'ml_100K'; did you mean 'ml-100k'?"),
         ("--metric ndcg", "no such option '--metric'; did you mean '--metrics'?"),
-        ("-k 3", "no such option '-k'; did you mean '--ks'?"),
+        ("-k 3", "no such option '-k'; did you mean '--k'?"),
         ("--models popular", "no such option '--models'; write its value without --models"),
         (
             "--epochs 3",

@@ -473,7 +473,8 @@ def test_a_plugin_that_exits_does_not_end_the_command_with_success(
 ) -> None:
     code, out, err = call(*args)
     assert (code, out) == (1, "")
-    assert err.endswith(f"Error: {message}\n")
+    place = r" \(odd.py, line \d+; --debug shows the traceback\)\n"
+    assert re.search(f"Error: {re.escape(message)}{place}$", err)
 
 
 def test_any_other_exit_is_an_error(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,18 +58,20 @@ def test_a_dataset_is_shown_as_it_is_loaded() -> None:
 
 
 def test_features_are_named() -> None:
-    log = Interactions.from_log([0, 0], [0, 1], features={"price": [2, 3]})
+    log = Interactions.from_log([0, 0], [0, 1], features={"price": np.array([2, 3])})
     data = Dataset(
         "shop",
         log,
         np.array(["a"]),
         np.array([7, 8]),
-        user_features={"age": [30]},
-        item_features={"genres": ["Drama|War", ""], "year": [1995, np.nan]},
+        user_features={"age": np.array([30])},
+        item_features={"genres": np.array(["Drama|War", ""]), "year": np.array([1995, 0])},
     )
     text = preview(load_plugins(mine=plugin(datasets={"made": lambda: data})), "made")
     assert text.endswith(
-        "Features of interactions: price.\nFeatures of users: age.\nFeatures of items: genres, year.\n"
+        "Features of interactions: price.\n"
+        "Features of users: age.\n"
+        "Features of items: genres, year.\n"
     )
     assert "Features" not in _shown("made")
 

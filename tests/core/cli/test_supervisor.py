@@ -116,7 +116,10 @@ def test_plugins_whose_import_ends_the_process_are_broken_and_the_others_work(
     assert code == 1
     assert "bad_segv 1.0 BROKEN: importing it ended the process with SIGSEGV" in lines
     assert "bad_exit 1.0 BROKEN: importing it ended the process with exit code 0" in lines
-    assert "bad_sys 1.0 BROKEN: SystemExit: 0" in lines
+    assert (
+        "bad_sys 1.0 BROKEN: SystemExit: 0 (bad_sys.py, line 1; --debug shows the traceback)"
+        in lines
+    )
     assert "popular 0.1.0 models: popular" in lines
     code, out, err = _call(site, "run", "popular", "--dataset", tiny, "--in-process")
     assert code == 0

@@ -67,14 +67,15 @@ def test_a_frame_without_ids_and_times_has_numbers_and_no_times() -> None:
 
 @pytest.mark.parametrize("ids", [["ann", "bob"], [2**62 + 1, 5]])
 def test_a_user_who_is_not_in_the_dataset_is_missing_in_a_frame(ids: list[Any]) -> None:
-    rows = Interactions([-1, 0], [1, 0, 1], offsets=[0, 2, 3], n_users=2, n_items=2)
+    users, items, offsets = np.array([-1, 0]), np.array([1, 0, 1]), np.array([0, 2, 3])
+    rows = Interactions(users, items, offsets, n_users=2, n_items=2)
     frame = _dataset(ids).describe(rows).to_frame()
     assert frame["user"].isna().tolist() == [True, True, False]
     assert frame["user"][2] == ids[0]
     assert frame["item"].tolist() == ["y", "x", "y"]
     unnamed = rows.to_frame()["user"]
     assert unnamed.isna().tolist() == [True, True, False]
-    nobody = Interactions([-1], [0], offsets=[0, 1], n_users=0, n_items=1)
+    nobody = Interactions(users[:1], items[1:2], np.array([0, 1]), n_users=0, n_items=1)
     assert nobody.to_frame()["user"].isna().all()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from recbench import UsageError
 from recbench.code.content import same
-from recbench.given.instances import built_with
+from recbench.given.instances import built_with, unfitted
 
 
 class Usual:
@@ -174,15 +174,18 @@ def _negative() -> Picky:
     [
         (
             functools.partial(Lost, 3),
-            "^Lost: it cannot be told with which 'seed' .* Give .*: {'Lost': lambda: Lost(...)}",
+            "^Lost: recbench cannot tell which 'seed' .* Give .*: {'Lost': lambda: Lost(...)}",
         ),
         (
             functools.partial(Doubles, 8),
             "'dim' .* its constructor does not keep the value as it is",
         ),
-        (lambda: Learns().fit(ARRAY), "'table' this object was built, because fit may have set it"),
+        (
+            lambda: Learns().fit(ARRAY),
+            "'table' this object was built with, because fit may have set it",
+        ),
         (_filled, "'table' .* its constructor does not keep the value as it is"),
-        (functools.partial(Needs, 3), "'n' this object was built, because no attribute"),
+        (functools.partial(Needs, 3), "'n' this object was built with, because no attribute"),
         (_negative, "Picky: this object cannot be built again: .*dim is negative"),
     ],
 )
@@ -193,3 +196,41 @@ def test_what_cannot_be_told_or_might_be_learned_is_refused(make: Any, message: 
 
 def test_an_object_with_all_defaults_needs_no_readable_parameter() -> None:
     assert built_with(Lost()) == ({}, [])
+
+
+class Inner:
+    def __init__(self, dim: int = 4) -> None:
+        self.dim = dim
+
+    def fit(self, train: Any) -> "Inner":
+        self.scores_ = train
+        return self
+
+
+class Around:
+    def __init__(self, base: Any, more: Any = ()) -> None:
+        self.base, self.more = base, more
+
+    def fit(self, train: Any) -> "Around":
+        self.base.fit(train)
+        return self
+
+
+def test_objects_inside_of_an_object_are_made_anew_if_they_were_fitted() -> None:
+    fresh = [Inner(3), {"a": (Inner(), 1, "x")}, Around(Inner(2))]
+    assert unfitted(fresh) == (fresh, [])
+    fitted: list[Any] = [
+        Inner(3).fit([1]),
+        {"a": (Inner(), 1, "x")},
+        Around(Inner(2), [4]).fit([1]),
+    ]
+    new, names = unfitted(fitted)
+    assert names == ["Inner", "Inner"]
+    assert vars(new[0]) == {"dim": 3}
+    assert new[1] == fitted[1]
+    assert vars(new[2].base) == {"dim": 2}
+    assert new[2].more == [4]
+    assert vars(fitted[0]).keys() == {"dim", "scores_"}, "the object itself is not changed"
+    values, changed = built_with(Around(Inner(5).fit([1])))
+    assert not changed
+    assert vars(unfitted(values)[0]["base"]) == {"dim": 5}

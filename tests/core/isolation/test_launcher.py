@@ -149,6 +149,25 @@ def test_a_fork_server_that_does_not_answer_is_replaced(monkeypatch: pytest.Monk
     assert len(started) == 2
 
 
+def test_a_second_interruption_leaves_no_process_and_no_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    launcher = Launcher()
+    launcher.start()
+    pid = launcher._pid
+    shared = launcher.share(example())
+    monkeypatch.setattr("select.select", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        launcher.stop()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(pid, 0)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(shared.fd)
+
+
 def test_times_do_not_include_the_transfer_and_are_at_most_the_time_that_passed() -> None:
     class Still(Popular):
         """Its clock stands still."""

@@ -1,5 +1,6 @@
 """Models given as objects: they are sent to their process, without any data."""
 
+import functools
 import threading
 from typing import Any
 
@@ -63,6 +64,27 @@ def test_a_model_that_refers_to_data_is_refused(tiny: str, make: Any) -> None:
         pickled(_offer(Peeks))
     mine, popular = _run(Peeks, tiny)
     assert "A model gets its data from fit(train)" in mine.status
+    assert popular.ok
+
+
+def test_a_model_that_refers_to_a_fitted_object_is_refused(tiny: str) -> None:
+    """Such an object may have seen the targets, and learn on from there."""
+    base = Popular()
+
+    class Around(Popular):
+        def fit(self, train: Any) -> Any:
+            base.fit(train)
+            return super().fit(train)
+
+    factories = {"closure": Around, "itself": lambda: base, "partial": functools.partial(id, base)}
+    for factory in factories.values():
+        assert pickled(_offer(factory))
+    base.fit(recbench.load_dataset(tiny).interactions)
+    for factory in factories.values():
+        with pytest.raises(RecbenchError, match=r"object of type Popular that was fitted or"):
+            pickled(_offer(factory))
+    mine, popular = _run(lambda: base, tiny)
+    assert "Give a new one, or a function that builds all" in mine.status
     assert popular.ok
 
 

@@ -31,11 +31,19 @@ def _dataset() -> Dataset:
         (pd.Series([3, 1]), ["3", "1"]),
         (np.array(["x"]), ["x"]),
         (["x", 7], ["x", "7"]),
+        (7, ["7"]),
         (pd.Categorical(["b", "a"]), ["b", "a"]),
     ],
 )
 def test_ids_are_read_from_text_and_sequences(given: Any, ids: list[str]) -> None:
     assert parse_ids("--users", given) == ids
+
+
+def test_a_table_is_no_list_of_ids() -> None:
+    with pytest.raises(
+        UsageError, match=r"--users: a table is no list .*; give one of its columns"
+    ):
+        parse_ids("--users", pd.DataFrame({"user": ["x"]}))
 
 
 def test_users_keep_the_given_order_and_users_without_items_are_counted() -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import recbench
-from recbench import Dataset, Interactions, RecbenchError, load_plugins
+from recbench import Dataset, Interactions, RecbenchError, UsageError, load_plugins
 from recbench.recommending.newer import load_newer, with_newer
 
 LOG = "buyer,sku,day,kind\n007,a,10,buy\n007,b,30,buy\nann@x.org,b,20,buy\nann@x.org,c,21,view\n"
@@ -48,6 +48,17 @@ def test_its_own_options_are_used_instead() -> None:
     Path("more.csv").write_text("who,what,when,kind\n007,b,40,view\n")
     newer = _newer(_shop(), "more.csv:user=who,item=what,time=when")
     assert _sequences(newer) == {"007": ["b"]}
+
+
+def test_an_error_tells_whose_options_are_used() -> None:
+    Path("more.csv").write_text("who,what\n007,b\n")
+    words = r"user=buyer: .*dataset \(.*time=day,.*: --new more.csv:user=NAME,item=NAME"
+    with pytest.raises(UsageError, match=words):
+        _newer(_shop(), "more.csv")
+    with pytest.raises(UsageError, match=r"write all of them: load_dataset\(more, user=NAME\)"):
+        _newer(_shop(), pd.read_csv("more.csv"))
+    with pytest.raises(UsageError, match=r"check the path, or see: recbench datasets$"):
+        _newer(_shop(), "gone.csv")
 
 
 def test_minima_of_the_dataset_do_not_apply() -> None:
@@ -95,7 +106,8 @@ def test_without_times_newer_interactions_come_last() -> None:
     shop = _shop()
     Path("more.csv").write_text("buyer,sku\n007,c\nann@x.org,a\n")
     newer = load_newer(load_plugins(), "more.csv:user=buyer,item=sku", shop, None)
-    with pytest.raises(RecbenchError, match=r"no item of more.csv.* is in shop.csv.*such as 'c'"):
+    words = r"no item of the newer log more.csv.* is in shop.csv.*: 'c'.*look like: 'a', 'b'"
+    with pytest.raises(RecbenchError, match=words):
         with_newer(shop, recbench.load_dataset("more.csv:user=buyer,item=sku,where=sku=c"))
     joined, _, _ = with_newer(shop, newer)
     assert _sequences(joined) == {"007": ["a", "b"], "ann@x.org": ["b", "a"]}

@@ -118,7 +118,7 @@ def test_tables_of_users_and_items_in_python():
         "1 row of item_table without a sku was left out",
         TABLE_OF_ITEMS,
         "1 user of user_table is not in the log and was left out",
-        "user_table was read as a table of users, with user=customer and the features age",
+        "user_table was read as a table of users, with user=customer and the feature age",
     )
 
 
@@ -195,3 +195,24 @@ def test_a_table_without_a_header_is_refused(join, table):
 def test_a_table_without_rows_is_refused(join):
     with pytest.raises(recbench.RecbenchError, match=r"^products\.csv has no rows"):
         join("item,title\n")
+
+
+@pytest.mark.parametrize(("column", "options"), [("item", {}), ("tags", {"title": "tags"})])
+def test_ids_and_titles_that_are_lists_are_refused(column, options):
+    log = pd.DataFrame({"user": [1, 2], "item": ["a", "b"]})
+    table = pd.DataFrame({"item": ["a", "b"], "tags": ["x", "y"]})
+    table[column] = [["a"], ["b"]]
+    match = rf"^item_table: the column '{column}' contains lists .*; write one value per row$"
+    with pytest.raises(recbench.UsageError, match=match):
+        read_file(log, item_table=table, **options)
+
+
+def test_a_table_may_have_ids_only():
+    log = pd.DataFrame({"user": [1, 2], "item": ["a", "b"]})
+    dataset = read_file(log, item_table=log[["item"]])
+    assert dataset.notes[-1].endswith("with item=item and no features")
+
+
+def test_a_list_of_records_is_refused_with_the_remedy(join):
+    with pytest.raises(recbench.UsageError, match=r"products\.json is a list of records\. Write"):
+        join('[{"item": 10, "title": "CUP"}, {"item": 11}]', name="products.json")
