@@ -256,6 +256,15 @@ def text_of(data: Data) -> str:
     return str(data) if isinstance(data, (str, Path)) else ""
 
 
+def paths_in(data: Data) -> list[str]:
+    """Return what may be paths of files in the text of a dataset."""
+    text = text_of(data)
+    if not text:
+        return []
+    spec = Spec.parse(text)
+    return [spec.name, *spec.name.split(","), *spec.options.values()]
+
+
 def load_and_log(
     plugins: Plugins, data: Data, data_dir: str | None = None, *, log_notes: bool
 ) -> Dataset:

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from recbench.errors import UsageError
@@ -176,6 +176,19 @@ def output_file(output: str | None) -> Path | None:
     if file.is_dir() or not os.access(path if path.exists() else file.parent, os.W_OK):
         raise UsageError(f"cannot write -o {output}: {_why_not(file)}")
     return path
+
+
+def check_not_read(output: str | Path, inputs: Mapping[str, Iterable[str]]) -> None:
+    """Raise UsageError if an output file would replace a file that is read.
+
+    inputs: option -> what may be the path of a file.
+    """
+    for option, texts in inputs.items():
+        for path in filter(os.path.isfile, texts if os.path.exists(output) else ()):
+            if os.path.samefile(path, output):
+                raise UsageError(
+                    f"cannot write -o {output}: {option} reads this file; choose another file"
+                )
 
 
 def _why_not(file: Path) -> str:

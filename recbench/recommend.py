@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
@@ -14,7 +13,8 @@ import numpy as np
 from recbench.data.dataset import Dataset, numbers_of_ids
 from recbench.data.load import Data
 from recbench.errors import UsageError, counted
-from recbench.experiment import text_of
+from recbench.experiment import paths_in
+from recbench.files import check_not_read
 from recbench.models.protocols import ModelHandle
 from recbench.plugins import Plugins
 from recbench.recommending.histories import (
@@ -62,22 +62,8 @@ class RecommendQuery(Query):
             )
         if self.output is not None:
             lists_file(self.output)
-            self._spare_inputs(Path(self.output))
-
-    def _spare_inputs(self, output: Path) -> None:
-        """Raise UsageError if the output would replace a file that is read."""
-        inputs = {"--users-file": [str(self.users_file)] if self.users_file is not None else []}
-        for option, data in (("--dataset", self.dataset), ("--new", self.new)):
-            text = "" if data is None else text_of(data)
-            if text:
-                spec = Spec.parse(text)
-                inputs[option] = [spec.name, *spec.name.split(","), *spec.options.values()]
-        for option, paths in inputs.items():
-            for path in filter(os.path.isfile, paths if output.exists() else ()):
-                if os.path.samefile(path, output):
-                    raise UsageError(
-                        f"cannot write -o {output}: {option} reads this file; choose another file"
-                    )
+            inputs = {"--dataset": paths_in(self.dataset), "--new": paths_in(self.new)}
+            check_not_read(self.output, {**inputs, "--users-file": [str(self.users_file)]})
 
     def histories(self, plugins: Plugins, dataset: Dataset) -> Histories:
         """Return the histories that the model is asked about, with newer interactions."""

@@ -19,9 +19,10 @@ from recbench.cli.output import save, table_writer
 from recbench.cli.preview import preview
 from recbench.compare import compare
 from recbench.errors import UsageError
+from recbench.experiment import paths_in
 from recbench.explain import Explanation, explain
 from recbench.export import export_split
-from recbench.files import output_file
+from recbench.files import check_not_read, output_file
 from recbench.heatmap import picture_form
 from recbench.inspect_user import inspect_user
 from recbench.plugins import Plugins, load_plugins
@@ -142,7 +143,11 @@ def run_command(
     plugins = _plugins_that_work()
     check_models(plugins, models)
     write = table_writer(plugins, form, output)
-    results = run(models, recs=_named_files(recs), plugins=plugins, **arguments)
+    files = _named_files(recs)
+    if output:
+        paths = [path for data in arguments["dataset"] for path in paths_in(data)]
+        check_not_read(output, {"--dataset": paths, "--recs": files.values()})
+    results = run(models, recs=files, plugins=plugins, **arguments)
     text, code = write(results.showing(verbose=verbose, plugins=plugins))
     lost = results.failed or results.not_stored or results.not_measured
     return text, 1 if lost else code

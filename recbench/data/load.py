@@ -217,11 +217,16 @@ _WRITABLE = (str, numbers.Number, Path, np.generic, Where)
 
 
 def _as_texts(options: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return options as text, and those that cannot be written as text. None is left out."""
+    """Return options as text, and those that cannot be written as text.
+
+    None and an empty list are left out.
+    """
     texts: dict[str, str] = {}
     objects: dict[str, Any] = {}
     for key, value in options.items():
         values = value if isinstance(value, (list, tuple)) else [value]
+        if not values:
+            continue
         if key == "where" and value is not None and not isinstance(value, (str, Where)):
             raise UsageError(
                 f"where is no text ({type(value).__name__}); write conditions such as "

@@ -228,7 +228,8 @@ class _Given:
         self._check_free(name)
         if not same(self.factories.setdefault(name, factory), factory):
             raise UsageError(
-                f"two models are called {name!r}; name them, as in {{'first': ..., 'second': ...}}"
+                f"two models are called {name!r}; rename one, or name both in Python, as in "
+                "{'first': ..., 'second': ...}"
             )
 
     def _check_free(self, name: str) -> None:

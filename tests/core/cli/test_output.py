@@ -9,6 +9,7 @@ from made_results import GOOD, columns_of, result_of
 
 import recbench
 from recbench import Results, UsageError, load_plugins
+from recbench.cli.commands import cli
 from recbench.cli.output import table_writer
 from recbench.plugins import Plugins
 
@@ -89,3 +90,15 @@ def test_a_table_must_be_text() -> None:
 @pytest.mark.parametrize(("form", "begins"), [("md", "###"), ("tex", "%"), ("txt", "data")])
 def test_suffixes_name_formats_too(form: str, begins: str) -> None:
     assert table_writer(PLUGINS, form, None)(RESULTS)[0].startswith(begins)
+
+
+def test_a_table_does_not_replace_a_file_that_the_run_reads(tiny: str) -> None:
+    before = Path(tiny).read_text()
+    for option in ("--dataset", "--recs"):
+        recs = f"theirs={tiny}" if option == "--recs" else "theirs=other.csv"
+        Path("other.csv").write_text("user,item,rank\n")
+        data = tiny if option == "--dataset" else "synthetic"
+        arguments = ["run", "popular", "--dataset", data, "--recs", recs, "-o", tiny]
+        with pytest.raises(UsageError, match=f"cannot write -o .*: {option} reads this file; cho"):
+            cli.main(arguments, standalone_mode=False)
+        assert Path(tiny).read_text() == before

@@ -262,7 +262,7 @@ def test_interactions_out_of_order_are_refused() -> None:
     assert load_dataset("odd:second=10", plugins=plugins).interactions.n_interactions == 3
 
 
-def test_options_can_be_keywords() -> None:
+def test_options_can_be_keywords(tiny: str) -> None:
     text = "synthetic:users=50,interactions=900,min_item_interactions=2"
     named = load_dataset(text)
     given = load_dataset("synthetic", users=50, interactions=np.int64(900), min_item_interactions=2)
@@ -270,6 +270,7 @@ def test_options_can_be_keywords() -> None:
     assert named.name == given.name == mixed.name
     assert named.fingerprint() == given.fingerprint() == mixed.fingerprint()
     assert load_dataset("synthetic", where=None, min_rating=None).name == "synthetic"
+    assert load_dataset(tiny, features=[]).name == "tiny.csv"
 
 
 def test_keywords_are_checked_as_options_are() -> None:

@@ -208,7 +208,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "list": (lambda: {"a": [Mine]}, "an object of type list is no model"),
     "namesakes": (
         lambda: [_named("Same"), _named("Same")],
-        "two models are called 'Same'; name them, as in {'first': ..., 'second': ...}",
+        "two models are called 'Same'; rename one, or name both in Python, as in {'first': ...",
     ),
     "installed": (
         lambda: [_named("popular")],
@@ -357,7 +357,7 @@ def test_two_files_of_one_name_have_what_is_beside_each(folder: Path, busy: str)
     (folder / "near.py").write_text("SIGN = -1\n")
     again = _run(models, busy, in_process=False, results="results")
     assert again[0].values == two.values
-    with pytest.raises(UsageError, match="two models are called 'Filed'; name them"):
+    with pytest.raises(UsageError, match="two models are called 'Filed'; rename one"):
         _run(["filed.py", "other/filed.py"], busy)
 
 
