@@ -86,7 +86,13 @@ def verify(
         raise UsageError(f"--bound must be 0 or more, not {bound}")
     check_arguments(device=device)
     plugins, _ = with_models(current_plugins(plugins), models)
-    cells = read_cells([paths] if isinstance(paths, (str, Path)) else paths, plugins)
+    chosen = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    for path in chosen:
+        if not isinstance(path, (str, Path)):
+            raise UsageError(
+                f"verify reads stored results; give paths such as 'results', not {type(path).__name__}"
+            )
+    cells = read_cells(chosen, plugins)
     experiments: dict[Any, Experiment | str] = {}
     checks = []
     with model_host(plugins) as host:

@@ -1,5 +1,6 @@
 """Tables as HTML, for notebooks and web pages."""
 
+from collections.abc import Mapping
 from html import escape
 
 import recbench
@@ -38,10 +39,19 @@ def html(results: recbench.Results) -> str:
             title = "" if nth else line(section.title)
             parts.append(recbench.draw_html(lead, *group, marks=behind, caption=title))
         parts += [recbench.draw_html(*group) for group in segments(section, means)]
-        parts += _paragraphs(recbench.footer_lines(section, means))
+        parts += _footer(section, means)
     parts += _paragraphs(recbench.left_out_lines(results))
     page = "\n".join(parts) + "\n"
     return page.encode("ascii", "xmlcharrefreplace").decode()  # whatever encoding the page has
+
+
+def _footer(section: recbench.Section, means: Mapping[str, object] | None) -> list[str]:
+    """Return the short footer, and all notes in a part that a click opens."""
+    notes = _paragraphs(recbench.footer_lines(section, means, verbose=True))
+    if section.verbose:
+        return notes
+    shown = _paragraphs(recbench.footer_lines(section, means, more="see All notes"))
+    return [*shown, "<details><summary>All notes</summary>", *notes, "</details>"]
 
 
 def _paragraphs(texts: list[str]) -> list[str]:

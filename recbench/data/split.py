@@ -16,13 +16,13 @@ from recbench.data.arrays import check_range, freeze_arrays, offsets_of
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
 from recbench.data.load import Data, load_dataset
-from recbench.errors import RecbenchError
+from recbench.errors import RecbenchError, counted
 from recbench.guard import guarded
 from recbench.plugins import Plugins, current_plugins
 from recbench.spec import Spec
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Split:
     """A split: training data, histories and held-out targets. Splitters return it.
 
@@ -110,6 +110,9 @@ class Split:
             if len(repeated):
                 row = self.judged[repeated[0] // n_items]
                 raise ValueError(f"row {row} of history has the same target twice")
+
+    def __repr__(self) -> str:
+        return f"Split({counted(len(self.judged), 'case')}, train={self.train!r})"
 
     @cached_property
     def judged(self) -> Array:

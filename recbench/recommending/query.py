@@ -25,7 +25,7 @@ from recbench.models import checkpoint
 from recbench.models.answers import BYTES_PER_SCORE, MEMORY, AnswerCheck
 from recbench.models.protocols import ModelHandle, Traits
 from recbench.plugins import Plugins, current_plugins
-from recbench.progress import Progress, log
+from recbench.progress import Bar, log
 from recbench.recommending.fit_all import fitted_on_all
 from recbench.recommending.histories import (
     Histories,
@@ -269,13 +269,13 @@ class PreparedQuery:
         items = np.empty((n_rows, k), dtype=np.int32)
         scores = np.empty((n_rows, k)) if model.traits.scores else None
         start, size = 0, max(1, BATCH // (BYTES_PER_SCORE * n_items))
-        with Progress(self.cell.model, total=n_rows, unit="user") as progress:
+        with Bar(self.cell.model, total=n_rows, unit="user") as bar:
             for batch in self.history.batches(size):
                 part = slice(start, start + len(batch))
                 items[part], best = self._lists_of(model, batch, part, k)
                 if scores is not None:
                     scores[part] = best
-                progress.step(len(batch))
+                bar.step(len(batch))
                 start += len(batch)
         return items, scores
 

@@ -25,7 +25,11 @@ COSTS = (
 
 
 def footer_lines(
-    section: Section, segments: Mapping[str, object] | None = None, *, verbose: bool | None = None
+    section: Section,
+    segments: Mapping[str, object] | None = None,
+    *,
+    verbose: bool | None = None,
+    more: str = "--verbose",
 ) -> list[str]:
     """Return the footer of a table: failures first, then what readers need to trust the numbers.
 
@@ -38,6 +42,8 @@ def footer_lines(
     verbose : bool, default: the section's
         True for all sentences, each as a separate paragraph. False for two paragraphs of at most
         six lines of 100 characters together; their last sentence says how to see the rest.
+    more : str, default: "--verbose"
+        How to see the rest, for that sentence.
 
     Returns
     -------
@@ -68,7 +74,7 @@ def footer_lines(
     ]
     if section.verbose if verbose is None else verbose:
         return [*failures, *legend, *sentences, *_details(section)]
-    return [*failures, " ".join(legend), _shortened(" ".join(legend), sentences)]
+    return [*failures, " ".join(legend), _shortened(" ".join(legend), sentences, more)]
 
 
 def left_out_lines(results: Results) -> list[str]:
@@ -93,13 +99,13 @@ def left_out_lines(results: Results) -> list[str]:
     return [sentence(f"Left out: {reason}") for reason in results.left_out]
 
 
-def _shortened(legend: str, sentences: Sequence[str]) -> str:
+def _shortened(legend: str, sentences: Sequence[str], where: str) -> str:
     """Return a paragraph of the first sentences that fit below the legend, and what is left."""
     room = N_LINES - len(_wrapped(legend))
     for n_shown in range(len(sentences), 0, -1):
         n_hidden = len(sentences) - n_shown
         more = counted(n_hidden, "more note") if n_hidden else "More"
-        paragraph = " ".join([*sentences[:n_shown], f"{more}: --verbose."])
+        paragraph = " ".join([*sentences[:n_shown], f"{more}: {where}."])
         if len(_wrapped(paragraph)) <= room:
             break
     return paragraph

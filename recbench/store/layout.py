@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from recbench.errors import RecbenchError
+from recbench.errors import RecbenchError, UsageError
 from recbench.models import checkpoint
 from recbench.results.result import Result, Setting
 
@@ -28,6 +28,8 @@ class Layout:
     """The paths of everything in a folder of results."""
 
     def __init__(self, folder: str | Path) -> None:
+        if not isinstance(folder, (str, Path)):
+            raise UsageError(f"results must be the path of a folder, not {type(folder).__name__}")
         self.folder = Path(folder)
 
     def path(self, result: Result) -> Path:

@@ -365,3 +365,8 @@ def test_the_frame_has_every_number(quick: None, tiny: str) -> None:
     html = checks.showing(every=True)._repr_html_()
     assert html.count("<tr>") == len(frame) + 1
     assert checks._repr_html_().count("<tr>") == len(checks) + 1
+
+
+def test_results_that_are_no_files_are_refused() -> None:
+    with pytest.raises(UsageError, match="give paths such as 'results', not Result"):
+        verify(recbench.run(["popular"], "synthetic"))  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recbench import RecbenchError, Result, Store
+from recbench import RecbenchError, Result, Results, Store, UsageError
 from recbench import files as atomic
 from recbench.evaluation.uncertainty import Value
 from recbench.results.json_form import from_json, to_json
@@ -564,3 +564,8 @@ def test_results_of_version_0_1_0_are_still_shown() -> None:
     pd.testing.assert_frame_equal(*(f.reset_index(drop=True) for f in (shown, table)), rtol=1e-12)
     for result in stored:
         assert len(Store(folder / "results").ranking(result)) == result.setting.n_cases
+
+
+def test_a_folder_is_a_path() -> None:
+    with pytest.raises(UsageError, match="results must be the path of a folder, not Results"):
+        Store(Results([]))  # type: ignore[arg-type]

@@ -31,10 +31,11 @@ def results(tiny: str) -> Results:
 
 
 def _table(name: str, results: Results) -> str:
-    """Return a table; of HTML the text that is seen."""
+    """Return a table; of HTML the text that is seen before a click."""
     text = str(load_plugins().find("tables", name).factory(results))
     if name != "html":
         return text
+    text = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
     lines = re.sub(r"<[^>]*>", " ", text).splitlines()
     return html.unescape("\n".join(" ".join(line.split()) for line in lines))
 
@@ -73,11 +74,20 @@ def test_plain_shows_ndcg_with_its_interval_and_explains_it(results: Results) ->
 
 @pytest.mark.parametrize("name", READABLE)
 def test_verbose_shows_the_complete_footer(name: str, results: Results) -> None:
-    assert "--verbose" in _table(name, results)
+    more = "see All notes" if name == "html" else "--verbose"
+    assert more in _table(name, results)
     assert "milliseconds to score one case" not in _flat(_table(name, results))
     verbose = _table(name, results.showing(["ndcg"], verbose=True))
     assert "milliseconds to score one case" in _flat(verbose.replace("\n% ", " "))
-    assert "--verbose" not in verbose
+    assert more not in verbose
+
+
+def test_a_click_opens_the_complete_footer_of_a_page(results: Results) -> None:
+    table = load_plugins().find("tables", "html").factory
+    _, _, notes = str(table(results)).partition("<details><summary>All notes</summary>")
+    assert "milliseconds to score one case" in notes
+    assert notes.count("</details>") == 1
+    assert "<details>" not in str(table(results.showing(["ndcg"], verbose=True)))
 
 
 def test_best_comes_first(results: Results) -> None:
