@@ -89,9 +89,8 @@ def verify(
     chosen = [paths] if isinstance(paths, (str, Path)) else list(paths)
     for path in chosen:
         if not isinstance(path, (str, Path)):
-            raise UsageError(
-                f"verify reads stored results; give paths such as 'results', not {type(path).__name__}"
-            )
+            kind = type(path).__name__
+            raise UsageError(f"verify takes paths of stored results, such as 'results', not {kind}")
     cells = read_cells(chosen, plugins)
     experiments: dict[Any, Experiment | str] = {}
     checks = []

@@ -368,5 +368,5 @@ def test_the_frame_has_every_number(quick: None, tiny: str) -> None:
 
 
 def test_results_that_are_no_files_are_refused() -> None:
-    with pytest.raises(UsageError, match="give paths such as 'results', not Result"):
+    with pytest.raises(UsageError, match="paths of stored results, such as 'results', not Result"):
         verify(recbench.run(["popular"], "synthetic"))  # type: ignore[arg-type]
