@@ -59,12 +59,12 @@ class Source:
     state: bytes = b""
 
     def digest(self) -> str:
-        """Return a hash of all files, or "" if there are none or one cannot be read."""
-        return self._digest(self.files)
+        """Return a hash of all files and the state, "" without files or if one cannot be read."""
+        return _hash_of(self.files, self.state)
 
     def code_digest(self) -> str:
         """Return the same for the files with code only, since a plugin may write others itself."""
-        return self._digest([file for file in self.files if file.suffix in CODE])
+        return _hash_of([file for file in self.files if file.suffix in CODE], self.state)
 
     def is_as_loaded(self) -> bool:
         """Whether the modules of this process still are what the files hold.
@@ -76,14 +76,8 @@ class Source:
         return all(
             _first_digests.setdefault(loaded[str(file)], digest) == digest
             for file in self.files
-            if str(file) in loaded and (digest := self._digest([file]))
+            if str(file) in loaded and (digest := _hash_of([file]))
         )
-
-    def _digest(self, files: Sequence[Path]) -> str:
-        try:
-            return _digest(tuple(map(_stamp, files)), self.state) if files else ""
-        except OSError:
-            return ""
 
     def versions(self) -> dict[str, str]:
         """Return the versions of the distributions that are imported or required, by name."""
@@ -367,6 +361,13 @@ def _requirements(package: str) -> frozenset[str]:
 def _stamp(file: Path) -> Stamp:
     status = os.stat(file)
     return file, status.st_mtime_ns, status.st_size
+
+
+def _hash_of(files: Sequence[Path], state: bytes = b"") -> str:
+    try:
+        return _digest(tuple(map(_stamp, files)), state) if files else ""
+    except OSError:
+        return ""
 
 
 @functools.lru_cache(maxsize=256)

@@ -147,7 +147,7 @@ def test_leading_positions_have_the_largest_weights_of_the_last_row() -> None:
 
 def test_the_text_has_a_line_per_layer_and_head(monkeypatch: pytest.MonkeyPatch) -> None:
     found = _attention("looks", "long", user=0)
-    monkeypatch.setattr(recbench.report, "terminal", lambda: 0)
+    monkeypatch.setattr(recbench.report.report, "terminal", lambda: 0)
     monkeypatch.setattr(recbench.report.text, "terminal", lambda: 400)
     heading, how, empty, *lines = str(found).splitlines()
     assert heading == "Attention of looks on long for user 0"

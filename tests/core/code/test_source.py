@@ -347,3 +347,13 @@ def test_broken_files_do_not_matter_to_discovery(install: Install, tmp_path: Pat
     offer = load_plugins(mine=pack)  # has no hook
     assert offer.broken[-1].name == "mine"
     assert not has_source(f"1.0{NO_SOURCE}")
+
+
+def test_what_objects_were_built_with_does_not_look_like_an_edit_of_their_file() -> None:
+    first, second = (
+        source_of(functools.partial(recbench_popular.Popular, rule=rule))
+        for rule in ("rated", "all")
+    )
+    assert first.digest() != second.digest()
+    assert first.is_as_loaded()
+    assert second.is_as_loaded()

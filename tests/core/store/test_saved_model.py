@@ -9,6 +9,7 @@ import pytest
 from made_results import SETTING
 
 from recbench import RecbenchError, Result, Store
+from recbench.data.metadata import Metadata
 from recbench.store.saved_model import MANIFEST
 
 CELL = Result("a" * 64, "mine", "1", "mine", None, SETTING, "ok", {})
@@ -22,9 +23,9 @@ def save(folder: Path) -> None:
 
 def test_a_saved_model_is_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = Store(tmp_path)
-    assert store.find_model(CELL) is None
+    assert store.find_model(CELL, Metadata.of({})) is None
     folder = store.write_model(CELL, save)
-    assert store.find_model(CELL) == folder == store.model_folder(CELL)
+    assert store.find_model(CELL, Metadata.of({})) == folder == store.model_folder(CELL)
     assert not caplog.text
 
 
@@ -49,11 +50,11 @@ def test_a_changed_model_is_not_used(
     store = Store(tmp_path)
     folder = store.write_model(CELL, save)
     damage(folder)
-    assert store.find_model(CELL) is None
+    assert store.find_model(CELL, Metadata.of({})) is None
     assert f"the saved model {folder} is damaged: " in caplog.text
     assert reason in caplog.text
     store.write_model(CELL, save)
-    assert store.find_model(CELL) == folder
+    assert store.find_model(CELL, Metadata.of({})) == folder
 
 
 def test_the_model_of_another_result_is_not_used(
@@ -61,7 +62,7 @@ def test_the_model_of_another_result_is_not_used(
 ) -> None:
     store, other = Store(tmp_path), dataclasses.replace(CELL, key="b" * 64)
     store.write_model(other, save).rename(store.model_folder(CELL))
-    assert store.find_model(CELL) is None
+    assert store.find_model(CELL, Metadata.of({})) is None
     assert "it is of another result" in caplog.text
 
 
@@ -69,7 +70,7 @@ def test_a_model_that_saves_links_is_not_stored(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(RecbenchError, match="elsewhere is neither a file nor a folder"):
         store.write_model(CELL, lambda folder: (folder / "elsewhere").symlink_to(tmp_path))
-    assert store.find_model(CELL) is None
+    assert store.find_model(CELL, Metadata.of({})) is None
 
 
 def test_a_link_in_place_of_a_model_is_replaced_and_what_it_leads_to_is_kept(
@@ -81,9 +82,9 @@ def test_a_link_in_place_of_a_model_is_replaced_and_what_it_leads_to_is_kept(
     folder = store.model_folder(CELL)
     folder.parent.mkdir(parents=True)
     folder.symlink_to(outside)
-    assert store.find_model(CELL) is None
+    assert store.find_model(CELL, Metadata.of({})) is None
     store.write_model(CELL, save)
     assert not folder.is_symlink()
-    assert store.find_model(CELL) == folder
+    assert store.find_model(CELL, Metadata.of({})) == folder
     assert [path.name for path in outside.iterdir()] == ["mine"]
     assert {path.name for path in folder.parent.iterdir()} == {folder.name, ".lock"}
