@@ -63,8 +63,8 @@ class Source:
         return _hash_of(self.files, self.state)
 
     def code_digest(self) -> str:
-        """Return the same for the files with code only, since a plugin may write others itself."""
-        return _hash_of([file for file in self.files if file.suffix in CODE], self.state)
+        """Return a hash of the files with code, since a plugin may write others itself."""
+        return _hash_of([file for file in self.files if file.suffix in CODE])
 
     def is_as_loaded(self) -> bool:
         """Whether the modules of this process still are what the files hold.

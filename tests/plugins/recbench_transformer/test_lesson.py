@@ -31,18 +31,28 @@ def read_notebook() -> nbformat.NotebookNode:
 def outputs_of(notebook: nbformat.NotebookNode) -> list[list[str]]:
     """Return the outputs of each code cell: "stream" or a MIME type, such as "image/png".
 
-    Without stderr, where progress is shown.
+    Without what shows progress: stderr, and bars.
     """
     return [
         [
             kind
             for output in cell.outputs
-            if output.get("name") != "stderr"
+            if output.get("name") != "stderr" and not is_bar(output)
             for kind in sorted(output.get("data", {output.output_type: ""}))
         ]
         for cell in notebook.cells
         if cell.cell_type == "code"
     ]
+
+
+def is_bar(output: nbformat.NotebookNode) -> bool:
+    """Whether an output is a progress bar, perhaps one that has disappeared."""
+    html = output.get("data", {}).get("text/html")
+    return (
+        output.output_type == "display_data"
+        and html is not None
+        and (not html or "<progress" in html)
+    )
 
 
 def test_one_command_draws_the_pictures(data_dir: Path, tmp_path: Path) -> None:
