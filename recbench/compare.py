@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recbench.arguments import plain_numbers, with_names_checked
-from recbench.data.load import FILE, Data, find_dataset, load_dataset
+from recbench.data.load import FILE, Data, find_dataset, text_of
 from recbench.errors import UsageError, suggest
 from recbench.evaluation.referee import PROTOCOL
 from recbench.evaluation.uncertainty import PairedTest, Value, paired_test
-from recbench.experiment import text_of
 from recbench.given.models import with_models
 from recbench.plugins import Plugins, current_plugins
 from recbench.report.report import Block, ReportOf, Table
@@ -265,7 +264,7 @@ def _names_of(plugins: Plugins, dataset: Data) -> set[str]:
     """
     text = text_of(dataset)
     if not text:
-        return {load_dataset(dataset, plugins=plugins).fingerprint()}
+        return {find_dataset(plugins, dataset).load().fingerprint()}
     spec = Spec.parse(text)
     name, options = Path(spec.name).name, dict(spec.options)
     names = {text, str(spec), str(Spec(name, options))}

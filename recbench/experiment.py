@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Self
 
 from recbench.code.source import NO_SOURCE, has_source
@@ -18,7 +17,7 @@ from recbench.data.candidates import draw_candidates
 from recbench.data.dataset import Dataset, outside_ids
 from recbench.data.interactions import Array, Column, Columns
 from recbench.data.leakage import count_users, leakage
-from recbench.data.load import Data, load_dataset
+from recbench.data.load import Data, find_dataset, text_of
 from recbench.data.split import Split, make_split
 from recbench.errors import RecbenchError, clean_reason
 from recbench.evaluation.measure import Metric
@@ -92,29 +91,18 @@ class Experiment:
         if candidates:
             mask_seen = dataset.repeats == "first"
             candidates_name, pool = draw_candidates(candidates, split, mask_seen)
-        interactions = dataset.interactions
-        n_judged_users, n_unjudged_users = count_users(interactions, split)
-        setting = Setting(
-            dataset=dataset.name,
-            dataset_sha256=dataset.fingerprint(),
+        n_judged_users, n_unjudged_users = count_users(dataset.interactions, split)
+        setting = setting_of(
+            dataset,
             split=split_name,
             split_sha256=split.fingerprint(),
-            protocol=PROTOCOL,
-            repeats=dataset.repeats,
-            n_users=interactions.n_users,
-            n_items=interactions.n_items,
-            n_interactions=interactions.n_interactions,
             n_judged_users=n_judged_users,
             n_cases=len(judged),
-            order=dataset.order,
-            source=dataset.source,
-            licence=dataset.licence,
-            citation=dataset.citation,
             notes=(*dataset.notes, *split.notes),
             candidates=candidates_name,
             candidates_sha256="" if pool is None else hashlib.sha256(pool.tobytes()).hexdigest(),
             n_unjudged_users=n_unjudged_users,
-            **dataclasses.asdict(leakage(interactions, split)),
+            **dataclasses.asdict(leakage(dataset.interactions, split)),
         )
         return cls(plugins, dataset, split, setting, pool, dataset_text)
 
@@ -249,20 +237,23 @@ class Experiment:
         }
 
 
-def text_of(data: Data) -> str:
-    """Return how a dataset was named, to load it again; "" if it was not named but given."""
-    if isinstance(data, (list, tuple)):
-        return ",".join(map(text_of, data))
-    return str(data) if isinstance(data, (str, Path)) else ""
-
-
-def paths_in(data: Data) -> list[str]:
-    """Return what may be paths of files in the text of a dataset."""
-    text = text_of(data)
-    if not text:
-        return []
-    spec = Spec.parse(text)
-    return [spec.name, *spec.name.split(","), *spec.options.values()]
+def setting_of(dataset: Dataset, **of_split: Any) -> Setting:
+    """Return a setting on a dataset. of_split: the fields that the split decides."""
+    interactions = dataset.interactions
+    return Setting(
+        dataset=dataset.name,
+        dataset_sha256=dataset.fingerprint(),
+        protocol=PROTOCOL,
+        repeats=dataset.repeats,
+        n_users=interactions.n_users,
+        n_items=interactions.n_items,
+        n_interactions=interactions.n_interactions,
+        order=dataset.order,
+        source=dataset.source,
+        licence=dataset.licence,
+        citation=dataset.citation,
+        **of_split,
+    )
 
 
 def load_and_log(
@@ -272,7 +263,7 @@ def load_and_log(
 
     log_notes: False if the notes are shown with the results; then only their number is logged.
     """
-    dataset = load_dataset(data, data_dir, plugins)
+    dataset = find_dataset(plugins, data, data_dir).load()
     name, interactions, notes = dataset.short_name, dataset.interactions, dataset.notes
     size = (
         f"{interactions.n_users:,} users, {interactions.n_items:,} items, "

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from recbench.data.dataset import Dataset, numbers_of_ids
-from recbench.data.load import Data
+from recbench.data.load import Data, paths_in
 from recbench.errors import UsageError, counted
-from recbench.experiment import paths_in
 from recbench.files import check_not_read
 from recbench.models.protocols import ModelHandle
 from recbench.plugins import Plugins

@@ -10,10 +10,10 @@ from typing import Any
 
 from recbench.arguments import check_arguments, plain_numbers, with_names_checked
 from recbench.data.candidates import read_candidates
-from recbench.data.load import Data, find_dataset
+from recbench.data.load import Data, find_dataset, text_of
 from recbench.data.split import parse_split_names
 from recbench.errors import RecbenchError, UsageError, describe_error
-from recbench.experiment import Experiment, Host, load_and_log, model_host, text_of
+from recbench.experiment import Experiment, Host, load_and_log, model_host
 from recbench.external import check_lists, check_name, judge_file
 from recbench.given.models import with_models
 from recbench.keeper import Keeper

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from recbench.arguments import check_arguments, with_names_checked
-from recbench.data.load import Data
+from recbench.data.load import Data, text_of
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.evaluation.measure import Metric
 from recbench.evaluation.uncertainty import Value
-from recbench.experiment import Experiment, Host, model_host, text_of
+from recbench.experiment import Experiment, Host, model_host
 from recbench.external import judge_file, version_of
 from recbench.given.models import with_models
 from recbench.models.in_process import InProcessHost

@@ -18,8 +18,8 @@ from recbench.cli.options import Answer, Command, Group, Numbers, options
 from recbench.cli.output import save, table_writer
 from recbench.cli.preview import preview
 from recbench.compare import compare
+from recbench.data.load import paths_in
 from recbench.errors import UsageError
-from recbench.experiment import paths_in
 from recbench.explain import Explanation, explain
 from recbench.export import export_split
 from recbench.files import check_not_read, output_file

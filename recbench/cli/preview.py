@@ -11,7 +11,7 @@ from recbench.cli.options import UnfinishedError
 from recbench.data.clean import user_of_interaction
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array
-from recbench.data.load import Chosen, find_dataset, load_dataset
+from recbench.data.load import Chosen, find_dataset
 from recbench.errors import RecbenchError, counted
 from recbench.offers import Offer
 from recbench.plugins import Plugins
@@ -39,7 +39,7 @@ def preview(plugins: Plugins, text: str, data_dir: str | None = None) -> str:
     tables = _tables_of_factory(chosen)
     parts += _drawn(tables)
     try:
-        dataset = load_dataset(text, data_dir, plugins)
+        dataset = chosen.load()
     except RecbenchError as error:
         if not tables:
             raise

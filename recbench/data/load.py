@@ -33,6 +33,22 @@ Data = Any
 a `Dataset`."""
 
 
+def text_of(data: Data) -> str:
+    """Return how a dataset was named, to load it again; "" if it was not named but given."""
+    if isinstance(data, (list, tuple)):
+        return ",".join(map(text_of, data))
+    return str(data) if isinstance(data, (str, Path)) else ""
+
+
+def paths_in(data: Data) -> list[str]:
+    """Return what may be paths of files in the text of a dataset."""
+    text = text_of(data)
+    if not text:
+        return []
+    spec = Spec.parse(text)
+    return [spec.name, *spec.name.split(","), *spec.options.values()]
+
+
 def load_dataset(
     data: Data,
     data_dir: str | None = None,

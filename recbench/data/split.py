@@ -15,7 +15,7 @@ from recbench.arguments import with_names_checked
 from recbench.data.arrays import check_range, freeze_arrays, offsets_of
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
-from recbench.data.load import Data, load_dataset
+from recbench.data.load import Data, find_dataset
 from recbench.errors import RecbenchError, counted
 from recbench.guard import guarded
 from recbench.plugins import Plugins, current_plugins
@@ -261,7 +261,7 @@ def split(
     """
     plugins = current_plugins(plugins)
     plugins.check("splitters", Spec.parse(split))
-    return make_split(plugins, load_dataset(dataset, data_dir, plugins), split)[1]
+    return make_split(plugins, find_dataset(plugins, dataset, data_dir).load(), split)[1]
 
 
 def parse_split_names(text: str) -> list[str]:

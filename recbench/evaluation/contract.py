@@ -26,6 +26,47 @@ TARGETS = 22, 23
 """The items that are targets where only ranks differ."""
 
 
+class MadeUp:
+    """Splits that are made up, each only once. data: where their features come from."""
+
+    def __init__(self, data: Interactions | None) -> None:
+        self.data = data
+        self._splits: dict[tuple[int, tuple[int, ...]], Split] = {}
+
+    def split(self, n_cases: int, targets: tuple[int, ...]) -> Split:
+        """Return a split whose cases have the same history and these targets."""
+        if (n_cases, targets) not in self._splits:
+            seen = np.arange(5, 8)
+            train = self.log(np.zeros(N_ITEMS), np.arange(N_ITEMS))  # equally popular
+            history = self.log(np.repeat(np.arange(n_cases), len(seen)), np.tile(seen, n_cases))
+            history = dataclasses.replace(history, users=np.zeros(n_cases), n_users=N_USERS)
+            offsets = np.arange(n_cases + 1) * len(targets)
+            made = Split(train, history, np.tile(targets, n_cases), offsets=offsets)
+            self._splits[n_cases, targets] = made
+        return self._splits[n_cases, targets]
+
+    def log(self, users: Array, items: Array) -> Interactions:
+        """Return a log with the features of data, in which the two targets are alike."""
+        log = Interactions.from_log(
+            users,
+            items,
+            times=np.arange(len(users)),
+            ratings=np.full(len(users), 3),
+            n_users=max(N_USERS, int(users.max()) + 1),
+            n_items=N_ITEMS,
+        )
+        log = described(log, self.data)
+        metadata = log.metadata or Metadata.of({})
+
+        def load(name: str) -> Array:
+            values = metadata[name].copy()
+            if not name.startswith("user"):
+                values[TARGETS[1]] = values[TARGETS[0]]
+            return values
+
+        return dataclasses.replace(log, metadata=Metadata(metadata.names, load))
+
+
 def check_metric(metric: Metric, data: Interactions | None = None) -> None:
     """Check that a metric meets the contract of `recbench_metrics`, in milliseconds.
 
@@ -92,23 +133,23 @@ def check_ties(metric: Metric, data: Interactions | None = None) -> None:
 
 
 def _unless_features_lack(
-    check: Callable[[Metric, Interactions | None], None], metric: Metric, data: Interactions | None
+    check: Callable[[Metric, MadeUp], None], metric: Metric, data: Interactions | None
 ) -> None:
     try:
-        check(metric, data)
+        check(metric, MadeUp(data))
     except UnknownFeatureError:  # it cannot be called
         return
 
 
-def check_rules(metric: Metric, data: Interactions | None) -> None:
-    """Check a metric as `check_metric` does. Raises UnknownFeatureError if data lack a feature."""
-    for ranking in _example_rankings(data):
+def check_rules(metric: Metric, made: MadeUp) -> None:
+    """Check a metric as `check_metric` does. Raises UnknownFeatureError if a feature lacks."""
+    for ranking in _example_rankings(made):
         for k in (1, 5, 100):
             _check_any(metric, ranking, k)
-    _check_ties(metric, data)
-    if _reads_ranks(metric, data):
+    _check_ties(metric, made)
+    if _reads_ranks(metric, made):
         for k in (2, 5):
-            _check_order(metric, k, data)
+            _check_order(metric, k, made)
 
 
 def _check_any(metric: Metric, ranking: Ranking, k: int) -> None:
@@ -144,18 +185,18 @@ def _arrays(ranking: Ranking) -> list[Any]:
     return [np.copy(getattr(ranking, name)) for name in ARRAYS]
 
 
-def _reads_ranks(metric: Metric, data: Interactions | None) -> bool:
+def _reads_ranks(metric: Metric, made: MadeUp) -> bool:
     """Whether the values of a metric depend on the ranks of targets."""
-    values = _value(metric, _ranking_of(np.arange(12)[:, None], 1, data), 5)
+    values = _value(metric, _ranking_of(np.arange(12)[:, None], 1, made), 5)
     return bool(np.ptp(values) > 0)
 
 
-def _check_order(metric: Metric, k: int, data: Interactions | None) -> None:
+def _check_order(metric: Metric, k: int, made: MadeUp) -> None:
     """Check that better ranks never count less, for a metric whose values depend on ranks."""
     by_n_targets = []
     for second in ([], [20]):  # one target, and a second far below
         above = np.array([[first, *second] for first in range(12)])
-        value = _value(metric, _ranking_of(above, 1, data), k)
+        value = _value(metric, _ranking_of(above, 1, made), k)
         _require((np.diff(value) <= 1e-12).all(), "a better rank must never lower the value")
         _require(value[0] > value[k], "rank 1 must have a higher value than rank k + 1")
         by_n_targets.append(value)
@@ -163,34 +204,34 @@ def _check_order(metric: Metric, k: int, data: Interactions | None) -> None:
     _require((gain <= 1e-12).all(), "a second target far below rank k must not raise the value")
 
 
-def _check_ties(metric: Metric, data: Interactions | None) -> None:
+def _check_ties(metric: Metric, made: MadeUp) -> None:
     """Check the rules for metrics whose values depend on ranks or targets."""
-    if not _reads_ranks(metric, data):
-        _check_ignores_lists(metric, data)
+    if not _reads_ranks(metric, made):
+        _check_ignores_lists(metric, made)
         return
     for k in (2, 5):
         for second in ([], [20]):
             above = np.array([[first, *second] for first in range(12)])
-            value = _value(metric, _ranking_of(above, 1, data), k)
+            value = _value(metric, _ranking_of(above, 1, made), k)
             for first, n_tied in ((0, 12), (1, 2), (k - 1, 3)):
                 tied = [n_tied, *(1 for _ in second)]
-                tie = _value(metric, _ranking_of(above[[first]], tied, data), k)
+                tie = _value(metric, _ranking_of(above[[first]], tied, made), k)
                 mean = value[first : first + n_tied].mean(keepdims=True)
                 _require_close(tie, mean, "a tie must have the mean value over its possible ranks")
         every = np.array(list(combinations(range(6), 2)))
-        orders = _value(metric, _ranking_of(every, 1, data), k)
-        tie = _value(metric, _ranking_of(np.zeros((1, 2), dtype=np.int64), 6, data), k)
+        orders = _value(metric, _ranking_of(every, 1, made), k)
+        tie = _value(metric, _ranking_of(np.zeros((1, 2), dtype=np.int64), 6, made), k)
         rule = "targets tied with each other must have the mean value over all their orders"
         _require_close(tie, orders.mean(keepdims=True), rule)
 
 
-def _check_ignores_lists(metric: Metric, data: Interactions | None) -> None:
+def _check_ignores_lists(metric: Metric, made: MadeUp) -> None:
     """Check that a metric that does not read ranks does not look for targets in lists either."""
     others = np.arange(N_ITEMS - 2)
     lists = np.array([np.insert(others, place, TARGETS[0]) for place in range(12)])
-    ranking = dataclasses.replace(_ranking_of(np.arange(12)[:, None], 1, data), lists=lists)
+    ranking = dataclasses.replace(_ranking_of(np.arange(12)[:, None], 1, made), lists=lists)
     other = Ranking(ranking.above, ranking.tied, None, lists)
-    other = other.of_split(_split_of(np.full((12, 1), TARGETS[1]), data))
+    other = other.of_split(made.split(12, TARGETS[1:]))
     _require(
         np.array_equal(_value(metric, ranking, 5), _value(metric, other, 5)),
         "a metric must not look for targets in lists, where the order of ties is arbitrary; "
@@ -219,48 +260,17 @@ def _require_close(value: Array, expected: Array, rule: str) -> None:
     _require(same_shape and np.allclose(value, expected, rtol=1e-9, atol=1e-12), rule)
 
 
-def _ranking_of(above: Array, tied: npt.ArrayLike, data: Interactions | None) -> Ranking:
+def _ranking_of(above: Array, tied: npt.ArrayLike, made: MadeUp) -> Ranking:
     """Return a ranking of cases that differ only in ranks; above: (cases, targets)."""
     n_cases, n_targets = above.shape
     offsets = None if n_targets == 1 else np.arange(n_cases + 1) * n_targets
     tied = np.broadcast_to(tied, above.shape).ravel()
     lists = np.tile(np.arange(N_ITEMS, dtype=np.int32), (n_cases, 1))
-    split = _split_of(np.tile(TARGETS[:n_targets], (n_cases, 1)), data)
+    split = made.split(n_cases, TARGETS[:n_targets])
     return Ranking(above.ravel(), tied, offsets, lists).of_split(split)
 
 
-def _split_of(targets: Array, data: Interactions | None) -> Split:
-    """Return a split whose cases have the same history; targets: (cases, targets of each)."""
-    (n_cases, n_targets), seen = targets.shape, np.arange(5, 8)
-    train = _log(np.zeros(N_ITEMS), np.arange(N_ITEMS), data)  # equally popular
-    history = _log(np.repeat(np.arange(n_cases), len(seen)), np.tile(seen, n_cases), data)
-    history = dataclasses.replace(history, users=np.zeros(n_cases), n_users=N_USERS)
-    return Split(train, history, targets.ravel(), offsets=np.arange(n_cases + 1) * n_targets)
-
-
-def _log(users: Array, items: Array, data: Interactions | None) -> Interactions:
-    """Return a log with the features of data, in which the two targets are alike."""
-    log = Interactions.from_log(
-        users,
-        items,
-        times=np.arange(len(users)),
-        ratings=np.full(len(users), 3),
-        n_users=max(N_USERS, int(users.max()) + 1),
-        n_items=N_ITEMS,
-    )
-    log = described(log, data)
-    metadata = log.metadata or Metadata.of({})
-
-    def load(name: str) -> Array:
-        values = metadata[name].copy()
-        if not name.startswith("user"):
-            values[TARGETS[1]] = values[TARGETS[0]]
-        return values
-
-    return dataclasses.replace(log, metadata=Metadata(metadata.names, load))
-
-
-def _example_rankings(data: Interactions | None) -> list[Ranking]:
+def _example_rankings(made: MadeUp) -> list[Ranking]:
     """Rankings with one to three targets per case, and targets in no list.
 
     Scores have ties. One list is empty, one is short, and two have gaps.
@@ -280,7 +290,7 @@ def _example_rankings(data: Interactions | None) -> list[Ranking]:
         above[case == 1], tied[case == 1] = np.iinfo(np.int32).max, 1
         users, items = random.integers(0, (N_USERS, N_ITEMS), (200, 2)).T
         users[:N_USERS] = np.arange(N_USERS)  # each has an interaction
-        history = _log(users, items, data)
+        history = made.log(users, items)
         own = offsets if n_targets.max() > 1 else None
         split = Split(history, history, targets, offsets=offsets)
         rankings.append(Ranking(above, tied, own, lists).of_split(split))

@@ -13,7 +13,7 @@ from recbench.code.raised import describe_raised, place_of
 from recbench.data.arrays import read_only
 from recbench.data.interactions import Array, Interactions
 from recbench.data.metadata import UnknownFeatureError
-from recbench.evaluation.contract import check_rules
+from recbench.evaluation.contract import MadeUp, check_rules
 from recbench.evaluation.measure import Metric, bounds_of, measure
 from recbench.evaluation.ranking import ARRAYS, Ranking
 from recbench.evaluation.uncertainty import (
@@ -110,12 +110,12 @@ def valid_metrics(plugins: Plugins, data: Interactions) -> dict[str, Metric]:
 
     data: the interactions that will be judged. Only metrics that need no other features are valid.
     """
-    valid = {}
+    valid, made = {}, MadeUp(data)
     for name, metric in plugins.metrics().items():
         offer = plugins.find("metrics", name)
         try:
             with noted(offer.where):
-                check_rules(metric, data)
+                check_rules(metric, made)
         except KeyboardInterrupt:
             raise
         except UnknownFeatureError as error:

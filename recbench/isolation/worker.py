@@ -43,7 +43,8 @@ fork server loads it for the cells that follow."""
 
 def heavy_imports(offer: Offer) -> list[str]:
     """Return the heavy packages that a model's source imports."""
-    return [package for package in HEAVY_PACKAGES if package in offer.source.libraries]
+    libraries = offer.source.libraries
+    return [package for package in HEAVY_PACKAGES if package in libraries]
 
 
 def serve(referee: socket.socket, installed: Installed) -> None:

@@ -11,9 +11,8 @@ import numpy as np
 from recbench.data.clean import clean, user_of_interaction
 from recbench.data.dataset import Dataset, examples, numbers_of_ids, outside_ids, quoted
 from recbench.data.interactions import Array, Interactions
-from recbench.data.load import Data, load_dataset
+from recbench.data.load import Data, find_dataset, text_of
 from recbench.errors import RecbenchError, counted, describe_error
-from recbench.experiment import text_of
 from recbench.plugins import Plugins
 from recbench.spec import Spec
 
@@ -27,17 +26,17 @@ INHERITED = (
 def load_newer(plugins: Plugins, data: Data, dataset: Dataset, data_dir: str | None) -> Dataset:
     """Load a log that is newer than the dataset.
 
-    Raises what `load_dataset` raises.
+    Raises what `recbench.load_dataset` raises.
     """
     if isinstance(data, Dataset):
-        return load_dataset(data, data_dir, plugins)
+        return find_dataset(plugins, data, data_dir).load()
     text = text_of(data)
     own = Spec.parse(text).options if text else {}
     stated = {} if own else Spec.parse(dataset.name).options
     inherited = {name: stated[name] for name in INHERITED if name in stated}
     repeats = {} if "repeats" in own else {"repeats": dataset.repeats}
     try:
-        return load_dataset(data, data_dir, plugins, **inherited, **repeats)
+        return find_dataset(plugins, data, data_dir, {**inherited, **repeats}).load()
     except RecbenchError as error:
         if not inherited or (text and not Path(text).exists()):
             raise

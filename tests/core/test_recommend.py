@@ -231,9 +231,9 @@ def test_newer_interactions_are_part_of_the_history(tiny: str) -> None:
     assert found.notes[1] == lost
     every = _recommend("popular", tiny, new=frame, users="all", k=7)
     assert every.users.tolist() == [*(f"u{user}" for user in range(6)), "new"]
-    one = _recommend("popular", tiny, new=frame, user="u0")
-    assert one.history_frame()["item"].tolist() == ["i0", "i1", "i2", "i3", "i6"]
-    assert "such as 'zz'" in str(one)
+    found = _recommend("popular", tiny, new=frame, user="u0")
+    assert found.history_frame()["item"].tolist() == ["i0", "i1", "i2", "i3", "i6"]
+    assert "such as 'zz'" in str(found)
     with pytest.raises(UsageError, match="user 'lost' has no interaction with an item of tiny"):
         _recommend("popular", tiny, new=frame, user="lost")
     with pytest.raises(UsageError, match="leave out --items, or --new"):
@@ -244,10 +244,10 @@ def test_lists_are_written(tiny: str) -> None:
     found = _recommend("popular", tiny, users="all", k=3, output="recs.csv")
     assert pd.read_csv("recs.csv").equals(found.to_frame())
     assert "The lists are in recs.csv" in str(found)
-    one = _recommend("popular", tiny, user="u2", k=2, output=Path("one.json"))
+    found = _recommend("popular", tiny, user="u2", k=2, output=Path("one.json"))
     rows = json.loads(Path("one.json").read_text())
     assert [(row["user"], row["rank"]) for row in rows] == [("u2", 1), ("u2", 2)]
-    assert [row["item"] for row in rows] == one.to_frame()["item"].tolist()
+    assert [row["item"] for row in rows] == found.to_frame()["item"].tolist()
     _recommend("popular", tiny, items=["i1"], k=1, output="items.csv")
     assert Path("items.csv").read_text().startswith("item,rank,score\n")
 
@@ -277,9 +277,9 @@ def test_a_class_and_a_frame_are_used_as_they_are(tiny: str) -> None:
     assert found.to_frame().equals(named.to_frame())
     dataset = load_dataset(frame.rename(columns={"user_id": "who"}), user="who")
     more = pd.DataFrame({"who": ["u0"], "item_id": ["i6"], "timestamp": [99]})
-    one = recommend(Popular(), new=more, dataset=dataset, k=7)
-    assert one.users.tolist() == ["u0"]
-    assert 6 not in one.items[0]
+    found = recommend(Popular(), new=more, dataset=dataset, k=7)
+    assert found.users.tolist() == ["u0"]
+    assert 6 not in found.items[0]
 
 
 @isolated

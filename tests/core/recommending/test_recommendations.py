@@ -67,10 +67,10 @@ def test_lists_are_written_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_list_is_written_with_its_user() -> None:
-    one = Recommendation(
+    listed = Recommendation(
         _dataset(), "user 007", np.array([0]), np.array([2]), np.array([0.5]), "a model", "007"
     )
-    one.write("one.csv")
+    listed.write("one.csv")
     assert Path("one.csv").read_text() == "user,item,rank,score\n007,30,1,0.5\n"
-    assert str(one).startswith("The items of user 007 in shop, oldest first\n")
-    assert "1 recommendation by a model" in str(one)
+    assert str(listed).startswith("The items of user 007 in shop, oldest first\n")
+    assert "1 recommendation by a model" in str(listed)
