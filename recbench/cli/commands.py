@@ -1,7 +1,4 @@
-"""The command line, commands: each calls one function of the core and prints its result.
-
-A new command is a function in this file.
-"""
+"""The command line, commands: each calls one function of the core and prints its result."""
 
 from __future__ import annotations
 
@@ -12,11 +9,9 @@ from typing import Any
 import click
 
 from recbench.attention import Attention, attention
-from recbench.cli import listings
-from recbench.cli.hints import check_models
-from recbench.cli.options import Answer, Command, Group, Numbers, options
+from recbench.cli.hints import check_models, plugins_that_work
+from recbench.cli.options import Answer, Numbers, command, options
 from recbench.cli.output import save, table_writer
-from recbench.cli.preview import preview
 from recbench.compare import compare
 from recbench.data.load import paths_in
 from recbench.errors import UsageError
@@ -25,8 +20,7 @@ from recbench.export import export_split
 from recbench.files import check_not_read, output_file
 from recbench.heatmap import picture_form
 from recbench.inspect_user import inspect_user
-from recbench.plugins import Plugins, load_plugins
-from recbench.progress import log
+from recbench.plugins import load_plugins
 from recbench.recommend import recommend
 from recbench.report.report import Report
 from recbench.run import KS, run
@@ -56,32 +50,7 @@ query = (
 )
 
 
-@click.group(
-    cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
-@click.version_option(package_name="recbench-toolkit")
-@options()
-def cli() -> None:
-    """Compare recommender systems fairly: one evaluation for all models.
-
-    \b
-    To start:
-      recbench run transformer popular    train both on MovieLens 100K and compare them
-      recbench COMMAND --help             show the options of a command
-    """
-
-
-cli.command_class = Command
-cli.sections = {
-    "Compare models": ("run", "compare"),
-    "Look at results": ("table", "inspect"),
-    "Recommend": ("recommend", "explain"),
-    "Check and reproduce": ("selfcheck", "verify", "export-split"),
-    "List what there is": ("models", "datasets", "splitters", "metrics", "plugins"),
-}
-
-
-@cli.command("run")
+@command("run")
 @click.argument("models", nargs=-1)
 @click.option(
     "--k",
@@ -140,7 +109,7 @@ def run_command(
       recbench run popular rules --dataset log.csv:user=customer,item=product,time=date
       recbench run transformer popular --seeds 0,1,2 --metrics ndcg,recall -o table.md
     """
-    plugins = _plugins_that_work()
+    plugins = plugins_that_work()
     check_models(plugins, models)
     write = table_writer(plugins, form, output)
     files = _named_files(recs)
@@ -153,7 +122,7 @@ def run_command(
     return text, 1 if lost else code
 
 
-@cli.command("table")
+@command("table")
 @options("results", "metrics", "format", "output", "verbose")
 @click.option(
     "--segments", is_flag=True, help="Break results down by history length and item popularity."
@@ -168,7 +137,7 @@ def table_command(
     return write(stored.showing(segments=segments, verbose=verbose, plugins=plugins))
 
 
-@cli.command("compare")
+@command("compare")
 @click.argument("first")
 @click.argument("second")
 @click.option(
@@ -186,7 +155,7 @@ def compare_command(**arguments: Any) -> Answer:
     return _printed(compare(**arguments)), 0
 
 
-@cli.command("selfcheck")
+@command("selfcheck")
 @click.option(
     "--dataset", metavar="NAME|PATH", default="synthetic", show_default=True, help="Data to use."
 )
@@ -200,7 +169,7 @@ def selfcheck_command(**arguments: Any) -> Answer:
     return _printed(checks), 0 if checks.holds else 1
 
 
-@cli.command("export-split")
+@command("export-split")
 @click.argument("dataset")
 @click.option(
     "--split",
@@ -219,7 +188,7 @@ def export_command(**arguments: Any) -> Answer:
     return _printed(export_split(**arguments)), 0
 
 
-@cli.command("inspect")
+@command("inspect")
 @click.option("--user", metavar="ID", required=True, help="The user's id, as in the data.")
 @click.option(
     "--k", metavar="K", default=10, show_default=True, help="Number of items to show per model."
@@ -230,7 +199,7 @@ def inspect_command(**arguments: Any) -> Answer:
     return _printed(inspect_user(**arguments)), 0
 
 
-@cli.command("verify")
+@command("verify")
 @click.argument("paths", nargs=-1, required=True)
 @click.option(
     "--bound",
@@ -262,7 +231,7 @@ def verify_command(every: bool, **arguments: Any) -> Answer:
     return _printed(checks.showing(every=every)), 0 if checks.holds else 1
 
 
-@cli.command("recommend")
+@command("recommend")
 @click.argument("model")
 @user
 @click.option(
@@ -298,7 +267,7 @@ def recommend_command(**arguments: Any) -> Answer:
     return _printed(recommend(**arguments)), 0
 
 
-@cli.command("explain")
+@command("explain")
 @click.argument("model")
 @user
 @items
@@ -321,62 +290,6 @@ def explain_command(output: str | None, of_attention: bool, **arguments: Any) ->
     explained: Explanation | Attention
     explained = attention(**arguments) if of_attention else explain(**arguments)
     return _printed(explained), save(path, lambda: explained.picture(form))
-
-
-def _listing(kind: str) -> None:
-    @cli.command(kind, help=f"List the {kind}, or describe the one called NAME.")
-    @click.argument("name", required=False)
-    @options()
-    def command(name: str | None) -> Answer:
-        plugins = _plugins_that_work()
-        if name:
-            return listings.offer_details(plugins.find(kind, name)), 0
-        return listings.offers(plugins, kind), 0
-
-
-for _kind in ("models", "splitters", "metrics"):
-    _listing(_kind)
-
-
-@cli.command("datasets")
-@click.argument("name", metavar="[NAME|PATH]", required=False)
-@options("data_dir")
-def datasets_command(name: str | None, data_dir: str | None) -> Answer:
-    """List the datasets, describe one, or show how a log is read.
-
-    \b
-    Examples:
-      recbench datasets ml-100k               describe a dataset and its options
-      recbench datasets log.csv               show how the file is read
-      recbench datasets ml-100k:min_rating=4  show what is left with these options
-    """
-    plugins = _plugins_that_work()
-    if not name:
-        return listings.offers(plugins, "datasets", data_dir), 0
-    if name in plugins.names("datasets"):
-        return listings.offer_details(plugins.find("datasets", name)), 0
-    return preview(plugins, name, data_dir), 0
-
-
-def _plugins_that_work() -> Plugins:
-    """Return all plugins, and warn of broken ones."""
-    plugins = load_plugins()
-    for info in plugins.broken:
-        log.warning("plugin %s is broken; see: recbench plugins", info.name)
-    return plugins
-
-
-@cli.command("plugins")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@options()
-def plugins_command(as_json: bool) -> Answer:
-    """List the installed plugins and what they provide, or why they are broken.
-
-    The exit code is 1 if a plugin is broken.
-    """
-    plugins = load_plugins()
-    as_text = listings.plugins_as_json if as_json else listings.plugins
-    return as_text(plugins), 1 if plugins.broken else 0
 
 
 def _printed(result: Report) -> str:

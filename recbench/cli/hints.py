@@ -12,6 +12,7 @@ from recbench.code.python_file import is_python_file
 from recbench.data.clean import clean
 from recbench.errors import UsageError, suggest
 from recbench.plugins import Plugins, load_plugins
+from recbench.progress import log
 from recbench.results.result import metric_label
 from recbench.spec import Spec, parameters
 
@@ -20,6 +21,14 @@ _OPTION = {"metrics": "--metrics", "splitters": "--split", "datasets": "--datase
 
 _TAKES = {"models": ("models", "model"), "splitters": ("split",), "datasets": ("dataset",)}
 """Kind of plugin -> what the parameters of commands are called that take such a name."""
+
+
+def plugins_that_work() -> Plugins:
+    """Return all plugins, and warn of broken ones."""
+    plugins = load_plugins()
+    for info in plugins.broken:
+        log.warning("plugin %s is broken; see: recbench plugins", info.name)
+    return plugins
 
 
 def check_models(plugins: Plugins, models: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import click
 
 from recbench import guard
-from recbench.cli.commands import cli
+from recbench.cli.group import cli
 from recbench.cli.streams import close_streams, open_streams, show_error
 from recbench.cli.supervisor import supervise
 from recbench.errors import RecbenchError, UsageError, describe_error

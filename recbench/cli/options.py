@@ -240,13 +240,18 @@ class Command(click.Command):
         return int(code)
 
 
+def command(name: str, **attributes: Any) -> Callable[[Callable[..., Answer]], click.Command]:
+    """Make a command of a function that returns an `Answer`."""
+    return click.command(name, cls=Command, **attributes)
+
+
 class Group(click.Group):
     """A group of commands, listed under headings.
 
-    sections: heading -> the names of its commands.
+    sections: heading -> its commands.
     """
 
-    sections: Mapping[str, Sequence[str]] = {}
+    sections: Mapping[str, Sequence[click.Command]] = {}
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -254,23 +259,19 @@ class Group(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:
-            command = error.command_name
+            wrong = error.command_name
             raise click.UsageError(
-                f"no such command {command!r}; {command_hint(command, [*self.commands])}", ctx
+                f"no such command {wrong!r}; {command_hint(wrong, [*self.commands])}", ctx
             ) from None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each heading and its commands, with the first sentence of their help."""
-        listed = {name for names in self.sections.values() for name in names}
-        others = [name for name in self.list_commands(ctx) if name not in listed]
         width = max(map(len, self.commands))
-        for heading, names in {**self.sections, "Other commands": others}.items():
-            commands = [(name, self.commands[name]) for name in names if name in self.commands]
-            if commands:
-                with formatter.section(heading):
-                    formatter.write_dl(
-                        [
-                            (name.ljust(width), command.get_short_help_str(limit=100))
-                            for name, command in commands
-                        ]
-                    )
+        for heading, commands in self.sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [
+                        (str(each.name).ljust(width), each.get_short_help_str(limit=100))
+                        for each in commands
+                    ]
+                )

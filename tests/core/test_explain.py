@@ -300,7 +300,7 @@ def test_without_recommendations_there_is_no_picture(tiny: str) -> None:
 
 
 def test_matplotlib_is_imported_only_for_pictures() -> None:
-    code = "import sys, recbench.cli.commands; print('matplotlib' in sys.modules)"
+    code = "import sys, recbench.cli.group; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr
 

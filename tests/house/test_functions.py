@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import recbench
-from recbench.cli.commands import cli
+from recbench.cli.group import cli
 from recbench.cli.main import main
 
 LISTINGS = {"models", "datasets", "splitters", "metrics", "plugins"}

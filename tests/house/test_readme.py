@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from recbench import load_plugins
-from recbench.cli.commands import cli
+from recbench.cli.group import cli
 from recbench.spec import Spec
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from made_results import GOOD, columns_of, result_of
 
 import recbench
 from recbench import Results, UsageError, load_plugins
-from recbench.cli.commands import cli
+from recbench.cli.group import cli
 from recbench.cli.output import table_writer
 from recbench.plugins import Plugins
 

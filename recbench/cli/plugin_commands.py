@@ -1,0 +1,1 @@
+"""The command line, commands for people who write plugins: `plugin new` and `plugin check`."""
