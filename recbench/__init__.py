@@ -7,6 +7,7 @@ Plugins import only the names below and, in their tests, those of `recbench.test
 """
 
 from recbench.attention import Attention, attention
+from recbench.checking.plugin import PluginCheck, check_plugin
 from recbench.compare import Comparison, Comparisons, compare
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Interactions
@@ -21,6 +22,7 @@ from recbench.explain import Explanation, explain
 from recbench.export import ExportedSplit, export_split
 from recbench.hookspecs import hookimpl
 from recbench.inspect_user import Inspection, inspect_user
+from recbench.isolation.memory import free_memory
 from recbench.models.checkpoint import read_checkpoint, write_checkpoint
 from recbench.models.protocols import (
     Attentive,
@@ -37,12 +39,14 @@ from recbench.recommend import recommend
 from recbench.recommending.recommendations import Recommendation, Recommendations
 from recbench.report.html_table import draw_html
 from recbench.report.text import draw_table, wrap_text
+from recbench.results.by_group import GroupValue
 from recbench.results.footer import footer_lines, left_out_lines
 from recbench.results.result import Result, metric_label
 from recbench.results.results import Results
 from recbench.results.row import Row
 from recbench.results.section import Section
 from recbench.run import run
+from recbench.scaffold.new import NewPlugin, new_plugin
 from recbench.selfcheck import SelfCheck, selfcheck
 from recbench.store.store import Store
 from recbench.table import table
@@ -58,10 +62,13 @@ __all__ = [
     "Explainer",
     "Explanation",
     "ExportedSplit",
+    "GroupValue",
     "Inspection",
     "Interactions",
     "Lister",
     "Model",
+    "NewPlugin",
+    "PluginCheck",
     "Progress",
     "Ranking",
     "RecbenchError",
@@ -82,6 +89,7 @@ __all__ = [
     "Verification",
     "Where",
     "attention",
+    "check_plugin",
     "compare",
     "counted",
     "draw_html",
@@ -90,12 +98,14 @@ __all__ = [
     "explain",
     "export_split",
     "footer_lines",
+    "free_memory",
     "hookimpl",
     "inspect_user",
     "left_out_lines",
     "load_dataset",
     "load_plugins",
     "metric_label",
+    "new_plugin",
     "printable",
     "read_checkpoint",
     "recommend",

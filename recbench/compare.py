@@ -14,13 +14,14 @@ from recbench.errors import UsageError, suggest
 from recbench.evaluation.referee import PROTOCOL
 from recbench.evaluation.uncertainty import PairedTest, Value, paired_test
 from recbench.given.models import with_models
+from recbench.given.splitters import with_splitter
 from recbench.plugins import Plugins, current_plugins
 from recbench.report.report import Block, ReportOf, Table
 from recbench.results.result import metric_label
 from recbench.results.results import Results
 from recbench.results.row import Row
 from recbench.results.section import RANKED_BY, Section
-from recbench.results.shown import shown_metrics
+from recbench.results.shown import with_shown_metrics
 from recbench.spec import Spec
 from recbench.store.store import Store
 
@@ -214,8 +215,10 @@ def compare(
     [(3, True), (5, True), (10, True)]
     """
     plugins = current_plugins(plugins)
-    shown = shown_metrics(plugins, metrics)
+    plugins, shown = with_shown_metrics(plugins, metrics)
     plugins, models = with_models(plugins, [first, second])
+    if split is not None:
+        plugins, split = with_splitter(plugins, split)
     if len(models) != 2:
         raise UsageError(f"name two models, not {len(models)}: {', '.join(models)}")
     first_name, second_name = (_as_stored(plugins, "models", model) for model in models)

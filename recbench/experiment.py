@@ -20,17 +20,21 @@ from recbench.data.leakage import count_users, leakage
 from recbench.data.load import Data, find_dataset, text_of
 from recbench.data.split import Split, make_split
 from recbench.errors import RecbenchError, clean_reason
-from recbench.evaluation.measure import Metric
+from recbench.evaluation.facts import count_ranked
+from recbench.evaluation.measure import Metric, better_of
 from recbench.evaluation.metrics import measure_all, no_values, valid_metrics
 from recbench.evaluation.ranking import Ranking
 from recbench.evaluation.referee import PROTOCOL
+from recbench.given.splitters import with_splitter
 from recbench.isolation.runner import AVAILABLE, IsolatedHost
 from recbench.models.in_process import InProcessHost
 from recbench.offers import Offer
 from recbench.plugins import Plugins
 from recbench.progress import log
+from recbench.results.groups import CaseFacts
 from recbench.results.result import Result, Setting
 from recbench.results.segments import popularity_segment
+from recbench.results.shown import metric_versions, without_others
 from recbench.spec import Spec, parameters, seed_of
 from recbench.store.provenance import provenance
 
@@ -43,7 +47,8 @@ class Experiment:
     """A dataset and a split of it, the same for every model of a comparison.
 
     pool: (cases, n) the candidates; None if targets are ranked among all items.
-    dataset_text: the dataset as the user named it. code: model -> the hash of its code.
+    dataset_text, split_text: the dataset and the splitter as the user named them. code: model ->
+        the hash of its code.
     """
 
     plugins: Plugins
@@ -52,6 +57,7 @@ class Experiment:
     setting: Setting
     pool: Array | None = None
     dataset_text: str = ""
+    split_text: str = ""
     code: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -59,7 +65,7 @@ class Experiment:
         cls,
         plugins: Plugins,
         dataset: Data,
-        split: str,
+        split: Any,
         data_dir: str | None = None,
         candidates: str | None = None,
     ) -> Self:
@@ -67,6 +73,8 @@ class Experiment:
 
         Raises UsageError for wrong names and RecbenchError for broken data.
         """
+        plugins, split = with_splitter(plugins, split)
+        plugins.check("splitters", Spec.parse(split))
         data = load_and_log(plugins, dataset, data_dir, log_notes=True)
         return cls.of(plugins, data, split, candidates, text_of(dataset))
 
@@ -104,7 +112,10 @@ class Experiment:
             n_unjudged_users=n_unjudged_users,
             **dataclasses.asdict(leakage(dataset.interactions, split)),
         )
-        return cls(plugins, dataset, split, setting, pool, dataset_text)
+        spec = Spec.parse(split_name)
+        typed = plugins.typed.get(("splitters", spec.name), spec.name)
+        typed_split = str(Spec(typed, spec.options)).replace("|", "||")
+        return cls(plugins, dataset, split, setting, pool, dataset_text, typed_split)
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -112,9 +123,20 @@ class Experiment:
         return valid_metrics(self.plugins, self.split.train)
 
     @cached_property
+    def metric_versions(self) -> dict[str, str]:
+        """The version of the code of each metric, by its name without options."""
+        return metric_versions(self.plugins)
+
+    @cached_property
     def users(self) -> Array:
         """(cases,) the dataset's own id of each case's user, "" for an unknown user."""
         return outside_ids(self.dataset.user_ids, self.split.history.users[self.split.judged])
+
+    @cached_property
+    def case_facts(self) -> CaseFacts:
+        """The user and the targets of each case, and what is known of users and items."""
+        users = self.split.history.users[self.split.judged]
+        return CaseFacts(users, *self.split.judged_targets, self.dataset.metadata)
 
     @cached_property
     def unknown(self) -> str:
@@ -179,10 +201,13 @@ class Experiment:
         self, cell: Result, ranking: Ranking, ks: Sequence[int], **costs: Any
     ) -> tuple[Result, Columns]:
         """Return the result of a ranking, and its columns for the store."""
+        cell = without_others(cell, self.metric_versions)
         values, measured = measure_all(self.metrics, ranking, ks, self.users, cell.values)
         columns = {"user": self.users, **self._segments, **ranking.columns(), **measured}
         values = {**cell.values, **values}
-        return self.finished(cell, status="ok", values=values, **costs), columns
+        stated = {name: better_of(metric) for name, metric in self.metrics.items()}
+        better = {**cell.better, **{name: which for name, which in stated.items() if which}}
+        return self.finished(cell, status="ok", values=values, better=better, **costs), columns
 
     def failed(self, cell: Result, reason: str, ks: Sequence[int]) -> Result:
         """Return the result of a cell that failed."""
@@ -191,7 +216,13 @@ class Experiment:
 
     def ranking(self, stored: Ranking) -> Ranking:
         """Return a stored ranking with what metrics can look up."""
-        return stored.of_split(self.split)
+        return stored.of_split(self.split, self.n_ranked)
+
+    @cached_property
+    def n_ranked(self) -> Array:
+        """(cases,) among how many items the targets of each case are ranked."""
+        mask_seen = self.setting.repeats == "first"
+        return count_ranked(self.split, mask_seen=mask_seen, pool=self.pool)
 
     def libraries(self, cell: Result) -> dict[str, str]:
         """Return the versions of the libraries that a cell's model uses."""
@@ -220,6 +251,11 @@ class Experiment:
             made["versions"][f"plugin {cell.plugin}"] = cell.model_version
         made |= {
             "dataset": self.dataset_text or self.dataset.name,
+            "split": self.split_text,
+            "metrics": {
+                **cell.provenance.get("metrics", {}),
+                **{name: self.metric_versions[Spec.parse(name).name] for name in self.metrics},
+            },
             "device": cell.device or "auto",
             "isolated": cell.isolated,
         }

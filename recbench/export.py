@@ -13,10 +13,11 @@ from recbench.arguments import with_names_checked
 from recbench.data.dataset import Dataset, outside_ids
 from recbench.data.interactions import Array, Interactions
 from recbench.data.load import Data
-from recbench.data.split import Split, make_split, parse_split_names
+from recbench.data.split import Split, make_split
 from recbench.errors import RecbenchError, UsageError
 from recbench.experiment import load_and_log
 from recbench.files import atomic
+from recbench.given.splitters import with_splitters
 from recbench.plugins import Plugins, current_plugins
 from recbench.report.report import Block, ReportOf, Table
 from recbench.spec import Spec
@@ -127,7 +128,7 @@ def export_split(
     ['train.parquet', 'train.csv']
     """
     plugins = current_plugins(plugins)
-    splits = parse_split_names(split)
+    plugins, splits = with_splitters(plugins, split)
     if not splits:
         raise UsageError("name a split. To list them: recbench splitters")
     for text in splits:

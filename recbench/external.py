@@ -127,8 +127,9 @@ def _rank(experiment: Experiment, lines: Lines, max_k: int) -> tuple[Ranking, in
         problem = f"has rank {lines.value[second]:g}, like the item at {where}. Make ranks unique"
         raise _error(experiment, lines, second, problem)
     lengths = np.bincount(case, minlength=n_cases)
-    room = n_items - np.bincount(seen_pairs // stride, minlength=n_cases)
-    complete = np.bincount(case[known[by_rank]], minlength=n_cases) >= room
+    room = experiment.n_ranked
+    n_listed = np.bincount(case[known[by_rank]], minlength=n_cases)
+    complete = n_listed >= room
     position, listed = _find(pairs, target_pairs)
     notes = (
         *(() if listed.any() else [NO_TARGET]),
@@ -154,7 +155,7 @@ def _rank(experiment: Experiment, lines: Lines, max_k: int) -> tuple[Ranking, in
         above, tied, None if split.offsets is None else split.judged_targets[1], lists
     )
     depth = n_items if complete.all() else int(lengths.max())
-    return experiment.ranking(ranking), depth, notes
+    return ranking.of_split(split, room, n_listed), depth, notes
 
 
 def _note_on_foreign_items(experiment: Experiment, lines: Lines, known: Array) -> list[str]:

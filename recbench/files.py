@@ -109,6 +109,24 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
             delete(unfinished)
 
 
+@contextlib.contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder to fill, and rename it to `folder`, which must not exist yet.
+
+    If filling it fails, nothing is left. Raises OSError.
+    """
+    unfinished = _unfinished(folder)
+    try:
+        unfinished.mkdir()
+        yield unfinished
+        if os.path.lexists(folder):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
+        unfinished.rename(folder)
+    finally:
+        with contextlib.suppress(OSError):
+            delete(unfinished)
+
+
 def _put_back(replaced: Path) -> None:
     """Rename a replaced folder back if its successor is missing; otherwise remove it."""
     folder = replaced.with_name(replaced.name.removeprefix(_REPLACED))

@@ -167,11 +167,14 @@ def recbench_metrics() -> Mapping[str, Callable[..., Any]]:
     metric depends on ranks, a better rank must never lower its value. `ranking.expectation(gains)`
     averages over ties. An attribute of the function, such as `coverage.bounds = (0.0, 1.0)`, may
     state the lowest and the highest possible value: intervals end there, and a value outside is an
-    error. Check a metric with `recbench.testing.check_metric`; recbench leaves out metrics that
-    fail this check.
+    error. The attribute `better`, "higher" or "lower", says which model of a table is marked as the
+    best; without it, a metric that counts hits is better if it is higher, and others have no best.
+    Check a metric with `recbench.testing.check_metric`; recbench leaves out metrics that fail this
+    check.
 
     A metric can look up what the cases are: `ranking.targets`, `ranking.histories`,
-    `ranking.users`, `ranking.popularity`, `ranking.item_features["genres"]`,
+    `ranking.users`, `ranking.train`, `ranking.popularity`, `ranking.n_ranked` (among how many items
+    the targets of each case are ranked), `ranking.item_features["genres"]`,
     `ranking.user_features`, `ranking.titles` and `ranking.item_ids`. Each is made when it is first
     used. A metric that asks for a feature that the dataset does not have is left out there.
 

@@ -21,7 +21,6 @@ from recbench.progress import log
 from recbench.report.report import Block, ReportOf, Table
 from recbench.results.result import Result, Setting
 from recbench.results.results import Results
-from recbench.spec import Spec
 from recbench.store.store import Store
 
 if TYPE_CHECKING:
@@ -269,7 +268,6 @@ def inspect_user(
     """
     check_arguments([k])
     plugins = current_plugins(plugins)
-    plugins.check("splitters", Spec.parse(split))
     experiment = Experiment.prepare(plugins, dataset, split, data_dir)
     number = experiment.dataset.user(str(user))
     judged = experiment.split.judged

@@ -69,8 +69,13 @@ class Keeper:
     ) -> Result:
         now, columns = experiment.measure(stored, ranking, self.ks)
         self.columns[stored.key] = {**store.case_columns(stored), **columns}
-        if repr(self._at_ks(now).values) != repr(self._at_ks(stored).values):
-            stored = dataclasses.replace(stored, values=now.values)
+        measured = {"metrics": now.provenance["metrics"]}
+        made = {**stored.provenance, **measured}
+        changed = repr(self._at_ks(now).values) != repr(self._at_ks(stored).values)
+        if changed or (made, now.better) != (stored.provenance, stored.better):
+            stored = dataclasses.replace(
+                stored, values=now.values, provenance=made, better=now.better
+            )
             with contextlib.suppress(RecbenchError):  # the folder may be read-only
                 stored = store.write(stored, self.columns[stored.key])
         log.info("%s: using the stored result (--force runs it again)", stored.label)

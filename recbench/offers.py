@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import inspect
 import os
 import re
@@ -25,12 +26,17 @@ from recbench.spec import read_options, unwrapped
 
 LISTENER = "recbench_run_finished"
 
-HOOKS = {name for name in vars(hookspecs) if name.startswith("recbench_")}
+ORDER = tuple(name for name in vars(hookspecs) if name.startswith("recbench_"))
+
+HOOKS = set(ORDER)
 
 KINDS = ("datasets", "splitters", "models", "metrics", "tables")
 """What plugins offer by name, each with its own hook, such as `recbench_models`."""
 
 NAME = re.compile(r"[^\W_][\w.+-]{0,99}")
+
+FILED = re.compile(rf"[^\W_][\w.+-]*\.py:{NAME.pattern}", re.IGNORECASE)
+"""What offers of two files are called if they have the same name: `a.py:Mine`."""
 
 MOST = 1000
 """How many names of one kind a plugin may offer."""
@@ -67,6 +73,16 @@ class Offer:
         text = inspect.getdoc(self.factory) or ""
         return text.partition("\n")[0]
 
+    @property
+    def configured(self) -> Callable[..., Any]:
+        """What has the options: the factory, or the metric after its first two arguments."""
+        return configured(self.kind, self.factory)
+
+    def metric(self, options: Mapping[str, str]) -> Callable[..., Any]:
+        """Return the metric with its options, read from text. Raises UsageError for wrong ones."""
+        values = read_options(self.what, self.configured, options)
+        return functools.partial(self.factory, **values) if values else self.factory
+
     def build(self, options: Mapping[str, str], filled: Mapping[str, Any]) -> Any:
         """Call the factory with the options, read from text, and the filled-in values.
 
@@ -101,11 +117,15 @@ class Offer:
 
 @dataclass
 class PluginInfo:
-    """One plugin, as `recbench plugins` lists it; `broken` is the reason, or ""."""
+    """One plugin, as `recbench plugins` lists it.
+
+    gives: kind -> names. hooks: those that it implements. broken: the reason, or "".
+    """
 
     name: str
     version: str
     gives: dict[str, list[str]] = field(default_factory=dict)
+    hooks: tuple[str, ...] = ()
     broken: str = ""
 
 
@@ -117,14 +137,25 @@ def import_plugin(
     try:
         with loading(f"plugin {info.name}", info.name):
             plugin = load()
-            _check_hooks(manager, plugin)
+            hooks = _hooks_of(manager, plugin)
             manager.register(plugin, info.name)
             _check_listener(manager, plugin)
-            return list(_offers_of(manager, info, plugin))
+            offers = list(_offers_of(manager, info, plugin))
+            info.hooks = hooks
+            return offers
     except BaseException:
         if plugin is not None and manager.has_plugin(info.name):
             manager.unregister(name=info.name)
         raise
+
+
+def configured(kind: str, factory: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what has the options: a factory itself, or a metric after its first two arguments."""
+    if kind != "metrics":
+        return factory
+    made = functools.partial(factory, None, None)
+    made.option_values = getattr(factory, "option_values", {})  # type: ignore[attr-defined]
+    return made
 
 
 @contextlib.contextmanager
@@ -179,7 +210,7 @@ def _kind(value: Any) -> str:
 
 def _check_name(what: str, name: Any) -> None:
     """Raise RecbenchError for a name that cannot be typed, or could be mistaken for an option."""
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+    if not isinstance(name, str) or not (NAME.fullmatch(name) or FILED.fullmatch(name)):
         raise RecbenchError(
             f"{what} {name!r}; a name has 1 to 100 letters, digits and characters of '-_.+', and "
             "begins with a letter or digit"
@@ -268,8 +299,11 @@ def _refuse_hard_exits() -> Iterator[None]:
             setattr(os, name, function)
 
 
-def _check_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:
-    """Raise RecbenchError for a misspelt hook, which pluggy would ignore."""
+def _hooks_of(manager: pluggy.PluginManager, plugin: Any) -> tuple[str, ...]:
+    """Return the hooks that a plugin implements.
+
+    Raises RecbenchError for a misspelt one, which pluggy would ignore.
+    """
     marked = [name for name in dir(plugin) if manager.parse_hookimpl_opts(plugin, name) is not None]
     for name in marked:
         if name not in HOOKS:
@@ -279,3 +313,4 @@ def _check_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:
         raise RecbenchError(f"{unmarked[0]} is not marked; add @recbench.hookimpl above it")
     if not marked:
         raise RecbenchError("it implements no hook; mark its functions with @recbench.hookimpl")
+    return tuple(name for name in ORDER if name in marked)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import functools
-import re
+import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pluggy
 
 from recbench import hookspecs
-from recbench.code.installed import GROUP, installed_plugins, warn_of_namesake
+from recbench.code.installed import GROUP, chosen_plugins, warn_of_namesake
 from recbench.code.raised import describe_raised
-from recbench.errors import UsageError, suggest_name
+from recbench.errors import UsageError
 from recbench.guard import noted
+from recbench.missing import unknown, why_broken
 from recbench.offers import KINDS, LISTENER, Offer, PluginInfo, import_plugin
 from recbench.progress import log
-from recbench.spec import Spec, read_options
+from recbench.spec import Spec, needed, read_options
 
 
 class Plugins:
@@ -30,6 +31,12 @@ class Plugins:
         Every plugin by name, with its version, its offers and, if it is broken, the reason.
     given : dict of str to object
         The plugins that are not installed but were given as objects, by name.
+    files : dict of path to module
+        The .py files that were named in place of a name, each loaded once.
+    typed : dict of tuple to str
+        How users type what is in such files: ("splitters", "Mine") -> "mine.py:Mine".
+    measured : list of Spec
+        Metrics with options that are measured besides all others.
 
     Examples
     --------
@@ -41,6 +48,9 @@ class Plugins:
 
     def __init__(self) -> None:
         self.given: dict[str, Any] = {}
+        self.files: dict[Path, types.ModuleType] = {}
+        self.typed: dict[tuple[str, str], str] = {}
+        self.measured: list[Spec] = []
         self.manager = pluggy.PluginManager(GROUP)
         self.manager.add_hookspecs(hookspecs)
         self.infos: dict[str, PluginInfo] = {}
@@ -169,13 +179,7 @@ class Plugins:
         if aliased:
             names = " or ".join(sorted(repr(offer.name) for offer in aliased))
             raise UsageError(f"{singular} {name!r} can mean {names}; write one of these names")
-        known = {**self._offers[kind], **self._by_alias[kind]}
-        message = f"no {singular} {name!r}; {suggest_name(name, known)}"
-        if self.broken:
-            message += "" if message.endswith("?") else "."
-            broken = ", ".join(info.name for info in self.broken)
-            message += f" It may belong to a broken plugin ({broken}); see: recbench plugins"
-        raise UsageError(message)
+        raise unknown(singular, name, {**self._offers[kind], **self._by_alias[kind]}, self.infos)
 
     def why_missing(self, model: str) -> str:
         """Explain why a model is missing, if a broken plugin is the likely cause.
@@ -200,16 +204,9 @@ class Plugins:
         >>> recbench.load_plugins(my_model=Unfinished).why_missing("my-model")
         'my-model: plugin my_model is broken: it implements no hook; mark its functions with @...'
         """
-        found = model in self._offers["models"] or model in self._by_alias["models"]
-        if found or not self.broken:
+        if model in self._offers["models"] or model in self._by_alias["models"]:
             return ""
-        suspects = [info for info in self.broken if _alike(info.name, model)]
-        if not suspects and difflib.get_close_matches(model, self._offers["models"], cutoff=0.5):
-            return ""
-        reasons = [
-            f"plugin {info.name} is broken: {info.broken}" for info in suspects or self.broken
-        ]
-        return f"{model}: {'; '.join(reasons)}"
+        return why_broken(model, self._offers["models"], self.broken)
 
     def build(self, kind: str, spec: Spec, **filled: Any) -> Any:
         """Call the factory that a spec names, with the options in the spec.
@@ -274,16 +271,17 @@ class Plugins:
         'popular'
         """
         offer = self.find(kind, spec.name)
-        read_options(offer.what, offer.factory, spec.options)
+        read_options(offer.what, offer.configured, spec.options)
         return offer
 
     def metrics(self) -> dict[str, Callable[..., Any]]:
-        """Return every metric that exactly one plugin offers.
+        """Return every metric that exactly one plugin offers, and those with other options.
 
         Returns
         -------
         dict of str to callable
-            Name of the metric to its function of (ranking, k).
+            Name of the metric, with the options in `measured`, to its function of (ranking, k). A
+            metric with an option that needs a value is only among those with options.
 
         Examples
         --------
@@ -291,11 +289,14 @@ class Plugins:
         >>> "ndcg" in recbench.load_plugins().metrics()
         True
         """
-        return {
+        found = {
             offer.name: offer.factory
             for offer in self.offers("metrics")
-            if len(self._offers["metrics"][offer.name]) == 1
+            if len(self._offers["metrics"][offer.name]) == 1 and not needed(offer.configured)
         }  # `find` refuses a name that two plugins use, so neither is measured
+        for spec in self.measured:
+            found[str(spec)] = self.find("metrics", spec.name).metric(spec.options)
+        return found
 
     def notify(self, result: Any) -> None:
         """Call the hook `recbench_run_finished` of every plugin; log failures as warnings.
@@ -330,7 +331,9 @@ class Plugins:
 def load_plugins(**extra: Any) -> Plugins:
     """Load all installed plugins, and optionally others that are not installed.
 
-    Installed plugins are the entry points of the group `recbench`. A plugin that cannot be loaded
+    Installed plugins are the entry points of the group `recbench`. If the environment variable
+    RECBENCH_PLUGINS is set, as in `movielens,metrics,my-plugin`, only those that it names are
+    loaded. A plugin that cannot be loaded
     does not affect the others: it is listed in `Plugins.broken` with the reason.
 
     Parameters
@@ -358,7 +361,7 @@ def load_plugins(**extra: Any) -> Plugins:
     """
     warn_of_namesake()
     plugins = Plugins()
-    for name, (version, load) in installed_plugins().items():
+    for name, (version, load) in chosen_plugins().items():
         plugins.add(name, version, load)
     for name, plugin in extra.items():
         plugins.add(
@@ -371,17 +374,13 @@ def load_plugins(**extra: Any) -> Plugins:
 def current_plugins(plugins: Plugins | None) -> Plugins:
     """Return the plugins, with what those given as objects offer now; None loads the installed.
 
-    In a notebook, a class can be redefined after `load_plugins`.
+    In a notebook, a class can be redefined after `load_plugins`, and a file edited.
     """
     if plugins is None:
         return load_plugins()
-    return load_plugins(**plugins.given) if plugins.given else plugins
-
-
-def _alike(plugin: str, model: str) -> bool:
-    """Whether one name contains the other, ignoring punctuation and the prefix `recbench`."""
-    plugin, model = (re.sub(r"^recbench|[^a-z0-9]", "", name.lower()) for name in (plugin, model))
-    return bool(plugin and model) and (plugin in model or model in plugin)
+    current = load_plugins(**plugins.given) if plugins.given else copy.copy(plugins)
+    current.files, current.typed, current.measured = {}, {}, []
+    return current
 
 
 def _itself(plugin: Any) -> Any:

@@ -11,19 +11,20 @@ from typing import Any
 from recbench.arguments import check_arguments, plain_numbers, with_names_checked
 from recbench.data.candidates import read_candidates
 from recbench.data.load import Data, find_dataset, text_of
-from recbench.data.split import parse_split_names
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.experiment import Experiment, Host, load_and_log, model_host
 from recbench.external import check_lists, check_name, judge_file
 from recbench.given.models import with_models
+from recbench.given.splitters import with_splitters
 from recbench.keeper import Keeper
 from recbench.offers import NAME
 from recbench.plugins import Plugins, current_plugins
 from recbench.progress import Bar, log
+from recbench.results.groups import check_columns, names_of
 from recbench.results.result import Result
 from recbench.results.results import Results
 from recbench.results.section import RANKED_BY
-from recbench.results.shown import shown_metrics
+from recbench.results.shown import with_shown_metrics
 from recbench.spec import Spec, seed_of
 from recbench.store.store import Store
 from recbench.trial import Trial
@@ -36,10 +37,11 @@ def run(
     models: Any,
     dataset: Data | Sequence[Data] | Mapping[str, Data] = "ml-100k",
     *,
-    split: str | Sequence[str] = "leave-last-out",
+    split: Any = "leave-last-out",
     ks: int | Sequence[int] = KS,
     seed: int | Sequence[int] = 0,
-    metrics: str | Sequence[str] = (RANKED_BY,),
+    metrics: Any = (RANKED_BY,),
+    by: str | Sequence[str] = (),
     candidates: str | int | None = None,
     recs: Mapping[str, Any] | None = None,
     device: str = "auto",
@@ -57,21 +59,28 @@ def run(
     ----------
     models : str, class, object, function, module or path, or several of them
         A model: a name with options, such as "transformer:dim=128,layers=2", a class, an object
-        such as Mine(dim=32), a function that builds one, a module, or the path of a .py file.
-        Several are given as a list, or as a mapping from names for the table to models.
+        such as Mine(dim=32), a function that builds one, a module, or the path of a .py file, as in
+        "mine.py" or "mine.py:Mine:dim=32". Several are given as a list, or as a mapping from names
+        for the table to models. Several values of an option, "rules:decay=0.5|0.9", are a model
+        each; a value with the character | itself has ||.
     dataset : str, path, pandas.DataFrame or Dataset, or several of them, default: "ml-100k"
         A dataset or the path of a log, with options, as in "log.csv:user=customer,item=sku", a log
         as a DataFrame, or what `load_dataset` returned. Several are given as a list or as a mapping
         from names. Each is evaluated separately. All are loaded before the first model is trained.
-    split : str or sequence of str, default: "leave-last-out"
-        How to hold out targets: a splitter with options, such as "temporal:share=0.9". Each of
-        several splitters is evaluated separately.
+    split : str, class, object, function or path, or several of them, default: "leave-last-out"
+        How to hold out targets: a splitter with options, such as "temporal:share=0.9", the path of
+        a .py file, a class or object with `split`, or a function of (interactions). Each of several
+        splitters is evaluated separately.
     ks : int or sequence of int, default: (3, 5, 10)
         Cut-offs, of 1 or more. Every metric is computed at each of them.
     seed : int or sequence of int, default: 0
         Random seed, for models that have one. With several, each such model runs once per seed.
-    metrics : str or sequence of str, default: ("ndcg",)
-        Metrics that tables show, or "all". All metrics are computed and stored.
+    metrics : str, function or path, or several of them, default: ("ndcg",)
+        Metrics that tables show, or "all": names with options, "rbp:persistence=0.9", functions of
+        (ranking, k), or paths of .py files. All metrics are computed and stored.
+    by : str or sequence of str, default: ()
+        Show each metric by groups too: columns of users or items, "history" or "popularity". Of
+        items, the groups are those of the targets.
     candidates : str, int or None, default: None
         Rank each target among this many sampled items, as older papers did: 100 or
         "100:by=popularity,seed=0". None ranks it among all items. Results of the two kinds cannot
@@ -123,11 +132,13 @@ def run(
     True
     """
     plugins, texts = with_models(current_plugins(plugins), models)
-    request = Request.of(texts, dataset, split, ks, seed, candidates, recs, metrics)
+    plugins, splits = with_splitters(plugins, split)
+    request = Request.of(texts, dataset, splits, ks, seed, candidates, recs)
     check_arguments(request.ks, request.seeds, device, timeout, memory)
     request.check(plugins)
-    shown = list(shown_metrics(plugins, metrics))
-    keeper = Keeper(None if results is None else Store(results), request.ks, shown, force)
+    plugins, shown = with_shown_metrics(plugins, metrics)
+    groups = names_of(by)
+    keeper = Keeper(None if results is None else Store(results), request.ks, list(shown), force)
     judged: list[Result] = []
     with model_host(plugins, timeout, memory, in_process=in_process) as host:
         request.check_model_options(plugins, host, device)
@@ -140,6 +151,8 @@ def run(
                     plugins, data, split_text, request.candidates, text_of(given)
                 )
                 experiments[experiment.setting.comparison_key] = experiment
+        facts = {key: experiment.case_facts for key, experiment in experiments.items()}
+        check_columns(groups, [known.metadata for known in facts.values()])
         planned = [
             (experiment, experiment.cells(request.models, request.seeds, host, device))
             for experiment in experiments.values()
@@ -167,9 +180,15 @@ def run(
                     result, columns = judge_file(experiment, name, lists, request.ks)
                     judged.append(keeper.keep(experiment, result, columns))
                     bar.step()
-    return Results(  # show
-        judged, keeper.read_columns, shown, not_stored=keeper.not_stored, reused=keeper.reused
+    made = Results(  # show
+        judged,
+        keeper.read_columns,
+        shown,
+        not_stored=keeper.not_stored,
+        reused=keeper.reused,
+        describe=lambda result: facts[result.setting.comparison_key],
     )
+    return made.showing(by=groups, plugins=plugins)
 
 
 @dataclass(frozen=True)
@@ -186,23 +205,20 @@ class Request:
     seeds: Sequence[int]
     candidates: str | None
     recs: Mapping[str, Any]
-    metrics: str | Sequence[str]
 
     @classmethod
     def of(
         cls,
         models: Sequence[str],
         dataset: Data | Sequence[Data] | Mapping[str, Data],
-        split: str | Sequence[str],
+        splits: Sequence[str],
         ks: int | Sequence[int],
         seed: int | Sequence[int],
         candidates: str | int | None,
         recs: Mapping[str, Any] | None,
-        metrics: str | Sequence[str],
     ) -> Request:
         """Parse the arguments of `run` without checking them."""
         datasets = _named(dataset)
-        splits = parse_split_names(split) if isinstance(split, str) else split
         return cls(
             models=list(dict.fromkeys(models)),
             datasets=list(
@@ -210,12 +226,11 @@ class Request:
                     (name, text_of(data) or id(data)): (name, data) for name, data in datasets
                 }.values()
             ),
-            splits=list(dict.fromkeys(splits)),
+            splits=splits,
             ks=plain_numbers(ks),
             seeds=list(dict.fromkeys(plain_numbers(seed))),
             candidates=None if candidates is None else str(candidates),
             recs=recs or {},
-            metrics=metrics,
         )
 
     def check(self, plugins: Plugins) -> None:
@@ -237,7 +252,6 @@ class Request:
         for split in self.splits:
             plugins.check("splitters", Spec.parse(split))
         plugins.find("metrics", RANKED_BY)
-        shown_metrics(plugins, self.metrics)
         for given, data in self.datasets:
             if given is not None and not NAME.fullmatch(given):
                 raise UsageError(

@@ -19,6 +19,7 @@ from recbench.data.interactions import Interactions
 from recbench.data.load import Data
 from recbench.data.split import Split, make_split
 from recbench.experiment import load_and_log
+from recbench.given.splitters import with_splitter
 from recbench.hookspecs import hookimpl
 from recbench.oracles import (
     Constant,
@@ -208,7 +209,7 @@ def selfcheck(
     >>> recbench.selfcheck("synthetic:users=30,items=20,interactions=300").holds
     True
     """
-    known = current_plugins(plugins)
+    known, split = with_splitter(current_plugins(plugins), split)
     data = load_and_log(known, dataset, data_dir, log_notes=True)
 
     def split_again(_: Interactions | None = None) -> Split:

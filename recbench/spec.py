@@ -6,6 +6,8 @@ import ast
 import contextlib
 import functools
 import inspect
+import itertools
+import math
 import re
 import types
 import typing
@@ -18,6 +20,16 @@ from recbench.arguments import check_seed
 from recbench.errors import UsageError, suggest
 
 _OPTIONS = re.compile(r"(?P<name>.*?):(?P<options>[A-Za-z_]\w*=.*)", re.DOTALL)
+
+_COMMA = re.compile(r",(?=\s*(?:[A-Za-z_~]|\.{0,2}/|[^,=]*\.py\b))(?!\s*\w+=)")
+"""A comma between names, and not between options or the values of one."""
+
+_BAR = re.compile(r"(?<!\|)\|(?!\|)")
+"""What separates several values of an option; `||` is a `|` of the value itself."""
+
+MOST_VALUES = 1000
+"""How many names a text with several values of its options may stand for."""
+
 _TRUTH_VALUES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -51,6 +63,42 @@ class Spec:
         """Return the spec as tables show it, with its options in alphabetical order."""
         options = ",".join(f"{key}={value}" for key, value in sorted(self.options.items()))
         return f"{self.name}:{options}" if options else self.name
+
+
+def parse_names(text: str) -> list[str]:
+    """Split text such as `leave-last-out,temporal:share=0.8,targets=all` into its names."""
+    return [name.strip() for name in _COMMA.split(text) if name.strip()]
+
+
+def each_value(text: str) -> list[str]:
+    """Return a text for each combination of values: `a:x=1|2` stands for `a:x=1` and `a:x=2`.
+
+    The last option changes fastest. In a value, `||` stands for the character `|` itself.
+
+    Raises UsageError for an empty value, and for more combinations than anybody wants.
+    """
+    spec = Spec.parse(text)
+    values = {key: _BAR.split(value) for key, value in spec.options.items()}
+    for key, several in values.items():
+        if several[1:] and not all(several):
+            raise UsageError(
+                f"{text!r} has an empty value of {key}. Write several as in {key}=1|2, and || for "
+                "the character | itself"
+            )
+    number = math.prod(map(len, values.values()))
+    if number > MOST_VALUES:
+        raise UsageError(
+            f"{text!r} stands for {number:,} combinations; name at most {MOST_VALUES:,}"
+        )
+    combinations = itertools.product(*values.values())
+    specs = [
+        Spec(
+            spec.name,
+            {key: value.replace("||", "|") for key, value in zip(values, each, strict=True)},
+        )
+        for each in combinations
+    ]
+    return list(dict.fromkeys(map(str, specs)))
 
 
 def seed_of(factory: Callable[..., Any], spec: Spec, seed: int) -> int | None:
@@ -97,14 +145,21 @@ def read_options(
     for key, text in options.items():
         kind = known.get(key, Any)
         values[key] = given[text] if text in given else _read(f"{what}: {key}", text, kind)
-    missing = [
+    missing = [key for key in needed(factory) if key not in values]
+    if missing:
+        name = what.rpartition(" ")[2]
+        raise UsageError(f"{what} needs the option {missing[0]}; write {name}:{missing[0]}=VALUE")
+    return values
+
+
+def needed(factory: Callable[..., Any]) -> list[str]:
+    """Return the options of a factory that have no default."""
+    known, _ = parameters(factory)
+    return [
         key
         for key, parameter in signature(factory).items()
-        if key in known and parameter.default is parameter.empty and key not in values
+        if key in known and parameter.default is parameter.empty
     ]
-    if missing:
-        raise UsageError(f"{what} needs the option {missing[0]}; write NAME:{missing[0]}=VALUE")
-    return values
 
 
 def check_options(what: str, options: Mapping[str, str], *factories: Callable[..., Any]) -> None:

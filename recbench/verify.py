@@ -101,7 +101,7 @@ def verify(
                 continue
             key = cell.setting.comparison_key
             if key not in experiments:
-                experiments[key] = _experiment_of(plugins, cell, dataset, data_dir)
+                experiments[key] = experiment_of(plugins, cell, dataset, data_dir)
             experiment = experiments[key]
             if isinstance(experiment, str):
                 checks.append(CellCheck(path, cell, reason=experiment))
@@ -116,10 +116,17 @@ def verify(
     return Verification(checks)
 
 
-def _experiment_of(
-    plugins: Plugins, cell: Result, dataset: Data | None, data_dir: str | None
+def experiment_of(
+    plugins: Plugins,
+    cell: Result,
+    dataset: Data | None = None,
+    data_dir: str | None = None,
+    hint: str = ". If the data have moved, name their place with --dataset",
 ) -> Experiment | str:
-    """Return the data and split of a cell, or why there are none."""
+    """Return the data and split of a cell, or why there are none.
+
+    hint: what to do if the data cannot be loaded.
+    """
     then = cell.setting
     data, is_given = dataset, dataset is not None
     if not is_given:
@@ -130,8 +137,7 @@ def _experiment_of(
             plugins, data, then.split, data_dir, then.candidates or None
         )
     except RecbenchError as error:
-        hint = "" if is_given else ". If the data have moved, name their place with --dataset"
-        return f"{describe_error(error)}{hint}"
+        return f"{describe_error(error)}{'' if is_given else hint}"
     now = experiment.setting
     if now.protocol != then.protocol:
         return (

@@ -2,15 +2,18 @@
 
 import logging
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from made_venv import Venv
 
 from recbench import RecbenchError, load_dataset
 from recbench.progress import log
+from recbench.scaffold.new import KINDS
 
 COPIES = {"u.data": "ml-100k.inter", "u.item": "ml-100k.item"}
 """Files of MovieLens 100K as published, and their names in the package that pip fetches."""
@@ -74,6 +77,21 @@ def real(request: pytest.FixtureRequest) -> Callable[[str], Path]:
         return data
 
     return path
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Venv, Path]:
+    """Return a fresh environment with a new plugin of each kind, and the folder that has them.
+
+    The sample plugin is there too.
+    """
+    folder = tmp_path_factory.mktemp("made")
+    env, work = Venv(folder / "venv"), folder / "work"
+    shutil.copytree(Path(__file__).parent / "sample_plugin", work / "sample")
+    for kind in KINDS:
+        env.run(f"recbench plugin new my-{kind} --kind {kind}", work)
+    env.run(f"pip install ./sample {' '.join(f'-e ./my-{kind}' for kind in KINDS)}", work)
+    return env, work
 
 
 @pytest.fixture

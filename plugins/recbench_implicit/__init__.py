@@ -1,11 +1,16 @@
-"""The models `als` and `bpr`, by the library implicit."""
+"""Factor models by the library implicit: `als` and `bpr`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import recbench
 
+from .als import Als
+from .bpr import Bpr
+
+__all__ = ["Als", "Bpr"]
+
 
 @recbench.hookimpl
 def recbench_models() -> Mapping[str, Callable[..., Any]]:
-    return {}
+    return {"als": Als, "bpr": Bpr}

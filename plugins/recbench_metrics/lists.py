@@ -1,18 +1,10 @@
-"""Metrics of the lists of recommended items; they do not depend on the targets.
-
-Items with equal scores are listed by item number, so ties need no averaging. -1 is left out: it
-pads short lists, and keeps the place of an item that the dataset does not have.
-"""
-
-from typing import Any
+"""Metrics of the lists of recommended items: which items they hold, and how often."""
 
 import numpy as np
-import numpy.typing as npt
 
 import recbench
 
-Array = npt.NDArray[Any]
-Values = npt.NDArray[np.float64]
+from .listed import Values, first_items, mean_of, times_listed
 
 
 def coverage(ranking: recbench.Ranking, k: int) -> float:
@@ -56,7 +48,7 @@ def coverage(ranking: recbench.Ranking, k: int) -> float:
     >>> coverage(ranking, 2)
     0.75
     """
-    return float(np.mean(_times_listed(ranking, k) > 0))
+    return float(np.mean(times_listed(ranking, k) > 0))
 
 
 def gini(ranking: recbench.Ranking, k: int) -> float:
@@ -102,7 +94,7 @@ def gini(ranking: recbench.Ranking, k: int) -> float:
     >>> gini(ranking, 1), gini(ranking, 2)
     (0.75, 0.375)
     """
-    times = np.sort(_times_listed(ranking, k))
+    times = np.sort(times_listed(ranking, k))
     weights = 2 * np.arange(1, len(times) + 1) - len(times) - 1
     return float(weights @ times / (len(times) * max(1, times.sum())))
 
@@ -151,9 +143,9 @@ def novelty(ranking: recbench.Ranking, k: int) -> Values:
     >>> novelty(ranking, 2).tolist()
     [2.0, 1.5]
     """
-    items, counts = _first(ranking, k)
+    items, counts = first_items(ranking, k)
     shares = (counts + 1) / (counts.sum() + len(counts))
-    return _mean(-np.log2(shares), items)
+    return mean_of(-np.log2(shares), items)
 
 
 def popularity(ranking: recbench.Ranking, k: int) -> Values:
@@ -196,42 +188,121 @@ def popularity(ranking: recbench.Ranking, k: int) -> Values:
     >>> popularity(ranking, 2).tolist()
     [4.0, 5.0]
     """
-    items, counts = _first(ranking, k)
-    return _mean(counts.astype(np.float64), items)
+    items, counts = first_items(ranking, k)
+    return mean_of(counts.astype(np.float64), items)
 
 
-def _first(ranking: recbench.Ranking, k: int) -> tuple[Array, Array]:
-    """(cases, k or fewer) the first items of the lists, and (n_items,) the popularity of items."""
-    lists, counts = ranking.lists, ranking.popularity
-    if lists is None or counts is None:
-        raise recbench.RecbenchError(
-            "this metric needs lists of recommended items and the popularity of all items, but the "
-            "ranking has none; evaluate the model again"
-        )
-    length = lists.shape[1]
-    if length < min(k, len(counts)):
-        raise recbench.RecbenchError(
-            f"this metric needs the first {k} items of each list, but the lists have only {length} "
-            f"items; use k up to {length}, or evaluate the model again"
-        )
-    return lists[:, :k], counts
+def entropy(ranking: recbench.Ranking, k: int) -> float:
+    """Entropy@k: how evenly items are recommended, in bits; higher if more items have a share.
+
+    One number for all cases: Shannon's entropy -sum(p * log2(p)), where p is an item's share of all
+    recommendations in lists of k items. It is log2(m) if m items are recommended equally often, and
+    0 if all lists are empty. Equal scores are ordered by item number.
+
+    Parameters
+    ----------
+    ranking : recbench.Ranking
+        A ranking with lists of recommended items and the popularity of all items.
+    k : int
+        Cut-off: only the first k items of each list count.
+
+    Returns
+    -------
+    float
+        From 0 to log2 of the number of items.
+
+    Raises
+    ------
+    recbench.RecbenchError
+        If the ranking has no lists, or if they are shorter than k.
+
+    References
+    ----------
+    Shannon, "A mathematical theory of communication", Bell System Technical Journal 27, 1948. For
+    recommendations: Shani & Gunawardana, "Evaluating recommendation systems", Recommender Systems
+    Handbook, 2011.
+
+    Examples
+    --------
+    Lists [0, 1] and [0, 2]: item 0 has half of the recommendations, and two items a quarter each.
+
+    >>> import numpy as np
+    >>> import recbench
+    >>> from recbench_metrics.lists import entropy
+    >>> lists = np.array([[0, 1], [0, 2]])
+    >>> popularity = np.array([7, 1, 3, 1])
+    >>> ranking = recbench.Ranking(np.zeros(2), np.ones(2), None, lists, popularity)
+    >>> entropy(ranking, 2)
+    1.5
+    """
+    times = times_listed(ranking, k)
+    shares = times[times > 0] / max(1, times.sum())
+    return float(-(shares @ np.log2(shares))) + 0.0
 
 
-def _times_listed(ranking: recbench.Ranking, k: int) -> Array:
-    """(n_items,) int64: how many lists of k items contain each item."""
-    items, counts = _first(ranking, k)
-    return np.bincount(items[items >= 0], minlength=len(counts))
+def personalisation(ranking: recbench.Ranking, k: int) -> float:
+    """Personalisation@k: how much the lists of users differ: 0 if all are equal, 1 if disjoint.
+
+    One number for all cases: 1 minus the mean overlap of all pairs of lists. The overlap of two
+    lists is the number of items that both have, divided by k; or, if lists are shorter, by the
+    geometric mean of their lengths (the cosine of the lists as sets). An empty list has no overlap.
+    With a single list, the value is 0. Equal scores are ordered by item number.
+
+    Parameters
+    ----------
+    ranking : recbench.Ranking
+        A ranking with lists of recommended items and the popularity of all items.
+    k : int
+        Cut-off: only the first k items of each list count.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Raises
+    ------
+    recbench.RecbenchError
+        If the ranking has no lists, or if they are shorter than k.
+
+    References
+    ----------
+    Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems", PNAS 107,
+    2010, call it personalization (the mean Hamming distance of lists).
+
+    Examples
+    --------
+    Lists [0, 1] and [0, 2] share one of two items:
+
+    >>> import numpy as np
+    >>> import recbench
+    >>> from recbench_metrics.lists import personalisation
+    >>> lists = np.array([[0, 1], [0, 2]])
+    >>> popularity = np.array([7, 1, 3, 1])
+    >>> ranking = recbench.Ranking(np.zeros(2), np.ones(2), None, lists, popularity)
+    >>> round(personalisation(ranking, 2), 4)
+    0.5
+    """
+    items, counts = first_items(ranking, k)
+    lengths = np.count_nonzero(items >= 0, axis=1)
+    weights = np.repeat(1 / np.sqrt(np.maximum(lengths, 1)), lengths)
+    of_item = np.bincount(items[items >= 0], weights, minlength=len(counts))
+    # the sum over items of a squared sum over lists is the sum over pairs, with each list's own 1
+    overlaps = of_item @ of_item - np.count_nonzero(lengths)
+    n_pairs = len(items) * (len(items) - 1)
+    return float(np.clip(1 - overlaps / n_pairs, 0, 1)) if n_pairs else 0.0
 
 
-def _mean(values: Values, items: Array) -> Values:
-    """(cases,) the mean of the values of each case's items; 0 for an empty list."""
-    listed = items >= 0
-    found = np.where(listed, values[np.where(listed, items, 0)], 0.0)
-    return np.asarray(found.sum(axis=1) / np.maximum(listed.sum(axis=1), 1), dtype=np.float64)
+for metric in (coverage, gini, personalisation):
+    metric.bounds = (0.0, 1.0)  # type: ignore[attr-defined]
+entropy.bounds = novelty.bounds = popularity.bounds = (0.0, np.inf)  # type: ignore[attr-defined]
 
-
-coverage.bounds = gini.bounds = (0.0, 1.0)  # type: ignore[attr-defined]
-"""The lowest and the highest possible value, where intervals end."""
-
-METRICS = {"coverage": coverage, "gini": gini, "novelty": novelty, "popularity": popularity}
+METRICS = {
+    "coverage": coverage,
+    "entropy": entropy,
+    "gini": gini,
+    "novelty": novelty,
+    "personalisation": personalisation,
+    "popularity": popularity,
+}
 """Name that users type -> metric. Add new metrics here."""

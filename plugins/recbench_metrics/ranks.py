@@ -212,3 +212,4 @@ METRICS = {"ndcg": ndcg, "recall": recall, "hit": hit, "mrr": mrr, "map": averag
 
 for metric in METRICS.values():
     metric.bounds = (0.0, 1.0)  # type: ignore[attr-defined]
+    metric.better = "higher"  # type: ignore[attr-defined]

@@ -66,7 +66,8 @@ class Random:
             Numbers from 0 (included) to 1 (excluded).
         """
         hashes = _splitmix(np.full(len(history), self.seed).astype(np.uint64))
-        last = history.items[history.offsets[1:] - 1]
+        last = np.full(len(history), -1)  # for an empty history
+        last[history.lengths > 0] = history.items[history.offsets[1:][history.lengths > 0] - 1]
         for column in (history.users, history.lengths, last):
             hashes = _splitmix(hashes ^ column.astype(np.uint64))
         items = np.arange(history.n_items, dtype=np.uint64) * _STEP

@@ -1,4 +1,4 @@
-"""Count which items follow which within a few steps, and weight the items of histories."""
+"""Count which items follow which within a few steps."""
 
 from __future__ import annotations
 
@@ -38,21 +38,3 @@ def normalise_rows(counts: csr_matrix) -> csr_matrix:
     sizes = np.diff(counts.indptr)
     data = counts.data / np.repeat(np.where(sizes > 0, sums, 1), sizes).astype(np.float32)
     return csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)
-
-
-def recency_weights(history: recbench.Interactions, length: int, decay: float) -> csr_matrix:
-    """Return (rows, n_items) float32: decay ** age of the latest `length` items of each row.
-
-    The last item has age 0. An item that occurs several times gets the sum.
-    """
-    from scipy.sparse import csr_matrix
-
-    lengths = np.minimum(history.lengths, length)
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    age = np.repeat(offsets[1:], lengths) - 1 - np.arange(offsets[-1])
-    items = history.items[np.repeat(history.offsets[1:], lengths) - 1 - age]
-    weight = np.power(decay, age, dtype=np.float64).astype(np.float32)
-    shape = (len(history), history.n_items)
-    weights = csr_matrix((weight, items, offsets), shape=shape)
-    weights.sum_duplicates()
-    return weights

@@ -1,7 +1,8 @@
 """The columns of a table, as mappings from heading to cells for `recbench.draw_table`."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import recbench
 
@@ -43,35 +44,95 @@ def costs(section: recbench.Section) -> Columns:
     }
 
 
-Segments = Mapping[str, Mapping[str, tuple[int, Mapping[str, float]]]]
-"""Metric -> segment -> (number of cases, model -> mean)."""
+DIFFERS = "#"
+"""The mark of a difference whose interval excludes 0, as the footer explains it."""
+
+FEW = 3
+"""With more groups than this, they are the rows of a table and the models its columns."""
 
 
-def by_segment(section: recbench.Section) -> Segments | None:
-    """The means by segment at the largest cut-off; None if they were not requested."""
-    return section.by_segment(section.ks[-1]) if section.segments else None
+@dataclass(frozen=True)
+class Table:
+    """Groups of columns, of which the first stands on the left, and marks by heading."""
+
+    columns: Sequence[Columns]
+    marks: Columns
 
 
-def segments(section: recbench.Section, means: Segments | None) -> list[list[Columns]]:
-    """For each metric with segments, a group with the models and one group per kind of segment."""
-    k, rows = section.ks[-1], [row for row in section.rows if row.ok]
-    tables = []
-    for metric in section.shown_metrics:
-        kinds: dict[str, Columns] = {}
-        for segment, (n_cases, by_model) in (means or {}).get(metric, {}).items():
-            kind, _, which = segment.partition(" ")
-            values = [by_model.get(row.model, math.nan) for row in rows]
-            digits = _digits(values)
-            head = f"{kind}\n{which}\n({n_cases:,})"
-            kinds.setdefault(kind, {})[head] = [_value(value, digits) for value in values]
-        if kinds:
-            tables.append(
-                [
-                    {recbench.metric_label(metric, k): [line(row.model) for row in rows]},
-                    *kinds.values(),
-                ]
-            )
-    return tables
+def by_group(section: recbench.Section) -> list[recbench.GroupValue] | None:
+    """The values by groups at the largest cut-off; None if they were not requested."""
+    asked_for = section.groupings or section.ungrouped
+    return section.by_group(section.ks[-1]) if asked_for else None
+
+
+def group_tables(values: Sequence[recbench.GroupValue] | None) -> list[Table]:
+    """A table for each metric and column that groups are by."""
+    parts: dict[tuple[str, str], list[recbench.GroupValue]] = {}
+    for value in values or ():
+        parts.setdefault((value.by, value.metric), []).append(value)
+    return [_group_table(part) for part in parts.values()]
+
+
+def _group_table(values: Sequence[recbench.GroupValue]) -> Table:
+    """The means of groups, and their differences, of one metric."""
+    digits = _digits(value.value.mean for value in values)
+    models = list(dict.fromkeys(value.model for value in values))
+    groups = list(dict.fromkeys(value.group for value in values))
+    compared = [group for group in groups if any(_is_compared(each, group) for each in values)]
+    label = f"{recbench.metric_label(values[0].metric, values[0].k)}\nby {values[0].by}"
+    if len(compared) <= FEW:
+        means: Columns = {}
+        differences: list[Columns] = []
+        marks: Columns = {}
+        for group in groups:
+            own = [value for value in values if value.group == group]
+            means[f"{line(group)}\n({own[0].users:,})"] = _means(own, digits)
+            if group in compared:
+                head = f"{line(group)} - {line(own[0].versus)}"
+                differences.append({head: _differences(own, digits)})
+                marks[head] = _marks(own)
+        return Table([{label: list(map(line, models))}, means, *differences], marks)
+    first = [value for value in values if value.model == models[0]]
+    users = [f"{value.users:,}" for value in first]
+    tables: list[Columns] = [{label: list(map(line, groups)), "users": _padded(users, "{:>{}}")}]
+    marks = {}
+    for model in models:
+        own = [value for value in values if value.model == model]
+        head = f"{line(model)}\n- others"
+        tables.append({line(model): _means(own, digits), head: _differences(own, digits)})
+        marks[head] = _marks(own)
+    return Table(tables, marks)
+
+
+def _is_compared(value: recbench.GroupValue, group: str) -> bool:
+    """Whether this is a difference of the group from others."""
+    return value.group == group and bool(value.versus)
+
+
+def _means(values: Sequence[recbench.GroupValue], digits: int) -> list[str]:
+    return [_value(value.value.mean, digits) for value in values]
+
+
+def _differences(values: Sequence[recbench.GroupValue], digits: int) -> list[str]:
+    """The differences of one model or group, and their intervals on a second line."""
+    differences = _padded([_signed(value.difference, digits) for value in values], "{:>{}}")
+    intervals = [
+        ""
+        if math.isnan(value.low)
+        else f"[{_signed(value.low, digits - 1)}, {_signed(value.high, digits - 1)}]"
+        for value in values
+    ]
+    return [
+        "".join(parts) for parts in zip(differences, _padded(intervals, "\n{:>{}}"), strict=True)
+    ]
+
+
+def _marks(values: Sequence[recbench.GroupValue]) -> list[str]:
+    return [DIFFERS if value.differs else "" for value in values]
+
+
+def _signed(value: float, digits: int) -> str:
+    return "-" if math.isnan(value) else f"{value:+,.{digits}f}"
 
 
 def _numbers(section: recbench.Section, metric: str, k: int) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 import recbench
 
 from . import escapes
-from .cells import Columns, Segments, by_segment, costs, marks, names, numbers, segments
+from .cells import Columns, Table, by_group, costs, group_tables, marks, names, numbers
 
 MARK = "\0"
 """Placed before a mark until the format's own signs can be inserted."""
@@ -34,12 +34,12 @@ def plain(results: recbench.Results) -> str:
     """
     parts = []
     for section in results.sections():
-        means = by_segment(section)
+        groups = by_group(section)
         parts += [
             recbench.wrap_text(section.title),
             *_beside_or_below(section),
-            *(recbench.draw_table(*groups) for groups in segments(section, means)),
-            _wrapped(recbench.footer_lines(section, means)),
+            *_drawn(group_tables(groups)),
+            _wrapped(recbench.footer_lines(section, groups)),
         ]
     return _paragraphs(*parts, _wrapped(recbench.left_out_lines(results)))
 
@@ -66,12 +66,12 @@ def markdown(results: recbench.Results) -> str:
     """
     parts = []
     for section in results.sections():
-        means = by_segment(section)
+        groups = by_group(section)
         tables = [
             table.replace(MARK, "\\")
-            for table in _tabulated(section, means, "github", escapes.markdown)
+            for table in _tabulated(section, group_tables(groups), "github", escapes.markdown)
         ]
-        footer = _bullets(recbench.footer_lines(section, means))
+        footer = _bullets(recbench.footer_lines(section, groups))
         parts += [f"### {escapes.markdown(section.title)}", *tables, footer]
     return _paragraphs(*parts, _bullets(recbench.left_out_lines(results)))
 
@@ -98,9 +98,11 @@ def latex(results: recbench.Results) -> str:
     """
     parts = []
     for section in results.sections():
-        means = by_segment(section)
-        lines = [section.title, *recbench.footer_lines(section, means)]
-        tables = map(_for_latex, _tabulated(section, means, "latex_booktabs", escapes.line))
+        groups = by_group(section)
+        lines = [section.title, *recbench.footer_lines(section, groups)]
+        tables = map(
+            _for_latex, _tabulated(section, group_tables(groups), "latex_booktabs", escapes.line)
+        )
         parts.append("\n".join([_comments(lines), *tables]))
     return _paragraphs(*parts, _comments(recbench.left_out_lines(results)))
 
@@ -116,13 +118,17 @@ def _beside_or_below(section: recbench.Section) -> list[str]:
     return [recbench.draw_table(lead, *metrics, marks=behind), below]
 
 
+def _drawn(tables: Iterable[Table]) -> list[str]:
+    return [recbench.draw_table(*table.columns, marks=table.marks) for table in tables]
+
+
 def _tabulated(
-    section: recbench.Section, means: Segments | None, form: str, escape: Callable[[str], str]
+    section: recbench.Section, groups: Iterable[Table], form: str, escape: Callable[[str], str]
 ) -> list[str]:
-    """One table of all numbers and costs, and one of segments for each metric."""
+    """One table of all numbers and costs, and those of groups."""
     metrics = [numbers(section, metric) for metric in section.shown_metrics]
     whole = _tabulate([names(section), *metrics, costs(section)], form, escape, marks(section))
-    return [whole, *(_tabulate(groups, form, escape, {}) for groups in segments(section, means))]
+    return [whole, *(_tabulate(table.columns, form, escape, table.marks) for table in groups)]
 
 
 def _tabulate(
@@ -152,7 +158,7 @@ def _tabulate(
 
 def _for_latex(table: str) -> str:
     """The table with what tabulate, which escapes its input, cannot be given."""
-    table = re.sub(f" {MARK}(.)", r"\\rlap{\1}", table)  # marks have no width
+    table = re.sub(rf" {MARK}(\\?.)", r"\\rlap{\1}", table)  # marks have no width
     table = re.sub(r"^ (?=[\[*])", " {}", table, flags=re.MULTILINE)  # no option of the row above
     return table.replace("±", r"$\pm$ ")
 

@@ -72,6 +72,7 @@ query = (
     "datasets",
     "splits",
     "metrics",
+    "by",
     "candidates",
     "device",
     "timeout",
@@ -108,6 +109,7 @@ def run_command(
       recbench run transformer popular
       recbench run popular rules --dataset log.csv:user=customer,item=product,time=date
       recbench run transformer popular --seeds 0,1,2 --metrics ndcg,recall -o table.md
+      recbench run transformer popular --by gender,age
     """
     plugins = plugins_that_work()
     check_models(plugins, models)
@@ -123,18 +125,13 @@ def run_command(
 
 
 @command("table")
-@options("results", "metrics", "format", "output", "verbose")
-@click.option(
-    "--segments", is_flag=True, help="Break results down by history length and item popularity."
-)
-def table_command(
-    form: str | None, output: str | None, verbose: bool, segments: bool, **arguments: Any
-) -> Answer:
+@options("results", "metrics", "by", "data_dir", "format", "output", "verbose")
+def table_command(form: str | None, output: str | None, verbose: bool, **arguments: Any) -> Answer:
     """Show all stored results, one table per dataset and split, best model first."""
     plugins = load_plugins()
     write = table_writer(plugins, form, output)
-    stored = table(segments=segments, plugins=plugins, **arguments)
-    return write(stored.showing(segments=segments, verbose=verbose, plugins=plugins))
+    stored = table(plugins=plugins, **arguments)
+    return write(stored.showing(verbose=verbose, plugins=plugins))
 
 
 @command("compare")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from recbench.cli import commands, listing_commands
+from recbench.cli import commands, listing_commands, plugin_commands
 from recbench.cli.options import Group, options
 
 
@@ -42,6 +42,7 @@ cli.sections = {
         listing_commands.metrics_command,
         listing_commands.plugins_command,
     ),
+    "Write plugins": (plugin_commands.plugin,),
 }
 for _commands in cli.sections.values():
     for _command in _commands:

@@ -133,6 +133,13 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         default=(RANKED_BY,),
         help="Metrics to show, or all; see `recbench metrics`.  [default: ndcg]",
     ),
+    "by": click.option(
+        "--by",
+        type=Names(),
+        default=(),
+        help="Show each metric by groups too, with the intervals of their differences: columns of "
+        "users or items, such as gender, or history or popularity.",
+    ),
     "candidates": click.option(
         "--candidates",
         metavar="N",

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from recbench.errors import UsageError
 from recbench.progress import log
 
 DISTRIBUTION = "recbench-toolkit"
@@ -19,11 +20,34 @@ DISTRIBUTION = "recbench-toolkit"
 GROUP = "recbench"
 """The group of entry points in which plugins are looked up."""
 
+LIMIT = "RECBENCH_PLUGINS"
+"""The environment variable that limits the plugins to some, by their names."""
+
 STANDARD, FOLDERS = Path(os.__file__).parent, {"site-packages", "dist-packages"}
 """The folder of the standard library; the names of folders that pip installs to."""
 
 Installed = Mapping[str, tuple[str, Callable[[], Any]]]
 """Name of each installed plugin -> its version, and a function that imports it."""
+
+
+def chosen_plugins() -> Installed:
+    """Return the installed plugins, or those of them that RECBENCH_PLUGINS names, if it is set.
+
+    Raises UsageError for a name that no installed plugin has.
+    """
+    installed, names = installed_plugins(), limit()
+    unknown = [name for name in names if name not in installed]
+    if unknown:
+        raise UsageError(
+            f"{LIMIT}={os.environ[LIMIT]}: there is no plugin {unknown[0]!r}; installed: "
+            f"{', '.join(installed)}"
+        )
+    return {name: installed[name] for name in installed if name in names or not names}
+
+
+def limit() -> list[str]:
+    """Return the plugins that RECBENCH_PLUGINS names; none if it is not set or empty: no limit."""
+    return [name.strip() for name in os.environ.get(LIMIT, "").split(",") if name.strip()]
 
 
 def installed_plugins() -> Installed:

@@ -18,6 +18,8 @@ from typing import Any
 from recbench.code.installed import is_library
 from recbench.errors import UsageError
 
+_FILE = re.compile(r"(?P<file>.*\.py)(?::(?P<member>\w[\w.+-]*))?", re.IGNORECASE | re.DOTALL)
+
 FILES: dict[str, Path] = {}
 """Name of each module that was loaded from a path in this process -> its file."""
 
@@ -26,8 +28,14 @@ _siblings: set[str] = set()
 
 
 def is_python_file(text: str) -> bool:
-    """Whether a text names a .py file, which may not exist."""
-    return text.lower().endswith(".py")
+    """Whether a text names a .py file, which may not exist, or something in it: `mine.py:Mine`."""
+    return _FILE.fullmatch(text) is not None
+
+
+def file_and_member(text: str) -> tuple[str, str]:
+    """Return the path of a .py file, and the name of what is meant in it, or ""."""
+    match = _FILE.fullmatch(text)
+    return (match["file"], match["member"] or "") if match else (text, "")
 
 
 def load_file(text: str) -> types.ModuleType:

@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from recbench.code.python_file import is_python_file
 from recbench.data.clean import clean
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Interactions
 from recbench.data.where import Where
 from recbench.errors import RecbenchError, UsageError
+from recbench.given.functions import with_dataset
 from recbench.offers import Offer
 from recbench.plugins import Plugins, current_plugins
 from recbench.spec import Spec, check_options, parameters, read_options, signature, unwrapped
@@ -68,6 +70,7 @@ def load_dataset(
         "log.csv:user=CustomerID,item=StockCode,time=InvoiceDate". The path of a log may be a file,
         a folder, a pattern such as "logs/*.csv", or a file in a zip archive, "ml.zip/ratings.csv".
         Several files, as a sequence or separated by commas, are one log; options follow the last.
+        A .py file stands for its function that returns a Dataset, as in "my_data.py:make:n=3".
         A DataFrame is a log with one row per interaction. A Dataset that recbench has loaded is
         returned as it is; one that was made by hand is cleaned.
     data_dir : str or None, default: None
@@ -221,6 +224,10 @@ def _named(plugins: Plugins, data: Data, filled: dict[str, Any]) -> tuple[Offer,
         if not texts:
             raise UsageError("there is no dataset to load; name one, or at least one file")
         spec = Spec.parse(texts[-1])
+        if not texts[1:] and is_python_file(spec.name):
+            plugins, text = with_dataset(plugins, texts[0])
+            spec = Spec.parse(text)
+            return plugins.find("datasets", spec.name), dict(spec.options)
         if not texts[1:] and not _is_path(plugins, spec.name):
             return plugins.find("datasets", spec.name), dict(spec.options)
         filled["path"] = [*texts[:-1], spec.name] if texts[1:] else spec.name

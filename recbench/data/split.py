@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
 from recbench.data.load import Data, find_dataset
 from recbench.errors import RecbenchError, counted
+from recbench.given.splitters import with_splitter
 from recbench.guard import guarded
 from recbench.plugins import Plugins, current_plugins
 from recbench.spec import Spec
@@ -190,6 +190,11 @@ def make_split(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]
     spec = Spec(offer.name, spec.options)  # the name, if the text has an alias
     splitter = offer.build(spec.options, {})
     who = f"splitter {spec} (plugin {offer.plugin})"
+    if not callable(getattr(splitter, "split", None)):
+        raise RecbenchError(
+            f"{who}: its factory returned {type(splitter).__name__}; it must return an object with "
+            "split(interactions)"
+        )
     with guarded(who):
         made = splitter.split(data.interactions)
     if not isinstance(made, Split):
@@ -220,7 +225,7 @@ def _described(part: Interactions, data: Dataset) -> Interactions:
 @with_names_checked
 def split(
     dataset: Data,
-    split: str = "leave-last-out",
+    split: Any = "leave-last-out",
     *,
     data_dir: str | None = None,
     plugins: Plugins | None = None,
@@ -232,8 +237,9 @@ def split(
     dataset : str, path, pandas.DataFrame or Dataset
         A dataset or the path of a log, with options, as in "log.csv:user=customer,item=sku", a log
         as a DataFrame, or what `load_dataset` returned.
-    split : str, default: "leave-last-out"
-        How to hold out targets: a splitter with options, such as "temporal:share=0.9".
+    split : str, path, class, object or function, default: "leave-last-out"
+        How to hold out targets: a splitter with options, such as "temporal:share=0.9", the path of
+        a .py file, an object with `split`, or a function of (interactions).
     data_dir : str or None, default: None
         Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
     plugins : Plugins or None, default: None
@@ -260,11 +266,6 @@ def split(
     (1000, (1000, 500))
     """
     plugins = current_plugins(plugins)
+    plugins, split = with_splitter(plugins, split)
     plugins.check("splitters", Spec.parse(split))
     return make_split(plugins, find_dataset(plugins, dataset, data_dir).load(), split)[1]
-
-
-def parse_split_names(text: str) -> list[str]:
-    """Split text such as `leave-last-out,temporal:share=0.8,targets=all` into its specs."""
-    names = re.split(r",(?=\s*[A-Za-z_])(?!\s*\w+=)", text)
-    return [name.strip() for name in names if name.strip()]

@@ -21,21 +21,52 @@ class Facts:
 
     cases: (n_cases,) their numbers in `split.judged`. targets: (n_targets,) their numbers in
         `split.judged_targets`.
+    ranked: (n_cases,) among how many items the targets of each case are ranked. listed: (n_cases,)
+        how many of these the model put in order; the others are below all of them.
     """
 
     split: Split
     cases: Array
     targets: Array
+    ranked: Array
+    listed: Array
 
     @classmethod
-    def of(cls, split: Split) -> Facts:
-        """Return those of all cases of a split."""
-        n_targets = len(split.judged_targets[0])
-        return cls(split, np.arange(len(split.judged)), np.arange(n_targets))
+    def of(cls, split: Split, ranked: Array | None, listed: Array | None) -> Facts:
+        """Return those of all cases of a split; None stands for the whole catalogue."""
+        n_cases, n_targets = len(split.judged), len(split.judged_targets[0])
+        if ranked is None:
+            ranked = np.full(n_cases, split.train.n_items)
+        listed = ranked if listed is None else listed
+        return cls(split, np.arange(n_cases), np.arange(n_targets), ranked, listed)
 
     def take(self, cases: Array, targets: Array) -> Facts:
         """Return those of some of the cases and targets."""
-        return Facts(self.split, self.cases[cases], self.targets[targets])
+        return Facts(
+            self.split,
+            self.cases[cases],
+            self.targets[targets],
+            self.ranked[cases],
+            self.listed[cases],
+        )
+
+
+def count_ranked(split: Split, *, mask_seen: bool, pool: Array | None = None) -> Array:
+    """(n_cases,) int64: among how many items the targets of each case are ranked, them included.
+
+    mask_seen, pool: as in `evaluate`.
+    """
+    n_items, n_targets = split.train.n_items, np.diff(split.judged_targets[1])
+    if pool is not None:
+        return read_only(n_targets + pool.shape[1])
+    ranked = np.full(len(split.judged), n_items)
+    if mask_seen:
+        seen = split.history.take(split.judged).pairs()
+        place = np.searchsorted(seen, split.target_pairs)
+        is_seen = np.append(seen, -1)[place] == split.target_pairs  # such targets are not masked
+        ranked -= np.bincount(seen // n_items, minlength=len(ranked))
+        ranked += np.bincount(split.case_of_target[is_seen], minlength=len(ranked))
+    return read_only(ranked)
 
 
 class WithFacts:
@@ -62,6 +93,28 @@ class WithFacts:
         """What the model saw of each case: `Interactions` with one row per case."""
         history = self._known.split.history.take(self._rows)
         return dataclasses.replace(history, metadata=self._metadata)
+
+    @property
+    def train(self) -> Interactions:
+        """What models learned from: `Interactions` with one row per sequence."""
+        return dataclasses.replace(self._known.split.train, metadata=self._metadata)
+
+    @cached_property
+    def n_ranked(self) -> Array:
+        """Among how many items the targets of each case are ranked, int64, shape (n_cases,).
+
+        The items of the catalogue that the user has not seen, all items if the dataset keeps
+        repeats, or the candidates; with the targets in each case.
+        """
+        return read_only(self._known.ranked.copy())
+
+    @cached_property
+    def n_listed(self) -> Array:
+        """How many of these items the model put in order, int64, shape (n_cases,).
+
+        All, or those in the lists of a model that returns lists; the others are below.
+        """
+        return read_only(np.minimum(self._known.listed, self.n_ranked))
 
     @property
     def item_features(self) -> Features:

@@ -10,6 +10,7 @@ import numpy as np
 from recbench.data.interactions import Array
 from recbench.errors import RecbenchError
 from recbench.evaluation.ranking import Ranking
+from recbench.spec import unwrapped
 
 ROUNDING = 1e-9
 """Values may leave the bounds of their metric by this much."""
@@ -17,7 +18,8 @@ ROUNDING = 1e-9
 Metric = Callable[[Ranking, int], Array]
 """(ranking, k) -> one value per case; or one number, for a metric of all lists together.
 
-Its attribute `bounds`, if there is one, holds the lowest and the highest possible value."""
+Its attribute `bounds`, if there is one, holds the lowest and the highest possible value, and its
+attribute `better` says which values are better: "higher" or "lower"."""
 
 
 def bounds_of(metric: Metric) -> tuple[float, float]:
@@ -25,7 +27,7 @@ def bounds_of(metric: Metric) -> tuple[float, float]:
 
     Raises RecbenchError if its attribute `bounds` is anything but two numbers in this order.
     """
-    given = getattr(metric, "bounds", (-math.inf, math.inf))
+    given = getattr(unwrapped(metric), "bounds", (-math.inf, math.inf))
     try:
         low, high = map(float, given)
     except (TypeError, ValueError):
@@ -33,6 +35,17 @@ def bounds_of(metric: Metric) -> tuple[float, float]:
     if not low < high:
         raise RecbenchError(f"its bounds must be the lowest and the highest value, not {given!r}")
     return low, high
+
+
+def better_of(metric: Metric) -> str:
+    """Return which values of a metric are better: "higher", "lower", or "" if it does not state it.
+
+    Raises RecbenchError if its attribute `better` is anything else.
+    """
+    given = getattr(unwrapped(metric), "better", "")
+    if given not in ("higher", "lower", ""):
+        raise RecbenchError(f"its `better` must be 'higher' or 'lower', not {given!r}")
+    return str(given)
 
 
 def measure(ranking: Ranking, name: str, metric: Metric, ks: Iterable[int]) -> dict[str, Array]:
@@ -44,6 +57,7 @@ def measure(ranking: Ranking, name: str, metric: Metric, ks: Iterable[int]) -> d
     outside of its bounds.
     """
     values, (low, high) = {}, bounds_of(metric)
+    better_of(metric)
     for k in ks:
         value = np.array(metric(ranking, k), dtype=np.float64)
         if value.shape not in ((len(ranking),), ()):

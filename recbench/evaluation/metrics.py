@@ -13,7 +13,8 @@ from recbench.code.raised import describe_raised, place_of
 from recbench.data.arrays import read_only
 from recbench.data.interactions import Array, Interactions
 from recbench.data.metadata import UnknownFeatureError
-from recbench.evaluation.contract import MadeUp, check_rules
+from recbench.evaluation.contract import check_rules
+from recbench.evaluation.made_up import MadeUp
 from recbench.evaluation.measure import Metric, bounds_of, measure
 from recbench.evaluation.ranking import ARRAYS, Ranking
 from recbench.evaluation.uncertainty import (
@@ -26,6 +27,7 @@ from recbench.evaluation.uncertainty import (
 from recbench.guard import noted
 from recbench.plugins import Plugins
 from recbench.progress import log
+from recbench.spec import Spec
 
 
 def measure_all(
@@ -112,7 +114,7 @@ def valid_metrics(plugins: Plugins, data: Interactions) -> dict[str, Metric]:
     """
     valid, made = {}, MadeUp(data)
     for name, metric in plugins.metrics().items():
-        offer = plugins.find("metrics", name)
+        offer = plugins.find("metrics", Spec.parse(name).name)
         try:
             with noted(offer.where):
                 check_rules(metric, made)

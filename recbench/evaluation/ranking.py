@@ -55,8 +55,8 @@ class Ranking(WithFacts):
     popularity : array of shape (n_items,), int64, default: None
         How many training interactions each item of the catalogue has.
     facts : object, default: None
-        Where `targets`, `histories`, `users`, `titles`, `item_ids`, `item_features` and
-        `user_features` are looked up. The method `of_split` sets it.
+        Where `targets`, `histories`, `users`, `train`, `n_ranked`, `titles`, `item_ids`,
+        `item_features` and `user_features` are looked up. The method `of_split` sets it.
 
     Raises
     ------
@@ -289,13 +289,20 @@ class Ranking(WithFacts):
             return cls(above[0], tied[0], above[1], None if lists is None else np.asarray(lists))
         return cls(above, np.asarray(tied), None, None if lists is None else np.asarray(lists))
 
-    def of_split(self, split: Split) -> Ranking:
+    def of_split(
+        self, split: Split, n_ranked: Array | None = None, n_listed: Array | None = None
+    ) -> Ranking:
         """Return the ranking with all that metrics can look up: targets, histories and so on.
 
         Parameters
         ----------
         split : Split
             The split whose cases these are, in the order of `split.judged`.
+        n_ranked : array of shape (n_cases,), int64, default: None
+            Among how many items the targets of each case are ranked. None for the whole catalogue.
+        n_listed : array of shape (n_cases,), int64, default: None
+            How many of these items the model put in order. None for all of them, or, if a target
+            is ranked below the last of them, for as many as `lists` has.
 
         Returns
         -------
@@ -312,7 +319,10 @@ class Ranking(WithFacts):
         ([3], [[0, 1]])
         """
         popularity = read_only(split.train.popularity)
-        return dataclasses.replace(self, popularity=popularity, facts=Facts.of(split))
+        if n_listed is None and self.lists is not None:
+            n_listed = np.count_nonzero(self.lists >= 0, axis=1)
+        facts = Facts.of(split, n_ranked, n_listed)
+        return dataclasses.replace(self, popularity=popularity, facts=facts)
 
     def take(self, cases: Array) -> Ranking:
         """Return the ranking of some cases, in the given order.

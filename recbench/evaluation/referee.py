@@ -12,6 +12,7 @@ from recbench.data.interactions import Array
 from recbench.data.split import Split
 from recbench.errors import RecbenchError
 from recbench.evaluation.counting import NonFiniteScore, Ranks, rank_pool, rank_scores
+from recbench.evaluation.facts import count_ranked
 from recbench.evaluation.ranking import Ranking
 from recbench.models.answers import MEMORY, Answers
 from recbench.models.in_process import InProcessModel
@@ -166,7 +167,8 @@ def rank_answers(answers: Answers, pool: Array | None = None) -> Evaluation:
             bar.step(len(batch))
     own_offsets = None if split.offsets is None else offsets
     ranking = Ranking(read_only(above), read_only(tied), own_offsets, read_only(lists))
-    ranking = ranking.of_split(split)
+    n_ranked = count_ranked(split, mask_seen=answers.mask_seen, pool=pool)
+    ranking = ranking.of_split(split, n_ranked)
     return Evaluation(ranking, n_items if gives_scores else answers.depth, answers.seconds)
 
 

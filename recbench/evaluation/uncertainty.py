@@ -152,20 +152,14 @@ def intervals(
     Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13; for rankings, Sakai,
     "Evaluating Evaluation Metrics based on the Bootstrap", SIGIR 2006.
     """
-    random = np.random.default_rng(seed)
-    units, n_units = users, len(_cases_per_user(users))
-    if n_units > MAX_UNITS:
-        units, n_units = (random.permutation(n_units) % MAX_UNITS)[users], MAX_UNITS
-    sums = _sums(values, units, n_units)
+    units, n_units, random = units_of(users, seed)
+    sums = sums_per_unit(values, units, n_units)
     finite = np.isfinite(sums).all(axis=1)
     bounds = np.full((2, len(sums)), np.nan)
     if n_units > 1 and finite.any():
         addends = np.vstack([sums[finite], np.bincount(units, minlength=n_units)])
-        draws = _bootstrap_counts(n_units, resamples, random)
-        totals = np.hstack([addends @ counts.T for counts in draws])
-        means = totals[:-1] / totals[-1]
-        quantiles = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=1)
-        bounds[:, finite] = np.round(quantiles, DECIMALS)
+        totals = resampled_totals(addends, resamples, random)
+        bounds[:, finite] = middle_share(totals[:-1] / totals[-1], level)
     return bounds[0], bounds[1]
 
 
@@ -276,7 +270,7 @@ def _cases_per_user(users: Array) -> Array:
     return counts
 
 
-def _sums(values: Array, units: Array, n_units: int) -> Array:
+def sums_per_unit(values: Array, units: Array, n_units: int) -> Array:
     """(columns, units) float64: the sum of each unit's cases."""
     sums = [np.bincount(units, column, n_units) for column in values.T]
     return np.array(sums, dtype=np.float64).reshape(values.shape[1], n_units)
@@ -285,7 +279,28 @@ def _sums(values: Array, units: Array, n_units: int) -> Array:
 def _user_means(values: Array, users: Array) -> Array:
     """(columns, users) float64: the mean of each user's cases."""
     counts = _cases_per_user(users)
-    return _sums(values, users, len(counts)) / counts
+    return sums_per_unit(values, users, len(counts)) / counts
+
+
+def units_of(users: Array, seed: int) -> tuple[Array, int, np.random.Generator]:
+    """Return the unit of each case, how many units there are, and the generator that draws them."""
+    random = np.random.default_rng(seed)
+    n_users = len(_cases_per_user(users))
+    if n_users > MAX_UNITS:
+        return (random.permutation(n_users) % MAX_UNITS)[users], MAX_UNITS, random
+    return users, n_users, random
+
+
+def resampled_totals(addends: Array, resamples: int, random: np.random.Generator) -> Array:
+    """(rows, resamples) float64: the sum of each row of addends (rows, units) in each resample."""
+    draws = _bootstrap_counts(addends.shape[1], resamples, random)
+    return np.hstack([addends @ counts.T for counts in draws])
+
+
+def middle_share(means: Array, level: float) -> Array:
+    """(2, rows) float64: between which values this share of each row (rows, resamples) lies."""
+    quantiles = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=1)
+    return np.round(quantiles, DECIMALS)
 
 
 def _bootstrap_counts(n_units: int, resamples: int, random: np.random.Generator) -> Iterator[Array]:

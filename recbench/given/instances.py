@@ -14,6 +14,7 @@ import numpy as np
 from recbench.code.content import same
 from recbench.errors import RecbenchError, UsageError
 from recbench.guard import guarded
+from recbench.progress import log
 from recbench.spec import signature
 
 SCALARS = (bool, int, float, complex, str, bytes, type(None), np.generic, Path)
@@ -35,6 +36,24 @@ def built_with(instance: Any) -> tuple[dict[str, Any], list[str]]:
     Raises UsageError if the parameters cannot be told, or might have been learned.
     """
     return _Reading(instance).result()
+
+
+def rebuilt_with(instance: Any, label: str) -> dict[str, Any]:
+    """Return the parameters of an object, and of those in it, without what they have learned.
+
+    A warning, with the label, says that something was learned. Raises UsageError as `built_with`.
+    """
+    values, changed = built_with(instance)
+    values, fitted = unfitted(values)
+    changed = [*changed, *fitted]
+    if changed:
+        log.warning(
+            "%s: this object was fitted or changed after it was built (%s); a new one is built "
+            "with the same parameters and fitted",
+            label,
+            ", ".join(changed[:5]) + ", ..." * (len(changed) > 5),
+        )
+    return values
 
 
 def unfitted(value: Any) -> tuple[Any, list[str]]:

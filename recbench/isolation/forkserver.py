@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from recbench.code.installed import Installed, installed_plugins
+from recbench.isolation.memory import LIMIT
 from recbench.isolation.processes import (
     adopt_orphans,
     blank_files,
@@ -141,7 +142,7 @@ def _watch_cell(
         adopt_orphans()
         pid = fork()
         if pid == 0:
-            _become_cell(commands, installed, *fds)
+            _become_cell(commands, installed, memory, *fds)
         for fd in fds:
             os.close(fd)
         reason, peak = _await_end(commands, cell, pid, memory)
@@ -180,12 +181,15 @@ def _await_end(commands: socket.socket, cell: int, pid: int, memory: int) -> tup
     return reason, peak
 
 
-def _become_cell(commands: socket.socket, installed: Installed, wire: int, output: int) -> None:
+def _become_cell(
+    commands: socket.socket, installed: Installed, memory: int, wire: int, output: int
+) -> None:
     """In the cell: set up streams, signals and logging, serve the referee, and exit."""
     with _exiting():
         die_with_parent()
         hide_memory(hidden=False)  # else its watcher could not measure it
         commands.close()
+        os.environ[LIMIT] = str(memory)
         os.setsid()
         signal.signal(signal.SIGINT, signal.default_int_handler)
         with contextlib.suppress(OSError):

@@ -18,8 +18,9 @@ from recbench.data.metadata import Metadata
 from recbench.errors import RecbenchError
 from recbench.isolation import forkserver
 from recbench.isolation.forkserver import MAX_MESSAGE, CellEnd
+from recbench.isolation.memory import free_memory
 from recbench.isolation.packing import Packed, pack
-from recbench.isolation.processes import descendants, free_memory
+from recbench.isolation.processes import descendants
 from recbench.isolation.wire import SharedInteractions
 
 STARTUP = 120.0

@@ -162,10 +162,3 @@ def _bytes(pid: int, file: str, *fields: str) -> int:
         lines = Path(f"/proc/{pid}/{file}").read_text(errors="replace").splitlines()
         return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(fields))
     return 0
-
-
-def free_memory() -> int:
-    """Return the bytes of memory that are available on this machine."""
-    import psutil
-
-    return int(psutil.virtual_memory().available)

@@ -92,6 +92,7 @@ class ModelProxy(ModelHandle):
                 explains=bool(head["explains"]),
                 attends=bool(head["attends"]),
                 method=str(head["method"]),
+                checkpoint=str(head["checkpoint"]),
             ),
             given={"pickled": np.frombuffer(pickled, np.uint8)} if pickled else None,
             model=model,
@@ -107,7 +108,8 @@ class ModelProxy(ModelHandle):
         def read(head: dict[str, Any], _: Any) -> FitReport:
             number = head["n_parameters"]
             parameters = None if number is None else int(number)
-            return FitReport(bool(head["resumed"]), parameters, _seconds(head, began))
+            returned = str(head["returned"])
+            return FitReport(bool(head["resumed"]), parameters, _seconds(head, began), returned)
 
         place = None if checkpoint is None else str(checkpoint)
         return self._request("fit", read, self._launcher.share(train), checkpoint=place)

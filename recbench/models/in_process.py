@@ -29,6 +29,7 @@ from recbench.models.protocols import (
     FitReport,
     Lister,
     ModelHandle,
+    Resumable,
     Scorer,
     Storable,
     Traits,
@@ -37,7 +38,7 @@ from recbench.models.returned import as_numbers, wrong_shape
 from recbench.offers import Offer
 from recbench.plugins import Plugins
 from recbench.progress import log
-from recbench.spec import Spec
+from recbench.spec import Spec, signature
 
 READ_ONLY = (
     "copy an array of train or history before it is changed; train.matrix() is a sparse matrix "
@@ -162,8 +163,9 @@ class InProcessModel(ModelHandle):
         with folder_for(self._model, checkpoint) as folder:
             resumed = bool(checkpoint and folder and can_resume(checkpoint))
             options = {} if folder is None else {"checkpoint": folder}
-            self._call("fit", train, **options)
-        return FitReport(resumed, n_parameters(self._model), self.seconds)
+            fitted = self._call("fit", train, **options)
+        returned = "" if fitted is self._model else type(fitted).__name__
+        return FitReport(resumed, n_parameters(self._model), self.seconds, returned)
 
     def score(self, history: Interactions) -> Array:
         """Return the model's scores as an array of numbers."""
@@ -255,7 +257,13 @@ def traits_of(model: Any) -> Traits:
         explains=_has(model, Explainer),
         attends=_has(model, Attentive),
         method=text.strip().partition("\n")[0],
+        checkpoint=_default_checkpoint(model) if _has(model, Resumable) else "",
     )
+
+
+def _default_checkpoint(model: Any) -> str:
+    parameter = signature(model.fit).get("checkpoint")
+    return "" if parameter is None else f"{parameter.default!r:.60}"
 
 
 def _has(model: Any, protocol: type) -> bool:

@@ -316,11 +316,13 @@ class FitReport:
     resumed: whether training resumed from the checkpoint of an earlier attempt.
     n_parameters: the number of learned parameters; None if the model does not report it.
     seconds: the time inside the model's `fit`; NaN if it is not known.
+    returned: the type of what `fit` returned, if that was not the model itself; else "".
     """
 
     resumed: bool = False
     n_parameters: int | None = None
     seconds: float = math.nan
+    returned: str = ""
 
 
 @dataclass(frozen=True)
@@ -330,6 +332,7 @@ class Traits:
     scores: it scores; if not, it returns lists. storable: it can be saved and loaded.
     explains, attends: it has the methods `explain` and `attention`. method: the first line of the
         docstring of `explain`, or "".
+    checkpoint: the default of the parameter `checkpoint` of its `fit`, as text; "" without one.
     """
 
     scores: bool = False
@@ -337,6 +340,7 @@ class Traits:
     explains: bool = False
     attends: bool = False
     method: str = ""
+    checkpoint: str = ""
 
 
 class ModelHandle(ABC):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from recbench.errors import counted
+from recbench.results.by_group import GroupValue
 from recbench.results.result import Setting, metric_label
 from recbench.results.results import Results
-from recbench.results.section import BEST_MARK, FLOOR_MARK, RANKED_BY, Section
+from recbench.results.section import BEST_MARK, DIFFERS_MARK, FLOOR_MARK, RANKED_BY, Section
 
 N_LINES, WIDTH = 6, 100
 """A footer has at most this many lines of this many characters, unless it is verbose."""
@@ -26,7 +27,7 @@ COSTS = (
 
 def footer_lines(
     section: Section,
-    segments: Mapping[str, object] | None = None,
+    groups: Sequence[GroupValue] | None = None,
     *,
     verbose: bool | None = None,
     more: str = "--verbose",
@@ -37,8 +38,8 @@ def footer_lines(
     ----------
     section : Section
         The results of the table.
-    segments : mapping of str to object, default: None
-        Metric -> its segments, if the table shows them.
+    groups : sequence of GroupValue, default: None
+        What `Section.by_group` returned, if the table shows it.
     verbose : bool, default: the section's
         True for all sentences, each as a separate paragraph. False for two paragraphs of at most
         six lines of 100 characters together; their last sentence says how to see the rest.
@@ -60,6 +61,7 @@ def footer_lines(
     """
     failures = [result.failure for result in section.results if not result.ok]
     legend, setting = _legend(section), section.setting
+    legend += [] if groups is None else _groups(section, groups)
     sentences = [
         f"{_judged(setting)}; {_size(setting)}.",
         *([f"Dataset options: {setting.dataset_options}."] if setting.dataset_options else []),
@@ -68,7 +70,6 @@ def footer_lines(
         *_notes_on_results(section),
         *_leakage(setting),
         sentence(f"Order: {setting.order}{_decides(setting)}"),
-        *([] if segments is None else _segments(section, segments)),
         *([] if setting.candidates else [_ranking(setting)]),
         *(sentence(note) for note in setting.notes),
     ]
@@ -124,6 +125,13 @@ def _legend(section: Section) -> list[str]:
             f"{BEST_MARK}: best, or not significantly different (paired t-test, "
             "Holm-corrected, p >= 0.05)."
         )
+    lower = [
+        metric_label(metric)
+        for metric in shown
+        if any(result.better.get(metric) == "lower" for result in section.results)
+    ]
+    if lower:
+        lines.append(f"Lower is better: {_listed(lower)}.")
     if section.not_above_floor:
         lines.append(f"{FLOOR_MARK}: not better than popular.")
     lines += ["[]: 95% bootstrap interval over users.", _seeds(section)]
@@ -168,18 +176,29 @@ def _seeds(section: Section) -> str:
     return f"Seed: {numbers[0]}." if numbers else "No model uses a seed."
 
 
-def _segments(section: Section, segments: Mapping[str, object]) -> list[str]:
-    """Return what the segments are, and which metrics cannot be broken down."""
-    shown = section.shown_metrics
+def _groups(section: Section, groups: Sequence[GroupValue]) -> list[str]:
+    """Return what is shown of groups, and which of them the table lacks."""
     lines = []
-    if any(segments.get(metric) for metric in shown):
+    if groups:
+        lines.append("In parentheses: users of a group.")
+    if any(group.differs for group in groups):
         lines.append(
-            "Segments: head, middle and tail items each have a third of the training interactions; "
-            "history: its length; in parentheses: cases."
+            f"{DIFFERS_MARK}: the interval of the difference excludes 0, as 1 in 20 does by chance."
         )
-    missing = [metric_label(metric) for metric in shown if not segments.get(metric)]
-    if missing:
-        lines.append(f"Not available by segment: {_listed(missing)}.")
+    if any(group.by == "popularity" for group in groups):
+        lines.append("Head, middle and tail items have a third of the training interactions each.")
+    lines += map(sentence, section.ungrouped)
+    shown = {(group.by, group.metric) for group in groups}
+    models = {group.model for group in groups}
+    missing = [row.model for row in section.rows if row.ok and row.model not in models]
+    lacking: dict[str, list[str]] = {}
+    for grouping in section.groupings:
+        metrics = [name for name in section.shown_metrics if (grouping.by, name) not in shown]
+        if metrics:
+            lacking.setdefault(_listed(list(map(metric_label, metrics))), []).append(grouping.by)
+    lines += [f"Not available by {_listed(by)}: {labels}." for labels, by in lacking.items()]
+    if groups and missing:
+        lines.append(f"No values per case are stored, so not by groups: {_listed(missing)}.")
     return lines
 
 

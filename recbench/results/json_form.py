@@ -33,6 +33,8 @@ OLD_NAMES = {
 
 PROVENANCE = {
     "dataset": str,
+    "split": str,
+    "metrics": Mapping[str, str],
     "file": str,
     "command": str,
     "versions": Mapping[str, str],

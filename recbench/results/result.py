@@ -14,17 +14,32 @@ EXTERNAL_PLUGIN = "--recs"
 """The plugin of results that were judged from a file of recommendations."""
 
 METRIC_LABELS = {
+    "aplt": "APLT",
+    "auc": "AUC",
+    "calibration": "Calibration",
     "coverage": "Coverage",
+    "entropy": "Entropy",
+    "f1": "F1",
     "gini": "Gini",
     "hit": "HR",
+    "ild": "ILD",
     "map": "MAP",
     "mrr": "MRR",
     "ndcg": "NDCG",
     "novelty": "Novelty",
+    "personalisation": "Personalisation",
     "popularity": "Popularity",
+    "popularity-lift": "Popularity lift",
+    "precision": "Precision",
+    "r-precision": "R-Precision",
+    "rbp": "RBP",
     "recall": "Recall",
+    "serendipity": "Serendipity",
 }
 """How tables write the usual metrics; others keep the name that their plugin registered."""
+
+WITHOUT_CUT = ("auc", "r-precision")
+"""Metrics that are the same at every k. Tables have one column for each, without `@k`."""
 
 
 def metric_label(metric: str, k: int | None = None) -> str:
@@ -33,23 +48,27 @@ def metric_label(metric: str, k: int | None = None) -> str:
     Parameters
     ----------
     metric : str
-        The name that a plugin registered.
+        The name that a plugin registered, with options if there are any.
     k : int, default: None
         The cut-off; None for the name alone.
 
     Returns
     -------
     str
-        The usual spelling of a well-known metric, otherwise the registered name.
+        The usual spelling of a well-known metric, otherwise the registered name, with its options.
+        AUC and R-Precision have no cut-off, so their names are the same for every k.
 
     Examples
     --------
     >>> import recbench
     >>> recbench.metric_label("hit", 10), recbench.metric_label("my-metric", 5)
     ('HR@10', 'my-metric@5')
+    >>> recbench.metric_label("rbp:persistence=0.95", 10), recbench.metric_label("auc", 10)
+    ('RBP:persistence=0.95@10', 'AUC')
     """
-    label = METRIC_LABELS.get(metric, metric)
-    return label if k is None else f"{label}@{k}"
+    name, colon, options = metric.partition(":")
+    label = f"{METRIC_LABELS.get(name, name)}{colon}{options}"
+    return label if k is None or name in WITHOUT_CUT else f"{label}@{k}"
 
 
 @dataclass(frozen=True)
@@ -169,6 +188,8 @@ class Result:
     reads : mapping of str to str, default: {}
         The titles and features that the model has asked for, such as "item_features.genres", with
         a hash of each.
+    better : mapping of str to str, default: {}
+        Which values of a metric are better, "higher" or "lower", for the metrics that state it.
 
     Examples
     --------
@@ -200,6 +221,7 @@ class Result:
     device: str = ""
     isolated: bool = True
     reads: Mapping[str, str] = field(default_factory=dict)
+    better: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Result({self.label!r}, {self.setting.dataset_title!r}, {self.status!r})"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from recbench.data.interactions import Columns
 from recbench.errors import RecbenchError, printable
-from recbench.evaluation.measure import Metric
-from recbench.evaluation.uncertainty import Value
 from recbench.plugins import Plugins, current_plugins
 from recbench.report.report import LONGEST, shortened_to
+from recbench.results.frame import frame_of
+from recbench.results.groups import Breakdown, Describe, names_of
 from recbench.results.result import Result, Setting, metric_label
 from recbench.results.row import ReadColumns
 from recbench.results.section import RANKED_BY, Section, by_seed
@@ -20,31 +20,6 @@ from recbench.spec import Spec
 
 if TYPE_CHECKING:
     import pandas as pd
-
-COLUMNS = (
-    "model",
-    "dataset",
-    "split",
-    "seed",
-    "users",
-    "metric",
-    "k",
-    "value",
-    "stderr",
-    "low",
-    "high",
-    "p",
-    "fit_seconds",
-    "score_seconds",
-    "peak_memory",
-    "parameters",
-    "status",
-    "remark",
-)
-"""Columns of `to_frame`. value: mean over cases; stderr, low, high: its standard error and its 95%
-interval, both over users; p: p-value of the difference from the best model of the table, over all
-seeds; fit_seconds; score_seconds: per case; peak_memory: bytes; parameters; remark: a warning, if
-any."""
 
 
 class Results(Sequence[Result]):
@@ -60,8 +35,8 @@ class Results(Sequence[Result]):
         Returns the stored columns of a result, one row per case, for tests and intervals.
     metrics : sequence of str, default: ("ndcg",)
         The metrics that human-readable tables show.
-    segments : mapping of str to callable, default: None
-        All metrics by name, if tables break results down by segment.
+    breakdown : Breakdown, default: None
+        The groups of users or targets by which tables break results down; `showing` makes it.
     not_stored : sequence of Result, default: ()
         Results that could not be written to the store.
     left_out : sequence of str, default: ()
@@ -70,6 +45,8 @@ class Results(Sequence[Result]):
         Results that `run` did not compute, because they were stored.
     verbose : bool, default: False
         Whether table footers show everything.
+    describe : callable, default: None
+        Returns the users and targets of a result's cases, and what is known of them, for groups.
 
     Examples
     --------
@@ -88,18 +65,19 @@ class Results(Sequence[Result]):
         results: Iterable[Result],
         read_columns: ReadColumns | None = None,
         metrics: Sequence[str] = (RANKED_BY,),
-        segments: Mapping[str, Metric] | None = None,
+        breakdown: Breakdown | None = None,
         not_stored: Sequence[Result] = (),
         left_out: Sequence[str] = (),
         reused: Sequence[Result] = (),
         verbose: bool = False,
+        describe: Describe | None = None,
     ) -> None:
         self._results = tuple(results)
         self.read_columns = read_columns or _no_columns
         self.not_stored, self.left_out = tuple(not_stored), tuple(left_out)
         self.reused = tuple(reused)
-        self.metrics, self.segments = tuple(metrics), segments or {}
-        self.verbose = verbose
+        self.metrics, self.breakdown = tuple(metrics), breakdown or Breakdown()
+        self.verbose, self.describe = verbose, describe or _no_facts
 
     def __len__(self) -> int:
         return len(self._results)
@@ -140,7 +118,7 @@ class Results(Sequence[Result]):
         self,
         metrics: str | Sequence[str] | None = None,
         *,
-        segments: bool = False,
+        by: str | Sequence[str] | None = None,
         verbose: bool = False,
         plugins: Plugins | None = None,
     ) -> Results:
@@ -150,8 +128,9 @@ class Results(Sequence[Result]):
         ----------
         metrics : str, sequence of str or None, default: None
             The metrics that human-readable tables show, or "all". None keeps those of this object.
-        segments : bool, default: False
-            Whether tables break results down by history length and item popularity.
+        by : str, sequence of str or None, default: None
+            Show each metric by groups too: columns of users or items, "history" or "popularity".
+            None keeps those of this object, and () shows none.
         verbose : bool, default: False
             Whether table footers show everything.
         plugins : Plugins or None, default: None
@@ -165,7 +144,7 @@ class Results(Sequence[Result]):
         Raises
         ------
         UsageError
-            If a metric is unknown.
+            If a metric is unknown, or a column that no dataset has.
 
         Examples
         --------
@@ -174,11 +153,33 @@ class Results(Sequence[Result]):
         >>> "HR@10" in str(results.showing(["ndcg", "hit"])), "HR@10" in str(results)
         (True, False)
         """
-        names = self.metrics if metrics is None else metrics
-        shown = shown_metrics(current_plugins(plugins), names)
-        return self._with(
-            self, metrics=tuple(shown), segments=shown if segments else None, verbose=verbose
-        )
+        plugins, known = current_plugins(plugins), self.breakdown.metrics
+        if metrics is None:  # those of files are known already
+            shown = {
+                name: known[name] if name in known else shown_metrics(plugins, [name])[name]
+                for name in self.metrics
+            }
+        else:
+            shown = shown_metrics(plugins, metrics)
+        breakdown = dataclasses.replace(self.breakdown, metrics=shown)
+        if by is not None:
+            breakdown = Breakdown.of(names_of(by), shown, self, self.read_columns, self.describe)
+        return self._with(self, metrics=tuple(shown), breakdown=breakdown, verbose=verbose)
+
+    def described_by(self, describe: Describe) -> Results:
+        """Return the same results, which know their data.
+
+        Parameters
+        ----------
+        describe : callable
+            Returns the users and targets of a result's cases, and what is known of them.
+
+        Returns
+        -------
+        Results
+            A new object; this one is unchanged.
+        """
+        return self._with(self, describe=describe)
 
     def of_protocol(self, protocol: int) -> Results:
         """Return the results made under one version of the referee's rules.
@@ -207,11 +208,12 @@ class Results(Sequence[Result]):
     def _with(self, results: Iterable[Result], **changed: Any) -> Results:
         fields = {
             "metrics": self.metrics,
-            "segments": self.segments,
+            "breakdown": self.breakdown,
             "not_stored": self.not_stored,
             "left_out": self.left_out,
             "reused": self.reused,
             "verbose": self.verbose,
+            "describe": self.describe,
         }
         return Results(results, self.read_columns, **{**fields, **changed})
 
@@ -229,13 +231,16 @@ class Results(Sequence[Result]):
             groups.setdefault(result.setting.comparison_key, []).append(result)
         settings = _distinguished([group[0].setting for group in groups.values()])
         sections = []
-        for setting, group in zip(settings, groups.values(), strict=True):
+        breakdown = self.breakdown
+        for setting, (key, group) in zip(settings, groups.items(), strict=True):
             section = Section(
                 setting,
                 tuple(group),
                 self.read_columns,
                 self.metrics,
-                self.segments,
+                breakdown.groupings.get(key, ()),
+                breakdown.metrics,
+                breakdown.missing.get(key, ()),
                 self.verbose,
             )
             sections.append(dataclasses.replace(section, results=_best_first(section)))
@@ -296,33 +301,13 @@ class Results(Sequence[Result]):
             from the best model of the table), fit_seconds, score_seconds (per case), peak_memory
             (bytes), parameters, status and remark. Whole numbers that do not fit into 64 bits are
             missing. In texts, characters that cannot be displayed are escaped.
-        """
-        import pandas as pd
 
-        rows: list[tuple[Any, ...]] = []
-        for section in self.sections():
-            setting, p_of_best = section.setting, dict[tuple[str, int], dict[str, float]]()
-            for result in section.results:
-                cell = (result.model, setting.dataset, setting.split, _int64(result.seed))
-                costs = (
-                    result.fit_seconds,
-                    result.score_seconds / max(1, setting.n_cases),
-                    _int64(result.peak_memory),
-                    _int64(result.parameters),
-                )
-                remark = _remark(section, result)
-                for metric, k, value in _in_order(result.values):
-                    if (metric, k) not in p_of_best:
-                        p_of_best[metric, k] = section.p_of_best(metric, k)
-                    p = p_of_best[metric, k].get(result.model)
-                    measured = (setting.n_judged_users, metric, k, *value, p)
-                    row = (*cell, *measured, *costs, result.status, remark)
-                    rows.append(tuple(printable(x) if isinstance(x, str) else x for x in row))
-        frame = pd.DataFrame(rows, columns=COLUMNS)
-        for name in ("seed", "peak_memory", "parameters"):  # exact also beside missing numbers
-            place = COLUMNS.index(name)
-            frame[name] = pd.array([row[place] for row in rows], dtype="Int64")
-        return frame.astype({"k": "int64", "users": "int64", "p": "float64"})
+            If results are broken down by groups, further rows have the values of each shown metric
+            in each group, a mean over seeds, and there are the columns by (the column of users or
+            items; "" in rows of all cases), group, cases (of the group), versus (what the group is
+            compared with), difference, difference_low and difference_high (its 95% interval).
+        """
+        return frame_of(self.sections(), with_groups=bool(self.breakdown.by))
 
 
 def _distinct_name(section: Section, same_title: Mapping[str, Sequence[Section]]) -> str:
@@ -345,17 +330,6 @@ def _best_first(section: Section) -> tuple[Result, ...]:
             key=lambda result: (models.index(result.model), *by_seed(result)),
         )
     )
-
-
-def _in_order(values: Mapping[str, Value]) -> list[tuple[str, int, Value]]:
-    """Return metric, k and value, by name and k, whatever was measured first."""
-    split = ((*key.rpartition("@")[::2], value) for key, value in values.items())
-    return sorted((metric, int(k), value) for metric, k, value in split)
-
-
-def _int64(number: int | None) -> int | None:
-    """Return the number, or None if a column of integers cannot hold it."""
-    return number if number is None or -(2**63) <= number < 2**63 else None
 
 
 def _distinguished(settings: Sequence[Setting]) -> list[Setting]:
@@ -381,14 +355,11 @@ def _names(setting: Setting) -> tuple[str, str, str, str]:
     return setting.dataset, setting.split, setting.candidates, str(setting.protocol)
 
 
-def _remark(section: Section, result: Result) -> str:
-    remarks = []
-    if section.setting.candidates:
-        remarks.append(f"sampled: {section.setting.candidates} candidates")
-    if result.model in section.not_above_floor:
-        remarks.append("not better than popular")
-    return "; ".join(remarks)
-
-
 def _no_columns(_: Result) -> Columns:
     return {}
+
+
+def _no_facts(_: Result) -> NoReturn:
+    raise RecbenchError(
+        "these results do not know their data. recbench.run and recbench.table return some that do"
+    )

@@ -135,11 +135,12 @@ class Row:
         means = [result.value(metric, k).mean for result in self.results]
         return float(np.std(means, ddof=1)) if len(means) > 1 else math.nan
 
-    def measures_hits(self, metric: str, k: int) -> bool:
-        """Return whether the metric is 0 for every case without a target among the first k items.
+    def better(self, metric: str, k: int) -> str:
+        """Return which values of a metric with a value for each case are better.
 
-        Only for such a metric is a higher value better. For Popularity and Novelty, for example,
-        there is no best value.
+        A metric can state it. If it does not, higher values are better if it is 0 for every case
+        without a target among the first k items. For Popularity and Novelty, for example, there is
+        no best value.
 
         Parameters
         ----------
@@ -150,11 +151,14 @@ class Row:
 
         Returns
         -------
-        bool
-            True if a higher value is better.
+        str
+            "higher", "lower", or "" if there is no best value.
         """
         values, above_best = self.per_case(metric, k), self._cases.above_best
-        return values is not None and (above_best is None or not values[above_best >= k].any())
+        if values is None:
+            return ""
+        counts_hits = above_best is None or not values[above_best >= k].any()
+        return self.results[0].better.get(metric, "higher" if counts_hits else "")
 
     def cost(self, name: str) -> float:
         """Return the mean over seeds of a cost.

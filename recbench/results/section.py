@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
-from recbench.data.interactions import Column
-from recbench.errors import describe_error
 from recbench.evaluation.measure import Metric
-from recbench.evaluation.ranking import Ranking
 from recbench.evaluation.uncertainty import ROUNDING, holm_correction, pvalues
-from recbench.progress import log
+from recbench.results.by_group import GroupValue, values_by_group
+from recbench.results.groups import Grouping
 from recbench.results.result import Result, Setting
 from recbench.results.row import ReadColumns, Row
-from recbench.results.segments import by_segment
 
 RANKED_BY = "ndcg"
 """The metric that tables are sorted by, best first."""
@@ -36,6 +32,10 @@ FLOOR_MARK = "!"
 """Marks a model that is not better than `popular`."""
 
 
+DIFFERS_MARK = "#"
+"""Marks a difference between groups whose interval excludes 0."""
+
+
 @dataclass(frozen=True, eq=False)
 class Section:
     """The results of one table: one dataset, split and protocol, best model first.
@@ -50,8 +50,12 @@ class Section:
         Returns the stored columns of a result, one row per case.
     metrics : tuple of str, default: ("ndcg",)
         The metrics to show.
-    segments : mapping of str to callable, default: {}
-        The metrics by name, if results are broken down by segment too.
+    groupings : sequence of Grouping, default: ()
+        The groups of users or targets by which results are broken down; see `by_group`.
+    functions : mapping of str to callable, default: {}
+        The metrics by name, if results are broken down.
+    ungrouped : sequence of str, default: ()
+        Why the table lacks groups that were asked for, one sentence each.
     verbose : bool, default: False
         Whether the footer shows everything.
     title_dataset : str, default: ""
@@ -73,7 +77,9 @@ class Section:
     results: tuple[Result, ...]
     read_columns: ReadColumns = field(repr=False)
     metrics: tuple[str, ...] = (RANKED_BY,)
-    segments: Mapping[str, Metric] = field(default_factory=dict, repr=False)
+    groupings: Sequence[Grouping] = field(default=(), repr=False)
+    functions: Mapping[str, Metric] = field(default_factory=dict, repr=False)
+    ungrouped: Sequence[str] = ()
     verbose: bool = False
     title_dataset: str = ""
 
@@ -156,16 +162,18 @@ class Section:
         Returns
         -------
         dict of str to float
-            Model -> p; 1 for the best itself. Empty if there are fewer than two models, or if a
-            higher value is not better for this metric.
+            Model -> p; 1 for the best itself. Empty if there are fewer than two models, or if the
+            metric has no best value.
         """
         columns = [(row, row.per_case(metric, k)) for row in self.rows if row.ok]
         known = [(row, values) for row, values in columns if values is not None]
         rows = [row for row, _ in known]
-        if len(rows) < 2 or not all(row.measures_hits(metric, k) for row in rows):
+        better = {row.better(metric, k) for row in rows}
+        if len(rows) < 2 or len(better) > 1 or "" in better:
             return {}
         table = np.column_stack([values for _, values in known])
-        best = int(table.mean(axis=0).argmax())
+        means = table.mean(axis=0)
+        best = int(means.argmin() if "lower" in better else means.argmax())
         p = pvalues(table, best, rows[0].users)
         others = np.arange(len(p)) != best
         p[others] = holm_correction(p[others])
@@ -214,8 +222,8 @@ class Section:
             f"{row.model} {FLOOR_MARK}" if row.model in below else row.model for row in self.rows
         ]
 
-    def by_segment(self, k: int) -> dict[str, dict[str, tuple[int, dict[str, float]]]]:
-        """Return the means by popularity of the target and by length of the history.
+    def by_group(self, k: int) -> list[GroupValue]:
+        """Return the values in groups of users or targets, and the differences between groups.
 
         Parameters
         ----------
@@ -224,22 +232,17 @@ class Section:
 
         Returns
         -------
-        dict
-            Metric -> segment -> (number of cases, model -> mean over seeds). Metrics of all lists
-            together are left out, and if there are several targets, those that need more than
-            ranks.
+        list of GroupValue
+            For each column that was asked for with `by`, each shown metric that has a value for
+            each case, each group and each model, in this order. Empty if no column was asked for.
         """
-        found: dict[str, dict[str, tuple[int, dict[str, float]]]] = {}
-        for row in (row for row in self.rows if row.ok and k in row.ks):
-            seeds = [
-                _by_segment(self.read_columns(result), self.segments, k) for result in row.results
-            ]
-            for metric, segments in seeds[0].items():
-                for segment, (n_cases, _) in segments.items():
-                    values = [seed[metric][segment][1] for seed in seeds if metric in seed]
-                    models = found.setdefault(metric, {}).setdefault(segment, (n_cases, {}))[1]
-                    models[row.model] = float(np.sum(values) / len(values))
-        return found
+        rows = [row for row in self.rows if row.ok and k in row.ks]
+        functions = {name: self.functions[name] for name in self.shown_metrics if self.groupings}
+        return [
+            value
+            for grouping in self.groupings
+            for value in values_by_group(rows, grouping, functions, k)
+        ]
 
     @cached_property
     def not_above_floor(self) -> set[str]:
@@ -259,23 +262,3 @@ class Section:
 def by_seed(result: Result) -> tuple[int, str]:
     """Return the place of a result among those of its model, whatever order they were read in."""
     return (-1 if result.seed is None else result.seed, result.key)
-
-
-def _by_segment(
-    columns: Mapping[str, Column], metrics: Mapping[str, Metric], k: int
-) -> dict[str, dict[str, tuple[int, float]]]:
-    """Return metric -> segment -> (number of cases, mean) of one result."""
-    if not {"segment", "history", "above"} <= columns.keys():
-        return {}
-    segment, history = columns["segment"], np.asarray(columns["history"])
-    of_target = segment[0] if isinstance(segment, tuple) else segment
-    ranking = dataclasses.replace(Ranking.of_columns(columns), lists=None)
-    found = {}
-    for name, metric in metrics.items():
-        try:
-            column = columns.get(f"{name}@{k}")
-            known = None if column is None else np.asarray(column)
-            found[name] = by_segment(ranking, of_target, history, metric, k, known)
-        except (Exception, SystemExit) as error:
-            log.debug("%s by segment: %s", name, describe_error(error))
-    return found

@@ -1,25 +1,112 @@
-"""Step 6, results: the metrics that a table shows, as users name them."""
+"""Step 6, results: the metrics that a table shows, and which stored values are of today's code."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copy
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from recbench.code.source import has_source
 from recbench.evaluation.measure import Metric
+from recbench.given.metrics import with_metrics
 from recbench.plugins import Plugins
-from recbench.results.result import metric_label
+from recbench.results.result import Result, metric_label
+from recbench.spec import Spec
+
+ALL = "all"
+"""What stands for all metrics."""
 
 
-def shown_metrics(plugins: Plugins, names: str | Iterable[str]) -> dict[str, Metric]:
-    """Return the named metrics by their own names, without repeats.
+def shown_metrics(plugins: Plugins, metrics: Any) -> dict[str, Metric]:
+    """Return the given metrics by their names. See `with_shown_metrics`."""
+    return with_shown_metrics(plugins, metrics)[1]
 
-    names: a sequence, or text with commas. "all" stands for all metrics, and a name may be written
-    as in tables, such as HR. Raises UsageError for an unknown metric.
+
+def with_shown_metrics(plugins: Plugins, metrics: Any) -> tuple[Plugins, dict[str, Metric]]:
+    """Return plugins that measure the given metrics too, and these by their names, without repeats.
+
+    metrics: as `with_metrics` takes them. "all" stands for all metrics without options, and a name
+    may be written as in tables, such as HR. Raises UsageError for what is no metric.
     """
+    plugins, texts = with_metrics(plugins, metrics)
     known = plugins.metrics()
-    names = [name.strip() for name in names.split(",")] if isinstance(names, str) else [*names]
-    if "all" in names:
-        names = sorted(known)
-    labels = {metric_label(name).lower(): name for name in known}
-    names = [name if name in known else labels.get(name.lower(), name) for name in names if name]
-    offers = [plugins.find("metrics", name) for name in names]
-    return {offer.name: offer.factory for offer in offers}
+    if ALL in texts:
+        texts = [*sorted(known), *(text for text in texts if text != ALL)]
+    names = plugins.names("metrics")
+    labels = {metric_label(name).lower(): name for name in names}
+    specs = []
+    for spec in map(Spec.parse, texts):
+        own = spec.name if spec.name in names else labels.get(spec.name.lower(), spec.name)
+        offer = plugins.check("metrics", Spec(own, spec.options))
+        specs.append(Spec(offer.name, spec.options))
+    plugins = copy.copy(plugins)
+    plugins.measured = [spec for spec in specs if spec.options]
+    known = plugins.metrics()
+    return plugins, {str(spec): known[str(spec)] for spec in specs}
+
+
+def metric_versions(plugins: Plugins) -> dict[str, str]:
+    """Return the version of the code of every metric that the plugins offer, by its name."""
+    return {offer.name: offer.source_version() for offer in plugins.offers("metrics")}
+
+
+def of_today(results: Sequence[Result], plugins: Plugins) -> tuple[list[Result], list[str]]:
+    """Return results without values of metrics whose code has changed, and sentences on these.
+
+    It is known of metrics that are given as objects or files, since their names are taken from
+    there. If they are not given now, all results must have been measured by the same code.
+    """
+    recorded: dict[str, set[str]] = {}
+    for result in results:
+        for text, version in _versions(result).items():
+            recorded.setdefault(Spec.parse(text).name, set()).add(version)
+    current = {name: "" if len(each) > 1 else min(each) for name, each in recorded.items()}
+    for offer in plugins.offers("metrics") if recorded else ():
+        current.pop(offer.name, None)
+        if offer.plugin in plugins.given:
+            current[offer.name] = offer.source_version()
+    kept = [without_others(result, current) for result in results]
+    lost: dict[str, set[str]] = {}
+    for before, after in zip(results, kept, strict=True):
+        for metric in metrics_of(before.values.keys() - after.values.keys()):
+            lost.setdefault(metric, set()).add(before.model)
+    return kept, [
+        f"the values of metric {metric} of {', '.join(sorted(models))}, measured by another "
+        "version of its code; run the models again with it"
+        for metric, models in sorted(lost.items())
+    ]
+
+
+def without_others(result: Result, current: Mapping[str, str]) -> Result:
+    """Return a result without the values of metrics that other code than the current has measured.
+
+    current: name of a metric -> the version of its code. What it lacks is kept, and so are metrics
+    of older results, which record no versions. Code without a source is never the same.
+    """
+    outdated = {
+        text
+        for text, version in _versions(result).items()
+        if (now := current.get(Spec.parse(text).name, version)) != version or not has_source(now)
+    }
+    if not outdated:
+        return result
+    values = {key: value for key, value in result.values.items() if metric_of(key) not in outdated}
+    versions = {text: each for text, each in _versions(result).items() if text not in outdated}
+    provenance = {**result.provenance, "metrics": versions}
+    return dataclasses.replace(result, values=values, provenance=provenance)
+
+
+def metric_of(key: str) -> str:
+    """Return the metric, with its options, of a key such as `ndcg@10`."""
+    return key.rpartition("@")[0]
+
+
+def metrics_of(keys: Iterable[str]) -> list[str]:
+    """Return the metrics of several keys, each once."""
+    return list(dict.fromkeys(map(metric_of, keys)))
+
+
+def _versions(result: Result) -> Mapping[str, str]:
+    versions: Mapping[str, str] = result.provenance.get("metrics", {})
+    return versions

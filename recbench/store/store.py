@@ -15,11 +15,12 @@ from recbench.errors import RecbenchError, describe_error
 from recbench.evaluation.ranking import Ranking
 from recbench.files import atomic_folder, locked, write
 from recbench.models import checkpoint
-from recbench.plugins import Plugins
+from recbench.plugins import Plugins, current_plugins
 from recbench.progress import log
 from recbench.results.json_form import to_json
 from recbench.results.result import Result, Setting
 from recbench.results.results import Results
+from recbench.results.shown import of_today
 from recbench.store.format import encode_result, read_cases, read_cell, write_columns
 from recbench.store.layout import Layout, cannot_write, misplaced, slug, writing
 from recbench.store.leftovers import clean_up, remove_unless_named
@@ -137,10 +138,11 @@ class Store(Layout):
         paths = sorted(self.folder.glob("*/*/*.json"))
         consequence = "It is left out; run the model again to replace it"
         found = [self._read(path, consequence, left_out) for path in paths]
-        results = [result for result in found if result]
+        plugins = current_plugins(plugins)
+        results, changed = of_today([result for result in found if result], plugins)
         installed = installed_versions(results, plugins)
         kept, outdated = newest(results, installed)
-        for reason in why_outdated(outdated, kept):
+        for reason in (*changed, *why_outdated(outdated, kept)):
             left_out.append(reason)
             log.info("left out: %s", reason)
         noted = [with_note_on_code(result, installed) for result in kept]

@@ -13,6 +13,7 @@ from recbench.errors import counted
 from recbench.evaluation.uncertainty import Value
 from recbench.plugins import Plugins, current_plugins
 from recbench.results.result import Result
+from recbench.results.shown import without_others
 from recbench.spec import Spec
 
 RANKS = ("above", "tied")
@@ -34,14 +35,22 @@ def merge(
     """
     if not _same_ranks(old_columns, new_columns, min(old.depth, new.depth)):
         return new, new_columns
-    merged = {**old_columns, **new_columns}
+    measured = new.provenance.get("metrics", {})
+    old = without_others(old, {Spec.parse(name).name: each for name, each in measured.items()})
+    kept = [name for name in old_columns if "@" not in name or name in old.values]
+    merged = {**{name: old_columns[name] for name in kept}, **new_columns}
     if old.depth > new.depth:
         merged.update({name: old_columns[name] for name in RANKS})
     if "lists" in old_columns and np.shape(old_columns["lists"])[1] > np.shape(merged["lists"])[1]:
         merged["lists"] = old_columns["lists"]
     values, depth = _in_order({**old.values, **new.values}), max(old.depth, new.depth)
     notes = tuple(dict.fromkeys((*new.notes, *old.notes)))
-    return dataclasses.replace(new, values=values, depth=depth, notes=notes), merged
+    made = dict(new.provenance)
+    if measured:
+        made["metrics"] = {**old.provenance.get("metrics", {}), **measured}
+    better = {**old.better, **new.better}
+    found = {"values": values, "depth": depth, "notes": notes, "better": better}
+    return dataclasses.replace(new, provenance=made, **found), merged
 
 
 def _same_ranks(old: Columns, new: Columns, depth: int) -> bool:

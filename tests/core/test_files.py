@@ -18,6 +18,7 @@ from recbench.files import (
     atomic_folder,
     delete,
     locked,
+    new_folder,
     output_file,
     read,
     remove_leftovers,
@@ -120,6 +121,21 @@ def test_a_folder_is_unchanged_until_the_new_content_is_complete(tmp_path: Path)
     fill("new")
     assert (folder / "w").read_text() == "new"
     assert _left(tmp_path) == {"a.model", ".lock"}
+
+
+def test_a_new_folder_is_there_when_it_is_complete_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    with pytest.raises(FileNotFoundError), new_folder(folder) as unfinished:
+        _ = [(unfinished / "file").touch(), (unfinished / "missing").read_text()]
+    assert list(tmp_path.iterdir()) == []
+    with new_folder(folder) as unfinished:
+        assert not folder.exists()
+        (unfinished / "file").touch()
+    assert list(tmp_path.rglob("*")) == [folder, folder / "file"]
+    folder.joinpath("file").unlink()
+    with pytest.raises(FileExistsError), new_folder(folder) as unfinished:
+        (unfinished / "other").touch()
+    assert list(tmp_path.rglob("*")) == [folder]
 
 
 def test_leftovers_of_killed_writers_are_removed_after_a_day_or_restored(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from helpers import plugin
 
 import recbench
 from recbench import Interactions, RecbenchError, Results, Store, UsageError, load_plugins
-from recbench.results.results import COLUMNS
+from recbench.results.frame import COLUMNS
 from recbench_popular import Popular
 
 FITS: list[str] = []

@@ -37,7 +37,7 @@ PRESENTATION = {
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "run": {"models": ["popular", "rules"], "dataset": "tiny.csv", "ks": (1, 2), "seed": (0, 1)},
-    "table": {"metrics": ("ndcg", "hit"), "segments": True},
+    "table": {"metrics": ("ndcg", "hit"), "by": ("history", "popularity")},
     "compare": {"first": "rules", "second": "popular", "ks": (1, 2), "metrics": ("hit",)},
     "inspect": {"user": "u1", "dataset": "tiny.csv", "k": 2},
     "recommend": {"model": "rules", "user": "u1", "dataset": "tiny.csv", "k": 2},
@@ -157,7 +157,7 @@ def _descriptions(name: str) -> dict[str, str]:
     }
 
 
-SAME = ("user", "items", "fit", "device", "timeout", "memory", "in_process", "data_dir", "plugins")
+SAME = ("user", "items", "fit", "by", "device", "timeout", "memory", "in_process", "data_dir", "plugins")
 """Parameters whose descriptions begin with the same sentence in all functions."""
 
 

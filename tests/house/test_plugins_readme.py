@@ -3,53 +3,77 @@
 import importlib
 import inspect
 import json
-import os
 import re
-import shlex
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from made_venv import Venv
 
+import recbench
 from recbench import hookspecs
+from recbench.scaffold.new import KINDS
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = ROOT / "plugins"
-EXAMPLES, SAMPLE = ROOT / "tests" / "examples", ROOT / "tests" / "sample_plugin"
+SAMPLE = ROOT / "tests" / "sample_plugin"
 PAGE = (PLUGINS / "README.md").read_text()
 
-FILES = [path for place in (SAMPLE, EXAMPLES) for path in sorted(place.rglob("*.py"))]
-FILES += [place / "pyproject.toml" for place in (SAMPLE, EXAMPLES)]
+FILES = [*sorted(SAMPLE.rglob("*.py")), SAMPLE / "pyproject.toml"]
 
 BLOCKS = re.findall(r"(?ms)^```(?:python|toml)\n(.*?)^```$", PAGE)
 """The code blocks of the page."""
 
+COMMANDS = re.findall(r"(?m)^    (\S.*)$", PAGE)
+
+WRITE = re.findall(r"(?m)^\| `(recbench plugin new my-\w+.*)` \| `(.*)` \|$", PAGE)
+"""Commands that write a plugin of each kind, and those that show it."""
+
+NEW = {kind: f"recbench_my_{kind}.py" for kind in KINDS}
+"""Kind -> the module of a new plugin."""
+
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_examples_are_quoted_exactly(path: Path) -> None:
+def test_the_sample_is_quoted_exactly(path: Path) -> None:
     assert path.read_text() in BLOCKS
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_new_plugins_are_quoted_exactly(kind: str) -> None:
+    folder = recbench.new_plugin(f"my-{kind}", kind=kind).folder
+    assert (folder / NEW[kind]).read_text() in BLOCKS
+    assert kind != "model" or (folder / "pyproject.toml").read_text() in BLOCKS
+
+
+def test_every_kind_is_written_and_shown_by_the_commands_of_its_readme() -> None:
+    assert len(WRITE) == len(KINDS)
+    for kind, (write, show) in zip(KINDS, WRITE, strict=True):
+        assert write in (
+            f"recbench plugin new my-{kind} --kind {kind}",
+            "recbench plugin new my-model",
+        )
+        assert recbench.new_plugin(f"my-{kind}", kind=kind).commands[1] == show
+    assert COMMANDS[:3] == ["recbench plugin new my-model", "cd my-model", "pip install -e ."]
+
+
 @pytest.fixture
-def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+def _importable(made: tuple[Venv, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the examples importable, as if they were installed."""
-    for place in (SAMPLE, EXAMPLES):
+    for place in (SAMPLE, *(made[1] / f"my-{kind}" for kind in KINDS)):
         monkeypatch.syspath_prepend(str(place))
 
 
 @pytest.mark.usefixtures("_importable")
 def test_all_other_blocks_run() -> None:
-    texts = {path.read_text() for path in FILES}
-    others = [block for block in BLOCKS if block not in texts]
+    modules = [importlib.import_module(name.removesuffix(".py")) for name in NEW.values()]
+    texts = {path.read_text() for path in FILES} | {inspect.getsource(each) for each in modules}
+    others = [block for block in BLOCKS if block not in texts and not block.startswith("[project]")]
     assert len(others) == 3
     for block in others:
         exec(compile(block, "plugins/README.md", "exec"), {})
 
 
 @pytest.mark.usefixtures("_importable")
-def test_the_examples_meet_the_contract() -> None:
+def test_the_sample_meets_the_contract() -> None:
     contracts = importlib.import_module("contracts")
     checks = [check for name, check in vars(contracts).items() if name.startswith("test_")]
     assert len(checks) == 3
@@ -73,111 +97,111 @@ def test_every_shipped_plugin_is_listed() -> None:
     assert set(re.findall(r"\[(recbench_\w+)\]\(\1\)", PAGE)) == folders
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the environment of a process for which pip has installed all examples."""
-    folder = tmp_path_factory.mktemp("examples")
-    sources = [str(shutil.copytree(place, folder / place.name)) for place in (SAMPLE, EXAMPLES)]
-    target = folder / "site"
-    command = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(target)]
-    done = subprocess.run([*command, *sources], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    path = os.pathsep.join([str(target), os.environ.get("PYTHONPATH", "")])
-    return {**os.environ, "PYTHONPATH": path, "COLUMNS": "120"}
+MINE = {
+    "my_model.py": """
+import numpy as np
+
+class MyModel:
+    def __init__(self, dim=8):
+        self.dim = dim
+
+    def fit(self, train):
+        return self
+
+    def score(self, history):
+        return np.tile(np.arange(history.n_items) % self.dim, (len(history), 1))
+""",
+    "my_metric.py": """
+def first(ranking, k):
+    return ranking.expectation([1])
+""",
+    "my_splitter.py": """
+import numpy as np
+
+import recbench
+
+class Last:
+    def split(self, interactions):
+        last = interactions.offsets[1:] - 1
+        before = interactions.keep(~np.isin(np.arange(interactions.n_interactions), last))
+        return recbench.Split(before, before, interactions.items[last])
+""",
+}
+"""The files that commands on the page name."""
 
 
-COMMANDS = re.findall(r"(?m)^    ((?:RECBENCH_\w+=\S+ )?recbench .*)$", PAGE)
-
-
-def test_every_command_works(installed: dict[str, str], tmp_path: Path) -> None:
+def test_every_command_works(made: tuple[Venv, Path], tmp_path: Path) -> None:
+    env, _ = made
+    for name, code in MINE.items():
+        (tmp_path / name).write_text(code)
     printed = {}
-    for command in COMMANDS:
+    for command in COMMANDS[3:]:
         if "ml-100k" in command:
             continue  # see below
-        words = shlex.split(command)
-        variables = dict(word.split("=") for word in words if word.startswith("RECBENCH_"))
-        words = [sys.executable, "-m", *words[len(variables) :]]
-        if "run" in words and "--dataset" not in words:
-            words += ["--dataset", "library"]
-        done = subprocess.run(
-            words, capture_output=True, text=True, env={**installed, **variables}, cwd=tmp_path
-        )
-        assert done.returncode == 0, f"{command}: {done.stderr}"
-        printed[command] = done.stdout
+        words = command
+        if " run " in words and "--dataset" not in words:
+            words += " --dataset library"
+        printed[command] = env.run(words, tmp_path)
     output = "\n".join(printed.values())
-    for name in (
-        "content",
-        "follows-last",
-        "json-log",
-        "library",
-        "neighbours",
-        "new-users",
-        "org",
-        "rbp",
-    ):
-        assert re.search(rf"(?m)^{name} +0\.1\.0 ", printed["recbench plugins"]), name
     assert "BROKEN" not in output
     assert "failed" not in output
-    assert "library, new-users:share=0.3" in output
-    assert "rbp@10" in printed["recbench run neighbours popular --metrics ndcg,rbp"]
-    titles = (EXAMPLES / "recbench_library" / "books.csv").read_text()
+    for text in (
+        *("library, my-splitter:share=0.3", "library, my_splitter.py", "first@10"),
+        *("MyModel:dim=32 ", "rules:decay=0.9 ", "my-metric:steepness=1@10"),
+    ):
+        assert text in output, text
+    for name in ("content", "library", "neighbours", "new-genres"):
+        assert re.search(rf"(?m)^{name} +0\.1\.0 ", env.run("recbench plugins", tmp_path)), name
+    titles = (SAMPLE / "recbench_library" / "books.csv").read_text()
     recommended = printed["recbench recommend neighbours --dataset library --user R07 --k 3"]
     assert sum(line.split(",")[1] in recommended for line in titles.splitlines()) >= 3
-    assert len((tmp_path / "runs.jsonl").read_text().splitlines()) == 2
-    page = (tmp_path / "results.org").read_text()
-    assert page.count("| model | NDCG@") == 2  # the dataset under two splits
-    assert re.search(r"(?m)^\| follows-last !? *\|  \| 0\.", page)
+    page = (tmp_path / "results.my-table").read_text()
+    assert page.count("| model | NDCG@") >= 2  # the dataset under several splits
+    assert re.search(r"(?m)^\| my-model !? *\| ", page)
 
 
-def test_content_beats_popular_on_items_with_few_interactions(
-    installed: dict[str, str], tmp_path: Path, ml_100k: Path
+def test_commands_that_need_movielens(
+    made: tuple[Venv, Path], tmp_path: Path, ml_100k: Path
 ) -> None:
-    place = COMMANDS.index("recbench run content popular --dataset ml-100k --k 10")
-    env = {**installed, "RECBENCH_DATA": str(ml_100k.parent)}
-    for command in COMMANDS[place : place + 2]:
-        words = [sys.executable, "-m", *shlex.split(command)]
-        done = subprocess.run(words, capture_output=True, text=True, env=env, cwd=tmp_path)
-        assert done.returncode == 0, f"{command}: {done.stderr}"
-    shown = PAGE.partition("recbench table --segments")[2].split("```")[1]
+    data = {"RECBENCH_DATA": str(ml_100k.parent)}
+    env, _ = made
+    with_genres = "recbench run neighbours popular --dataset ml-100k --metrics ndcg,new-genres"
+    assert "new-genres@10" in env.run(with_genres, tmp_path, **data)
+    content = "recbench run content popular --dataset ml-100k --k 10"
+    assert [command for command in COMMANDS if "ml-100k" in command] == [content, with_genres]
+    env.run(f"{content} --results content", tmp_path, **data)
+    shown = env.run("recbench table --segments --results content", tmp_path, **data)
+    quoted = PAGE.partition("recbench table --segments")[2].split("```")[1]
     measured = re.compile(r"(?<=\]..).*[0-9].*")  # seconds and memory differ between machines
-    printed = [measured.sub("", line) for line in done.stdout.splitlines()]
-    for line in shown.strip("\n").splitlines():
+    printed = [measured.sub("", line) for line in shown.splitlines()]
+    for line in quoted.strip("\n").splitlines():
         assert measured.sub("", line) in printed
     _, popular, content = re.search(
-        r"NDCG@10 +\(.*\n(.*)\n(popular .*)\n(content .*)", done.stdout
+        r"NDCG@10 +\(.*\n(.*)\n(popular .*)\n(content .*)", shown
     ).groups()
     assert float(content.split()[3]) > float(popular.split()[3])  # target in tail
     assert content.split()[3] == "0.0259"
 
 
-def test_the_tracker_receives_each_new_result_once(
-    installed: dict[str, str], tmp_path: Path
-) -> None:
-    file = tmp_path / "runs.jsonl"
-    env = {**installed, "RECBENCH_JSON_LOG": str(file)}
-    command = [sys.executable, "-m", "recbench", "run", "neighbours", "popular", "random"]
+def test_the_tracker_receives_each_new_result_once(made: tuple[Venv, Path], tmp_path: Path) -> None:
+    env, _ = made
     for _ in range(2):
-        done = subprocess.run(
-            [*command, "--dataset", "library", "--k", "3"], capture_output=True, text=True, env=env
-        )
-        assert done.returncode == 0, done.stderr
-    entries = [json.loads(line) for line in file.read_text().splitlines()]
+        env.run("recbench run neighbours popular random --dataset library --k 3", tmp_path)
+    entries = [
+        json.loads(line) for line in (tmp_path / "my-tracker.jsonl").read_text().splitlines()
+    ]
     assert [entry["model"] for entry in entries] == ["neighbours", "popular", "random"]
     assert [entry["seed"] for entry in entries] == [None, None, 0]
-    assert all(0 <= entry["rbp@3"] <= entry["ndcg@3"] <= 1 for entry in entries)
+    assert all(0 <= entry["my-metric@3"] <= entry["recall@3"] <= 1 for entry in entries)
 
 
-def test_options_are_described(installed: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "recbench", "models", "neighbours"]
-    done = subprocess.run(command, capture_output=True, text=True, env=installed)
-    assert done.returncode == 0, done.stderr
-    assert "Number of latest items of a history that are used." in done.stdout
+def test_options_are_described(made: tuple[Venv, Path], tmp_path: Path) -> None:
+    shown = made[0].run("recbench models neighbours", tmp_path)
+    assert "Number of latest items of a history that are used." in shown
+    shown = made[0].run("recbench metrics my-metric", tmp_path)
+    assert "How much less lower ranks count." in shown
 
 
-def test_explanations_are_shown(installed: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "recbench", "explain", "neighbours", "--dataset", "library"]
-    done = subprocess.run(
-        [*command, "--user", "R07", "--k", "2"], capture_output=True, text=True, env=installed
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Part of the score that each interaction contributes" in done.stdout
+def test_explanations_are_shown(made: tuple[Venv, Path], tmp_path: Path) -> None:
+    shown = made[0].run("recbench explain neighbours --dataset library --user R07 --k 2", tmp_path)
+    assert "Part of the score that each interaction contributes" in shown

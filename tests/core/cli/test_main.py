@@ -362,10 +362,11 @@ def test_run_accepts_several_seeds_and_splits(call: Any, tiny: str) -> None:
     assert len(list(Path("results").glob("*/*/*.json"))) == 8
 
 
-def test_metrics_and_segments_are_shown(call: Any, tiny: str) -> None:
+def test_metrics_and_groups_are_shown(call: Any, tiny: str) -> None:
     call("run", "random", "popular", "--dataset", tiny)
-    code, out, _ = call("table", "--metrics", "all", "--segments")
+    code, out, _ = call("table", "--metrics", "all", "--by", "history,popularity")
     assert code == 0
+    assert "by popularity" in out
     for name in load_plugins().metrics():
         assert metric_label(name, 3) in out
     assert max(map(len, out.splitlines())) <= 130

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import recbench
-import recbench_popular
+import recbench_random
 from recbench import Interactions, RecbenchError, Results, UsageError, load_plugins
 from recbench.cli.main import main
 from recbench.code.python_file import FILES
@@ -101,7 +101,7 @@ REVERSED = -np.ones(1)
         ({"a": Mine(dim=8), "b": Mine, "c": make, "d": lambda: Mine(3)}, ["a", "b", "c", "d"]),
         ({"a": "transformer:dim=8", "b": Mine(seed=3)}, ["a", "b:seed=3"]),
         ([Mine, {"a": Mine}], ["Mine", "a"]),
-        (recbench_popular, ["popular"]),
+        (recbench_random, ["random"]),
     ],
 )
 def test_every_form_of_a_model_has_a_name(models: Any, names: list[str]) -> None:
@@ -146,7 +146,7 @@ def test_what_an_object_has_learned_is_not_used_and_the_object_is_not_changed(
         assert [message for message in caplog.messages if "was fitted" in message] == [
             (
                 "fitted: this object was fitted or changed after it was built (fits, n_parameters, "
-                "scores_); a new one is built with the same parameters and fitted"
+                "popularity_); a new one is built with the same parameters and fitted"
             )
         ]
     assert vars(model).keys() == before.keys()
@@ -367,7 +367,7 @@ def test_a_file_with_hooks_adds_all_its_models(folder: Path, tiny: str) -> None:
     assert [result.model for result in results] == ["filed", "other", "popular"]
     assert results[0].values == results[1].values == results[2].values
     with pytest.raises(
-        UsageError, match=r"filed.py has several models \(filed, other\); leave one"
+        UsageError, match=r"filed.py has several models \(filed, other\); name one"
     ):
         _run("filed.py:dim=3", tiny)
     (folder / "filed.py").write_text(FILE + HOOKS.replace("filed", "popular"))

@@ -17,7 +17,6 @@ from recbench.isolation.processes import (
     adopt_orphans,
     descendants,
     fork,
-    free_memory,
     kill_descendants,
     memory_used,
 )
@@ -81,10 +80,6 @@ def test_shared_memory_counts_once_if_the_limit_would_be_exceeded(child: Any) ->
     assert memory_used(pids, 2**60) > 4 * 60 * MB
     assert memory_used(pids, 100 * MB) < 110 * MB
     assert memory_used([2**22 + 1], 0) == 0
-
-
-def test_free_memory_is_at_most_the_memory_of_the_machine() -> None:
-    assert 0 < free_memory() <= psutil.virtual_memory().total
 
 
 def _in_a_fork(do: Callable[[], Any]) -> Any:

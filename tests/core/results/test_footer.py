@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from made_results import FAIR, GOOD, POOR, SETTING, columns_of, failed, result_of
 
-from recbench import Result, Results, Section, Value, footer_lines, left_out_lines
+from recbench import GroupValue, Result, Results, Section, Value, footer_lines, left_out_lines
+from recbench.results.groups import Group, Grouping
 
 WHOLE = dict.fromkeys(("coverage@3", "coverage@10"), Value(0.5, 0.1, 0.4, 0.6))
 
@@ -239,15 +240,32 @@ def test_metrics_of_lists_and_metrics_that_were_not_measured() -> None:
     assert lines[2] == "bad, worse and worst: not measured in these results."
 
 
-def test_segments_are_explained_if_they_are_shown() -> None:
-    result = result_of("a", {"ndcg@3": GOOD, "hit@3": GOOD})
-    section = _section(result, metrics=("ndcg", "hit"))
-    assert not any("egment" in line for line in footer_lines(section, verbose=True))
-    lines = footer_lines(section, {"ndcg": {"target in head": np.nan}}, verbose=True)
-    start = next(n for n, line in enumerate(lines) if line.startswith("Segments: head, middle"))
-    assert lines[start + 1] == "Not available by segment: HR."
-    lines = footer_lines(section, {}, verbose=True)
-    assert "Not available by segment: NDCG and HR." in lines
+def test_groups_are_explained_if_they_are_shown() -> None:
+    results = [result_of(model, {"ndcg@3": GOOD, "hit@3": GOOD}) for model in ("a", "b")]
+    half = np.arange(40) < 20
+    groupings = [
+        Grouping(by, [Group("F", half), Group("M", ~half)]) for by in ("gender", "popularity")
+    ]
+    section = dataclasses.replace(
+        _section(*results, metrics=("ndcg", "hit")),
+        groupings=groupings,
+        ungrouped=["Not by age: the file is gone"],
+    )
+    assert not any("roup" in line for line in footer_lines(section, verbose=True))
+    of_a = GroupValue("gender", "M", 20, 20, "a", "ndcg", 3, Value(0.5), "F", 0.2, -0.1, 0.3)
+    lines = footer_lines(section, [of_a], verbose=True)
+    start = lines.index("In parentheses: users of a group.")
+    assert lines[start + 1 : start + 5] == [
+        "Not by age: the file is gone.",
+        "Not available by gender: HR.",
+        "Not available by popularity: NDCG and HR.",
+        "No values per case are stored, so not by groups: b.",
+    ]
+    marked = dataclasses.replace(of_a, low=0.1)
+    lines = footer_lines(section, [marked, dataclasses.replace(of_a, by="popularity", model="b")])
+    assert "#: the interval of the difference excludes 0, as 1 in 20 does by chance." in lines[0]
+    assert "Head, middle and tail items have a third of the training interactions" in lines[0]
+    assert "Not available by gender and popularity: HR." in lines[0]
 
 
 def test_left_out_results_are_listed() -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from helpers import plugin
@@ -10,7 +11,9 @@ from made_results import FAIR, GOOD, POOR, SETTING, columns_of, failed, result_o
 
 import recbench
 from recbench import Results, UsageError
-from recbench.results.results import COLUMNS
+from recbench.data.metadata import Metadata
+from recbench.results.frame import COLUMNS, GROUP_COLUMNS
+from recbench.results.groups import CaseFacts
 
 
 def test_the_frame_is_tidy_and_has_the_remarks_of_tables() -> None:
@@ -78,6 +81,14 @@ def test_an_empty_frame_has_all_columns() -> None:
     assert len(frame) == 0
 
 
+FACTS = CaseFacts(
+    users=np.arange(40),
+    targets=np.arange(40) % 9,
+    offsets=np.arange(41),
+    metadata=Metadata.of({"user_features.gender": np.array(["F", "M"] * 20, dtype=object)}),
+)
+
+
 def _two() -> Results:
     given = [result_of("a<b>", {"ndcg@3": GOOD, "hit@3": GOOD}), failed("c")]
     return Results(given, columns_of, left_out=["something"])
@@ -116,11 +127,45 @@ def test_a_table_has_any_format() -> None:
 
 
 def test_settings_of_tables_are_kept_unless_they_are_given() -> None:
-    results = _two().showing(["recall", "HR"], segments=True, verbose=True)
-    assert (results.metrics, list(results.segments)) == (("recall", "hit"), ["recall", "hit"])
+    described = _two().described_by(lambda _: FACTS)
+    results = described.showing(["recall", "HR"], by="gender", verbose=True)
+    assert (results.metrics, results.breakdown.by) == (("recall", "hit"), ("gender",))
     assert results.verbose
-    again = results.showing()
-    assert (again.metrics, again.segments, again.verbose) == (("recall", "hit"), {}, False)
+    again = results.showing("ndcg")
+    assert (again.metrics, again.breakdown.by, again.verbose) == (("ndcg",), ("gender",), False)
+    assert list(again.breakdown.metrics) == ["ndcg"]
+    assert again.sections()[0].by_group(3)[0].metric == "ndcg"
+    assert again.showing(by=()).breakdown.by == ()
+    again = again.of_protocol(SETTING.protocol)
     assert again.left_out == ("something",)
     with pytest.raises(UsageError, match="no metric 'hits'"):
         results.showing("ndcg,hits")
+
+
+def test_results_that_do_not_know_their_data_say_so() -> None:
+    shown = _two().showing(by="gender")
+    assert "Not by gender: these results do not know their data. recbench.run and" in " ".join(
+        str(shown).split()
+    )
+
+
+def test_a_frame_has_further_rows_for_groups() -> None:
+    results = _two().described_by(lambda _: FACTS).showing("ndcg", by="gender")
+    frame, bare = results.to_frame(), results.showing(by=()).to_frame()
+    assert tuple(bare) == COLUMNS
+    assert tuple(frame) == (*COLUMNS, *GROUP_COLUMNS)
+    of_all, of_groups = frame[frame["by"] == ""], frame[frame["by"] != ""]
+    pd.testing.assert_frame_equal(of_all[[*COLUMNS]].reset_index(drop=True), bare)
+    assert set(of_all["cases"]) == {40}
+    found = results.sections()[0].by_group(3)
+    assert of_groups["group"].tolist() == [each.group for each in found] == ["F", "F", "M", "M"]
+    assert of_groups["model"].tolist() == [each.model for each in found]
+    assert of_groups["value"].tolist() == [each.value.mean for each in found]
+    assert of_groups["low"].tolist() == [each.value.low for each in found]
+    assert of_groups["difference"].tolist()[2:] == [each.difference for each in found[2:]]
+    assert of_groups["difference_high"].tolist()[2:] == [each.high for each in found[2:]]
+    assert of_groups["difference"].isna().tolist() == [True, True, False, False]
+    assert of_groups["versus"].tolist() == ["", "", "F", "F"]
+    assert of_groups["users"].tolist() == of_groups["cases"].tolist() == [20] * 4
+    assert of_groups["fit_seconds"].isna().all()
+    assert (of_groups["metric"] + of_groups["k"].astype(str)).unique().tolist() == ["ndcg3"]

@@ -336,65 +336,14 @@ def test_other_protocols_are_left_out() -> None:
 
 def test_other_metrics_can_be_shown() -> None:
     results = Results([result_of("a", {"ndcg@3": GOOD})], columns_of, left_out=["something"])
-    shown = results.showing("HR", segments=True)
-    assert (shown.metrics, list(shown.segments), shown.left_out) == (
+    shown = results.showing("HR")
+    assert (shown.metrics, list(shown.breakdown.metrics), shown.left_out) == (
         ("hit",),
         ["hit"],
         ("something",),
     )
-    assert (shown.showing().metrics, shown.showing().segments) == (("hit",), {})
+    assert shown.showing().metrics == ("hit",)
     assert list(shown) == list(results)
-
-
-def test_segments_are_means_over_seeds() -> None:
-    above = np.arange(40) % 4
-    rows = {
-        "above": above,
-        "tied": np.ones(40, dtype=np.int64),
-        "segment": np.arange(40, dtype=np.int8) % 2 * 2,
-        "history": np.arange(40),
-        "hit@2": (above < 2).astype(float),
-        "year@2": np.arange(40) % 2,  # of a metric that looks up more than ranks
-    }
-    lower = {**rows, "above": above + 1, "hit@2": (above < 1).astype(float)}
-
-    def hit(ranking: Any, k: int) -> Any:
-        return ranking.expectation(np.ones(k))
-
-    def lists(ranking: Any, k: int) -> Any:
-        return ranking.lists.mean()
-
-    def year(ranking: Any, k: int) -> Any:
-        return ranking.item_features["year"][ranking.targets]
-
-    results = [
-        result_of("a", rows, 0),
-        result_of("a", lower, 1),
-        result_of("b", lower),
-        failed("c"),
-    ]
-    metrics = {"hit": hit, "lists": lists, "year": year}
-    section = _section(*results, metrics=("hit",), segments=metrics)
-    found = section.by_segment(2)
-    assert set(found) == {"hit", "year"}, "metrics of all lists together have no segments"
-    assert found["year"]["target in tail"] == (20, {"a": 1.0, "b": 1.0})
-    n, by_model = found["hit"]["target in head"]
-    assert n == 20
-    assert by_model == pytest.approx({"a": 0.5, "b": 0.5})
-    n, by_model = found["hit"]["target in tail"]
-    assert by_model == pytest.approx({"a": 0.25, "b": 0.0})
-    assert set(found["hit"]) == {
-        "target in head",
-        "target in tail",
-        "history <= 13",
-        "history 14-26",
-        "history > 26",
-    }
-
-
-def test_without_stored_ranks_there_are_no_segments() -> None:
-    hit = {"hit": lambda ranking, k: ranking.expectation(np.ones(k))}
-    assert _section(result_of("a", {"hit@2": GOOD}), segments=hit).by_segment(2) == {}
 
 
 def test_titles_leave_out_options_that_are_not_needed() -> None:

@@ -17,8 +17,10 @@ from made_results import FAIR, GOOD, POOR, SETTING, columns_of, failed, result_o
 import recbench
 from recbench import Result, Results, load_plugins
 from recbench.data.dataset import ORDER_RULE
+from recbench.data.metadata import Metadata
 from recbench.report.text import PIPE
-from recbench.results.results import COLUMNS
+from recbench.results.frame import COLUMNS
+from recbench.results.groups import CaseFacts
 
 MODELS = ["random", "popular", "popular:rule=rated"]
 READABLE = ("plain", "markdown", "latex", "html")
@@ -432,29 +434,107 @@ def test_costs_are_shown() -> None:
     assert bare.split()[-4:] == ["-"] * 4
 
 
+JOBS = ["a_b", "c", "d", "e"]
+FACTS = CaseFacts(
+    users=np.arange(40),
+    targets=np.arange(40) % 9,
+    offsets=np.arange(41),
+    metadata=Metadata.of(
+        {
+            "user_features.gender": np.array(["F"] * 15 + ["M"] * 25, dtype=object),
+            "user_features.job": np.array([*JOBS, *JOBS[:2], *JOBS[:2]] * 5, dtype=object),
+        }
+    ),
+)
+LARGE = np.where(np.arange(40) < 15, 0.1, 0.9) + np.tile([0.05, -0.05], 20)
+EVEN = np.tile([0.2, 0.3], 20)
+
+
+def _by(by: str, **more: Any) -> Results:
+    given = result_of("a_1", {"ndcg@3": LARGE}), result_of("b", {"ndcg@3": EVEN})
+    return _made(*given, describe=lambda _: FACTS).showing("ndcg", by=by, **more)
+
+
 @pytest.mark.parametrize("name", READABLE)
-def test_segments_are_shown_below_each_metric_and_explained(name: str, tiny: str) -> None:
+def test_two_groups_are_columns_with_their_difference(name: str) -> None:
+    text = _flat(_table(name, _by("gender")))
+    assert "NDCG@3 by gender" in text or "by gender (15) (25)" in text
+    assert "M - F" in text
+    found = [each for each in _by("gender").sections()[0].by_group(3) if each.versus]
+    for each in found:
+        interval = f"[{each.low:+.3f}, {each.high:+.3f}]"
+        assert f"{each.difference:+.4f} {interval}" in text
+    assert [each.differs for each in found] == [True, False]
+    after = text.partition(f"[{found[0].low:+.3f}, {found[0].high:+.3f}]")[2]
+    assert re.match(r" ?(rlap\{\\?)?#", after.replace("\\", "")), after[:20]
+    assert "#: the interval of the difference excludes 0, as 1 in 20 does by chance." in text
+    assert "gender" not in _table(name, _by("gender").showing(by=()))
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_many_groups_are_rows_with_the_differences_of_each_model(name: str) -> None:
+    text = _flat(_table(name, _by("job")))
+    assert text.count("- others") == 2
+    found = [each for each in _by("job").sections()[0].by_group(3) if each.group == "a_b"]
+    assert [each.users for each in found] == [15, 15]
+    row = [f"{each.value.mean:.4f} {each.difference:+.4f}" for each in found]
+    row_of_text = re.sub(r" [|&] | \| ", " ", text.partition("a_b")[2])
+    assert row_of_text.split()[:3] == ["15", *row[0].split()]
+    assert row[1] in row_of_text
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_history_and_popularity_are_shown_below_each_metric(name: str, tiny: str) -> None:
     stored = recbench.run(MODELS, tiny)
     metrics = ("ndcg", "hit", "coverage")
-    text = _table(name, stored.showing(metrics, segments=True))
-    assert len(re.findall(r"in tail", text)) == 2
-    assert "Segments: head, middle and tail" in _flat(text)
-    verbose = _table(name, stored.showing(metrics, segments=True, verbose=True))
-    assert "Not available by segment: Coverage." in _flat(verbose)
-    plain = _table(name, stored.showing(metrics))
-    assert "in tail" not in plain
-    assert "egment" not in plain
+    text = _flat(_table(name, stored.showing(metrics, by="popularity")))
+    assert len(re.findall(r"by popularity(?! *:)", text)) == 2 + text.count("able by popularity")
+    assert "Head, middle and tail items have a third of the training interactions each." in text
+    assert "Not available by popularity: Coverage." in text
+    assert "popularity" not in _table(name, stored.showing(metrics, by=()))
 
 
-@pytest.mark.parametrize("columns", [50, 80, 120])
-def test_segments_fit_the_terminal(
-    monkeypatch: pytest.MonkeyPatch, columns: int, tiny: str
-) -> None:
-    stored = recbench.run(MODELS, tiny)
+@pytest.mark.parametrize("columns", [50, 80, 160])
+@pytest.mark.parametrize("by", ["gender", "job"])
+def test_groups_fit_the_terminal(monkeypatch: pytest.MonkeyPatch, by: str, columns: int) -> None:
+    shown = _by(by)
     _terminal(monkeypatch, columns)
-    text = _table("plain", stored.showing("ndcg", segments=True))
+    text = _table("plain", shown)
     assert max(map(len, text.splitlines())) <= columns
-    assert "history" in text
+    assert f"by {by}" in text
+
+
+def test_programs_get_the_groups_too() -> None:
+    shown = _by("gender")
+    lines = list(csv.DictReader(io.StringIO(_table("csv", shown))))
+    assert [line["group"] for line in lines] == ["", "", "F", "F", "M", "M"]
+    last = shown.sections()[0].by_group(3)[-1]
+    assert float(lines[-1]["difference"]) == pytest.approx(last.difference)
+    rows = json.loads(_table("json", shown))
+    assert rows[-1]["difference_low"] == pytest.approx(last.low)
+    assert (rows[-1]["by"], rows[-1]["versus"], rows[2]["difference"]) == ("gender", "F", None)
+
+
+def test_the_names_of_groups_are_escaped() -> None:
+    shown = _by("job")
+    assert "a_b" in _table("markdown", shown)
+    assert r"a\_b" in _table("latex", shown)
+    genders = np.array(["=1+1", "<b>"] * 20, dtype=object)
+    facts = dataclasses.replace(FACTS, metadata=Metadata.of({"user_features.gender": genders}))
+    shown = _made(result_of("a", {"ndcg@3": LARGE}), describe=lambda _: facts).showing(by="gender")
+    assert "<b>" not in load_plugins().find("tables", "html").factory(shown)
+    assert "&lt;b&gt;" in load_plugins().find("tables", "html").factory(shown)
+    assert r"\<b>" in _table("markdown", shown)
+    groups = [line["group"] for line in csv.DictReader(io.StringIO(_table("csv", shown)))]
+    assert groups == ["", "<b>", "'=1+1"]
+
+
+def test_the_table_of_a_plugin_may_ignore_groups() -> None:
+    def bare(results: Results) -> str:
+        return "\n".join(recbench.footer_lines(results.sections()[0]))
+
+    plugins = load_plugins(mine=plugin(tables={"bare": bare}))
+    assert "parentheses" not in _by("gender").to_table("bare", plugins=plugins)
 
 
 def test_constant_values_cause_no_warning() -> None:

@@ -3,7 +3,7 @@
 import recbench
 
 
-def org(results):
+def my_plugin(results):
     """Org: a heading, a table and its footer for each dataset and split."""
     parts = []
     for section in results.sections():
@@ -29,4 +29,4 @@ def line(cells):
 
 @recbench.hookimpl
 def recbench_tables():
-    return {"org": org}
+    return {"my-plugin": my_plugin}

@@ -5,7 +5,7 @@ import numpy as np
 import recbench
 
 
-class NewUsers:
+class MyPlugin:
     """Train on some users and judge the last item of the others.
 
     Known as strong generalisation (Marlin, "Collaborative filtering: a machine learning
@@ -21,7 +21,7 @@ class NewUsers:
 
     def __init__(self, share: float = 0.2, seed: int = 0):
         if not 0 < share < 1:
-            raise recbench.UsageError(f"splitter new-users: share={share} must be in (0, 1)")
+            raise recbench.UsageError(f"splitter my-plugin: share={share} must be in (0, 1)")
         self.share, self.seed = share, seed
 
     def split(self, interactions):
@@ -39,4 +39,4 @@ class NewUsers:
 
 @recbench.hookimpl
 def recbench_splitters():
-    return {"new-users": NewUsers}
+    return {"my-plugin": MyPlugin}

@@ -1,0 +1,157 @@
+"""The model `bpr`: factors by Bayesian personalised ranking."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+import recbench
+
+from .factors import ABOVE_0, Factors, check_options, products
+
+
+class Bpr(Factors):
+    """Bayesian personalised ranking: factors that rank what a user had above what others had.
+
+    For a user of the training data, scores are the products of the learned factors of this user
+    and of all items, whatever the history. Other users have no learned factors. They get the sum
+    of the factors of the history's items, each less the average over all training interactions,
+    times the number with which these sums are closest to the learned factors of users. The bias
+    of items counts for all.
+
+    Parameters
+    ----------
+    factors : int, default: 100
+        Number of factors per user and item. Items have a bias besides.
+    learning_rate : float, default: 0.01
+        Step size of the training, above 0.
+    regularization : float, default: 0.01
+        Weight of the squared factors in the loss.
+    iterations : int, default: 100
+        Number of epochs.
+    seed : int, default: 0
+        Random seed of the first factors and of the sampled pairs.
+
+    Notes
+    -----
+    The training is that of the library implicit, `pip install "recbench-toolkit[implicit]"`, and
+    the defaults are its own. It uses one thread of the CPU: with several, or on a GPU, implicit
+    does not give the same factors twice. How often a user had an item does not matter.
+
+    References
+    ----------
+    Rendle, Freudenthaler, Gantner & Schmidt-Thieme, "BPR: Bayesian personalized ranking from
+    implicit feedback", UAI 2009 (arXiv:1205.2618).
+
+    Examples
+    --------
+    Users had two of the items 0, 1 and 2 or two of the items 3, 4 and 5:
+
+    >>> import recbench
+    >>> from recbench_implicit import Bpr
+    >>> train = recbench.Interactions.from_log(
+    ...     users=[0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5], items=[0, 1, 1, 2, 0, 2, 3, 4, 4, 5, 3, 5]
+    ... )
+    >>> model = Bpr(factors=4, learning_rate=0.2).fit(train)
+    >>> scores = model.score(train.take([0, 3]))  # the users with the items 0 and 1, and 3 and 4
+    >>> bool(scores[0, 2] > scores[0, 5]), bool(scores[1, 5] > scores[1, 2])
+    (True, True)
+    """
+
+    name: ClassVar = "bpr"
+    arrays: ClassVar = ("item_factors", "user_factors", "users", "centre", "scale")
+
+    def __init__(
+        self,
+        factors: int = 100,
+        learning_rate: float = 0.01,
+        regularization: float = 0.01,
+        iterations: int = 100,
+        seed: int = 0,
+    ) -> None:
+        self.factors, self.learning_rate = factors, learning_rate
+        self.regularization, self.iterations, self.seed = regularization, iterations, seed
+        check_options(
+            "bpr",
+            ("factors", factors, factors >= 1, "1 or more"),
+            ("learning_rate", learning_rate, 0 < learning_rate < np.inf, ABOVE_0),
+            ("regularization", regularization, 0 <= regularization < np.inf, "0 or more"),
+            ("iterations", iterations, iterations >= 1, "1 or more"),
+            ("seed", seed, seed >= 0, "0 or more"),
+        )
+
+    def fit(self, train: recbench.Interactions) -> Self:
+        """Learn the factors.
+
+        Parameters
+        ----------
+        train : recbench.Interactions
+            The training data. Sequences of the same user count together.
+
+        Returns
+        -------
+        Self
+            The fitted model.
+
+        Raises
+        ------
+        recbench.RecbenchError
+            If the training diverges.
+        """
+        from scipy.sparse import csr_matrix
+
+        users, row = np.unique(train.users, return_inverse=True)
+        cells = np.repeat(row, train.lengths), train.items
+        ones = np.ones(train.n_interactions, dtype=np.float32)
+        matrix = csr_matrix((ones, cells), shape=(len(users), train.n_items))
+        fitted = self._train(
+            self._build, matrix, self.iterations, "choose a lower learning_rate or regularization"
+        )
+        learned = {"item_factors": fitted.item_factors, "user_factors": fitted.user_factors}
+        items = fitted.item_factors[:, :-1]
+        centre = (train.popularity @ items / max(1, train.n_interactions)).astype(np.float32)
+        sums = matrix @ (items - centre)
+        size = (sums * sums).sum()
+        scale = (sums * fitted.user_factors[:, :-1]).sum() / (size or 1)
+        return self.use({**learned, "users": users, "centre": centre, "scale": np.array([scale])})
+
+    def score(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
+        """Return the products of the factors of each history's user with those of all items.
+
+        Parameters
+        ----------
+        history : recbench.Interactions
+            Histories to score, one sequence per row.
+
+        Returns
+        -------
+        numpy.ndarray of shape (len(history), n_items), float32
+            Differences of the scores of two items are log-odds that the user prefers the former.
+
+        Raises
+        ------
+        recbench.RecbenchError
+            If the model is not fitted, or was fitted on another catalogue.
+        """
+        learned = self._fitted(history)
+        items, trained = learned["item_factors"], learned["users"]
+        own = history.matrix() @ (items[:, :-1] - learned["centre"]) * learned["scale"]
+        users = np.hstack([own, np.ones((len(own), 1), dtype=np.float32)])  # 1 for the bias
+        place = np.searchsorted(trained, history.users)
+        is_known = (np.append(trained, -1)[place] == history.users) & (history.users >= 0)
+        users[is_known] = learned["user_factors"][place[is_known]]
+        return products(users, items)
+
+    def _build(self) -> Any:
+        from implicit.cpu.bpr import BayesianPersonalizedRanking
+
+        return BayesianPersonalizedRanking(
+            factors=self.factors,
+            learning_rate=self.learning_rate,
+            regularization=self.regularization,
+            iterations=self.iterations,
+            num_threads=1,
+            random_state=self.seed,
+        )

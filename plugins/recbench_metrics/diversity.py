@@ -1,0 +1,178 @@
+"""Intra-list diversity: how different the items of a list are from each other."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import recbench
+
+from .categories import categories_of
+from .listed import Values, first_items
+
+Array = npt.NDArray[Any]
+
+Distance = Callable[[Array, Array], Values]
+"""(n,) items, (n,) items -> (n,) distances; NaN if one of the items is unknown."""
+
+TOGETHER = "co-occurrence"
+
+MOST_SEQUENCES = 8192
+"""From how many training sequences co-occurrence is counted; more are sampled."""
+
+PAIRS_AT_ONCE = 2**20
+
+BYTES_AT_ONCE = 2**18
+
+
+def ild(ranking: recbench.Ranking, k: int, by: str = TOGETHER) -> Values:
+    """ILD@k, intra-list diversity: the mean distance of all pairs among the first k items.
+
+    By default, the distance of two items is 1 - c / sqrt(a * b), where a and b are the numbers of
+    training sequences with each of them, and c that of sequences with both: the cosine distance of
+    their columns in the matrix of users and items. An item without training interactions has the
+    distance 1 from all others. If there are more than 8,192 training sequences, only 8,192 of them
+    are counted, which are drawn with a fixed seed.
+
+    With `by`, it is a distance of two values of a column: of categories, the Jaccard distance (1
+    minus the number of categories that both have, divided by the number that one of them has); of
+    numbers, their difference, divided by the largest one in the catalogue. Pairs with an item whose
+    value is unknown are left out.
+
+    A list without a pair gets 0. Equal scores are ordered by item number. Where the dataset has no
+    such column, the metric is left out.
+
+    Parameters
+    ----------
+    ranking : recbench.Ranking
+        A ranking with lists of recommended items, and training interactions or features of items.
+    k : int
+        Cut-off: only the first k items of each list count.
+    by : str, default: "co-occurrence"
+        "co-occurrence", or a column of items, such as genres: numbers, or categories separated by
+        "|".
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_cases,), float64
+        One value per case, from 0 to 1.
+
+    Raises
+    ------
+    recbench.RecbenchError
+        If the ranking has no lists, if they are shorter than k, or if there is no such column.
+
+    References
+    ----------
+    Smyth & McClave, "Similarity vs. diversity", ICCBR 2001. Ziegler, McNee, Konstan & Lausen,
+    "Improving recommendation lists through topic diversification", WWW 2005. For numbers: Gower, "A
+    general coefficient of similarity and some of its properties", Biometrics 27, 1971.
+
+    Examples
+    --------
+    Items 0 and 1 are chosen by the same user, and item 2 by another one:
+
+    >>> import numpy as np
+    >>> import recbench
+    >>> from recbench_metrics.diversity import ild
+    >>> train = recbench.Interactions.from_log(users=[0, 0, 1], items=[0, 1, 2], n_items=4)
+    >>> split = recbench.Split(train, history=train, targets=[3, 3])
+    >>> lists = np.array([[0, 1], [0, 2]])
+    >>> ranking = recbench.Ranking([0, 0], [1, 1], lists=lists).of_split(split)
+    >>> ild(ranking, 2).tolist()
+    [0.0, 1.0]
+    """
+    items, counts = first_items(ranking, k)
+    distance = _distance(ranking, by, items)
+    left, right = np.triu_indices(items.shape[1], 1)
+    means = np.zeros(len(items))
+    size = max(1, PAIRS_AT_ONCE // max(1, len(left)))
+    for start in range(0, len(items) if len(left) else 0, size):
+        part = items[start : start + size].astype(np.int64)
+        first, second = part[:, left], part[:, right]
+        listed = (first >= 0) & (second >= 0)
+        low, high = np.minimum(first, second), np.maximum(first, second)
+        pairs, place = np.unique((low * len(counts) + high)[listed], return_inverse=True)
+        found = np.full(listed.shape, np.nan)
+        found[listed] = distance(*np.divmod(pairs, len(counts)))[place]
+        known = ~np.isnan(found)
+        n_pairs = np.count_nonzero(known, axis=1)
+        sums = np.where(known, found, 0.0).sum(axis=1)
+        means[start : start + size] = sums / np.maximum(n_pairs, 1)
+    return means
+
+
+def _distance(ranking: recbench.Ranking, by: str, items: Array) -> Distance:
+    """Return the distance of listed items by a column, or by the sequences that hold them."""
+    n_items = len(ranking.popularity)  # type: ignore[arg-type]
+    if by == TOGETHER:
+        train = ranking.train
+        if len(train) > MOST_SEQUENCES:
+            drawn = np.random.default_rng(0).choice(len(train), MOST_SEQUENCES, replace=False)
+            train = train.take(np.sort(drawn))
+        row = np.repeat(np.arange(len(train)), train.lengths)
+        return Sets(train.items, row, n_items, len(train), items).cosine
+    values = ranking.item_features[by]
+    if values.dtype.kind in "if":
+        return _difference_of(values.astype(np.float64))
+    categories, offsets, n_categories = categories_of(values)
+    item = np.repeat(np.arange(n_items), np.diff(offsets))
+    return Sets(item, categories, n_items, n_categories, items).jaccard
+
+
+def _difference_of(values: Values) -> Distance:
+    """Return the distance of numbers: their difference, as a share of the largest one."""
+    known = values[~np.isnan(values)]
+    largest = np.ptp(known) if len(known) else 0.0
+    return lambda left, right: np.abs(values[left] - values[right]) / (largest or 1.0)
+
+
+class Sets:
+    """A set of numbers from 0 for each item, as bits, and distances of these sets.
+
+    items, members: (n,) an item, and a number in its set. only: the items whose sets are needed.
+    """
+
+    def __init__(
+        self, items: Array, members: Array, n_items: int, n_members: int, only: Array
+    ) -> None:
+        is_needed = np.zeros(n_items, dtype=bool)
+        is_needed[only[only >= 0]] = True
+        self.row = np.cumsum(is_needed) - 1
+        items, members = self.row[items[is_needed[items]]], members[is_needed[items]]
+        width = max(1, -(-n_members // 64)) * 8  # bytes: a whole number of words
+        bits = np.zeros(np.count_nonzero(is_needed) * width, dtype=np.uint8)
+        np.bitwise_or.at(bits, items * width + members // 8, (1 << members % 8).astype(np.uint8))
+        self.words = bits.view(np.uint64).reshape(-1, width // 8)
+        self.sizes = np.zeros(len(self.words), dtype=np.int64)
+        every = np.arange(n_items)[is_needed]
+        self.sizes = self._common(every, every)[0]
+
+    def cosine(self, left: Array, right: Array) -> Values:
+        """(n,) the cosine distances of two sets each; 1 if a set is empty."""
+        common, n_left, n_right = self._common(left, right)
+        return 1 - common / np.sqrt(np.maximum(n_left * n_right, 1))
+
+    def jaccard(self, left: Array, right: Array) -> Values:
+        """(n,) the Jaccard distances of two sets each; NaN if a set is empty."""
+        common, n_left, n_right = self._common(left, right)
+        is_known = (n_left > 0) & (n_right > 0)
+        return np.where(is_known, 1 - common / np.maximum(n_left + n_right - common, 1), np.nan)
+
+    def _common(self, left: Array, right: Array) -> tuple[Array, Array, Array]:
+        """(n,) each: how many numbers both sets have, and how many each of them has."""
+        rows, others = self.row[left], self.row[right]
+        common = np.empty(len(rows), dtype=np.int64)
+        size = max(1, BYTES_AT_ONCE // (8 * self.words.shape[1]))
+        for start in range(0, len(rows), size):
+            part = slice(start, start + size)
+            both = self.words[rows[part]] & self.words[others[part]]
+            common[part] = np.bitwise_count(both).sum(axis=1, dtype=np.int64)
+        return common, self.sizes[rows], self.sizes[others]
+
+
+ild.bounds = (0.0, 1.0)  # type: ignore[attr-defined]
+
+METRICS = {"ild": ild}
+"""Name that users type -> metric. Add new metrics here."""

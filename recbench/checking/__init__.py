@@ -1,0 +1,1 @@
+"""Outside the flow: check plugins against the rules that they must keep."""

@@ -1,0 +1,120 @@
+"""Outside the flow: the rules that a plugin must keep, and how one is checked after the other.
+
+A rule is a function of what is checked. It raises an AssertionError or a RecbenchError if the rule
+is broken, and returns what it has found. `enforce` raises at the first broken rule, for tests;
+`findings` goes on, for `recbench plugin check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from recbench.code.raised import describe_raised, place_of
+from recbench.errors import RecbenchError, clean_reason
+
+S = TypeVar("S")
+
+PASSED, FAILED, NOT_APPLICABLE, NOT_RUN = "passed", "failed", "not applicable", "not run"
+"""What can come of a rule."""
+
+
+class NotApplicableError(Exception):
+    """A rule does not concern this plugin; the text says why."""
+
+
+class NotRunError(Exception):
+    """A rule cannot be checked, mostly because another one is broken; the text says why."""
+
+
+@dataclass(frozen=True)
+class Rule(Generic[S]):
+    """A rule: a statement, such as "fit returns the model itself", and the function that checks it.
+
+    owns: part of the text of errors that belong to this rule, wherever they are raised; the rules
+    that they are raised in are then not run.
+    """
+
+    name: str
+    check: Callable[[S], str]
+    owns: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of one rule.
+
+    Parameters
+    ----------
+    kind : str
+        What was checked: "model", "dataset", "splitter", "metric", "table" or "tracker"; or
+        "plugin" for a plugin that cannot be loaded.
+    name : str
+        Its name, with options.
+    plugin : str
+        The plugin that it belongs to.
+    rule : str
+        The rule, as a statement.
+    outcome : {"passed", "failed", "not applicable", "not run"}
+        What came of it.
+    detail : str
+        The smallest example that shows it, or why the rule is not applicable or was not run.
+    """
+
+    kind: str
+    name: str
+    plugin: str
+    rule: str
+    outcome: str
+    detail: str = ""
+
+
+def require(holds: Any, rule: str) -> None:
+    """Raise AssertionError if a rule is broken; unlike `assert`, also under `python -O`."""
+    if not holds:
+        raise AssertionError(rule)
+
+
+def enforce(rules: Sequence[Rule[S]], subject: S) -> None:
+    """Check rules up to the first that is broken, whose error is raised."""
+    for rule in rules:
+        try:
+            rule.check(subject)
+        except (NotApplicableError, NotRunError):
+            continue
+
+
+def outcomes(
+    rules: Sequence[Rule[S]], subject: S, after_failure: Callable[[], None]
+) -> Iterator[tuple[str, str, str]]:
+    """Check all rules, and yield the name, outcome and detail of each.
+
+    after_failure: called after each rule that is broken, before the next one is checked.
+    """
+    for rule in rules:
+        outcome, detail = _outcome(rule, subject)
+        if outcome == FAILED:
+            owners = [each for each in rules if each.owns and each.owns in detail]
+            if owners and rule not in owners:
+                outcome, detail = NOT_RUN, f"the rule {owners[0].name!r} is broken"
+            after_failure()
+        yield rule.name, outcome, detail
+
+
+def _outcome(rule: Rule[S], subject: S) -> tuple[str, str]:
+    try:
+        return PASSED, rule.check(subject)
+    except NotApplicableError as reason:
+        return NOT_APPLICABLE, str(reason)
+    except NotRunError as reason:
+        return NOT_RUN, str(reason)
+    except KeyboardInterrupt:
+        raise
+    except AssertionError as error:
+        is_rule = not place_of(error)
+        return FAILED, clean_reason(str(error)) if is_rule else describe_raised(error)
+    except RecbenchError as error:
+        return FAILED, clean_reason(str(error))
+    except BaseException as error:  # also SystemExit
+        return FAILED, describe_raised(error)

@@ -1,0 +1,227 @@
+"""Outside the flow: the contract of splitters, rule by rule."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from recbench.checking.logs import example, in_milliseconds
+from recbench.checking.rule import NotApplicableError, NotRunError, Rule, require
+from recbench.checking.subject import shortened
+from recbench.code.raised import describe_raised
+from recbench.data.interactions import Interactions
+from recbench.data.split import Split
+from recbench.errors import RecbenchError, counted
+
+
+class Splitting:
+    """A splitter, and what it makes of a small log when it is first asked for.
+
+    new: makes a splitter. log: times are in milliseconds, without repeats; every user has a part
+    for training and one for testing, for splitters that need them.
+    """
+
+    def __init__(self, new: Callable[[], Any]) -> None:
+        self.new = new
+        log = in_milliseconds(example())
+        parts = np.zeros(log.n_interactions, dtype=np.int8)
+        parts[log.offsets[1:] - 1] = 2
+        self.log = dataclasses.replace(log, parts=parts)
+        self._split: Split | None = None
+        self._failed = False
+
+    def split(self) -> Split:
+        """Return the split of the log. Raises whatever is wrong with it, only once."""
+        if self._failed:
+            raise NotRunError("split fails")
+        if self._split is None:
+            self._failed = True
+            splitter = self.new()
+            require(
+                callable(getattr(splitter, "split", None)),
+                f"a splitter needs split(interactions); {type(splitter).__name__} has none",
+            )
+            made = splitter.split(self.log)
+            require(
+                isinstance(made, Split), f"split must return a recbench.Split, not {type(made)}"
+            )
+            self._split, self._failed = made, False
+        return self._split
+
+
+def is_split(splitting: Splitting) -> str:
+    """`split` returns a Split."""
+    split = splitting.split()
+    return f"{counted(len(split.train), 'sequence')} to train on"
+
+
+def leaves_log(splitting: Splitting) -> str:
+    """The interactions stay as they are."""
+    before = splitting.log.fingerprint()
+    splitting.split()
+    splitting.new().split(splitting.log)
+    require(splitting.log.fingerprint() == before, "split must not change the interactions")
+    return ""
+
+
+def judges_some(splitting: Splitting) -> str:
+    """At least one history is judged."""
+    split = splitting.split()
+    require(len(split.judged), "the split must judge at least one history")
+    return (
+        f"{counted(len(split.judged), 'case')}, {counted(len(split.judged_targets[0]), 'target')}"
+    )
+
+
+def is_stable(splitting: Splitting) -> str:
+    """The same options and data give the same split."""
+    first, again = splitting.split(), splitting.new().split(splitting.log)
+    rule = "the same options and data must give the same split"
+    for name in ("train", "history"):
+        old, new = getattr(first, name), getattr(again, name)
+        require(
+            old.fingerprint() == new.fingerprint(),
+            f"{rule}, but {name} has {counted(old.n_interactions, 'interaction')}, then "
+            f"{new.n_interactions:,}, of {counted(len(old), 'row')}, then {len(new):,}",
+        )
+    require(
+        first.fingerprint() == again.fingerprint(),
+        f"{rule}, but the targets are {shortened(first.targets)}, then {shortened(again.targets)}",
+    )
+    return "split twice"
+
+
+def keeps_numbers(splitting: Splitting) -> str:
+    """Users and items keep their numbers, and times their unit."""
+    split, log = splitting.split(), splitting.log
+    for name, interactions in (("train", split.train), ("history", split.history)):
+        for what in ("n_items", "n_users"):
+            require(
+                getattr(interactions, what) == getattr(log, what),
+                f"{name} must have the same {what} as the data: {getattr(log, what)}, not "
+                f"{getattr(interactions, what)}",
+            )
+        require(
+            interactions.times is None or interactions.time_unit == log.time_unit,
+            f"{name} must have the same time_unit as the data, {log.time_unit}, not "
+            f"{interactions.time_unit}; take, cut and keep keep it",
+        )
+        require(
+            np.isin(_pairs(interactions), _pairs(log)).all(),
+            f"{name} has interactions of users and items that the data do not have",
+        )
+    return ""
+
+
+def hides_targets(splitting: Splitting) -> str:
+    """No target is in its own history, as the data have no repeats."""
+    split = splitting.split()
+    targets, offsets = split.judged_targets
+    histories = split.history.take(split.judged)
+    for case, (row, items) in enumerate(zip(split.judged, histories.sequences(), strict=True)):
+        own = targets[offsets[case] : offsets[case + 1]]
+        shared = own[np.isin(own, items)]
+        require(
+            not len(shared),
+            f"the target of row {row} must not be in its history, but item {shared[:1]} is in "
+            f"{shortened(items)}",
+        )
+    return ""
+
+
+def holds_out_targets(splitting: Splitting) -> str:
+    """No target is among the training data of its user."""
+    split = splitting.split()
+    targets, offsets = split.judged_targets
+    users = np.repeat(split.history.users[split.judged], np.diff(offsets)).astype(np.int64)
+    learnt = np.isin(users * split.train.n_items + targets, _pairs(split.train))
+    place = int(np.argmax(learnt))
+    require(
+        not learnt.any(),
+        f"a target must not be in the training data, but item {targets[place]} of user "
+        f"{users[place]} is",
+    )
+    return ""
+
+
+def states_times(splitting: Splitting) -> str:
+    """The times of targets are those of the data, and no history is later, if it is ordered."""
+    split, log = splitting.split(), splitting.log
+    if split.times is None:
+        raise NotApplicableError("it states no times of targets")
+    targets, offsets = split.judged_targets
+    times = split.times if split.offsets is not None else split.times[split.judged]
+    cases = np.repeat(np.arange(len(split.judged)), np.diff(offsets))
+    histories = split.history.take(split.judged)
+    users = histories.users[cases].astype(np.int64)
+    known = dict(zip(_pairs(log).tolist(), np.asarray(log.times).tolist(), strict=True))
+    for user, item, time in zip(users.tolist(), targets.tolist(), times.tolist(), strict=True):
+        own = known.get(user * log.n_items + item)
+        require(own == time, f"the target item {item} of user {user} is at {own}, not at {time}")
+    if not split.ordered or histories.times is None:
+        return "those of the data"
+    latest = np.array([histories.times[stop - 1] for stop in histories.offsets[1:]])[cases]
+    late = np.flatnonzero(latest > times)
+    require(
+        not len(late),
+        "a history must not be later than its targets, unless the split says ordered=False",
+    )
+    return "those of the data; histories are earlier"
+
+
+def knows_no_times(splitting: Splitting) -> str:
+    """Data without times are split, or refused with what to do."""
+    splitting.split()
+    bare = dataclasses.replace(splitting.log, times=None, time_unit="s")
+    try:
+        made = splitting.new().split(bare)
+    except RecbenchError as error:
+        return f"refuses them: {error}"
+    except Exception as error:
+        raise AssertionError(
+            "data without times must be split, or refused with a RecbenchError; it raised "
+            f"{describe_raised(error)}"
+        ) from error
+    require(isinstance(made, Split), f"without times, split returned {type(made)}")
+    return ""
+
+
+def knows_repeats(splitting: Splitting) -> str:
+    """Data in which users have an item again are split, too."""
+    splitting.split()
+    log = splitting.log
+    items = log.items.copy()
+    items[log.offsets[1:] - 1] = items[log.offsets[:-1]]  # the last is the first again
+    try:
+        splitting.new().split(dataclasses.replace(log, items=items))
+    except RecbenchError as error:
+        return f"refuses them: {error}"
+    except Exception as error:
+        raise AssertionError(
+            "data with repeats must be split, or refused with a RecbenchError; it raised "
+            f"{describe_raised(error)}"
+        ) from error
+    return ""
+
+
+def _pairs(log: Interactions) -> Any:
+    """Return user and item of each interaction as one number."""
+    return np.repeat(log.users, log.lengths).astype(np.int64) * log.n_items + log.items
+
+
+RULES = (
+    Rule("split returns a Split", is_split),
+    Rule("the interactions stay unchanged", leaves_log),
+    Rule("at least one history is judged", judges_some),
+    Rule("the same options and data give the same split", is_stable),
+    Rule("numbers of users and items, and units, are kept", keeps_numbers),
+    Rule("no target is in its history", hides_targets),
+    Rule("no target is in the training data of its user", holds_out_targets),
+    Rule("times of targets are those of the data", states_times),
+    Rule("data without times are split, or refused clearly", knows_no_times),
+    Rule("data with repeats are split, or refused clearly", knows_repeats),
+)
+"""What `recbench.testing.check_splitter` checks."""

@@ -1,0 +1,9 @@
+"""The metric keeps the rules of recbench."""
+
+from recbench_my_plugin import my_plugin
+
+from recbench.testing import check_metric
+
+
+def test_contract():
+    check_metric(my_plugin)
