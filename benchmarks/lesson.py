@@ -142,7 +142,7 @@ def before_training(model: Transformer, train: recbench.Interactions) -> tuple[T
 
     The steps and the seed are those of `training.py`.
     """
-    settings = size_to_data(model.settings, train.n_interactions)
+    settings = size_to_data(model.settings, train.lengths)
     rest, _ = hold_out(train, settings, np.random.default_rng(model.seed))
     with torch.random.fork_rng():
         torch.manual_seed(model.seed)

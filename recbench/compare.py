@@ -13,6 +13,7 @@ from recbench.data.load import FILE, Data, find_dataset, text_of
 from recbench.errors import UsageError, suggest
 from recbench.evaluation.referee import PROTOCOL
 from recbench.evaluation.uncertainty import PairedTest, Value, paired_test
+from recbench.given.collect import as_typed
 from recbench.given.models import with_models
 from recbench.given.splitters import with_splitter
 from recbench.plugins import Plugins, current_plugins
@@ -221,13 +222,17 @@ def compare(
         plugins, split = with_splitter(plugins, split)
     if len(models) != 2:
         raise UsageError(f"name two models, not {len(models)}: {', '.join(models)}")
-    first_name, second_name = (_as_stored(plugins, "models", model) for model in models)
+    stored = Store(results).all(plugins).of_protocol(PROTOCOL)
+    known = {result.model for result in stored}
+    first_name, second_name = (
+        given if given in known else _as_stored(plugins, "models", model)
+        for given, model in zip(map(str, (first, second)), models, strict=True)
+    )
     names = first_name, second_name
     if names[0] == names[1]:
         raise UsageError(f"{' and '.join(models)} are the same model. Name two different ones")
     split = None if split is None else _as_stored(plugins, "splitters", split)
     datasets = None if dataset is None else _names_of(plugins, dataset)
-    stored = Store(results).all(plugins).of_protocol(PROTOCOL)
     comparisons = []
     for section in stored.sections():
         rows = {row.model: row for row in section.rows if row.ok}
@@ -238,7 +243,8 @@ def compare(
                 for k in sorted(shared_ks if ks is None else shared_ks & {*plain_numbers(ks)}):
                     comparisons += _compared(section, metric, k, first_row, second_row)
     if not comparisons:
-        raise _nothing_to_compare(names, stored, results)
+        typed = " ".join(as_typed(plugins, "models", name) for name in names)
+        raise _nothing_to_compare(names, stored, results, typed)
     return Comparisons(comparisons)
 
 
@@ -289,9 +295,10 @@ def _compared(section: Section, metric: str, k: int, first: Row, second: Row) ->
     return [Comparison(section, metric, k, first, second, *values, paired)]
 
 
-def _nothing_to_compare(names: tuple[str, str], stored: Results, folder: str | Path) -> UsageError:
+def _nothing_to_compare(
+    names: tuple[str, str], stored: Results, folder: str | Path, typed: str
+) -> UsageError:
     """Return the error that says what is missing, and the command that makes it."""
-    first, second = names
     known = {result.model for result in stored if result.ok}
     missing = next((name for name in names if name not in known), None)
     if missing:
@@ -304,5 +311,5 @@ def _nothing_to_compare(names: tuple[str, str], stored: Results, folder: str | P
         )
     left_out = "".join(f". Left out: {reason}" for reason in stored.left_out)
     return UsageError(
-        f"nothing to compare: {problem}{left_out}. To run both: recbench run {first} {second}"
+        f"nothing to compare: {problem}{left_out}. To run both: recbench run {typed}"
     )

@@ -25,6 +25,7 @@ from recbench.evaluation.measure import Metric, better_of
 from recbench.evaluation.metrics import measure_all, no_values, valid_metrics
 from recbench.evaluation.ranking import Ranking
 from recbench.evaluation.referee import PROTOCOL
+from recbench.given.collect import as_typed
 from recbench.given.splitters import with_splitter
 from recbench.isolation.runner import AVAILABLE, IsolatedHost
 from recbench.models.in_process import InProcessHost
@@ -112,10 +113,8 @@ class Experiment:
             n_unjudged_users=n_unjudged_users,
             **dataclasses.asdict(leakage(dataset.interactions, split)),
         )
-        spec = Spec.parse(split_name)
-        typed = plugins.typed.get(("splitters", spec.name), spec.name)
-        typed_split = str(Spec(typed, spec.options)).replace("|", "||")
-        return cls(plugins, dataset, split, setting, pool, dataset_text, typed_split)
+        typed = as_typed(plugins, "splitters", split_name)
+        return cls(plugins, dataset, split, setting, pool, dataset_text, typed)
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:

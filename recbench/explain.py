@@ -14,6 +14,7 @@ from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
 from recbench.errors import RecbenchError, UsageError
 from recbench.files import write_output
+from recbench.given.collect import as_typed
 from recbench.heatmap import heatmap, picture_form, shortened
 from recbench.models.answers import AnswerCheck
 from recbench.models.protocols import ModelHandle, Traits
@@ -287,7 +288,8 @@ def _check_explains(prepared: PreparedQuery, traits: Traits) -> None:
         raise UsageError(
             f"{prepared.model_name} cannot explain its recommendations: it has no method "
             "explain(history, items). Choose a model that has it, such as rules; or see what "
-            f"this one recommends: recbench recommend {prepared.cell.model}"
+            "this one recommends: recbench recommend "
+            f"{as_typed(prepared.experiment.plugins, 'models', prepared.cell.model)}"
         )
 
 

@@ -32,7 +32,6 @@ def unknown(
             f"{LIMIT}={os.environ[LIMIT]} leaves out the plugins {', '.join(left_out)}, one of "
             "which may offer it"
         )
-    message = ""
     for hint in hints:
         message += f"{'' if message.endswith('?') else '.'} {hint}"
     return UsageError(message)

@@ -38,6 +38,9 @@ NAME = re.compile(r"[^\W_][\w.+-]{0,99}")
 FILED = re.compile(rf"[^\W_][\w.+-]*\.py:{NAME.pattern}", re.IGNORECASE)
 """What offers of two files are called if they have the same name: `a.py:Mine`."""
 
+CALLED_WITH = {"metrics": 2, "tables": 1}
+"""Kind -> how many arguments recbench calls its functions with; what follows them are options."""
+
 MOST = 1000
 """How many names of one kind a plugin may offer."""
 
@@ -70,12 +73,12 @@ class Offer:
     @property
     def summary(self) -> str:
         """The first line of the factory's docstring."""
-        text = inspect.getdoc(self.factory) or ""
+        text = inspect.getdoc(unwrapped(self.factory)) or ""
         return text.partition("\n")[0]
 
     @property
     def configured(self) -> Callable[..., Any]:
-        """What has the options: the factory, or the metric after its first two arguments."""
+        """What has the options, which is the factory of most kinds."""
         return configured(self.kind, self.factory)
 
     def metric(self, options: Mapping[str, str]) -> Callable[..., Any]:
@@ -150,10 +153,10 @@ def import_plugin(
 
 
 def configured(kind: str, factory: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what has the options: a factory itself, or a metric after its first two arguments."""
-    if kind != "metrics":
+    """Return what has the options: a factory, or a metric or table after what it is called with."""
+    if kind not in CALLED_WITH:
         return factory
-    made = functools.partial(factory, None, None)
+    made = functools.partial(factory, *[None] * CALLED_WITH[kind])
     made.option_values = getattr(factory, "option_values", {})  # type: ignore[attr-defined]
     return made
 

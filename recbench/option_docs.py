@@ -48,7 +48,7 @@ def factory_docs(factory: Callable[..., Any]) -> FactoryDocs:
     """
     from docstring_parser import DocstringStyle, parse
 
-    docstring = parse(inspect.getdoc(factory) or "", style=DocstringStyle.NUMPYDOC)
+    docstring = parse(inspect.getdoc(unwrapped(factory)) or "", style=DocstringStyle.NUMPYDOC)
     documented = {
         name.strip(): entry for entry in docstring.params for name in entry.arg_name.split(",")
     }

@@ -37,6 +37,8 @@ class Plugins:
         How users type what is in such files: ("splitters", "Mine") -> "mine.py:Mine".
     measured : list of Spec
         Metrics with options that are measured besides all others.
+    asked : set of str
+        Metrics that were asked for by name, so that the log says why one is left out.
 
     Examples
     --------
@@ -51,6 +53,7 @@ class Plugins:
         self.files: dict[Path, types.ModuleType] = {}
         self.typed: dict[tuple[str, str], str] = {}
         self.measured: list[Spec] = []
+        self.asked: set[str] = set()
         self.manager = pluggy.PluginManager(GROUP)
         self.manager.add_hookspecs(hookspecs)
         self.infos: dict[str, PluginInfo] = {}
@@ -379,7 +382,7 @@ def current_plugins(plugins: Plugins | None) -> Plugins:
     if plugins is None:
         return load_plugins()
     current = load_plugins(**plugins.given) if plugins.given else copy.copy(plugins)
-    current.files, current.typed, current.measured = {}, {}, []
+    current.files, current.typed, current.measured, current.asked = {}, {}, [], set()
     return current
 
 

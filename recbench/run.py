@@ -24,7 +24,7 @@ from recbench.results.groups import check_columns, names_of
 from recbench.results.result import Result
 from recbench.results.results import Results
 from recbench.results.section import RANKED_BY
-from recbench.results.shown import with_shown_metrics
+from recbench.results.shown import with_shown_metrics, without_unmeasured
 from recbench.spec import Spec, seed_of
 from recbench.store.store import Store
 from recbench.trial import Trial
@@ -150,6 +150,7 @@ def run(
                 experiment = Experiment.of(  # split
                     plugins, data, split_text, request.candidates, text_of(given)
                 )
+                log.debug("metrics: %s", ", ".join(experiment.metrics))  # also checks them
                 experiments[experiment.setting.comparison_key] = experiment
         facts = {key: experiment.case_facts for key, experiment in experiments.items()}
         check_columns(groups, [known.metadata for known in facts.values()])
@@ -183,7 +184,7 @@ def run(
     made = Results(  # show
         judged,
         keeper.read_columns,
-        shown,
+        list(without_unmeasured(plugins, shown, judged)),
         not_stored=keeper.not_stored,
         reused=keeper.reused,
         describe=lambda result: facts[result.setting.comparison_key],

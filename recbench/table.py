@@ -15,7 +15,7 @@ from recbench.results.groups import CaseFacts, Describe
 from recbench.results.result import Result
 from recbench.results.results import Results
 from recbench.results.section import RANKED_BY
-from recbench.results.shown import with_shown_metrics
+from recbench.results.shown import with_shown_metrics, without_unmeasured
 from recbench.store.store import Store
 from recbench.verify import experiment_of
 
@@ -75,7 +75,7 @@ def table(
             f"no results are stored in {results}.{left_out} Start with: recbench run popular"
         )
     return stored.described_by(_loader(plugins, data_dir)).showing(
-        list(shown), by=by, plugins=plugins
+        list(without_unmeasured(plugins, shown, stored)), by=by, plugins=plugins
     )
 
 

@@ -285,7 +285,7 @@ def check_table(table: Callable[..., Any]) -> None:
     AssertionError: a table must return text, ...
     """
     _check_callable("check_table", table, "a function of (results)")
-    enforce(tables.RULES, table)
+    enforce(tables.RULES, tables.Shown(table))
 
 
 def check_tracker(run_finished: Callable[..., Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from recbench.arguments import check_arguments, with_names_checked
 from recbench.data.load import Data, text_of
 from recbench.errors import RecbenchError, UsageError, describe_error
-from recbench.evaluation.measure import Metric
+from recbench.evaluation.measure import Metric, bounds_of
 from recbench.evaluation.uncertainty import Value
 from recbench.experiment import Experiment, Host, model_host
 from recbench.external import judge_file, version_of
@@ -18,6 +18,7 @@ from recbench.given.models import with_models
 from recbench.models.in_process import InProcessHost
 from recbench.plugins import Plugins, current_plugins
 from recbench.results.result import EXTERNAL_PLUGIN, Result
+from recbench.results.shown import measuring, metric_of, metrics_of, with_shown_metrics
 from recbench.spec import Spec
 from recbench.store.cells import read_cells
 from recbench.trial import judge
@@ -33,6 +34,7 @@ def verify(
     paths: str | Path | Sequence[str | Path],
     *,
     models: Any = (),
+    metrics: Any = (),
     bound: float | None = None,
     dataset: Data | None = None,
     device: str = "auto",
@@ -47,6 +49,8 @@ def verify(
         Results folders, or JSON files of results.
     models : str, class, object, function, module or path, or several of them, default: ()
         Models that are not installed, as they were given to `run`.
+    metrics : str, function or path, or several of them, default: ()
+        Metrics that are not installed, as they were given to `run`.
     bound : float or None, default: None
         The largest difference that is allowed. None allows 1e-9 for models without a seed, and on
         the same machine with the same versions and number of threads; otherwise the standard error
@@ -86,12 +90,15 @@ def verify(
         raise UsageError(f"--bound must be 0 or more, not {bound}")
     check_arguments(device=device)
     plugins, _ = with_models(current_plugins(plugins), models)
+    plugins, _ = with_shown_metrics(plugins, metrics)
     chosen = [paths] if isinstance(paths, (str, Path)) else list(paths)
     for path in chosen:
         if not isinstance(path, (str, Path)):
             kind = type(path).__name__
             raise UsageError(f"verify takes paths of stored results, such as 'results', not {kind}")
     cells = read_cells(chosen, plugins)
+    stored = [key for _, cell in cells if isinstance(cell, Result) for key in cell.values]
+    plugins = measuring(plugins, map(Spec.parse, metrics_of(stored)))
     experiments: dict[Any, Experiment | str] = {}
     checks = []
     with model_host(plugins) as host:
@@ -132,10 +139,9 @@ def experiment_of(
     if not is_given:
         data = cell.provenance.get("dataset") or then.dataset
     name = text_of(data) or then.dataset
+    split = cell.provenance.get("split") or then.split
     try:
-        experiment = Experiment.prepare(
-            plugins, data, then.split, data_dir, then.candidates or None
-        )
+        experiment = Experiment.prepare(plugins, data, split, data_dir, then.candidates or None)
     except RecbenchError as error:
         return f"{describe_error(error)}{'' if is_given else hint}"
     now = experiment.setting
@@ -195,7 +201,8 @@ def _checked(
     numbers = []
     for key, old in cell.values.items():
         new = now.values.get(key, Value())
-        low, high = getattr(metrics.get(key.rpartition("@")[0]), "bounds", (-math.inf, math.inf))
+        metric = metrics.get(metric_of(key))
+        low, high = (-math.inf, math.inf) if metric is None else bounds_of(metric)
         old = old._replace(low=max(old.low, low), high=min(old.high, high))  # noqa: PLW2901  old files
         noise = 0.0 if cell.seed is None or same_arithmetic else old.stderr
         for field_name, stored, again in zip(Value._fields, old, new, strict=True):

@@ -29,7 +29,7 @@ def small_network(preset: str = "default", *, embed_users: bool = False, n_items
     torch.manual_seed(0)
     settings = Transformer(preset=preset, **{**SMALL, "layers": 2}).settings
     net = network.build_network(settings, n_items, 4, embed_users=embed_users)
-    if embed_users:
+    if embed_users and hasattr(net, "users"):
         torch.nn.init.normal_(net.users.weight)
     return net.eval()
 

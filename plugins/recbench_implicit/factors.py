@@ -123,15 +123,17 @@ class Factors:
 
 
 def check_options(model: str, *options: tuple[str, float, bool, str]) -> None:
-    """Raise UsageError for the first option that is not valid, or if implicit is not installed.
+    """Raise UsageError for the first option that is not valid.
 
     options: name, value, whether it is valid, and the values that are.
+
+    Raises RecbenchError if implicit is not installed.
     """
     for name, value, is_valid, valid in options:
         if not is_valid:
             raise recbench.UsageError(f"{model}: {name} must be {valid}, not {value}")
     if find_spec("implicit") is None:
-        raise recbench.UsageError(
+        raise recbench.RecbenchError(
             f"{model} needs the library implicit, which is not installed; run "
             'pip install "recbench-toolkit[implicit]"'
         )

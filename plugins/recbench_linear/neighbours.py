@@ -32,14 +32,30 @@ def cosines(
 
 
 def keep_largest(matrix: csr_matrix, k: int) -> csr_matrix:
-    """Return only the k largest entries of each row; of equal ones, those to the left."""
+    """Return only the k largest entries of each row; of equal ones, those to the left.
+
+    Rows of similar sizes are handled together: those with 2**n to 2**(n + 1) entries.
+    """
     from scipy.sparse import csr_matrix
 
     matrix.sort_indices()
     sizes = np.diff(matrix.indptr)
-    rows = np.repeat(np.arange(len(sizes)), sizes)
-    order = np.lexsort((-matrix.data, rows))  # stable, so equal entries keep their order
-    rank = np.arange(len(rows)) - matrix.indptr[rows]
-    kept = np.sort(order[rank < k])
+    kept = np.repeat(sizes <= k, sizes)
+    exponents = np.frexp(sizes)[1]
+    for exponent in np.unique(exponents[sizes > k]):
+        chosen = (exponents == exponent) & (sizes > k)
+        entries = np.repeat(chosen, sizes)
+        inside = np.arange(sizes[chosen].max()) < sizes[chosen, None]
+        values = np.full(inside.shape, -np.inf, dtype=matrix.dtype)
+        values[inside] = matrix.data[entries]
+        kept[entries] = _are_largest(values, k)[inside]
     offsets = np.concatenate([[0], np.cumsum(np.minimum(sizes, k))])
     return csr_matrix((matrix.data[kept], matrix.indices[kept], offsets), shape=matrix.shape)
+
+
+def _are_largest(values: npt.NDArray[Any], k: int) -> npt.NDArray[np.bool_]:
+    """Return whether each value is among the k largest of its row, of at least k."""
+    smallest = np.partition(values, -k, axis=1)[:, -k, None]
+    larger, equal = values > smallest, values == smallest
+    room = k - np.count_nonzero(larger, axis=1)
+    return larger | (equal & (np.cumsum(equal, axis=1) <= room[:, None]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
     from .network import Network
     from .training import Epoch
 
-WEIGHTS_FILE, SIZES_FILE = "transformer.safetensors", "transformer.json"
-ARCHITECTURE = ("network", "dim", "layers", "heads", "feedforward", "length", "rotary", "rules")
-"""The settings that must be the same when a saved model is loaded."""
-
 RULES_LENGTH, RULES_DECAY, RULES_FLOOR = 30, 0.7, 1e-4
 """Length and decay of the rules, and the number that is added to their scores before the log."""
 
@@ -32,16 +27,17 @@ RULES_LENGTH, RULES_DECAY, RULES_FLOOR = 30, 0.7, 1e-4
 class Transformer:
     """A causal Transformer over each user's sequence (as in SASRec), combined with item rules.
 
-    The network is trained with the full softmax over the catalogue. Two things let it reach good
-    results within minutes: its item embeddings start from co-occurrences (`warm`), and its scores
-    are combined with those of sequential rules (`rules`), which count pairs of items that
+    By default, the network is trained with the softmax over the catalogue. Two things let it reach
+    good results within minutes: its item embeddings start from co-occurrences (`warm`), and its
+    scores are combined with those of sequential rules (`rules`), which count pairs of items that
     embeddings of this size cannot represent. `transformer:warm=false,rules=0` is the network alone.
+    Other presets are published models, which have neither.
 
     Parameters
     ----------
-    preset : {"default", "notebook"}, default: "default"
-        Set of defaults for the other options. The defaults below are those of "default".
-        "notebook" is the model of the notebook that recbench grew from, for `--split windows`.
+    preset : {"default", "sasrec", "sasrec-bce", "gsasrec", "notebook"}, default: "default"
+        Set of defaults for the other options: recbench's own model, or a published one. The
+        defaults below are those of "default"; the notes say what the others are.
     dim : int, default: 64
         Numbers per embedding; a multiple of 2 x heads.
     layers : int, default: 2
@@ -58,8 +54,17 @@ class Transformer:
         Number of latest items that the network reads; the rules read at most 30.
     warm : bool, default: True
         Start item embeddings from co-occurrences instead of random numbers.
+    tied : bool, default: True
+        Use the item embeddings as output weights too; only `sasrec` networks can do without.
     rules : float, default: 0.8
         Weight of the logarithm of the rules' scores; 0 leaves the rules out.
+    loss : {"softmax", "bce"}, default: "softmax"
+        Softmax over the catalogue, or binary cross-entropy with drawn negatives.
+    negatives : int, default: 0 up to 50,000 items, 4,096 above
+        Negatives per batch of the softmax, or per position with loss=bce. 0 is the softmax over all
+        items; the default of loss=bce is 1.
+    calibration : float, default: 0.0
+        Calibration t of gBCE, from 0 to 1; 0 is plain binary cross-entropy.
     epochs : int, default: 12
         Maximum number of passes over the training data.
     patience : int, default: 4
@@ -69,9 +74,7 @@ class Transformer:
     batch : int, default: 1/64 of the interactions, from 2,048 to 8,192
         Maximum number of positions per batch, including padding.
     lr : float, default: 0.008
-        Peak learning rate, after which it falls to zero.
-    negatives : int, default: 0 up to 50,000 items, 4,096 above
-        Negative items drawn per batch; 0 computes the full softmax over all items.
+        Peak learning rate, after which it falls to zero; constant in published presets.
     bfloat16 : bool, default: True
         Compute matrix products in bfloat16 where the hardware supports it.
     seed : int, default: 0
@@ -81,6 +84,20 @@ class Transformer:
 
     Notes
     -----
+    Three presets have the sizes, the loss and the training of published models. Their positions are
+    learned. They hold out the last interaction of every sequence for validation, and read the
+    latest 200:
+
+    - ``sasrec``: SASRec with the softmax over the catalogue (Klenitskiy & Vasilev 2023): dim=64,
+      2 layers, 1 head, dropout=0.1, Adam with lr=0.001, at most 100 epochs, patience=10.
+    - ``sasrec-bce``: the same with SASRec's own loss (Kang & McAuley 2018), binary cross-entropy
+      with one negative per position that the user has not seen.
+    - ``gsasrec``: gSASRec (Petrov & Macdonald 2023): dim=128, dropout=0.5, output weights of its
+      own, and gBCE with calibration=0.75 and 256 negatives per position.
+
+    The preset ``notebook`` is the model of the notebook that recbench grew from, for
+    ``--split windows``.
+
     The rules are the model `rules` with the latest 30 items and a decay of 0.7. Both parts are
     log-probabilities, up to a constant, so adding them multiplies two estimates of the probability
     of the next item.
@@ -90,6 +107,8 @@ class Transformer:
     Kang & McAuley 2018, "Self-attentive sequential recommendation", arXiv 1808.09781.
     Klenitskiy & Vasilev 2023, "Turning dross into gold loss", arXiv 2309.07602: with the softmax
     over the catalogue, SASRec is a strong model.
+    Petrov & Macdonald 2023, "gSASRec: reducing overconfidence in sequential recommendation trained
+    with negative sampling", arXiv 2308.07192.
 
     Examples
     --------
@@ -105,9 +124,10 @@ class Transformer:
     option_groups: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "network": (
             *("preset", "dim", "layers", "heads", "feedforward"),
-            *("dropout", "rotary", "length", "warm"),
+            *("dropout", "rotary", "length", "warm", "tied"),
         ),
-        "training": ("epochs", "patience", "finish", "batch", "lr", "negatives"),
+        "loss": ("loss", "negatives", "calibration"),
+        "training": ("epochs", "patience", "finish", "batch", "lr"),
         "rules": ("rules",),
         "reproducibility": ("seed", "device", "bfloat16"),
     }
@@ -115,7 +135,7 @@ class Transformer:
 
     def __init__(
         self,
-        preset: Literal["default", "notebook"] = "default",
+        preset: Literal["default", "sasrec", "sasrec-bce", "gsasrec", "notebook"] = "default",
         dim: int | None = None,
         layers: int | None = None,
         heads: int | None = None,
@@ -124,13 +144,16 @@ class Transformer:
         rotary: bool | None = None,
         length: int | None = None,
         warm: bool | None = None,
+        tied: bool | None = None,
         rules: float | None = None,
+        loss: Literal["softmax", "bce"] | None = None,
+        negatives: int | None = None,
+        calibration: float | None = None,
         epochs: int | None = None,
         patience: int | None = None,
         finish: float | None = None,
         batch: int | None = None,
         lr: float | None = None,
-        negatives: int | None = None,
         bfloat16: bool | None = None,
         seed: int = 0,
         device: str = "auto",
@@ -138,15 +161,15 @@ class Transformer:
         self.preset = preset
         self.dim, self.layers, self.heads, self.feedforward = dim, layers, heads, feedforward
         self.dropout, self.rotary, self.length = dropout, rotary, length
-        self.warm, self.rules = warm, rules
+        self.warm, self.tied, self.rules = warm, tied, rules
+        self.loss, self.negatives, self.calibration = loss, negatives, calibration
         self.epochs, self.patience, self.finish = epochs, patience, finish
-        self.batch, self.lr, self.negatives, self.bfloat16 = batch, lr, negatives, bfloat16
+        self.batch, self.lr, self.bfloat16 = batch, lr, bfloat16
         self.seed, self.device = seed, device
         names = ", ".join(PRESETS)
         require("preset", preset, f"is not a preset. Available: {names}", preset in PRESETS)
         check(self.settings)
         for name, value, rule, holds in (
-            ("negatives", negatives, "must be 0 or more", (negatives or 0) >= 0),
             ("seed", seed, "must be from 0 to 2**63 - 1", 0 <= seed < 2**63),
             (
                 "device",
@@ -216,8 +239,7 @@ class Transformer:
             self.rules_ = self._new_rules(warm_start.window_for(train)).fit(train)
         for epoch in training.train_epochs(
             train,
-            size_to_data(self.settings, train.n_interactions),
-            negatives=self.negatives,
+            size_to_data(self.settings, train.lengths),
             seed=self.seed,
             device=device.choose_device(self.device),
             checkpoint=checkpoint,
@@ -237,7 +259,8 @@ class Transformer:
         Parameters
         ----------
         history : Interactions
-            The histories. For an empty one, only item popularity decides.
+            The histories. For an empty one, only item popularity decides; published presets know no
+        popularity, and give all items the same score.
 
         Returns
         -------
@@ -320,15 +343,10 @@ class Transformer:
         folder : pathlib.Path
             Existing folder.
         """
-        from safetensors.torch import save
+        from .stored import write_network
 
         network = self._fitted_network()
-        weights = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
-        (folder / WEIGHTS_FILE).write_bytes(save(weights))  # save_file would ignore the umask
-        sizes: dict[str, Any] = {"n_items": self.n_items_, "n_users": self.n_users_}
-        sizes["embed_users"] = getattr(network, "users", None) is not None
-        sizes["settings"] = dataclasses.asdict(self.settings)
-        (folder / SIZES_FILE).write_text(json.dumps(sizes, indent=1) + "\n")
+        write_network(folder, network, self.settings, self.n_items_, self.n_users_)
         if self.rules_ is not None:
             self.rules_.save(folder)
 
@@ -350,32 +368,13 @@ class Transformer:
         RecbenchError
             If a file is missing or damaged, or was saved with other options.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        from . import device
+        from .stored import read_network
 
-        from . import device, network
-
-        try:
-            sizes = json.loads((folder / SIZES_FILE).read_text())
-            settings, saved = self.settings, sizes["settings"]
-            wrong = [name for name in ARCHITECTURE if saved[name] != getattr(settings, name)]
-            if wrong:
-                raise recbench.RecbenchError(
-                    f"{folder / SIZES_FILE} was saved with {wrong[0]}={saved[wrong[0]]}, "
-                    f"not {getattr(settings, wrong[0])}. Load it with the options that it was "
-                    "trained with"
-                )
-            n_items, n_users = int(sizes["n_items"]), int(sizes["n_users"])
-            embed_users = bool(sizes["embed_users"])
-            loaded = network.build_network(settings, n_items, n_users, embed_users=embed_users)
-            loaded.load_state_dict(load_file(folder / WEIGHTS_FILE))
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-            raise recbench.RecbenchError(
-                f"{folder} has no complete saved transformer ({error}). Train it again"
-            ) from error
+        settings = self.settings
+        network, self.n_items_, self.n_users_ = read_network(folder, settings)
         self.rules_ = self._new_rules(1).load(folder) if settings.rules else None
-        self.network_ = loaded.to(device.choose_device(self.device)).eval()
-        self.n_items_, self.n_users_ = n_items, n_users
+        self.network_ = network.to(device.choose_device(self.device)).eval()
         return self
 
     def _new_rules(self, window: int) -> Rules:

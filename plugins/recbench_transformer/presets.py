@@ -1,9 +1,12 @@
-"""The two presets: the values of all options that the user does not give."""
+"""The presets: the values of all options that the user does not give."""
 
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 import recbench
 
@@ -12,50 +15,66 @@ import recbench
 class Settings:
     """Everything that decides a network and its training, except data and seed.
 
-    network: "causal" or "notebook", both in `network.py`.
+    network: "causal", "sasrec" or "notebook", all in `network.py`.
     dim: numbers per embedding; a multiple of `heads`.
     layers, heads: blocks, and attention heads per block.
     feedforward: width of the feed-forward network in each block.
     dropout: share of activations set to 0 in training, in [0, 1); None depends on the data.
     rotary: whether queries and keys are rotated by their positions.
+    tied: whether the item embeddings are the output weights too.
     length: number of latest items that a recommendation depends on.
     warm: whether item embeddings start from co-occurrences (`warm_start.py`) or at random.
     rules: weight of the logarithm of the rules' scores; 0 leaves the rules out.
+    loss: "softmax" over the catalogue (`loss.py`), or "bce", binary cross-entropy (`binary.py`).
+    negatives: items that the loss draws: per batch for "softmax", where 0 stands for all items; per
+        position for "bce". None depends on the loss and the catalogue.
+    calibration: t of gBCE, in [0, 1]; 0 is the plain binary cross-entropy.
+    drawn_from: where "bce" draws from: "all" items but the positive, or those "unseen" in the row.
+    trained_on: "all" interactions, or those that the "latest" window of each row predicts.
     epochs: maximum number of passes over the data; the learning rate's schedule spans all of them.
     patience: epochs without better validation NDCG@10 before early stopping.
     finish: share of the epochs, at the end, that also train on the held-out interactions.
     batch: maximum number of positions per batch, including padding; None depends on the data.
+    batch_rows: rows of mean length that a batch has room for, if `batch` is None; None leaves the
+        size of a batch to the number of interactions.
     bfloat16: whether products are computed in bfloat16 where the hardware supports it.
     lr: peak learning rate.
     optimiser: the learning rate of "adamw" rises and then decays to zero along a cosine; that of
-        "sgd" decays by 5% per epoch.
+        "sgd" decays by 5% per epoch; that of "adam" is constant.
     weight_decay: AdamW's weight decay, applied to the matrices of the blocks only.
-    max_grad_norm: norm that a batch's gradient is clipped to.
+    max_grad_norm: norm that a batch's gradient is clipped to; None does not clip it.
     held_out_part: what validation holds out: the "last" interaction of some rows, or whole "rows".
-    held_out_rows: maximum number of rows that validation uses.
+    held_out_rows: maximum number of rows that validation uses; None for all that are long enough.
     """
 
-    network: Literal["causal", "notebook"]
+    network: Literal["causal", "sasrec", "notebook"]
     dim: int
     layers: int
     heads: int
     feedforward: int
     dropout: float | None
     rotary: bool
+    tied: bool
     length: int
     warm: bool
     rules: float
+    loss: Literal["softmax", "bce"]
+    negatives: int | None
+    calibration: float
+    drawn_from: Literal["all", "unseen"]
+    trained_on: Literal["all", "latest"]
     epochs: int
     patience: int
     finish: float
     batch: int | None
+    batch_rows: int | None
     bfloat16: bool
     lr: float
-    optimiser: Literal["adamw", "sgd"]
+    optimiser: Literal["adamw", "adam", "sgd"]
     weight_decay: float
-    max_grad_norm: float
+    max_grad_norm: float | None
     held_out_part: Literal["last", "rows"]
-    held_out_rows: int
+    held_out_rows: int | None
 
     @property
     def dropout_share(self) -> float:
@@ -63,16 +82,23 @@ class Settings:
         return self.dropout or 0.0
 
 
-def size_to_data(settings: Settings, n_interactions: int) -> Settings:
+def size_to_data(settings: Settings, lengths: npt.NDArray[Any]) -> Settings:
     """Return the settings with the values that depend on the size of the data.
 
     dropout: 0.2 up to 300,000 interactions, because small data are easily memorised; 0.1 above.
     batch: 1/64 of the interactions, for about 64 batches per epoch; at least 2,048, at most 8,192.
+        With `batch_rows`, that many rows of mean length; at least one row of full length.
+
+    lengths: (rows,) interactions per row.
     """
-    dropout, batch = settings.dropout, settings.batch
+    dropout, batch, n_interactions = settings.dropout, settings.batch, int(lengths.sum())
     if dropout is None:
         dropout = 0.2 if n_interactions <= 300_000 else 0.1
-    if batch is None:
+    if batch is None and settings.batch_rows is not None:
+        n_inputs = np.minimum(lengths[lengths >= 2] - 1, settings.length)
+        mean = float(n_inputs.mean()) if len(n_inputs) else 0.0
+        batch = max(settings.length, round(settings.batch_rows * mean))
+    elif batch is None:
         batch = min(8192, max(2048, n_interactions // 64))
     return dataclasses.replace(settings, dropout=dropout, batch=batch)
 
@@ -85,13 +111,20 @@ DEFAULT = Settings(
     feedforward=256,
     dropout=None,
     rotary=True,
+    tied=True,
     length=100,
     warm=True,
     rules=0.8,
+    loss="softmax",
+    negatives=None,
+    calibration=0.0,
+    drawn_from="all",
+    trained_on="all",
     epochs=12,
     patience=4,
     finish=0.25,
     batch=None,
+    batch_rows=None,
     bfloat16=True,
     lr=8e-3,
     optimiser="adamw",
@@ -105,6 +138,65 @@ full softmax that made it strong (Klenitskiy & Vasilev 2023, arXiv 2309.07602). 
 from co-occurrences, and the scores of rules are added. `benchmarks/tune.py` chose the values on
 validation data."""
 
+SASREC = Settings(
+    network="sasrec",
+    dim=64,
+    layers=2,
+    heads=1,
+    feedforward=64,
+    dropout=0.1,
+    rotary=False,
+    tied=True,
+    length=200,
+    warm=False,
+    rules=0.0,
+    loss="softmax",
+    negatives=None,
+    calibration=0.0,
+    drawn_from="all",
+    trained_on="latest",
+    epochs=100,
+    patience=10,
+    finish=0.0,
+    batch=None,
+    batch_rows=128,
+    bfloat16=True,
+    lr=1e-3,
+    optimiser="adam",
+    weight_decay=0.0,
+    max_grad_norm=None,
+    held_out_part="last",
+    held_out_rows=None,
+)
+"""SASRec with the softmax over the catalogue, as published by Klenitskiy & Vasilev 2023 (arXiv
+2309.07602) for MovieLens 1M. Validation holds out the last interaction of every row, which is never
+trained on, but is part of the history at the end.
+
+Three details differ. Attention weights are not dropped out. A batch has rows of similar length, and
+room for 128 of mean length, in place of 128 random rows. Products may be in bfloat16."""
+
+SASREC_BCE = dataclasses.replace(SASREC, loss="bce", negatives=1, drawn_from="unseen")
+"""SASRec with the loss that it was published with (Kang & McAuley 2018, arXiv 1808.09781): binary
+cross-entropy with one negative per position, which the row does not contain. Everything else is as
+in `SASREC`; Klenitskiy & Vasilev compare the two."""
+
+GSASREC = dataclasses.replace(
+    SASREC,
+    dim=128,
+    feedforward=128,
+    dropout=0.5,
+    tied=False,
+    loss="bce",
+    negatives=256,
+    calibration=0.75,
+)
+"""gSASRec, as published by Petrov & Macdonald 2023 (arXiv 2308.07192) for MovieLens 1M: gBCE with
+256 negatives per position, and output weights of their own.
+
+Further details differ. The embeddings are scaled as in `SASREC`. The positive is never drawn as a
+negative. Validation is on all rows, theirs on 512 users. They train much longer, for up to 200 x
+100 batches without improvement."""
+
 NOTEBOOK = Settings(
     network="notebook",
     dim=128,
@@ -113,13 +205,20 @@ NOTEBOOK = Settings(
     feedforward=128,
     dropout=0.2,
     rotary=False,
+    tied=False,
     length=3,
     warm=False,
     rules=0.0,
+    loss="softmax",
+    negatives=None,
+    calibration=0.0,
+    drawn_from="all",
+    trained_on="all",
     epochs=11,
     patience=11,
     finish=0.0,
     batch=768,
+    batch_rows=None,
     bfloat16=True,
     lr=1.0,
     optimiser="sgd",
@@ -143,7 +242,20 @@ Two mistakes of the notebook are corrected:
    item that it had to predict.
 """
 
-PRESETS = {"default": DEFAULT, "notebook": NOTEBOOK}
+PRESETS = {
+    "default": DEFAULT,
+    "sasrec": SASREC,
+    "sasrec-bce": SASREC_BCE,
+    "gsasrec": GSASREC,
+    "notebook": NOTEBOOK,
+}
+
+FIXED: dict[str, dict[str, bool]] = {
+    "causal": {"tied": True},
+    "sasrec": {"rotary": False},
+    "notebook": {"rotary": False, "tied": False, "warm": False},
+}
+"""For each network, the settings that it has no choice of."""
 
 
 def check(settings: Settings) -> None:
@@ -158,10 +270,21 @@ def check(settings: Settings) -> None:
         ("dim", f"must be a multiple of {multiple} ({factors})", dim % multiple == 0),
         ("dropout", "must be at least 0 and below 1", 0 <= settings.dropout_share < 1),
         ("rules", "must be 0 or more, and finite", 0 <= settings.rules < math.inf),
+        ("loss", "is not a loss. Available: softmax, bce", settings.loss in ("softmax", "bce")),
+        ("calibration", "must be from 0 to 1", 0 <= settings.calibration <= 1),
         ("finish", "must be at least 0 and below 1", 0 <= settings.finish < 1),
         ("lr", "must be above 0, and finite", 0 < settings.lr < math.inf),
     ):
         require(name, getattr(settings, name), rule, holds)
+    least, negatives = 1 if settings.loss == "bce" else 0, settings.negatives
+    rule = f"must be {least} or more with loss={settings.loss}"
+    require("negatives", settings.negatives, rule, negatives is None or negatives >= least)
+    rule = f"has no effect with loss={settings.loss}; it belongs to loss=bce"
+    holds = settings.loss == "bce" or not settings.calibration
+    require("calibration", settings.calibration, rule, holds)
+    for name, fixed in FIXED[settings.network].items():
+        rule = f"is not possible with this preset, whose network has {name}={fixed}"
+        require(name, getattr(settings, name), rule, getattr(settings, name) == fixed)
 
 
 def require(name: str, value: object, rule: str, holds: bool) -> None:

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 import recbench
 
-from . import loss
+from . import binary, loss
 from .checkpoint import read_state, write_state
 from .device import matmul_dtype
+from .negatives import Negatives
 from .network import Network, build_network
 from .presets import Settings
 from .validation import Best, hold_out, validate
@@ -47,7 +48,6 @@ def train_epochs(
     data: recbench.Interactions,
     settings: Settings,
     *,
-    negatives: int | None,
     seed: int,
     device: torch.device,
     checkpoint: Path | None = None,
@@ -62,7 +62,6 @@ def train_epochs(
     If no row has 3 interactions, nothing can be held out, and training runs for all epochs. Torch's
     global random generators are restored at the end.
 
-    negatives: as for `loss.backward`; None depends on the size of the catalogue.
     checkpoint: a folder for the state after each epoch; if it holds one, training resumes from it.
     """
     trainable = data.lengths >= 2
@@ -71,8 +70,10 @@ def train_epochs(
             "there is nothing to learn: no sequence of the training data has 2 interactions. Use a "
             "dataset or a split with longer sequences"
         )
+    negatives = settings.negatives
     if negatives is None:
-        negatives = 0 if data.n_items <= MAX_FULL_SOFTMAX else DEFAULT_NEGATIVES
+        large = DEFAULT_NEGATIVES if data.n_items > MAX_FULL_SOFTMAX else 0
+        negatives = 1 if settings.loss == "bce" else large
     rng = np.random.default_rng(seed)
     rest, held_out = hold_out(data, settings, rng)
     users = np.unique(data.users[trainable & (data.users >= 0)]).astype(np.int64)
@@ -147,15 +148,27 @@ class Trainer:
         settings = self.settings
         self.network.train()
         assert settings.batch is not None  # noqa: S101  `size_to_data` has set it
-        batches = make_batches(data, settings.length, settings.batch, self.rng)
+        batches = make_batches(
+            data,
+            settings.length,
+            settings.batch,
+            self.rng,
+            only_latest=settings.trained_on == "latest",
+        )
+        negatives = None
+        if settings.loss == "bce":
+            unseen_in = data if settings.drawn_from == "unseen" else None
+            negatives = Negatives(self.negatives, data.n_items, unseen_in, self.device)
         for nth, batch in enumerate(batches):
             done = self.epoch + (nth + 0.5) / len(batches)
             for group in self.optimiser.param_groups:
                 group["lr"] = settings.lr * lr_factor(settings, done)
-            total += self.step(batch)
+            total += self.step(batch, negatives)
             n_interactions += int(batch.lengths.sum())
         mean, speed = total / n_interactions, n_interactions / (time.perf_counter() - began)
-        message = f"loss {mean:.3f} (perplexity {math.exp(min(mean, 99)):,.0f})"
+        message = f"loss {mean:.3f}"
+        if settings.loss == "softmax":
+            message += f" (perplexity {math.exp(min(mean, 99)):,.0f})"
         scores: tuple[float, float] | None = None
         if held_out is not None and len(held_out):
             scores = validate(self.network, held_out, settings, mask_seen=self.mask_seen)
@@ -174,11 +187,14 @@ class Trainer:
                 self.network.load_state_dict(self.best.weights)
         return n_interactions, f"{message}, {speed:,.0f} interactions/s"
 
-    def step(self, batch: Batch) -> float:
-        """Take one step on one batch; return its cross-entropy, summed over its positions."""
-        items, targets, users, lengths = (
+    def step(self, batch: Batch, negatives: Negatives | None = None) -> float:
+        """Take one step on one batch; return its loss, summed over its positions.
+
+        negatives: draws the negatives of the binary cross-entropy; None for the softmax.
+        """
+        items, targets, users, rows, lengths = (
             torch.from_numpy(array).to(self.device)
-            for array in (batch.items, batch.targets, batch.users, batch.lengths)
+            for array in (batch.items, batch.targets, batch.users, batch.rows, batch.lengths)
         )
         real = torch.arange(items.shape[1], device=self.device) < lengths[:, None]  # (rows, time)
         self.optimiser.zero_grad()
@@ -186,8 +202,20 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bfloat16):
             hidden = self.network(items, users)[real]  # (positions, width)
         output = self.network.output()
-        mean = loss.backward(hidden, targets[real], output, self.negatives, self.dtype)
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.max_grad_norm)
+        if negatives is None:
+            mean = loss.backward(hidden, targets[real], output, self.negatives, self.dtype)
+        else:
+            mean = binary.backward(
+                hidden,
+                targets[real],
+                output,
+                negatives,
+                rows.repeat_interleave(lengths),
+                self.settings.calibration,
+                self.dtype,
+            )
+        if self.settings.max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.max_grad_norm)
         self.optimiser.step()
         return mean * len(hidden)
 
@@ -228,6 +256,8 @@ def lr_factor(settings: Settings, epochs_done: float) -> float:
     """Return the factor of the learning rate after a number of epochs, which may be a fraction."""
     if settings.optimiser == "sgd":
         return 0.95 ** int(epochs_done)
+    if settings.optimiser == "adam":
+        return 1.0
     share = epochs_done / settings.epochs
     return min(1.0, 20 * share) * (1 + math.cos(math.pi * share)) / 2
 
@@ -235,6 +265,9 @@ def lr_factor(settings: Settings, epochs_done: float) -> float:
 def _build_optimiser(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     if settings.optimiser == "sgd":
         return torch.optim.SGD(network.parameters(), lr=settings.lr)
+    fused = next(network.parameters()).device.type in ("cpu", "cuda")
+    if settings.optimiser == "adam":
+        return torch.optim.Adam(network.parameters(), lr=settings.lr, fused=fused)
     decayed: list[Tensor] = []
     undecayed: list[Tensor] = []
     for name, weight in network.named_parameters():
@@ -244,5 +277,4 @@ def _build_optimiser(network: nn.Module, settings: Settings) -> torch.optim.Opti
         {"params": decayed, "weight_decay": settings.weight_decay},
         {"params": undecayed, "weight_decay": 0.0},
     ]
-    fused = undecayed[0].device.type in ("cpu", "cuda")
     return torch.optim.AdamW(groups, lr=settings.lr, betas=(0.9, 0.98), fused=fused)

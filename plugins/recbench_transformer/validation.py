@@ -28,12 +28,14 @@ def hold_out(
 
     `settings.held_out_rows` rows with 3 or more interactions are chosen at random. They are at most
     half of such rows where only their last interaction is held out, and at most a tenth where the
-    whole row is.
+    whole row is. If it is None, all such rows are chosen.
     """
     only_last = settings.held_out_part == "last"
     eligible = np.flatnonzero(data.lengths >= 3)
     limit = len(eligible) // (2 if only_last else 10)
-    rows = np.sort(rng.choice(eligible, min(settings.held_out_rows, limit), replace=False))
+    rows = eligible
+    if settings.held_out_rows is not None:
+        rows = np.sort(rng.choice(eligible, min(settings.held_out_rows, limit), replace=False))
     trained_on = np.ones(data.n_interactions, dtype=bool)
     for row in rows:
         stop = data.offsets[row + 1]

@@ -16,23 +16,32 @@ class Batch:
     """Rows of similar length, padded on the right with 0.
 
     items: (rows, time), the inputs. targets: (rows, time), the item that follows each input.
-    users: (rows,). lengths: (rows,), the number of positions of each row that are not padding.
+    users: (rows,). rows: (rows,), their numbers in the data. lengths: (rows,), the number of
+    positions of each row that are not padding.
     """
 
     items: Array
     targets: Array
     users: Array
+    rows: Array
     lengths: Array
 
 
 def make_batches(
-    data: recbench.Interactions, length: int, max_positions: int, rng: np.random.Generator
+    data: recbench.Interactions,
+    length: int,
+    max_positions: int,
+    rng: np.random.Generator,
+    *,
+    only_latest: bool = False,
 ) -> list[Batch]:
     """Return the batches of one epoch: every window once, in random order.
 
     max_positions: maximum number of positions per batch, including padding.
+    only_latest: whether a row has one window, its latest, and earlier interactions are left out.
     """
-    row, start, n_inputs = cut_windows(data.lengths, length, rng)
+    cut = latest_windows(data.lengths, length) if only_latest else None
+    row, start, n_inputs = cut or cut_windows(data.lengths, length, rng)
     order = rng.permutation(len(row))
     order = order[np.argsort(n_inputs[order], kind="stable")]
     batches = []
@@ -40,7 +49,8 @@ def make_batches(
         chosen = order[group]
         first, lengths = data.offsets[row[chosen]] + start[chosen], n_inputs[chosen]
         items, targets = pad(data.items, first, lengths), pad(data.items, first + 1, lengths)
-        batches.append(Batch(items, targets, data.users[row[chosen]].astype(np.int64), lengths))
+        users = data.users[row[chosen]].astype(np.int64)
+        batches.append(Batch(items, targets, users, row[chosen], lengths))
     return [batches[nth] for nth in rng.permutation(len(batches))]
 
 
@@ -65,6 +75,13 @@ def cut_windows(lengths: Array, size: int, rng: np.random.Generator) -> tuple[Ar
     start = np.where(nth == 0, 0, start)
     stop = np.minimum(first[row] + nth * size, n_inputs[row])
     return row, start, stop - start
+
+
+def latest_windows(lengths: Array, size: int) -> tuple[Array, Array, Array]:
+    """Return the same as `cut_windows`, with the latest window of each row alone."""
+    row = np.flatnonzero(lengths >= 2)
+    n_inputs = np.minimum(lengths[row] - 1, size)
+    return row, lengths[row] - 1 - n_inputs, n_inputs
 
 
 def group_by_length(lengths: Array, max_positions: int) -> Iterator[slice]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import subprocess
@@ -80,7 +81,7 @@ def is_light(offer: Offer) -> str:
     for _ in range(ATTEMPTS - 1):
         if found.total <= SLOW:
             break
-        found = min(found, discover(place), key=lambda each: each.total)
+        found = min(found, discover.__wrapped__(place), key=lambda each: each.total)
     heavy = sorted(HEAVY & found.packages.keys(), key=lambda name: -found.packages[name])
     worst = heavy[0] if heavy else found.slowest
     if heavy or (found.total > SLOW and found.packages.get(worst, 0) > SLOW / 2):
@@ -97,6 +98,7 @@ def is_light(offer: Offer) -> str:
     return f"{found.total:.0f} ms" + (f", of it {packages}" if packages else "")
 
 
+@functools.cache
 def discover(place: str) -> Discovery:
     """Import a module, or load a file, in a new interpreter, and call its hooks."""
     words = [sys.executable, "-X", "importtime", "-c", CODE, place, json.dumps(sys.path)]

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from recbench.arguments import check_arguments, with_names_checked
@@ -94,16 +94,21 @@ class PluginCheck(ReportOf[Finding]):
         for kind, name in dict.fromkeys((each.kind, each.name) for each in self):
             own = [each for each in self if (each.kind, each.name) == (kind, name)]
             title = self._titles.get((kind, name), f"{kind} {name}")
-            yield Lines([title, *map(_line, own)], indent=" " * WIDTH)
+            yield Lines([title, *_lines(own)], indent=" " * WIDTH)
         counts = Counter(finding.outcome for finding in self)
         shown = [f"{counts[each]} {each}" for each in (PASSED, FAILED, NOT_APPLICABLE, NOT_RUN)]
         yield f"{counted(len(self), 'rule')}: {', '.join(shown)}."
 
 
-def _line(finding: Finding) -> str:
-    outcome = finding.outcome.upper() if finding.outcome == FAILED else finding.outcome
-    detail = f": {finding.detail}" if finding.detail else ""
-    return f"{outcome:<{WIDTH}}{finding.rule}{detail}"
+def _lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield a line per rule; why rules are not run is said once."""
+    said = ""
+    for each in findings:
+        outcome = each.outcome.upper() if each.outcome == FAILED else each.outcome
+        is_new = each.outcome != NOT_RUN or each.detail != said
+        detail = f": {each.detail}" if each.detail and is_new else ""
+        said = each.detail if each.outcome == NOT_RUN else said
+        yield f"{outcome:<{WIDTH}}{each.rule}{detail}"
 
 
 @with_names_checked
@@ -164,6 +169,7 @@ def check_plugin(
     fit returns the model itself
     """
     check_arguments(timeout=timeout)
+    offered.discover.cache_clear()  # the code may have changed
     known, targets = find(current_plugins(plugins), name, kind)
     findings: list[Finding] = []
     with _quiet():
@@ -193,20 +199,18 @@ def _findings(
     if target.kind == PLUGIN:
         yield made("the plugin can be loaded", FAILED, target.broken)
         return
-    if target.offer is None:
-        for found in outcomes(trackers.RULES, target.tracker, _nothing):
+    if target.tracker is not None:
+        for found in outcomes(trackers.RULES, target.tracker):
             yield made(*found)
         return
-    for found in outcomes(offered.RULES, target.offer, _nothing):
+    if target.offer is None:
+        return
+    for found in outcomes(offered.RULES, target.offer):
         yield made(*found)
     check = _CHECKS[target.kind]
     with noted(target.offer.where):
         for found in check(plugins, target.offer, target.spec, timeout, data_dir):
             yield made(*found)
-
-
-def _nothing() -> None:
-    """Do nothing after a rule that is broken."""
 
 
 Found = Iterator[tuple[str, str, str]]
@@ -224,12 +228,13 @@ def _check_model(
             name=offer.name,
             isolated=AVAILABLE and host.isolates(str(spec)),
         )
+        close = functools.partial(subject.close, failed=True)
         try:
-            for found in outcomes(rules, subject, lambda: subject.close(failed=True)):
+            for found in outcomes(rules, subject, close, has_options=bool(spec.options)):
                 bar.step()
                 yield found
         finally:
-            subject.close(failed=True)
+            close()
 
 
 def _check_dataset(
@@ -239,14 +244,16 @@ def _check_dataset(
     why_not = _why_not(offer, spec, filled)
     if not why_not and factory_facts(offer.factory, data_dir)["on disk"] == "no":
         why_not = (
-            f"it is not on this computer; to download it: recbench datasets {spec}:min_rating=0"
+            f"it is not on this computer; to download it: recbench run popular --dataset {spec}"
         )
 
     def load() -> Any:
         return offer.build(spec.options, filled)
 
     rules = _not_run(datasets.RULES, why_not) if why_not else datasets.RULES
-    return outcomes(rules, datasets.LoadedTwice(load, offer.factory), _nothing)
+    return outcomes(
+        rules, datasets.LoadedTwice(load, offer.factory), has_options=bool(spec.options)
+    )
 
 
 def _check_splitter(
@@ -255,18 +262,20 @@ def _check_splitter(
     why_not = _why_not(offer, spec, {})
     rules = _not_run(splitters.RULES, why_not) if why_not else splitters.RULES
     made = splitters.Splitting(lambda: offer.build(spec.options, {}))
-    return outcomes(rules, made, _nothing)
+    return outcomes(rules, made, has_options=bool(spec.options))
 
 
 def _check_metric(_: Plugins, offer: Offer, spec: Spec, __: float | None, ___: str | None) -> Found:
     why_not = _why_not(offer, spec, {})
     if why_not:
-        return outcomes(_not_run(metrics.RULES, why_not), None, _nothing)
-    return outcomes(metrics.RULES, metrics.Measured(offer.metric(spec.options)), _nothing)
+        return outcomes(_not_run(metrics.RULES, why_not), None)
+    return outcomes(
+        metrics.RULES, metrics.Measured(offer.metric(spec.options)), has_options=bool(spec.options)
+    )
 
 
 def _check_table(_: Plugins, offer: Offer, __: Spec, ___: float | None, ____: str | None) -> Found:
-    return outcomes(tables.RULES, offer.factory, _nothing)
+    return outcomes(tables.RULES, tables.Shown(offer.factory))
 
 
 _CHECKS: dict[str, Callable[..., Found]] = {

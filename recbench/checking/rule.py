@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from recbench.code.raised import describe_raised, place_of
-from recbench.errors import RecbenchError, clean_reason
+from recbench.errors import RecbenchError, UsageError, clean_reason
 
 S = TypeVar("S")
 
@@ -86,14 +86,19 @@ def enforce(rules: Sequence[Rule[S]], subject: S) -> None:
 
 
 def outcomes(
-    rules: Sequence[Rule[S]], subject: S, after_failure: Callable[[], None]
+    rules: Sequence[Rule[S]],
+    subject: S,
+    after_failure: Callable[[], None] = lambda: None,
+    *,
+    has_options: bool = False,
 ) -> Iterator[tuple[str, str, str]]:
     """Check all rules, and yield the name, outcome and detail of each.
 
     after_failure: called after each rule that is broken, before the next one is checked.
+    has_options: whether the user has set options, so that a UsageError means these, and is raised.
     """
     for rule in rules:
-        outcome, detail = _outcome(rule, subject)
+        outcome, detail = _outcome(rule, subject, has_options=has_options)
         if outcome == FAILED:
             owners = [each for each in rules if each.owns and each.owns in detail]
             if owners and rule not in owners:
@@ -102,7 +107,7 @@ def outcomes(
         yield rule.name, outcome, detail
 
 
-def _outcome(rule: Rule[S], subject: S) -> tuple[str, str]:
+def _outcome(rule: Rule[S], subject: S, *, has_options: bool) -> tuple[str, str]:
     try:
         return PASSED, rule.check(subject)
     except NotApplicableError as reason:
@@ -115,6 +120,8 @@ def _outcome(rule: Rule[S], subject: S) -> tuple[str, str]:
         is_rule = not place_of(error)
         return FAILED, clean_reason(str(error)) if is_rule else describe_raised(error)
     except RecbenchError as error:
+        if has_options and isinstance(error, UsageError):
+            raise
         return FAILED, clean_reason(str(error))
     except BaseException as error:  # also SystemExit
         return FAILED, describe_raised(error)

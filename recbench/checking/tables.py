@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,80 +13,88 @@ from recbench.code.raised import describe_raised
 from recbench.results.results import Results
 from recbench.spec import Spec
 
-Table = Callable[[Results], Any]
 
+class Shown:
+    """A table, and the text that it makes of results that are made up."""
 
-def is_text(table: Table) -> str:
-    """A table returns text for all results."""
-    situations = made_results.situations()
-    for what, results in situations.items():
-        text = _text(table, what, results)
+    def __init__(self, table: Callable[[Results], Any]) -> None:
+        self.table = table
+        self.situations = made_results.situations()
+        self.before = {what: _content(results) for what, results in self.situations.items()}
+
+    def text(self, what: str) -> str:
+        """Return the text in a situation. Raises AssertionError if there is none."""
         try:
-            text.encode()
+            text = self.table(self.situations[what])
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # also SystemExit
+            raise AssertionError(
+                f"a table must return text, but for {what} it raised {describe_raised(error)}"
+            ) from error
+        require(
+            isinstance(text, str),
+            f"a table must return text, but for {what} it returned an object of type "
+            f"{type(text).__name__}",
+        )
+        return str(text)
+
+    @functools.cached_property
+    def texts(self) -> dict[str, str]:
+        """The text in each situation that the table can show."""
+        found = {}
+        for what in self.situations:
+            with contextlib.suppress(AssertionError):  # the first rule tells
+                found[what] = self.text(what)
+        if not found:
+            raise NotRunError("it returns no text")
+        return found
+
+
+def _content(results: Results) -> list[str]:
+    return [repr(vars(result)) for result in results]
+
+
+def is_text(shown: Shown) -> str:
+    """A table returns text for all results."""
+    for what in shown.situations:
+        try:
+            shown.text(what).encode()
         except UnicodeEncodeError as error:
             raise AssertionError(f"the text for {what} cannot be written as UTF-8") from error
-    return ", ".join(situations)
+    return ", ".join(shown.situations)
 
 
-def _text(table: Table, what: str, results: Results) -> str:
-    try:
-        text = table(results)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # also SystemExit
-        raise AssertionError(
-            f"a table must return text, but for {what} it raised {describe_raised(error)}"
-        ) from error
-    require(
-        isinstance(text, str),
-        f"a table must return text, but for {what} it returned an object of type "
-        f"{type(text).__name__}",
-    )
-    return str(text)
-
-
-def _texts(table: Table) -> dict[str, tuple[Results, str]]:
-    """Return the results and their text in each situation that the table can show."""
-    found = {}
-    for what, results in made_results.situations().items():
-        try:
-            found[what] = results, _text(table, what, results)
-        except AssertionError:  # the first rule tells
-            continue
-    if not found:
-        raise NotRunError("it returns no text")
-    return found
-
-
-def names_models(table: Table) -> str:
+def names_models(shown: Shown) -> str:
     """A table has a row for each model, failed or not."""
-    for what, (results, text) in _texts(table).items():
-        for result in results:
+    for what, text in shown.texts.items():
+        for result in shown.situations[what]:
             name = Spec.parse(result.model).name
             require(name in text, f"every model must be in the table, but {name} is not: {what}")
     return ""
 
 
-def shows_values(table: Table) -> str:
+def shows_values(shown: Shown) -> str:
     """A table shows what was measured, to two decimals at least."""
-    for what, (results, text) in _texts(table).items():
+    for what, text in shown.texts.items():
+        results = shown.situations[what]
         for result in results:
             single = sum(each.model == result.model for each in results) == 1
             for metric in results.metrics if result.ok and single else ():
                 mean = result.value(metric, 10).mean
-                percent = f"{100 * mean:.4f}"[:4]
+                forms = f"{mean:.6f}"[1:4], f"{mean:.2f}"[1:], f"{100 * mean:.4f}"[:4]
                 require(
-                    f"{mean:.6f}"[1:4] in text or f"{mean:.2f}"[1:] in text or percent in text,
+                    any(form in text for form in forms),
                     f"every value must be in the table, but the {metric}@10 of {result.model}, "
                     f"{mean:.4f}, is not: {what}",
                 )
     return ""
 
 
-def is_stable(table: Table) -> str:
+def is_stable(shown: Shown) -> str:
     """The same results give the same text."""
-    for what, (results, text) in _texts(table).items():
-        again = _text(table, what, results)
+    for what, text in shown.texts.items():
+        again = shown.text(what)
         lines = zip(text.splitlines(), again.splitlines(), strict=False)
         changed = next((pair for pair in lines if pair[0] != pair[1]), ("", ""))
         require(
@@ -95,13 +105,13 @@ def is_stable(table: Table) -> str:
     return ""
 
 
-def leaves_results(table: Table) -> str:
+def leaves_results(shown: Shown) -> str:
     """Results stay as they are."""
-    before = made_results.situations()
-    for what, (results, _) in _texts(table).items():
-        for result, same in zip(results, before[what], strict=True):
+    for what in shown.texts:
+        now = _content(shown.situations[what])
+        for result, old, new in zip(shown.situations[what], shown.before[what], now, strict=True):
             require(
-                repr(vars(result)) == repr(vars(same)),
+                old == new,
                 f"a table must not change the results, but it changes {result.model}: {what}",
             )
     return ""

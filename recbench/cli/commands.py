@@ -101,7 +101,8 @@ def run_command(
 ) -> Answer:
     """Train MODELS, evaluate them on the same held-out targets, and print a table.
 
-    Options of a model follow its name: transformer:dim=128,layers=3. Results are stored, so
+    Options of a model follow its name: transformer:dim=128,layers=3. With several values, each is
+    a row of its own. The path of a .py file can stand in place of a name. Results are stored, so
     running the same command again only shows them.
 
     \b
@@ -109,6 +110,8 @@ def run_command(
       recbench run transformer popular
       recbench run popular rules --dataset log.csv:user=customer,item=product,time=date
       recbench run transformer popular --seeds 0,1,2 --metrics ndcg,recall -o table.md
+      recbench run "rules:decay=0.5|0.7|0.9" popular
+      recbench run my_model.py my_models.py:Other:dim=32 --metrics ndcg,my_metric.py
       recbench run transformer popular --by gender,age
     """
     plugins = plugins_that_work()
@@ -214,6 +217,12 @@ def inspect_command(**arguments: Any) -> Answer:
     multiple=True,
     metavar="FILE",
     help="The .py file of a model that is not installed. Can be given several times.",
+)
+@click.option(
+    "--metrics",
+    multiple=True,
+    metavar="FILE",
+    help="The .py file of a metric that is not installed. Can be given several times.",
 )
 @click.option(
     "--all", "every", is_flag=True, help="Show every number, not only the largest difference."

@@ -19,7 +19,12 @@ from recbench.spec import Spec, parameters
 _OPTION = {"metrics": "--metrics", "splitters": "--split", "datasets": "--dataset"}
 """Kind of plugin -> the option that names are given to. Names of models need none."""
 
-_TAKES = {"models": ("models", "model"), "splitters": ("split",), "datasets": ("dataset",)}
+_TAKES = {
+    "models": ("models", "model"),
+    "splitters": ("split",),
+    "datasets": ("dataset",),
+    "metrics": ("metrics",),
+}
 """Kind of plugin -> what the parameters of commands are called that take such a name."""
 
 
@@ -67,7 +72,7 @@ def option_hint(option: str, command: click.Command) -> str:
             if not any(param.name in names for param in command.params):
                 continue
             for offer in load_plugins().offers(kind):
-                if word in parameters(offer.factory)[0]:
+                if word in parameters(offer.configured)[0]:
                     return f"options of {kind} follow names, as in {offer.name}:{word}=VALUE"
             if kind == "datasets" and word in parameters(clean)[0]:
                 return f"options of datasets follow names, as in --dataset NAME:{word}=VALUE"

@@ -8,18 +8,29 @@ from recbench.cli import listings
 from recbench.cli.hints import plugins_that_work
 from recbench.cli.options import Answer, command, options
 from recbench.cli.preview import preview
+from recbench.code.python_file import is_python_file
+from recbench.given.metrics import with_metrics
+from recbench.given.models import with_models
+from recbench.given.splitters import with_splitters
 from recbench.plugins import load_plugins
+
+_WITH = {"models": with_models, "splitters": with_splitters, "metrics": with_metrics}
+"""Kind of plugin -> what looks into a file that is named in place of a name."""
 
 
 def _listing(kind: str) -> click.Command:
-    @command(kind, help=f"List the {kind}, or describe the one called NAME.")
-    @click.argument("name", required=False)
+    @command(kind, help=f"List the {kind}, or describe the one called NAME or in a .py file.")
+    @click.argument("name", metavar="[NAME|FILE]", required=False)
     @options()
     def listing(name: str | None) -> Answer:
         plugins = plugins_that_work()
-        if name:
-            return listings.offer_details(plugins.find(kind, name)), 0
-        return listings.offers(plugins, kind), 0
+        if not name:
+            return listings.offers(plugins, kind), 0
+        texts = [name]
+        if is_python_file(name):
+            plugins, texts = _WITH[kind](plugins, name)
+        found = [listings.offer_details(plugins.find(kind, text)) for text in texts]
+        return "\n".join(found), 0
 
     return listing
 
@@ -53,9 +64,10 @@ def datasets_command(name: str | None, data_dir: str | None) -> Answer:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options()
 def plugins_command(as_json: bool) -> Answer:
-    """List the installed plugins and what they provide, or why they are broken.
+    """List the installed plugins, what they provide, and who answers each hook.
 
-    The exit code is 1 if a plugin is broken.
+    For a broken plugin, the reason is shown, and the exit code is 1. The environment variable
+    RECBENCH_PLUGINS=NAME,NAME limits all commands to the plugins that it names.
     """
     plugins = load_plugins()
     as_text = listings.plugins_as_json if as_json else listings.plugins

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
 
+from recbench.code.installed import LIMIT, installed_plugins, limit
 from recbench.data.clean import clean
 from recbench.data.dataset import factory_facts
 from recbench.guard import guarded
-from recbench.offers import Offer
+from recbench.offers import LISTENER, ORDER, Offer, PluginInfo
 from recbench.option_docs import Option, factory_docs
 from recbench.plugins import Plugins
-from recbench.report.text import draw_rows
+from recbench.report.text import draw_rows, wrap_text
 
 
 def offers(plugins: Plugins, kind: str, data_dir: str | None = None) -> str:
@@ -30,11 +32,11 @@ def offers(plugins: Plugins, kind: str, data_dir: str | None = None) -> str:
 
 def offer_details(offer: Offer) -> str:
     """Describe one name: its other names, the text of its docstring, and its options in groups."""
-    docs = factory_docs(offer.factory)
+    docs = factory_docs(offer.configured)
     parts = [f"{offer.what} (plugin {offer.plugin} {offer.version})"]
     parts += [f"Also called: {', '.join(offer.aliases)}"] if offer.aliases else []
     parts += [docs.text]
-    if offer.kind in ("models", "datasets", "splitters"):
+    if offer.kind != "tables":
         options, own_names = list(docs.options), {option.name for option in docs.options}
         if offer.kind == "datasets":
             options += [
@@ -70,16 +72,29 @@ def _options(name: str, options: Sequence[Option]) -> list[str]:
 
 
 def plugins(installed: Plugins) -> str:
-    """List name, version and contents of each plugin, or why it is broken."""
+    """List name, version and contents of each plugin, or why it is broken; then who answers hooks.
+
+    If RECBENCH_PLUGINS limits the plugins, the last line says so.
+    """
     rows = [
         {
             "plugin": info.name,
             "version": info.version,
-            "provides": f"BROKEN: {info.broken}" if info.broken else _gives(info.gives),
+            "provides": f"BROKEN: {info.broken}" if info.broken else _gives(info),
         }
         for info in installed.infos.values()
     ]
-    return f"{draw_rows(rows)}\n"
+    answers = [
+        {"hook": hook, "answered by": ", ".join(names) or "no plugin"}
+        for hook, names in _hooks(installed).items()
+    ]
+    parts = [draw_rows(rows), draw_rows(answers)]
+    if limit():
+        parts.append(
+            f"{LIMIT}={os.environ[LIMIT]} limits the plugins. Not loaded: "
+            f"{', '.join(_left_out(installed)) or 'none'}."
+        )
+    return "\n\n".join([*parts[:2], *map(wrap_text, parts[2:])]) + "\n"
 
 
 def plugins_as_json(installed: Plugins) -> str:
@@ -89,13 +104,28 @@ def plugins_as_json(installed: Plugins) -> str:
             "name": info.name,
             "version": info.version,
             "gives": info.gives,
+            "hooks": info.hooks,
             "broken": info.broken or None,
         }
         for info in installed.infos.values()
     ]
-    return f"{json.dumps(plugins, indent=2)}\n"
+    left_out = _left_out(installed) if limit() else []
+    listed = {"plugins": plugins, "hooks": _hooks(installed), "left_out": left_out}
+    return f"{json.dumps(listed, indent=2)}\n"
 
 
-def _gives(names_by_kind: dict[str, list[str]]) -> str:
-    kinds = [f"{kind}: {', '.join(names)}" for kind, names in names_by_kind.items()]
-    return "; ".join(kinds) or "hook: recbench_run_finished"
+def _hooks(installed: Plugins) -> dict[str, list[str]]:
+    """Return the names of the plugins that answer each hook."""
+    return {
+        hook: [info.name for info in installed.infos.values() if hook in info.hooks]
+        for hook in ORDER
+    }
+
+
+def _left_out(installed: Plugins) -> list[str]:
+    return [name for name in installed_plugins() if name not in installed.infos]
+
+
+def _gives(info: PluginInfo) -> str:
+    kinds = [f"{kind}: {', '.join(names)}" for kind, names in info.gives.items()]
+    return "; ".join([*kinds, *["a tracker"] * (LISTENER in info.hooks)]) or "nothing"

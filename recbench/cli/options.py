@@ -15,6 +15,7 @@ from recbench.cli.hints import command_hint, option_hint
 from recbench.cli.streams import LogHandler, show
 from recbench.progress import log
 from recbench.results.section import RANKED_BY
+from recbench.spec import parse_names
 
 Answer = tuple[str, int]
 """What a command returns: the text for stdout and the exit code."""
@@ -75,7 +76,7 @@ class Names(click.ParamType[tuple[str, ...]]):
         """Return the names in order, without repeats."""
         if isinstance(value, tuple):
             return value
-        return tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+        return tuple(dict.fromkeys(parse_names(value)))
 
 
 def _start_logging(ctx: click.Context, _: click.Parameter, debug: bool) -> None:
@@ -131,7 +132,8 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         "--metrics",
         type=Names(),
         default=(RANKED_BY,),
-        help="Metrics to show, or all; see `recbench metrics`.  [default: ndcg]",
+        help="Metrics to show, or all; see `recbench metrics`. Options follow a name: "
+        "ndcg,rbp:persistence=0.95.  [default: ndcg]",
     ),
     "by": click.option(
         "--by",

@@ -8,6 +8,7 @@ from pathlib import Path
 from recbench.cli.options import Answer
 from recbench.errors import UsageError, describe_error
 from recbench.files import output_file, write_output
+from recbench.given.functions import with_table
 from recbench.offers import Offer
 from recbench.plugins import Plugins
 from recbench.progress import log
@@ -21,7 +22,9 @@ def table_writer(
     plugins: Plugins, form: str | None, output: str | None
 ) -> Callable[[Results], Answer]:
     """Return a function that formats and writes a table; check format and file right away."""
-    form = plugins.find("tables", form or _form(output or "", plugins.offers("tables"))).name
+    form = form or _form(output or "", plugins.offers("tables"))
+    plugins, form = with_table(plugins, form)
+    form = plugins.find("tables", form).name
     path = output_file(output)
 
     def write(results: Results) -> Answer:

@@ -23,8 +23,8 @@ _FILE = re.compile(r"(?P<file>.*\.py)(?::(?P<member>\w[\w.+-]*))?", re.IGNORECAS
 FILES: dict[str, Path] = {}
 """Name of each module that was loaded from a path in this process -> its file."""
 
-_siblings: set[str] = set()
-"""The modules that such files have imported from their own folders."""
+_siblings: dict[str, tuple[Path, str]] = {}
+"""The modules that such files have imported from their own folders, with their files and hashes."""
 
 
 def is_python_file(text: str) -> bool:
@@ -56,7 +56,7 @@ def load_file(text: str) -> types.ModuleType:
     if spec is None:
         raise UsageError(f"{text!r} is no Python file")
     module = importlib.util.module_from_spec(spec)
-    with _importing_beside(path.parent):
+    with _importing_beside(path.parent, name):
         sys.modules[name] = module
         try:
             code = compile(path.read_bytes(), path, "exec", dont_inherit=True)
@@ -83,11 +83,21 @@ def found_in(path: str, qualname: str) -> Any:
 
 
 @contextlib.contextmanager
-def _importing_beside(folder: Path) -> Iterator[None]:
-    """In this block, modules of the folder come first, and those imported earlier come anew."""
-    for name in _siblings:
-        sys.modules.pop(name, None)
-    _siblings.clear()
+def _importing_beside(folder: Path, own: str) -> Iterator[None]:
+    """In this block, modules of the folder come first.
+
+    Those imported earlier come anew, unless they are of this folder and all are unchanged.
+
+    own: the name of the module that is loaded.
+    """
+    as_loaded = [
+        file.is_relative_to(folder) and _hash_of(file) == digest
+        for file, digest in _siblings.values()
+    ]
+    if not all(as_loaded):
+        for name in _siblings:
+            sys.modules.pop(name, None)
+        _siblings.clear()
     sys.path[:] = [str(folder), *(place for place in sys.path if place != str(folder))]
     importlib.invalidate_caches()
     before, writes = set(sys.modules), sys.dont_write_bytecode
@@ -96,10 +106,17 @@ def _importing_beside(folder: Path) -> Iterator[None]:
         yield
     finally:
         sys.dont_write_bytecode = writes
-        for name in sys.modules.keys() - before:
+        for name in sys.modules.keys() - before - {own}:
             file = Path(getattr(sys.modules[name], "__file__", None) or "")
             if file.is_relative_to(folder) and not is_library(file):
-                _siblings.add(name)
+                _siblings[name] = file, _hash_of(file)
+
+
+def _hash_of(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _hint(path: Path) -> str:

@@ -140,10 +140,8 @@ class Chosen:
 
         name: of the dataset that the factory returned.
         """
-        spec, own = Spec(name), {}
-        if getattr(unwrapped(self.offer.factory), "names_itself", False):
-            spec = Spec.parse(name)
-        else:
+        spec, own = Spec.parse(name), {}
+        if not getattr(unwrapped(self.offer.factory), "names_itself", False):
             own = {key: value for key, value in self.own.items() if key not in ("path", "data_dir")}
         cleaning = dict(self.cleaning or {})
         if cleaning.get("where") is not None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from recbench.data.interactions import Array
 from recbench.data.metadata import UnknownFeatureError
-from recbench.errors import RecbenchError
+from recbench.errors import RecbenchError, UsageError
 from recbench.evaluation.made_up import N_ITEMS, TARGETS, MadeUp
 from recbench.evaluation.measure import Metric, bounds_of, measure
 from recbench.evaluation.ranking import ARRAYS, Ranking
@@ -179,7 +179,7 @@ def _check_ignores_lists(metric: Metric, made: MadeUp) -> None:
 def _value(metric: Metric, ranking: Ranking, k: int) -> Array:
     try:
         return measure(ranking, "it", metric, [k])[f"it@{k}"]
-    except UnknownFeatureError:
+    except (UnknownFeatureError, UsageError):
         raise
     except RecbenchError as error:
         raise AssertionError(f"a metric must return numbers for every ranking: {error}") from error

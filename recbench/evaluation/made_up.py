@@ -60,12 +60,13 @@ class MadeUp:
     def __init__(self, data: Interactions | None) -> None:
         self.data = data
         self._splits: dict[tuple[int, tuple[int, ...]], Split] = {}
-        self._examples: list[Ranking] = []
 
     def examples(self) -> Iterator[tuple[Ranking, int]]:
-        """Yield rankings with ties, gaps and several targets, each with cut-offs k."""
-        self._examples = self._examples or self._with_ties()
-        for ranking in self._examples:
+        """Yield rankings with ties, gaps and several targets, each with cut-offs k.
+
+        They are made anew, as a metric may have written to earlier ones.
+        """
+        for ranking in self._with_ties():
             for k in (1, 5, 100):
                 yield ranking, k
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from recbench.code.raised import describe_raised, place_of
 from recbench.data.arrays import read_only
 from recbench.data.interactions import Array, Interactions
 from recbench.data.metadata import UnknownFeatureError
+from recbench.errors import UsageError
 from recbench.evaluation.contract import check_rules
 from recbench.evaluation.made_up import MadeUp
 from recbench.evaluation.measure import Metric, bounds_of, measure
@@ -111,6 +113,8 @@ def valid_metrics(plugins: Plugins, data: Interactions) -> dict[str, Metric]:
     """Return the metrics that meet the contract; the log gives the reason why others do not.
 
     data: the interactions that will be judged. Only metrics that need no other features are valid.
+
+    Raises UsageError for options that a metric refuses.
     """
     valid, made = {}, MadeUp(data)
     for name, metric in plugins.metrics().items():
@@ -121,8 +125,11 @@ def valid_metrics(plugins: Plugins, data: Interactions) -> dict[str, Metric]:
         except KeyboardInterrupt:
             raise
         except UnknownFeatureError as error:
-            log.warning("%s is left out: %s", offer.where, error)
+            level = logging.WARNING if name in plugins.asked else logging.DEBUG
+            log.log(level, "metric %s is left out: %s", name, error)
         except BaseException as error:  # also SystemExit
+            if isinstance(error, UsageError) and Spec.parse(name).options:
+                raise
             log.debug("%s failed", offer.where, exc_info=True)
             is_rule = isinstance(error, AssertionError) and not place_of(error)
             reason = str(error) if is_rule else describe_raised(error)

@@ -342,12 +342,18 @@ class Given:
         return types.SimpleNamespace(**{f"recbench_{self.kind}": hookimpl(hook)})
 
 
+def as_typed(plugins: Plugins, kind: str, text: str) -> str:
+    """Return a name with options as users type it, with its file if it is in one."""
+    spec = Spec.parse(text.replace("|", "||"))
+    return str(Spec(plugins.typed.get((kind, spec.name), spec.name), spec.options))
+
+
 def _giving(
     plugins: Plugins, new: Mapping[str, Any], typed: Mapping[tuple[str, str], str]
 ) -> Plugins:
     """Return these plugins and new ones, with the files that were loaded for these."""
     made = load_plugins(**plugins.given, **new)
-    made.files, made.measured = plugins.files, plugins.measured
+    made.files, made.measured, made.asked = plugins.files, plugins.measured, plugins.asked
     made.typed = {**plugins.typed, **typed}
     return made
 

@@ -128,7 +128,7 @@ class Breakdown:
     ) -> Breakdown:
         """Return the groups of all results.
 
-        Raises UsageError if none of the data have a column. A table that lacks one says why.
+        Raises UsageError for a column that all data lack. Otherwise, a table that lacks it says why.
         """
         first: dict[Any, Result] = {}
         for result in (result for result in results if result.ok):
@@ -144,7 +144,7 @@ class Breakdown:
                     errors.append(error)
                     missing[key].append(f"Not by {name}: {describe_error(error)}")
             unknown = [error for error in errors if isinstance(error, UnknownColumnError)]
-            if unknown and len(errors) == len(first):
+            if unknown and len(unknown) == len(first):
                 raise unknown[0]
         return cls(tuple(by), metrics, groupings, missing)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from recbench.data.interactions import Columns
 from recbench.errors import RecbenchError, printable
+from recbench.given.functions import with_table
 from recbench.plugins import Plugins, current_plugins
 from recbench.report.report import LONGEST, shortened_to
 from recbench.results.frame import frame_of
@@ -15,7 +16,7 @@ from recbench.results.groups import Breakdown, Describe, names_of
 from recbench.results.result import Result, Setting, metric_label
 from recbench.results.row import ReadColumns
 from recbench.results.section import RANKED_BY, Section, by_seed
-from recbench.results.shown import shown_metrics
+from recbench.results.shown import shown_metrics, with_shown_metrics, without_unmeasured
 from recbench.spec import Spec
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class Results(Sequence[Result]):
                 for name in self.metrics
             }
         else:
-            shown = shown_metrics(plugins, metrics)
+            shown = without_unmeasured(*with_shown_metrics(plugins, metrics), self)
         breakdown = dataclasses.replace(self.breakdown, metrics=shown)
         if by is not None:
             breakdown = Breakdown.of(names_of(by), shown, self, self.read_columns, self.describe)
@@ -252,13 +253,14 @@ class Results(Sequence[Result]):
             for section in sections
         ]
 
-    def to_table(self, form: str = "plain", *, plugins: Plugins | None = None) -> str:
+    def to_table(self, form: Any = "plain", *, plugins: Plugins | None = None) -> str:
         """Return tables to read, as text in any format that a plugin offers.
 
         Parameters
         ----------
-        form : str, default: "plain"
-            "plain", "markdown", "latex", "html", "csv", "json" or the table of another plugin.
+        form : str, path or function, default: "plain"
+            "plain", "markdown", "latex", "html", "csv", "json" or the table of another plugin; a
+            function of (results), or the path of a .py file that has one.
         plugins : Plugins or None, default: None
             What `load_plugins` returned. None loads all installed plugins.
 
@@ -281,7 +283,8 @@ class Results(Sequence[Result]):
         >>> print(results.to_table("csv").splitlines()[1].partition(",leave")[0])
         popular,synthetic
         """
-        offer = current_plugins(plugins).find("tables", form)
+        plugins, name = with_table(current_plugins(plugins), form)
+        offer = plugins.find("tables", name)
         text = offer.call(self)
         if not isinstance(text, str):
             raise RecbenchError(

@@ -31,8 +31,9 @@ def with_shown_metrics(plugins: Plugins, metrics: Any) -> tuple[Plugins, dict[st
     """
     plugins, texts = with_metrics(plugins, metrics)
     known = plugins.metrics()
-    if ALL in texts:
-        texts = [*sorted(known), *(text for text in texts if text != ALL)]
+    named = [text for text in texts if text != ALL]
+    texts = [*(sorted(known) if ALL in texts else []), *named]
+    n_all = len(texts) - len(named)
     names = plugins.names("metrics")
     labels = {metric_label(name).lower(): name for name in names}
     specs = []
@@ -40,10 +41,29 @@ def with_shown_metrics(plugins: Plugins, metrics: Any) -> tuple[Plugins, dict[st
         own = spec.name if spec.name in names else labels.get(spec.name.lower(), spec.name)
         offer = plugins.check("metrics", Spec(own, spec.options))
         specs.append(Spec(offer.name, spec.options))
-    plugins = copy.copy(plugins)
-    plugins.measured = [spec for spec in specs if spec.options]
+    plugins = measuring(plugins, specs)
+    plugins.asked = {str(spec) for spec in specs[n_all:]}
     known = plugins.metrics()
     return plugins, {str(spec): known[str(spec)] for spec in specs}
+
+
+def without_unmeasured(
+    plugins: Plugins, shown: Mapping[str, Metric], results: Iterable[Result]
+) -> dict[str, Metric]:
+    """Return the metrics to show, of "all" only those that a result has.
+
+    The others need a feature that the datasets lack.
+    """
+    measured = {metric for result in results for metric in metrics_of(result.values)}
+    return {name: shown[name] for name in shown if name in plugins.asked | measured}
+
+
+def measuring(plugins: Plugins, specs: Iterable[Spec]) -> Plugins:
+    """Return plugins that measure the metrics with options among these, if they offer them."""
+    names = plugins.names("metrics")
+    made = copy.copy(plugins)
+    made.measured = [spec for spec in specs if spec.options and spec.name in names]
+    return made
 
 
 def metric_versions(plugins: Plugins) -> dict[str, str]:

@@ -133,6 +133,8 @@ EXAMPLES = {example.name: example for example in _examples()}
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_run(name: str, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
+    if str(EXAMPLES[name].globs["__name__"]).startswith("recbench_implicit"):
+        pytest.importorskip("implicit")  # an extra
     output: list[str] = []
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     outcome = doctest.DocTestRunner(optionflags=flags).run(EXAMPLES[name], out=output.append)

@@ -157,7 +157,10 @@ def _descriptions(name: str) -> dict[str, str]:
     }
 
 
-SAME = ("user", "items", "fit", "by", "device", "timeout", "memory", "in_process", "data_dir", "plugins")
+SAME = (
+    *("user", "items", "fit", "by", "device", "timeout", "memory", "in_process"),
+    *("data_dir", "plugins"),
+)
 """Parameters whose descriptions begin with the same sentence in all functions."""
 
 

@@ -23,7 +23,7 @@ FILES = [*sorted(SAMPLE.rglob("*.py")), SAMPLE / "pyproject.toml"]
 BLOCKS = re.findall(r"(?ms)^```(?:python|toml)\n(.*?)^```$", PAGE)
 """The code blocks of the page."""
 
-COMMANDS = re.findall(r"(?m)^    (\S.*)$", PAGE)
+COMMANDS = re.findall(r"(?m)^    (\S.*)$", re.sub(r"(?ms)^```.*?^```$", "", PAGE))
 
 WRITE = re.findall(r"(?m)^\| `(recbench plugin new my-\w+.*)` \| `(.*)` \|$", PAGE)
 """Commands that write a plugin of each kind, and those that show it."""
@@ -93,8 +93,15 @@ def test_every_hook_is_listed_with_its_parameters() -> None:
 
 
 def test_every_shipped_plugin_is_listed() -> None:
-    folders = {folder.name for folder in PLUGINS.iterdir() if (folder / "__init__.py").exists()}
-    assert set(re.findall(r"\[(recbench_\w+)\]\(\1\)", PAGE)) == folders
+    rows = re.findall(r"(?m)^\| \[(recbench_\w+)\]\(\1\) ((?:.*\n)(?:\| \| .*\n)*)", PAGE)
+    listed = {folder: re.findall(r"`([\w-]+)`", row) for folder, row in rows}
+    infos = recbench.load_plugins().infos
+    for folder in PLUGINS.iterdir():
+        if (folder / "__init__.py").exists():
+            gives = infos[folder.name.removeprefix("recbench_")].gives
+            names = [name for names in gives.values() for name in names]
+            assert sorted(listed.pop(folder.name)) == sorted(names)
+    assert not listed
 
 
 MINE = {
@@ -122,9 +129,23 @@ import recbench
 
 class Last:
     def split(self, interactions):
-        last = interactions.offsets[1:] - 1
-        before = interactions.keep(~np.isin(np.arange(interactions.n_interactions), last))
-        return recbench.Split(before, before, interactions.items[last])
+        log = interactions.take(np.flatnonzero(interactions.lengths >= 2))
+        last = log.offsets[1:] - 1
+        before = log.keep(~np.isin(np.arange(log.n_interactions), last))
+        return recbench.Split(before, before, log.items[last])
+""",
+    "my_dataset.py": """
+import numpy as np
+
+import recbench
+
+def two_users():
+    log = recbench.Interactions.from_log([0, 0, 1, 1], [0, 1, 2, 1], [10, 20, 15, 30])
+    return recbench.Dataset("two-users", log, np.array([7, 9]), np.array(["a", "b", "c"]))
+""",
+    "my_table.py": """
+def names(results):
+    return " and ".join(row.model for part in results.sections() for row in part.rows) + "\\n"
 """,
 }
 """The files that commands on the page name."""
@@ -144,10 +165,12 @@ def test_every_command_works(made: tuple[Venv, Path], tmp_path: Path) -> None:
         printed[command] = env.run(words, tmp_path)
     output = "\n".join(printed.values())
     assert "BROKEN" not in output
-    assert "failed" not in output
+    assert " 0 failed, " in printed["recbench plugin check my-model"]
+    assert "failed" not in output.replace(" 0 failed, ", "")
+    assert printed["recbench run popular --format my_table.py"] == "popular\n"
     for text in (
-        *("library, my-splitter:share=0.3", "library, my_splitter.py", "first@10"),
-        *("MyModel:dim=32 ", "rules:decay=0.9 ", "my-metric:steepness=1@10"),
+        *("library, my-splitter:share=0.3", "library, Last", "first@10"),
+        *("MyModel:dim=32 ", "rules:decay=0.9 ", "my-metric:steepness=1@10", "two-users, "),
     ):
         assert text in output, text
     for name in ("content", "library", "neighbours", "new-genres"):
@@ -169,17 +192,18 @@ def test_commands_that_need_movielens(
     assert "new-genres@10" in env.run(with_genres, tmp_path, **data)
     content = "recbench run content popular --dataset ml-100k --k 10"
     assert [command for command in COMMANDS if "ml-100k" in command] == [content, with_genres]
+    by_popularity = COMMANDS[COMMANDS.index(content) + 1]
     env.run(f"{content} --results content", tmp_path, **data)
-    shown = env.run("recbench table --segments --results content", tmp_path, **data)
-    quoted = PAGE.partition("recbench table --segments")[2].split("```")[1]
+    shown = env.run(f"{by_popularity} --results content", tmp_path, **data)
+    quoted = PAGE.partition(by_popularity)[2].split("```")[1]
     measured = re.compile(r"(?<=\]..).*[0-9].*")  # seconds and memory differ between machines
     printed = [measured.sub("", line) for line in shown.splitlines()]
     for line in quoted.strip("\n").splitlines():
         assert measured.sub("", line) in printed
     _, popular, content = re.search(
-        r"NDCG@10 +\(.*\n(.*)\n(popular .*)\n(content .*)", shown
+        r"by popularity +\(.*\n(.*)\n(popular .*)\n(content .*)", shown
     ).groups()
-    assert float(content.split()[3]) > float(popular.split()[3])  # target in tail
+    assert float(content.split()[3]) > float(popular.split()[3])  # the target is in the tail
     assert content.split()[3] == "0.0259"
 
 

@@ -366,9 +366,7 @@ def test_a_file_with_hooks_adds_all_its_models(folder: Path, tiny: str) -> None:
     results = _run(["filed.py", "popular"], tiny, in_process=False)
     assert [result.model for result in results] == ["filed", "other", "popular"]
     assert results[0].values == results[1].values == results[2].values
-    with pytest.raises(
-        UsageError, match=r"filed.py has several models \(filed, other\); name one"
-    ):
+    with pytest.raises(UsageError, match=r"filed.py has several models \(filed, other\); name one"):
         _run("filed.py:dim=3", tiny)
     (folder / "filed.py").write_text(FILE + HOOKS.replace("filed", "popular"))
     with pytest.raises(UsageError, match="'popular' is a model of plugin popular"):

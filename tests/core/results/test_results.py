@@ -150,11 +150,14 @@ def test_results_that_do_not_know_their_data_say_so() -> None:
 
 
 def test_a_frame_has_further_rows_for_groups() -> None:
-    results = _two().described_by(lambda _: FACTS).showing("ndcg", by="gender")
+    given = [result_of("a", {"ndcg@3": GOOD}, 7), result_of("b", {"ndcg@3": FAIR, "ndcg@5": FAIR})]
+    results = Results(given, columns_of, describe=lambda _: FACTS).showing("ndcg", by="gender")
     frame, bare = results.to_frame(), results.showing(by=()).to_frame()
     assert tuple(bare) == COLUMNS
     assert tuple(frame) == (*COLUMNS, *GROUP_COLUMNS)
     of_all, of_groups = frame[frame["by"] == ""], frame[frame["by"] != ""]
+    assert of_groups["k"].tolist() == [3, 3, 3, 3, 5, 5]
+    of_groups = of_groups[of_groups["k"] == 3]
     pd.testing.assert_frame_equal(of_all[[*COLUMNS]].reset_index(drop=True), bare)
     assert set(of_all["cases"]) == {40}
     found = results.sections()[0].by_group(3)
@@ -168,4 +171,5 @@ def test_a_frame_has_further_rows_for_groups() -> None:
     assert of_groups["versus"].tolist() == ["", "", "F", "F"]
     assert of_groups["users"].tolist() == of_groups["cases"].tolist() == [20] * 4
     assert of_groups["fit_seconds"].isna().all()
-    assert (of_groups["metric"] + of_groups["k"].astype(str)).unique().tolist() == ["ndcg3"]
+    assert set(of_groups["metric"]) == {"ndcg"}
+    assert of_groups["seed"].tolist() == [7, pd.NA, 7, pd.NA]

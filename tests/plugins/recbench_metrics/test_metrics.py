@@ -1,5 +1,6 @@
 """The shipped metrics, compared with all orders of tied items, scikit-learn and small examples."""
 
+import functools
 import itertools
 import math
 import tracemalloc
@@ -11,8 +12,17 @@ from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
 from recbench import Ranking, RecbenchError
+from recbench.evaluation.measure import better_of
+from recbench.testing import check_metric
 from recbench_metrics import recbench_metrics
-from recbench_metrics.lists import coverage, gini, novelty, popularity
+from recbench_metrics.lists import (
+    coverage,
+    entropy,
+    gini,
+    novelty,
+    personalisation,
+    popularity,
+)
 from recbench_metrics.ranks import average_precision, hit, mrr, ndcg, recall
 
 RANKED = {"ndcg": ndcg, "recall": recall, "hit": hit, "mrr": mrr, "map": average_precision}
@@ -188,7 +198,32 @@ def test_gini_at_its_limits() -> None:
     assert gini(_listed([[-1], [-1]], [1] * 4), 1) == 0
 
 
-@pytest.mark.parametrize("metric", [coverage, gini, novelty, popularity])
+def test_entropy_of_how_often_items_are_recommended() -> None:
+    assert entropy(_listed([[0, 1], [2, 3]], [1] * 5), 2) == 2
+    assert entropy(_listed([[0, 1], [0, 2]], [1] * 5), 2) == 1.5
+    assert entropy(_listed([[0, -1], [-1, -1]], [1] * 5), 2) == 0
+    assert entropy(_listed([[-1], [-1]], [1] * 4), 1) == 0
+
+
+def test_personalisation_is_one_minus_the_mean_overlap_of_all_pairs() -> None:
+    draw = np.random.default_rng(0)
+    lists = [draw.permutation(12)[:5].tolist() for _ in range(20)]
+    pairs = itertools.combinations(map(set, lists), 2)
+    overlaps = [len(first & second) / 5 for first, second in pairs]
+    expected = 1 - sum(overlaps) / len(overlaps)
+    assert personalisation(_listed(lists, [1] * 12), 5) == pytest.approx(expected, abs=1e-12)
+
+
+def test_personalisation_at_its_limits() -> None:
+    assert personalisation(_listed([[0, 1], [1, 0]], [1] * 4), 2) == pytest.approx(0, abs=1e-12)
+    assert personalisation(_listed([[0, 1], [2, 3]], [1] * 4), 2) == 1
+    assert personalisation(_listed([[0, 1]], [1] * 4), 2) == 0
+    assert personalisation(_listed([[-1, -1], [2, 3], [-1, -1]], [1] * 4), 2) == 1
+    short = _listed([[0, -1], [0, 1]], [1] * 4)  # the cosine of sets of 1 and 2 items
+    assert personalisation(short, 2) == pytest.approx(1 - 1 / math.sqrt(2))
+
+
+@pytest.mark.parametrize("metric", [coverage, entropy, gini, novelty, personalisation, popularity])
 def test_lists_that_are_too_short_are_an_error(metric) -> None:
     with pytest.raises(
         RecbenchError, match=r"first 3 items of each list, .* only 2 items; use k up to 2"
@@ -203,3 +238,33 @@ def test_lists_that_are_too_short_are_an_error(metric) -> None:
 def test_each_metric_has_a_summary_for_listings() -> None:
     for name, metric in recbench_metrics().items():
         assert (metric.__doc__ or "").splitlines()[0].endswith("."), name
+
+
+@pytest.mark.parametrize("name", recbench_metrics())
+def test_each_metric_passes_the_contract(name: str) -> None:
+    check_metric(recbench_metrics()[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("rbp", {"persistence": 0.5}),
+        ("ild", {"by": "genres"}),
+        ("ild", {"by": "year"}),
+        ("aplt", {"head": 0.5}),
+        ("calibration", {"by": "year", "alpha": 0.1}),
+    ],
+)
+def test_each_metric_passes_the_contract_with_other_options(
+    name: str, options: dict[str, object]
+) -> None:
+    check_metric(functools.partial(recbench_metrics()[name], **options))
+
+
+def test_metrics_of_ranks_and_calibration_have_a_direction() -> None:
+    stated = {name: better_of(metric) for name, metric in recbench_metrics().items()}
+    assert stated.pop("calibration") == "lower"
+    assert {name for name, better in stated.items() if better == "higher"} == {
+        *RANKED,
+        *("precision", "f1", "r-precision", "rbp", "auc", "serendipity"),
+    }

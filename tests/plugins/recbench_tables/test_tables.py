@@ -99,7 +99,7 @@ def test_best_comes_first(results: Results) -> None:
 
 def test_csv_has_a_line_for_each_value(results: Results) -> None:
     lines = list(csv.DictReader(io.StringIO(_table("csv", results))))
-    assert len(lines) == 3 * len(load_plugins().metrics()) * 3
+    assert len(lines) == sum(len(result.values) for result in results) > 3 * 9
     assert list(lines[0]) == list(COLUMNS)
     line = next(
         line
@@ -142,7 +142,7 @@ def test_failed_models_are_in_every_table(tiny: str) -> None:
         assert "needs ratings" in text
     lines = list(csv.DictReader(io.StringIO(_table("csv", results))))
     failed = [line for line in lines if line["model"] == "popular:rule=rated"]
-    assert len(failed) == 3 * len(load_plugins().metrics())
+    assert len(failed) == len(results[0].values) == len(results[1].values)
     assert {line["value"] for line in failed} == {""}
     message = "failed: popular:rule=rated (plugin popular): popular:rule=rated needs ratings"
     assert all(line["status"].startswith(message) for line in failed)
@@ -488,7 +488,7 @@ def test_history_and_popularity_are_shown_below_each_metric(name: str, tiny: str
     stored = recbench.run(MODELS, tiny)
     metrics = ("ndcg", "hit", "coverage")
     text = _flat(_table(name, stored.showing(metrics, by="popularity")))
-    assert len(re.findall(r"by popularity(?! *:)", text)) == 2 + text.count("able by popularity")
+    assert len(re.findall(r"by popularity(?!:)", text)) == 2
     assert "Head, middle and tail items have a third of the training interactions each." in text
     assert "Not available by popularity: Coverage." in text
     assert "popularity" not in _table(name, stored.showing(metrics, by=()))

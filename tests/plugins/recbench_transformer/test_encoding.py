@@ -14,7 +14,10 @@ from recbench_transformer.model import RULES_FLOOR
 from recbench_transformer.presets import PRESETS
 
 
-@pytest.mark.parametrize("options", [{"rules": 0}, {"rules": 0.7}, {"preset": "notebook"}])
+@pytest.mark.parametrize(
+    "options",
+    [{"rules": 0}, {"rules": 0.7}, {"preset": "notebook"}, {"preset": "sasrec", "lr": 0.05}],
+)
 def test_an_explanation_is_the_derivative_of_the_score(options: dict[str, Any]) -> None:
     """Compare with finite differences: scale an embedding up and down a little."""
     model = Transformer(**{**SMALL, **options}).fit(example(items=10))

@@ -18,12 +18,19 @@ from recbench_rules import Rules
 from recbench_splitters import Windows
 from recbench_transformer import Transformer, training
 from recbench_transformer.model import RULES_DECAY, RULES_FLOOR
-from recbench_transformer.presets import DEFAULT, size_to_data
+from recbench_transformer.presets import DEFAULT, PRESETS, size_to_data
 from recbench_transformer.warm_start import MAX_WINDOW
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"preset": "notebook"}, {"negatives": 7}, {"rules": 0, "warm": False}]
+    "options",
+    [
+        *({"preset": preset} for preset in PRESETS),
+        {"negatives": 7},
+        {"rules": 0, "warm": False},
+        {"loss": "bce", "negatives": 3, "calibration": 0.5},
+        {"preset": "sasrec", "warm": True, "rules": 0.8, "tied": False},
+    ],
 )
 def test_contract(options: dict[str, Any]) -> None:
     check_model(Transformer, **{**SMALL, **options})
@@ -40,7 +47,7 @@ def test_the_logarithm_of_the_rules_is_added_to_the_network() -> None:
     assert both.n_parameters == network_alone.n_parameters + rules.n_parameters
 
 
-@pytest.mark.parametrize("options", [{}, {"rules": 0}, {"preset": "notebook"}])
+@pytest.mark.parametrize("options", [{"rules": 0}, *({"preset": preset} for preset in PRESETS)])
 def test_load_restores_what_save_wrote(options: dict[str, Any], tmp_path: Path) -> None:
     train, options = Windows().split(example()).train, {**SMALL, **options}
     model = Transformer(**options).fit(train)
@@ -114,16 +121,17 @@ def test_the_docstring_states_the_real_defaults() -> None:
     signature = inspect.signature(Transformer)
     assert list(stated) == list(signature.parameters)
     real = {name: getattr(DEFAULT, name, None) for name in stated}
-    small, large = size_to_data(DEFAULT, 0), size_to_data(DEFAULT, 10**9)
-    assert size_to_data(DEFAULT, 300_000).dropout == small.dropout
-    assert size_to_data(DEFAULT, 300_001).dropout == large.dropout
-    assert size_to_data(DEFAULT, 64 * 5000).batch == 5000
+    small, large = (size_to_data(DEFAULT, np.array([n])) for n in (0, 10**9))
+    assert size_to_data(DEFAULT, np.array([300_000])).dropout == small.dropout
+    assert size_to_data(DEFAULT, np.array([300_001])).dropout == large.dropout
+    assert size_to_data(DEFAULT, np.array([64, 64 * 4999])).batch == 5000
     real["dropout"] = f"{small.dropout} up to 300,000 interactions, {large.dropout} above"
     real["batch"] = f"1/64 of the interactions, from {small.batch:,} to {large.batch:,}"
     limit, drawn = training.MAX_FULL_SOFTMAX, training.DEFAULT_NEGATIVES
     real["negatives"] = f"0 up to {limit:,} items, {drawn:,} above"
-    for name in ("preset", "seed", "device"):
+    for name in ("preset", "loss", "seed", "device"):
         default = signature.parameters[name].default
+        default = real[name] if default is None else default
         real[name] = f'"{default}"' if isinstance(default, str) else default
     assert stated == {name: str(value) for name, value in real.items()}
 

@@ -3,11 +3,12 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from recbench import UsageError
 from recbench_transformer import Transformer
-from recbench_transformer.presets import DEFAULT, NOTEBOOK, size_to_data
+from recbench_transformer.presets import DEFAULT, NOTEBOOK, PRESETS, SASREC, size_to_data
 
 
 @pytest.mark.parametrize(
@@ -17,16 +18,17 @@ from recbench_transformer.presets import DEFAULT, NOTEBOOK, size_to_data
 def test_options_that_are_not_given_depend_on_the_data(
     n_interactions: int, dropout: float, batch: int
 ) -> None:
-    sized = size_to_data(DEFAULT, n_interactions)
+    lengths = np.array([n_interactions])
+    sized = size_to_data(DEFAULT, lengths)
     assert (sized.dropout, sized.batch) == (dropout, batch)
     given = Transformer(dropout=0.0, batch=7).settings
-    assert size_to_data(given, n_interactions) == given
+    assert size_to_data(given, lengths) == given
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"preset": "large"}, r"preset=large is not a preset\. Available: default, notebook"),
+        ({"preset": "large"}, r"preset=large is not a preset\. Available: default, sasrec, "),
         ({"dim": 10, "heads": 3}, r"dim=10 must be a multiple of 6 \(2 x heads"),
         ({"dim": 0}, "dim=0 must be 1 or more"),
         ({"epochs": 0}, "epochs=0"),
@@ -39,7 +41,16 @@ def test_options_that_are_not_given_depend_on_the_data(
         ({"rules": math.inf}, "rules=inf must be 0 or more, and finite"),
         ({"finish": 1.0}, r"finish=1\.0 must be at least 0 and below 1"),
         ({"finish": -0.1}, r"finish=-0\.1 must be at least 0"),
-        ({"negatives": -1}, "negatives=-1"),
+        ({"negatives": -1}, "negatives=-1 must be 0 or more with loss=softmax"),
+        ({"preset": "gsasrec", "negatives": 0}, "negatives=0 must be 1 or more with loss=bce"),
+        ({"loss": "hinge"}, r"loss=hinge is not a loss\. Available: softmax, bce"),
+        ({"preset": "gsasrec", "calibration": 1.1}, r"calibration=1\.1 must be from 0 to 1"),
+        ({"calibration": 0.5}, r"calibration=0\.5 has no effect with loss=softmax"),
+        ({"tied": False}, "tied=False is not possible with this preset, whose network has tied=T"),
+        ({"preset": "sasrec", "rotary": True}, "rotary=True is not possible with this preset"),
+        ({"preset": "notebook", "warm": True}, "warm=True is not possible with this preset"),
+        ({"preset": "notebook", "rotary": True}, "rotary=True is not possible"),
+        ({"preset": "notebook", "tied": True}, "tied=True is not possible"),
         ({"seed": -1}, "seed=-1"),
         ({"device": "tpu"}, "device=tpu is not a device"),
     ],
@@ -57,3 +68,24 @@ def test_options_override_the_preset() -> None:
     none = Transformer(rules=0, warm=False, finish=0, rotary=False, bfloat16=False).settings
     assert not any((none.rules, none.warm, none.finish, none.rotary, none.bfloat16))
     assert Transformer(dim=6, rotary=False).settings.dim == 6
+
+
+def test_a_batch_of_a_published_preset_has_room_for_128_rows_of_mean_length() -> None:
+    lengths = np.array([1, 0, 11, 301, 31])  # 10, 200 and 30 inputs
+    assert size_to_data(SASREC, lengths).batch == 128 * 80
+    assert size_to_data(SASREC, np.array([2, 2, 0])).batch == 200, "one row of full length"
+    assert size_to_data(SASREC, np.array([1, 0])).batch == 200
+    assert size_to_data(Transformer(preset="sasrec", batch=7).settings, lengths).batch == 7
+
+
+def test_published_presets_have_the_published_sizes() -> None:
+    for name, dim, dropout, tied in (
+        ("sasrec", 64, 0.1, True),
+        ("sasrec-bce", 64, 0.1, True),
+        ("gsasrec", 128, 0.5, False),
+    ):
+        settings = PRESETS[name]
+        sizes = (settings.dim, settings.feedforward, settings.dropout, settings.tied)
+        assert sizes == (dim, dim, dropout, tied)
+        assert (settings.layers, settings.heads, settings.length) == (2, 1, 200)
+        assert not (settings.warm or settings.rules or settings.rotary or settings.finish)

@@ -1,17 +1,25 @@
 """Training: what it learns, its schedule, early stopping, final epochs, and errors."""
 
 import logging
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from made_transformer import SMALL, log_of, ndcg_at_10, script_validation, watch_epochs
+from made_transformer import (
+    SMALL,
+    log_of,
+    ndcg_at_10,
+    script_validation,
+    small_network,
+    watch_epochs,
+)
 
 from recbench import RecbenchError
 from recbench.testing import example
 from recbench_splitters import LeaveLastOut, Windows
-from recbench_transformer import Transformer, loss, training, validation
-from recbench_transformer.presets import DEFAULT, NOTEBOOK
+from recbench_transformer import Transformer, binary, loss, training, validation
+from recbench_transformer.presets import DEFAULT, NOTEBOOK, PRESETS
 from recbench_transformer.warm_start import cooccurrence_embeddings
 
 NETWORK_ALONE = {
@@ -58,9 +66,52 @@ def test_the_pattern_is_learned_from_windows_by_the_notebook_preset() -> None:
     assert ndcg_at_10(model, split) > 0.6
 
 
-def test_a_catalogue_of_one_item_trains() -> None:
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_catalogue_of_one_item_trains(preset: str) -> None:
     log = log_of([[0, 0, 0], [0, 0]], n_items=1)
-    assert np.isfinite(Transformer(**SMALL).fit(log).score(log)).all()
+    assert np.isfinite(Transformer(preset=preset, **SMALL).fit(log).score(log)).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"preset": "sasrec"}, {"preset": "sasrec-bce"}, {"preset": "gsasrec", "negatives": 4}],
+)
+def test_the_pattern_is_learned_by_the_published_presets(
+    options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="recbench")
+    split = LeaveLastOut().split(example(users=300))
+    training = {"epochs": 12, "lr": 0.02, "dropout": 0.0, "batch": 256, "dim": 32, "device": "cpu"}
+    model = Transformer(**training, **options).fit(split.train)
+    assert ndcg_at_10(model, split) > 0.5
+    assert ("perplexity" in caplog.text) == (model.settings.loss == "softmax")
+
+
+def test_negatives_are_drawn_as_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of sasrec-bce do not occur in the row that is trained on; gsasrec's may."""
+    log, collected = log_of([[0, 1, 2, 3, 4], [7, 8, 9, 10, 11, 0]]), []
+
+    def backward(hidden: Any, targets: Any, _: Any, negatives: Any, rows: Any, *rest: Any) -> float:
+        drawn = negatives.draw(rows, targets)
+        pairs = [(log.take([row]).items[:-1], items) for row, items in zip(rows, drawn.numpy())]
+        unseen = all(not np.isin(items, seen).any() for seen, items in pairs)
+        collected.append((drawn.shape[1], unseen, rest[0]))
+        return float(hidden.detach().sum() * 0)
+
+    monkeypatch.setattr(binary, "backward", backward)
+    for options in ({"preset": "sasrec-bce"}, {"preset": "gsasrec"}, {"loss": "bce"}):
+        Transformer(**{**SMALL, "epochs": 1, "finish": 0}, **options).fit(log)
+    assert collected == [(1, True, 0.0), (256, False, 0.75), (1, collected[2][1], 0.0)]
+
+
+def test_published_presets_use_adam_with_a_constant_learning_rate() -> None:
+    trainer = training.Trainer(
+        small_network("sasrec"), PRESETS["sasrec"], 0, np.random.default_rng(0), mask_seen=True
+    )
+    assert type(trainer.optimiser) is torch.optim.Adam
+    (group,) = trainer.optimiser.param_groups
+    assert (group["lr"], group["betas"], group["weight_decay"]) == (1e-3, (0.9, 0.999), 0)
+    assert {training.lr_factor(PRESETS["sasrec"], epoch) for epoch in (0, 1, 50, 100)} == {1.0}
 
 
 def test_embeddings_start_from_co_occurrences_unless_warm_is_false(

@@ -58,3 +58,10 @@ def test_at_equal_ndcg_the_lower_loss_is_better() -> None:
     with torch.no_grad():
         net.items.weight.add_(1)
     assert torch.equal(best.weights["items.weight"], before), "the weights must be a copy"
+
+
+def test_published_presets_hold_out_the_last_interaction_of_every_row() -> None:
+    log = log_of([[1, 2, 3], [4, 5], [], [6, 7, 8, 9], [1]])
+    rest, held_out = validation.hold_out(log, PRESETS["sasrec"], np.random.default_rng(0))
+    assert [row.items.tolist() for row in held_out.batches(1)] == [[1, 2, 3], [6, 7, 8, 9]]
+    assert [row.items.tolist() for row in rest.batches(1)] == [[1, 2], [4, 5], [], [6, 7, 8], [1]]

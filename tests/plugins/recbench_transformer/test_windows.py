@@ -26,7 +26,25 @@ def test_batches_contain_inputs_and_targets_within_the_size_limit() -> None:
     targets = []
     for batch in windows.make_batches(log, 6, 12, np.random.default_rng(0)):
         assert batch.items.size <= 12
+        assert np.array_equal(batch.rows, batch.users), "each user has one row here"
         for items, answers, length in zip(batch.items, batch.targets, batch.lengths, strict=True):
             assert np.array_equal(answers[:length], items[:length] + 1)
             targets += answers[:length].tolist()
     assert sorted(targets) == sorted(log.items[log.items > 0].tolist())
+
+
+def test_only_the_latest_window_of_each_row() -> None:
+    log = log_of([list(range(n)) for n in (0, 1, 2, 5, 7, 12)])
+    row, start, n_inputs = windows.latest_windows(log.lengths, 4)
+    assert (row.tolist(), start.tolist(), n_inputs.tolist()) == (
+        [2, 3, 4, 5],
+        [0, 0, 2, 7],
+        [1, 4, 4, 4],
+    )
+    batches = windows.make_batches(log, 4, 8, np.random.default_rng(0), only_latest=True)
+    seen = {
+        int(row): answers[:length].tolist()
+        for batch in batches
+        for row, answers, length in zip(batch.rows, batch.targets, batch.lengths, strict=True)
+    }
+    assert seen == {2: [1], 3: [1, 2, 3, 4], 4: [3, 4, 5, 6], 5: [8, 9, 10, 11]}
