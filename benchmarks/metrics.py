@@ -293,7 +293,7 @@ def of_recbole(ranking: recbench.Ranking, peers: Path) -> dict[tuple[str, Option
         )
         script = Path(__file__).with_name("peers") / "recbole_metrics.py"
         command = [str(peers / "recbole" / "bin" / "python"), str(script), str(file)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
     found = json.loads(done.stdout.splitlines()[-1])
     return {(name, Options(), "RecBole"): value for name, value in found.items()}
 

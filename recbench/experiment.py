@@ -253,7 +253,10 @@ class Experiment:
             "split": self.split_text,
             "metrics": {
                 **cell.provenance.get("metrics", {}),
-                **{name: self.metric_versions[Spec.parse(name).name] for name in self.metrics},
+                **{
+                    name: self.metric_versions[Spec.parse(name).name]
+                    for name in self.plugins.metrics()  # also those that are left out
+                },
             },
             "device": cell.device or "auto",
             "isolated": cell.isolated,

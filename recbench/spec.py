@@ -67,7 +67,8 @@ class Spec:
 
 def parse_names(text: str) -> list[str]:
     """Split text such as `leave-last-out,temporal:share=0.8,targets=all` into its names."""
-    return [name.strip() for name in _COMMA.split(text) if name.strip()]
+    names = (name.strip(" ,\t\n") for name in _COMMA.split(text))
+    return [name for name in names if name]
 
 
 def each_value(text: str) -> list[str]:

@@ -10,6 +10,7 @@ from recbole.evaluator.metrics import GAUC, ShannonEntropy, TailPercentage
 
 
 def main() -> None:
+    np.bool = bool  # type: ignore[misc]  # GAUC uses the old name, which this numpy lacks
     given = np.load(sys.argv[1])
     lists, k = given["lists"], given["lists"].shape[1]
     config = {"topk": [k], "metric_decimal_place": 15, "tail_ratio": int(given["tail"])}

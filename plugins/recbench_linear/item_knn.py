@@ -22,7 +22,7 @@ class ItemKNN(ItemToItem):
     ----------
     k : int, default: 100
         Number of neighbours of an item.
-    shrinkage : float, default: 0
+    shrinkage : float, default: 10
         Makes similarities smaller that few users support.
     decay : float, default: 0.9
         Factor per step back in the history, above 0 and at most 1. 1 is the published model, in
@@ -51,13 +51,13 @@ class ItemKNN(ItemToItem):
     ...     users=[0, 0, 1, 1, 2, 3, 3], items=[0, 1, 0, 1, 0, 1, 2]
     ... )
     >>> history = recbench.Interactions.from_log(users=[0], items=[1], n_items=3)
-    >>> ItemKNN().fit(train).score(history).round(4).tolist()
+    >>> ItemKNN(shrinkage=0).fit(train).score(history).round(4).tolist()
     [[0.6667, 0.0, 0.5774]]
     """
 
     name: ClassVar[str] = "item-knn"
 
-    def __init__(self, k: int = 100, shrinkage: float = 0, decay: float = 0.9) -> None:
+    def __init__(self, k: int = 100, shrinkage: float = 10, decay: float = 0.9) -> None:
         self.k, self.shrinkage = k, shrinkage
         self.require("k", k, "1 or more", holds=k >= 1)
         self.require("shrinkage", shrinkage, "0 or more", holds=0 <= shrinkage < float("inf"))

@@ -27,11 +27,11 @@ class UserKNN(MatrixModel):
 
     Parameters
     ----------
-    k : int, default: 100
+    k : int, default: 20
         Number of neighbours of a history.
     shrinkage : float, default: 0
         Makes the similarities of users smaller who share few items with the history.
-    decay : float, default: 0.9
+    decay : float, default: 0.8
         Factor per step back in the history, above 0 and at most 1. 1 is the published model, in
         which the order of the history does not matter.
 
@@ -64,7 +64,7 @@ class UserKNN(MatrixModel):
 
     name: ClassVar[str] = "user-knn"
 
-    def __init__(self, k: int = 100, shrinkage: float = 0, decay: float = 0.9) -> None:
+    def __init__(self, k: int = 20, shrinkage: float = 0, decay: float = 0.8) -> None:
         self.k, self.shrinkage, self.decay = k, shrinkage, decay
         self.require("k", k, "1 or more", holds=k >= 1)
         self.require("shrinkage", shrinkage, "0 or more", holds=0 <= shrinkage < float("inf"))

@@ -54,12 +54,19 @@ def calibration(
 
     Examples
     --------
+    Histories have a comedy and a drama, the first list one of each, and the second two dramas:
+
+    >>> import numpy as np
     >>> import recbench
     >>> from recbench_metrics.calibration import calibration
-    >>> train = recbench.Interactions.from_log(users=[0, 0], items=[0, 1], n_items=4)
-    >>> log = recbench.load_dataset("synthetic").interactions
-    >>> "genres" in log.item_features
-    False
+    >>> log = recbench.Interactions.from_log(users=[0, 0, 1, 1], items=[0, 1, 0, 1], n_items=5)
+    >>> genres = ["Comedy", "Drama", "Comedy", "Drama", "Drama"]
+    >>> films = recbench.Dataset("films", log, [1, 2], [*"abcde"], item_features={"genres": genres})
+    >>> split = recbench.Split(films.interactions, films.interactions, targets=[2, 2])
+    >>> lists = np.array([[2, 3], [3, 4]])
+    >>> ranking = recbench.Ranking([0, 0], [1, 1], lists=lists).of_split(split)
+    >>> calibration(ranking, 2).round(3).tolist()
+    [0.0, 2.826]
     """
     if not 0 < alpha < 1:
         raise recbench.UsageError(f"metric calibration: alpha={alpha:g} must be above 0, below 1")

@@ -145,14 +145,12 @@ class Sets:
         bits = np.zeros(np.count_nonzero(is_needed) * width, dtype=np.uint8)
         np.bitwise_or.at(bits, items * width + members // 8, (1 << members % 8).astype(np.uint8))
         self.words = bits.view(np.uint64).reshape(-1, width // 8)
-        self.sizes = np.zeros(len(self.words), dtype=np.int64)
-        every = np.arange(n_items)[is_needed]
-        self.sizes = self._common(every, every)[0]
+        self.sizes = np.bitwise_count(self.words).sum(axis=1, dtype=np.int64)
 
     def cosine(self, left: Array, right: Array) -> Values:
         """(n,) the cosine distances of two sets each; 1 if a set is empty."""
         common, n_left, n_right = self._common(left, right)
-        return 1 - common / np.sqrt(np.maximum(n_left * n_right, 1))
+        return np.asarray(1 - common / np.sqrt(np.maximum(n_left * n_right, 1)))
 
     def jaccard(self, left: Array, right: Array) -> Values:
         """(n,) the Jaccard distances of two sets each; NaN if a set is empty."""

@@ -81,7 +81,8 @@ def f1(ranking: recbench.Ranking, k: int) -> Values:
     >>> f1(ranking, 10).round(4).tolist()
     [0.1667]
     """
-    return 2 * ranking.expectation(np.ones(k)) / (k + ranking.n_targets)
+    values: Values = 2 * ranking.expectation(np.ones(k)) / (k + ranking.n_targets)
+    return values
 
 
 def r_precision(ranking: recbench.Ranking, k: int) -> Values:  # noqa: ARG001
@@ -119,7 +120,8 @@ def r_precision(ranking: recbench.Ranking, k: int) -> Values:  # noqa: ARG001
     """
     n_targets = ranking.n_targets
     within = np.clip(n_targets[ranking.case_of_target] - ranking.above, 0, ranking.tied)
-    return ranking.sum(within / ranking.tied) / n_targets
+    values: Values = ranking.sum(within / ranking.tied) / n_targets
+    return values
 
 
 def rbp(ranking: recbench.Ranking, k: int, persistence: float = 0.8) -> Values:
@@ -217,7 +219,8 @@ def auc(ranking: recbench.Ranking, k: int) -> Values:  # noqa: ARG001
     # of two targets, one is above the other, or each is with probability 1/2: 1 for each pair
     wrong = ranking.sum((first + last - 1) / 2) - n_targets * (n_targets - 1) / 2
     pairs = n_targets * (n_ranked - n_targets)
-    return np.clip(1 - wrong / np.maximum(pairs, 1), 0.0, 1.0)
+    values: Values = np.clip(1 - wrong / np.maximum(pairs, 1), 0.0, 1.0)
+    return values
 
 
 METRICS = {

@@ -103,9 +103,9 @@ class PerItem:
         """Return the popularity, which must be that of the catalogue of a history."""
         if not hasattr(self, "popularity_"):
             raise recbench.RecbenchError("the popularity is not fitted; call fit or load first")
-        if history is not None and history.n_items != self.n_parameters:
+        if history is not None and history.n_items != len(self.popularity_):
             raise recbench.RecbenchError(
-                f"the popularity was fitted on {self.n_parameters} items, but the history has "
+                f"the popularity was fitted on {len(self.popularity_)} items, but the history has "
                 f"{history.n_items}; fit it on the same dataset"
             )
         return self.popularity_

@@ -12,7 +12,15 @@ the positive's probability to a power b, so that b becomes the weight of its log
     b = 1 - t (1 - a), where a is the share of the other items that are drawn
 
 The calibration t is 0 for the plain loss (b = 1), and 1 for full correction (b = a).
+
+Before training, all scores are near 0, and all probabilities near 1/2. That is far too much where
+there are many negatives: the first steps would do nothing but lower all scores, with gradients so
+large that Adam takes small steps for thousands of steps after them. So the loss adds log(b / the
+number of negatives) to all scores, which is 0 for one negative and changes no ranking (as Lin et
+al. 2017, arXiv 1708.02002, start from the share of the positives).
 """
+
+import math
 
 import torch
 from torch import Tensor
@@ -50,6 +58,7 @@ def backward(
     total = hidden.new_zeros((), dtype=torch.float32)
     table, (n_items, width), n_drawn = weight.to(dtype), weight.shape, 1 + negatives.number
     positive_weight = 1 - calibration * (1 - min(1, negatives.number / max(1, n_items - 1)))
+    shift = math.log(positive_weight / negatives.number)
     at_once = n_items <= ALL_AT_ONCE * n_drawn
     chunk_size = max(1, MAX_SCORES // (n_items if at_once else n_drawn * width))
     for start in range(0, len(hidden), chunk_size):
@@ -62,7 +71,7 @@ def backward(
         else:
             picked = table[items]  # (chunk, 1 + negatives, width)
             scores = torch.bmm(picked, inputs[:, :, None])[:, :, 0]
-        losses, score_grad = binary(scores.float() + bias[items], positive_weight)
+        losses, score_grad = binary(scores.float() + bias[items] + shift, positive_weight)
         total += losses.sum()
         bias.grad.index_add_(0, items.flatten(), score_grad.flatten())
         score_grad = score_grad.to(dtype)

@@ -149,83 +149,6 @@ class Block(nn.Module):
         return merged  # (rows, time, dim)
 
 
-class SASRec(nn.Module):
-    """SASRec as published (Kang & McAuley 2018, arXiv 1808.09781), for the presets of that name.
-
-    It differs from `Causal` in five ways. A learned vector for each position is added to the
-    embeddings. Queries are made of normalised vectors, keys and values of the vectors themselves,
-    and the update is added to the normalised ones. The nonlinear function is ReLU. Items have no
-    bias. Where the output weights are not tied, they are a second table of items.
-    """
-
-    def __init__(self, settings: Settings, n_items: int) -> None:
-        super().__init__()
-        dim = settings.dim
-        self.items = nn.Embedding(n_items, dim)
-        self.output_items = None if settings.tied else nn.Embedding(n_items, dim)
-        self.positions = nn.Embedding(settings.length, dim)
-        self.blocks = nn.ModuleList(SASRecBlock(settings) for _ in range(settings.layers))
-        self.norm = nn.LayerNorm(dim)
-        self.dropout = Dropout(settings.dropout_share)
-        self.register_buffer("bias", torch.zeros(n_items), persistent=False)
-        for module in self.modules():
-            if isinstance(module, nn.Embedding):
-                nn.init.normal_(module.weight, std=0.02)
-
-    def forward(self, items: Tensor, _users: Tensor, scale: Tensor | None = None) -> Tensor:
-        """Return one vector per position, (rows, time, dim); arguments as for `Causal`."""
-        time, dim = items.shape[1], self.items.embedding_dim
-        x = self.items(items) * math.sqrt(dim)  # (rows, time, dim)
-        if scale is not None:
-            x = x * scale[..., None]
-        x = self.dropout(x + self.positions.weight[:time])
-        for block in self.blocks:
-            x = block(x)
-        normalised: Tensor = self.norm(x)
-        return normalised
-
-    def output(self) -> tuple[Tensor, Tensor]:
-        """Return the output layer: weight (n_items, dim) and bias (n_items,), which is 0."""
-        table = self.items if self.output_items is None else self.output_items
-        return table.weight, self.get_buffer("bias")
-
-    @torch.no_grad()
-    def init_from_counts(self, _counts: Tensor, embeddings: Tensor | None) -> None:
-        """Before training, set the item embeddings (n_items, dim), unless they are None."""
-        if embeddings is not None:
-            self.items.weight.copy_(embeddings)
-
-    def fill_unknown_users(self, users: Tensor) -> None:
-        """Do nothing: users have no embeddings."""
-
-
-class SASRecBlock(nn.Module):
-    """One layer of `SASRec`: attention, then a feed-forward network on each position."""
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__()
-        dim, feedforward = settings.dim, settings.feedforward
-        self.heads = settings.heads
-        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.query, self.key_value = nn.Linear(dim, dim), nn.Linear(dim, 2 * dim)
-        self.attention = CausalAttention()
-        self.merge_heads = nn.Linear(dim, dim)
-        self.up, self.down = nn.Linear(dim, feedforward), nn.Linear(feedforward, dim)
-        self.dropout = Dropout(settings.dropout_share)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return x (rows, time, dim) after both steps."""
-        rows, time, dim = x.shape
-        normalised = self.norm1(x)
-        split = (rows, time, 3, self.heads, dim // self.heads)
-        qkv = torch.cat([self.query(normalised), self.key_value(x)], dim=2).view(split)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (rows, heads, time, dim / heads)
-        attended = self.attention(q, k, v).transpose(1, 2).reshape(rows, time, dim)
-        x = self.norm2(normalised + self.merge_heads(attended))
-        update: Tensor = self.dropout(self.down(functional.relu(self.dropout(self.up(x)))))
-        return x + update  # (rows, time, dim)
-
-
 class CausalAttention(nn.Module):
     """Scaled dot-product attention with a causal mask (Vaswani et al. 2017, arXiv 1706.03762).
 
@@ -309,6 +232,85 @@ class Dropout(nn.Module):
         noise = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
         keep = noise.view(torch.uint8)[: x.numel()].view(x.shape) >= threshold
         return x * keep.to(x.dtype).mul_(256 / (256 - threshold))
+
+
+class SASRec(nn.Module):
+    """SASRec as published (Kang & McAuley 2018, arXiv 1808.09781), for the presets of that name.
+
+    It differs from `Causal` in five ways. A learned vector for each position is added to the
+    embeddings. Queries are made of normalised vectors, keys and values of the vectors themselves,
+    and the update is added to the normalised ones. The nonlinear function is ReLU. Items have no
+    bias. Where the output weights are not tied, they are a second table of items.
+    """
+
+    def __init__(self, settings: Settings, n_items: int) -> None:
+        super().__init__()
+        dim = settings.dim
+        self.items = nn.Embedding(n_items, dim)
+        self.output_items = None if settings.tied else nn.Embedding(n_items, dim)
+        self.positions = nn.Embedding(settings.length, dim)
+        self.blocks = nn.ModuleList(SASRecBlock(settings) for _ in range(settings.layers))
+        self.norm = nn.LayerNorm(dim)
+        self.dropout = Dropout(settings.dropout_share)
+        self.register_buffer("bias", torch.zeros(n_items), persistent=False)
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+        if self.output_items is not None:
+            nn.init.normal_(self.output_items.weight, std=dim**-0.5)
+
+    def forward(self, items: Tensor, _users: Tensor, scale: Tensor | None = None) -> Tensor:
+        """Return one vector per position, (rows, time, dim); arguments as for `Causal`."""
+        time, dim = items.shape[1], self.items.embedding_dim
+        x = self.items(items) * math.sqrt(dim)  # (rows, time, dim)
+        if scale is not None:
+            x = x * scale[..., None]
+        x = self.dropout(x + self.positions.weight[:time])
+        for block in self.blocks:
+            x = block(x)
+        normalised: Tensor = self.norm(x)
+        return normalised
+
+    def output(self) -> tuple[Tensor, Tensor]:
+        """Return the output layer: weight (n_items, dim) and bias (n_items,), which is 0."""
+        table = self.items if self.output_items is None else self.output_items
+        return table.weight, self.get_buffer("bias")
+
+    @torch.no_grad()
+    def init_from_counts(self, _counts: Tensor, embeddings: Tensor | None) -> None:
+        """Before training, set the item embeddings (n_items, dim), unless they are None."""
+        if embeddings is not None:
+            self.items.weight.copy_(embeddings)
+
+    def fill_unknown_users(self, users: Tensor) -> None:
+        """Do nothing: users have no embeddings."""
+
+
+class SASRecBlock(nn.Module):
+    """One layer of `SASRec`: attention, then a feed-forward network on each position."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        dim, feedforward = settings.dim, settings.feedforward
+        self.heads = settings.heads
+        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.query, self.key_value = nn.Linear(dim, dim), nn.Linear(dim, 2 * dim)
+        self.attention = CausalAttention()
+        self.merge_heads = nn.Linear(dim, dim)
+        self.up, self.down = nn.Linear(dim, feedforward), nn.Linear(feedforward, dim)
+        self.dropout = Dropout(settings.dropout_share)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x (rows, time, dim) after both steps."""
+        rows, time, dim = x.shape
+        normalised = self.norm1(x)
+        split = (rows, time, 3, self.heads, dim // self.heads)
+        qkv = torch.cat([self.query(normalised), self.key_value(x)], dim=2).view(split)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (rows, heads, time, dim / heads)
+        attended = self.attention(q, k, v).transpose(1, 2).reshape(rows, time, dim)
+        x = self.norm2(normalised + self.merge_heads(attended))
+        update: Tensor = self.dropout(self.down(functional.relu(self.dropout(self.up(x)))))
+        return x + update  # (rows, time, dim)
 
 
 class Notebook(nn.Module):

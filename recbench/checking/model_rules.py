@@ -60,6 +60,7 @@ def answers(subject: Subject) -> str:
     for history in (train, train.take(np.arange(len(train))[::-1])):
         check_answers(subject.fitted(), train, history)
     first = subject.kept().first
+    subject.valid = True
     return f"{first.dtype} of shape {first.shape}"
 
 
@@ -150,6 +151,9 @@ def knows_absent_users(subject: Subject) -> str:
 
 def knows_empty(subject: Subject) -> str:
     """Empty histories get answers, or an error that says that there is nothing to go by."""
+    subject.fitted()
+    if not subject.valid:
+        raise NotRunError("its answers are not valid")
     train = subject.train
     items = train.take([0]).items.tolist()
     refused = ""

@@ -8,8 +8,12 @@ from recbench.models.in_process import READ_ONLY
 
 CONTRACT = (
     Rule("fit returns the model itself", model_rules.fits),
-    Rule("what it is given stays unchanged", model_rules.leaves_input, owns=READ_ONLY),
-    Rule("answers are finite, with the right shape and type", model_rules.answers),
+    Rule("what it is given stays unchanged", model_rules.leaves_input, owns=(READ_ONLY,)),
+    Rule(
+        "answers are finite, with the right shape and type",
+        model_rules.answers,
+        owns=(": score returned", ": recommend returned"),
+    ),
     Rule("histories of one item and long ones get answers", model_rules.knows_unusual),
     Rule("unknown users get answers", model_rules.knows_unknown_users),
     Rule("empty histories get answers or a clear error", model_rules.knows_empty),

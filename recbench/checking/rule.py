@@ -32,13 +32,13 @@ class NotRunError(Exception):
 class Rule(Generic[S]):
     """A rule: a statement, such as "fit returns the model itself", and the function that checks it.
 
-    owns: part of the text of errors that belong to this rule, wherever they are raised; the rules
-    that they are raised in are then not run.
+    owns: parts of the texts of errors that belong to this rule, wherever they are raised, unless it
+    has passed; the rules that they are raised in are then not run.
     """
 
     name: str
     check: Callable[[S], str]
-    owns: str = ""
+    owns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,15 @@ def outcomes(
     after_failure: called after each rule that is broken, before the next one is checked.
     has_options: whether the user has set options, so that a UsageError means these, and is raised.
     """
+    owners = [rule for rule in rules if rule.owns]
     for rule in rules:
         outcome, detail = _outcome(rule, subject, has_options=has_options)
+        if outcome == PASSED and rule in owners:
+            owners.remove(rule)
         if outcome == FAILED:
-            owners = [each for each in rules if each.owns and each.owns in detail]
-            if owners and rule not in owners:
-                outcome, detail = NOT_RUN, f"the rule {owners[0].name!r} is broken"
+            owner = next((each for each in owners if any(own in detail for own in each.owns)), rule)
+            if owner is not rule:
+                outcome, detail = NOT_RUN, f"broken already: {owner.name}"
             after_failure()
         yield rule.name, outcome, detail
 

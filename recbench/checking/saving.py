@@ -78,16 +78,22 @@ def resumes(subject: Subject) -> str:
 
 @contextmanager
 def _copying_the_first_state(folder: Path, to: Path) -> Iterator[None]:
-    """Copy what a training saves in the folder first: what would be left if it were killed then."""
+    """Copy what a training saves in the folder first: what would be left if it were killed then.
+
+    Nothing is copied while it is being written.
+    """
     ended = threading.Event()
 
     def watch() -> None:
+        before: dict[str, int] = {}
         while not ended.wait(POLL):
-            with suppress(OSError, shutil.Error):  # it is being written
-                if any(folder.iterdir()):
+            with suppress(OSError, shutil.Error):  # a file is being replaced
+                sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+                if sizes and sizes == before and all(sizes.values()):
                     shutil.rmtree(to, ignore_errors=True)
                     shutil.copytree(folder, to)
                     return
+                before = sizes
 
     watcher = threading.Thread(target=watch)
     watcher.start()

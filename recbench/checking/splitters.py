@@ -136,6 +136,8 @@ def holds_out_targets(splitting: Splitting) -> str:
     """Not all targets are among the training data of their users; overlapping windows have some."""
     split = splitting.split()
     targets, offsets = split.judged_targets
+    if not len(targets):
+        raise NotRunError("it judges nobody")
     users = np.repeat(split.history.users[split.judged], np.diff(offsets)).astype(np.int64)
     learnt = np.isin(users * split.train.n_items + targets, _pairs(split.train))
     require(

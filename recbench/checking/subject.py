@@ -33,7 +33,8 @@ class Kept:
     """What a fitted model has answered.
 
     first, again: for the histories of `train`, at first and for the second time. later: for other
-    histories of the same users after that.
+    histories of the same users after that. said: what it has said of the first history besides; []
+    if it says nothing, or something else each time.
     """
 
     traits: Traits
@@ -47,8 +48,7 @@ class Kept:
         shown = difference(self.traits, train, (self.first, ask(model, train)), when)
         if shown:
             return shown
-        own = said(model, train)
-        same = len(own) == len(self.said) and all(map(close, own, self.said))
+        same = not self.said or same_said(self.said, said(model, train))
         return "" if same else "its explanations or attention weights differ"
 
 
@@ -60,6 +60,7 @@ class Subject:
     MovieLens. train: the same without the last interaction of each user.
     others: the first interaction of each of these users.
     report, why_unfitted: what the first fit on train has reported, and why it failed.
+    valid: whether answers for ordinary histories are valid.
     reproducible: whether a second fit has given the same model.
     ends: what was wrong at the end of the model's process.
     """
@@ -78,6 +79,7 @@ class Subject:
         self.others = self.train.keep(np.isin(range(self.train.n_interactions), self.train.offsets))
         self.report = FitReport()
         self.why_unfitted: Exception | None = None
+        self.valid = False
         self.reproducible = False
         self.ends: RecbenchError | None = None
         self._open_cell = open_cell
@@ -118,7 +120,9 @@ class Subject:
             model, train = self.fitted(), self.train
             first, again = ask(model, train), ask(model, train)
             later = ask(model, self.others)
-            self._kept = Kept(model.traits, first, again, later, said(model, train))
+            words = said(model, train)
+            words = words if same_said(words, said(model, train)) else []
+            self._kept = Kept(model.traits, first, again, later, words)
         return self._kept
 
     def close(self, *, failed: bool = False) -> None:
@@ -161,6 +165,11 @@ def said(model: ModelHandle, train: Interactions) -> list[Array]:
     except RecbenchError:  # the rules for `explain` and `attention` tell
         return []
     return found
+
+
+def same_said(first: list[Array], second: list[Array]) -> bool:
+    """Whether two models say the same of a history, up to rounding."""
+    return len(first) == len(second) and all(map(close, first, second))
 
 
 def close(left: Array, right: Array) -> bool:

@@ -87,14 +87,13 @@ def needs_memory(subject: Subject) -> str:
         raise NotApplicableError("memory is measured in separate processes, which Linux has")
     peaks = [_peak(subject, n_items) for n_items in (ITEMS, CATALOGUE, 2 * CATALOGUE)]
     small, large = (max(0, peak - peaks[0]) for peak in peaks[1:])
-    sizes = f"{CATALOGUE:,} to {2 * CATALOGUE:,} items"
-    shown = f"{small / MB:,.0f} MB more to {large / MB:,.0f} MB more than for {ITEMS} items"
-    if large - small < NOISE:
-        return f"from {sizes}: {shown}"
-    factor = large / max(small, 1)
-    text = f"{factor:.1f}x from {sizes}: {shown}"
+    factor = f"{large / small:.1f}x " if small >= MB else ""
+    text = (
+        f"{factor}from {CATALOGUE:,} to {2 * CATALOGUE:,} items: {small / MB:,.0f} MB more to "
+        f"{large / MB:,.0f} MB more than for {ITEMS} items"
+    )
     require(
-        factor <= MOST_GROWTH,
+        large - small < NOISE or large <= MOST_GROWTH * small,
         f"peak memory must not grow faster than the square of the catalogue, but it grows {text}",
     )
     return text

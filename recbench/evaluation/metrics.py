@@ -126,7 +126,7 @@ def valid_metrics(plugins: Plugins, data: Interactions) -> dict[str, Metric]:
             raise
         except UnknownFeatureError as error:
             level = logging.WARNING if name in plugins.asked else logging.DEBUG
-            log.log(level, "metric %s is left out: %s", name, error)
+            log.log(level, "metric %s (plugin %s) is left out: %s", name, offer.plugin, error)
         except BaseException as error:  # also SystemExit
             if isinstance(error, UsageError) and Spec.parse(name).options:
                 raise

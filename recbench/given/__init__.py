@@ -1,1 +1,1 @@
-"""Before step 1: models that are given as Python objects or files."""
+"""Before step 1: what is given as Python objects or files, in place of names."""

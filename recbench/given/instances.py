@@ -43,8 +43,9 @@ def rebuilt_with(instance: Any, label: str) -> dict[str, Any]:
 
     A warning, with the label, says that something was learned. Raises UsageError as `built_with`.
     """
-    values, changed = built_with(instance)
-    values, fitted = unfitted(values)
+    given, changed = built_with(instance)
+    values: dict[str, Any]
+    values, fitted = unfitted(given)
     changed = [*changed, *fitted]
     if changed:
         log.warning(

@@ -125,9 +125,18 @@ def values_by_group(
         for place, (metric, model) in enumerate(columns):
             found[metric].append(
                 GroupValue(
-                    *(grouping.by, name, int(numbered.max()) + 1, len(own.cases)),
-                    *(model, metric, k, means[str(place)], versus),
-                    *differences[:, place].tolist(),
+                    by=grouping.by,
+                    group=name,
+                    users=int(numbered.max()) + 1,
+                    cases=len(own.cases),
+                    model=model,
+                    metric=metric,
+                    k=k,
+                    value=means[str(place)],
+                    versus=versus,
+                    difference=float(differences[0, place]),
+                    low=float(differences[1, place]),
+                    high=float(differences[2, place]),
                 )
             )
     return [value for values in found.values() for value in values]

@@ -128,7 +128,7 @@ class Breakdown:
     ) -> Breakdown:
         """Return the groups of all results.
 
-        Raises UsageError for a column that all data lack. Otherwise, a table that lacks it says why.
+        Raises UsageError for a column that all data lack. Otherwise, a table without it says why.
         """
         first: dict[Any, Result] = {}
         for result in (result for result in results if result.ok):

@@ -107,7 +107,8 @@ def without_others(result: Result, current: Mapping[str, str]) -> Result:
     outdated = {
         text
         for text, version in _versions(result).items()
-        if (now := current.get(Spec.parse(text).name, version)) != version or not has_source(now)
+        if (now := current.get(Spec.parse(text).name)) is not None
+        and (now != version or not has_source(now))
     }
     if not outdated:
         return result

@@ -16,7 +16,7 @@ from importlib import metadata
 
 from recbench.code.python_file import is_python_file
 from recbench.errors import UsageError
-from recbench.offers import KINDS
+from recbench.offers import HOOKS, KINDS
 from recbench.plugins import Plugins
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]{0,99}")
@@ -65,7 +65,7 @@ def check_name(name: str, kind: str, sources: Iterable[str], plugins: Plugins) -
             raise UsageError(f"{name!r} cannot be imported: {word!r} is a word of Python{_OTHER}")
     for own in {VARIABLE, CLASS} & used:
         word = names[own]
-        if word in used - {own} or hasattr(builtins, word):
+        if word in HOOKS | used - {own} or hasattr(builtins, word):
             raise UsageError(f"{name!r} cannot be used: its code needs another {word!r}{_OTHER}")
     for taken in _taken(name, names, kind, plugins):
         raise UsageError(f"the name {name!r} is taken by {taken}{_OTHER}")

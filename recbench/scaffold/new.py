@@ -31,7 +31,10 @@ PURPOSES = {
     "README.md": "what to type",
     ".gitignore": "what git leaves out",
 }
-"""File of a template -> what it is for."""
+"""Each file of a plugin, as the templates call it -> what it is for."""
+
+HIDDEN = ".gitignore"
+"""The file whose template has no dot, as hidden files are left out when recbench is packaged."""
 
 
 class NewPlugin(ReportOf[Path]):
@@ -131,7 +134,7 @@ def new_plugin(
     """
     if kind not in KINDS:
         raise UsageError(f"no kind of plugin {kind!r}; {suggest(str(kind), KINDS)}")
-    templates = {path.name: path.read_text("utf-8") for path in _files_of(kind)}
+    templates = {file: _template(kind, file).read_text("utf-8") for file in PURPOSES}
     code = [text for file, text in templates.items() if file.endswith(".py")]
     check_name(name, kind, code, current_plugins(plugins))
     names = names_of(name)
@@ -151,10 +154,11 @@ def new_plugin(
     return NewPlugin(folder, texts, commands)
 
 
-def _files_of(kind: str) -> Iterator[Path]:
-    """Yield the templates of a kind; Python may have left compiled files beside them."""
-    for folder in (TEMPLATES, TEMPLATES / kind):
-        yield from (path for path in sorted(folder.iterdir()) if path.name in PURPOSES)
+def _template(kind: str, file: str) -> Path:
+    """Return the template of a file: its own of the kind, or that of every kind."""
+    name = file.removeprefix(".") if file == HIDDEN else file
+    own = TEMPLATES / kind / name
+    return own if own.exists() else TEMPLATES / name
 
 
 def _checked(folder: Path) -> Path:

@@ -135,9 +135,10 @@ class Store(Layout):
         ['popular']
         """
         left_out: list[str] = []
-        paths = sorted(self.folder.glob("*/*/*.json"))
-        consequence = "It is left out; run the model again to replace it"
-        found = [self._read(path, consequence, left_out) for path in paths]
+        then = "It is left out; run the model again to replace it"
+        found = [
+            self._read(path, then, left_out) for path in sorted(self.folder.glob("*/*/*.json"))
+        ]
         plugins = current_plugins(plugins)
         results, changed = of_today([result for result in found if result], plugins)
         installed = installed_versions(results, plugins)
@@ -146,8 +147,7 @@ class Store(Layout):
             left_out.append(reason)
             log.info("left out: %s", reason)
         noted = [with_note_on_code(result, installed) for result in kept]
-        others = sorted({result.model for result in noted if OTHER_CODE in result.notes})
-        if others:
+        if others := sorted({result.model for result in noted if OTHER_CODE in result.notes}):
             log.info("%s: %s", ", ".join(others), OTHER_CODE)
         return Results(noted, self.case_columns, left_out=left_out)
 

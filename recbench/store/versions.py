@@ -45,12 +45,10 @@ def merge(
         merged["lists"] = old_columns["lists"]
     values, depth = _in_order({**old.values, **new.values}), max(old.depth, new.depth)
     notes = tuple(dict.fromkeys((*new.notes, *old.notes)))
-    made = dict(new.provenance)
-    if measured:
-        made["metrics"] = {**old.provenance.get("metrics", {}), **measured}
-    better = {**old.better, **new.better}
-    found = {"values": values, "depth": depth, "notes": notes, "better": better}
-    return dataclasses.replace(new, provenance=made, **found), merged
+    versions = {**old.provenance.get("metrics", {}), **measured}
+    made = {**new.provenance, **({"metrics": versions} if measured else {})}
+    result = dataclasses.replace(new, values=values, depth=depth, notes=notes, provenance=made)
+    return result, merged
 
 
 def _same_ranks(old: Columns, new: Columns, depth: int) -> bool:

@@ -8,7 +8,15 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from recbench import UsageError
-from recbench.spec import Spec, build, check_options, parameters, seed_of
+from recbench.spec import (
+    Spec,
+    build,
+    check_options,
+    each_value,
+    parameters,
+    parse_names,
+    seed_of,
+)
 
 
 def _make(
@@ -248,3 +256,61 @@ def test_lists_and_values_of_objects_are_read_as_options() -> None:
     factory = functools.partial(lambda x=None, dim=3: (x, dim))
     factory.option_values = {"len-1": len}  # type: ignore[attr-defined]
     assert build("m", factory, {"x": "len-1", "dim": "4"}) == (len, 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("leave-last-out", ["leave-last-out"]),
+        ("temporal, leave-last-out", ["temporal", "leave-last-out"]),
+        ("windows:length=3,test=0.5,temporal", ["windows:length=3,test=0.5", "temporal"]),
+        ("temporal:at=2001-01-01,targets=all", ["temporal:at=2001-01-01,targets=all"]),
+        ("ndcg,rbp:p=0.95,ild:by=genres", ["ndcg", "rbp:p=0.95", "ild:by=genres"]),
+        ("a:x=1,2,b", ["a:x=1,2", "b"]),
+        ("a,./b.py,/c/d.py:e:x=1,../f.py", ["a", "./b.py", "/c/d.py:e:x=1", "../f.py"]),
+        ("a:x=1,2024.py", ["a:x=1", "2024.py"]),
+        (" , a,,b, ", ["a", "b"]),
+    ],
+)
+def test_several_names_with_options_are_parsed(text: str, names: list[str]) -> None:
+    assert parse_names(text) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "texts"),
+    [
+        ("rules", ["rules"]),
+        ("rules:decay=0.5", ["rules:decay=0.5"]),
+        ("r:decay=0.5|0.7|0.9", ["r:decay=0.5", "r:decay=0.7", "r:decay=0.9"]),
+        ("r:d=1|2,w=5|9", ["r:d=1,w=5", "r:d=1,w=9", "r:d=2,w=5", "r:d=2,w=9"]),
+        ("r:d=1|1", ["r:d=1"]),
+        ("r:l=1,2|3", ["r:l=1,2", "r:l=3"]),
+        ("r:sign=a||b", ["r:sign=a|b"]),
+        ("./m.py:Mine:d=1|2", ["./m.py:Mine:d=1", "./m.py:Mine:d=2"]),
+    ],
+)
+def test_several_values_are_several_names(text: str, texts: list[str]) -> None:
+    assert each_value(text) == texts
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "r:d=1|",
+            r"^'r:d=1|' has an empty value of d\. Write several as in d=1|2, and || for the",
+        ),
+        ("r:d=" + "|".join("abcdefghijk") + ",e=" + "|".join(map(str, range(99))), "1,089 combi"),
+    ],
+)
+def test_values_that_are_no_list_are_refused(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message.replace("|", r"\|")):
+        each_value(text)
+
+
+def test_a_missing_option_is_named_as_it_is_typed() -> None:
+    def needs(size: int) -> int:
+        return size
+
+    with pytest.raises(UsageError, match=r"^model mine needs the option size; write mine:size=VAL"):
+        build("model mine", needs, {})

@@ -47,6 +47,8 @@ def _log(folder: Path, name: str, column: str) -> str:
 def test_data_are_loaded_again_for_columns_of_users(tmp_path: Path) -> None:
     logs = [_log(tmp_path, "a.csv", "gender"), _log(tmp_path, "b.csv", "town")]
     recbench.run("popular", logs, ks=3, in_process=True)
+    with pytest.raises(UsageError, match="no column 'size' to group by; columns of users: gender"):
+        recbench.table(by="size")
     recbench.run("popular", {"frame": pd.read_csv(tmp_path / "a.csv")}, ks=3, in_process=True)
     stored = recbench.table(by="gender")
     sections = {section.dataset_name: section for section in stored.sections()}
@@ -60,8 +62,6 @@ def test_data_are_loaded_again_for_columns_of_users(tmp_path: Path) -> None:
         " ".join(str(stored).split())
     )
     assert sections["frame"].ungrouped[0].startswith("Not by gender: ")
-    with pytest.raises(UsageError, match="no column 'size' to group by; columns of users: gender"):
-        recbench.table(by="size")
     with (tmp_path / "a.csv").open("a") as file:
         file.write("u1,i9,9\n")
     stored = recbench.table(by="gender,history")

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 ORDER = (
     *("errors", "report", "arguments", "bars", "progress", "spec", "option_docs", "files"),
-    *("code", "guard", "hookspecs", "offers", "plugins", "given"),
+    *("code", "guard", "hookspecs", "offers", "missing", "plugins", "given"),
     *("data", "models", "isolation", "evaluation", "results", "store"),
     *("experiment", "trial", "keeper", "external_file", "external", "run"),
     *("recommending", "recommend", "heatmap", "explain", "attention"),

@@ -33,9 +33,7 @@ def test_the_commands_of_its_readme_work(kind: str, made: tuple[Venv, Path], ml_
     log = (folder / "my-tracker.jsonl").read_text()  # of the plugin of the last kind
     assert "popular" in [json.loads(line)["model"] for line in log.splitlines()]
     assert "1 passed" in env.run(test, folder)
-    checked = env.run(check, folder)
-    assert "passed" in checked
-    assert "failed" not in checked
+    assert re.search(r" [1-9]\d* passed, 0 failed, ", env.run(check, folder))
 
 
 def test_they_are_listed(made: tuple[Venv, Path]) -> None:
@@ -44,10 +42,9 @@ def test_they_are_listed(made: tuple[Venv, Path]) -> None:
     for kind in KINDS:
         assert re.search(rf"(?m)^my-{kind} +0\.1\.0 ", listed), kind
     assert "BROKEN" not in listed
-    assert "First-order Markov chain over items." in env.run("recbench models", work)
 
 
-def test_the_model_predicts_better_than_popular_and_recommends(made: tuple[Venv, Path]) -> None:
+def test_the_model_predicts_better_than_popular(made: tuple[Venv, Path]) -> None:
     env, work = made
     shown = env.run("recbench run my-model popular --dataset synthetic --format csv", work)
     values = {
@@ -56,8 +53,6 @@ def test_the_model_predicts_better_than_popular_and_recommends(made: tuple[Venv,
         if ",ndcg,10," in line
     }
     assert values["my-model"] > 1.5 * values["popular"], "the order of items must help"
-    command = "recbench recommend my-model --dataset synthetic --items 1,2 --k 3"
-    assert "3 recommendations by my-model " in env.run(command, work)
 
 
 def test_names_are_taken_once_a_plugin_is_installed(

@@ -164,11 +164,50 @@ def test_the_listing_of_one_name_shows_its_options(call: Any) -> None:
 def test_plugins_are_listed_as_text_and_as_json(call: Any) -> None:
     code, out, _ = call("plugins")
     assert code == 0
-    assert "models: popular" in out
+    assert "models: random" in out
     code, out, _ = call("plugins", "--json")
-    plugins = {info["name"]: info for info in json.loads(out)}
-    assert plugins["popular"]["gives"] == {"models": ["popular"]}
-    assert plugins["popular"]["broken"] is None
+    listed = json.loads(out)
+    plugins = {info["name"]: info for info in listed["plugins"]}
+    assert plugins["random"]["gives"] == {"models": ["random"]}
+    assert plugins["random"]["hooks"] == ["recbench_models"]
+    assert plugins["random"]["broken"] is None
+    assert listed["hooks"]["recbench_tables"] == ["tables"]
+    assert listed["hooks"]["recbench_run_finished"] == listed["left_out"] == []
+
+
+def test_plugins_shows_who_answers_each_hook_and_what_limits_them(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "import recbench\n@recbench.hookimpl\ndef recbench_run_finished(result): ...\n"
+    monkeypatch.syspath_prepend(install(tmp_path / "site", tells=source))
+    _, out, _ = call("plugins")
+    assert re.search(r"^tells +1\.0 +a tracker$", out, re.MULTILINE)
+    assert re.search(r"^recbench_run_finished +tells$", out, re.MULTILINE)
+    assert re.search(r"^recbench_datasets +files, movielens, synthetic$", out, re.MULTILINE)
+    assert "limits" not in out
+    monkeypatch.setenv("RECBENCH_PLUGINS", "tells, random")
+    _, out, _ = call("plugins")
+    assert re.search(r"^recbench_models +random$", out, re.MULTILINE)
+    assert re.search(r"^recbench_datasets +no plugin$", out, re.MULTILINE)
+    assert "RECBENCH_PLUGINS=tells, random limits the plugins. Not loaded: files, " in out
+    _, out, _ = call("plugins", "--json")
+    assert "popular" in json.loads(out)["left_out"]
+    monkeypatch.setenv("RECBENCH_PLUGINS", "tels")
+    code, _, err = call("plugins")
+    assert code == 2
+    assert "RECBENCH_PLUGINS=tels: there is no plugin 'tels'; installed: files, " in err
+
+
+def test_options_of_metrics_are_listed(call: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "def found(ranking, k, weight: float = 2):\n    'Mine.'\n    return weight\n"
+    )
+    _, out, _ = call("metrics", f"{tmp_path / 'mine.py'}:found")
+    assert out.startswith("metric found (plugin mine.py 0)\n\nMine.\n")
+    assert re.search(r"^weight +float +2$", out, re.MULTILINE)
+    assert "write found:OPTION=VALUE" in out
+    _, out, _ = call("metrics", "ndcg")
+    assert "It has no options." in out
 
 
 def test_a_broken_plugin_exits_with_code_1_and_the_others_work(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from helpers import install
 
-from recbench import load_plugins
+from recbench import UsageError, load_plugins
 from recbench.code.installed import installed_plugins
 
 SOURCE = "import recbench\n@recbench.hookimpl\ndef recbench_models(): return {'NAME': object}\n"
@@ -43,3 +43,25 @@ def test_two_plugins_of_one_name_are_both_found(
     names = [name for name in installed_plugins() if name.startswith("same")]
     assert names[0] == "same"
     assert names[1] in {"same (first_plugin)", "same (second_plugin)"}
+
+
+def test_a_variable_limits_the_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = install(tmp_path / "site", mine=SOURCE, other=SOURCE.replace("NAME", "OTHER"))
+    (site / "other-1.0.dist-info" / "entry_points.txt").write_text("[recbench]\nrandom = other\n")
+    monkeypatch.syspath_prepend(site)
+    both = [name for name in installed_plugins() if name.startswith("random")]
+    assert len(both) == 2
+    monkeypatch.setenv("RECBENCH_PLUGINS", f"mine, {both[1]},")
+    plugins = load_plugins()
+    assert list(plugins.infos) == ["mine", both[1]]
+    with pytest.raises(UsageError, match=r"^no model 'popular'; .*leaves out the plugins files, "):
+        plugins.find("models", "popular")
+    monkeypatch.setenv("RECBENCH_PLUGINS", "")
+    assert {"mine", *both} < load_plugins().infos.keys()
+    with pytest.raises(UsageError, match=r"^no model 'xyz'; (?!.*RECBENCH_PLUGINS)"):
+        load_plugins().find("models", "xyz")
+    monkeypatch.setenv("RECBENCH_PLUGINS", "mine,mien")
+    with pytest.raises(
+        UsageError, match="=mine,mien: there is no plugin 'mien'; installed: files,"
+    ):
+        load_plugins()

@@ -115,19 +115,6 @@ def test_fingerprint_depends_on_train_history_and_targets() -> None:
     assert len(several) == 2
 
 
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("leave-last-out", ["leave-last-out"]),
-        ("temporal, leave-last-out", ["temporal", "leave-last-out"]),
-        ("windows:length=3,test=0.5,temporal", ["windows:length=3,test=0.5", "temporal"]),
-        ("temporal:at=2001-01-01,targets=all", ["temporal:at=2001-01-01,targets=all"]),
-    ],
-)
-def test_several_splits_with_options_are_parsed(text: str, names: list[str]) -> None:
-    assert parse_split_names(text) == names
-
-
 def _make(answer: Any, log: Interactions = LOG) -> tuple[str, Split]:
     """Split a log with a splitter that returns, or raises, this answer."""
 

@@ -10,6 +10,7 @@ from helpers import plugin
 import recbench
 from recbench import Interactions, Ranking, RecbenchError, Split, load_plugins
 from recbench.data.metadata import Metadata, UnknownFeatureError
+from recbench.evaluation.facts import count_ranked
 from recbench.evaluation.metrics import measure_all, valid_metrics
 from recbench.testing import check_metric, check_ties
 from recbench_popular import Popular
@@ -46,6 +47,28 @@ def test_a_ranking_of_a_split_knows_its_cases() -> None:
     assert ranking.titles.tolist() == list("abcde")
     assert ranking.item_features["genres"].tolist() == GENRES.tolist()
     assert ranking.histories.titles.tolist() == list("abcde")  # type: ignore[union-attr]
+    assert [items.tolist() for items in ranking.train.sequences()] == [[0, 1], [1], [2, 0]]
+    assert ranking.train.titles.tolist() == list("abcde")  # type: ignore[union-attr]
+
+
+def test_a_ranking_knows_among_how_many_items_targets_are_ranked() -> None:
+    ranking = _ranking()
+    assert ranking.n_ranked.tolist() == [5, 5], "the whole catalogue, if nothing is said"
+    assert ranking.n_listed.tolist() == [2, 2]
+    known = ranking.of_split(SPLIT, np.array([3, 4]), np.array([1, 9]))
+    taken = known.take(np.array([1, 1, 0]))
+    assert (taken.n_ranked.tolist(), taken.n_listed.tolist()) == ([4, 4, 3], [4, 4, 1])
+    only, _ = known.only(np.array([False, False, True, False]))
+    assert (only.n_ranked.tolist(), only.n_listed.tolist()) == ([4], [4])
+
+
+def test_seen_items_are_not_ranked_but_targets_are() -> None:
+    train = Interactions.from_log([0, 0, 0, 1], [0, 1, 1, 2], n_items=5)
+    split = Split(train, train, targets=[1, 4, 3], offsets=[0, 2, 3])  # item 1 is seen and a target
+    assert count_ranked(split, mask_seen=True).tolist() == [4, 4]
+    assert count_ranked(split, mask_seen=False).tolist() == [5, 5]
+    pool = np.array([[2], [0]])
+    assert count_ranked(split, mask_seen=True, pool=pool).tolist() == [3, 2]
 
 
 def test_take_and_only_select_what_is_known() -> None:
@@ -132,6 +155,9 @@ def test_a_metric_whose_feature_the_data_lack_is_left_out_with_one_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     plugins = load_plugins(mine=plugin(metrics={"a": _needs("genres"), "b": _needs("year")}))
+    assert "b" not in valid_metrics(plugins, SPLIT.train)
+    assert caplog.messages == [], "nobody has asked for it"
+    plugins.asked = {"a", "b"}
     valid = valid_metrics(plugins, SPLIT.train)
     assert "a" in valid
     assert "b" not in valid

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from helpers import plugin
 
-from recbench import Ranking, Value, load_plugins
+from recbench import Ranking, RecbenchError, UsageError, Value, load_plugins
+from recbench.evaluation.measure import measure
 from recbench.evaluation.metrics import measure_all, no_values, valid_metrics
 from recbench.evaluation.uncertainty import intervals, jackknife
+from recbench.spec import Spec
 from recbench.testing import example
 
 RANDOM = np.random.default_rng(1)
@@ -203,7 +205,7 @@ def test_a_metric_that_breaks_the_contract_is_left_out_with_the_reason(
 ) -> None:
     plugins = load_plugins(bad=plugin(metrics={"bad": metric}))
     trusted = valid_metrics(plugins, example())
-    assert set(trusted) == set(plugins.metrics()) - {"bad"}
+    assert set(trusted) == set(plugins.metrics()) - {"bad", "calibration"}  # which needs genres
     assert "metric bad (plugin bad) is left out: " in caplog.text
     assert reason in caplog.text
     assert "AssertionError" not in caplog.text
@@ -213,3 +215,27 @@ def test_a_failed_cell_has_every_metric_at_every_k() -> None:
     nothing = no_values({"hit": _hit}, [1, 3])
     assert list(nothing) == ["hit@1", "hit@3"]
     assert all(math.isnan(number) for value in nothing.values() for number in value)
+
+
+def test_an_option_that_a_metric_refuses_is_wrong_usage() -> None:
+    def refuses(ranking: Ranking, k: int, share: float = 0.5) -> Any:
+        if share > 1:
+            raise UsageError(f"metric picky: share={share:g} must be at most 1")
+        return _hit(ranking, k)
+
+    plugins = load_plugins(picky=plugin(metrics={"picky": refuses}))
+    plugins.measured = [Spec("picky", {"share": "0.7"})]
+    assert {"picky", "picky:share=0.7"} <= valid_metrics(plugins, example()).keys()
+    plugins.measured = [Spec("picky", {"share": "2"})]
+    with pytest.raises(UsageError, match="share=2 must be at most 1"):
+        valid_metrics(plugins, example())
+
+
+@pytest.mark.parametrize("better", ["up", 1, None])
+def test_a_direction_that_is_none_is_an_error(better: Any) -> None:
+    def metric(ranking: Ranking, k: int) -> Any:
+        return _hit(ranking, k)
+
+    metric.better = better  # type: ignore[attr-defined]
+    with pytest.raises(RecbenchError, match="must be 'higher' or 'lower', not"):
+        measure(RANKING, "it", metric, [3])

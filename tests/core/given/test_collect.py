@@ -75,10 +75,11 @@ def _names(models: Any) -> list[str]:
         ({"a": "mine.py:Mine:dim=4"}, ["a"]),
         ("mine.py:Mine:dim=1|2", ["Mine:dim=1", "Mine:dim=2"]),
         (["rules:decay=0.5|0.7", "popular"], ["rules:decay=0.5", "rules:decay=0.7", "popular"]),
-        (["mine.py:Mine", "b.py:Mine:dim=3", "b.py:Other"], ["mine.py:Mine", "b.py:Mine:dim=3", "Other"]),
+        (["mine.py:Mine", "b.py:Mine:dim=3"], ["mine.py:Mine", "b.py:Mine:dim=3"]),
+        (["mine.py:Mine", "b.py:Other"], ["Mine", "Other"]),
         (["mine.py:Mine", "mine.py:Mine"], ["Mine", "Mine"]),
     ],
-)  # fmt: skip
+)
 def test_what_a_text_means(files: Path, models: Any, names: list[str]) -> None:
     assert _names(models) == names
 
@@ -87,17 +88,17 @@ def test_what_a_text_means(files: Path, models: Any, names: list[str]) -> None:
     ("text", "message"),
     [
         ("mine.py:Mien", "^mine.py has no model 'Mien'; did you mean 'Mine'[?]$"),
-        ("mine.py:xyzzy", "no model 'xyzzy'; available: Mine, Needs, Nothing, Other, make, needing"),
+        ("mine.py:xyzzy", "available: Mine, Needs, Nothing, Other, make, needing$"),
         ("hooks.py:hoked", "^hooks.py has no model 'hoked'; did you mean 'hooked'[?]$"),
-        ("mine.py", r"^mine.py has several models \(Mine, .*; name one of them, as in mine.py:Mine$"),
+        ("mine.py", r"several models \(Mine, .*; name one of them, as in mine.py:Mine$"),
         ("mine.py:Nothing", "^class Nothing is no model: it has no fit.train., and no score"),
         ("mine.py:Needs", "^Needs needs the option size; write mine.py:Needs:size=VALUE$"),
         ("mine.py:Needs:dim=3", "write mine.py:Needs:size=VALUE$"),
         ("mine.py:needing", "^needing needs the option size; write mine.py:needing:size=VALUE$"),
-        ("gone.py:Mine", "^there is no file 'gone.py'; check the path$"),
+        ("gone/x.py:Mine", r"^there is no file 'gone/x\.py'; check the path$"),
         ("mine.py:Mine:", "is not a name; write name or name:option=value"),
     ],
-)  # fmt: skip
+)
 def test_what_is_refused(files: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         _names(text)
@@ -110,12 +111,14 @@ def test_a_name_stands_for_one_model(files: Path) -> None:
 
 def test_hooks_of_two_files_with_one_name_are_refused(files: Path) -> None:
     (files / "again.py").write_text(MODELS + HOOKS)
-    with pytest.raises(UsageError, match="^'hooked' is a model of plugin hooks.py; give yours an"):
+    with pytest.raises(UsageError, match=r"^'hooked' is a model of plugin hooks.py; give yours an"):
         _names(["hooks.py", "again.py"])
 
 
 def test_an_unknown_option_is_an_error(files: Path, tiny: str) -> None:
-    with pytest.raises(UsageError, match="^model Mine has no option 'dimm'; did you mean 'dim'[?]"):
+    with pytest.raises(
+        UsageError, match=r"^model Mine has no option 'dimm'; did you mean 'dim'[?]"
+    ):
         recbench.run("mine.py:Mine:dimm=3", tiny, results=None)
 
 
@@ -140,7 +143,9 @@ def test_models_of_two_files_are_told_apart_and_used_again(files: Path, busy: st
     assert len(again.reused) == 3
     comparison = recbench.compare("mine.py:Mine", "b.py:Mine:dim=3", results="results", ks=5)[0]
     assert comparison.paired.difference > 0
-    with pytest.raises(UsageError, match="To run both: recbench run mine.py:Needs:size=3 popular$"):
+    with pytest.raises(
+        UsageError, match=r"To run both: recbench run mine.py:Needs:size=3 popular$"
+    ):
         recbench.compare("mine.py:Needs:size=3", "popular", results="results")
     assert recbench.verify("results", models=models).holds
     (files / "near.py").write_text("SIGN =-1\n")
@@ -150,9 +155,9 @@ def test_models_of_two_files_are_told_apart_and_used_again(files: Path, busy: st
 
 
 def test_a_model_of_a_file_answers_questions(files: Path, busy: str) -> None:
-    asked: dict[str, Any] = {"dataset": busy, "user": "u0", "k": 2, "results": None}
+    asked: dict[str, Any] = {"dataset": busy, "user": "100", "k": 2, "results": None}
     assert recbench.recommend("mine.py:Mine:dim=2", **asked).origin.startswith("Mine:dim=2 (split")
-    with pytest.raises(UsageError, match="recommends: recbench recommend mine.py:Mine:dim=2$"):
+    with pytest.raises(UsageError, match=r"recommends: recbench recommend mine.py:Mine:dim=2$"):
         recbench.explain("mine.py:Mine:dim=2", **asked)
     with pytest.raises(UsageError, match=r"name a single model, not 2 \(Mine:dim=2, Mine:dim=3\)"):
         recbench.recommend("mine.py:Mine:dim=2|3", **asked)

@@ -27,7 +27,7 @@ FITS: list[int] = []
 
 
 class Kept(Popular):
-    """Popularity that can be stored."""
+    """Popularity that notes each training."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
@@ -36,13 +36,6 @@ class Kept(Popular):
     def fit(self, train: Any) -> Any:
         FITS.append(self.seed)
         return super().fit(train)
-
-    def save(self, folder: Path) -> None:
-        np.save(folder / "scores.npy", self.scores_)
-
-    def load(self, folder: Path) -> Any:
-        self.scores_ = np.load(folder / "scores.npy")
-        return self
 
 
 class Fails(Popular):
@@ -146,10 +139,10 @@ def test_a_damaged_stored_model_is_trained_again(
     tiny: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     _recommend("kept", tiny, user="u1")
-    (weights,) = Path("results").rglob("scores.npy")
+    (weights,) = Path("results").rglob("popularity.safetensors")
     weights.write_bytes(b"half")
     assert "trained now" in _recommend("kept", tiny, user="u1").origin
-    assert "scores.npy has changed. It is not used" in caplog.text
+    assert "popularity.safetensors has changed. It is not used" in caplog.text
     assert "loaded from the results folder" in _recommend("kept", tiny, user="u1").origin
 
 

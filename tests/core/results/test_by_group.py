@@ -246,3 +246,10 @@ def test_with_several_targets_run_and_hand_agree(tmp_path: Any) -> None:
     assert found["A"].users == found["A"].cases
     assert 0 <= found["A"].value.mean <= 1
     assert found["B"].difference == pytest.approx(found["B"].value.mean - found["A"].value.mean)
+
+
+def test_a_column_that_is_not_there_is_an_error_before_anything_is_trained(tmp_path: Any) -> None:
+    with pytest.raises(recbench.UsageError, match="no column 'town' to group by; columns of users"):
+        recbench.run("popular", _shop(tmp_path), by="town", in_process=True)
+    with pytest.raises(recbench.RecbenchError, match="no results are stored"):
+        recbench.table()

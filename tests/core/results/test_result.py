@@ -3,6 +3,8 @@
 import pytest
 from made_results import GOOD, failed, result_of
 
+from recbench import metric_label
+
 
 def test_a_result_is_named_with_its_seed() -> None:
     result = result_of("mine", {"ndcg@3": GOOD, "a@b@10": GOOD}, seed=3)
@@ -15,3 +17,12 @@ def test_a_result_is_named_with_its_seed() -> None:
 def test_a_failure_names_the_model_once() -> None:
     assert failed("mine", 3).failure == "mine, seed 3 (plugin mine) failed: no"
     assert result_of("mine", {"ndcg@3": GOOD}).failure == ""
+
+
+def test_labels_of_metrics_have_their_options_and_a_cut_off_if_there_is_one() -> None:
+    assert metric_label("precision", 10) == "Precision@10"
+    assert metric_label("rbp:persistence=0.95", 10) == "RBP:persistence=0.95@10"
+    assert metric_label("ild:by=genres") == "ILD:by=genres"
+    assert metric_label("auc", 3) == metric_label("auc", 10) == metric_label("auc") == "AUC"
+    assert metric_label("r-precision", 10) == "R-Precision"
+    assert metric_label("mine:a=1", 3) == "mine:a=1@3"

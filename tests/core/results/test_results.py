@@ -10,7 +10,7 @@ from helpers import plugin
 from made_results import FAIR, GOOD, POOR, SETTING, columns_of, failed, result_of
 
 import recbench
-from recbench import Results, UsageError
+from recbench import Dataset, Interactions, Results, UsageError, run
 from recbench.data.metadata import Metadata
 from recbench.results.frame import COLUMNS, GROUP_COLUMNS
 from recbench.results.groups import CaseFacts
@@ -173,3 +173,29 @@ def test_a_frame_has_further_rows_for_groups() -> None:
     assert of_groups["fit_seconds"].isna().all()
     assert set(of_groups["metric"]) == {"ndcg"}
     assert of_groups["seed"].tolist() == [7, pd.NA, 7, pd.NA]
+
+
+def test_of_all_metrics_those_are_shown_that_the_data_allow() -> None:
+    results = run(["popular", "random"], "synthetic", ks=[3, 10], metrics="all", results=None)
+    assert results.not_measured == []
+    assert "calibration" not in results.metrics
+    assert {"ndcg", "auc", "ild"} <= set(results.metrics)
+    text = str(results)
+    assert text.count("AUC") == 1, "it is the same at every k"
+    assert "Precision@3" in text
+    asked = run(["popular"], "synthetic", ks=3, metrics="calibration", results=None)
+    assert asked.not_measured == ["Calibration@3"]
+    assert "calibration" not in results.showing("all").metrics
+
+
+def test_a_table_says_where_lower_values_are_better() -> None:
+    films = Dataset(
+        "films",
+        Interactions.from_log([0, 0, 0, 1, 1, 1, 2, 2, 2], [0, 1, 2, 1, 2, 3, 3, 0, 1]),
+        np.arange(3),
+        np.arange(4),
+        item_features={"genres": ["Drama", "Crime", "Drama|Crime", "Horror"]},
+    )
+    results = run(["popular", "random"], films, ks=2, metrics="calibration", results=None)
+    assert "Lower is better: Calibration." in " ".join(str(results).split())
+    assert "Lower is better" not in str(results.showing("ndcg"))

@@ -98,6 +98,21 @@ def test_metrics_that_do_not_depend_on_hits_have_no_marks() -> None:
         assert section.level_with_best("novelty", 3) == marked
 
 
+def test_a_metric_can_state_which_values_are_better() -> None:
+    above = np.arange(40) % 8
+    for better, best in (("lower", {"poor"}), ("higher", {"good"})):
+        section = _section(
+            *(
+                dataclasses.replace(
+                    result_of(name, {"above": above, "other@3": values}), better={"other": better}
+                )
+                for name, values in (("good", GOOD), ("poor", POOR))
+            )
+        )
+        assert section.level_with_best("other", 3) == best
+        assert section.p_of_best("other", 3)[min(best)] == 1
+
+
 def test_a_case_counts_by_its_best_target() -> None:
     above = np.tile([0, 9], 40)  # two targets per case, one of them in the first three
     rows = {"above": (above, np.arange(41) * 2), "ndcg@3": GOOD}

@@ -92,6 +92,7 @@ def test_words_of_python(name: str, word: str) -> None:
         ("dataset", "print", "print"),
         ("model", "value-error", "ValueError"),
         ("splitter", "exception", "Exception"),
+        ("table", "recbench-run-finished", "recbench_run_finished"),
     ],
 )
 def test_names_that_the_code_needs_for_something_else(kind: str, name: str, word: str) -> None:

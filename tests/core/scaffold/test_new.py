@@ -61,10 +61,9 @@ def test_the_commands_are_those_of_the_readme(kind: str) -> None:
 
 
 def test_every_template_has_a_purpose() -> None:
-    for kind in new.KINDS:
-        assert sorted(path.name for path in new._files_of(kind)) == sorted(new.PURPOSES)
-    names = {path.name for path in new.TEMPLATES.rglob("*") if path.suffix != ".pyc"}
-    assert names - {"__pycache__"} == {*new.KINDS, *new.PURPOSES}
+    paths = {path for path in new.TEMPLATES.rglob("*.*") if path.suffix != ".pyc"}
+    used = {new._template(kind, file) for kind in new.KINDS for file in new.PURPOSES}
+    assert used == {*paths, new.TEMPLATES / "gitignore"}
 
 
 def test_the_report_lists_the_files() -> None:

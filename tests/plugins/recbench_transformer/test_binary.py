@@ -16,9 +16,13 @@ TARGETS = torch.arange(10) % 6
 
 
 def plain_gbce(scores: torch.Tensor, number: int, calibration: float) -> torch.Tensor:
-    """Compute the paper's loss as it is written there, with the positive in column 0."""
+    """Compute the paper's loss as it is written there, with the positive in column 0.
+
+    The scores are shifted, so that the positive and the negatives are in balance at a score of 0.
+    """
     share = number / (N_ITEMS - 1)
     power = share * (calibration * (1 - 1 / share) + 1 / share)
+    scores = scores + math.log(power / number)
     positive = torch.sigmoid(scores[:, 0]) ** power
     negatives = torch.log(1 - torch.sigmoid(scores[:, 1:])).sum(dim=1)
     return (-(torch.log(positive) + negatives) / (1 + number)).mean()
@@ -43,7 +47,7 @@ def gradients(
             scores = functional.linear(start * 2, weight, bias).gather(1, items)
             loss = plain_gbce(scores, number, calibration)
             loss.backward()
-            value = float(loss)
+            value = float(loss.detach())
         results.append((torch.tensor(value), start.grad, weight.grad, bias.grad))
     return results
 
@@ -104,6 +108,21 @@ def test_a_small_example() -> None:
     )
     far = binary.binary(torch.tensor([[-200.0, 200.0]]), 1.0)
     assert far[0][0].tolist() == pytest.approx([200, 200]), "large losses stay finite"
+
+
+@pytest.mark.parametrize(("number", "calibration"), [(1, 0.0), (8, 0.0), (8, 0.9)])
+def test_at_scores_of_0_positives_and_negatives_pull_about_equally(
+    number: int, calibration: float
+) -> None:
+    """Otherwise the first steps would only lower or raise all scores together."""
+    weight, bias = torch.zeros(81, 4), torch.zeros(81)
+    negatives = Negatives(number, 81, None, torch.device("cpu"))
+    hidden, targets = torch.zeros(50, 4, requires_grad=True), torch.arange(50)
+    output, rows = (weight, bias), torch.zeros(50, dtype=torch.int64)
+    binary.backward(hidden, targets, output, negatives, rows, calibration, torch.float32)
+    assert bias.grad is not None
+    pulls = bias.grad.abs().sum() / 2
+    assert float(bias.grad.sum().abs()) < 0.2 * float(pulls)
 
 
 @pytest.mark.parametrize("preset", ["default", "sasrec-bce", "gsasrec"])

@@ -88,4 +88,4 @@ def test_published_presets_have_the_published_sizes() -> None:
         sizes = (settings.dim, settings.feedforward, settings.dropout, settings.tied)
         assert sizes == (dim, dim, dropout, tied)
         assert (settings.layers, settings.heads, settings.length) == (2, 1, 200)
-        assert not (settings.warm or settings.rules or settings.rotary or settings.finish)
+        assert not any((settings.warm, settings.rules, settings.rotary, settings.finish))

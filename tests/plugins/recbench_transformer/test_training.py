@@ -93,8 +93,8 @@ def test_negatives_are_drawn_as_published(monkeypatch: pytest.MonkeyPatch) -> No
 
     def backward(hidden: Any, targets: Any, _: Any, negatives: Any, rows: Any, *rest: Any) -> float:
         drawn = negatives.draw(rows, targets)
-        pairs = [(log.take([row]).items[:-1], items) for row, items in zip(rows, drawn.numpy())]
-        unseen = all(not np.isin(items, seen).any() for seen, items in pairs)
+        seen = [log.take([row]).items[:-1] for row in rows]  # the last item is held out
+        unseen = all(not np.isin(*pair).any() for pair in zip(drawn.numpy(), seen, strict=True))
         collected.append((drawn.shape[1], unseen, rest[0]))
         return float(hidden.detach().sum() * 0)
 
