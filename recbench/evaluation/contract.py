@@ -109,7 +109,7 @@ def prefers_better(metric: Metric, made: MadeUp) -> str:
     if not reads_ranks(metric, made):
         return "it does not depend on ranks"
     for k in (2, 5):
-        one_target, two_targets = (_by_rank(metric, made, k, second) for second in ([], [20]))
+        one_target, two_targets = (_by_rank(metric, made, k, second) + 0.0 for second in ([], [20]))
         for value in (one_target, two_targets):
             worse = np.flatnonzero(np.diff(value) > 1e-12)
             rank = int(worse[0]) + 1 if len(worse) else 0

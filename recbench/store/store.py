@@ -136,11 +136,9 @@ class Store(Layout):
         """
         left_out: list[str] = []
         then = "It is left out; run the model again to replace it"
-        found = [
-            self._read(path, then, left_out) for path in sorted(self.folder.glob("*/*/*.json"))
-        ]
-        plugins = current_plugins(plugins)
-        results, changed = of_today([result for result in found if result], plugins)
+        paths = sorted(self.folder.glob("*/*/*.json"))
+        found = filter(None, [self._read(path, then, left_out) for path in paths])
+        results, changed = of_today(list(found), plugins := current_plugins(plugins))
         installed = installed_versions(results, plugins)
         kept, outdated = newest(results, installed)
         for reason in (*changed, *why_outdated(outdated, kept)):

@@ -47,8 +47,9 @@ def merge(
     notes = tuple(dict.fromkeys((*new.notes, *old.notes)))
     versions = {**old.provenance.get("metrics", {}), **measured}
     made = {**new.provenance, **({"metrics": versions} if measured else {})}
-    result = dataclasses.replace(new, values=values, depth=depth, notes=notes, provenance=made)
-    return result, merged
+    better = {**old.better, **new.better}
+    result = dataclasses.replace(new, values=values, depth=depth, notes=notes, better=better)
+    return dataclasses.replace(result, provenance=made), merged
 
 
 def _same_ranks(old: Columns, new: Columns, depth: int) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recbench import Ranking, RecbenchError
-from recbench.testing import check_metric, check_model, check_splitter
+from recbench import Ranking, RecbenchError, UsageError
+from recbench.testing import check_metric, check_model, check_splitter, check_tracker
 from recbench_metrics import recbench_metrics
 from recbench_metrics.ranks import hit, ndcg
 from recbench_splitters import LeaveLastOut
@@ -322,3 +322,25 @@ def test_a_splitter_that_loses_the_unit_of_times_is_caught() -> None:
     check_splitter(LeaveLastOut)
     with pytest.raises(AssertionError, match="train must have the same time_unit as the data"):
         check_splitter(Loses)
+
+
+def test_the_checks_say_what_they_take() -> None:
+    checks: Any = (
+        (check_metric, r"check_metric takes a function of \(ranking, k\), not 'ndcg'"),
+        (check_model, "check_model takes a class or a function that builds a model, not 'ndcg'"),
+        (check_tracker, r"check_tracker takes a function of \(result\), not 'ndcg'"),
+    )
+    for check, takes in checks:
+        with pytest.raises(UsageError, match=takes):
+            check("ndcg")
+
+
+def test_a_metric_is_checked_with_its_options() -> None:
+    def shifted(ranking: Any, k: int, *, by: float = 0.0) -> Any:
+        return by - ndcg(ranking, k) if by else ndcg(ranking, k)
+
+    check_metric(shifted)
+    with pytest.raises(
+        AssertionError, match="a better rank must never lower the value: at k=2 it is 0 at rank 1"
+    ):
+        check_metric(shifted, by=1.0)

@@ -1,0 +1,104 @@
+"""Splitters that break one rule each fail this rule."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import recbench
+from recbench.checking import splitters
+from recbench.checking.rule import outcomes
+from recbench_splitters import LeaveLastOut
+
+
+def broken(rules: Any, subject: Any) -> dict[str, str]:
+    return {
+        rule: detail for rule, outcome, detail in outcomes(rules, subject) if outcome == "failed"
+    }
+
+
+class Wrong(LeaveLastOut):
+    """A splitter with a change of what it returns."""
+
+    changes: Callable[[recbench.Split], Any]
+
+    def split(self, interactions: Any) -> Any:
+        return type(self).changes(super().split(interactions))
+
+
+def splitter(change: Callable[[recbench.Split], Any]) -> type:
+    return type("Wrong", (Wrong,), {"changes": staticmethod(change)})
+
+
+def _first_seen(split: recbench.Split) -> recbench.Split:
+    seen = split.history.items[split.history.offsets[:-1]]
+    return recbench.Split(split.train, split.history, seen)
+
+
+def _by_chance(split: recbench.Split) -> recbench.Split:
+    targets = np.where(np.random.default_rng().random(len(split.targets)) < 0.5, split.targets, -1)
+    return recbench.Split(split.train, split.history, targets)
+
+
+@pytest.mark.parametrize(
+    ("change", "rules", "detail"),
+    [
+        (lambda split: 3, ["split returns a Split"], "must return a recbench.Split, not .*int"),
+        (
+            lambda split: recbench.Split(split.train, split.history, split.targets * 0 - 1),
+            ["at least one history is judged"],
+            "must judge at least one history",
+        ),
+        (_by_chance, ["the same options and data give the same split"], r"the targets are \["),
+        (
+            lambda split: dataclasses.replace(
+                split,
+                **{
+                    name: dataclasses.replace(getattr(split, name), time_unit="s")
+                    for name in ("train", "history")
+                },
+            ),
+            ["numbers of users and items, and units, are kept"],
+            "train must have the same time_unit as the data, ms, not s",
+        ),
+        (
+            _first_seen,
+            ["no target is in its history", "targets are held out of the training data"],
+            r"target of row 0 must not be in its history, but item \[12\] is in \[12, 13",
+        ),
+        (
+            lambda split: dataclasses.replace(
+                split, times=split.times + 1 if split.times is not None else None
+            ),
+            ["times of targets are those of the data"],
+            r"the target item \d+ of user 0 is at \d+, not at",
+        ),
+    ],
+)
+def test_a_splitter_that_breaks_a_rule(change: Any, rules: list[str], detail: str) -> None:
+    found = broken(splitters.RULES, splitters.Splitting(splitter(change)))
+    assert list(found) == rules
+    with pytest.raises(AssertionError, match=detail):
+        raise AssertionError(found[rules[0]])
+
+
+def test_a_splitter_that_changes_its_data_or_cannot_do_without_times_is_found() -> None:
+    class Writes(LeaveLastOut):
+        def split(self, interactions: Any) -> Any:
+            object.__setattr__(interactions, "items", interactions.items[::-1])
+            return super().split(interactions)
+
+    found = broken(splitters.RULES, splitters.Splitting(Writes))
+    assert found["the interactions stay unchanged"] == "split must not change the interactions"
+
+    class NeedsTimes(LeaveLastOut):
+        def split(self, interactions: Any) -> Any:
+            interactions.times.max()
+            return super().split(interactions)
+
+    found = broken(splitters.RULES, splitters.Splitting(NeedsTimes))
+    assert list(found) == ["data without times are split, or refused clearly"]
