@@ -91,7 +91,8 @@ class Trial:
 
     def evaluate(self) -> None:
         """Rank the targets by the model's answers, and measure every metric."""
-        evaluation = rank_answers(self._answers, self.experiment.pool)
+        experiment = self.experiment
+        evaluation = rank_answers(self._answers, experiment.pool, experiment.n_ranked)
         resumed = self._report.resumed  # the time of the earlier runs is unknown
         self.result, self.columns = self.experiment.measure(
             self.cell,

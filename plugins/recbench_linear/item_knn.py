@@ -51,8 +51,8 @@ class ItemKNN(ItemToItem):
     ...     users=[0, 0, 1, 1, 2, 3, 3], items=[0, 1, 0, 1, 0, 1, 2]
     ... )
     >>> history = recbench.Interactions.from_log(users=[0], items=[1], n_items=3)
-    >>> ItemKNN(shrinkage=0).fit(train).score(history).round(4).tolist()
-    [[0.6667, 0.0, 0.5774]]
+    >>> print(ItemKNN(shrinkage=0).fit(train).score(history).round(4))
+    [[0.6667 0.     0.5774]]
     """
 
     name: ClassVar[str] = "item-knn"

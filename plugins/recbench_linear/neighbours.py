@@ -58,4 +58,5 @@ def _are_largest(values: npt.NDArray[Any], k: int) -> npt.NDArray[np.bool_]:
     smallest = np.partition(values, -k, axis=1)[:, -k, None]
     larger, equal = values > smallest, values == smallest
     room = k - np.count_nonzero(larger, axis=1)
-    return larger | (equal & (np.cumsum(equal, axis=1) <= room[:, None]))
+    largest: npt.NDArray[np.bool_] = larger | (equal & (np.cumsum(equal, axis=1) <= room[:, None]))
+    return largest

@@ -58,8 +58,8 @@ class UserKNN(MatrixModel):
     >>> history = recbench.Interactions(
     ...     users=[2], items=[0, 1], offsets=[0, 2], n_users=3, n_items=4
     ... )
-    >>> UserKNN(decay=1).fit(train).score(history).round(4).tolist()
-    [[0.7071, 1.4142, 0.7071, 0.7071]]
+    >>> print(UserKNN(decay=1).fit(train).score(history).round(4))
+    [[0.7071 1.4142 0.7071 0.7071]]
     """
 
     name: ClassVar[str] = "user-knn"

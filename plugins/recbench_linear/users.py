@@ -54,8 +54,8 @@ def product_blocks(left: csr_matrix, right: csr_matrix) -> Iterator[tuple[slice,
 
 def shared_users(users: csr_matrix, dtype: Any) -> npt.NDArray[Any]:
     """Return (n_items, n_items): how many users had both items; on the diagonal, each item."""
-    n_items = users.shape[1]
+    users, n_items = users.astype(dtype), users.shape[1]
     shared = np.empty((n_items, n_items), dtype=dtype)
     for rows, block in product_blocks(users.T.tocsr(), users):
-        shared[rows] = block.toarray()
+        block.toarray(out=shared[rows])  # in place: a block of few counts may have many rows
     return shared

@@ -70,10 +70,10 @@ def calibration(
     """
     if not 0 < alpha < 1:
         raise recbench.UsageError(f"metric calibration: alpha={alpha:g} must be above 0, below 1")
-    from scipy import sparse
-
     items, counts = first_items(ranking, k)
     numbers, offsets, n_categories = categories_of(ranking.item_features[by])
+    from scipy import sparse  # after the features, which many datasets lack
+
     weights = np.repeat(1 / np.maximum(np.diff(offsets), 1), np.diff(offsets))
     shape = len(counts), max(1, n_categories)
     of_item = sparse.csr_matrix((weights, numbers, offsets), shape=shape)

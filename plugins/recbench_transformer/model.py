@@ -55,14 +55,13 @@ class Transformer:
     warm : bool, default: True
         Start item embeddings from co-occurrences instead of random numbers.
     tied : bool, default: True
-        Use the item embeddings as output weights too; only `sasrec` networks can do without.
+        Use the item embeddings as output weights too; only SASRec's presets can do without.
     rules : float, default: 0.8
         Weight of the logarithm of the rules' scores; 0 leaves the rules out.
     loss : {"softmax", "bce"}, default: "softmax"
         Softmax over the catalogue, or binary cross-entropy with drawn negatives.
     negatives : int, default: 0 up to 50,000 items, 4,096 above
-        Negatives per batch of the softmax, or per position with loss=bce. 0 is the softmax over all
-        items; the default of loss=bce is 1.
+        Negatives per batch, or per position with loss=bce (1 by default); 0 for all items.
     calibration : float, default: 0.0
         Calibration t of gBCE, from 0 to 1; 0 is plain binary cross-entropy.
     epochs : int, default: 12

@@ -126,8 +126,13 @@ def evaluate(
     return rank_answers(answers, pool)
 
 
-def rank_answers(answers: Answers, pool: Array | None = None) -> Evaluation:
-    """Rank the answers of a model, batch by batch; pool as in `evaluate`."""
+def rank_answers(
+    answers: Answers, pool: Array | None = None, n_ranked: Array | None = None
+) -> Evaluation:
+    """Rank the answers of a model, batch by batch; pool as in `evaluate`.
+
+    n_ranked: (cases,) what `count_ranked` returns, if it is known.
+    """
     split, gives_scores = answers.split, answers.model.traits.scores
     n_cases, n_items = len(split.judged), split.train.n_items
     if not n_cases:
@@ -167,7 +172,8 @@ def rank_answers(answers: Answers, pool: Array | None = None) -> Evaluation:
             bar.step(len(batch))
     own_offsets = None if split.offsets is None else offsets
     ranking = Ranking(read_only(above), read_only(tied), own_offsets, read_only(lists))
-    n_ranked = count_ranked(split, mask_seen=answers.mask_seen, pool=pool)
+    if n_ranked is None:
+        n_ranked = count_ranked(split, mask_seen=answers.mask_seen, pool=pool)
     ranking = ranking.of_split(split, n_ranked)
     return Evaluation(ranking, n_items if gives_scores else answers.depth, answers.seconds)
 

@@ -1,5 +1,7 @@
 """Which user had which items, and products in blocks."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
@@ -56,3 +58,13 @@ def test_signs_of_the_left_side_do_not_matter_for_the_size_of_blocks(
 def test_shared_users_are_counted_by_hand() -> None:
     log = Interactions.from_log([0, 0, 1, 1, 2], [0, 1, 0, 1, 1])
     assert shared_users(user_matrix(log), np.float64).tolist() == [[2, 2], [2, 3]]
+
+
+def test_counting_needs_little_more_memory_than_the_result() -> None:
+    users = user_matrix(example(users=2000, items=1998))
+    tracemalloc.start()
+    shared = shared_users(users, np.float32)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert shared.nbytes == 4 * 2000**2
+    assert peak < 1.2 * shared.nbytes

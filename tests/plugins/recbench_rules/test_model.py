@@ -1,1 +1,0 @@
-"""Empty: the tests are in the other files here. This file is to be deleted."""
