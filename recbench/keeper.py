@@ -124,7 +124,7 @@ class Keeper:
                 "its code is in no file (a class typed in a notebook), or was edited after it was "
                 "loaded, so nothing is reused"
             )
-        found.sort(key=lambda other: other.finished, reverse=True)
+        found.sort(key=lambda other: (other.plugin == cell.plugin, other.finished), reverse=True)
         differences = [_differences(cell, other) for other in found]
         fewest: list[str] = min(differences, key=len, default=[])
         return "; ".join(fewest)
@@ -255,7 +255,9 @@ def _differences(cell: Result, stored: Result) -> list[str]:
         why.append("the data have changed")
     if now.protocol != then.protocol:
         why.append("the rules of the evaluation have changed")
-    if cell.model_version != stored.model_version:
+    if cell.plugin != stored.plugin:
+        why.append(f"its stored result is of another plugin, {stored.plugin}")
+    elif cell.model_version != stored.model_version:
         why.append(f"the code of plugin {cell.plugin} has changed")
     if cell.isolated != stored.isolated:
         place = "a separate process" if stored.isolated else "the main process"

@@ -16,6 +16,9 @@ from recbench.errors import counted
 MISSING = ("", "nan", "NaN", "None", "NaT", "<NA>")
 """Texts of ids that are missing."""
 
+MOST_TWINS = 2
+"""If more items have a title than this, they must not all have the same."""
+
 LATEST = 2200
 """Times of a later year are in another unit."""
 
@@ -42,6 +45,10 @@ class LoadedTwice:
                 isinstance(made, Dataset),
                 f"the factory must return a recbench.Dataset, not {type(made).__name__}",
             )
+            self._why_not = "it has no interactions"
+            require(
+                made.interactions.n_interactions, "a dataset needs interactions; check its source"
+            )
             self._first, self._why_not = made, ""
         return self._first
 
@@ -54,7 +61,6 @@ class LoadedTwice:
 def is_dataset(data: LoadedTwice) -> str:
     """The factory returns a Dataset with interactions."""
     log = data.log
-    require(log.n_interactions, "a dataset needs interactions; check its source")
     return (
         f"{counted(log.n_users, 'user')}, {counted(log.n_items, 'item')}, "
         f"{counted(log.n_interactions, 'interaction')}"
@@ -174,6 +180,11 @@ def has_titles(data: LoadedTwice) -> str:
     )
     known = np.flatnonzero([bool(title.strip()) for title in titles.tolist()])
     require(len(known), "no item has a title; leave titles out, or check where they come from")
+    same = len(known) > MOST_TWINS and len(set(titles[known].tolist())) == 1
+    require(
+        not same,
+        f"titles must tell items apart, but all {len(known):,} are {titles[known[0]]!r:.40}",
+    )
     return f"for {len(known):,} of {counted(len(titles), 'item')}, such as {titles[known[0]]!r:.40}"
 
 

@@ -103,9 +103,9 @@ def in_milliseconds(log: Interactions) -> Interactions:
 
 
 def short_and_long(train: Interactions) -> Interactions:
-    """Return a history of one item, and one of 300 items with repeats, of an unknown user."""
+    """Return a history of one item, and one of 300 items with repeats."""
     items = [1, *np.arange(300) % (train.n_items - 3)]
-    return histories(train, {0: items[:1], -1: items[1:]})
+    return histories(train, {0: items[:1], 1: items[1:]})
 
 
 def histories(like: Interactions, items: dict[int, list[int]]) -> Interactions:

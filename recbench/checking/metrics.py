@@ -28,5 +28,13 @@ def _check(index: int, measured: Measured) -> str:
         ) from error
 
 
-RULES = tuple(Rule(name, partial(_check, index)) for index, (name, _) in enumerate(contract.RULES))
+RULES = tuple(
+    Rule(
+        name,
+        partial(_check, index),
+        owns=(contract.CHANGES,) if check is contract.leaves_ranking else (),
+        needed=check in contract.NEEDED,
+    )
+    for index, (name, check) in enumerate(contract.RULES)
+)
 """What `recbench.testing.check_metric` checks."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from recbench.checking.subject import (
     differing,
     is_own,
     shortened,
+    user,
 )
 from recbench.data.interactions import Array, Interactions
 from recbench.data.split import Split
@@ -45,17 +47,38 @@ def leaves_input(subject: Subject) -> str:
     """`fit` and the other methods change nothing of what they are given."""
     if subject.why_unfitted is not None and READ_ONLY in str(subject.why_unfitted):
         raise subject.why_unfitted
+    model = subject.fitted()
     try:
-        ask(subject.fitted(), subject.train)
+        ask(model, subject.train)
     except RecbenchError as error:
-        if READ_ONLY not in str(error):
-            raise NotRunError("its answers are not valid") from error
-        raise
+        if READ_ONLY in str(error):
+            raise
+        subject.why_silent = _smallest(model, subject.train, error)
+        subject.close(failed=True)
+        raise NotRunError("its answers are not valid") from error
     return ""
+
+
+def _smallest(model: ModelHandle, train: Interactions, error: RecbenchError) -> RecbenchError:
+    """Return the error that the shortest history causes alone, if it is this one."""
+    began, _, what = str(error).partition(" raised ")
+    if not what or began not in ("score", "recommend"):  # its process may have ended
+        return error
+    for row in np.argsort(train.lengths, kind="stable"):
+        single = train.take([row])
+        try:
+            ask(model, single)
+        except RecbenchError as alone:
+            return RecbenchError(f"{alone}: history {shortened(single.items)} of {user(single, 0)}")
+        except NotRunError:
+            return error
+    return error
 
 
 def answers(subject: Subject) -> str:
     """Answers are of the right shape and type, and finite."""
+    if subject.why_silent is not None:
+        raise subject.why_silent
     train = subject.train
     for history in (train, train.take(np.arange(len(train))[::-1])):
         check_answers(subject.fitted(), train, history)
@@ -119,7 +142,9 @@ def forgets_questions(subject: Subject) -> str:
 
 def knows_unusual(subject: Subject) -> str:
     """Histories of one item, and long ones with repeats, get answers too."""
-    check_answers(subject.fitted(), subject.train, short_and_long(subject.train))
+    unusual = short_and_long(subject.train)
+    check_answers(subject.fitted(), subject.train, unusual)
+    subject.unusual.append(unusual)
     return "1 item; 300 items with repeats"
 
 
@@ -137,6 +162,8 @@ def knows_unknown_users(subject: Subject) -> str:
         f"history [1, 2] of an unknown user, number -1, gets the {_kind(model.traits)} of user "
         f"{train.n_users - 1}, the last one; -1 is no index of users",
     )
+    subject.knows_unknown = True
+    subject.unusual.append(same)
     return "number -1"
 
 
@@ -156,30 +183,37 @@ def knows_empty(subject: Subject) -> str:
         raise NotRunError("its answers are not valid")
     train = subject.train
     items = train.take([0]).items.tolist()
+    unknown = {-1: list[int]()} if subject.knows_unknown else {}
     refused = ""
     for what, batch in (
-        ("an empty history of an unknown user", histories(train, {-1: []})),
+        ("an empty history of an unknown user", histories(train, unknown)),
         ("an empty history of user 1", histories(train, {1: []})),
-        ("a batch with an empty history", histories(train, {0: items, 1: [], -1: []})),
+        ("a batch with an empty history", histories(train, {0: items, 1: [], **unknown})),
     ):
+        if not len(batch):
+            continue
         try:
-            check_empty(subject.fitted(), batch)
+            check_empty(subject.fitted(), batch, what)
         except RecbenchError as error:
             if not is_own(error):
                 raise AssertionError(f"{what}: {error}") from error
             refused = f"refuses {what}: {error}"
+        else:
+            subject.unusual.append(batch)
     return refused or "alone and in a batch"
 
 
-def check_empty(model: ModelHandle, batch: Interactions) -> None:
+def check_empty(model: ModelHandle, batch: Interactions, what: str) -> None:
     """Check answers as the referee would, if it asked for an empty history."""
     answer, scores = ask_or_fail(model, batch), model.traits.scores
     if scores:
         bad = np.argwhere(~np.isfinite(answer.astype(float)))
-        require(not len(bad), f"score returned {answer[tuple(bad[0])] if len(bad) else 0}")
+        row, item = bad[0] if len(bad) else (0, 0)
+        require(not len(bad), f"{what}: score returned {answer[row, item]} for item {item}")
     else:
-        outside = (answer < -1) | (answer >= batch.n_items)
-        require(not outside.any(), f"recommend returned the list {answer[0].tolist()}")
+        outside = np.flatnonzero(((answer < -1) | (answer >= batch.n_items)).any(axis=1))
+        row = outside[0] if len(outside) else 0
+        require(not len(outside), f"{what}: recommend returned the list {answer[row].tolist()}")
 
 
 def ask_or_fail(model: ModelHandle, history: Interactions) -> Array:
@@ -222,7 +256,7 @@ def explains(subject: Subject) -> str:
     if not model.traits.explains:
         raise NotApplicableError("it has no explain")
     items = np.arange(train.n_items)[::-1]  # some are in the history, two have no interactions
-    for history in (*train.take([0, 1]).batches(1), *short_and_long(train).batches(1)):
+    for history in _explained(subject):
         together = checked_explanation(model, history, items)
         require(
             close(together, checked_explanation(model, history, items)),
@@ -238,19 +272,29 @@ def explains(subject: Subject) -> str:
                 f"interaction {place + 1} moves item {item} by {second[place]:.6g} alone, by "
                 f"{first[place]:.6g} with {len(items) - 1} others",
             )
+    subject.says.append(lambda model, history: checked_explanation(model, history, items))
     return model.traits.method
+
+
+def _explained(subject: Subject) -> Iterator[Interactions]:
+    """Yield histories of one user each for which explanations and attention are checked."""
+    yield from subject.train.take([0, 1]).batches(1)
+    yield from short_and_long(subject.train).batches(1)
+    if subject.knows_unknown:
+        yield histories(subject.train, {-1: [1, 2]})
 
 
 def attends(subject: Subject) -> str:
     """`attention` is valid and reproducible."""
-    model, train = subject.fitted(), subject.train
+    model = subject.fitted()
     if not model.traits.attends:
         raise NotApplicableError("it has no attention")
-    for history in (*train.take([0, 1]).batches(1), *short_and_long(train).batches(1)):
+    for history in _explained(subject):
         require(
             close(checked_attention(model, history), checked_attention(model, history)),
             "attention must return the same numbers for the same call",
         )
+    subject.says.append(checked_attention)
     return ""
 
 

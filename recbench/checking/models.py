@@ -12,7 +12,7 @@ CONTRACT = (
     Rule(
         "answers are finite, with the right shape and type",
         model_rules.answers,
-        owns=(": score returned", ": recommend returned"),
+        owns=("score returned", "recommend returned"),
     ),
     Rule("histories of one item and long ones get answers", model_rules.knows_unusual),
     Rule("unknown users get answers", model_rules.knows_unknown_users),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -155,9 +157,10 @@ def check_plugin(
 
     Notes
     -----
-    A dataset that is not on this computer is not downloaded, and a tracker gets results that are
-    made up. A model must beat a random order of items on one of three logs: one with a few popular
-    items, one with sequences, and one with groups of items that go together.
+    A dataset that is not on this computer is not downloaded. A tracker gets results that are made
+    up, in a temporary working folder. A model must beat a random order of items on one of three
+    logs: one with a few popular items, one with sequences, and one with groups of items that go
+    together.
 
     Examples
     --------
@@ -181,12 +184,16 @@ def check_plugin(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """In this block, what models and the core report is left out, unless it is for debugging."""
+    """In this block, what is logged is left out, unless it is for debugging.
+
+    What plugins print in this process goes to stderr, so that stdout holds the report alone.
+    """
     level = log.level
     if not log.isEnabledFor(logging.DEBUG):
         log.setLevel(logging.CRITICAL)
     try:
-        yield
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
     finally:
         log.setLevel(level)
 
@@ -200,8 +207,9 @@ def _findings(
         yield made("the plugin can be loaded", FAILED, target.broken)
         return
     if target.tracker is not None:
-        for found in outcomes(trackers.RULES, target.tracker):
-            yield made(*found)
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # it may write here
+            for found in outcomes(trackers.RULES, target.tracker):
+                yield made(*found)
         return
     if target.offer is None:
         return

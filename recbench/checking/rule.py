@@ -33,12 +33,14 @@ class Rule(Generic[S]):
     """A rule: a statement, such as "fit returns the model itself", and the function that checks it.
 
     owns: parts of the texts of errors that belong to this rule, wherever they are raised, unless it
-    has passed; the rules that they are raised in are then not run.
+    has passed; the rules that they are raised in are then not run. needed: whether the rules after
+    it tell nothing, and so are not run, if it is broken.
     """
 
     name: str
     check: Callable[[S], str]
     owns: tuple[str, ...] = ()
+    needed: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,14 +100,20 @@ def outcomes(
     has_options: whether the user has set options, so that a UsageError means these, and is raised.
     """
     owners = [rule for rule in rules if rule.owns]
+    broken = ""
     for rule in rules:
+        if broken:
+            yield rule.name, NOT_RUN, f"broken: {broken}"
+            continue
         outcome, detail = _outcome(rule, subject, has_options=has_options)
         if outcome == PASSED and rule in owners:
             owners.remove(rule)
         if outcome == FAILED:
             owner = next((each for each in owners if any(own in detail for own in each.owns)), rule)
             if owner is not rule:
-                outcome, detail = NOT_RUN, f"broken already: {owner.name}"
+                outcome, detail = NOT_RUN, f"broken: {owner.name}"
+            elif rule.needed:
+                broken = rule.name
             after_failure()
         yield rule.name, outcome, detail
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from recbench.checking.rule import NotApplicableError, require
 from recbench.checking.subject import Subject
-from recbench.errors import RecbenchError
+from recbench.errors import RecbenchError, counted
 from recbench.models.checkpoint import KEPT
 
 PLACE = "check.checkpoint"
@@ -23,19 +24,33 @@ POLL = 0.0005
 
 def saves(subject: Subject) -> str:
     """A model that is saved and loaded gives the same answers."""
-    model = subject.fitted()
-    if not model.traits.storable:
+    if not subject.fitted().traits.storable:
         raise NotApplicableError("it has no save and load")
     kept = subject.kept()
-    with tempfile.TemporaryDirectory() as folder:
-        model.save(Path(folder))
-        files = [path for path in Path(folder).rglob("*") if path.is_file()]
+    with tempfile.TemporaryDirectory() as parent:
+        saved, moved, other = (Path(parent, name) for name in ("saved", "moved", "other"))
+        saved.mkdir()
+        subject.fitted().save(saved)
+        saved.rename(moved)
+        files = [path for path in moved.rglob("*") if path.is_file()]
         size = sum(path.stat().st_size for path in files)
+        _save_another(subject, other)
         loaded = subject.new()
-        loaded.load(Path(folder))
-    shown = kept.difference(loaded, subject.train, ("before", "afterwards"))
-    require(not shown, f"a model that is saved and loaded must give the same answers: {shown}")
-    return f"{len(files)} files, {size:,} bytes"
+        loaded.load(moved)
+        shown = kept.difference(loaded, subject.train, ("before", "afterwards"))
+    require(
+        not shown,
+        "a model that is saved and loaded must give the same answers, also if its folder was moved "
+        f"and another model saved in between: {shown}",
+    )
+    return f"{counted(len(files), 'file')}, {size:,} bytes"
+
+
+def _save_another(subject: Subject, folder: Path) -> None:
+    """Save a model of other data, which shows if models are saved outside of their folders."""
+    folder.mkdir()
+    with suppress(RecbenchError):  # so few data may be refused
+        subject.fit(subject.others).save(folder)
 
 
 def resumes(subject: Subject) -> str:
@@ -56,31 +71,60 @@ def resumes(subject: Subject) -> str:
         require(not shown, f"{rule}: {shown}")
 
     with tempfile.TemporaryDirectory() as parent:
-        done, interrupted, blocked = (
-            Path(parent, name, PLACE) for name in ("done", "interrupted", "blocked")
+        done, first, interrupted, halved, blocked = (
+            Path(parent, name, PLACE) for name in ("done", "first", "again", "halved", "blocked")
         )
-        with _copying_the_first_state(done / KEPT, interrupted / KEPT):
+        with _keeping_the_first_state(done / KEPT, first, interrupted / KEPT):
             resume(done, "fit with an empty checkpoint must give the same model")
         files = sorted(path.name for path in (done / KEPT).iterdir())
+        rewritten = _rewritten(first, interrupted / KEPT)
+        if rewritten:
+            shutil.copytree(interrupted, halved)
+            for path in rewritten:
+                half = path.read_bytes()[: path.stat().st_size // 2]
+                (halved / KEPT / path.relative_to(interrupted / KEPT)).write_bytes(half)
+        found = []
         if interrupted.exists():
             resume(
                 interrupted,
                 "fit that was interrupted and resumes from its checkpoint must give the same model",
             )
+            found.append("after its first state")
+        if rewritten:
+            resume(
+                halved,
+                f"fit that was interrupted while it wrote {rewritten[0].name} must give the same "
+                "model; recbench.write_checkpoint writes completely or not at all",
+            )
+            found.append(f"with half of {rewritten[0].name}")
         resume(done, "fit that resumes from its checkpoint must give the same model")
         for file in files:  # a folder with the file's name: nothing can be read or written there
             Path(blocked, KEPT, file, "in the way").mkdir(parents=True)
         resume(blocked, "fit that cannot write its checkpoint must give the same model")
     if not files:
         return "it saved nothing in so short a training"
-    return "after its first state, after its last one, and where nothing can be written"
+    return ", ".join([*found, "after its last state", "where nothing can be written"])
+
+
+def _rewritten(first: Path, copy: Path) -> list[Path]:
+    """Return the files of a copy that were written again in place, of which half may be left.
+
+    first: links to the files that were copied. A file that replaces another is not linked.
+    """
+    files = [path for path in copy.rglob("*") if path.is_file()]
+    return [
+        path
+        for path in files
+        if path.stat().st_size > 1
+        and (first / path.relative_to(copy)).read_bytes() != path.read_bytes()
+    ]
 
 
 @contextmanager
-def _copying_the_first_state(folder: Path, to: Path) -> Iterator[None]:
-    """Copy what a training saves in the folder first: what would be left if it were killed then.
+def _keeping_the_first_state(folder: Path, first: Path, copy: Path) -> Iterator[None]:
+    """Keep what a training saves in the folder first: what would be left if it were killed then.
 
-    Nothing is copied while it is being written.
+    It is linked, where links are possible, and copied, but not while it is being written.
     """
     ended = threading.Event()
 
@@ -90,8 +134,10 @@ def _copying_the_first_state(folder: Path, to: Path) -> Iterator[None]:
             with suppress(OSError, shutil.Error):  # a file is being replaced
                 sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
                 if sizes and sizes == before and all(sizes.values()):
-                    shutil.rmtree(to, ignore_errors=True)
-                    shutil.copytree(folder, to)
+                    for place in (first, copy):
+                        shutil.rmtree(place, ignore_errors=True)
+                    shutil.copytree(folder, first, copy_function=_link)
+                    shutil.copytree(first, copy)
                     return
                 before = sizes
 
@@ -102,3 +148,12 @@ def _copying_the_first_state(folder: Path, to: Path) -> Iterator[None]:
     finally:
         ended.set()
         watcher.join()
+
+
+def _link(path: str, to: str) -> None:
+    try:
+        os.link(path, to)
+    except FileNotFoundError:  # the file is being replaced
+        raise
+    except OSError:  # the file system has no links
+        shutil.copy2(path, to)

@@ -12,16 +12,18 @@ from recbench.checking.logs import example, in_milliseconds
 from recbench.checking.rule import NotApplicableError, NotRunError, Rule, require
 from recbench.checking.subject import shortened
 from recbench.code.raised import describe_raised
-from recbench.data.interactions import Interactions
+from recbench.data.interactions import Array, Interactions
 from recbench.data.split import Split
 from recbench.errors import RecbenchError, counted
+from recbench.models.in_process import is_writing
 
 
 class Splitting:
     """A splitter, and what it makes of a small log when it is first asked for.
 
     new: makes a splitter. log: times are in milliseconds, without repeats; every user has a part
-    for training and one for testing, for splitters that need them.
+    for training and one for testing, for splitters that need them. wrote: what was raised when the
+    splitter wrote to the log.
     """
 
     def __init__(self, new: Callable[[], Any]) -> None:
@@ -32,6 +34,7 @@ class Splitting:
         self.log = dataclasses.replace(log, parts=parts)
         self._split: Split | None = None
         self._failed = False
+        self.wrote: Exception | None = None
 
     def split(self) -> Split:
         """Return the split of the log. Raises whatever is wrong with it, only once."""
@@ -44,9 +47,14 @@ class Splitting:
                 callable(getattr(splitter, "split", None)),
                 f"a splitter needs split(interactions); {type(splitter).__name__} has none",
             )
-            made = splitter.split(self.log)
+            try:
+                made = splitter.split(self.log)
+            except (TypeError, ValueError) as error:
+                self.wrote = error if is_writing(error) else None
+                raise
             require(
-                isinstance(made, Split), f"split must return a recbench.Split, not {type(made)}"
+                isinstance(made, Split),
+                f"split must return a recbench.Split, not {type(made).__name__}",
             )
             self._split, self._failed = made, False
         return self._split
@@ -54,12 +62,22 @@ class Splitting:
 
 def is_split(splitting: Splitting) -> str:
     """`split` returns a Split."""
-    split = splitting.split()
+    try:
+        split = splitting.split()
+    except (TypeError, ValueError) as error:
+        if splitting.wrote is None:
+            raise
+        raise NotRunError("it changes the interactions") from error
     return f"{counted(len(split.train), 'sequence')} to train on"
 
 
 def leaves_log(splitting: Splitting) -> str:
     """The interactions stay as they are."""
+    if splitting.wrote is not None:
+        raise AssertionError(
+            "split must not change the interactions; copy an array before it is changed; it raised "
+            f"{describe_raised(splitting.wrote)}"
+        )
     before = splitting.log.fingerprint()
     splitting.split()
     splitting.new().split(splitting.log)
@@ -82,16 +100,25 @@ def is_stable(splitting: Splitting) -> str:
     rule = "the same options and data must give the same split"
     for name in ("train", "history"):
         old, new = getattr(first, name), getattr(again, name)
-        require(
-            old.fingerprint() == new.fingerprint(),
-            f"{rule}, but {name} has {counted(old.n_interactions, 'interaction')}, then "
-            f"{new.n_interactions:,}, of {counted(len(old), 'row')}, then {len(new):,}",
-        )
+        require(old.fingerprint() == new.fingerprint(), f"{rule}, but {name} {_changed(old, new)}")
     require(
         first.fingerprint() == again.fingerprint(),
         f"{rule}, but the targets are {shortened(first.targets)}, then {shortened(again.targets)}",
     )
     return "split twice"
+
+
+def _changed(old: Interactions, new: Interactions) -> str:
+    """Return the first difference between two interactions."""
+    if len(old) != len(new):
+        return f"has {counted(len(old), 'row')}, then {len(new):,}"
+    rows = zip(old.users, old.sequences(), new.users, new.sequences(), strict=True)
+    for row, (user, items, other, others) in enumerate(rows):
+        if user != other:
+            return f"has user {user} in row {row}, then user {other}"
+        if not np.array_equal(items, others):
+            return f"has {shortened(items)} of user {user}, then {shortened(others)}"
+    return "has other times, ratings or features"
 
 
 def keeps_numbers(splitting: Splitting) -> str:
@@ -113,7 +140,20 @@ def keeps_numbers(splitting: Splitting) -> str:
             np.isin(_pairs(interactions), _pairs(log)).all(),
             f"{name} has interactions of users and items that the data do not have",
         )
+    users, items = _judged_pairs(split)
+    foreign = np.flatnonzero(~np.isin(users * log.n_items + items, _pairs(log)))
+    require(
+        not len(foreign),
+        f"targets must be items of their users, but user {users[foreign[:1]]} does not have item "
+        f"{items[foreign[:1]]} in the data",
+    )
     return ""
+
+
+def _judged_pairs(split: Split) -> tuple[Array, Array]:
+    """Return the user and the item of each target."""
+    users = split.history.users[split.judged][split.case_of_target]
+    return users.astype(np.int64), split.judged_targets[0]
 
 
 def hides_targets(splitting: Splitting) -> str:
@@ -133,17 +173,19 @@ def hides_targets(splitting: Splitting) -> str:
 
 
 def holds_out_targets(splitting: Splitting) -> str:
-    """Not all targets are among the training data of their users; overlapping windows have some."""
+    """No target is among the training data of its user, unless users have several histories."""
     split = splitting.split()
-    targets, offsets = split.judged_targets
+    users, targets = _judged_pairs(split)
     if not len(targets):
         raise NotRunError("it judges nobody")
-    users = np.repeat(split.history.users[split.judged], np.diff(offsets)).astype(np.int64)
     learnt = np.isin(users * split.train.n_items + targets, _pairs(split.train))
+    rows = split.train.users, split.history.users[split.judged]
+    overlap = any(len(np.unique(own)) < len(own) for own in rows)
+    first = int(np.argmax(learnt))
     require(
-        not learnt.all(),
-        "targets must be held out, but all of them are in the training data of their users, such "
-        f"as item {targets[0]} of user {users[0]}",
+        not (learnt.all() if overlap else learnt.any()),
+        f"targets must be held out, but {np.count_nonzero(learnt)} of {len(targets)} are in the "
+        f"training data of their users, such as item {targets[first]} of user {users[first]}",
     )
     return f"{np.count_nonzero(learnt)} of {len(targets)} are there too" if learnt.any() else ""
 
@@ -166,9 +208,11 @@ def states_times(splitting: Splitting) -> str:
         return "those of the data"
     latest = np.array([histories.times[stop - 1] for stop in histories.offsets[1:]])[cases]
     late = np.flatnonzero(latest > times)
+    first = late[0] if len(late) else 0
     require(
         not len(late),
-        "a history must not be later than its targets, unless the split says ordered=False",
+        "a history must not be later than its targets, unless the split says ordered=False, but "
+        f"that of user {users[first]} ends at {latest[first]}, and its target is at {times[first]}",
     )
     return "those of the data; histories are earlier"
 
@@ -186,7 +230,7 @@ def knows_no_times(splitting: Splitting) -> str:
             "data without times must be split, or refused with a RecbenchError; it raised "
             f"{describe_raised(error)}"
         ) from error
-    require(isinstance(made, Split), f"without times, split returned {type(made)}")
+    require(isinstance(made, Split), f"without times, split returned {type(made).__name__}")
     return ""
 
 

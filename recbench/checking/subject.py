@@ -9,13 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from recbench.attention import checked_attention
 from recbench.checking.logs import all_but_last, example
 from recbench.checking.rule import NotRunError
 from recbench.data.interactions import Array, Interactions
 from recbench.errors import RecbenchError
 from recbench.evaluation.made_up import described
-from recbench.explain import checked_explanation
 from recbench.models.protocols import FitReport, ModelHandle, Traits
 
 RTOL, ATOL = 1e-3, 1e-4
@@ -23,6 +21,9 @@ RTOL, ATOL = 1e-3, 1e-4
 
 K = 5
 """Length of the lists that models without `score` are asked for."""
+
+Say = Callable[[ModelHandle, Interactions], Array]
+"""Asks a model what it says of a history besides its answers."""
 
 OpenCell = Callable[[], contextlib.AbstractContextManager[ModelHandle]]
 """Opens a context in which a new model lives."""
@@ -33,22 +34,24 @@ class Kept:
     """What a fitted model has answered.
 
     first, again: for the histories of `train`, at first and for the second time. later: for other
-    histories of the same users after that. said: what it has said of the first history besides; []
-    if it says nothing, or something else each time.
+    histories of the same users after that. unusual: for unusual histories. said: what it has said
+    of the first history besides.
     """
 
     traits: Traits
     first: Array
     again: Array
     later: Array
-    said: list[Array]
+    unusual: list[tuple[Interactions, Array]]
+    said: list[tuple[Say, Array]]
 
     def difference(self, model: ModelHandle, train: Interactions, when: tuple[str, str]) -> str:
         """Return the smallest example of what another model answers differently; "" if nothing."""
-        shown = difference(self.traits, train, (self.first, ask(model, train)), when)
-        if shown:
-            return shown
-        same = not self.said or same_said(self.said, said(model, train))
+        for history, own in [(train, self.first), *self.unusual]:
+            shown = difference(self.traits, history, (own, ask(model, history)), when)
+            if shown:
+                return shown
+        same = all(close(own, say(model, train.take([0]))) for say, own in self.said)
         return "" if same else "its explanations or attention weights differ"
 
 
@@ -60,7 +63,9 @@ class Subject:
     MovieLens. train: the same without the last interaction of each user.
     others: the first interaction of each of these users.
     report, why_unfitted: what the first fit on train has reported, and why it failed.
-    valid: whether answers for ordinary histories are valid.
+    why_silent: why ordinary histories get no answers. valid: whether their answers are valid.
+    knows_unknown: whether unknown users get answers.
+    unusual, says: which other histories get answers, and what the model says besides; both valid.
     reproducible: whether a second fit has given the same model.
     ends: what was wrong at the end of the model's process.
     """
@@ -79,7 +84,11 @@ class Subject:
         self.others = self.train.keep(np.isin(range(self.train.n_interactions), self.train.offsets))
         self.report = FitReport()
         self.why_unfitted: Exception | None = None
+        self.why_silent: RecbenchError | None = None
         self.valid = False
+        self.knows_unknown = False
+        self.unusual: list[Interactions] = []
+        self.says: list[Say] = []
         self.reproducible = False
         self.ends: RecbenchError | None = None
         self._open_cell = open_cell
@@ -94,8 +103,7 @@ class Subject:
 
     def fit(self, train: Interactions, checkpoint: Path | None = None) -> ModelHandle:
         """Return a new model that is fitted on this. The one before ends."""
-        if self.why_unfitted is not None:
-            raise NotRunError("fit fails")
+        self._require_answers()
         model = self.new()
         model.fit(train, checkpoint)
         return model
@@ -103,8 +111,7 @@ class Subject:
     def fitted(self) -> ModelHandle:
         """Return the model that is fitted on `train`. Raises what its fit raised, only once."""
         if self._fitted is None:
-            if self.why_unfitted is not None:
-                raise NotRunError("fit fails")
+            self._require_answers()
             try:
                 model = self.new()
                 self.report = model.fit(self.train)
@@ -120,10 +127,16 @@ class Subject:
             model, train = self.fitted(), self.train
             first, again = ask(model, train), ask(model, train)
             later = ask(model, self.others)
-            words = said(model, train)
-            words = words if same_said(words, said(model, train)) else []
-            self._kept = Kept(model.traits, first, again, later, words)
+            unusual = [(history, ask(model, history)) for history in self.unusual]
+            said = [(say, say(model, train.take([0]))) for say in self.says]
+            self._kept = Kept(model.traits, first, again, later, unusual, said)
         return self._kept
+
+    def _require_answers(self) -> None:
+        if self.why_unfitted is not None:
+            raise NotRunError("fit fails")
+        if self.why_silent is not None:
+            raise NotRunError("its answers are not valid")
 
     def close(self, *, failed: bool = False) -> None:
         """End the model. failed: it may have ended already, so what its end shows is ignored."""
@@ -152,24 +165,6 @@ def differing(first: Array, second: Array) -> Array:
     else:
         same = first == second
     return np.flatnonzero(~same.all(axis=1))
-
-
-def said(model: ModelHandle, train: Interactions) -> list[Array]:
-    """Return what a model says of the first history besides its answers; [] if it fails."""
-    first, found = train.take([0]), []
-    try:
-        if model.traits.explains:
-            found.append(checked_explanation(model, first, np.arange(K)))
-        if model.traits.attends:
-            found.append(checked_attention(model, first))
-    except RecbenchError:  # the rules for `explain` and `attention` tell
-        return []
-    return found
-
-
-def same_said(first: list[Array], second: list[Array]) -> bool:
-    """Whether two models say the same of a history, up to rounding."""
-    return len(first) == len(second) and all(map(close, first, second))
 
 
 def close(left: Array, right: Array) -> bool:
@@ -219,5 +214,6 @@ def is_own(error: RecbenchError) -> bool:
     The errors that the core raises begin with the method, or with the model's process.
     """
     methods = ("fit", "score", "recommend", "explain", "attention", "load", "save")
-    began = str(error).startswith(("its ", "it ", "the time limit ", "one of its "))
-    return not began and str(error).partition(" ")[0] not in methods
+    text = str(error).removeprefix("model: ")  # so the referee begins
+    began = text.startswith(("its ", "it ", "the time limit ", "one of its "))
+    return not began and text.partition(" ")[0] not in methods

@@ -119,9 +119,9 @@ def leaves_results(shown: Shown) -> str:
 
 RULES = (
     Rule("a table returns text for all results", is_text),
+    Rule("the results stay unchanged", leaves_results, needed=True),
     Rule("every model is in the table", names_models),
     Rule("every value is in the table", shows_values),
     Rule("the same results give the same text", is_stable),
-    Rule("the results stay unchanged", leaves_results),
 )
 """What `recbench.testing.check_table` checks."""

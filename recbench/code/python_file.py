@@ -47,6 +47,8 @@ def load_file(text: str) -> types.ModuleType:
     Raises UsageError if there is no such file, and whatever its code raises.
     """
     path = Path(text).expanduser()
+    if path.is_dir():
+        raise UsageError(f"{text!r} is a folder; name a .py file in it")
     if not path.is_file():
         raise UsageError(f"there is no file {text!r}; {_hint(path)}")
     path = path.resolve()
@@ -54,7 +56,7 @@ def load_file(text: str) -> types.ModuleType:
     name = re.sub(r"\W", "_", f"{path.stem}_{mark}")
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None:
-        raise UsageError(f"{text!r} is no Python file")
+        raise UsageError(f"{text!r} is no Python file: its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     with _importing_beside(path.parent, name):
         sys.modules[name] = module

@@ -12,6 +12,8 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from recbench.code.python_file import FILES
+
 
 def runtime_digest(parts: list[Any], is_own: Callable[[str], bool]) -> bytes:
     """Return a hash of the code of functions and classes, and of the values that it uses.
@@ -94,7 +96,8 @@ class _Reading:
     def _code(self, made: Any) -> Iterator[str | bytes]:
         """Yield what a class or function consists of."""
         module = str(getattr(made, "__module__", None) or "")
-        yield f"{module}.{getattr(made, '__qualname__', '')}"
+        file = FILES.get(module)  # whose name, but not whose place, is part of what it is
+        yield f"{module if file is None else file.stem}.{getattr(made, '__qualname__', '')}"
         is_plain = inspect.isclass(made) or isinstance(made, (types.FunctionType, types.MethodType))
         if not is_plain or not self.is_own(module) or id(made) in self.seen:
             return

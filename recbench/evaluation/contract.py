@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from recbench.code.raised import describe_raised
 from recbench.data.interactions import Array
 from recbench.data.metadata import UnknownFeatureError
 from recbench.errors import RecbenchError, UsageError
 from recbench.evaluation.made_up import N_ITEMS, TARGETS, MadeUp
 from recbench.evaluation.measure import Metric, bounds_of, measure
 from recbench.evaluation.ranking import ARRAYS, Ranking
+from recbench.models.in_process import is_writing
+
+CHANGES = "a metric must not change the ranking"
 
 
 def check_rules(metric: Metric, made: MadeUp) -> None:
@@ -46,8 +50,7 @@ def leaves_ranking(metric: Metric, made: MadeUp) -> str:
         before = _arrays(ranking)
         _value(metric, ranking, k)
         for name, kept, array in zip(ARRAYS, before, _arrays(ranking), strict=True):
-            rule = f"a metric must not change the ranking, but it changes {name}"
-            _require(np.array_equal(kept, array), rule)
+            _require(np.array_equal(kept, array), f"{CHANGES}, but it changes {name}")
     return ""
 
 
@@ -183,6 +186,10 @@ def _value(metric: Metric, ranking: Ranking, k: int) -> Array:
         raise
     except RecbenchError as error:
         raise AssertionError(f"a metric must return numbers for every ranking: {error}") from error
+    except ValueError as error:
+        if is_writing(error):
+            raise AssertionError(f"{CHANGES}; it raised {describe_raised(error)}") from error
+        raise
 
 
 def _require(holds: Any, rule: str) -> None:
@@ -222,3 +229,6 @@ RULES: tuple[tuple[str, Callable[[Metric, MadeUp], str]], ...] = (
 )
 """What a metric must keep: a statement, and the function that checks it. It raises AssertionError,
 or UnknownFeatureError if a feature lacks, and returns what it has found."""
+
+NEEDED = returns_numbers, leaves_ranking, is_reproducible, ignores_other_cases
+"""Those without which the checks after them tell nothing."""

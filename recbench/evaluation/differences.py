@@ -12,10 +12,9 @@ from recbench.evaluation.uncertainty import (
     LEVEL,
     RESAMPLES,
     SEED,
+    Draws,
     middle_share,
-    resampled_totals,
     sums_per_unit,
-    units_of,
 )
 
 FEW_USERS = 100
@@ -57,15 +56,14 @@ def difference_intervals(
 
     The interval is NaN if a sample has fewer than two users, and for values that are not finite.
     """
-    units, n_units, random = units_of(users, seed)
-    rows = [_per_unit(sample, units, n_units) for pair in pairs for sample in pair]
+    draws = Draws.of(users.max(initial=-1) + 1, resamples, seed)
+    units = draws.units[users]
+    rows = [_per_unit(sample, units, draws.n_units) for pair in pairs for sample in pair]
     found: list[Array] = []
     at_once = max(1, ROWS_AT_ONCE // (2 * max(map(len, rows), default=1)))
-    state = random.bit_generator.state
     for start in range(0, len(pairs), at_once):
-        random.bit_generator.state = state  # all pairs share the draws
         part = rows[2 * start : 2 * (start + at_once)]
-        totals = resampled_totals(np.nan_to_num(np.vstack(part)), resamples, random)
+        totals = draws.totals(np.nan_to_num(np.vstack(part)))
         sums = np.split(totals, np.cumsum(list(map(len, part)))[:-1])
         for first, second in zip(sums[::2], sums[1::2], strict=True):
             kept = (first[-1] > 0) & (second[-1] > 0)

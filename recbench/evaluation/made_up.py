@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from recbench.data.arrays import offsets_of
 from recbench.data.interactions import Array, Interactions
 from recbench.data.metadata import Metadata
 from recbench.data.split import Split
+from recbench.evaluation.measure import copied
 from recbench.evaluation.ranking import Ranking
 
 FILMS = {
@@ -64,11 +66,12 @@ class MadeUp:
     def examples(self) -> Iterator[tuple[Ranking, int]]:
         """Yield rankings with ties, gaps and several targets, each with cut-offs k.
 
-        They are made anew, as a metric may have written to earlier ones.
+        Their arrays are copies, as a metric may have written to earlier ones.
         """
-        for ranking in self._with_ties():
+        for ranking in self._with_ties:
+            own = copied(ranking)
             for k in (1, 5, 100):
-                yield ranking, k
+                yield own, k
 
     def split(self, n_cases: int, targets: tuple[int, ...]) -> Split:
         """Return a split whose cases have the same history and these targets."""
@@ -112,6 +115,7 @@ class MadeUp:
         split = self.split(n_cases, TARGETS[:n_targets])
         return Ranking(above.ravel(), tied, offsets, lists).of_split(split)
 
+    @cached_property
     def _with_ties(self) -> list[Ranking]:
         """Return rankings with one to three targets per case, and targets in no list.
 

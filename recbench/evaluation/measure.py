@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
+from recbench.data.arrays import read_only
 from recbench.data.interactions import Array
 from recbench.errors import RecbenchError
-from recbench.evaluation.ranking import Ranking
+from recbench.evaluation.ranking import ARRAYS, Ranking
 from recbench.spec import unwrapped
 
 ROUNDING = 1e-9
@@ -48,6 +51,19 @@ def better_of(metric: Metric) -> str:
     return str(given)
 
 
+def copied(ranking: Ranking) -> Ranking:
+    """Return a ranking with arrays of its own, so that a metric that writes to them harms no other.
+
+    What it looks up is read-only, and shared.
+    """
+    copies: dict[str, Any] = {
+        name: read_only(array.copy())
+        for name, array in vars(ranking).items()
+        if name in ARRAYS and array is not None
+    }
+    return dataclasses.replace(ranking, **copies)
+
+
 def measure(ranking: Ranking, name: str, metric: Metric, ks: Iterable[int]) -> dict[str, Array]:
     """Return the values of a metric at every k: `ndcg@10` -> (cases,) float64, or one number.
 
@@ -59,7 +75,13 @@ def measure(ranking: Ranking, name: str, metric: Metric, ks: Iterable[int]) -> d
     values, (low, high) = {}, bounds_of(metric)
     better_of(metric)
     for k in ks:
-        value = np.array(metric(ranking, k), dtype=np.float64)
+        returned = metric(ranking, k)
+        try:
+            value = np.array(returned, dtype=np.float64)
+        except (TypeError, ValueError):
+            value = None
+        if returned is None or value is None:
+            raise RecbenchError(f"at k={k} it returned {returned!r:.60}; it must return numbers")
         if value.shape not in ((len(ranking),), ()):
             raise RecbenchError(
                 f"at k={k} it returned an array of shape {value.shape}; it must return one value "

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from recbench.code.raised import describe_raised, place_of
-from recbench.data.arrays import read_only
 from recbench.data.interactions import Array, Interactions
 from recbench.data.metadata import UnknownFeatureError
 from recbench.errors import UsageError
 from recbench.evaluation.contract import check_rules
 from recbench.evaluation.made_up import MadeUp
-from recbench.evaluation.measure import Metric, bounds_of, measure
-from recbench.evaluation.ranking import ARRAYS, Ranking
+from recbench.evaluation.measure import Metric, bounds_of, copied, measure
+from recbench.evaluation.ranking import Ranking
 from recbench.evaluation.uncertainty import (
     Value,
     number_users,
@@ -52,7 +49,7 @@ def measure_all(
     for name, metric in metrics.items():
         try:
             with noted(f"metric {name}"):
-                values, measured = _measure_metric(name, metric, _copy(ranking), ks, users, stored)
+                values, measured = _measure_metric(name, metric, copied(ranking), ks, users, stored)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # also SystemExit
@@ -75,33 +72,28 @@ def _measure_metric(
 ) -> tuple[dict[str, Value], dict[str, Array]]:
     """Return all columns, and the values that are stored already or are not means over cases."""
     values: dict[str, Value] = {}
-    measured = measure(ranking, name, metric, ks)
+    new: dict[str, int] = {}  # numbers of all lists together, with their k
+    measured, bounds = measure(ranking, name, metric, ks), bounds_of(metric)
     for k, (key, column) in zip(ks, measured.items(), strict=True):
-        whole, bounds = column.shape == (), bounds_of(metric)
+        whole = column.shape == ()
         if key in stored and stored[key].mean == float(column.mean()):
             # older versions stored standard errors over cases, and intervals beyond the bounds
             stderr = stored[key].stderr if whole else standard_error(column, users)
             low, high = np.clip(stored[key][2:], *bounds).tolist()
             values[key] = Value(stored[key].mean, stderr, low, high)
         elif whole:
-            statistic = partial(_of_cases, metric, ranking, k)
-            values[key] = summarise_whole(float(column), statistic, users, bounds)
+            new[key] = k
+    if new:
+        numbers = {key: float(measured[key]) for key in new}
+        statistic = partial(_of_cases, metric, ranking, list(new.values()))
+        values |= summarise_whole(numbers, statistic, users, bounds)
     return values, {key: column for key, column in measured.items() if column.shape != ()}
 
 
-def _of_cases(metric: Metric, ranking: Ranking, k: int, cases: Array) -> float:
-    """Return the value of a metric of all lists together, for some cases only."""
-    return float(metric(ranking.take(cases), k))
-
-
-def _copy(ranking: Ranking) -> Ranking:
-    """Copy the arrays, so that a metric that writes to them does not affect other metrics."""
-    copies: dict[str, Any] = {
-        name: read_only(array.copy())
-        for name, array in vars(ranking).items()
-        if name in ARRAYS and array is not None
-    }
-    return dataclasses.replace(ranking, **copies)
+def _of_cases(metric: Metric, ranking: Ranking, ks: Sequence[int], cases: Array) -> list[float]:
+    """Return the values of a metric of all lists together, for some cases only."""
+    ranking = ranking.take(cases)
+    return [float(metric(ranking, k)) for k in ks]
 
 
 def no_values(metrics: Iterable[str], ks: Sequence[int]) -> dict[str, Value]:

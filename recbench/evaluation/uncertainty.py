@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -110,19 +111,22 @@ def standard_error(values: Array, users: Array) -> float:
 
 
 def summarise_whole(
-    value: float,
-    statistic: Callable[[Array], float],
+    numbers: Mapping[str, float],
+    statistic: Callable[[Array], Sequence[float]],
     users: Array,
     bounds: tuple[float, float] = (-math.inf, math.inf),
-) -> Value:
-    """Return a number about all cases together, with standard error and interval by a jackknife.
+) -> dict[str, Value]:
+    """Return numbers about all cases together, with standard errors and intervals by a jackknife.
 
-    statistic: computes the number for some cases only, as in `jackknife`. bounds: the lowest and
-    the highest possible number; the interval ends there.
+    statistic: computes the numbers for some cases only, as in `jackknife`. bounds: the lowest and
+    the highest possible number; intervals end there.
     """
-    stderr = jackknife(statistic, users)
-    low, high = np.clip([value - 1.96 * stderr, value + 1.96 * stderr], *bounds)
-    return Value(value, stderr, float(low), float(high))
+    values = {}
+    stderrs = np.broadcast_to(jackknife(statistic, users), len(numbers))
+    for (name, number), stderr in zip(numbers.items(), stderrs.tolist(), strict=True):
+        low, high = np.clip([number - 1.96 * stderr, number + 1.96 * stderr], *bounds).tolist()
+        values[name] = Value(number, stderr, low, high)
+    return values
 
 
 def intervals(
@@ -152,23 +156,27 @@ def intervals(
     Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13; for rankings, Sakai,
     "Evaluating Evaluation Metrics based on the Bootstrap", SIGIR 2006.
     """
-    units, n_units, random = units_of(users, seed)
+    draws = Draws.of(len(_cases_per_user(users)), resamples, seed)
+    units, n_units = draws.units[users], draws.n_units
     sums = sums_per_unit(values, units, n_units)
     finite = np.isfinite(sums).all(axis=1)
     bounds = np.full((2, len(sums)), np.nan)
     if n_units > 1 and finite.any():
         addends = np.vstack([sums[finite], np.bincount(units, minlength=n_units)])
-        totals = resampled_totals(addends, resamples, random)
+        totals = draws.totals(addends)
         bounds[:, finite] = middle_share(totals[:-1] / totals[-1], level)
     return bounds[0], bounds[1]
 
 
 def jackknife(
-    statistic: Callable[[Array], float], users: Array, groups: int = 20, seed: int = SEED
-) -> float:
-    """Return the standard error of a number about all cases together, such as coverage or Gini.
+    statistic: Callable[[Array], float | Sequence[float]],
+    users: Array,
+    groups: int = 20,
+    seed: int = SEED,
+) -> Array:
+    """Return the standard errors of numbers about all cases together, such as coverage or Gini.
 
-    statistic: cases (kept,) int64, ascending -> the number for these cases only.
+    statistic: cases (kept,) int64, ascending -> the number for these cases only, or several.
     users: (cases,), from `number_users`. Users are assigned at random (by the seed) to groups, at
         most as many as there are users, and each group is left out once. NaN with fewer than two.
 
@@ -179,10 +187,11 @@ def jackknife(
     n_users = len(_cases_per_user(users))
     groups = min(groups, n_users)
     if groups < 2:
-        return math.nan
+        return np.array(math.nan)
     group_of_case = (np.random.default_rng(seed).permutation(n_users) % groups)[users]
     kept = (np.flatnonzero(group_of_case != group) for group in range(groups))
-    return float(np.sqrt((groups - 1) * np.array([statistic(cases) for cases in kept]).var()))
+    found = np.array([statistic(cases) for cases in kept], dtype=np.float64)
+    return np.asarray(np.sqrt((groups - 1) * np.ascontiguousarray(found.T).var(axis=-1)))
 
 
 @dataclass(frozen=True)
@@ -276,42 +285,55 @@ def sums_per_unit(values: Array, units: Array, n_units: int) -> Array:
     return np.array(sums, dtype=np.float64).reshape(values.shape[1], n_units)
 
 
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """The resamples of a bootstrap over users.
+
+    units: (users,) the unit of each user. counts: how often each unit is in each resample,
+        (resamples, units) uint8, in parts.
+    """
+
+    units: Array
+    n_units: int
+    counts: tuple[Array, ...]
+
+    @classmethod
+    def of(cls, n_users: int, resamples: int, seed: int) -> Draws:
+        """Return the draws, which depend on nothing else. Those of the last call are kept."""
+        return _drawn(n_users, resamples, seed)
+
+    def totals(self, addends: Array) -> Array:
+        """(rows, resamples) float64: the sum of each row of addends (rows, units) in each."""
+        return np.hstack([addends @ counts.astype(np.float64).T for counts in self.counts])
+
+
+@lru_cache(maxsize=1)  # all models of a table have the same users; at most 100 MB
+def _drawn(n_users: int, resamples: int, seed: int) -> Draws:
+    random = np.random.default_rng(seed)
+    n_units = min(n_users, MAX_UNITS)
+    units = np.arange(n_users)
+    if n_users > n_units:
+        units = random.permutation(n_users) % n_units
+    counts, most = [], max(1, DRAWS_AT_ONCE // max(1, n_units))
+    for start in range(0, resamples if n_units else 0, most):
+        drawn = random.integers(n_units, size=(min(most, resamples - start), n_units), dtype="i4")
+        part = np.empty(drawn.shape, dtype=np.uint8)  # among many units, none is drawn 256 times
+        for row, units_of_resample in zip(part, drawn, strict=True):
+            row[:] = np.bincount(units_of_resample, minlength=n_units)
+        counts.append(part)
+    return Draws(units, n_units, tuple(counts))
+
+
 def _user_means(values: Array, users: Array) -> Array:
     """(columns, users) float64: the mean of each user's cases."""
     counts = _cases_per_user(users)
     return sums_per_unit(values, users, len(counts)) / counts
 
 
-def units_of(users: Array, seed: int) -> tuple[Array, int, np.random.Generator]:
-    """Return the unit of each case, how many units there are, and the generator that draws them."""
-    random = np.random.default_rng(seed)
-    n_users = len(_cases_per_user(users))
-    if n_users > MAX_UNITS:
-        return (random.permutation(n_users) % MAX_UNITS)[users], MAX_UNITS, random
-    return users, n_users, random
-
-
-def resampled_totals(addends: Array, resamples: int, random: np.random.Generator) -> Array:
-    """(rows, resamples) float64: the sum of each row of addends (rows, units) in each resample."""
-    draws = _bootstrap_counts(addends.shape[1], resamples, random)
-    return np.hstack([addends @ counts.T for counts in draws])
-
-
 def middle_share(means: Array, level: float) -> Array:
     """(2, rows) float64: between which values this share of each row (rows, resamples) lies."""
     quantiles = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=1)
     return np.round(quantiles, DECIMALS)
-
-
-def _bootstrap_counts(n_units: int, resamples: int, random: np.random.Generator) -> Iterator[Array]:
-    """Yield how often each unit is in each resample, (resamples, units) float64, in parts."""
-    most = max(1, DRAWS_AT_ONCE // n_units)
-    for start in range(0, resamples, most):
-        n_rows = min(most, resamples - start)
-        drawn = random.integers(0, n_units, size=(n_rows, n_units))
-        drawn += n_units * np.arange(n_rows)[:, None]  # separate bins for every resample
-        counts = np.bincount(drawn.ravel(), minlength=n_rows * n_units)
-        yield counts.reshape(n_rows, n_units).astype(np.float64)
 
 
 def _t_test(means: Array) -> Array:

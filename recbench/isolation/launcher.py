@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import select
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from recbench.code.python_file import FILES
 from recbench.data.interactions import Interactions
 from recbench.data.metadata import Metadata
 from recbench.errors import RecbenchError
@@ -34,9 +36,11 @@ HANGS = 30.0
 """Seconds without an answer after which the fork server counts as stuck."""
 
 _FORKSERVER = (
-    "import sys; sys.path[:] = sys.argv[2:]; "
-    "from recbench.isolation.forkserver import main; main(int(sys.argv[1]))"
+    "import sys; own, *path = sys.argv[2:]; n = int(own); sys.path[:] = path[n:] + path[:n]; "
+    "from recbench.isolation.forkserver import main; sys.path[:] = path; main(int(sys.argv[1]))"
 )
+"""What the fork server runs. The folders of files that were named, the first `own` of the path, come
+last at first: a `random.py` or `numpy.py` in them must not take the place of the real one."""
 
 
 class Launcher:
@@ -60,6 +64,8 @@ class Launcher:
 
     def start(self) -> socket.socket:
         """Start the fork server, and return this end of the connection to it."""
+        folders = {str(file.parent) for file in FILES.values()}
+        own = len(list(itertools.takewhile(folders.__contains__, sys.path)))
         self._commands, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         self._imported = set()
         with theirs:
@@ -67,7 +73,7 @@ class Launcher:
             theirs.set_inheritable(True)
             self._pid = os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-c", _FORKSERVER, str(theirs.fileno()), *sys.path],
+                [sys.executable, "-c", _FORKSERVER, str(theirs.fileno()), str(own), *sys.path],
                 os.environ,
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

@@ -10,6 +10,7 @@ from scipy import stats
 
 from recbench.evaluation import uncertainty
 from recbench.evaluation.uncertainty import (
+    Draws,
     holm_correction,
     intervals,
     jackknife,
@@ -54,6 +55,7 @@ def test_intervals_do_not_depend_on_the_chunk_size(monkeypatch: pytest.MonkeyPat
     whole = intervals(SKEWED, EACH, resamples=501)
     for most in (1, 1_000):
         monkeypatch.setattr(uncertainty, "DRAWS_AT_ONCE", most)
+        uncertainty._drawn.cache_clear()
         assert np.allclose(intervals(SKEWED, EACH, resamples=501), whole, rtol=1e-12)
 
 
@@ -118,29 +120,31 @@ def test_more_users_than_the_cap_get_nearly_the_same_interval(
     values, users = RANDOM.exponential(size=(7_000, 4)), np.repeat(np.arange(3_500), 2)
     low, high = intervals(values, users)
     monkeypatch.setattr(uncertainty, "MAX_UNITS", 1_500)
+    uncertainty._drawn.cache_clear()
     grouped = intervals(values, users)
     assert not np.array_equal(grouped[0], low)
     assert grouped[0] == pytest.approx(low, abs=0.08 * (high - low).max())
     assert grouped[1] == pytest.approx(high, abs=0.08 * (high - low).max())
 
 
-def test_users_above_the_cap_add_no_draws_and_keep_the_width(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    draws, shapes = uncertainty._bootstrap_counts, []
-
-    def recorded(*args):
-        for times in draws(*args):
-            shapes.append(times.shape)
-            yield times
-
-    monkeypatch.setattr(uncertainty, "_bootstrap_counts", recorded)
+def test_users_above_the_cap_add_no_draws_and_keep_the_width() -> None:
     values = RANDOM.normal(size=(200_000, 1))
     low, high = intervals(values, np.arange(200_000), resamples=2_000)
     assert high - low == pytest.approx(2 * 1.96 / math.sqrt(200_000), rel=0.1)
-    assert {units for _, units in shapes} == {uncertainty.MAX_UNITS}
+    draws = Draws.of(200_000, 2_000, 0)
+    shapes = [counts.shape for counts in draws.counts]
+    assert {units for _, units in shapes} == {draws.n_units} == {uncertainty.MAX_UNITS}
     assert sum(n_draws for n_draws, _ in shapes) == 2_000
     assert max(n_draws * units for n_draws, units in shapes) <= uncertainty.DRAWS_AT_ONCE
+
+
+def test_the_draws_of_the_last_users_are_kept_in_a_byte_each() -> None:
+    intervals(SKEWED, EACH)
+    draws = Draws.of(len(SKEWED), 10_000, 0)
+    intervals(SKEWED[::-1], EACH)
+    assert Draws.of(len(SKEWED), 10_000, 0) is draws
+    assert sum(counts.nbytes for counts in draws.counts) == 10_000 * len(SKEWED)
+    assert Draws.of(len(SKEWED), 10_000, 1) is not draws
 
 
 def test_non_finite_values_affect_only_their_own_column() -> None:
@@ -434,17 +438,29 @@ def test_user_numbers_with_a_gap_are_refused() -> None:
 
 def test_a_metric_of_all_cases_has_a_jackknife_interval() -> None:
     values = SKEWED[:, 0]
-    whole = summarise_whole(3.5, lambda cases: values[cases].max(), EACH)
-    stderr = jackknife(lambda cases: values[cases].max(), EACH)
-    assert (whole.mean, whole.stderr) == (3.5, stderr)
-    assert (whole.low, whole.high) == pytest.approx((3.5 - 1.96 * stderr, 3.5 + 1.96 * stderr))
+
+    def both(cases: np.ndarray) -> list[float]:
+        return [values[cases].max(), values[cases].mean()]
+
+    found = summarise_whole({"max": 3.5, "mean": 1.0}, both, EACH)
+    assert list(found) == ["max", "mean"]
+    for place, whole in enumerate(found.values()):
+        stderr = jackknife(lambda cases, place=place: both(cases)[place], EACH)
+        assert (whole.mean, whole.stderr) == ((3.5, 1.0)[place], stderr)
+        expected = whole.mean - 1.96 * stderr, whole.mean + 1.96 * stderr
+        assert (whole.low, whole.high) == pytest.approx(expected)
 
 
 def test_the_jackknife_interval_ends_at_the_bounds() -> None:
     values = SKEWED[:, 0]
-    free = summarise_whole(3.5, lambda cases: values[cases].max(), EACH)
-    whole = summarise_whole(3.5, lambda cases: values[cases].max(), EACH, (3.49, 3.51))
+
+    def largest(cases: np.ndarray) -> list[float]:
+        return [values[cases].max()]
+
+    free = summarise_whole({"": 3.5}, largest, EACH)[""]
+    whole = summarise_whole({"": 3.5}, largest, EACH, (3.49, 3.51))[""]
     assert free.low < 3.49 < 3.51 < free.high
     assert whole == (3.5, free.stderr, 3.49, 3.51)
-    unknown = summarise_whole(3.5, lambda cases: 1.0, np.zeros(3, dtype=int), (3.49, 3.51))
+    nobody = np.zeros(3, dtype=int)
+    unknown = summarise_whole({"": 3.5}, lambda cases: [1.0], nobody, (3.49, 3.51))[""]
     assert np.isnan(unknown[1:]).all()
