@@ -230,8 +230,9 @@ def explain(query: Query) -> Explanation:
         A history instead of a user: item ids, oldest first, as a sequence or as "ID,ID,ID".
     k : int, default: 10
         Number of items to recommend.
-    split : str, default: "leave-last-out"
-        How to hold out targets: a splitter with options, such as "temporal:share=0.9".
+    split : str, path, class, object or function, default: "leave-last-out"
+        How to hold out targets: a splitter with options, such as "temporal:share=0.9", the path of
+        a .py file, a class or object with `split`, or a function of (interactions).
     fit : {"split", "all"}, default: "split"
         Train on the training part of the split, or on all interactions of the dataset. The latter
         model is stored apart from those that `run` judges.

@@ -73,7 +73,7 @@ class ExportedSplit(ReportOf[Path]):
 def export_split(
     dataset: Data,
     *,
-    split: str = "leave-last-out",
+    split: Any = "leave-last-out",
     data_dir: str | None = None,
     output: str | Path = "split",
     plugins: Plugins | None = None,
@@ -85,9 +85,10 @@ def export_split(
     dataset : str, path, pandas.DataFrame or Dataset
         A dataset or the path of a log, with options, as in "log.csv:user=customer,item=sku", a log
         as a DataFrame, or what `load_dataset` returned.
-    split : str, default: "leave-last-out"
-        How to hold out targets: a splitter with options, such as "temporal:share=0.9". With several
-        splitters, as in "leave-last-out,temporal", each split is written to a sub-folder.
+    split : str, class, object, function or path, or several of them, default: "leave-last-out"
+        How to hold out targets: a splitter with options, such as "temporal:share=0.9", the path of
+        a .py file, a class or object with `split`, or a function of (interactions). Each of several
+        splits, as in "leave-last-out,temporal", is written to a sub-folder.
     data_dir : str or None, default: None
         Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
     output : str or path, default: "split"

@@ -224,7 +224,7 @@ def inspect_user(
     dataset: Data = "ml-100k",
     *,
     k: int = 10,
-    split: str = "leave-last-out",
+    split: Any = "leave-last-out",
     results: str | Path = "results",
     data_dir: str | None = None,
     plugins: Plugins | None = None,
@@ -240,8 +240,9 @@ def inspect_user(
         as a DataFrame, or what `load_dataset` returned.
     k : int, default: 10
         Number of items to show per model, at most as many as are stored.
-    split : str, default: "leave-last-out"
-        How to hold out targets: a splitter with options, such as "temporal:share=0.9".
+    split : str, path, class, object or function, default: "leave-last-out"
+        How to hold out targets: a splitter with options, such as "temporal:share=0.9", the path of
+        a .py file, a class or object with `split`, or a function of (interactions).
     results : str or path, default: "results"
         Folder of stored results.
     data_dir : str or None, default: None

@@ -162,7 +162,7 @@ class SelfCheck(ReportOf[Check]):
 def selfcheck(
     dataset: Data = "synthetic",
     *,
-    split: str = "leave-last-out",
+    split: Any = "leave-last-out",
     data_dir: str | None = None,
     plugins: Plugins | None = None,
 ) -> SelfCheck:
@@ -173,8 +173,9 @@ def selfcheck(
     dataset : str, path, pandas.DataFrame or Dataset, default: "synthetic"
         A dataset or the path of a log, with options, as in "log.csv:user=customer,item=sku", a log
         as a DataFrame, or what `load_dataset` returned.
-    split : str, default: "leave-last-out"
-        How to hold out targets: a splitter with options, such as "temporal:share=0.9".
+    split : str, path, class, object or function, default: "leave-last-out"
+        How to hold out targets: a splitter with options, such as "temporal:share=0.9", the path of
+        a .py file, a class or object with `split`, or a function of (interactions).
     data_dir : str or None, default: None
         Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
     plugins : Plugins or None, default: None

@@ -216,7 +216,10 @@ def _checked(
         notes.append("the machine, versions or number of threads differ")
     gone = sorted({key.rpartition("@")[0] for key in cell.values.keys() - now.values.keys()})
     if gone:
-        notes.append(f"no longer measured: {', '.join(gone)}")
+        notes.append(
+            f"no longer measured: {', '.join(gone)}, so give a metric of an object or a file "
+            "again: metrics=..., or --metrics FILE"
+        )
     return CellCheck(path, cell, numbers, "; ".join(notes))
 
 

@@ -38,8 +38,8 @@ class Als(Factors):
     seed : int, default: 0
         Random seed of the first factors.
     device : str, default: "auto"
-        Device of the training. With "auto" or "cuda", it is a GPU if implicit can use one, which
-        needs the package rmm; scores are computed on the CPU.
+        Device of the training: "cpu", "cuda", or "auto" (a GPU if implicit can use one, which needs
+        the package rmm). Scores are computed on the CPU.
 
     Notes
     -----

@@ -109,12 +109,13 @@ class Bpr(Factors):
         fitted = self._train(
             self._build, matrix, self.iterations, "choose a lower learning_rate or regularization"
         )
-        learned = {"item_factors": fitted.item_factors, "user_factors": fitted.user_factors}
+        own = np.ascontiguousarray(fitted.user_factors[:, :-1])  # the last is 1, for the bias
+        learned = {"item_factors": fitted.item_factors, "user_factors": own}
         items = fitted.item_factors[:, :-1]
         centre = (train.popularity @ items / max(1, train.n_interactions)).astype(np.float32)
         sums = matrix @ (items - centre)
         size = (sums * sums).sum()
-        scale = (sums * fitted.user_factors[:, :-1]).sum() / (size or 1)
+        scale = (sums * own).sum() / (size or 1)
         return self.use({**learned, "users": users, "centre": centre, "scale": np.array([scale])})
 
     def score(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
@@ -137,12 +138,12 @@ class Bpr(Factors):
         """
         learned = self._fitted(history)
         items, trained = learned["item_factors"], learned["users"]
-        own = history.matrix() @ (items[:, :-1] - learned["centre"]) * learned["scale"]
-        users = np.hstack([own, np.ones((len(own), 1), dtype=np.float32)])  # 1 for the bias
+        users = history.matrix() @ (items[:, :-1] - learned["centre"]) * learned["scale"]
         place = np.searchsorted(trained, history.users)
         is_known = (np.append(trained, -1)[place] == history.users) & (history.users >= 0)
         users[is_known] = learned["user_factors"][place[is_known]]
-        return products(users, items)
+        with_bias = np.hstack([users, np.ones((len(users), 1), dtype=np.float32)])
+        return products(with_bias, items)
 
     def _build(self) -> Any:
         from implicit.cpu.bpr import BayesianPersonalizedRanking

@@ -13,6 +13,10 @@ from recbench_rules import ItemToItem
 BYTES_PER_PAIR = 12
 """Memory that `fit` needs for each pair of items: 8 to invert a matrix, and 4 for the weights."""
 
+LEAST = 1e-12
+"""Least penalty, as a share of the interactions. With smaller ones, the inverse is rounding errors:
+float64 has 16 digits, and this takes 12 of them."""
+
 ROWS = 256
 """How many rows of the weights are computed at a time."""
 
@@ -31,8 +35,8 @@ class Ease(ItemToItem):
     l2 : float, default: 500
         Weight of the penalty, above 0; lambda in the paper.
     decay : float, default: 0.7
-        Factor per step back in the history, above 0 and at most 1. 1 is the published model, in
-        which the order of the history does not matter.
+        Factor per step back in the history, above 0 and at most 1; with 1, as published, the order
+        of the history does not matter.
 
     Notes
     -----
@@ -83,14 +87,21 @@ class Ease(ItemToItem):
         Raises
         ------
         recbench.RecbenchError
-            If the square of the catalogue does not fit in memory.
+            If the square of the catalogue does not fit in memory, or `l2` is too small for the
+            inverse.
         """
         from .memory import require_memory
         from .users import shared_users, user_matrix
 
         require_memory(self.name, train.n_items, BYTES_PER_PAIR)
         gram = shared_users(user_matrix(train), np.float64)
-        np.einsum("ii->i", gram)[:] += self.l2
+        diagonal = np.einsum("ii->i", gram)
+        if self.l2 < (least := LEAST * diagonal.sum()):
+            raise recbench.RecbenchError(
+                f"ease: l2={self.l2} is too small for this log, as the inverse would consist of "
+                f"rounding errors; choose at least {least:.2g}"
+            )
+        diagonal += self.l2
         return self.use(_weights_of(_inverse_of(gram)))
 
 

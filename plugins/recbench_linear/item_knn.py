@@ -25,8 +25,8 @@ class ItemKNN(ItemToItem):
     shrinkage : float, default: 10
         Makes similarities smaller that few users support.
     decay : float, default: 0.9
-        Factor per step back in the history, above 0 and at most 1. 1 is the published model, in
-        which the order of the history does not matter.
+        Factor per step back in the history, above 0 and at most 1; with 1, as published, the order
+        of the history does not matter.
 
     Notes
     -----

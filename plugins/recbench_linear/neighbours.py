@@ -38,6 +38,7 @@ def keep_largest(matrix: csr_matrix, k: int) -> csr_matrix:
     """
     from scipy.sparse import csr_matrix
 
+    k = min(k, matrix.shape[1])  # int32 holds any number of columns, but not any k
     matrix.sort_indices()
     sizes = np.diff(matrix.indptr)
     kept = np.repeat(sizes <= k, sizes)

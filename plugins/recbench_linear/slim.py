@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar, Self
 
@@ -11,8 +13,13 @@ import numpy.typing as npt
 import recbench
 from recbench_rules import ItemToItem
 
+LOG = logging.getLogger("recbench")
+
 BYTES_PER_PAIR = 4
 """Memory that `fit` needs for each pair of items, in bytes."""
+
+MAX_STEPS = 1000
+"""Most passes of the coordinate descent over the weights of an item."""
 
 
 class Slim(ItemToItem):
@@ -33,8 +40,8 @@ class Slim(ItemToItem):
     candidates : int, default: 500
         Number of items, those with the highest cosines, from which an item may be predicted.
     decay : float, default: 0.8
-        Factor per step back in the history, above 0 and at most 1. 1 is the published model, in
-        which the order of the history does not matter.
+        Factor per step back in the history, above 0 and at most 1; with 1, as published, the order
+        of the history does not matter.
 
     Notes
     -----
@@ -98,6 +105,7 @@ class Slim(ItemToItem):
         """
         import joblib
         from scipy.sparse import csr_matrix
+        from sklearn.exceptions import ConvergenceWarning
         from threadpoolctl import threadpool_limits
 
         from .memory import require_memory
@@ -107,16 +115,25 @@ class Slim(ItemToItem):
         gram = shared_users(user_matrix(train), np.float32)
         lengths = np.sqrt(np.maximum(gram.diagonal(), 1))
         found: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]] = []
+        n_inexact = 0
         with (
+            warnings.catch_warnings(action="ignore", category=ConvergenceWarning),
             recbench.Progress(self.name, total=train.n_items, unit="item") as progress,
             threadpool_limits(1),
             ThreadPoolExecutor(joblib.cpu_count()) as pool,
         ):
-            for weights_of_item in pool.map(
+            for items, weights, steps in pool.map(
                 lambda item: self._weights_of(item, gram, lengths), range(train.n_items)
             ):
-                found.append(weights_of_item)
+                found.append((items, weights))
+                n_inexact += steps == MAX_STEPS
                 progress.step()
+        if n_inexact:
+            LOG.warning(
+                "slim: the weights of %s of %s items are not exact after %s steps of the descent; "
+                "they are with a larger l1 or l2",
+                *(f"{number:,}" for number in (n_inexact, train.n_items, MAX_STEPS)),
+            )
         offsets = np.cumsum([0, *(len(items) for items, _ in found)])
         indices = np.concatenate([np.empty(0, np.int64), *(items for items, _ in found)])
         data = np.concatenate([np.empty(0, np.float32), *(weights for _, weights in found)])
@@ -125,8 +142,8 @@ class Slim(ItemToItem):
 
     def _weights_of(
         self, target: int, gram: npt.NDArray[np.float32], lengths: npt.NDArray[np.float32]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Return the items from which an item is predicted, and their weights.
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], int]:
+        """Return the items from which an item is predicted, their weights, and the steps taken.
 
         gram: (n_items, n_items) how many users had both items. lengths: (n_items,) the roots of its
         diagonal.
@@ -138,8 +155,8 @@ class Slim(ItemToItem):
         others = np.argpartition(-shared, min(self.candidates, len(shared)) - 1)[: self.candidates]
         others = np.sort(others[shared[others] > 0])  # the weights of all others are 0
         if not len(others):
-            return others, shared[others]
-        _, weights, _ = enet_path(
+            return others, shared[others], 0
+        _, weights, _, steps = enet_path(
             # With X'X and X'y given, of X only the shape is used, and of y the sum of squares. For
             # any number of users these are the same as for one user.
             X=np.zeros((1, len(others)), dtype=np.float32),
@@ -150,6 +167,8 @@ class Slim(ItemToItem):
             l1_ratio=self.l1 / (self.l1 + self.l2),
             positive=True,
             check_input=False,
+            max_iter=MAX_STEPS,
+            return_n_iter=True,
         )
         used = np.flatnonzero(weights)
-        return others[used], weights[used, 0]
+        return others[used], weights[used, 0], steps[0]

@@ -32,8 +32,8 @@ class UserKNN(MatrixModel):
     shrinkage : float, default: 0
         Makes the similarities of users smaller who share few items with the history.
     decay : float, default: 0.8
-        Factor per step back in the history, above 0 and at most 1. 1 is the published model, in
-        which the order of the history does not matter.
+        Factor per step back in the history, above 0 and at most 1; with 1, as published, the order
+        of the history does not matter.
 
     Notes
     -----

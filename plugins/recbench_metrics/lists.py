@@ -295,6 +295,7 @@ def personalisation(ranking: recbench.Ranking, k: int) -> float:
 
 for metric in (coverage, gini, personalisation):
     metric.bounds = (0.0, 1.0)  # type: ignore[attr-defined]
+personalisation.aliases = ("personalization",)  # type: ignore[attr-defined]
 entropy.bounds = novelty.bounds = popularity.bounds = (0.0, np.inf)  # type: ignore[attr-defined]
 
 METRICS = {

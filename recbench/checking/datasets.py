@@ -183,9 +183,11 @@ def has_titles(data: LoadedTwice) -> str:
     same = len(known) > MOST_TWINS and len(set(titles[known].tolist())) == 1
     require(
         not same,
-        f"titles must tell items apart, but all {len(known):,} are {titles[known[0]]!r:.40}",
+        f"titles must tell items apart, but all {len(known):,} are {quoted(titles[known[0]])}",
     )
-    return f"for {len(known):,} of {counted(len(titles), 'item')}, such as {titles[known[0]]!r:.40}"
+    return (
+        f"for {len(known):,} of {counted(len(titles), 'item')}, such as {quoted(titles[known[0]])}"
+    )
 
 
 def has_features(data: LoadedTwice) -> str:

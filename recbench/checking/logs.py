@@ -109,13 +109,18 @@ def short_and_long(train: Interactions) -> Interactions:
 
 
 def histories(like: Interactions, items: dict[int, list[int]]) -> Interactions:
-    """Return one history per user. like: interactions that have the same users and items."""
+    """Return one history per user. like: interactions that have the same users and items.
+
+    Times go on after those of `like`, if it has any.
+    """
+    length = sum(map(len, items.values()))
+    start = None if like.times is None or not len(like.times) else like.times.max() + 1
     return dataclasses.replace(
         like,
         users=np.array(list(items)),
         items=np.array([item for own in items.values() for item in own], dtype=np.int64),
         offsets=offsets_of(np.array([len(own) for own in items.values()])),
-        times=None,
+        times=None if start is None else start + np.arange(length),
         ratings=None,
         features={},
         parts=None,

@@ -29,6 +29,9 @@ from recbench.explain import checked_explanation
 from recbench.models.in_process import READ_ONLY
 from recbench.models.protocols import ModelHandle, Traits
 
+UNREPEATABLE = "it answers the same question differently each time"
+"""Why answers cannot be compared; the rule on what was asked before shows it."""
+
 
 def fits(subject: Subject) -> str:
     """`fit` runs, and returns the model."""
@@ -80,11 +83,11 @@ def answers(subject: Subject) -> str:
     if subject.why_silent is not None:
         raise subject.why_silent
     train = subject.train
-    for history in (train, train.take(np.arange(len(train))[::-1])):
+    for history in (train, train.take(np.arange(len(train))[::-1]), train.take([0])):
         check_answers(subject.fitted(), train, history)
-    first = subject.kept().first
+    answer = ask(subject.fitted(), train)
     subject.valid = True
-    return f"{first.dtype} of shape {first.shape}"
+    return f"{answer.dtype} of shape {answer.shape}"
 
 
 def check_answers(model: ModelHandle, train: Interactions, history: Interactions) -> None:
@@ -99,6 +102,7 @@ def ignores_batch(subject: Subject) -> str:
     alone = np.concatenate([ask(model, single) for single in train.batches(1)])
     when = "alone", f"in a batch of {len(train)}"
     shown = difference(model.traits, train, (alone, ask(model, train)), when)
+    _require_repeatable(model, train, shown)
     require(not shown, f"{_kind(model.traits)} must not depend on the batch: {shown}")
     return f"each of {len(train)} histories alone and in one batch"
 
@@ -110,13 +114,22 @@ def ignores_order(subject: Subject) -> str:
     turned = ask(model, train.take(backwards))[backwards]
     when = "in the order of users", "in the reverse order"
     shown = difference(model.traits, train, (ask(model, train), turned), when)
+    _require_repeatable(model, train, shown)
     require(not shown, f"{_kind(model.traits)} must not depend on the order of users: {shown}")
     return ""
+
+
+def _require_repeatable(model: ModelHandle, train: Interactions, shown: str) -> None:
+    """Raise NotRunError if a difference may be one between two answers to the same question."""
+    if shown and len(differing(ask(model, train), ask(model, train))):
+        raise NotRunError(UNREPEATABLE)
 
 
 def same_seed(subject: Subject) -> str:
     """The same seed and data give the same model."""
     kept = subject.kept()
+    if len(differing(kept.first, kept.again)):
+        raise NotRunError(UNREPEATABLE)
     twin = subject.fit(subject.train)
     shown = kept.difference(twin, subject.train, ("first", "after another fit"))
     subject.reproducible = not shown
@@ -236,6 +249,11 @@ def knows_windows(subject: Subject) -> str:
 def knows_no_features(subject: Subject) -> str:
     """A model works without ids, titles and features, or says what it needs."""
     bare = dataclasses.replace(subject.train, features={}, metadata=None)
+    return _works_or_says(subject, bare, "ids, titles and features")
+
+
+def _works_or_says(subject: Subject, bare: Interactions, lacking: str) -> str:
+    """Require valid answers from a model of such data, or an error that says what it needs."""
     try:
         model = subject.fit(bare)
         ask(model, bare)
@@ -243,11 +261,17 @@ def knows_no_features(subject: Subject) -> str:
         if is_own(error):
             return f"says what it needs: {error}"
         raise AssertionError(
-            "a model must also work without ids, titles and features, or raise a RecbenchError "
-            f"that says what it needs; {describe_error(error)}"
+            f"a model must also work without {lacking}, or raise a RecbenchError that says what it "
+            f"needs; {describe_error(error)}"
         ) from error
     check_answers(model, bare, bare)
     return ""
+
+
+def knows_no_times(subject: Subject) -> str:
+    """A model works without times and ratings, or says what it needs."""
+    bare = dataclasses.replace(subject.train, times=None, ratings=None, time_unit="s")
+    return _works_or_says(subject, bare, "times and ratings")
 
 
 def explains(subject: Subject) -> str:

@@ -27,6 +27,7 @@ CONTRACT = (
     Rule("users without training data get answers", model_rules.knows_absent_users),
     Rule("training data can have several histories of a user", model_rules.knows_windows),
     Rule("no ids, titles and features are needed, or it says so", model_rules.knows_no_features),
+    Rule("no times and ratings are needed, or it says so", model_rules.knows_no_times),
     Rule("an interrupted training resumes to the same model", saving.resumes),
 )
 """What `recbench.testing.check_model` checks. A rule that needs the fitted model, and leaves it as

@@ -141,12 +141,11 @@ def keeps_numbers(splitting: Splitting) -> str:
             f"{name} has interactions of users and items that the data do not have",
         )
     users, items = _judged_pairs(split)
-    foreign = np.flatnonzero(~np.isin(users * log.n_items + items, _pairs(log)))
-    require(
-        not len(foreign),
-        f"targets must be items of their users, but user {users[foreign[:1]]} does not have item "
-        f"{items[foreign[:1]]} in the data",
-    )
+    for user, item in zip(users, items, strict=True):
+        require(
+            user * log.n_items + item in _pairs(log),
+            f"targets must be items of their users, but user {user} does not have item {item}",
+        )
     return ""
 
 
@@ -163,12 +162,12 @@ def hides_targets(splitting: Splitting) -> str:
     histories = split.history.take(split.judged)
     for case, (row, items) in enumerate(zip(split.judged, histories.sequences(), strict=True)):
         own = targets[offsets[case] : offsets[case + 1]]
-        shared = own[np.isin(own, items)]
-        require(
-            not len(shared),
-            f"the target of row {row} must not be in its history, but item {shared[:1]} is in "
-            f"{shortened(items)}",
-        )
+        for item in own:
+            require(
+                item not in items,
+                f"the target of row {row} must not be in its history, but item {item} is in "
+                f"{shortened(items)}",
+            )
     return ""
 
 
@@ -262,7 +261,7 @@ RULES = (
     Rule("the interactions stay unchanged", leaves_log),
     Rule("at least one history is judged", judges_some),
     Rule("the same options and data give the same split", is_stable),
-    Rule("numbers of users and items, and units, are kept", keeps_numbers),
+    Rule("numbers of users and items, and units, are kept", keeps_numbers, needed=True),
     Rule("no target is in its history", hides_targets),
     Rule("targets are held out of the training data", holds_out_targets),
     Rule("times of targets are those of the data", states_times),

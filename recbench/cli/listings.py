@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from recbench.code.installed import LIMIT, installed_plugins, limit
 from recbench.data.clean import clean
 from recbench.data.dataset import factory_facts
+from recbench.evaluation.measure import better_of
 from recbench.guard import guarded
 from recbench.offers import LISTENER, ORDER, Offer, PluginInfo
 from recbench.option_docs import Option, factory_docs
@@ -30,12 +31,18 @@ def offers(plugins: Plugins, kind: str, data_dir: str | None = None) -> str:
     return f"{draw_rows(rows)}\n"
 
 
-def offer_details(offer: Offer) -> str:
-    """Describe one name: its other names, the text of its docstring, and its options in groups."""
+def offer_details(offer: Offer, typed: str = "") -> str:
+    """Describe one name: its other names, the text of its docstring, and its options in groups.
+
+    typed: how users type the name, if it is in a file.
+    """
     docs = factory_docs(offer.configured)
     parts = [f"{offer.what} (plugin {offer.plugin} {offer.version})"]
     parts += [f"Also called: {', '.join(offer.aliases)}"] if offer.aliases else []
     parts += [docs.text]
+    if offer.kind == "metrics":
+        better = better_of(offer.factory)
+        parts += [f"{better.capitalize()} values are better."] if better else []
     if offer.kind != "tables":
         options, own_names = list(docs.options), {option.name for option in docs.options}
         if offer.kind == "datasets":
@@ -44,7 +51,7 @@ def offer_details(offer: Offer) -> str:
                 for option in factory_docs(clean).options
                 if option.name not in own_names
             ]
-        parts += _options(offer.name, options)
+        parts += _options(typed or offer.name, options)
     parts += [f"{heading}\n\n{text}" for heading, text in docs.sections.items()]
     return "\n\n".join(filter(None, parts)) + "\n"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
@@ -20,10 +21,13 @@ from recbench.given.option_text import option_text, read_values, reads_as
 from recbench.hookspecs import hookimpl
 from recbench.offers import FILED, NAME, configured
 from recbench.plugins import Plugins, load_plugins
-from recbench.spec import Spec, each_value, needed, unwrapped
+from recbench.spec import Spec, check_options, each_value, needed, unwrapped
 
 FILLED = ("seed", "device")
 """The options that recbench sets if they have their defaults."""
+
+FILE_AND_MORE = re.compile(r"\.py:", re.IGNORECASE)
+"""What a text with a .py file has, even if what follows the file cannot be read."""
 
 Factory = Callable[..., Any]
 
@@ -186,6 +190,11 @@ class Given:
             elif name and name != spec.name:
                 factory = self.plugins.find(self.kind, spec.name).factory
                 self._add_factory(name, factory, self._read(each, factory, spec.options))
+            elif FILE_AND_MORE.search(spec.name):
+                raise UsageError(
+                    f"{spec.name!r} is not a name; write FILE.py:NAME or "
+                    "FILE.py:NAME:option=value,option=value"
+                )
             else:
                 self.rows.append(Row(spec.name, dict(spec.options)))
 
@@ -217,13 +226,15 @@ class Given:
         file = where if is_file else ""
         for own, factory in found.items():
             write = f"{file}:{own}:{{}}=VALUE" if file else ""
+            what = f"{self.noun} {own}"
+            check_options(what, wanted.options, configured(self.kind, factory))
             self._check_complete(factory, wanted.options, write)
             if name:
                 values = self._read(where, factory, wanted.options)
                 self._add_factory(name, factory, values, file)
                 continue
             if own not in offered:
-                self._check_free(own)
+                self._check_free(own, file)
             options = dict(wanted.options)
             self.rows.append(Row(own, options, None if own in offered else factory, file=file))
 
@@ -316,15 +327,17 @@ class Given:
                 "to 100 letters, digits and characters of '-_.+', and a letter or digit first"
             )
 
-    def _check_free(self, name: str) -> None:
-        """Raise UsageError for a name that a plugin offers."""
+    def _check_free(self, name: str, file: str = "") -> None:
+        """Raise UsageError for a name that a plugin offers. file: the one that is named, or ""."""
         if name not in self.plugins.names(self.kind):
             return
         plugin = self.plugins.find(self.kind, name).plugin
-        raise UsageError(
-            f"{name!r} is a {self.noun} of plugin {plugin}; give yours another name, as in "
-            f"{{'my-{name}': ...}}"
+        rename = (
+            f"rename the one in {file}"
+            if file
+            else f"give yours another name, as in {{'my-{name}': ...}}"
         )
+        raise UsageError(f"{name!r} is a {self.noun} of plugin {plugin}; {rename}")
 
     def _free(self, title: str, others: Iterable[str] = ()) -> str:
         """Return a name for a plugin that no other has."""

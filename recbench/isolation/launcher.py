@@ -39,8 +39,8 @@ _FORKSERVER = (
     "import sys; own, *path = sys.argv[2:]; n = int(own); sys.path[:] = path[n:] + path[:n]; "
     "from recbench.isolation.forkserver import main; sys.path[:] = path; main(int(sys.argv[1]))"
 )
-"""What the fork server runs. The folders of files that were named, the first `own` of the path, come
-last at first: a `random.py` or `numpy.py` in them must not take the place of the real one."""
+"""What the fork server runs. The folders of files that were named, which are the first `own` of the
+path, are the last at first: a `random.py` in them must not take the place of the real one."""
 
 
 class Launcher:

@@ -56,7 +56,7 @@ class Query:
     user: str | int | None = None
     items: str | Sequence[str | int] | None = None
     k: int = 10
-    split: str = "leave-last-out"
+    split: Any = "leave-last-out"
     fit: str = "split"
     seed: int = 0
     device: str = "auto"

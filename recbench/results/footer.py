@@ -180,7 +180,7 @@ def _groups(section: Section, groups: Sequence[GroupValue]) -> list[str]:
     """Return what is shown of groups, and which of them the table lacks."""
     lines = []
     if groups:
-        lines.append("In parentheses: users of a group.")
+        lines.append("With each group: its number of users.")
     if any(group.differs for group in groups):
         lines.append(
             f"{DIFFERS_MARK}: the interval of the difference excludes 0, as 1 in 20 does by chance."

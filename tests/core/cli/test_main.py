@@ -205,9 +205,12 @@ def test_options_of_metrics_are_listed(call: Any, tmp_path: Path) -> None:
     _, out, _ = call("metrics", f"{tmp_path / 'mine.py'}:found")
     assert out.startswith("metric found (plugin mine.py 0)\n\nMine.\n")
     assert re.search(r"^weight +float +2$", out, re.MULTILINE)
-    assert "write found:OPTION=VALUE" in out
+    assert f"write {tmp_path / 'mine.py'}:found:OPTION=VALUE" in out
+    assert call("metrics", f"{tmp_path / 'mine.py'}:found:weight=1|3")[1] == out
     _, out, _ = call("metrics", "ndcg")
-    assert "It has no options." in out
+    assert "Higher values are better.\n\nIt has no options." in out
+    _, out, _ = call("metrics", "calibration")
+    assert "Lower values are better.\n\nTo set options, write calibration:OPTION" in out
 
 
 def test_a_broken_plugin_exits_with_code_1_and_the_others_work(

@@ -75,6 +75,12 @@ def test_a_missing_file_is_refused_with_a_hint(tmp_path: Path) -> None:
             load_file(path.replace("my_model.py", wrong))
 
 
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").mkdir()
+    with pytest.raises(UsageError, match=r"mine\.py' is a folder; name a \.py file in it$"):
+        load_file(str(tmp_path / "mine.py"))
+
+
 def test_a_model_s_process_loads_a_file_once(tmp_path: Path) -> None:
     path = _write(tmp_path, mine="class A:\n    class B: pass\n")
     assert loaded(path) is loaded(path)

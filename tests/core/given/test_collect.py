@@ -97,6 +97,10 @@ def test_what_a_text_means(files: Path, models: Any, names: list[str]) -> None:
         ("mine.py:needing", "^needing needs the option size; write mine.py:needing:size=VALUE$"),
         ("gone/x.py:Mine", r"^there is no file 'gone/x\.py'; check the path$"),
         ("mine.py:Mine:", "is not a name; write name or name:option=value"),
+        ("mine.py:Needs:dimm=3", "^model Needs has no option 'dimm'; did you mean 'dim'[?]$"),
+        ("mine.py:Mine:Other", r"^'mine.py:Mine:Other' is not a name; write FILE.py:NAME or FILE"),
+        ("mine.py:Mine|Other", r"^'mine.py:Mine\|Other' is not a name; write FILE.py:NAME or F"),
+        ("mine.py:Mine dim=3", r"^'mine.py:Mine dim=3' is not a name; write FILE.py:NAME or F"),
     ],
 )
 def test_what_is_refused(files: Path, text: str, message: str) -> None:
@@ -161,3 +165,48 @@ def test_a_model_of_a_file_answers_questions(files: Path, busy: str) -> None:
         recbench.explain("mine.py:Mine:dim=2", **asked)
     with pytest.raises(UsageError, match=r"name a single model, not 2 \(Mine:dim=2, Mine:dim=3\)"):
         recbench.recommend("mine.py:Mine:dim=2|3", **asked)
+
+
+def test_a_file_that_is_moved_with_what_it_imports_is_the_same_code(files: Path) -> None:
+    def version(text: str) -> str:
+        plugins, (name,) = with_models(load_plugins(), text)
+        return plugins.find("models", name.partition(":")[0]).source_version()
+
+    moved = files / "moved to"
+    moved.mkdir()
+    for name in ("mine.py", "near.py"):
+        (moved / name).write_bytes((files / name).read_bytes())
+    assert version("mine.py:Mine") == version("moved to/mine.py:Mine:dim=4")
+    (moved / "near.py").write_text("SIGN = -1\n")
+    assert version("mine.py:Mine") != version("moved to/mine.py:Mine")
+
+
+def test_a_class_of_another_file_is_not_an_edit(
+    files: Path, tiny: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="recbench")
+    for text in ("mine.py:Mine", "b.py:Mine", "mine.py:Mine"):
+        recbench.run(text, tiny, in_process=True)
+    (files / "mine.py").write_text(f"{MODELS}# edited\n")
+    recbench.run("mine.py:Mine", tiny, in_process=True)
+    reasons = [each.getMessage() for each in caplog.records if "Mine: " in each.getMessage()]
+    assert [each for each in reasons if "running again" in each] == [
+        "Mine: running again: its stored result is of another plugin, mine.py",
+        "Mine: running again: the code of plugin mine.py has changed",
+    ]
+    assert sum("using the stored result" in each for each in reasons) == 1
+
+
+def test_a_name_of_a_plugin_is_changed_in_the_file(files: Path) -> None:
+    (files / "mine.py").write_text(MODELS.replace("Mine", "popular"))
+    with pytest.raises(UsageError, match=r"^'popular' is a model of plugin popular; rename the on"):
+        _names("mine.py:popular")
+
+
+def test_files_beside_a_model_that_are_called_like_modules_do_not_harm_its_process(
+    files: Path, tiny: str
+) -> None:
+    for name in ("random", "numpy", "secrets"):
+        (files / f"{name}.py").write_text("1 / 0\n")
+    (result,) = recbench.run("mine.py:Mine", tiny, results=None)
+    assert result.status == "ok"

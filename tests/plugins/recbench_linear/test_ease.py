@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from recbench import Interactions, UsageError, evaluate, load_dataset
+from recbench import Interactions, RecbenchError, UsageError, evaluate, load_dataset
 from recbench.testing import check_model, example
 from recbench_linear import Ease, ease
 from recbench_linear.users import user_matrix
@@ -68,6 +68,14 @@ def test_a_log_without_interactions_gives_zeros() -> None:
 def test_a_penalty_outside_of_its_range_is_refused(l2: float) -> None:
     with pytest.raises(UsageError, match=f"^ease: l2 must be above 0, not {l2}$"):
         Ease(l2=l2)
+
+
+def test_a_penalty_that_leaves_rounding_errors_is_refused() -> None:
+    """With almost no penalty, items that all users have together would get any weights."""
+    log = Interactions.from_log(np.repeat(np.arange(50), 3), np.tile([0, 1, 2], 50))
+    with pytest.raises(RecbenchError, match=r"^ease: l2=1e-14 is too small .* at least 1.5e-10$"):
+        Ease(l2=1e-14).fit(log)
+    assert Ease(l2=2e-10, decay=1).fit(log).score(log)[0] == pytest.approx(1, abs=1e-4)
 
 
 def test_save_and_load_keep_the_scores(tmp_path: Path) -> None:

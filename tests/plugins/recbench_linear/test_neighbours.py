@@ -28,6 +28,12 @@ def test_columns_may_come_in_any_order() -> None:
     assert keep_largest(matrix, 2).toarray().tolist() == [[1, 1, 0]]
 
 
+@pytest.mark.parametrize("k", [2**31, 2**70])
+def test_k_may_be_any_number(k: int) -> None:
+    matrix = csr_matrix(np.array([[1, 0, 2], [0, 0, 0]], dtype=np.float32))
+    assert keep_largest(matrix, k).toarray().tolist() == [[1, 0, 2], [0, 0, 0]]
+
+
 def test_cosines_are_computed_by_hand() -> None:
     products = csr_matrix(np.array([[4.0, 6.0], [0.0, 3.0]]))
     lengths = np.array([2.0, 1.0]), np.array([2.0, 3.0])

@@ -98,6 +98,19 @@ def test_wrong_options_are_refused(options: dict[str, Any], words: str) -> None:
         Slim(**options)
 
 
+def test_weights_that_are_not_exact_are_reported_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, recwarn: Any
+) -> None:
+    monkeypatch.setattr("recbench_linear.slim.MAX_STEPS", 2)
+    Slim(l1=0.1, l2=0).fit(example())
+    message = (
+        "slim: the weights of 30 of 32 items are not exact after 2 steps of the descent; "
+        "they are with a larger l1 or l2"
+    )
+    assert [record.getMessage() for record in caplog.records] == [message]
+    assert not recwarn.list
+
+
 def test_save_and_load_keep_the_scores(tmp_path: Path) -> None:
     model = Slim(l1=0.5, l2=1).fit(example())
     model.save(tmp_path)
