@@ -89,7 +89,7 @@ def check_model(
     ...         return np.random.random((len(history), history.n_items))
     >>> check_model(Random)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    AssertionError: scores must not depend on the batch...
+    AssertionError: scores must not depend on what was asked before...
     """
     _check_callable("check_model", factory, "a class or a function that builds a model")
     subject = Subject(functools.partial(_model, factory, options), data)

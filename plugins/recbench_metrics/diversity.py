@@ -9,7 +9,7 @@ import numpy.typing as npt
 import recbench
 
 from .categories import categories_of
-from .listed import Values, first_items
+from .listed import Values, first_items, times_listed
 
 Array = npt.NDArray[Any]
 
@@ -24,6 +24,10 @@ MOST_SEQUENCES = 8192
 PAIRS_AT_ONCE = 2**20
 
 BYTES_AT_ONCE = 2**18
+
+MOST_KEPT = 2**24  # distances: 128 MB
+
+UNKNOWN = -1.0  # stands for a distance that is not computed yet
 
 
 def ild(ranking: recbench.Ranking, k: int, by: str = TOGETHER) -> Values:
@@ -83,19 +87,18 @@ def ild(ranking: recbench.Ranking, k: int, by: str = TOGETHER) -> Values:
     >>> ild(ranking, 2).tolist()
     [0.0, 1.0]
     """
-    items, counts = first_items(ranking, k)
-    distance = _distance(ranking, by, items)
+    items, _ = first_items(ranking, k)
+    names, distance = np.flatnonzero(times_listed(ranking, k)), _distance(ranking, by, items)
     left, right = np.triu_indices(items.shape[1], 1)
     means = np.zeros(len(items))
     size = max(1, PAIRS_AT_ONCE // max(1, len(left)))
+    distances = Distances(distance, names, len(items) * len(left))
     for start in range(0, len(items) if len(left) else 0, size):
-        part = items[start : start + size].astype(np.int64)
+        part = items[start : start + size]
         first, second = part[:, left], part[:, right]
         listed = (first >= 0) & (second >= 0)
-        low, high = np.minimum(first, second), np.maximum(first, second)
-        pairs, place = np.unique((low * len(counts) + high)[listed], return_inverse=True)
         found = np.full(listed.shape, np.nan)
-        found[listed] = distance(*np.divmod(pairs, len(counts)))[place]
+        found[listed] = distances.of(first[listed], second[listed])
         known = ~np.isnan(found)
         n_pairs = np.count_nonzero(known, axis=1)
         sums = np.where(known, found, 0.0).sum(axis=1)
@@ -126,6 +129,36 @@ def _difference_of(values: Values) -> Distance:
     known = values[~np.isnan(values)]
     largest = np.ptp(known) if len(known) else 0.0
     return lambda left, right: np.abs(values[left] - values[right]) / (largest or 1.0)
+
+
+class Distances:
+    """Distances of pairs of items, each computed once.
+
+    distance: as `_distance` returns it. names: (m,) the items. n_pairs: how many distances will be
+    asked for. If these are many, all m * m distances are kept; else only those of one call.
+    """
+
+    def __init__(self, distance: Distance, names: Array, n_pairs: int) -> None:
+        self.distance, self.names = distance, names
+        self.row = np.zeros(names.max(initial=-1) + 1, dtype=np.int64)
+        self.row[names] = np.arange(len(names))
+        size = len(names) ** 2
+        self.known = np.full(size, UNKNOWN) if size <= min(n_pairs, MOST_KEPT) else None
+
+    def of(self, left: Array, right: Array) -> Values:
+        """(n,) the distances of two items each."""
+        low, high = np.minimum(left, right), np.maximum(left, right)
+        pairs = self.row[low] * len(self.names) + self.row[high]
+        if self.known is None:
+            different, place = np.unique(pairs, return_inverse=True)
+            return np.asarray(self._computed(different)[place])
+        new = np.unique(pairs[self.known[pairs] == UNKNOWN])
+        self.known[new] = self._computed(new)
+        return np.asarray(self.known[pairs])
+
+    def _computed(self, pairs: Array) -> Values:
+        low, high = np.divmod(pairs, len(self.names))
+        return self.distance(self.names[low], self.names[high])
 
 
 class Sets:

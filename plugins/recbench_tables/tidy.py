@@ -1,5 +1,8 @@
 """Tidy tables: one row per model, dataset, split, seed, metric and cut-off."""
 
+import math
+from json import dumps
+
 import recbench
 
 from .escapes import no_formula
@@ -54,5 +57,7 @@ def json(results: recbench.Results) -> str:
     >>> parser.loads(json(results))[0]["model"]
     'popular'
     """
-    text = results.to_frame().to_json(orient="records", double_precision=15, indent=1)
-    return f"{text}\n"
+    frame = results.to_frame()
+    known = frame.notna() & ~frame.isin([math.inf, -math.inf])
+    rows = frame.astype(object).where(known, None).to_dict("records")
+    return f"{dumps(rows, indent=1, allow_nan=False)}\n"  # pandas would cut off digits

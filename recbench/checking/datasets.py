@@ -180,14 +180,10 @@ def has_titles(data: LoadedTwice) -> str:
     )
     known = np.flatnonzero([bool(title.strip()) for title in titles.tolist()])
     require(len(known), "no item has a title; leave titles out, or check where they come from")
+    first = quoted(titles[known[0]])
     same = len(known) > MOST_TWINS and len(set(titles[known].tolist())) == 1
-    require(
-        not same,
-        f"titles must tell items apart, but all {len(known):,} are {quoted(titles[known[0]])}",
-    )
-    return (
-        f"for {len(known):,} of {counted(len(titles), 'item')}, such as {quoted(titles[known[0]])}"
-    )
+    require(not same, f"titles must tell items apart, but all {len(known):,} are {first}")
+    return f"for {len(known):,} of {counted(len(titles), 'item')}, such as {first}"
 
 
 def has_features(data: LoadedTwice) -> str:

@@ -14,7 +14,7 @@ from recbench.data.interactions import Array
 from recbench.data.metadata import UnknownFeatureError
 from recbench.errors import RecbenchError, UsageError
 from recbench.evaluation.made_up import N_ITEMS, TARGETS, MadeUp
-from recbench.evaluation.measure import Metric, bounds_of, measure
+from recbench.evaluation.measure import Metric, better_of, bounds_of, measure
 from recbench.evaluation.ranking import ARRAYS, Ranking
 from recbench.models.in_process import is_writing
 
@@ -108,30 +108,32 @@ def reads_ranks(metric: Metric, made: MadeUp) -> bool:
 
 
 def prefers_better(metric: Metric, made: MadeUp) -> str:
-    """A better rank never lowers the value, if it depends on ranks."""
+    """A better rank never makes the value worse, if it depends on ranks."""
     if not reads_ranks(metric, made):
         return "it does not depend on ranks"
+    lower = better_of(metric) == "lower"
+    sign, worsen, improve = (-1, "raise", "lower") if lower else (1, "lower", "raise")
     for k in (2, 5):
         one_target, two_targets = (_by_rank(metric, made, k, second) + 0.0 for second in ([], [20]))
         for value in (one_target, two_targets):
-            worse = np.flatnonzero(np.diff(value) > 1e-12)
+            worse = np.flatnonzero(sign * np.diff(value) > 1e-12)
             rank = int(worse[0]) + 1 if len(worse) else 0
             _require(
                 not rank,
-                f"a better rank must never lower the value: at k={k} it is {value[rank - 1]:.6g} "
-                f"at rank {rank}, {value[rank]:.6g} at rank {rank + 1}",
+                f"a better rank must never {worsen} the value: at k={k} it is "
+                f"{value[rank - 1]:.6g} at rank {rank}, {value[rank]:.6g} at rank {rank + 1}",
             )
             _require(
-                value[0] > value[k],
-                f"rank 1 must have a higher value than rank k + 1: at k={k} both have "
-                f"{value[0]:.6g}",
+                sign * (value[0] - value[k]) > 0,
+                f"rank 1 must have a {'lower' if lower else 'higher'} value than rank k + 1: at "
+                f"k={k} both have {value[0]:.6g}",
             )
         _require(
-            two_targets[0] - one_target[0] <= 1e-12,
-            "a second target far below rank k must not raise the value: with the first at rank 1 "
-            f"and k={k}, it rises from {one_target[0]:.6g} to {two_targets[0]:.6g}",
+            sign * (two_targets[0] - one_target[0]) <= 1e-12,
+            f"a second target far below rank k must not {improve} the value: with the first at "
+            f"rank 1 and k={k}, it goes from {one_target[0]:.6g} to {two_targets[0]:.6g}",
         )
-    return ""
+    return "lower values are better" if lower else ""
 
 
 def _by_rank(metric: Metric, made: MadeUp, k: int, second: list[int]) -> Array:
@@ -225,7 +227,7 @@ RULES: tuple[tuple[str, Callable[[Metric, MadeUp], str]], ...] = (
     ("the value of a case does not depend on other cases", ignores_other_cases),
     ("the order of targets does not matter", ignores_form),
     ("ties have the mean value over their orders", check_ties_of),
-    ("a better rank never lowers the value", prefers_better),
+    ("a better rank never makes the value worse", prefers_better),
 )
 """What a metric must keep: a statement, and the function that checks it. It raises AssertionError,
 or UnknownFeatureError if a feature lacks, and returns what it has found."""

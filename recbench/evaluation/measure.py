@@ -81,7 +81,9 @@ def measure(ranking: Ranking, name: str, metric: Metric, ks: Iterable[int]) -> d
         except (TypeError, ValueError):
             value = None
         if returned is None or value is None:
-            raise RecbenchError(f"at k={k} it returned {returned!r:.60}; it must return numbers")
+            array = isinstance(returned, np.ndarray)
+            what = f"an array of type {returned.dtype}" if array else f"{returned!r:.60}"
+            raise RecbenchError(f"at k={k} it returned {what}; it must return numbers")
         if value.shape not in ((len(ranking),), ()):
             raise RecbenchError(
                 f"at k={k} it returned an array of shape {value.shape}; it must return one value "

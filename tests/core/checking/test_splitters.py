@@ -68,7 +68,7 @@ def _by_chance(split: recbench.Split) -> recbench.Split:
         (
             _first_seen,
             ["no target is in its history", "targets are held out of the training data"],
-            r"target of row 0 must not be in its history, but item \[12\] is in \[12, 13",
+            r"target of row 0 must not be in its history, but item 12 is in \[12, 13",
         ),
         (
             lambda split: dataclasses.replace(
@@ -84,6 +84,39 @@ def test_a_splitter_that_breaks_a_rule(change: Any, rules: list[str], detail: st
     assert list(found) == rules
     with pytest.raises(AssertionError, match=detail):
         raise AssertionError(found[rules[0]])
+
+
+def test_targets_of_some_users_in_the_training_data_are_found() -> None:
+    class Leaks(LeaveLastOut):
+        def split(self, interactions: Any) -> Any:
+            split = super().split(interactions)
+            last = np.isin(np.arange(interactions.n_interactions), interactions.offsets[1:] - 1)
+            leaked = np.repeat(interactions.users, interactions.lengths) % 2 == 0
+            return dataclasses.replace(split, train=interactions.keep(~last | leaked))
+
+    found = broken(splitters.RULES, splitters.Splitting(Leaks))
+    assert list(found) == ["targets are held out of the training data"]
+    assert "but 20 of 40 are" in found["targets are held out of the training data"]
+
+
+def test_a_splitter_that_writes_or_makes_up_targets_fails_one_rule() -> None:
+    class Sorts(LeaveLastOut):
+        def split(self, interactions: Any) -> Any:
+            interactions.items.sort()
+            return super().split(interactions)
+
+    found = broken(splitters.RULES, splitters.Splitting(Sorts))
+    assert list(found) == ["the interactions stay unchanged"]
+    assert "it raised ValueError: sort array is read-only" in found[next(iter(found))]
+
+    class Foreign(LeaveLastOut):
+        def split(self, interactions: Any) -> Any:
+            split = super().split(interactions)
+            return dataclasses.replace(split, targets=np.roll(split.targets, 1))
+
+    found = broken(splitters.RULES, splitters.Splitting(Foreign))
+    assert list(found) == ["numbers of users and items, and units, are kept"]
+    assert "targets must be items of their users" in found[next(iter(found))]
 
 
 def test_a_splitter_that_changes_its_data_or_cannot_do_without_times_is_found() -> None:

@@ -192,7 +192,7 @@ def _random(ranking: Ranking, k: int) -> Any:
         (_writes, "read-only"),
         (_unlocks_and_writes, "a metric must not change the ranking"),
         (_exits, "SystemExit: 0"),
-        (_strings, "ValueError: could not convert"),
+        (_strings, "it must return numbers"),
         (_random, "the same ranking must always get the same values"),
         (_bounded(0, 0.1), "its bounds are 0 and 0.1"),
         (_bounded(1, 0), "its bounds must be the lowest and the highest value, not (1, 0)"),

@@ -68,6 +68,24 @@ def test_parts_of_pairs_and_of_sets_do_not_change_values(monkeypatch: pytest.Mon
     monkeypatch.setattr(diversity, "PAIRS_AT_ONCE", 7)
     monkeypatch.setattr(diversity, "BYTES_AT_ONCE", 80)
     assert np.array_equal(ild(ranking, 4), whole)
+    monkeypatch.setattr(diversity, "MOST_KEPT", 0)
+    assert np.array_equal(ild(ranking, 4), whole)
+
+
+def test_each_distance_is_computed_once_if_there_are_many_pairs() -> None:
+    asked: list[tuple[int, int]] = []
+
+    def distance(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        asked.extend(zip(left.tolist(), right.tolist(), strict=True))
+        return np.where(right == 9, np.nan, (right - left) / 10)  # item 9 is unknown
+
+    left, right = np.array([7, 4, 4, 2]), np.array([4, 7, 9, 4])
+    for n_pairs, times in ((8, 2), (16, 1)):  # of 4 items
+        asked.clear()
+        distances = diversity.Distances(distance, np.array([2, 4, 7, 9]), n_pairs)
+        for _ in range(2):
+            assert distances.of(left, right) == pytest.approx([0.3, 0.3, np.nan, 0.2], nan_ok=True)
+        assert sorted(asked) == sorted([(2, 4), (4, 7), (4, 9)] * times)
 
 
 def test_many_sequences_are_sampled_with_a_fixed_seed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
-from recbench import Ranking, RecbenchError
+from recbench import Ranking, RecbenchError, load_plugins
 from recbench.evaluation.measure import better_of
 from recbench.testing import check_metric
 from recbench_metrics import recbench_metrics
@@ -216,6 +216,11 @@ def test_personalisation_is_one_minus_the_mean_overlap_of_all_pairs() -> None:
     overlaps = [len(first & second) / 5 for first, second in pairs]
     expected = 1 - sum(overlaps) / len(overlaps)
     assert personalisation(_listed(lists, [1] * 12), 5) == pytest.approx(expected, abs=1e-12)
+
+
+def test_personalisation_is_found_by_its_other_spelling() -> None:
+    offer = load_plugins().find("metrics", "personalization")
+    assert offer.name == "personalisation"
 
 
 def test_personalisation_at_its_limits() -> None:
