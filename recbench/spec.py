@@ -89,7 +89,8 @@ def each_value(text: str) -> list[str]:
     number = math.prod(map(len, values.values()))
     if number > MOST_VALUES:
         raise UsageError(
-            f"{text!r} stands for {number:,} combinations; name at most {MOST_VALUES:,}"
+            f"the options of {spec.name!r} stand for {number:,} combinations; name at most "
+            f"{MOST_VALUES:,}"
         )
     combinations = itertools.product(*values.values())
     specs = [

@@ -157,8 +157,8 @@ class Results(Sequence[Result]):
         plugins, known = current_plugins(plugins), self.breakdown.metrics
         if metrics is None:  # those of files are known already
             shown = {
-                name: known[name] if name in known else shown_metrics(plugins, [name])[name]
-                for name in self.metrics
+                name: known[name] if name in known else shown_metrics(plugins, [typed])[name]
+                for name, typed in ((name, name.replace("|", "||")) for name in self.metrics)
             }
         else:
             shown = without_unmeasured(*with_shown_metrics(plugins, metrics), self)

@@ -51,6 +51,16 @@ def test_a_good_dataset_passes() -> None:
     [
         (lambda: 3, "the factory returns a Dataset with interactions", "must return a .*, not int"),
         (
+            lambda: shop(interactions=recbench.Interactions.from_log([], [], n_users=2, n_items=3)),
+            "the factory returns a Dataset with interactions",
+            "a dataset needs interactions",
+        ),
+        (
+            lambda: shop(titles=np.array(["Heat"] * 3)),
+            "titles are texts, and some are known",
+            "titles must tell items apart, but all 3 are 'Heat'",
+        ),
+        (
             lambda: shop(user_ids=np.array(["ann"])),
             "the factory returns a Dataset with interactions",
             "user_ids has 1 entries, but the interactions have 2 users",

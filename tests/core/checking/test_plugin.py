@@ -193,6 +193,23 @@ def test_all_that_a_plugin_offers_is_checked_or_only_one_kind() -> None:
     }
 
 
+def test_what_trackers_write_and_print_is_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    class Mine:
+        @recbench.hookimpl
+        def recbench_run_finished(self, result: Any) -> None:
+            Path("mine.txt").write_text(result.model)
+            print("written")
+
+    assert recbench.check_plugin("mine", plugins=recbench.load_plugins(mine=Mine())).holds
+    printed = capsys.readouterr()
+    assert (list(tmp_path.iterdir()), printed.out) == ([], "")
+    assert "written" in printed.err
+
+
 def test_a_plugin_that_is_broken_is_one_line() -> None:
     plugins = recbench.load_plugins(empty=types.ModuleType("empty"))
     (finding,) = recbench.check_plugin("empty", plugins=plugins)

@@ -33,6 +33,12 @@ def _without_failed(results: recbench.Results) -> Any:
     return MARKDOWN(recbench.Results(results[:1], results.read_columns, results.metrics))
 
 
+def _empties(results: recbench.Results) -> Any:
+    for result in results:
+        result.values.clear()
+    return "".join(result.model for result in results)
+
+
 def _changes(results: recbench.Results) -> Any:
     text = MARKDOWN(results)
     for result in results:
@@ -43,6 +49,7 @@ def _changes(results: recbench.Results) -> Any:
 @pytest.mark.parametrize(
     ("table", "rule", "detail"),
     [
+        (_empties, "the results stay unchanged", "but it changes popular: one model"),
         (
             lambda results: print(MARKDOWN(results)),
             "a table returns text for all results",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import plugin
 
 import recbench
 from recbench import Ranking, Store, UsageError, load_plugins
@@ -208,3 +209,13 @@ def test_results_with_metrics_of_files_are_verified(file: Path, busy: str) -> No
     assert checks.holds
     assert "found:weight=0.5@5" in {number.name for number in checks[0].numbers}
     assert not recbench.verify("results").holds
+
+
+def test_a_bar_in_a_value_of_an_option_is_shown(tiny: str) -> None:
+    def marked(ranking: Ranking, k: int, label: str = "") -> Any:
+        return ranking.expectation(np.ones(k)) * len(label)
+
+    plugins = load_plugins(mine=plugin(metrics={"marked": marked}))
+    results = recbench.run("popular", tiny, metrics="marked:label=a||b", plugins=plugins)
+    assert "marked:label=a|b@3" in str(results)
+    assert results.metrics == ("marked:label=a|b",)
