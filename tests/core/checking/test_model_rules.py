@@ -69,7 +69,8 @@ class ForgetsEmpty(Good):
         np.save(folder / "counts.npy", self.counts_)
 
     def load(self, folder: Path) -> Any:
-        self.counts_, self.empty_ = np.load(folder / "counts.npy"), 0
+        self.counts_ = np.load(folder / "counts.npy")
+        self.empty_ = np.zeros(len(self.counts_))
         return self
 
 
