@@ -46,22 +46,27 @@ def test_two_plugins_of_one_name_are_both_found(
 
 
 def test_a_variable_limits_the_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    site = install(tmp_path / "site", mine=SOURCE, other=SOURCE.replace("NAME", "OTHER"))
-    (site / "other-1.0.dist-info" / "entry_points.txt").write_text("[recbench]\nrandom = other\n")
+    site = install(
+        tmp_path / "site", limited_plugin=SOURCE, limited_too=SOURCE.replace("NAME", "OTHER")
+    )
+    (site / "limited_too-1.0.dist-info" / "entry_points.txt").write_text(
+        "[recbench]\nrandom = limited_too\n"
+    )
     monkeypatch.syspath_prepend(site)
     both = [name for name in installed_plugins() if name.startswith("random")]
     assert len(both) == 2
-    monkeypatch.setenv("RECBENCH_PLUGINS", f"mine, {both[1]},")
+    monkeypatch.setenv("RECBENCH_PLUGINS", f"limited_plugin, {both[1]},")
     plugins = load_plugins()
-    assert list(plugins.infos) == ["mine", both[1]]
+    assert list(plugins.infos) == ["limited_plugin", both[1]]
     with pytest.raises(UsageError, match=r"^no model 'popular'; .*leaves out the plugins files, "):
         plugins.find("models", "popular")
     monkeypatch.setenv("RECBENCH_PLUGINS", "")
-    assert {"mine", *both} < load_plugins().infos.keys()
+    assert {"limited_plugin", *both} < load_plugins().infos.keys()
     with pytest.raises(UsageError, match=r"^no model 'xyz'; (?!.*RECBENCH_PLUGINS)"):
         load_plugins().find("models", "xyz")
-    monkeypatch.setenv("RECBENCH_PLUGINS", "mine,mien")
+    monkeypatch.setenv("RECBENCH_PLUGINS", "limited_plugin,limitd_plugin")
     with pytest.raises(
-        UsageError, match="=mine,mien: there is no plugin 'mien'; installed: files,"
+        UsageError,
+        match="limitd_plugin: there is no plugin 'limitd_plugin'; installed: files,",
     ):
         load_plugins()
