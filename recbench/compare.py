@@ -310,6 +310,4 @@ def _nothing_to_compare(
             "the metric has no value per case"
         )
     left_out = "".join(f". Left out: {reason}" for reason in stored.left_out)
-    return UsageError(
-        f"nothing to compare: {problem}{left_out}. To run both: recbench run {typed}"
-    )
+    return UsageError(f"nothing to compare: {problem}{left_out}. To run both: recbench run {typed}")

@@ -34,9 +34,9 @@ def verify(
     paths: str | Path | Sequence[str | Path],
     *,
     models: Any = (),
-    metrics: Any = (),
     bound: float | None = None,
     dataset: Data | None = None,
+    metrics: Any = (),
     device: str = "auto",
     data_dir: str | None = None,
     plugins: Plugins | None = None,
@@ -49,14 +49,14 @@ def verify(
         Results folders, or JSON files of results.
     models : str, class, object, function, module or path, or several of them, default: ()
         Models that are not installed, as they were given to `run`.
-    metrics : str, function or path, or several of them, default: ()
-        Metrics that are not installed, as they were given to `run`.
     bound : float or None, default: None
         The largest difference that is allowed. None allows 1e-9 for models without a seed, and on
         the same machine with the same versions and number of threads; otherwise the standard error
         of the number, because training then adds numbers in another order.
     dataset : str, path, pandas.DataFrame, Dataset or None, default: None
         The data or where they are now, if they have moved or had no name: as for `run`.
+    metrics : str, function or path, or several of them, default: ()
+        Metrics that are not installed, as they were given to `run`.
     device : str, default: "auto"
         Device of models that use torch: "auto", "cpu", "cuda" or "mps". "auto" is the device that
         was asked for when the result was made.

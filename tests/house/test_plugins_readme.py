@@ -4,6 +4,8 @@ import importlib
 import inspect
 import json
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,10 +58,15 @@ def test_every_kind_is_written_and_shown_by_the_commands_of_its_readme() -> None
 
 
 @pytest.fixture
-def _importable(made: tuple[Venv, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the examples importable, as if they were installed."""
+def _importable(made: tuple[Venv, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make the examples importable, as if they were installed, in one test."""
     for place in (SAMPLE, *(made[1] / f"my-{kind}" for kind in KINDS)):
         monkeypatch.syspath_prepend(str(place))
+    before = {*sys.modules}
+    yield
+    for name in sys.modules.keys() - before:
+        if name.startswith("recbench_") or name == "contracts":
+            del sys.modules[name]
 
 
 @pytest.mark.usefixtures("_importable")

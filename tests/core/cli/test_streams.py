@@ -30,7 +30,7 @@ def test_without_stderr_the_table_is_printed(closed: str, tiny: str) -> None:
     assert code == 0
     assert "NDCG@10" in out
     assert "failed" not in out
-    assert len(list(Path("results").rglob("*.json"))) == 1
+    assert len(list(Path("results").rglob("[!.]*.json"))) == 1
 
 
 @pytest.mark.parametrize("lost", [">&-", ">/dev/full"])
@@ -47,7 +47,7 @@ def test_without_all_streams_results_and_files_are_written(tiny: str) -> None:
     code, out, err = _shell(f"recbench run popular --dataset {tiny} -o t.csv <&- >&- 2>&-")
     assert (code, out, err) == (1, "", "")
     assert Path("t.csv").read_text().startswith("model,dataset,")
-    assert len(list(Path("results").rglob("*.json"))) == 1
+    assert len(list(Path("results").rglob("[!.]*.json"))) == 1
 
 
 def test_errors_keep_their_code_without_stderr() -> None:

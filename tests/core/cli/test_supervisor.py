@@ -120,7 +120,7 @@ def test_plugins_whose_import_ends_the_process_are_broken_and_the_others_work(
         "bad_sys 1.0 BROKEN: SystemExit: 0 (bad_sys.py, line 1; --debug shows the traceback)"
         in lines
     )
-    assert "popular 0.1.0 models: popular" in lines
+    assert "random 0.1.0 models: random" in lines
     code, out, err = _call(site, "run", "popular", "--dataset", tiny, "--in-process")
     assert code == 0
     assert "NDCG@10" in out

@@ -72,7 +72,7 @@ def test_invalid_candidates_are_refused_before_the_dataset_is_loaded(
 def test_too_many_candidates_are_refused_before_any_model_is_fitted(tiny: str) -> None:
     with pytest.raises(UsageError, match=r"only 3 items can be drawn\. Choose at most"):
         recbench.run(["popular"], tiny, candidates=4)
-    assert not list(Path("results").rglob("*.json"))
+    assert not list(Path("results").rglob("[!.]*.json"))
     (result,) = recbench.run(["popular"], tiny, candidates=3)
     assert result.ok
 
