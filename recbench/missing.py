@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from recbench.code.installed import LIMIT, installed_plugins, limit
+from recbench.code.installed import LIMIT, left_out
 from recbench.errors import UsageError, suggest_name
 from recbench.offers import PluginInfo
 
@@ -26,10 +26,10 @@ def unknown(
         hints.append(
             f"It may belong to a broken plugin ({', '.join(broken)}); see: recbench plugins"
         )
-    left_out = [plugin for plugin in installed_plugins() if plugin not in infos] if limit() else []
-    if left_out:
+    others = left_out(infos)
+    if others:
         hints.append(
-            f"{LIMIT}={os.environ[LIMIT]} leaves out the plugins {', '.join(left_out)}, one of "
+            f"{LIMIT}={os.environ[LIMIT]} leaves out the plugins {', '.join(others)}, one of "
             "which may offer it"
         )
     for hint in hints:

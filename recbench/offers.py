@@ -33,6 +33,9 @@ HOOKS = set(ORDER)
 KINDS = ("datasets", "splitters", "models", "metrics", "tables")
 """What plugins offer by name, each with its own hook, such as `recbench_models`."""
 
+NOUNS = {**{kind: kind.removesuffix("s") for kind in ("models", *KINDS)}, LISTENER: "tracker"}
+"""Kind, or the hook of a listener -> one of it, as `recbench plugin` calls it."""
+
 NAME = re.compile(r"[^\W_][\w.+-]{0,99}")
 
 FILED = re.compile(rf"[^\W_][\w.+-]*\.py:{NAME.pattern}", re.IGNORECASE)
@@ -63,7 +66,7 @@ class Offer:
     @property
     def what(self) -> str:
         """The kind and name, as errors show them: `model transformer`."""
-        return f"{self.kind.removesuffix('s')} {self.name}"
+        return f"{NOUNS[self.kind]} {self.name}"
 
     @property
     def where(self) -> str:
@@ -159,6 +162,12 @@ def configured(kind: str, factory: Callable[..., Any]) -> Callable[..., Any]:
     made = functools.partial(factory, *[None] * CALLED_WITH[kind])
     made.option_values = getattr(factory, "option_values", {})  # type: ignore[attr-defined]
     return made
+
+
+def check_noun(noun: Any) -> None:
+    """Raise UsageError unless this is one of NOUNS."""
+    if noun not in NOUNS.values():
+        raise UsageError(f"no kind of plugin {noun!r}; {suggest(str(noun), NOUNS.values())}")
 
 
 @contextlib.contextmanager

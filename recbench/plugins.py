@@ -17,7 +17,7 @@ from recbench.code.raised import describe_raised
 from recbench.errors import UsageError
 from recbench.guard import noted
 from recbench.missing import unknown, why_broken
-from recbench.offers import KINDS, LISTENER, Offer, PluginInfo, import_plugin
+from recbench.offers import KINDS, LISTENER, NOUNS, Offer, PluginInfo, import_plugin
 from recbench.progress import log
 from recbench.spec import Spec, needed, read_options
 
@@ -173,7 +173,7 @@ class Plugins:
         aliased = self._by_alias[kind].get(name, [])
         if len(offers or aliased) == 1:
             return (offers or aliased)[0]
-        singular = kind.removesuffix("s")
+        singular = NOUNS[kind]
         if offers:
             claims = " and ".join(offer.plugin for offer in offers)
             raise UsageError(
@@ -336,8 +336,8 @@ def load_plugins(**extra: Any) -> Plugins:
 
     Installed plugins are the entry points of the group `recbench`. If the environment variable
     RECBENCH_PLUGINS is set, as in `movielens,metrics,my-plugin`, only those that it names are
-    loaded. A plugin that cannot be loaded
-    does not affect the others: it is listed in `Plugins.broken` with the reason.
+    loaded. A plugin that cannot be loaded does not affect the others: it is listed in
+    `Plugins.broken` with the reason.
 
     Parameters
     ----------

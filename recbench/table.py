@@ -38,9 +38,9 @@ def table(
     metrics : str, path, callable or sequence of them, default: ("ndcg",)
         Metrics that tables show, given as for `run`, or "all".
     by : str or sequence of str, default: ()
-        Show each metric by groups too: columns of users or items, "history" or "popularity". For a
-        column, the data are loaded again; a table whose data cannot be loaded, or lack the column,
-        says so.
+        Also show each metric by groups: by columns of users or items, by "history" (its length) or
+        by "popularity" (of the target). For a column, the data are loaded again. A table says if
+        its data cannot be loaded, or do not have the column.
     data_dir : str or None, default: None
         Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
     plugins : Plugins or None, default: None

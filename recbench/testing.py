@@ -50,7 +50,7 @@ def check_model(
 
     It checks that `fit` returns the model and does not change its data; that answers are valid for
     ordinary, empty and long histories, a single item and unknown users; that they do not depend on
-    the batch, the order of users or what was asked before; that the same seed and data give the
+    the batch, the order of users or earlier calls; that the same seed and data give the
     same model; and that it also works, or says what it needs, without ids, titles and features. If
     the model has `save` and `load`, `explain`, `attention` or a `checkpoint` in `fit`, it checks
     these too.
@@ -89,7 +89,7 @@ def check_model(
     ...         return np.random.random((len(history), history.n_items))
     >>> check_model(Random)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    AssertionError: scores must not depend on what was asked before...
+    AssertionError: scores must not depend on earlier calls...
     """
     _check_callable("check_model", factory, "a class or a function that builds a model")
     subject = Subject(functools.partial(_model, factory, options), data)

@@ -17,8 +17,8 @@ from recbench.external import judge_file, version_of
 from recbench.given.models import with_models
 from recbench.models.in_process import InProcessHost
 from recbench.plugins import Plugins, current_plugins
-from recbench.results.result import EXTERNAL_PLUGIN, Result
-from recbench.results.shown import measuring, metric_of, metrics_of, with_shown_metrics
+from recbench.results.result import EXTERNAL_PLUGIN, Result, metric_of, metrics_of
+from recbench.results.shown import measuring, with_shown_metrics
 from recbench.spec import Spec
 from recbench.store.cells import read_cells
 from recbench.trial import judge
@@ -214,7 +214,7 @@ def _checked(
         notes.append("the plugin's code has changed since it was stored")
     elif not same_arithmetic:
         notes.append("the machine, versions or number of threads differ")
-    gone = sorted({key.rpartition("@")[0] for key in cell.values.keys() - now.values.keys()})
+    gone = sorted(metrics_of(cell.values.keys() - now.values.keys()))
     if gone:
         notes.append(
             f"no longer measured: {', '.join(gone)}, so give a metric of an object or a file "

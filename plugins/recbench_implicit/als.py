@@ -18,12 +18,13 @@ LOG = logging.getLogger("recbench")
 
 
 class Als(Factors):
-    """Alternating least squares: factors of users and items whose products approximate the log.
+    """Alternating least squares (iALS): matrix factorisation for implicit feedback.
 
-    The product should be 1 where the user consumed the item, with the confidence `alpha` times the
-    number of interactions, and 0 elsewhere, with the confidence 1. To score a history, the factors
-    of its user are computed from the history and the learned factors of items. So new users and
-    longer histories get scores too. An empty history scores 0.
+    Every user and item has a vector of factors. The product of the two should be 1 if the user
+    consumed the item, with the confidence `alpha` times the number of interactions, and 0 if not,
+    with the confidence 1. To score a history, the factors of its user are computed from the history
+    and the learned factors of items, so new users and longer histories get scores too. With an
+    empty history, all scores are 0.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ class Als(Factors):
     alpha : float, default: 1
         Confidence per interaction, above 0.
     iterations : int, default: 15
-        How often the factors of all users, then those of all items, are computed.
+        Number of iterations; each computes the factors of all users, then those of all items.
     seed : int, default: 0
         Random seed of the first factors.
     device : str, default: "auto"
@@ -43,10 +44,11 @@ class Als(Factors):
 
     Notes
     -----
-    The training is that of the library implicit, `pip install "recbench-toolkit[implicit]"`, and
-    the defaults are its own. implicit itself recommends with the factors of users from the end of
-    the training, unless it is called with `recalculate_user=True`, which is what this model does.
-    On the CPU, the same seed gives the same factors with any number of threads.
+    The library implicit trains the model, with its own defaults. To install it:
+    `pip install "recbench-toolkit[implicit]"`. implicit itself recommends with the users' factors
+    from the end of the training. This model computes them from the history, as implicit does with
+    `recalculate_user=True`. On the CPU, the same seed gives the same factors with any number of
+    threads.
 
     References
     ----------

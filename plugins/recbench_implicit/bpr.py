@@ -13,18 +13,18 @@ from .factors import ABOVE_0, Factors, check_options, products
 
 
 class Bpr(Factors):
-    """Bayesian personalised ranking: factors that rank what a user had above what others had.
+    """Bayesian personalised ranking: matrix factorisation that ranks a user's items above others.
 
-    For a user of the training data, scores are the products of the learned factors of this user
-    and of all items, whatever the history. Other users have no learned factors. They get the sum
-    of the factors of the history's items, each less the average over all training interactions,
-    times the number with which these sums are closest to the learned factors of users. The bias
-    of items counts for all.
+    For a user of the training data, scores are the products of the learned factors of the user and
+    of all items, whatever the history. Other users have no learned factors. Theirs are the sum of
+    the factors of the history's items, each minus the mean over all training interactions. The sum
+    is multiplied by the number that brings such sums closest to the learned factors of users. The
+    bias of each item is added to its score for all users.
 
     Parameters
     ----------
     factors : int, default: 100
-        Number of factors per user and item. Items have a bias besides.
+        Number of factors per user and item. Items also have a bias.
     learning_rate : float, default: 0.01
         Step size of the training, above 0.
     regularization : float, default: 0.01
@@ -36,9 +36,10 @@ class Bpr(Factors):
 
     Notes
     -----
-    The training is that of the library implicit, `pip install "recbench-toolkit[implicit]"`, and
-    the defaults are its own. It uses one thread of the CPU: with several, or on a GPU, implicit
-    does not give the same factors twice. How often a user had an item does not matter.
+    The library implicit trains the model, with its own defaults. To install it:
+    `pip install "recbench-toolkit[implicit]"`. The training uses one thread of the CPU, because
+    with several, or on a GPU, implicit learns different factors each time. How often a user had an
+    item does not matter.
 
     References
     ----------

@@ -28,25 +28,27 @@ class Ease(ItemToItem):
     minimise the squared error over all users, plus `l2` times the sum of the squared weights. They
     are computed in closed form: with P the inverse of X'X + l2 * I, where X has a 1 where a user
     had an item, the weight of item i for item j is -P_ij / P_jj, and 0 if i is j. The last item of
-    the history has the weight 1, the one before it `decay`, then `decay` ** 2, and so on.
+    the history has the weight 1, the one before it `decay`, then `decay` ** 2, and so on. decay=1
+    is the model as published.
 
     Parameters
     ----------
     l2 : float, default: 500
         Weight of the penalty, above 0; lambda in the paper.
     decay : float, default: 0.7
-        Factor per step back in the history, above 0 and at most 1; with 1, as published, the order
+        Factor per step back in the history, above 0 and at most 1. With 1, as published, the order
         of the history does not matter.
 
     Notes
     -----
     The memory grows with the square of the catalogue: 12 bytes for each pair of items, so 1.2 GB
-    for 10,000 items. The time grows with its third power. A catalogue for which there is not enough
-    memory is refused; `min_item_interactions=` is an option of every dataset. The matrix is
-    inverted by a single thread, so that the weights are the same with any number of threads.
+    for 10,000 items. The time grows with its third power. If there is not enough memory, the model
+    refuses the catalogue; the option `min_item_interactions=` of every dataset makes it smaller.
+    The matrix is inverted by a single thread, so that the weights are the same with any number of
+    threads.
 
-    An item that a user had several times counts once in X. As no item predicts itself, one that is
-    bought again and again is recommended only for the sake of others (`repeats=keep`).
+    An item that a user had several times counts once in X. No item predicts itself. So with
+    `repeats=keep`, items that users buy again are recommended only because of other items.
 
     References
     ----------

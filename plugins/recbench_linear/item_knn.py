@@ -16,16 +16,17 @@ class ItemKNN(ItemToItem):
     The similarity of items i and j is n_ij / (sqrt(n_i * n_j) + shrinkage), where n_ij users had
     both; without shrinkage, it is the cosine. The score of item j is the sum of the similarities of
     those items of the history that are among the `k` items most similar to j. The last item of the
-    history has the weight 1, the one before it `decay`, then `decay` ** 2, and so on.
+    history has the weight 1, the one before it `decay`, then `decay` ** 2, and so on. decay=1 is
+    the model as published.
 
     Parameters
     ----------
     k : int, default: 100
         Number of neighbours of an item.
     shrinkage : float, default: 10
-        Makes similarities smaller that few users support.
+        Added to the denominator of similarities, which lowers those based on few users.
     decay : float, default: 0.9
-        Factor per step back in the history, above 0 and at most 1; with 1, as published, the order
+        Factor per step back in the history, above 0 and at most 1. With 1, as published, the order
         of the history does not matter.
 
     Notes

@@ -23,13 +23,14 @@ MAX_STEPS = 1000
 
 
 class Slim(ItemToItem):
-    """SLIM: predict each item from few other items, with sparse weights that are learned.
+    """SLIM: a sparse linear model that predicts each item from a few others.
 
     Each item is predicted by a weighted sum of other items that the user had. The weights are 0 or
     more and minimise half the squared error over all users, plus `l1` times the sum of the weights,
     plus half of `l2` times the sum of the squared weights. scikit-learn's coordinate descent does
     this for several items in parallel, with the same weights for any number of threads. The last
     item of the history has the weight 1, the one before it `decay`, then `decay` ** 2, and so on.
+    decay=1 is the model as published.
 
     Parameters
     ----------
@@ -38,9 +39,9 @@ class Slim(ItemToItem):
     l2 : float, default: 300
         Weight of the penalty of squared weights, 0 or more; beta in the paper.
     candidates : int, default: 500
-        Number of items, those with the highest cosines, from which an item may be predicted.
+        Number of items from which an item may be predicted: those with the highest cosines.
     decay : float, default: 0.8
-        Factor per step back in the history, above 0 and at most 1; with 1, as published, the order
+        Factor per step back in the history, above 0 and at most 1. With 1, as published, the order
         of the history does not matter.
 
     Notes
@@ -52,11 +53,11 @@ class Slim(ItemToItem):
     catalogue, all items are candidates.
 
     The memory grows with the square of the catalogue: 4 bytes for each pair of items, so 0.4 GB for
-    10,000 items. A catalogue for which there is not enough memory is refused;
-    `min_item_interactions=` is an option of every dataset.
+    10,000 items. If there is not enough memory, the model refuses the catalogue; the option
+    `min_item_interactions=` of every dataset makes it smaller.
 
-    An item that a user had several times counts once. As no item predicts itself, one that is
-    bought again and again is recommended only for the sake of others (`repeats=keep`).
+    An item that a user had several times counts once. No item predicts itself. So with
+    `repeats=keep`, items that users buy again are recommended only because of other items.
 
     References
     ----------

@@ -16,23 +16,24 @@ if TYPE_CHECKING:
 
 
 class UserKNN(MatrixModel):
-    """User-based nearest neighbours: what the users had whose items are most like the history.
+    """User-based nearest neighbours: items of the users whose histories are most similar.
 
     The last item of a history has the weight 1, the one before it `decay`, then `decay` ** 2, and
-    so on. Its similarity to a user of the training data is the sum of the weights of the items that
-    the user had too, divided by |history| * |user| + shrinkage, where |history| is the root of the
-    sum of the squared weights and |user| the root of the number of the user's items; without
-    shrinkage, it is the cosine. The score of an item is the sum of the similarities of those of the
-    `k` most similar users who had it.
+    so on. The similarity of the history to a user of the training data is the sum of the weights of
+    the items that the user had too, divided by |history| * |user| + shrinkage. |history| is the
+    root of the sum of the squared weights, and |user| the root of the number of the user's items.
+    Without shrinkage, the similarity is the cosine. The score of an item is the sum of the
+    similarities of those users, among the `k` most similar ones, who had it. decay=1 is the model
+    as published.
 
     Parameters
     ----------
     k : int, default: 20
         Number of neighbours of a history.
     shrinkage : float, default: 0
-        Makes the similarities of users smaller who share few items with the history.
+        Added to the denominator of similarities, which lowers those based on few items.
     decay : float, default: 0.8
-        Factor per step back in the history, above 0 and at most 1; with 1, as published, the order
+        Factor per step back in the history, above 0 and at most 1. With 1, as published, the order
         of the history does not matter.
 
     Notes

@@ -15,11 +15,11 @@ def calibration(
 ) -> Values:
     """Calibration@k: how far the categories of the first k items are from those of the history.
 
-    Lower is better; 0 if the list has each category as often as the history. An item's categories
-    share its weight equally. Let p and q be the distributions of categories over the items of the
-    history and of the list, each item counting the same. The value is the Kullback-Leibler
-    divergence sum(p * log2(p / r)), in bits, with r = (1 - alpha) * q + alpha * p, which keeps it
-    finite: at most log2(1 / alpha), the value of a list that has no category of the history.
+    The value is 0 if each category has the same share of the list as of the history. Every item
+    counts the same, and its categories share its weight equally. Let p be the distribution of
+    categories in the history, and q that in the list. The value is the Kullback-Leibler divergence
+    sum(p * log2(p / r)), in bits, where r = (1 - alpha) * q + alpha * p keeps it finite. It is at
+    most log2(1 / alpha), the value of a list that has no category of the history.
 
     Items without a category are left out. A case gets 0 if no item of its history has one. Equal
     scores are ordered by item number. Where the dataset has no such column, the metric is left out.

@@ -4,9 +4,8 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from .listed import Array
 
 
 def categories_of(values: Array) -> tuple[Array, Array, int]:

@@ -1,17 +1,13 @@
 """Intra-list diversity: how different the items of a list are from each other."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 import recbench
 
 from .categories import categories_of
-from .listed import Values, first_items, times_listed
-
-Array = npt.NDArray[Any]
+from .listed import Array, Values, first_items, times_listed
 
 Distance = Callable[[Array, Array], Values]
 """(n,) items, (n,) items -> (n,) distances; NaN if one of the items is unknown."""
@@ -31,18 +27,18 @@ UNKNOWN = -1.0  # stands for a distance that is not computed yet
 
 
 def ild(ranking: recbench.Ranking, k: int, by: str = TOGETHER) -> Values:
-    """ILD@k, intra-list diversity: the mean distance of all pairs among the first k items.
+    """ILD@k, intra-list diversity: the mean distance between all pairs of the first k items.
 
     By default, the distance of two items is 1 - c / sqrt(a * b), where a and b are the numbers of
     training sequences with each of them, and c that of sequences with both: the cosine distance of
     their columns in the matrix of users and items. An item without training interactions has the
-    distance 1 from all others. If there are more than 8,192 training sequences, only 8,192 of them
-    are counted, which are drawn with a fixed seed.
+    distance 1 from all others. If there are more than 8,192 training sequences, a random sample of
+    8,192 is counted, always with the same seed.
 
-    With `by`, it is a distance of two values of a column: of categories, the Jaccard distance (1
-    minus the number of categories that both have, divided by the number that one of them has); of
-    numbers, their difference, divided by the largest one in the catalogue. Pairs with an item whose
-    value is unknown are left out.
+    With `by`, it is the distance between their values in a column. For categories, this is the
+    Jaccard distance: 1 minus the number of categories that both have, divided by the number that at
+    least one of them has. For numbers, it is their difference, divided by the largest difference in
+    the catalogue. Pairs with an item whose value is unknown are left out.
 
     A list without a pair gets 0. Equal scores are ordered by item number. Where the dataset has no
     such column, the metric is left out.

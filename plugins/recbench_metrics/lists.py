@@ -193,7 +193,7 @@ def popularity(ranking: recbench.Ranking, k: int) -> Values:
 
 
 def entropy(ranking: recbench.Ranking, k: int) -> float:
-    """Entropy@k: how evenly items are recommended, in bits; higher if more items have a share.
+    """Entropy@k: how evenly items are recommended, in bits; higher if spread over more items.
 
     One number for all cases: Shannon's entropy -sum(p * log2(p)), where p is an item's share of all
     recommendations in lists of k items. It is log2(m) if m items are recommended equally often, and
@@ -241,7 +241,7 @@ def entropy(ranking: recbench.Ranking, k: int) -> float:
 
 
 def personalisation(ranking: recbench.Ranking, k: int) -> float:
-    """Personalisation@k: how much the lists of users differ: 0 if all are equal, 1 if disjoint.
+    """Personalisation@k: how much the lists of users differ: 0 if all are equal, 1 if none overlap.
 
     One number for all cases: 1 minus the mean overlap of all pairs of lists. The overlap of two
     lists is the number of items that both have, divided by k; or, if lists are shorter, by the

@@ -4,11 +4,10 @@ As in `ranks`, a value is the exact mean over all orders of tied items.
 """
 
 import numpy as np
-import numpy.typing as npt
 
 import recbench
 
-Values = npt.NDArray[np.float64]
+from .ranks import Values
 
 
 def precision(ranking: recbench.Ranking, k: int) -> Values:
@@ -89,7 +88,7 @@ def r_precision(ranking: recbench.Ranking, k: int) -> Values:  # noqa: ARG001
     """R-Precision: the share of the first n items that are targets, if there are n targets.
 
     It has no cut-off: k is ignored. With one target it is the same as HR@1. A model that returns
-    lists finds no target below its list, so its value is too low if n is above the length.
+    lists finds no target beyond its list, so its value is too low if n is larger than the list.
 
     Parameters
     ----------
@@ -125,7 +124,7 @@ def r_precision(ranking: recbench.Ranking, k: int) -> Values:  # noqa: ARG001
 
 
 def rbp(ranking: recbench.Ranking, k: int, persistence: float = 0.8) -> Values:
-    """RBP@k, rank-biased precision: what a reader finds who may stop after each item.
+    """RBP@k, rank-biased precision: the targets found by a reader who may stop after each item.
 
     A reader looks at rank 1, and continues from each rank to the next with a probability p, the
     persistence. A target at rank r counts (1 - p) * p**(r - 1) if r <= k, and 0 otherwise. All
@@ -138,7 +137,7 @@ def rbp(ranking: recbench.Ranking, k: int, persistence: float = 0.8) -> Values:
     k : int
         Cut-off.
     persistence : float, default: 0.8
-        Probability of going on to the next rank, at least 0 and below 1.
+        Probability of continuing to the next rank, at least 0 and below 1.
 
     Returns
     -------
@@ -178,10 +177,10 @@ def auc(ranking: recbench.Ranking, k: int) -> Values:  # noqa: ARG001
 
     The share of the pairs of a target and another ranked item in which the target is higher; tied
     pairs count one half. A random ranking has 0.5 on average. AUC has no cut-off: k is ignored, and
-    the whole ranking counts, which is that of the candidates if there are any.
+    the whole ranking counts (with `--candidates`, that of the candidates).
 
     If a model returns lists, all other items are below its list, in any order. AUC then depends on
-    how long the lists are. If no item is left besides the targets, AUC is 1.
+    how long the lists are. If all ranked items are targets, AUC is 1.
 
     Parameters
     ----------

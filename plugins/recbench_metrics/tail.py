@@ -1,24 +1,18 @@
 """Metrics of popularity: whether a model recommends more than what is popular anyway."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 import recbench
 
 from .listed import Values, first_items, mean_of
 
-Array = npt.NDArray[Any]
-
 
 def aplt(ranking: recbench.Ranking, k: int, head: float = 0.8) -> Values:
     """APLT@k, average percentage of long-tail items: the share of the first k items in the tail.
 
-    The head are the most popular items that have the given share of the training interactions; the
-    tail are all others, and all items without training interactions. Items of equal popularity are
-    in the same part. With `head` = 2/3, the tail is that of `target in tail` in tables with
-    segments, which cut the items into thirds instead.
+    The head is the most popular items, which together have the share `head` of the training
+    interactions. The tail is all other items, and all items without training interactions. Items of
+    equal popularity are in the same part. With head=2/3, the tail is that of `--by popularity`.
 
     A case with an empty list gets 0. Equal scores are ordered by item number.
 
@@ -29,7 +23,7 @@ def aplt(ranking: recbench.Ranking, k: int, head: float = 0.8) -> Values:
     k : int
         Cut-off: only the first k items of each list count.
     head : float, default: 0.8
-        Share of the training interactions that items of the head have, above 0 and at most 1.
+        Share of the training interactions that belong to the head, above 0 and at most 1.
 
     Returns
     -------
@@ -74,9 +68,10 @@ def popularity_lift(ranking: recbench.Ranking, k: int) -> Values:
     """Popularity lift@k: how much more popular the first k items are than those of the history.
 
     The mean popularity of the first k items, divided by that of the items in the history, minus 1.
-    Popularity is the number of training interactions. 0 means that a user gets items as popular as
-    those chosen so far, 1 items twice as popular, and -0.5 items half as popular. Abdollahpouri et
-    al. divide the means of a group of users; here, each case has its own lift.
+    Popularity is the number of training interactions. The value is 0 if a user gets items as
+    popular as those of the history, 1 if they are twice as popular, and -0.5 if they are half as
+    popular. Abdollahpouri et al. divide the means of a group of users; here, each case has its own
+    lift.
 
     A case with an empty list gets 0, and so does one whose history has no training interactions.
     Equal scores are ordered by item number.

@@ -1,4 +1,4 @@
-"""Recommend what is popular: at any time, of late, or with the user."""
+"""Recommend what is popular: overall, recently, or with the user."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

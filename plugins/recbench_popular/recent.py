@@ -1,4 +1,4 @@
-"""The model `recent-popular`: recommend what is popular of late to every user."""
+"""The model `recent-popular`: recommend what was popular recently to every user."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PER_DAY = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400
 
 
 class RecentPopular(PerItem):
-    """The most popular items of late, the same for every user.
+    """The items that were most popular recently, the same for every user.
 
     Each training interaction counts 0.5 ** (age / half_life), where its age is the time between it
     and the last training interaction. The score of an item is the base-2 logarithm of its sum, so
@@ -26,13 +26,12 @@ class RecentPopular(PerItem):
     Parameters
     ----------
     half_life : float, default: 7
-        Days in which the weight of an interaction halves, above 0.
+        Days after which the weight of an interaction is halved, above 0.
 
     Notes
     -----
     The model needs data with times. The default is the best of 13 half-lives from a day to a year
-    on validation targets of ml-100k (leave-last-out). With `--split temporal`, 10 days are best
-    there.
+    on validation targets of ml-100k (leave-last-out). With `--split temporal`, the best is 10 days.
 
     References
     ----------

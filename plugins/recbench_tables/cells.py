@@ -44,9 +44,6 @@ def costs(section: recbench.Section) -> Columns:
     }
 
 
-DIFFERS = "#"
-"""The mark of a difference whose interval excludes 0, as the footer explains it."""
-
 FEW = 3
 """With more groups than this, they are the rows of a table and the models its columns."""
 
@@ -90,7 +87,7 @@ def _group_table(values: Sequence[recbench.GroupValue]) -> Table:
             if group in compared:
                 head = f"{line(group)} - {line(own[0].versus)}"
                 differences.append({head: _differences(own, digits)})
-                marks[head] = _marks(own)
+                marks[head] = [value.mark for value in own]
         return Table([{label: list(map(line, models))}, means, *differences], marks)
     first = [value for value in values if value.model == models[0]]
     users = [f"{value.users:,}" for value in first]
@@ -100,7 +97,7 @@ def _group_table(values: Sequence[recbench.GroupValue]) -> Table:
         own = [value for value in values if value.model == model]
         head = f"{line(model)}\n- others"
         tables.append({line(model): _means(own, digits), head: _differences(own, digits)})
-        marks[head] = _marks(own)
+        marks[head] = [value.mark for value in own]
     return Table(tables, marks)
 
 
@@ -125,10 +122,6 @@ def _differences(values: Sequence[recbench.GroupValue], digits: int) -> list[str
     return [
         "".join(parts) for parts in zip(differences, _padded(intervals, "\n{:>{}}"), strict=True)
     ]
-
-
-def _marks(values: Sequence[recbench.GroupValue]) -> list[str]:
-    return [DIFFERS if value.differs else "" for value in values]
 
 
 def _signed(value: float, digits: int) -> str:

@@ -168,16 +168,10 @@ class Transformer:
         names = ", ".join(PRESETS)
         require("preset", preset, f"is not a preset. Available: {names}", preset in PRESETS)
         check(self.settings)
-        for name, value, rule, holds in (
-            ("seed", seed, "must be from 0 to 2**63 - 1", 0 <= seed < 2**63),
-            (
-                "device",
-                device,
-                "is not a device. Available: auto, cpu, cuda, cuda:N, mps",
-                re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", device) is not None,
-            ),
-        ):
-            require(name, value, rule, holds)
+        require("seed", seed, "must be from 0 to 2**63 - 1", 0 <= seed < 2**63)
+        rule = "is not a device. Available: auto, cpu, cuda, cuda:N, mps"
+        is_device = re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", device) is not None
+        require("device", device, rule, is_device)
 
     @property
     def settings(self) -> Settings:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from recbench.checking.rule import NotApplicableError, NotRunError, Rule, require
+from recbench.checking.rule import NotApplicableError, NotRunError, Rule
+from recbench.code.raised import require
 from recbench.data.dataset import Dataset, quoted
 from recbench.data.interactions import Array, Interactions
 from recbench.data.times import PER_SECOND
@@ -119,7 +120,7 @@ def is_ordered(data: LoadedTwice) -> str:
             f"{log.times[place]} before {log.times[place + 1]}; sort them, as "
             "recbench.Interactions.from_log does"
         )
-    return "by user and time"
+    return ""
 
 
 def has_plausible_times(data: LoadedTwice) -> str:
@@ -134,7 +135,7 @@ def has_plausible_times(data: LoadedTwice) -> str:
         f"the latest time, {log.times.max()}, is in the year {last:,.0f} if it is in "
         f"{log.time_unit}; state its unit, as in Interactions.from_log(..., time_unit='ms')",
     )
-    return f"the years {first:.0f} to {last:.0f}, in {log.time_unit}"
+    return f"from {first:.0f} to {last:.0f}, in {log.time_unit}"
 
 
 def has_ids(data: LoadedTwice) -> str:
@@ -222,7 +223,7 @@ def states_source(data: LoadedTwice) -> str:
 RULES = (
     Rule("the factory returns a Dataset with interactions", is_dataset),
     Rule("the same options give the same content", is_stable),
-    Rule("interactions are in the order of users and times", is_ordered),
+    Rule("interactions are sorted by user and time", is_ordered),
     Rule("times are plausible", has_plausible_times),
     Rule("ids are known and unique", has_ids),
     Rule("titles are texts, and some are known", has_titles),

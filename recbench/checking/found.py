@@ -7,23 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from recbench.code.python_file import file_and_member, is_python_file
-from recbench.errors import RecbenchError, UsageError, suggest, suggest_name
+from recbench.errors import RecbenchError, UsageError, suggest_name
 from recbench.given.files import has_hooks, loaded
 from recbench.given.functions import with_dataset, with_table
 from recbench.given.metrics import with_metrics
 from recbench.given.models import with_models
 from recbench.given.splitters import with_splitters
-from recbench.offers import KINDS, LISTENER, Offer
+from recbench.offers import KINDS, LISTENER, NOUNS, Offer, check_noun
 from recbench.plugins import Plugins, load_plugins
 from recbench.spec import Spec
 
-TRACKER, PLUGIN = "tracker", "plugin"
-
-NOUNS = {
-    **{kind: kind.removesuffix("s") for kind in ("models", *KINDS)},
-    LISTENER: TRACKER,
-}
-"""Kind of a plugin -> one of it."""
+PLUGIN = "plugin"
+"""The kind of a plugin that is broken, so that it offers nothing."""
 
 WITH: dict[str, Callable[[Plugins, Any], tuple[Plugins, Any]]] = {
     "models": with_models,
@@ -65,8 +60,8 @@ def find(plugins: Plugins, text: str, kind: str | None) -> tuple[Plugins, list[T
 
     Raises UsageError if nothing has the name, or no such kind.
     """
-    if kind is not None and kind not in NOUNS.values():
-        raise UsageError(f"no kind of plugin {kind!r}; {suggest(kind, NOUNS.values())}")
+    if kind is not None:
+        check_noun(kind)
     spec = Spec.parse(text)
     if is_python_file(spec.name):
         return _in_file(plugins, text, kind)
@@ -94,7 +89,7 @@ def _of_plugin(plugins: Plugins, name: str) -> list[Target]:
     for listener in getattr(plugins.manager.hook, LISTENER).get_hookimpls():
         if listener.plugin_name == name:
             tracker = listener.function
-            found.append(Target(TRACKER, Spec(name), name, info.version, tracker=tracker))
+            found.append(Target(NOUNS[LISTENER], Spec(name), name, info.version, tracker=tracker))
     return found
 
 
@@ -105,13 +100,9 @@ def _of_offer(offer: Offer, spec: Spec) -> Target:
 def _named(plugins: Plugins, spec: Spec) -> list[Target]:
     """Return what is offered under a name, in every kind."""
     found = []
-    for kind in NOUNS:
-        names = (
-            [name for offer in plugins.offers(kind) for name in (offer.name, *offer.aliases)]
-            if kind in KINDS
-            else []
-        )
-        if spec.name in names:
+    for kind in (kind for kind in NOUNS if kind in KINDS):
+        offers = plugins.offers(kind)
+        if any(spec.name in (offer.name, *offer.aliases) for offer in offers):
             offer = plugins.find(kind, spec.name)
             found.append(_of_offer(offer, Spec(offer.name, spec.options)))
     return found

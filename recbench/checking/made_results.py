@@ -93,7 +93,7 @@ def situations() -> dict[str, Results]:
         "two datasets": [*both, made("popular", setting=other)],
         "a model that failed": [*both, failed("broken", 0)],
         "only models that failed": [failed("broken")],
-        "options with odd characters": [made("popular"), made(ODD)],
+        "options with unusual characters": [made("popular"), made(ODD)],
     }
     found = {what: _shown(results) for what, results in cases.items()}
     found["several metrics"] = _shown(both, ("ndcg", "hit"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from recbench.checking.rule import NotRunError, Rule
@@ -18,8 +19,7 @@ class Measured:
         self.metric, self.made = metric, MadeUp(None)
 
 
-def _check(index: int, measured: Measured) -> str:
-    _, check = contract.RULES[index]
+def _check(check: Callable[[Metric, MadeUp], str], measured: Measured) -> str:
     try:
         return check(measured.metric, measured.made)
     except UnknownFeatureError as error:
@@ -31,10 +31,10 @@ def _check(index: int, measured: Measured) -> str:
 RULES = tuple(
     Rule(
         name,
-        partial(_check, index),
+        partial(_check, check),
         owns=(contract.CHANGES,) if check is contract.leaves_ranking else (),
         needed=check in contract.NEEDED,
     )
-    for index, (name, check) in enumerate(contract.RULES)
+    for name, check in contract.RULES
 )
 """What `recbench.testing.check_metric` checks."""

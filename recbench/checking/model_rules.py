@@ -9,7 +9,7 @@ import numpy as np
 
 from recbench.attention import checked_attention
 from recbench.checking.logs import histories, short_and_long
-from recbench.checking.rule import NotApplicableError, NotRunError, require
+from recbench.checking.rule import NotApplicableError, NotRunError
 from recbench.checking.subject import (
     K,
     Subject,
@@ -21,6 +21,7 @@ from recbench.checking.subject import (
     shortened,
     user,
 )
+from recbench.code.raised import require
 from recbench.data.interactions import Array, Interactions
 from recbench.data.split import Split
 from recbench.errors import RecbenchError, counted, describe_error
@@ -29,8 +30,8 @@ from recbench.explain import checked_explanation
 from recbench.models.in_process import READ_ONLY
 from recbench.models.protocols import ModelHandle, Traits
 
-UNREPEATABLE = "it answers the same question differently each time"
-"""Why answers cannot be compared; the rule on what was asked before shows it."""
+UNREPEATABLE = "the same call gives different recommendations each time"
+"""Why answers cannot be compared; the rule on earlier calls shows it."""
 
 
 def fits(subject: Subject) -> str:
@@ -58,7 +59,7 @@ def leaves_input(subject: Subject) -> str:
             raise
         subject.why_silent = _smallest(model, subject.train, error)
         subject.close(failed=True)
-        raise NotRunError("its answers are not valid") from error
+        raise NotRunError("its recommendations are not valid") from error
     return ""
 
 
@@ -131,7 +132,7 @@ def same_seed(subject: Subject) -> str:
     if len(differing(kept.first, kept.again)):
         raise NotRunError(UNREPEATABLE)
     twin = subject.fit(subject.train)
-    shown = kept.difference(twin, subject.train, ("first", "after another fit"))
+    shown = kept.difference(twin, subject.train, ("after the first fit", "after the second"))
     subject.reproducible = not shown
     require(not shown, f"the same seed and data must give the same model: {shown}")
     return "fitted twice"
@@ -140,17 +141,17 @@ def same_seed(subject: Subject) -> str:
 def forgets_questions(subject: Subject) -> str:
     """What a history gets does not depend on what the model was asked before."""
     kept = subject.kept()
-    rule = f"{_kind(kept.traits)} must not depend on what was asked before"
-    when = "at first", "for the second time"
+    rule = f"{_kind(kept.traits)} must not depend on earlier calls"
+    when = "in the first call", "in the second"
     shown = difference(kept.traits, subject.train, (kept.first, kept.again), when)
     require(not shown, f"{rule}: {shown}")
     if not subject.reproducible:
         raise NotRunError("the same seed and data do not give the same model")
     at_once = ask(subject.fit(subject.train), subject.others)
-    when = "at once", "after another history of the same user"
+    when = "without earlier calls", "after another history of the same user"
     shown = difference(kept.traits, subject.others, (at_once, kept.later), when)
     require(not shown, f"{rule}: {shown}")
-    return "the same histories twice; other histories of the same users before"
+    return "the same histories twice; after other histories of the same users"
 
 
 def knows_unusual(subject: Subject) -> str:
@@ -186,14 +187,14 @@ def knows_absent_users(subject: Subject) -> str:
     absent = [0, 5, train.n_users - 1]
     others = train.take(np.setdiff1d(np.arange(len(train)), absent))
     check_answers(subject.fit(others), others, train)
-    return f"users {shortened(np.array(absent))} without training data"
+    return f"users {shortened(np.array(absent))}"
 
 
 def knows_empty(subject: Subject) -> str:
     """Empty histories get answers, or an error that says that there is nothing to go by."""
     subject.fitted()
     if not subject.valid:
-        raise NotRunError("its answers are not valid")
+        raise NotRunError("its recommendations are not valid")
     train = subject.train
     items = train.take([0]).items.tolist()
     unknown = {-1: list[int]()} if subject.knows_unknown else {}
@@ -259,7 +260,7 @@ def _works_or_says(subject: Subject, bare: Interactions, lacking: str) -> str:
         ask(model, bare)
     except RecbenchError as error:
         if is_own(error):
-            return f"says what it needs: {error}"
+            return str(error)
         raise AssertionError(
             f"a model must also work without {lacking}, or raise a RecbenchError that says what it "
             f"needs; {describe_error(error)}"
@@ -278,7 +279,7 @@ def explains(subject: Subject) -> str:
     """`explain` is valid, reproducible, and the same for each item alone."""
     model, train = subject.fitted(), subject.train
     if not model.traits.explains:
-        raise NotApplicableError("it has no explain")
+        raise NotApplicableError("it has no method explain")
     items = np.arange(train.n_items)[::-1]  # some are in the history, two have no interactions
     for history in _explained(subject):
         together = checked_explanation(model, history, items)
@@ -312,7 +313,7 @@ def attends(subject: Subject) -> str:
     """`attention` is valid and reproducible."""
     model = subject.fitted()
     if not model.traits.attends:
-        raise NotApplicableError("it has no attention")
+        raise NotApplicableError("it has no method attention")
     for history in _explained(subject):
         require(
             close(checked_attention(model, history), checked_attention(model, history)),

@@ -9,8 +9,9 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from recbench.checking.rule import NotApplicableError, NotRunError, Rule, require
+from recbench.checking.rule import NotApplicableError, NotRunError, Rule
 from recbench.code.python_file import FILES
+from recbench.code.raised import require
 from recbench.offers import Offer
 from recbench.option_docs import factory_docs
 from recbench.spec import needed, parameters
@@ -71,7 +72,7 @@ class Discovery:
 
 
 def is_light(offer: Offer) -> str:
-    """A plugin is found fast, and without heavy packages."""
+    """A plugin loads fast, and without heavy packages."""
     if not offer.home:
         raise NotApplicableError("its hook is in no module")
     place = str(FILES.get(offer.home, offer.home))
@@ -86,12 +87,12 @@ def is_light(offer: Offer) -> str:
     worst = heavy[0] if heavy else found.slowest
     if heavy or (found.total > SLOW and found.packages.get(worst, 0) > SLOW / 2):
         raise AssertionError(
-            f"the plugin must be found fast, but it imports {worst}, which takes "
+            f"the plugin must load fast, but it imports {worst}, which takes "
             f"{found.packages[worst]:.0f} ms; import it in the function or method that needs it"
         )
     require(
         found.total <= SLOW,
-        f"the plugin must be found fast, but its import and hooks take {found.total:.0f} ms; do "
+        f"the plugin must load fast, but its import and hooks take {found.total:.0f} ms; do "
         "the work in the function or method that needs it",
     )
     packages = ", ".join(f"{name} {spent:.0f} ms" for name, spent in found.packages.items())
@@ -108,7 +109,7 @@ def discover(place: str) -> Discovery:
         )
     except subprocess.TimeoutExpired:
         raise AssertionError(
-            f"the plugin must be found fast, but its import takes more than {PATIENCE:.0f} s"
+            f"the plugin must load fast, but its import takes more than {PATIENCE:.0f} s"
         ) from None
     _, _, log = done.stderr.partition(f"{BEGIN}\n")
     try:
@@ -146,11 +147,11 @@ def has_words(offer: Offer) -> str:
         )
     lacking = [name for name in needed(offer.configured) if name in own and name not in FILLED]
     require(not lacking, f"option {lacking[0] if lacking else ''} has no default")
-    return ", ".join(f"{each.name}={each.default}" for each in options) or "it has no options"
+    return ", ".join(f"{each.name}={each.default}" for each in options) or "no options"
 
 
 RULES = (
-    Rule("the plugin is found fast", is_light),
-    Rule("options have defaults, and words that describe them", has_words),
+    Rule("the plugin loads fast", is_light),
+    Rule("options have defaults and descriptions", has_words),
 )
 """What holds for everything that a plugin offers by name."""

@@ -8,19 +8,19 @@ import logging
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recbench.arguments import check_arguments, with_names_checked
 from recbench.checking import datasets, metrics, models, offered, splitters, tables, trackers
-from recbench.checking.found import PLUGIN, Target, find
+from recbench.checking.found import Target, find
 from recbench.checking.rule import (
     FAILED,
     NOT_APPLICABLE,
     NOT_RUN,
     PASSED,
     Finding,
-    NotRunError,
     Rule,
     outcomes,
 )
@@ -64,7 +64,7 @@ class PluginCheck(ReportOf[Finding]):
     >>> import recbench
     >>> checked = recbench.check_plugin("plain")
     >>> checked.holds, checked[0].rule, checked[0].outcome
-    (True, 'the plugin is found fast', 'passed')
+    (True, 'the plugin loads fast', 'passed')
     """
 
     def __init__(
@@ -122,7 +122,7 @@ def check_plugin(
     data_dir: str | None = None,
     plugins: Plugins | None = None,
 ) -> PluginCheck:
-    """Check a plugin against every rule of its kind, and show what breaks one.
+    """Check a plugin against every rule, and show an example where one is broken.
 
     Models run in separate processes, so one that crashes or hangs breaks a rule and nothing else.
 
@@ -203,90 +203,111 @@ def _findings(
 ) -> Iterator[Finding]:
     """Check a target, and yield what came of each rule."""
     made = functools.partial(Finding, target.kind, str(target.spec), target.plugin)
-    if target.kind == PLUGIN:
-        yield made("the plugin can be loaded", FAILED, target.broken)
-        return
-    if target.tracker is not None:
+    if target.offer is not None:
+        for found in outcomes(offered.RULES, target.offer):
+            yield made(*found)
+        asked = _Asked(plugins, target.offer, target.spec, timeout, data_dir)
+        with noted(target.offer.where):
+            for found in _CHECKS[target.kind](asked):
+                yield made(*found)
+    elif target.tracker is not None:
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # it may write here
             for found in outcomes(trackers.RULES, target.tracker):
                 yield made(*found)
-        return
-    if target.offer is None:
-        return
-    for found in outcomes(offered.RULES, target.offer):
-        yield made(*found)
-    check = _CHECKS[target.kind]
-    with noted(target.offer.where):
-        for found in check(plugins, target.offer, target.spec, timeout, data_dir):
-            yield made(*found)
+    else:
+        yield made("the plugin can be loaded", FAILED, target.broken)
 
 
 Found = Iterator[tuple[str, str, str]]
 
 
-def _check_model(
-    plugins: Plugins, offer: Offer, spec: Spec, timeout: float | None, _: str | None
-) -> Found:
-    filled = {"seed": 0, "device": "cpu"}
-    why_not = _why_not(offer, spec, filled)
-    rules = _not_run(models.RULES, why_not) if why_not else models.RULES
-    with model_host(plugins, timeout) as host, Bar(f"checking {spec}", len(rules), "rule") as bar:
+@dataclass(frozen=True)
+class _Asked:
+    """An offer that is checked, with its options."""
+
+    plugins: Plugins
+    offer: Offer
+    spec: Spec
+    timeout: float | None
+    data_dir: str | None
+
+    def why_not(self, filled: Collection[str] = ()) -> str:
+        """Return why it cannot be made: it needs an option; "" if it can.
+
+        filled: the options that recbench fills in.
+        """
+        lacking = [
+            name
+            for name in needed(self.offer.configured)
+            if name not in self.spec.options and name not in filled
+        ]
+        return (
+            f"it needs the option {lacking[0]}; write {self.spec.name}:{lacking[0]}=..."
+            if lacking
+            else ""
+        )
+
+    def outcomes(
+        self,
+        rules: Sequence[Rule[Any]],
+        make: Callable[[], Any],
+        why_not: str,
+        after_failure: Callable[[], None] = lambda: None,
+    ) -> Found:
+        """Check what is made by the rules; if it cannot be made, they are not run."""
+        if why_not:
+            return ((rule.name, NOT_RUN, why_not) for rule in rules)
+        return outcomes(rules, make(), after_failure, has_options=bool(self.spec.options))
+
+
+def _check_model(asked: _Asked) -> Found:
+    text, filled, rules = str(asked.spec), {"seed": 0, "device": "cpu"}, models.RULES
+    with (
+        model_host(asked.plugins, asked.timeout) as host,
+        Bar(f"checking {text}", len(rules), "rule") as bar,
+    ):
         subject = Subject(
-            lambda: host.cell(str(spec), filled),
-            name=offer.name,
-            isolated=AVAILABLE and host.isolates(str(spec)),
+            lambda: host.cell(text, filled),
+            name=asked.offer.name,
+            isolated=AVAILABLE and host.isolates(text),
         )
         close = functools.partial(subject.close, failed=True)
         try:
-            for found in outcomes(rules, subject, close, has_options=bool(spec.options)):
+            for found in asked.outcomes(rules, lambda: subject, asked.why_not(filled), close):
                 bar.step()
                 yield found
         finally:
             close()
 
 
-def _check_dataset(
-    _: Plugins, offer: Offer, spec: Spec, __: float | None, data_dir: str | None
-) -> Found:
-    filled = {"data_dir": data_dir}
-    why_not = _why_not(offer, spec, filled)
-    if not why_not and factory_facts(offer.factory, data_dir)["on disk"] == "no":
+def _check_dataset(asked: _Asked) -> Found:
+    offer, spec, filled = asked.offer, asked.spec, {"data_dir": asked.data_dir}
+    why_not = asked.why_not(filled)
+    if not why_not and factory_facts(offer.factory, asked.data_dir)["on disk"] == "no":
         why_not = (
             f"it is not on this computer; to download it: recbench run popular --dataset {spec}"
         )
-
-    def load() -> Any:
-        return offer.build(spec.options, filled)
-
-    rules = _not_run(datasets.RULES, why_not) if why_not else datasets.RULES
-    return outcomes(
-        rules, datasets.LoadedTwice(load, offer.factory), has_options=bool(spec.options)
-    )
+    made = datasets.LoadedTwice(lambda: offer.build(spec.options, filled), offer.factory)
+    return asked.outcomes(datasets.RULES, lambda: made, why_not)
 
 
-def _check_splitter(
-    _: Plugins, offer: Offer, spec: Spec, __: float | None, ___: str | None
-) -> Found:
-    why_not = _why_not(offer, spec, {})
-    rules = _not_run(splitters.RULES, why_not) if why_not else splitters.RULES
-    made = splitters.Splitting(lambda: offer.build(spec.options, {}))
-    return outcomes(rules, made, has_options=bool(spec.options))
+def _check_splitter(asked: _Asked) -> Found:
+    made = splitters.Splitting(lambda: asked.offer.build(asked.spec.options, {}))
+    return asked.outcomes(splitters.RULES, lambda: made, asked.why_not())
 
 
-def _check_metric(_: Plugins, offer: Offer, spec: Spec, __: float | None, ___: str | None) -> Found:
-    why_not = _why_not(offer, spec, {})
-    if why_not:
-        return outcomes(_not_run(metrics.RULES, why_not), None)
-    return outcomes(
-        metrics.RULES, metrics.Measured(offer.metric(spec.options)), has_options=bool(spec.options)
-    )
+def _check_metric(asked: _Asked) -> Found:
+    def make() -> metrics.Measured:
+        return metrics.Measured(asked.offer.metric(asked.spec.options))
+
+    return asked.outcomes(metrics.RULES, make, asked.why_not())
 
 
-def _check_table(_: Plugins, offer: Offer, __: Spec, ___: float | None, ____: str | None) -> Found:
-    return outcomes(tables.RULES, tables.Shown(offer.factory))
+def _check_table(asked: _Asked) -> Found:
+    return outcomes(tables.RULES, tables.Shown(asked.offer.factory))
 
 
-_CHECKS: dict[str, Callable[..., Found]] = {
+_CHECKS: dict[str, Callable[[_Asked], Found]] = {
     "model": _check_model,
     "dataset": _check_dataset,
     "splitter": _check_splitter,
@@ -294,22 +315,3 @@ _CHECKS: dict[str, Callable[..., Found]] = {
     "table": _check_table,
 }
 """Kind -> the function that checks one of it."""
-
-
-def _why_not(offer: Offer, spec: Spec, filled: dict[str, Any]) -> str:
-    """Return why something cannot be made: it needs an option; "" if it can."""
-    lacking = [
-        name for name in needed(offer.configured) if name not in spec.options and name not in filled
-    ]
-    return (
-        f"it needs the option {lacking[0]}; write {spec.name}:{lacking[0]}=..." if lacking else ""
-    )
-
-
-def _not_run(rules: Iterable[Rule[Any]], why: str) -> list[Rule[Any]]:
-    """Return rules that cannot be checked."""
-
-    def refuse(_: Any) -> str:
-        raise NotRunError(why)
-
-    return [Rule(rule.name, refuse) for rule in rules]

@@ -2,17 +2,17 @@
 
 A rule is a function of what is checked. It raises an AssertionError or a RecbenchError if the rule
 is broken, and returns what it has found. `enforce` raises at the first broken rule, for tests;
-`findings` goes on, for `recbench plugin check`.
+`outcomes` goes on, for `recbench plugin check`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from recbench.code.raised import describe_raised, place_of
-from recbench.errors import RecbenchError, UsageError, clean_reason
+from recbench.code.raised import describe_broken
+from recbench.errors import UsageError
 
 S = TypeVar("S")
 
@@ -72,12 +72,6 @@ class Finding:
     detail: str = ""
 
 
-def require(holds: Any, rule: str) -> None:
-    """Raise AssertionError if a rule is broken; unlike `assert`, also under `python -O`."""
-    if not holds:
-        raise AssertionError(rule)
-
-
 def enforce(rules: Sequence[Rule[S]], subject: S) -> None:
     """Check rules up to the first that is broken, whose error is raised."""
     for rule in rules:
@@ -127,12 +121,7 @@ def _outcome(rule: Rule[S], subject: S, *, has_options: bool) -> tuple[str, str]
         return NOT_RUN, str(reason)
     except KeyboardInterrupt:
         raise
-    except AssertionError as error:
-        is_rule = not place_of(error)
-        return FAILED, clean_reason(str(error)) if is_rule else describe_raised(error)
-    except RecbenchError as error:
+    except BaseException as error:  # also SystemExit
         if has_options and isinstance(error, UsageError):
             raise
-        return FAILED, clean_reason(str(error))
-    except BaseException as error:  # also SystemExit
-        return FAILED, describe_raised(error)
+        return FAILED, describe_broken(error)

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from recbench.checking.rule import NotApplicableError, require
+from recbench.checking.rule import NotApplicableError
 from recbench.checking.subject import Subject
+from recbench.code.raised import require
 from recbench.errors import RecbenchError, counted
 from recbench.models.checkpoint import KEPT
 
@@ -25,7 +26,7 @@ POLL = 0.0005
 def saves(subject: Subject) -> str:
     """A model that is saved and loaded gives the same answers."""
     if not subject.fitted().traits.storable:
-        raise NotApplicableError("it has no save and load")
+        raise NotApplicableError("it has no methods save and load")
     kept = subject.kept()
     with tempfile.TemporaryDirectory() as parent:
         saved, moved, other = (Path(parent, name) for name in ("saved", "moved", "other"))
@@ -37,11 +38,11 @@ def saves(subject: Subject) -> str:
         _save_another(subject, other)
         loaded = subject.new()
         loaded.load(moved)
-        shown = kept.difference(loaded, subject.train, ("before", "afterwards"))
+        shown = kept.difference(loaded, subject.train, ("before saving", "after loading"))
     require(
         not shown,
-        "a model that is saved and loaded must give the same answers, also if its folder was moved "
-        f"and another model saved in between: {shown}",
+        "a model that is saved and loaded must give the same recommendations, even if its folder "
+        f"was moved and another model was saved in between: {shown}",
     )
     return f"{counted(len(files), 'file')}, {size:,} bytes"
 
@@ -58,7 +59,7 @@ def resumes(subject: Subject) -> str:
     kept = subject.kept()
     default = kept.traits.checkpoint
     if not default:
-        raise NotApplicableError("its fit has no parameter checkpoint")
+        raise NotApplicableError("fit has no parameter checkpoint")
     require(default == "None", f"the default of fit's checkpoint must be None, but it is {default}")
 
     def resume(place: Path, rule: str) -> None:
@@ -67,7 +68,7 @@ def resumes(subject: Subject) -> str:
         except RecbenchError as error:
             raised = str(error).removeprefix("fit raised ")
             raise AssertionError(f"{rule}; it raised {raised}") from error
-        shown = kept.difference(model, subject.train, ("without interruption", "then"))
+        shown = kept.difference(model, subject.train, ("without interruption", "after one"))
         require(not shown, f"{rule}: {shown}")
 
     with tempfile.TemporaryDirectory() as parent:

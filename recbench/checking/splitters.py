@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from recbench.checking.logs import example, in_milliseconds
-from recbench.checking.rule import NotApplicableError, NotRunError, Rule, require
+from recbench.checking.rule import NotApplicableError, NotRunError, Rule
 from recbench.checking.subject import shortened
-from recbench.code.raised import describe_raised
+from recbench.code.raised import describe_raised, require
 from recbench.data.interactions import Array, Interactions
 from recbench.data.split import Split
 from recbench.errors import RecbenchError, counted
@@ -204,7 +204,7 @@ def states_times(splitting: Splitting) -> str:
         own = known.get(user * log.n_items + item)
         require(own == time, f"the target item {item} of user {user} is at {own}, not at {time}")
     if not split.ordered or histories.times is None:
-        return "those of the data"
+        return ""
     latest = np.array([histories.times[stop - 1] for stop in histories.offsets[1:]])[cases]
     late = np.flatnonzero(latest > times)
     first = late[0] if len(late) else 0
@@ -213,7 +213,7 @@ def states_times(splitting: Splitting) -> str:
         "a history must not be later than its targets, unless the split says ordered=False, but "
         f"that of user {users[first]} ends at {latest[first]}, and its target is at {times[first]}",
     )
-    return "those of the data; histories are earlier"
+    return "no history is later than its targets"
 
 
 def knows_no_times(splitting: Splitting) -> str:
@@ -223,7 +223,7 @@ def knows_no_times(splitting: Splitting) -> str:
     try:
         made = splitting.new().split(bare)
     except RecbenchError as error:
-        return f"refuses them: {error}"
+        return f"refused: {error}"
     except Exception as error:
         raise AssertionError(
             "data without times must be split, or refused with a RecbenchError; it raised "
@@ -242,7 +242,7 @@ def knows_repeats(splitting: Splitting) -> str:
     try:
         splitting.new().split(dataclasses.replace(log, items=items))
     except RecbenchError as error:
-        return f"refuses them: {error}"
+        return f"refused: {error}"
     except Exception as error:
         raise AssertionError(
             "data with repeats must be split, or refused with a RecbenchError; it raised "
@@ -261,11 +261,11 @@ RULES = (
     Rule("the interactions stay unchanged", leaves_log),
     Rule("at least one history is judged", judges_some),
     Rule("the same options and data give the same split", is_stable),
-    Rule("numbers of users and items, and units, are kept", keeps_numbers, needed=True),
+    Rule("numbers of users and items and the unit of times are kept", keeps_numbers, needed=True),
     Rule("no target is in its history", hides_targets),
     Rule("targets are held out of the training data", holds_out_targets),
     Rule("times of targets are those of the data", states_times),
-    Rule("data without times are split, or refused clearly", knows_no_times),
-    Rule("data with repeats are split, or refused clearly", knows_repeats),
+    Rule("data without times are split, or refused with a clear error", knows_no_times),
+    Rule("data with repeats are split, or refused with a clear error", knows_repeats),
 )
 """What `recbench.testing.check_splitter` checks."""

@@ -136,7 +136,7 @@ class Subject:
         if self.why_unfitted is not None:
             raise NotRunError("fit fails")
         if self.why_silent is not None:
-            raise NotRunError("its answers are not valid")
+            raise NotRunError("its recommendations are not valid")
 
     def close(self, *, failed: bool = False) -> None:
         """End the model. failed: it may have ended already, so what its end shows is ignored."""
@@ -154,7 +154,7 @@ def ask(model: ModelHandle, history: Interactions) -> Array:
     else:
         answer, width = model.recommend(history, K), K
     if answer.shape != (len(history), width):
-        raise NotRunError("its answers are not valid")
+        raise NotRunError("its recommendations are not valid")
     return answer
 
 
@@ -190,10 +190,10 @@ def difference(
         gaps = np.nan_to_num(np.abs(first.astype(float) - second.astype(float)), nan=np.inf)
         item = int(np.argmax(gaps))
         return (
-            f"{whose} {when[0]} scores item {item} as {first[item]:.6g}, {when[1]} as "
-            f"{second[item]:.6g}"
+            f"for {whose}, item {item} scores {first[item]:.6g} {when[0]} and "
+            f"{second[item]:.6g} {when[1]}"
         )
-    return f"{whose} {when[0]} gets the list {first.tolist()}, {when[1]} {second.tolist()}"
+    return f"{whose} gets {first.tolist()} {when[0]} and {second.tolist()} {when[1]}"
 
 
 def user(history: Interactions, row: int) -> str:

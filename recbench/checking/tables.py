@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from recbench.checking import made_results
-from recbench.checking.rule import NotRunError, Rule, require
-from recbench.code.raised import describe_raised
+from recbench.checking.rule import NotRunError, Rule
+from recbench.code.raised import describe_raised, require
 from recbench.results.results import Results
 from recbench.spec import Spec
 

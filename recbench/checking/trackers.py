@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from recbench.checking import made_results
-from recbench.checking.rule import Rule, require
-from recbench.code.raised import describe_raised
+from recbench.checking.rule import Rule
+from recbench.code.raised import describe_raised, require
 from recbench.results.result import Result
 
 Tracker = Callable[..., Any]
@@ -25,14 +25,14 @@ def _call(tracker: Tracker, result: Result, what: str) -> Any:
 
 
 def takes_ok(tracker: Tracker) -> str:
-    """A tracker takes the result of a model that ran."""
+    """A tracker accepts the result of a model that ran."""
     for seed in (None, 0, 1):
         _call(tracker, made_results.made("popular", seed), "a model that ran")
     return "with and without a seed"
 
 
 def takes_failed(tracker: Tracker) -> str:
-    """A tracker takes the result of a model that failed, whose values are NaN."""
+    """A tracker accepts the result of a model that failed, whose values are NaN."""
     _call(tracker, made_results.failed("broken", 0), "a model that failed")
     return ""
 
@@ -73,9 +73,9 @@ def returns_nothing(tracker: Tracker) -> str:
 
 
 RULES = (
-    Rule("takes the result of a model that ran", takes_ok),
-    Rule("takes the result of a model that failed", takes_failed),
-    Rule("takes odd characters in options", takes_odd),
+    Rule("accepts the result of a model that ran", takes_ok),
+    Rule("accepts the result of a model that failed", takes_failed),
+    Rule("accepts unusual characters in options", takes_odd),
     Rule("the result stays unchanged", leaves_result),
     Rule("returns nothing", returns_nothing),
 )

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from recbench.checking.logs import all_but_last, example, groups, popular
-from recbench.checking.rule import NotApplicableError, NotRunError, require
+from recbench.checking.rule import NotApplicableError, NotRunError
 from recbench.checking.subject import K, Subject, ask, is_own
+from recbench.code.raised import require
 from recbench.data.interactions import Interactions
 from recbench.data.split import Split
 from recbench.errors import RecbenchError
@@ -56,9 +57,9 @@ def beats_random(subject: Subject) -> str:
         except RecbenchError as refused:
             if not is_own(refused):
                 raise
-            found.append(f"it refuses {what}: {refused}")
+            found.append(f"it refuses a log with {what}: {refused}")
             continue
-        text = f"NDCG@{K} {value:.3f} on {what}, where a random order has {chance:.3f}"
+        text = f"NDCG@{K} {value:.3f} on a log with {what}, {chance:.3f} in random order"
         if value > chance + SURE * error:
             return text
         found.append(text)
@@ -87,14 +88,14 @@ def needs_memory(subject: Subject) -> str:
         raise NotApplicableError("memory is measured in separate processes, which Linux has")
     peaks = [_peak(subject, n_items) for n_items in (ITEMS, CATALOGUE, 2 * CATALOGUE)]
     small, large = (max(0, peak - peaks[0]) for peak in peaks[1:])
-    factor = f"{large / small:.1f}x " if small >= MB else ""
+    factor = f" ({large / small:.1f}x)" if small >= MB else ""
     text = (
-        f"{factor}from {CATALOGUE:,} to {2 * CATALOGUE:,} items: {small / MB:,.0f} MB more to "
-        f"{large / MB:,.0f} MB more than for {ITEMS} items"
+        f"{small / MB:,.0f} MB for {CATALOGUE:,} items and {large / MB:,.0f} MB{factor} for "
+        f"{2 * CATALOGUE:,}, on top of what {ITEMS} items need"
     )
     require(
         large <= MOST_GROWTH * small + NOISE,
-        f"peak memory must not grow faster than the square of the catalogue, but it grows {text}",
+        f"peak memory must not grow faster than the square of the catalogue: {text}",
     )
     return text
 

@@ -11,6 +11,7 @@ import click
 from recbench.code.python_file import is_python_file
 from recbench.data.clean import clean
 from recbench.errors import UsageError, suggest
+from recbench.offers import NOUNS
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
 from recbench.results.result import metric_label
@@ -56,8 +57,7 @@ def check_models(plugins: Plugins, models: Sequence[str]) -> None:
         if kind:
             several = ". Separate several with commas and no spaces" * (kind != "datasets")
             raise UsageError(
-                f"{model!r} is a {kind.removesuffix('s')}, not a model; write {_OPTION[kind]} "
-                f"{model}{several}"
+                f"{model!r} is a {NOUNS[kind]}, not a model; write {_OPTION[kind]} {model}{several}"
             )
 
 

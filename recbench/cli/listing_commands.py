@@ -70,10 +70,10 @@ def datasets_command(name: str | None, data_dir: str | None) -> Answer:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options()
 def plugins_command(as_json: bool) -> Answer:
-    """List the installed plugins, what they provide, and who answers each hook.
+    """List the installed plugins, what they provide, and which implement each hook.
 
-    For a broken plugin, the reason is shown, and the exit code is 1. The environment variable
-    RECBENCH_PLUGINS=NAME,NAME limits all commands to the plugins that it names.
+    If a plugin is broken, the reason is shown, and the exit code is 1. If the environment variable
+    RECBENCH_PLUGINS=NAME,NAME is set, all commands load only the plugins that it names.
     """
     plugins = load_plugins()
     as_text = listings.plugins_as_json if as_json else listings.plugins

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 
-from recbench.code.installed import LIMIT, installed_plugins, limit
+from recbench.code.installed import LIMIT, left_out, limit
 from recbench.data.clean import clean
 from recbench.data.dataset import factory_facts
 from recbench.evaluation.measure import better_of
@@ -92,16 +92,15 @@ def plugins(installed: Plugins) -> str:
         for info in installed.infos.values()
     ]
     answers = [
-        {"hook": hook, "answered by": ", ".join(names) or "no plugin"}
+        {"hook": hook, "implemented by": ", ".join(names) or "no plugin"}
         for hook, names in _hooks(installed).items()
     ]
     parts = [draw_rows(rows), draw_rows(answers)]
     if limit():
-        parts.append(
-            f"{LIMIT}={os.environ[LIMIT]} limits the plugins. Not loaded: "
-            f"{', '.join(_left_out(installed)) or 'none'}."
-        )
-    return "\n\n".join([*parts[:2], *map(wrap_text, parts[2:])]) + "\n"
+        others = ", ".join(left_out(installed.infos)) or "none"
+        limited = f"{LIMIT}={os.environ[LIMIT]} limits the plugins. Not loaded: {others}."
+        parts.append(wrap_text(limited))
+    return "\n\n".join(parts) + "\n"
 
 
 def plugins_as_json(installed: Plugins) -> str:
@@ -116,8 +115,8 @@ def plugins_as_json(installed: Plugins) -> str:
         }
         for info in installed.infos.values()
     ]
-    left_out = _left_out(installed) if limit() else []
-    listed = {"plugins": plugins, "hooks": _hooks(installed), "left_out": left_out}
+    others = left_out(installed.infos)
+    listed = {"plugins": plugins, "hooks": _hooks(installed), "left_out": others}
     return f"{json.dumps(listed, indent=2)}\n"
 
 
@@ -127,10 +126,6 @@ def _hooks(installed: Plugins) -> dict[str, list[str]]:
         hook: [info.name for info in installed.infos.values() if hook in info.hooks]
         for hook in ORDER
     }
-
-
-def _left_out(installed: Plugins) -> list[str]:
-    return [name for name in installed_plugins() if name not in installed.infos]
 
 
 def _gives(info: PluginInfo) -> str:

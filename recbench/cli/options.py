@@ -139,8 +139,9 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         "--by",
         type=Names(),
         default=(),
-        help="Show each metric by groups too, with the intervals of their differences: columns of "
-        "users or items, such as gender, or history or popularity.",
+        help="Also show each metric in groups of users or targets, and the differences between "
+        "groups: by a column of users or items, such as gender or genres; by history, its length; "
+        "or by popularity, that of the target.",
     ),
     "candidates": click.option(
         "--candidates",

@@ -10,7 +10,7 @@ from recbench.checking.plugin import LIMIT, check_plugin
 from recbench.cli.options import Answer, Group, Limit, command, options
 from recbench.scaffold.new import KINDS, new_plugin
 
-plugin = Group("plugin", help="Write a plugin, and check it.")
+plugin = Group("plugin", help="Write a new plugin, or check one.")
 
 
 @command("new")
@@ -27,7 +27,7 @@ plugin = Group("plugin", help="Write a plugin, and check it.")
 )
 @options()
 def new_command(**arguments: Any) -> Answer:
-    """Write a package with a new plugin that works and has a test.
+    """Write a package with a new plugin, which works and has a test.
 
     \b
     Examples:
@@ -52,9 +52,9 @@ def new_command(**arguments: Any) -> Answer:
 )
 @options("data_dir")
 def check_command(**arguments: Any) -> Answer:
-    """Check a plugin against every rule, and show what breaks one.
+    """Check a plugin against every rule, and show an example where one is broken.
 
-    NAME is a model, dataset, splitter, metric or table, with options, a plugin, or a .py file. The
+    NAME is a plugin; a model, dataset, splitter, metric or table, with options; or a .py file. The
     exit code is 1 if a rule is broken.
 
     \b

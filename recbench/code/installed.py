@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,11 @@ def chosen_plugins() -> Installed:
 def limit() -> list[str]:
     """Return the plugins that RECBENCH_PLUGINS names; none if it is not set or empty: no limit."""
     return [name.strip() for name in os.environ.get(LIMIT, "").split(",") if name.strip()]
+
+
+def left_out(loaded: Container[str]) -> list[str]:
+    """Return the installed plugins that RECBENCH_PLUGINS leaves out. loaded: those that are not."""
+    return [name for name in installed_plugins() if name not in loaded] if limit() else []
 
 
 def installed_plugins() -> Installed:

@@ -1,4 +1,4 @@
-"""Every step: describe what code of a plugin raised, with its file and line."""
+"""Every step: describe what code of a plugin raised, with its file and line, or broken rules."""
 
 from __future__ import annotations
 
@@ -36,6 +36,18 @@ def describe_raised(error: BaseException) -> str:
     if isinstance(error, SyntaxError):  # Python adds a place of its own
         text = re.sub(r" \([^()]*, line \d+\)$", "", text)
     return f"{text} ({place}; --debug shows the traceback)"
+
+
+def require(holds: Any, rule: str) -> None:
+    """Raise AssertionError if a rule is broken; unlike `assert`, also under `python -O`."""
+    if not holds:
+        raise AssertionError(rule)
+
+
+def describe_broken(error: BaseException) -> str:
+    """Return what a check has raised as one line: the rule that is broken, or another exception."""
+    is_rule = isinstance(error, AssertionError) and not place_of(error)
+    return clean_reason(str(error)) if is_rule else describe_raised(error)
 
 
 def place_of(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from recbench.code.raised import describe_raised
+from recbench.code.raised import describe_raised, require
 from recbench.data.interactions import Array
 from recbench.data.metadata import UnknownFeatureError
 from recbench.errors import RecbenchError, UsageError
@@ -50,7 +50,7 @@ def leaves_ranking(metric: Metric, made: MadeUp) -> str:
         before = _arrays(ranking)
         _value(metric, ranking, k)
         for name, kept, array in zip(ARRAYS, before, _arrays(ranking), strict=True):
-            _require(np.array_equal(kept, array), f"{CHANGES}, but it changes {name}")
+            require(np.array_equal(kept, array), f"{CHANGES}, but it changes {name}")
     return ""
 
 
@@ -58,7 +58,7 @@ def is_reproducible(metric: Metric, made: MadeUp) -> str:
     """The same ranking gets the same values."""
     for ranking, k in made.examples():
         first, again = _value(metric, ranking, k), _value(metric, ranking, k)
-        _require(
+        require(
             np.array_equal(first, again),
             f"the same ranking must always get the same values: {_differing(first, again, k)}",
         )
@@ -118,17 +118,17 @@ def prefers_better(metric: Metric, made: MadeUp) -> str:
         for value in (one_target, two_targets):
             worse = np.flatnonzero(sign * np.diff(value) > 1e-12)
             rank = int(worse[0]) + 1 if len(worse) else 0
-            _require(
+            require(
                 not rank,
                 f"a better rank must never {worsen} the value: at k={k} it is "
                 f"{value[rank - 1]:.6g} at rank {rank}, {value[rank]:.6g} at rank {rank + 1}",
             )
-            _require(
+            require(
                 sign * (value[0] - value[k]) > 0,
                 f"rank 1 must have a {'lower' if lower else 'higher'} value than rank k + 1: at "
                 f"k={k} both have {value[0]:.6g}",
             )
-        _require(
+        require(
             sign * (two_targets[0] - one_target[0]) <= 1e-12,
             f"a second target far below rank k must not {improve} the value: with the first at "
             f"rank 1 and k={k}, it goes from {one_target[0]:.6g} to {two_targets[0]:.6g}",
@@ -151,7 +151,7 @@ def _check_ties(metric: Metric, made: MadeUp) -> None:
                 tied = [n_tied, *(1 for _ in second)]
                 tie = _value(metric, made.ranking(np.array([[first, *second]]), tied), k)
                 mean = value[first : first + n_tied].mean()
-                _require(
+                require(
                     tie.shape == (1,) and _is_close(tie, mean),
                     "a tie must have the mean value over its possible ranks: at k="
                     f"{k}, ranks {first + 1} to {first + n_tied} have {mean:.6g}, and a tie over "
@@ -160,7 +160,7 @@ def _check_ties(metric: Metric, made: MadeUp) -> None:
         every = np.array(list(combinations(range(6), 2)))
         mean = _value(metric, made.ranking(every, 1), k).mean()
         tie = _value(metric, made.ranking(np.zeros((1, 2), dtype=np.int64), 6), k)
-        _require(
+        require(
             tie.shape == (1,) and _is_close(tie, mean),
             "targets tied with each other must have the mean value over all their orders: at k="
             f"{k}, two among 6 tied items have {mean:.6g}, and their tie has {np.mean(tie):.6g}",
@@ -174,7 +174,7 @@ def _check_ignores_lists(metric: Metric, made: MadeUp) -> None:
     ranking = dataclasses.replace(made.ranking(np.arange(12)[:, None], 1), lists=lists)
     other = Ranking(ranking.above, ranking.tied, None, lists)
     other = other.of_split(made.split(12, TARGETS[1:]))
-    _require(
+    require(
         np.array_equal(_value(metric, ranking, 5), _value(metric, other, 5)),
         "a metric must not look for targets in lists, where the order of ties is arbitrary; "
         "ranking.expectation averages over ties",
@@ -194,16 +194,10 @@ def _value(metric: Metric, ranking: Ranking, k: int) -> Array:
         raise
 
 
-def _require(holds: Any, rule: str) -> None:
-    """Raise if a rule is broken; unlike `assert`, also under `python -O`."""
-    if not holds:
-        raise AssertionError(rule)
-
-
 def _require_close(value: Array, expected: Array, rule: str, k: int) -> None:
     """Raise if the values differ by more than rounding."""
     same = value.shape == expected.shape and _is_close(value, expected)
-    _require(same, f"{rule}: {_differing(expected, value, k)}")
+    require(same, f"{rule}: {_differing(expected, value, k)}")
 
 
 def _is_close(value: Array, expected: Array) -> bool:
@@ -221,12 +215,12 @@ def _differing(first: Array, second: Array, k: int) -> str:
 
 
 RULES: tuple[tuple[str, Callable[[Metric, MadeUp], str]], ...] = (
-    ("values are finite, within the bounds, one per case or one", returns_numbers),
+    ("values are finite and within the bounds, one per case or one for all", returns_numbers),
     ("the ranking stays unchanged", leaves_ranking),
     ("the same ranking gets the same values", is_reproducible),
     ("the value of a case does not depend on other cases", ignores_other_cases),
     ("the order of targets does not matter", ignores_form),
-    ("ties have the mean value over their orders", check_ties_of),
+    ("ties get the mean over all orders of the tied items", check_ties_of),
     ("a better rank never makes the value worse", prefers_better),
 )
 """What a metric must keep: a statement, and the function that checks it. It raises AssertionError,

@@ -12,7 +12,7 @@ from recbench.evaluation.uncertainty import (
     LEVEL,
     RESAMPLES,
     SEED,
-    Draws,
+    draw_users,
     middle_share,
     sums_per_unit,
 )
@@ -38,12 +38,10 @@ def difference_intervals(
     users: Array,
     *,
     resamples: int = RESAMPLES,
-    level: float = LEVEL,
-    seed: int = SEED,
 ) -> list[Array]:
     """Return the intervals of the mean of a sample minus that of another, for each pair.
 
-    users: (cases,) of all cases, from `number_users`. The options: as in `intervals`.
+    users: (cases,) of all cases, from `number_users`. resamples: as in `intervals`.
     Returns an array (2, columns) float64 for each pair: the lower and the upper ends.
 
     The bootstrap is that of `intervals`: users are drawn with all their cases, those in the first
@@ -56,7 +54,7 @@ def difference_intervals(
 
     The interval is NaN if a sample has fewer than two users, and for values that are not finite.
     """
-    draws = Draws.of(users.max(initial=-1) + 1, resamples, seed)
+    draws = draw_users(users.max(initial=-1) + 1, resamples, SEED)
     units = draws.units[users]
     rows = [_per_unit(sample, units, draws.n_units) for pair in pairs for sample in pair]
     found: list[Array] = []
@@ -68,7 +66,7 @@ def difference_intervals(
         for first, second in zip(sums[::2], sums[1::2], strict=True):
             kept = (first[-1] > 0) & (second[-1] > 0)
             a, b = first[:, kept], second[:, kept]
-            bounds = middle_share(a[:-1] / a[-1] - b[:-1] / b[-1], level)
+            bounds = middle_share(a[:-1] / a[-1] - b[:-1] / b[-1], LEVEL)
             found.append(_widened(bounds, *pairs[len(found)], users))
     return found
 

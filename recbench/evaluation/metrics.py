@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from recbench.code.raised import describe_raised, place_of
+from recbench.code.raised import describe_broken, describe_raised
 from recbench.data.interactions import Array, Interactions
 from recbench.data.metadata import UnknownFeatureError
 from recbench.errors import UsageError
@@ -123,9 +123,7 @@ def valid_metrics(plugins: Plugins, data: Interactions) -> dict[str, Metric]:
             if isinstance(error, UsageError) and Spec.parse(name).options:
                 raise
             log.debug("%s failed", offer.where, exc_info=True)
-            is_rule = isinstance(error, AssertionError) and not place_of(error)
-            reason = str(error) if is_rule else describe_raised(error)
-            log.error("%s is left out: %s", offer.where, reason)
+            log.error("%s is left out: %s", offer.where, describe_broken(error))
         else:
             valid[name] = metric
     return valid

@@ -156,7 +156,7 @@ def intervals(
     Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13; for rankings, Sakai,
     "Evaluating Evaluation Metrics based on the Bootstrap", SIGIR 2006.
     """
-    draws = Draws.of(len(_cases_per_user(users)), resamples, seed)
+    draws = draw_users(len(_cases_per_user(users)), resamples, seed)
     units, n_units = draws.units[users], draws.n_units
     sums = sums_per_unit(values, units, n_units)
     finite = np.isfinite(sums).all(axis=1)
@@ -297,18 +297,14 @@ class Draws:
     n_units: int
     counts: tuple[Array, ...]
 
-    @classmethod
-    def of(cls, n_users: int, resamples: int, seed: int) -> Draws:
-        """Return the draws, which depend on nothing else. Those of the last call are kept."""
-        return _drawn(n_users, resamples, seed)
-
     def totals(self, addends: Array) -> Array:
         """(rows, resamples) float64: the sum of each row of addends (rows, units) in each."""
         return np.hstack([addends @ counts.astype(np.float64).T for counts in self.counts])
 
 
 @lru_cache(maxsize=1)  # all models of a table have the same users; at most 100 MB
-def _drawn(n_users: int, resamples: int, seed: int) -> Draws:
+def draw_users(n_users: int, resamples: int, seed: int) -> Draws:
+    """Return the resamples, which depend on nothing else. Those of the last call are kept."""
     random = np.random.default_rng(seed)
     n_units = min(n_users, MAX_UNITS)
     units = np.arange(n_users)

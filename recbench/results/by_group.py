@@ -19,6 +19,9 @@ from recbench.progress import log
 from recbench.results.groups import Grouping
 from recbench.results.row import Row
 
+DIFFERS_MARK = "#"
+"""Marks a difference between groups whose interval excludes 0."""
+
 
 @dataclass(frozen=True)
 class GroupValue:
@@ -75,6 +78,11 @@ class GroupValue:
         """Whether the interval of the difference excludes 0."""
         return self.low > 0 or self.high < 0
 
+    @property
+    def mark(self) -> str:
+        """The mark of the difference: "#" if it `differs`, else ""."""
+        return DIFFERS_MARK if self.differs else ""
+
 
 def values_by_group(
     rows: Sequence[Row], grouping: Grouping, metrics: Mapping[str, Metric], k: int
@@ -97,7 +105,8 @@ def values_by_group(
                 columns[metric, row.model] = measured
     if not columns:
         return []
-    users = next(row.users for row in rows if (next(iter(columns))[1]) == row.model)
+    _, measured_model = next(iter(columns))
+    users = next(row.users for row in rows if row.model == measured_model)
 
     def sample(nth: int, chosen: Array) -> Sample:
         return Sample(

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from recbench.errors import counted
-from recbench.results.by_group import GroupValue
+from recbench.results.by_group import DIFFERS_MARK, GroupValue
 from recbench.results.result import Setting, metric_label
 from recbench.results.results import Results
-from recbench.results.section import BEST_MARK, DIFFERS_MARK, FLOOR_MARK, RANKED_BY, Section
+from recbench.results.section import BEST_MARK, FLOOR_MARK, RANKED_BY, Section
 
 N_LINES, WIDTH = 6, 100
 """A footer has at most this many lines of this many characters, unless it is verbose."""
@@ -180,7 +180,7 @@ def _groups(section: Section, groups: Sequence[GroupValue]) -> list[str]:
     """Return what is shown of groups, and which of them the table lacks."""
     lines = []
     if groups:
-        lines.append("With each group: its number of users.")
+        lines.append("Each group is shown with its number of users.")
     if any(group.differs for group in groups):
         lines.append(
             f"{DIFFERS_MARK}: the interval of the difference excludes 0, as 1 in 20 does by chance."
@@ -198,7 +198,7 @@ def _groups(section: Section, groups: Sequence[GroupValue]) -> list[str]:
             lacking.setdefault(_listed(list(map(metric_label, metrics))), []).append(grouping.by)
     lines += [f"Not available by {_listed(by)}: {labels}." for labels, by in lacking.items()]
     if groups and missing:
-        lines.append(f"No values per case are stored, so not by groups: {_listed(missing)}.")
+        lines.append(f"Not by groups, as no values per case are stored: {_listed(missing)}.")
     return lines
 
 

@@ -44,6 +44,7 @@ GROUP_COLUMNS = (
 """Further columns if results are broken down by groups."""
 
 WHOLE = ("seed", "peak_memory", "parameters")
+"""The columns of whole numbers that may be missing."""
 
 
 def frame_of(sections: Sequence[Section], *, with_groups: bool) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,16 @@ METRIC_LABELS = {
 
 WITHOUT_CUT = ("auc", "r-precision")
 """Metrics that are the same at every k. Tables have one column for each, without `@k`."""
+
+
+def metric_of(key: str) -> str:
+    """Return the metric, with its options, of a key such as `ndcg@10`."""
+    return key.rpartition("@")[0]
+
+
+def metrics_of(keys: Iterable[str]) -> list[str]:
+    """Return the metrics of several keys, each once."""
+    return list(dict.fromkeys(map(metric_of, keys)))
 
 
 def metric_label(metric: str, k: int | None = None) -> str:

@@ -16,7 +16,7 @@ from recbench.results.groups import Breakdown, Describe, names_of
 from recbench.results.result import Result, Setting, metric_label
 from recbench.results.row import ReadColumns
 from recbench.results.section import RANKED_BY, Section, by_seed
-from recbench.results.shown import shown_metrics, with_shown_metrics, without_unmeasured
+from recbench.results.shown import with_shown_metrics, without_unmeasured
 from recbench.spec import Spec
 
 if TYPE_CHECKING:
@@ -130,8 +130,9 @@ class Results(Sequence[Result]):
         metrics : str, sequence of str or None, default: None
             The metrics that human-readable tables show, or "all". None keeps those of this object.
         by : str, sequence of str or None, default: None
-            Show each metric by groups too: columns of users or items, "history" or "popularity".
-            None keeps those of this object, and () shows none.
+            Also show each metric by groups: by columns of users or items, by "history" (its
+            length) or by "popularity" (of the target). None keeps those of this object, and ()
+            shows none.
         verbose : bool, default: False
             Whether table footers show everything.
         plugins : Plugins or None, default: None
@@ -156,10 +157,9 @@ class Results(Sequence[Result]):
         """
         plugins, known = current_plugins(plugins), self.breakdown.metrics
         if metrics is None:  # those of files are known already
-            shown = {
-                name: known[name] if name in known else shown_metrics(plugins, [typed])[name]
-                for name, typed in ((name, name.replace("|", "||")) for name in self.metrics)
-            }
+            typed = [name.replace("|", "||") for name in self.metrics if name not in known]
+            _, others = with_shown_metrics(plugins, typed)
+            shown = {name: {**others, **known}[name] for name in self.metrics}
         else:
             shown = without_unmeasured(*with_shown_metrics(plugins, metrics), self)
         breakdown = dataclasses.replace(self.breakdown, metrics=shown)
@@ -364,5 +364,5 @@ def _no_columns(_: Result) -> Columns:
 
 def _no_facts(_: Result) -> NoReturn:
     raise RecbenchError(
-        "these results do not know their data. recbench.run and recbench.table return some that do"
+        "these results have no data; use results that recbench.run or recbench.table returns"
     )

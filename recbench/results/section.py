@@ -14,7 +14,7 @@ from recbench.evaluation.measure import Metric
 from recbench.evaluation.uncertainty import ROUNDING, holm_correction, pvalues
 from recbench.results.by_group import GroupValue, values_by_group
 from recbench.results.groups import Grouping
-from recbench.results.result import Result, Setting
+from recbench.results.result import Result, Setting, metrics_of
 from recbench.results.row import ReadColumns, Row
 
 RANKED_BY = "ndcg"
@@ -30,10 +30,6 @@ BEST_MARK = "*"
 
 FLOOR_MARK = "!"
 """Marks a model that is not better than `popular`."""
-
-
-DIFFERS_MARK = "#"
-"""Marks a difference between groups whose interval excludes 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +113,7 @@ class Section:
     @property
     def shown_metrics(self) -> list[str]:
         """The metrics to show that at least one result of the section has."""
-        measured = {key.rpartition("@")[0] for result in self.results for key in result.values}
+        measured = metrics_of(key for result in self.results for key in result.values)
         return [metric for metric in self.metrics if metric in measured]
 
     @property

@@ -11,16 +11,11 @@ from recbench.code.source import has_source
 from recbench.evaluation.measure import Metric
 from recbench.given.metrics import with_metrics
 from recbench.plugins import Plugins
-from recbench.results.result import Result, metric_label
+from recbench.results.result import Result, metric_label, metric_of, metrics_of
 from recbench.spec import Spec
 
 ALL = "all"
 """What stands for all metrics."""
-
-
-def shown_metrics(plugins: Plugins, metrics: Any) -> dict[str, Metric]:
-    """Return the given metrics by their names. See `with_shown_metrics`."""
-    return with_shown_metrics(plugins, metrics)[1]
 
 
 def with_shown_metrics(plugins: Plugins, metrics: Any) -> tuple[Plugins, dict[str, Metric]]:
@@ -116,16 +111,6 @@ def without_others(result: Result, current: Mapping[str, str]) -> Result:
     versions = {text: each for text, each in _versions(result).items() if text not in outdated}
     provenance = {**result.provenance, "metrics": versions}
     return dataclasses.replace(result, values=values, provenance=provenance)
-
-
-def metric_of(key: str) -> str:
-    """Return the metric, with its options, of a key such as `ndcg@10`."""
-    return key.rpartition("@")[0]
-
-
-def metrics_of(keys: Iterable[str]) -> list[str]:
-    """Return the metrics of several keys, each once."""
-    return list(dict.fromkeys(map(metric_of, keys)))
 
 
 def _versions(result: Result) -> Mapping[str, str]:

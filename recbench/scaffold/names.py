@@ -50,12 +50,12 @@ def check_name(name: str, kind: str, sources: Iterable[str], plugins: Plugins) -
     """
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} is no name for a new plugin. Use 1 to 100 letters from a to z, digits and "
-            "characters of '-_.+', and begin with a letter"
+            f"{name!r} cannot be the name of a plugin. Use 1 to 100 letters from a to z, digits "
+            "and characters of '-_.+', and begin with a letter"
         )
     if is_python_file(name):
         raise UsageError(
-            f"{name!r} is no name for a new plugin: it would be read as a file. Leave out "
+            f"{name!r} cannot be the name of a plugin, as it would be read as a file. Leave out "
             f"{name[-3:]!r}"
         )
     names = names_of(name)

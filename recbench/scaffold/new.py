@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recbench.arguments import with_names_checked
-from recbench.errors import RecbenchError, UsageError, suggest
+from recbench.errors import RecbenchError, UsageError
 from recbench.files import new_folder
+from recbench.offers import NOUNS, check_noun
 from recbench.plugins import Plugins, current_plugins
 from recbench.report.report import Block, Lines, ReportOf, Table
 from recbench.scaffold.names import check_name, names_of, renamed
@@ -19,7 +20,7 @@ from recbench.scaffold.names import check_name, names_of, renamed
 if TYPE_CHECKING:
     import pandas as pd
 
-KINDS = ("model", "dataset", "splitter", "metric", "table", "tracker")
+KINDS = tuple(NOUNS.values())
 
 TEMPLATES = Path(__file__).parent / "templates"
 """Files of every kind, and a folder for each kind with what only its plugins have."""
@@ -28,8 +29,8 @@ PURPOSES = {
     "recbench_my_plugin.py": "the plugin: edit this file",
     "test_my_plugin.py": "its test",
     "pyproject.toml": "what pip installs, and the name of the plugin",
-    "README.md": "what to type",
-    ".gitignore": "what git leaves out",
+    "README.md": "how to install, run and test it",
+    ".gitignore": "what git ignores",
 }
 """Each file of a plugin, as the templates call it -> what it is for."""
 
@@ -94,7 +95,7 @@ def new_plugin(
     output: str | Path | None = None,
     plugins: Plugins | None = None,
 ) -> NewPlugin:
-    """Write a package with a new plugin that works and has a test.
+    """Write a package with a new plugin, which works and has a test.
 
     Parameters
     ----------
@@ -132,8 +133,7 @@ def new_plugin(
     name = "recbench-my-metric"
     ...
     """
-    if kind not in KINDS:
-        raise UsageError(f"no kind of plugin {kind!r}; {suggest(str(kind), KINDS)}")
+    check_noun(kind)
     templates = {file: _template(kind, file).read_text("utf-8") for file in PURPOSES}
     code = [text for file, text in templates.items() if file.endswith(".py")]
     check_name(name, kind, code, current_plugins(plugins))

@@ -77,12 +77,12 @@ def test_a_good_dataset_passes() -> None:
         ),
         (
             lambda: shop(interactions=unsorted()),
-            "interactions are in the order of users and times",
+            "interactions are sorted by user and time",
             "user 0 has time 9 before 5; sort them",
         ),
         (
             lambda: shop(interactions=shop().interactions.take([1, 0])),
-            "interactions are in the order of users and times",
+            "interactions are sorted by user and time",
             r"one sequence per user, .* belong to the users \[1, 0\]",
         ),
         (

@@ -46,12 +46,12 @@ def broken(metric: Any) -> dict[str, str]:
         (writes, "the ranking stays unchanged", "it raised ValueError: .*read-only"),
         (
             lambda ranking, k: None,
-            "values are finite, within the bounds, one per case or one",
+            "values are finite and within the bounds, one per case or one for all",
             "at k=1 it returned None; it must return numbers",
         ),
         (
             lambda ranking, k: "good",
-            "values are finite, within the bounds, one per case or one",
+            "values are finite and within the bounds, one per case or one for all",
             "at k=1 it returned 'good'; it must return numbers",
         ),
         (misses, "a better rank never makes the value worse", "at k=2 it is 0 at rank 2, 1 at"),

@@ -62,7 +62,7 @@ def _by_chance(split: recbench.Split) -> recbench.Split:
                     for name in ("train", "history")
                 },
             ),
-            ["numbers of users and items, and units, are kept"],
+            ["numbers of users and items and the unit of times are kept"],
             "train must have the same time_unit as the data, ms, not s",
         ),
         (
@@ -115,7 +115,7 @@ def test_a_splitter_that_writes_or_makes_up_targets_fails_one_rule() -> None:
             return dataclasses.replace(split, targets=np.roll(split.targets, 1))
 
     found = broken(splitters.RULES, splitters.Splitting(Foreign))
-    assert list(found) == ["numbers of users and items, and units, are kept"]
+    assert list(found) == ["numbers of users and items and the unit of times are kept"]
     assert "targets must be items of their users" in found[next(iter(found))]
 
 
@@ -134,4 +134,4 @@ def test_a_splitter_that_changes_its_data_or_cannot_do_without_times_is_found() 
             return super().split(interactions)
 
     found = broken(splitters.RULES, splitters.Splitting(NeedsTimes))
-    assert list(found) == ["data without times are split, or refused clearly"]
+    assert list(found) == ["data without times are split, or refused with a clear error"]

@@ -21,17 +21,17 @@ def broken(rules: Any, subject: Any) -> dict[str, str]:
     [
         (
             lambda result: int(result.seed),
-            "takes the result of a model that ran",
+            "accepts the result of a model that ran",
             "for a model that ran it raised TypeError",
         ),
         (
             lambda result: round(result.values["ndcg@5"].mean),
-            "takes the result of a model that failed",
+            "accepts the result of a model that failed",
             "for a model that failed it raised ValueError: cannot convert float NaN",
         ),
         (
             lambda result: result.model.encode("ascii"),
-            "takes odd characters in options",
+            "accepts unusual characters in options",
             "it raised UnicodeEncodeError",
         ),
         (

@@ -10,7 +10,7 @@ from scipy import stats
 
 from recbench.evaluation import uncertainty
 from recbench.evaluation.uncertainty import (
-    Draws,
+    draw_users,
     holm_correction,
     intervals,
     jackknife,
@@ -55,7 +55,7 @@ def test_intervals_do_not_depend_on_the_chunk_size(monkeypatch: pytest.MonkeyPat
     whole = intervals(SKEWED, EACH, resamples=501)
     for most in (1, 1_000):
         monkeypatch.setattr(uncertainty, "DRAWS_AT_ONCE", most)
-        uncertainty._drawn.cache_clear()
+        draw_users.cache_clear()
         assert np.allclose(intervals(SKEWED, EACH, resamples=501), whole, rtol=1e-12)
 
 
@@ -120,7 +120,7 @@ def test_more_users_than_the_cap_get_nearly_the_same_interval(
     values, users = RANDOM.exponential(size=(7_000, 4)), np.repeat(np.arange(3_500), 2)
     low, high = intervals(values, users)
     monkeypatch.setattr(uncertainty, "MAX_UNITS", 1_500)
-    uncertainty._drawn.cache_clear()
+    draw_users.cache_clear()
     grouped = intervals(values, users)
     assert not np.array_equal(grouped[0], low)
     assert grouped[0] == pytest.approx(low, abs=0.08 * (high - low).max())
@@ -131,7 +131,7 @@ def test_users_above_the_cap_add_no_draws_and_keep_the_width() -> None:
     values = RANDOM.normal(size=(200_000, 1))
     low, high = intervals(values, np.arange(200_000), resamples=2_000)
     assert high - low == pytest.approx(2 * 1.96 / math.sqrt(200_000), rel=0.1)
-    draws = Draws.of(200_000, 2_000, 0)
+    draws = draw_users(200_000, 2_000, 0)
     shapes = [counts.shape for counts in draws.counts]
     assert {units for _, units in shapes} == {draws.n_units} == {uncertainty.MAX_UNITS}
     assert sum(n_draws for n_draws, _ in shapes) == 2_000
@@ -140,11 +140,11 @@ def test_users_above_the_cap_add_no_draws_and_keep_the_width() -> None:
 
 def test_the_draws_of_the_last_users_are_kept_in_a_byte_each() -> None:
     intervals(SKEWED, EACH)
-    draws = Draws.of(len(SKEWED), 10_000, 0)
+    draws = draw_users(len(SKEWED), 10_000, 0)
     intervals(SKEWED[::-1], EACH)
-    assert Draws.of(len(SKEWED), 10_000, 0) is draws
+    assert draw_users(len(SKEWED), 10_000, 0) is draws
     assert sum(counts.nbytes for counts in draws.counts) == 10_000 * len(SKEWED)
-    assert Draws.of(len(SKEWED), 10_000, 1) is not draws
+    assert draw_users(len(SKEWED), 10_000, 1) is not draws
 
 
 def test_non_finite_values_affect_only_their_own_column() -> None:

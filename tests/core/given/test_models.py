@@ -5,7 +5,7 @@ import importlib
 import json
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ import recbench
 import recbench_random
 from recbench import Interactions, RecbenchError, Results, UsageError, load_plugins
 from recbench.cli.main import main
-from recbench.code.python_file import FILES
 from recbench.given.models import with_model, with_models
 from recbench_popular import Popular
 
@@ -297,19 +296,12 @@ def recbench_models():
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(place: Path) -> Path:
     """A folder with a model and the modules that it imports; it is the current one."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    (tmp_path / "filed.py").write_text(FILE)
-    (tmp_path / "near.py").write_text("SIGN = 1\n")
-    (tmp_path / "late.py").write_text("SIGN = 1\n")
-    before = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
-            FILES.pop(name, None)
+    (place / "filed.py").write_text(FILE)
+    (place / "near.py").write_text("SIGN = 1\n")
+    (place / "late.py").write_text("SIGN = 1\n")
+    return place
 
 
 def test_a_file_is_a_model(folder: Path, tiny: str) -> None:

@@ -254,12 +254,12 @@ def test_groups_are_explained_if_they_are_shown() -> None:
     assert not any("roup" in line for line in footer_lines(section, verbose=True))
     of_a = GroupValue("gender", "M", 20, 20, "a", "ndcg", 3, Value(0.5), "F", 0.2, -0.1, 0.3)
     lines = footer_lines(section, [of_a], verbose=True)
-    start = lines.index("With each group: its number of users.")
+    start = lines.index("Each group is shown with its number of users.")
     assert lines[start + 1 : start + 5] == [
         "Not by age: the file is gone.",
         "Not available by gender: HR.",
         "Not available by popularity: NDCG and HR.",
-        "No values per case are stored, so not by groups: b.",
+        "Not by groups, as no values per case are stored: b.",
     ]
     marked = dataclasses.replace(of_a, low=0.1)
     lines = footer_lines(section, [marked, dataclasses.replace(of_a, by="popularity", model="b")])

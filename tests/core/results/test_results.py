@@ -144,7 +144,7 @@ def test_settings_of_tables_are_kept_unless_they_are_given() -> None:
 
 def test_results_that_do_not_know_their_data_say_so() -> None:
     shown = _two().showing(by="gender")
-    assert "Not by gender: these results do not know their data. recbench.run and" in " ".join(
+    assert "Not by gender: these results have no data; use results that" in " ".join(
         str(shown).split()
     )
 

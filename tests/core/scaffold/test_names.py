@@ -54,8 +54,8 @@ def test_the_parts_are_named_after_the_plugin(
 )  # fmt: skip
 def test_a_name_has_letters_digits_and_a_few_other_characters(name: Any) -> None:
     assert refusal(name) == (
-        f"{name!r} is no name for a new plugin. Use 1 to 100 letters from a to z, digits and "
-        "characters of '-_.+', and begin with a letter"
+        f"{name!r} cannot be the name of a plugin. Use 1 to 100 letters from a to z, digits "
+        "and characters of '-_.+', and begin with a letter"
     )
     assert NAME.fullmatch("a" * 100)
 
@@ -63,7 +63,8 @@ def test_a_name_has_letters_digits_and_a_few_other_characters(name: Any) -> None
 @pytest.mark.parametrize("name", ["mine.py", "MINE.PY"])
 def test_a_name_that_would_be_read_as_a_file(name: str) -> None:
     assert refusal(name) == (
-        f"{name!r} is no name for a new plugin: it would be read as a file. Leave out {name[-3:]!r}"
+        f"{name!r} cannot be the name of a plugin, as it would be read as a file. Leave out "
+        f"{name[-3:]!r}"
     )
 
 

@@ -1,4 +1,4 @@
-"""A log of your own: here, purchases that are made up."""
+"""A log of your own. Here, the purchases are made up."""
 
 import recbench
 

@@ -1,4 +1,4 @@
-"""The dataset keeps the rules of recbench."""
+"""The dataset follows the rules of recbench."""
 
 from recbench_my_plugin import my_plugin
 

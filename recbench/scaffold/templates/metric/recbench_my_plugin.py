@@ -1,4 +1,4 @@
-"""How many targets are found, and how near to the top."""
+"""How many targets are found, and how near the top they are."""
 
 import numpy as np
 

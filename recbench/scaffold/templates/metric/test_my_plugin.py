@@ -1,4 +1,4 @@
-"""The metric keeps the rules of recbench."""
+"""The metric follows the rules of recbench."""
 
 from recbench_my_plugin import my_plugin
 

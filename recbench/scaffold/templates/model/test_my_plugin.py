@@ -1,4 +1,4 @@
-"""The model keeps the rules of recbench."""
+"""The model follows the rules of recbench."""
 
 from recbench_my_plugin import MyPlugin
 

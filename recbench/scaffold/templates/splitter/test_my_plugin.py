@@ -1,4 +1,4 @@
-"""The splitter keeps the rules of recbench."""
+"""The splitter follows the rules of recbench."""
 
 from recbench_my_plugin import MyPlugin
 

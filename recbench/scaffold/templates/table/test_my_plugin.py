@@ -1,4 +1,4 @@
-"""The table keeps the rules of recbench."""
+"""The table follows the rules of recbench."""
 
 from recbench_my_plugin import my_plugin
 

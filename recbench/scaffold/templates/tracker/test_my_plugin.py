@@ -1,4 +1,4 @@
-"""The tracker keeps the rules of recbench."""
+"""The tracker follows the rules of recbench."""
 
 from recbench_my_plugin import recbench_run_finished
 
