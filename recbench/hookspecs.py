@@ -163,8 +163,9 @@ def recbench_metrics() -> Mapping[str, Callable[..., Any]]:
     """Return the metrics of the plugin: a mapping from name to function.
 
     `metric(ranking: recbench.Ranking, k: int)` returns an array of shape (len(ranking),) with one
-    finite value per case; or, for metrics of all lists together such as coverage, one number. If a
-    metric depends on ranks, a better rank must never lower its value. `ranking.expectation(gains)`
+    finite value per case; or, for metrics of all lists together such as coverage, one number.
+    Parameters after `k` are options, as in `--metrics rbp:persistence=0.95`. If a metric depends on
+    ranks, a better rank must never lower its value. `ranking.expectation(gains)`
     averages over ties. An attribute of the function, such as `coverage.bounds = (0.0, 1.0)`, may
     state the lowest and the highest possible value: intervals end there, and a value outside is an
     error. The attribute `better`, "higher" or "lower", says which model of a table is marked as the
@@ -174,7 +175,8 @@ def recbench_metrics() -> Mapping[str, Callable[..., Any]]:
 
     A metric can look up what the cases are: `ranking.targets`, `ranking.histories`,
     `ranking.users`, `ranking.train`, `ranking.popularity`, `ranking.n_ranked` (among how many items
-    the targets of each case are ranked), `ranking.item_features["genres"]`,
+    the targets of each case are ranked), `ranking.n_listed` (how many of these the model put in
+    order), `ranking.item_features["genres"]`,
     `ranking.user_features`, `ranking.titles` and `ranking.item_ids`. Each is made when it is first
     used. A metric that asks for a feature that the dataset does not have is left out there.
 

@@ -79,8 +79,8 @@ def run(
         Metrics that tables show, or "all": names with options, "rbp:persistence=0.9", functions of
         (ranking, k), or paths of .py files. All metrics are computed and stored.
     by : str or sequence of str, default: ()
-        Also show each metric by groups: by columns of users, or of items (of the targets), by
-        "history" (its length) or by "popularity" (of the target).
+        Also show each metric by groups: by columns of users or items, by "history" (its length) or
+        by "popularity" (of the target). By columns of items, the groups are those of the targets.
     candidates : str, int or None, default: None
         Rank each target among this many sampled items, as older papers did: 100 or
         "100:by=popularity,seed=0". None ranks it among all items. Results of the two kinds cannot

@@ -15,7 +15,7 @@ from recbench.guard import guarded
 from recbench.offers import LISTENER, ORDER, Offer, PluginInfo
 from recbench.option_docs import Option, factory_docs
 from recbench.plugins import Plugins
-from recbench.report.text import draw_rows, wrap_text
+from recbench.report.text import draw_rows, terminal, wrap_text
 
 
 def offers(plugins: Plugins, kind: str, data_dir: str | None = None) -> str:
@@ -39,7 +39,7 @@ def offer_details(offer: Offer, typed: str = "") -> str:
     docs = factory_docs(offer.configured)
     parts = [f"{offer.what} (plugin {offer.plugin} {offer.version})"]
     parts += [f"Also called: {', '.join(offer.aliases)}"] if offer.aliases else []
-    parts += [docs.text]
+    parts += [_fitted(docs.text)]
     if offer.kind == "metrics":
         better = better_of(offer.factory)
         parts += [f"{better.capitalize()} values are better."] if better else []
@@ -52,8 +52,21 @@ def offer_details(offer: Offer, typed: str = "") -> str:
                 if option.name not in own_names
             ]
         parts += _options(typed or offer.name, options)
-    parts += [f"{heading}\n\n{text}" for heading, text in docs.sections.items()]
+    parts += [f"{heading}\n\n{_fitted(text)}" for heading, text in docs.sections.items()]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _fitted(text: str) -> str:
+    """Return paragraphs that fit the terminal; those with lists or code keep their lines."""
+    if not terminal():
+        return text
+    parts = []
+    for part in text.split("\n\n"):
+        lines = part.splitlines()
+        is_prose = not any(line.startswith((" ", "- ", ">>>")) for line in lines)
+        is_wide = max(map(len, lines), default=0) > terminal()
+        parts.append(wrap_text(" ".join(lines)) if is_prose and is_wide else part)
+    return "\n\n".join(parts)
 
 
 def _options(name: str, options: Sequence[Option]) -> list[str]:

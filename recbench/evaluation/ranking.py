@@ -55,8 +55,9 @@ class Ranking(WithFacts):
     popularity : array of shape (n_items,), int64, default: None
         How many training interactions each item of the catalogue has.
     facts : object, default: None
-        Where `targets`, `histories`, `users`, `train`, `n_ranked`, `titles`, `item_ids`,
-        `item_features` and `user_features` are looked up. The method `of_split` sets it.
+        Where `targets`, `histories`, `users`, `train`, `n_ranked`, `n_listed`, `titles`,
+        `item_ids`, `item_features` and `user_features` are looked up. The method `of_split` sets
+        it.
 
     Raises
     ------

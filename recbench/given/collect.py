@@ -51,13 +51,16 @@ class Given:
     """Collects what is given for one kind of name. Each kind has its own subclass.
 
     kind: such as "models". noun: what errors call one of them. accepted: how they can be given.
-    lists: whether options can have several values.
+    lists: whether options can have several values. filled: the options that recbench fills in.
+    has_more_options: whether there are options besides those of the factory.
     """
 
     kind: ClassVar[str]
     noun: ClassVar[str]
     accepted: ClassVar[str]
     lists: ClassVar[bool] = True
+    filled: ClassVar[tuple[str, ...]] = ()
+    has_more_options: ClassVar[bool] = False
 
     def __init__(self, plugins: Plugins) -> None:
         self.plugins = plugins
@@ -114,7 +117,7 @@ class Given:
         missing = self.missing(given)
         if missing:
             kind = "None" if given is None else f"an object of type {type(given).__name__}"
-            if isinstance(given, SCALARS) or _is_table(given):
+            if isinstance(given, SCALARS) or hasattr(given, "columns"):  # a table
                 raise UsageError(f"{kind} is no {self.noun}; {self.accepted}")
             raise UsageError(f"{kind} is no {self.noun}: it has no {missing}")
         self.check(given, type(given).__name__)
@@ -151,6 +154,13 @@ class Given:
                 raise UsageError(plugins.infos[title].broken)
         texts = [str(Spec(name, row.options)) for name, row in zip(names, self.rows, strict=True)]
         return plugins, texts
+
+    def single(self) -> tuple[Plugins, str]:
+        """Return the same for a single one. Raises UsageError for several."""
+        plugins, texts = self.result()
+        if len(set(texts)) != 1:
+            raise UsageError(f"name a single {self.noun}, not {len(texts)}{listed(texts)}")
+        return plugins, texts[0]
 
     def _names(self) -> list[str]:
         """Return the name of each row, with its file if two files have something of the name."""
@@ -227,7 +237,8 @@ class Given:
         for own, factory in found.items():
             write = f"{file}:{own}:{{}}=VALUE" if file else ""
             what = f"{self.noun} {own}"
-            check_options(what, wanted.options, configured(self.kind, factory))
+            if not self.has_more_options:
+                check_options(what, wanted.options, configured(self.kind, factory))
             self._check_complete(factory, wanted.options, write)
             if name:
                 values = self._read(where, factory, wanted.options)
@@ -316,9 +327,6 @@ class Given:
             give = "an object, as in " if inspect.isclass(factory) else "lambda: "
             raise UsageError(f"{name} needs a value of {key!r}; give {give}{name}({key}=...)")
 
-    filled: ClassVar[tuple[str, ...]] = ()
-    """The options that recbench fills in."""
-
     def _check_name(self, name: Any, shown: str) -> None:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             wrong = "a lambda" if shown == "<lambda>" else repr(name)
@@ -382,12 +390,7 @@ def _filed(row: Row) -> str:
 
 
 def _is_several(given: Any) -> bool:
-    return isinstance(given, Iterable) and not _is_table(given)
-
-
-def _is_table(given: Any) -> bool:
-    """Whether this is a table, such as a DataFrame."""
-    return hasattr(given, "columns")
+    return isinstance(given, Iterable) and not hasattr(given, "columns")  # it may be a DataFrame
 
 
 def listed(names: Iterable[str]) -> str:

@@ -6,8 +6,7 @@ import inspect
 import types
 from typing import Any
 
-from recbench.errors import UsageError
-from recbench.given.collect import Factory, Given, listed
+from recbench.given.collect import Factory, Given
 from recbench.given.files import own_classes, own_functions
 from recbench.plugins import Plugins
 from recbench.spec import signature
@@ -15,7 +14,9 @@ from recbench.spec import signature
 
 def with_dataset(plugins: Plugins, text: str) -> tuple[Plugins, str]:
     """Return plugins that offer the dataset of a .py file too, and its name with its options."""
-    return _single(_Datasets(plugins), text)
+    given = _Datasets(plugins)
+    given.add(text)
+    return given.single()
 
 
 def with_table(plugins: Plugins, table: Any) -> tuple[Plugins, str]:
@@ -23,19 +24,14 @@ def with_table(plugins: Plugins, table: Any) -> tuple[Plugins, str]:
 
     table: a name, a function of (results), or the path of a .py file.
     """
-    return _single(_Tables(plugins), table)
-
-
-def _single(given: Given, what: Any) -> tuple[Plugins, str]:
-    given.add(what)
-    plugins, texts = given.result()
-    if len(texts) != 1:
-        raise UsageError(f"name a single {given.noun}, not {len(texts)}{listed(texts)}")
-    return plugins, texts[0]
+    given = _Tables(plugins)
+    given.add(table)
+    return given.single()
 
 
 class _Datasets(Given):
     kind, noun, lists, filled = "datasets", "dataset", False, ("data_dir",)
+    has_more_options = True  # those that recbench adds to every dataset
     accepted = "give a name, or the path of a log or of a .py file"
 
     def missing(self, made: Any) -> str:

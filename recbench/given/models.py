@@ -7,7 +7,7 @@ import types
 from typing import Any
 
 from recbench.errors import UsageError
-from recbench.given.collect import FILLED, Factory, Given, listed
+from recbench.given.collect import FILLED, Factory, Given
 from recbench.given.files import has_hooks, own_classes
 from recbench.plugins import Plugins
 from recbench.spec import signature
@@ -29,10 +29,9 @@ def with_models(plugins: Plugins, models: Any) -> tuple[Plugins, list[str]]:
 
 def with_model(plugins: Plugins, model: Any) -> tuple[Plugins, str]:
     """Do the same for a single model."""
-    plugins, texts = with_models(plugins, model)
-    if len(texts) != 1:
-        raise UsageError(f"name a single model, not {len(texts)}{listed(texts)}")
-    return plugins, texts[0]
+    given = _Models(plugins)
+    given.add(model)
+    return given.single()
 
 
 class _Models(Given):

@@ -7,8 +7,7 @@ import inspect
 import types
 from typing import Any
 
-from recbench.errors import UsageError
-from recbench.given.collect import Factory, Given, listed
+from recbench.given.collect import Factory, Given
 from recbench.given.files import own_classes, own_functions
 from recbench.plugins import Plugins
 from recbench.spec import parse_names, signature
@@ -27,18 +26,19 @@ def with_splitters(plugins: Plugins, split: Any) -> tuple[Plugins, list[str]]:
     Raises UsageError for what is no splitter and for names that cannot be used, and RecbenchError
     for a file that fails.
     """
-    given = _Splitters(plugins)
-    given.add(parse_names(split) if isinstance(split, str) else split)
-    plugins, texts = given.result()
+    plugins, texts = _given(plugins, split).result()
     return plugins, list(dict.fromkeys(texts))
 
 
 def with_splitter(plugins: Plugins, split: Any) -> tuple[Plugins, str]:
     """Do the same for a single splitter."""
-    plugins, texts = with_splitters(plugins, split)
-    if len(texts) != 1:
-        raise UsageError(f"name a single split, not {len(texts)}{listed(texts)}")
-    return plugins, texts[0]
+    return _given(plugins, split).single()
+
+
+def _given(plugins: Plugins, split: Any) -> _Splitters:
+    given = _Splitters(plugins)
+    given.add(parse_names(split) if isinstance(split, str) else split)
+    return given
 
 
 class _Splitters(Given):

@@ -148,7 +148,7 @@ def _wait_until_linked(file: Path) -> None:
         (
             SavedElsewhere,
             "a saved and loaded model gives the same recommendations",
-            "another model saved",
+            "another model was saved",
         ),
         (
             HalfWritten,

@@ -218,6 +218,18 @@ def test_options_of_metrics_are_listed(call: Any, tmp_path: Path) -> None:
     assert "Lower values are better.\n\nTo set options, write calibration:OPTION" in out
 
 
+def test_descriptions_fit_a_narrow_terminal(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = call("models", "ease")[1]
+    for module in ("recbench.report.text", "recbench.cli.listings"):
+        monkeypatch.setattr(f"{module}.terminal", lambda: 60)
+    narrow = call("models", "ease")[1]
+    assert max(map(len, wide.splitlines())) > 90
+    assert max(map(len, narrow.splitlines())) <= 60
+    assert "Each item is predicted by a weighted sum" in narrow
+    lists = call("models", "transformer")[1]
+    assert "\n- ``sasrec``: SASRec with the softmax over the catalogue" in lists
+
+
 def test_a_broken_plugin_exits_with_code_1_and_the_others_work(
     call: Any, monkeypatch: pytest.MonkeyPatch, tiny: str, tmp_path: Path
 ) -> None:

@@ -162,9 +162,9 @@ def test_all_models_and_seeds_share_one_stored_sample(
 ) -> None:
     used = []
 
-    def spy(answers: Any, pool: Any) -> Any:
+    def spy(answers: Any, pool: Any, *others: Any) -> Any:
         used.append(pool)
-        return rank_answers(answers, pool)
+        return rank_answers(answers, pool, *others)
 
     rank_answers = trial.rank_answers
     monkeypatch.setattr(trial, "rank_answers", spy)

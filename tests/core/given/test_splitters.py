@@ -87,8 +87,8 @@ def test_every_form_of_a_splitter_has_a_name(place: Path, split: Any, names: lis
         (3, "^an object of type int is no splitter; give a name"),
         (object, r"^class object is no splitter: it has no split\(interactions\)$"),
         ([lambda: Last(1)], "^a lambda is no name for a splitter"),
-        ("temporal:share=0.8|0.9", r"^name a single split, not 2 \(temporal:share=0.8, temporal"),
-        ("", "^name a single split, not 0$"),
+        ("temporal:share=0.8|0.9", r"^name a single splitter, not 2 \(temporal:share=0.8"),
+        ("", "^name a single splitter, not 0$"),
     ],
 )
 def test_what_is_no_splitter_is_refused(place: Path, split: Any, message: str) -> None:

@@ -43,7 +43,7 @@ class Lists:
 def test_a_wrapped_model_reports_its_abilities(tmp_path: Path) -> None:
     log = example()
     scorer, lister = InProcessModel(Popular()), InProcessModel(Lists())
-    assert scorer.traits == Traits(scores=True)
+    assert scorer.traits == Traits(scores=True, storable=True)
     assert lister.traits == Traits(storable=True)
     assert scorer.fit(log).n_parameters == log.n_items
     report = lister.fit(log)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import recbench
-from recbench_popular import Popular
+from recbench_random import Random
 
 PROTOCOLS = (
     recbench.Model,
@@ -18,7 +18,7 @@ PROTOCOLS = (
 )
 
 
-class Everything(Popular):
+class Everything(Random):
     def fit(self, train: Any, checkpoint: Any = None) -> Any:
         return super().fit(train)
 
@@ -33,7 +33,7 @@ class Everything(Popular):
     def attention(self, history: Any) -> Any: ...
 
 
-class Layers(Popular):
+class Layers(Random):
     """A network with a layer that is called attention."""
 
     attention = staticmethod(lambda queries, keys: queries @ keys)
@@ -48,7 +48,7 @@ class AnyAttribute:
     ("model", "met"),
     [
         (Everything(), PROTOCOLS),
-        (Popular(), (recbench.Model, recbench.Scorer)),
+        (Random(), (recbench.Model, recbench.Scorer)),
         (Layers(), (recbench.Model, recbench.Scorer)),
         (object(), ()),
     ],

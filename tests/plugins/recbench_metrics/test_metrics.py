@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_rankings import CASES, Cases, over_all_orders, ranking_of
 from sklearn.metrics import ndcg_score
 
 from recbench import Ranking, RecbenchError, load_plugins
@@ -31,18 +32,6 @@ from recbench_metrics.ranks import average_precision, hit, mrr, ndcg, recall
 
 RANKED = {"ndcg": ndcg, "recall": recall, "hit": hit, "mrr": mrr, "map": average_precision}
 
-Cases = list[tuple[list[int], list[int]]]
-
-
-def _ranking(rows: Cases) -> Ranking:
-    """Return the ranking of cases, each with scores and targets."""
-    above, tied = [], []
-    for scores, targets in rows:
-        above += [sum(score > scores[target] for score in scores) for target in targets]
-        tied += [sum(score == scores[target] for score in scores) for target in targets]
-    offsets = np.cumsum([0, *(len(targets) for _, targets in rows)])
-    return Ranking(np.array(above), np.array(tied), offsets)
-
 
 def _by_definition(order: list[bool], k: int) -> dict[str, float]:
     """Return the textbook values without ties; `order` tells whether each rank has a target."""
@@ -58,28 +47,10 @@ def _by_definition(order: list[bool], k: int) -> dict[str, float]:
     }
 
 
-def _over_all_orders(scores: list[int], targets: list[int], k: int) -> dict[str, float]:
-    """Return the mean over all orders of the items in which scores do not increase."""
-    blocks = [
-        [item in targets for item, value in enumerate(scores) if value == score]
-        for score in sorted(set(scores), reverse=True)
-    ]
-    orders = itertools.product(*(itertools.permutations(block) for block in blocks))
-    values = [_by_definition(list(itertools.chain(*order)), k) for order in orders]
-    return {name: math.fsum(value[name] for value in values) / len(values) for name in RANKED}
-
-
-@st.composite
-def _case(draw: st.DrawFn) -> tuple[list[int], list[int]]:
-    scores = draw(st.lists(st.integers(0, 2), min_size=1, max_size=6))
-    places = st.integers(0, len(scores) - 1)
-    return scores, draw(st.lists(places, min_size=1, max_size=3, unique=True))
-
-
-@given(st.lists(_case(), min_size=1, max_size=3), st.integers(1, 8))
+@given(CASES, st.integers(1, 8))
 def test_ties_count_as_the_mean_over_all_orders(rows: Cases, k: int) -> None:
-    ranking = _ranking(rows)
-    expected = [_over_all_orders(scores, targets, k) for scores, targets in rows]
+    ranking = ranking_of(rows)
+    expected = [over_all_orders(_by_definition, scores, targets, k) for scores, targets in rows]
     for name, metric in RANKED.items():
         assert metric(ranking, k) == pytest.approx([case[name] for case in expected], abs=1e-12), (
             name
@@ -90,8 +61,8 @@ def test_ties_count_as_the_mean_over_all_orders(rows: Cases, k: int) -> None:
 def test_if_all_items_are_tied_the_value_is_the_mean_over_all_orders(size: int) -> None:
     for k in range(1, 8):
         row = [0] * 6, list(range(size))
-        for name, value in _over_all_orders(*row, k).items():
-            assert RANKED[name](_ranking([row]), k) == pytest.approx([value], abs=1e-12), name
+        for name, value in over_all_orders(_by_definition, *row, k).items():
+            assert RANKED[name](ranking_of([row]), k) == pytest.approx([value], abs=1e-12), name
 
 
 @given(st.integers(0, 2**32), st.integers(1, 5), st.sampled_from([1, 3, 5, 10, 50]))
@@ -102,7 +73,7 @@ def test_ndcg_equals_that_of_scikit_learn(seed: int, many: int, k: int) -> None:
     truth = np.zeros(scores.shape)
     for row, items in zip(truth, targets, strict=True):
         row[items] = 1
-    value = ndcg(_ranking(list(zip(scores.tolist(), targets, strict=True))), k)
+    value = ndcg(ranking_of(list(zip(scores.tolist(), targets, strict=True))), k)
     each = [ndcg_score(truth[[row]], scores[[row]], k=k) for row in range(6)]
     assert value == pytest.approx(each, abs=1e-12)
     assert value.mean() == pytest.approx(ndcg_score(truth, scores, k=k), abs=1e-12)

@@ -1,32 +1,26 @@
 """Precision, F1, R-precision, RBP and AUC, compared with all orders of tied items."""
 
 import itertools
-import math
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_rankings import CASES, Cases, over_all_orders, ranking_of
 
 from recbench import Interactions, Ranking, Split, UsageError, evaluate
 from recbench_metrics.retrieval import METRICS, auc, f1, precision, r_precision, rbp
-
-Cases = list[tuple[list[int], list[int]]]
 
 
 def _ranking(rows: Cases) -> Ranking:
     """Return the ranking of cases, each with the scores of all items, and targets."""
     n_items = max(len(scores) for scores, _ in rows)
-    above, tied = [], []
-    for scores, targets in rows:
-        above += [sum(score > scores[target] for score in scores) for target in targets]
-        tied += [sum(score == scores[target] for score in scores) for target in targets]
-    offsets = np.cumsum([0, *(len(targets) for _, targets in rows)])
+    ranking = ranking_of(rows)
     history = Interactions.from_log(np.arange(len(rows)), np.zeros(len(rows)), n_items=n_items)
     targets = np.concatenate([targets for _, targets in rows])
-    split = Split(history, history, targets, offsets=offsets)
+    split = Split(history, history, targets, offsets=ranking.offsets)
     sizes = np.array([len(scores) for scores, _ in rows])
-    return Ranking(np.array(above), np.array(tied), offsets).of_split(split, sizes)
+    return ranking.of_split(split, sizes)
 
 
 def _by_definition(order: list[bool], k: int) -> dict[str, float]:
@@ -44,27 +38,10 @@ def _by_definition(order: list[bool], k: int) -> dict[str, float]:
     }
 
 
-def _over_all_orders(scores: list[int], targets: list[int], k: int) -> dict[str, float]:
-    blocks = [
-        [item in targets for item, value in enumerate(scores) if value == score]
-        for score in sorted(set(scores), reverse=True)
-    ]
-    orders = itertools.product(*(itertools.permutations(block) for block in blocks))
-    values = [_by_definition(list(itertools.chain(*order)), k) for order in orders]
-    return {name: math.fsum(value[name] for value in values) / len(values) for name in METRICS}
-
-
-@st.composite
-def _case(draw: st.DrawFn) -> tuple[list[int], list[int]]:
-    scores = draw(st.lists(st.integers(0, 2), min_size=1, max_size=6))
-    places = st.integers(0, len(scores) - 1)
-    return scores, draw(st.lists(places, min_size=1, max_size=3, unique=True))
-
-
-@given(st.lists(_case(), min_size=1, max_size=3), st.integers(1, 8))
+@given(CASES, st.integers(1, 8))
 def test_ties_count_as_the_mean_over_all_orders(rows: Cases, k: int) -> None:
     ranking = _ranking(rows)
-    expected = [_over_all_orders(scores, targets, k) for scores, targets in rows]
+    expected = [over_all_orders(_by_definition, scores, targets, k) for scores, targets in rows]
     for name, metric in METRICS.items():
         values = [case[name] for case in expected]
         assert metric(ranking, k) == pytest.approx(values, abs=1e-12), name
