@@ -12,7 +12,7 @@ import recbench
 from recbench import UsageError, compare, load_plugins
 from recbench.cli.main import main
 from recbench.recommend import recommend
-from recbench.results.shown import shown_metrics
+from recbench.results.shown import with_shown_metrics
 from recbench.spec import Spec
 from recbench_metrics.ranks import hit
 from recbench_popular import Popular
@@ -107,9 +107,9 @@ def test_results_have_the_name_whatever_was_typed(tmp_path: Path) -> None:
 
 def test_tables_show_a_metric_by_its_name() -> None:
     plugins = load_plugins(mine=plugin(metrics={"found": found}))
-    assert list(shown_metrics(plugins, ["finds", "ndcg", "found"])) == ["found", "ndcg"]
-    assert list(shown_metrics(plugins, "finds, HR")) == ["found", "hit"]
-    assert list(shown_metrics(plugins, "all")) == sorted(plugins.metrics())
+    assert list(with_shown_metrics(plugins, ["finds", "ndcg", "found"])[1]) == ["found", "ndcg"]
+    assert list(with_shown_metrics(plugins, "finds, HR")[1]) == ["found", "hit"]
+    assert list(with_shown_metrics(plugins, "all")[1]) == sorted(plugins.metrics())
 
 
 def test_stored_results_are_found_by_an_alias(tmp_path: Path) -> None:
