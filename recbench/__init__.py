@@ -6,6 +6,7 @@
 Plugins import only the names below and, in their tests, those of `recbench.testing`.
 """
 
+from recbench.arguments import check_options
 from recbench.attention import Attention, attention
 from recbench.checking.plugin import PluginCheck, check_plugin
 from recbench.compare import Comparison, Comparisons, compare
@@ -24,6 +25,7 @@ from recbench.hookspecs import hookimpl
 from recbench.inspect_user import Inspection, inspect_user
 from recbench.isolation.memory import free_memory
 from recbench.models.checkpoint import read_checkpoint, write_checkpoint
+from recbench.models.fitted import check_fitted, load_arrays, save_arrays
 from recbench.models.protocols import (
     Attentive,
     Explainer,
@@ -89,6 +91,8 @@ __all__ = [
     "Verification",
     "Where",
     "attention",
+    "check_fitted",
+    "check_options",
     "check_plugin",
     "compare",
     "counted",
@@ -102,6 +106,7 @@ __all__ = [
     "hookimpl",
     "inspect_user",
     "left_out_lines",
+    "load_arrays",
     "load_dataset",
     "load_plugins",
     "metric_label",
@@ -110,6 +115,7 @@ __all__ = [
     "read_checkpoint",
     "recommend",
     "run",
+    "save_arrays",
     "selfcheck",
     "split",
     "table",

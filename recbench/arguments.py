@@ -41,6 +41,35 @@ def with_names_checked(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
+def check_options(what: str, *options: tuple[str, object, bool, str]) -> None:
+    """Check the values of the options of a plugin.
+
+    Parameters
+    ----------
+    what : str
+        What has the options, such as the name of a model.
+    *options : tuple of str, object, bool and str
+        The name of each option, its value, whether that is valid, and what it must be, such as
+        "1 or more".
+
+    Raises
+    ------
+    UsageError
+        For the first value that is not valid.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> dim = 0
+    >>> recbench.check_options("my-model", ("dim", dim, dim >= 1, "1 or more"))
+    Traceback (most recent call last):
+    recbench.errors.UsageError: my-model: dim must be 1 or more, not 0
+    """
+    for option, value, is_valid, must in options:
+        if not is_valid:
+            raise UsageError(f"{what}: {option} must be {must}, not {value}")
+
+
 def plain_numbers(given: Any) -> list[Any]:
     """Return one number or several as a list, with whole numbers of numpy as those of Python."""
     given = given if isinstance(given, Iterable) else [given]

@@ -24,7 +24,7 @@ from recbench.errors import RecbenchError, UsageError, suggest
 from recbench.guard import CRASHED, guarded, noted
 from recbench.spec import read_options, unwrapped
 
-LISTENER = "recbench_run_finished"
+TRACKER = "recbench_run_finished"
 
 ORDER = tuple(name for name in vars(hookspecs) if name.startswith("recbench_"))
 
@@ -33,8 +33,8 @@ HOOKS = set(ORDER)
 KINDS = ("datasets", "splitters", "models", "metrics", "tables")
 """What plugins offer by name, each with its own hook, such as `recbench_models`."""
 
-NOUNS = {**{kind: kind.removesuffix("s") for kind in ("models", *KINDS)}, LISTENER: "tracker"}
-"""Kind, or the hook of a listener -> one of it, as `recbench plugin` calls it."""
+NOUNS = {**{kind: kind.removesuffix("s") for kind in ("models", *KINDS)}, TRACKER: "tracker"}
+"""Kind, or the hook of a tracker -> one of it, as `recbench plugin` calls it."""
 
 NAME = re.compile(r"[^\W_][\w.+-]{0,99}")
 
@@ -145,7 +145,7 @@ def import_plugin(
             plugin = load()
             hooks = _hooks_of(manager, plugin)
             manager.register(plugin, info.name)
-            _check_listener(manager, plugin)
+            _check_tracker(manager, plugin)
             offers = list(_offers_of(manager, info, plugin))
             info.hooks = hooks
             return offers
@@ -250,14 +250,14 @@ def _check_attributes(offer: Offer) -> tuple[str, ...]:
     return tuple(aliases)
 
 
-def _check_listener(manager: pluggy.PluginManager, plugin: Any) -> None:
-    """Raise RecbenchError for a listener that would not get the result, or not run."""
-    for listener in _implementations(manager, LISTENER, plugin):
-        function = listener.function
+def _check_tracker(manager: pluggy.PluginManager, plugin: Any) -> None:
+    """Raise RecbenchError for a tracker that would not get the result, or not run."""
+    for tracker in _implementations(manager, TRACKER, plugin):
+        function = tracker.function
         runs = not (inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function))
-        if listener.argnames != ("result",) or not runs:
+        if tracker.argnames != ("result",) or not runs:
             raise RecbenchError(
-                f"{LISTENER} must be a function, without async and yield, with one parameter, "
+                f"{TRACKER} must be a function, without async and yield, with one parameter, "
                 "`result`, that has no default"
             )
 

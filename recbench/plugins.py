@@ -17,7 +17,7 @@ from recbench.code.raised import describe_raised
 from recbench.errors import UsageError
 from recbench.guard import noted
 from recbench.missing import unknown, why_broken
-from recbench.offers import KINDS, LISTENER, NOUNS, Offer, PluginInfo, import_plugin
+from recbench.offers import KINDS, NOUNS, TRACKER, Offer, PluginInfo, import_plugin
 from recbench.progress import log
 from recbench.spec import Spec, needed, read_options
 
@@ -319,11 +319,11 @@ class Plugins:
         >>> recbench.load_plugins(tracker=Tracker()).notify("a result")
         finished: a result
         """
-        for listener in getattr(self.manager.hook, LISTENER).get_hookimpls():
-            where = f"{LISTENER} (plugin {listener.plugin_name})"
+        for tracker in getattr(self.manager.hook, TRACKER).get_hookimpls():
+            where = f"{TRACKER} (plugin {tracker.plugin_name})"
             try:
                 with noted(where):
-                    listener.function(copy.deepcopy(result))
+                    tracker.function(copy.deepcopy(result))
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # also SystemExit

@@ -150,7 +150,7 @@ def run(
                 experiment = Experiment.of(  # split
                     plugins, data, split_text, request.candidates, text_of(given)
                 )
-                log.debug("metrics: %s", ", ".join(experiment.metrics))  # also checks them
+                _ = experiment.metrics  # metrics that refuse their options end the command here
                 experiments[experiment.setting.comparison_key] = experiment
         facts = {key: experiment.case_facts for key, experiment in experiments.items()}
         check_columns(groups, [known.metadata for known in facts.values()])

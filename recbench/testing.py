@@ -14,18 +14,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from recbench.checking import datasets, models, splitters, tables, trackers
+from recbench.checking import datasets, metrics, models, splitters, tables, trackers
 from recbench.checking.logs import example
 from recbench.checking.rule import enforce
 from recbench.checking.subject import Subject
 from recbench.data.interactions import Interactions
 from recbench.data.metadata import UnknownFeatureError
 from recbench.errors import RecbenchError, UsageError
-from recbench.evaluation import contract
-from recbench.evaluation.made_up import MadeUp
 from recbench.evaluation.measure import Metric
 from recbench.models.in_process import InProcessModel, check_methods, naming
 from recbench.models.protocols import ModelHandle
@@ -211,7 +209,8 @@ def check_metric(metric: Metric, data: Interactions | None = None, **options: An
     Traceback (most recent call last):
     AssertionError: a better rank must never lower the value: at k=2 it is -1 at rank 2, 0 at rank 3
     """
-    _unless_features_lack(contract.check_rules, "check_metric", metric, data, options)
+    _check_callable("check_metric", metric, "a function of (ranking, k)")
+    enforce(metrics.RULES, metrics.Measured(functools.partial(metric, **options), data))
 
 
 def check_ties(metric: Metric, data: Interactions | None = None, **options: Any) -> None:
@@ -245,19 +244,8 @@ def check_ties(metric: Metric, data: Interactions | None = None, **options: Any)
     Traceback (most recent call last):
     AssertionError: a tie must have the mean value over its possible ranks: at k=2, ...
     """
-    _unless_features_lack(contract.check_ties_of, "check_ties", metric, data, options)
-
-
-def _unless_features_lack(
-    check: Callable[[Metric, MadeUp], Any],
-    name: str,
-    metric: Metric,
-    data: Interactions | None,
-    options: Mapping[str, Any],
-) -> None:
-    _check_callable(name, metric, "a function of (ranking, k)")
-    with contextlib.suppress(UnknownFeatureError):  # it cannot be called
-        check(functools.partial(metric, **options), MadeUp(data))
+    _check_callable("check_ties", metric, "a function of (ranking, k)")
+    enforce([metrics.TIES], metrics.Measured(functools.partial(metric, **options), data))
 
 
 def check_table(table: Callable[..., Any]) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 import recbench
 
-from .factors import ABOVE_0, Factors, check_options, products, single_blas
+from .factors import ABOVE_0, Factors, products, require_implicit, single_blas
 
 LOG = logging.getLogger("recbench")
 
@@ -84,7 +84,7 @@ class Als(Factors):
     ) -> None:
         self.factors, self.regularization, self.alpha = factors, regularization, alpha
         self.iterations, self.seed, self.device = iterations, seed, device
-        check_options(
+        recbench.check_options(
             "als",
             ("factors", factors, factors >= 1, "1 or more"),
             ("regularization", regularization, 0 < regularization < np.inf, ABOVE_0),
@@ -92,6 +92,7 @@ class Als(Factors):
             ("iterations", iterations, iterations >= 1, "1 or more"),
             ("seed", seed, seed >= 0, "0 or more"),
         )
+        require_implicit("als")
 
     def fit(self, train: recbench.Interactions) -> Self:
         """Learn the factors.

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 import recbench
 
-from .factors import ABOVE_0, Factors, check_options, products
+from .factors import ABOVE_0, Factors, products, require_implicit
 
 
 class Bpr(Factors):
@@ -74,7 +74,7 @@ class Bpr(Factors):
     ) -> None:
         self.factors, self.learning_rate = factors, learning_rate
         self.regularization, self.iterations, self.seed = regularization, iterations, seed
-        check_options(
+        recbench.check_options(
             "bpr",
             ("factors", factors, factors >= 1, "1 or more"),
             ("learning_rate", learning_rate, 0 < learning_rate < np.inf, ABOVE_0),
@@ -82,6 +82,7 @@ class Bpr(Factors):
             ("iterations", iterations, iterations >= 1, "1 or more"),
             ("seed", seed, seed >= 0, "0 or more"),
         )
+        require_implicit("bpr")
 
     def fit(self, train: recbench.Interactions) -> Self:
         """Learn the factors.

@@ -1,4 +1,4 @@
-"""What both models share: checks of options, training with progress, and arrays that are saved."""
+"""What both models share: training with progress, and arrays that are saved."""
 
 from __future__ import annotations
 
@@ -59,10 +59,7 @@ class Factors:
         recbench.RecbenchError
             If the model is not fitted.
         """
-        from safetensors.numpy import save
-
-        content = save(dict(self._fitted(None)))
-        (folder / FILE).write_bytes(content)  # save_file would ignore the umask
+        recbench.save_arrays(folder / FILE, self._fitted(None))
 
     def load(self, folder: Path) -> Self:
         """Load the factors that `save` wrote.
@@ -82,26 +79,13 @@ class Factors:
         recbench.RecbenchError
             If the file is missing or incomplete.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        try:
-            return self.use(load_file(folder / FILE))
-        except (OSError, KeyError, SafetensorError) as error:
-            raise recbench.RecbenchError(
-                f"{folder} has no complete saved factors ({error}); fit the model again"
-            ) from error
+        return recbench.load_arrays(folder / FILE, "factors", self.use)
 
     def _fitted(self, history: recbench.Interactions | None) -> Mapping[str, npt.NDArray[Any]]:
         """Return what was learned, which must be for the catalogue of a history."""
-        if not hasattr(self, "learned_"):
-            raise recbench.RecbenchError(f"{self.name} is not fitted; call fit or load first")
-        n_items = len(self.learned_["item_factors"])
-        if history is not None and history.n_items != n_items:
-            raise recbench.RecbenchError(
-                f"{self.name} was fitted on {n_items} items, but the history has "
-                f"{history.n_items}; fit it on the same dataset"
-            )
+        fitted = hasattr(self, "learned_")
+        n_items = len(self.learned_["item_factors"]) if fitted else None
+        recbench.check_fitted(self.name, n_items, history)
         return self.learned_
 
     def _train(self, build: Callable[[], Any], matrix: Any, iterations: int, advice: str) -> Any:
@@ -122,16 +106,8 @@ class Factors:
         return model
 
 
-def check_options(model: str, *options: tuple[str, float, bool, str]) -> None:
-    """Raise UsageError for the first option that is not valid.
-
-    options: name, value, whether it is valid, and the values that are.
-
-    Raises RecbenchError if implicit is not installed.
-    """
-    for name, value, is_valid, valid in options:
-        if not is_valid:
-            raise recbench.UsageError(f"{model}: {name} must be {valid}, not {value}")
+def require_implicit(model: str) -> None:
+    """Raise RecbenchError if implicit is not installed."""
     if find_spec("implicit") is None:
         raise recbench.RecbenchError(
             f"{model} needs the library implicit, which is not installed; run "

@@ -70,7 +70,7 @@ class Ease(ItemToItem):
 
     def __init__(self, l2: float = 500, decay: float = 0.7) -> None:
         self.l2 = l2
-        self.require("l2", l2, "above 0", holds=0 < l2 < float("inf"))
+        recbench.check_options(self.name, ("l2", l2, 0 < l2 < float("inf"), "above 0"))
         super().__init__(decay)
 
     def fit(self, train: recbench.Interactions) -> Self:

@@ -60,8 +60,11 @@ class ItemKNN(ItemToItem):
 
     def __init__(self, k: int = 100, shrinkage: float = 10, decay: float = 0.9) -> None:
         self.k, self.shrinkage = k, shrinkage
-        self.require("k", k, "1 or more", holds=k >= 1)
-        self.require("shrinkage", shrinkage, "0 or more", holds=0 <= shrinkage < float("inf"))
+        recbench.check_options(
+            self.name,
+            ("k", k, k >= 1, "1 or more"),
+            ("shrinkage", shrinkage, 0 <= shrinkage < float("inf"), "0 or more"),
+        )
         super().__init__(decay)
 
     def fit(self, train: recbench.Interactions) -> Self:

@@ -81,9 +81,12 @@ class Slim(ItemToItem):
         self, l1: float = 3, l2: float = 300, candidates: int = 500, decay: float = 0.8
     ) -> None:
         self.l1, self.l2, self.candidates = l1, l2, candidates
-        self.require("l1", l1, "above 0", holds=0 < l1 < float("inf"))
-        self.require("l2", l2, "0 or more", holds=0 <= l2 < float("inf"))
-        self.require("candidates", candidates, "1 or more", holds=candidates >= 1)
+        recbench.check_options(
+            self.name,
+            ("l1", l1, 0 < l1 < float("inf"), "above 0"),
+            ("l2", l2, 0 <= l2 < float("inf"), "0 or more"),
+            ("candidates", candidates, candidates >= 1, "1 or more"),
+        )
         super().__init__(decay)
 
     def fit(self, train: recbench.Interactions) -> Self:

@@ -67,9 +67,12 @@ class UserKNN(MatrixModel):
 
     def __init__(self, k: int = 20, shrinkage: float = 0, decay: float = 0.8) -> None:
         self.k, self.shrinkage, self.decay = k, shrinkage, decay
-        self.require("k", k, "1 or more", holds=k >= 1)
-        self.require("shrinkage", shrinkage, "0 or more", holds=0 <= shrinkage < float("inf"))
-        self.require("decay", decay, "above 0 and at most 1", holds=0 < decay <= 1)
+        recbench.check_options(
+            self.name,
+            ("k", k, k >= 1, "1 or more"),
+            ("shrinkage", shrinkage, 0 <= shrinkage < float("inf"), "0 or more"),
+            ("decay", decay, 0 < decay <= 1, "above 0 and at most 1"),
+        )
 
     def fit(self, train: recbench.Interactions) -> Self:
         """Keep which user had which items.

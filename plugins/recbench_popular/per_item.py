@@ -66,10 +66,7 @@ class PerItem:
         recbench.RecbenchError
             If the model is not fitted.
         """
-        from safetensors.numpy import save
-
-        content = save({"popularity": self._fitted(None)})
-        (folder / FILE).write_bytes(content)  # save_file would ignore the umask
+        recbench.save_arrays(folder / FILE, {"popularity": self._fitted(None)})
 
     def load(self, folder: Path) -> Self:
         """Load the popularity that `save` wrote.
@@ -89,23 +86,12 @@ class PerItem:
         recbench.RecbenchError
             If the file is missing or incomplete.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        try:
-            return self.use(load_file(folder / FILE)["popularity"])
-        except (OSError, KeyError, SafetensorError) as error:
-            raise recbench.RecbenchError(
-                f"{folder} has no complete saved popularity ({error}); fit the model again"
-            ) from error
+        return recbench.load_arrays(
+            folder / FILE, "popularity", lambda saved: self.use(saved["popularity"])
+        )
 
     def _fitted(self, history: recbench.Interactions | None) -> npt.NDArray[np.float64]:
         """Return the popularity, which must be that of the catalogue of a history."""
-        if not hasattr(self, "popularity_"):
-            raise recbench.RecbenchError("the popularity is not fitted; call fit or load first")
-        if history is not None and history.n_items != len(self.popularity_):
-            raise recbench.RecbenchError(
-                f"the popularity was fitted on {len(self.popularity_)} items, but the history has "
-                f"{history.n_items}; fit it on the same dataset"
-            )
+        fitted = hasattr(self, "popularity_")
+        recbench.check_fitted("the popularity", len(self.popularity_) if fitted else None, history)
         return self.popularity_

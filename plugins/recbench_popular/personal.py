@@ -60,10 +60,8 @@ class PersonalPopular(PerItem):
 
     def __init__(self, decay: float = 0.8) -> None:
         self.decay = decay
-        if not 0 < decay <= 1:
-            raise recbench.UsageError(
-                f"personal-popular: decay must be above 0 and at most 1, not {decay}"
-            )
+        rule = "above 0 and at most 1"
+        recbench.check_options("personal-popular", ("decay", decay, 0 < decay <= 1, rule))
 
     def fit(self, train: recbench.Interactions) -> Self:
         """Count the interactions with each item.

@@ -52,10 +52,8 @@ class RecentPopular(PerItem):
 
     def __init__(self, half_life: float = 7) -> None:
         self.half_life = half_life
-        if not 0 < half_life < np.inf:
-            raise recbench.UsageError(
-                f"recent-popular: half_life must be above 0 and finite, not {half_life}"
-            )
+        is_valid, rule = 0 < half_life < np.inf, "above 0 and finite"
+        recbench.check_options("recent-popular", ("half_life", half_life, is_valid, rule))
 
     def fit(self, train: recbench.Interactions) -> Self:
         """Sum the decayed interactions with each item.

@@ -36,9 +36,11 @@ class ItemToItem(MatrixModel):
 
     def __init__(self, decay: float = 1, length: int | None = None) -> None:
         self.decay, self.length = decay, length
-        self.require("decay", decay, "above 0 and at most 1", holds=0 < decay <= 1)
-        if length is not None:
-            self.require("length", length, "1 or more", holds=length >= 1)
+        recbench.check_options(
+            self.name,
+            ("decay", decay, 0 < decay <= 1, "above 0 and at most 1"),
+            ("length", length, length is None or length >= 1, "1 or more"),
+        )
 
     def score(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
         """Return the weighted sum of the rows of the history's items.

@@ -1,12 +1,14 @@
-"""What models that consist of a single matrix share: its file, its size, and checks."""
+"""What models that consist of a single matrix share: its file, its size, and a check."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
 import recbench
 
@@ -61,15 +63,13 @@ class MatrixModel(ABC):
         recbench.RecbenchError
             If the model is not fitted.
         """
-        from safetensors.numpy import save
-
         self.require_fitted()
         if isinstance(self.matrix_, np.ndarray):
             arrays = {"matrix": self.matrix_}
         else:
             arrays = {name: getattr(self.matrix_, name) for name in ("data", "indices", "indptr")}
             arrays["shape"] = np.array(self.matrix_.shape)
-        self._file(folder).write_bytes(save(arrays))  # save_file would ignore the umask
+        recbench.save_arrays(self._file(folder), arrays)
 
     def load(self, folder: Path) -> Self:
         """Load the matrix that `save` wrote.
@@ -89,24 +89,7 @@ class MatrixModel(ABC):
         recbench.RecbenchError
             If the file is missing or incomplete.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-        from scipy.sparse import csr_matrix
-
-        try:
-            saved = load_file(self._file(folder))
-            if "matrix" in saved:
-                matrix = saved["matrix"]
-            else:
-                arrays = saved["data"], saved["indices"], saved["indptr"]
-                matrix = csr_matrix(arrays, shape=tuple(saved["shape"].tolist()))
-                matrix.check_format()
-            _, _ = matrix.shape  # a ValueError if it has not two dimensions
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise recbench.RecbenchError(
-                f"{folder} has no complete saved {self.name} ({error}); fit the model again"
-            ) from error
-        return self.use(matrix)
+        return self.use(recbench.load_arrays(self._file(folder), self.name, _matrix_of))
 
     def require_fitted(self, history: recbench.Interactions | None = None) -> None:
         """Check that the model can be used, and that a history has the same catalogue.
@@ -121,36 +104,22 @@ class MatrixModel(ABC):
         recbench.RecbenchError
             If the model is not fitted, or was fitted on another catalogue.
         """
-        if not hasattr(self, "matrix_"):
-            raise recbench.RecbenchError(f"{self.name} is not fitted; call fit or load first")
-        n_items = self.matrix_.shape[1]
-        if history is not None and history.n_items != n_items:
-            raise recbench.RecbenchError(
-                f"{self.name} was fitted on {n_items} items, but the history has "
-                f"{history.n_items}; fit it on the same dataset"
-            )
-
-    def require(self, option: str, value: float, must: str, *, holds: bool) -> None:
-        """Check the value of an option.
-
-        Parameters
-        ----------
-        option : str
-            Name of the option.
-        value : float
-            Its value.
-        must : str
-            What it must be, such as "1 or more".
-        holds : bool
-            Whether it is.
-
-        Raises
-        ------
-        recbench.UsageError
-            If it is not.
-        """
-        if not holds:
-            raise recbench.UsageError(f"{self.name}: {option} must be {must}, not {value}")
+        fitted = hasattr(self, "matrix_")
+        recbench.check_fitted(self.name, self.matrix_.shape[1] if fitted else None, history)
 
     def _file(self, folder: Path) -> Path:
         return folder / f"{self.name}.safetensors"
+
+
+def _matrix_of(saved: Mapping[str, npt.NDArray[Any]]) -> Any:
+    """Return the matrix that consists of these arrays. Raises if it is none."""
+    from scipy.sparse import csr_matrix
+
+    if "matrix" in saved:
+        matrix = saved["matrix"]
+    else:
+        arrays = saved["data"], saved["indices"], saved["indptr"]
+        matrix = csr_matrix(arrays, shape=tuple(saved["shape"].tolist()))
+        matrix.check_format()
+    _, _ = matrix.shape  # a ValueError if it has not two dimensions
+    return matrix

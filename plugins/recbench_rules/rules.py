@@ -48,7 +48,7 @@ class Rules(ItemToItem):
 
     def __init__(self, window: int = 10, length: int = 20, decay: float = 0.8) -> None:
         self.window = window
-        self.require("window", window, "1 or more", holds=window >= 1)
+        recbench.check_options(self.name, ("window", window, window >= 1, "1 or more"))
         super().__init__(decay, length)
 
     def fit(self, train: recbench.Interactions) -> Self:

@@ -31,10 +31,9 @@ class Cut:
             raise recbench.UsageError(
                 f"splitter {splitter}: at={at} and share={share} both set the cut; give only one"
             )
-        if share is not None and not 0 < share < 1:
-            raise recbench.UsageError(
-                f"splitter {splitter}: share must be above 0 and below 1, not {share}"
-            )
+        is_valid = share is None or 0 < share < 1
+        rule = "above 0 and below 1"
+        recbench.check_options(f"splitter {splitter}", ("share", share, is_valid, rule))
         self.at = None if at is None else self._seconds(str(at).strip())
         self.share = 0.9 if share is None else share
 

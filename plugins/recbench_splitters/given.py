@@ -44,8 +44,8 @@ class Given:
     """
 
     def __init__(self, valid: Literal["train", "unused"] = "train") -> None:
-        if valid not in ("train", "unused"):
-            raise recbench.UsageError(f"splitter given: valid must be train or unused, not {valid}")
+        known = valid in ("train", "unused")
+        recbench.check_options("splitter given", ("valid", valid, known, "train or unused"))
         self.valid = valid
 
     def split(self, interactions: recbench.Interactions) -> recbench.Split:

@@ -32,8 +32,7 @@ class LeaveNOut:
     """
 
     def __init__(self, n: int = 2) -> None:
-        if n < 1:
-            raise recbench.UsageError(f"splitter leave-n-out: n must be 1 or more, not {n}")
+        recbench.check_options("splitter leave-n-out", ("n", n, n >= 1, "1 or more"))
         self.n = n
 
     def split(self, interactions: recbench.Interactions) -> recbench.Split:

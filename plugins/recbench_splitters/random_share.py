@@ -41,13 +41,12 @@ class RandomShare:
     def __init__(
         self, share: float = 0.8, by: Literal["user", "log"] = "user", seed: int = 0
     ) -> None:
-        for name, value, is_valid, valid in (
+        recbench.check_options(
+            "splitter random",
             ("share", share, 0 < share < 1, "above 0 and below 1"),
             ("by", by, by in ("user", "log"), "user or log"),
             ("seed", seed, seed >= 0, "0 or more"),
-        ):
-            if not is_valid:
-                raise recbench.UsageError(f"splitter random: {name} must be {valid}, not {value}")
+        )
         self.share, self.by, self.seed = share, by, seed
 
     def split(self, interactions: recbench.Interactions) -> recbench.Split:

@@ -64,14 +64,11 @@ class Sessions:
         share: float | None = None,
         targets: Literal["last", "each"] = "last",
     ) -> None:
-        if gap is not None and not 0 < gap < math.inf:
-            raise recbench.UsageError(
-                f"splitter sessions: gap must be a number of minutes above 0, not {gap}"
-            )
-        if targets not in ("last", "each"):
-            raise recbench.UsageError(
-                f"splitter sessions: targets must be last or each, not {targets}"
-            )
+        recbench.check_options(
+            "splitter sessions",
+            ("gap", gap, gap is None or 0 < gap < math.inf, "a number of minutes above 0"),
+            ("targets", targets, targets in ("last", "each"), "last or each"),
+        )
         self.gap, self.targets = gap, targets
         self.cut = Cut("sessions", at, share)
 

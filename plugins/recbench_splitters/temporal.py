@@ -51,10 +51,8 @@ class Temporal:
         share: float | None = None,
         targets: Literal["next", "all"] = "next",
     ) -> None:
-        if targets not in ("next", "all"):
-            raise recbench.UsageError(
-                f"splitter temporal: targets must be next or all, not {targets}"
-            )
+        known = targets in ("next", "all")
+        recbench.check_options("splitter temporal", ("targets", targets, known, "next or all"))
         self.cut, self.targets = Cut("temporal", at, share), targets
 
     def split(self, interactions: recbench.Interactions) -> recbench.Split:

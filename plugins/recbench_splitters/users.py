@@ -38,12 +38,11 @@ class UnseenUsers:
     """
 
     def __init__(self, share: float = 0.9, seed: int = 0) -> None:
-        if not 0 < share < 1:
-            raise recbench.UsageError(
-                f"splitter users: share must be above 0 and below 1, not {share}"
-            )
-        if seed < 0:
-            raise recbench.UsageError(f"splitter users: seed must be 0 or more, not {seed}")
+        recbench.check_options(
+            "splitter users",
+            ("share", share, 0 < share < 1, "above 0 and below 1"),
+            ("seed", seed, seed >= 0, "0 or more"),
+        )
         self.share, self.seed = share, seed
 
     def split(self, interactions: recbench.Interactions) -> recbench.Split:

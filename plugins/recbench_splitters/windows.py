@@ -39,14 +39,13 @@ class Windows:
     """
 
     def __init__(self, length: int = 4, step: int = 2, test: float = 0.15, seed: int = 0) -> None:
-        for name, value, is_valid, valid in (
+        recbench.check_options(
+            "splitter windows",
             ("length", length, length >= 2, "2 or more"),
             ("step", step, step >= 1, "1 or more"),
             ("test", test, 0 < test < 1, "above 0 and below 1"),
             ("seed", seed, seed >= 0, "0 or more"),
-        ):
-            if not is_valid:
-                raise recbench.UsageError(f"splitter windows: {name} must be {valid}, not {value}")
+        )
         self.length, self.step, self.test, self.seed = length, step, test, seed
 
     def split(self, interactions: recbench.Interactions) -> recbench.Split:

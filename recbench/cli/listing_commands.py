@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import click
 
+from recbench.checking.found import WITH
 from recbench.cli import listings
 from recbench.cli.hints import plugins_that_work
 from recbench.cli.options import Answer, command, options
 from recbench.cli.preview import preview
 from recbench.code.python_file import is_python_file
 from recbench.given.collect import as_typed
-from recbench.given.metrics import with_metrics
-from recbench.given.models import with_models
-from recbench.given.splitters import with_splitters
 from recbench.plugins import load_plugins
 from recbench.spec import Spec
-
-_WITH = {"models": with_models, "splitters": with_splitters, "metrics": with_metrics}
-"""Kind of plugin -> what looks into a file that is named in place of a name."""
 
 
 def _listing(kind: str) -> click.Command:
@@ -30,7 +25,7 @@ def _listing(kind: str) -> click.Command:
             return listings.offers(plugins, kind), 0
         if not is_python_file(Spec.parse(name).name):
             return listings.offer_details(plugins.find(kind, name)), 0
-        plugins, texts = _WITH[kind](plugins, name)
+        plugins, texts = WITH[kind](plugins, name)
         names = dict.fromkeys(Spec.parse(text).name for text in texts)
         found = [
             listings.offer_details(plugins.find(kind, own), as_typed(plugins, kind, own))

@@ -100,3 +100,20 @@ def test_the_dataset_is_the_second_argument() -> None:
     assert len(found.to_frame()) == 2
     with pytest.raises(TypeError, match="recommend: too many positional arguments"):
         recbench.recommend("popular", "synthetic", "7")  # type: ignore[call-arg]
+
+
+def test_the_first_option_that_is_not_valid_is_an_error() -> None:
+    recbench.check_options("mine", ("dim", 1, True, "1 or more"))
+    with pytest.raises(UsageError, match=r"^mine: seed must be 0 or more, not -1$"):
+        recbench.check_options(
+            "mine",
+            ("dim", 1, True, "1 or more"),
+            ("seed", -1, False, "0 or more"),
+            ("k", 0, False, "1 or more"),
+        )
+
+
+def test_an_option_out_of_its_range_is_named() -> None:
+    recbench.check_options("plain", ("size", 1, True, "1 or more"))
+    with pytest.raises(UsageError, match=r"^plain: size must be 1 or more, not 0$"):
+        recbench.check_options("plain", ("size", 0, False, "1 or more"))

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_matrix
 
-from recbench import Interactions, RecbenchError, UsageError
+from recbench import Interactions, RecbenchError
 from recbench.testing import example
 from recbench_rules import Rules
 from recbench_rules.matrix_model import MatrixModel
@@ -51,12 +51,6 @@ def test_a_file_with_a_vector_is_refused(tmp_path: Path) -> None:
     save_file({"matrix": np.ones(3)}, tmp_path / "plain.safetensors")
     with pytest.raises(RecbenchError, match="has no complete saved plain"):
         Plain().load(tmp_path)
-
-
-def test_an_option_out_of_its_range_is_named() -> None:
-    Plain().require("size", 1, "1 or more", holds=True)
-    with pytest.raises(UsageError, match=r"^plain: size must be 1 or more, not 0$"):
-        Plain().require("size", 0, "1 or more", holds=False)
 
 
 def test_a_history_with_another_catalogue_is_refused() -> None:
