@@ -193,9 +193,10 @@ GSASREC = dataclasses.replace(
 """gSASRec, as published by Petrov & Macdonald 2023 (arXiv 2308.07192) for MovieLens 1M: gBCE with
 256 negatives per position, and output weights of their own.
 
-Further details differ. The embeddings are scaled as in `SASREC`, and the scores are shifted in the
-loss (`binary.py`). The positive is never drawn as a negative. Validation is on all rows, theirs on
-512 users. They train much longer: until 200 x 100 batches bring no improvement."""
+Further details differ. The embeddings are scaled as in `SASREC`, the output weights start with a
+standard deviation of 1 / sqrt(dim), and the scores are shifted in the loss (`binary.py`). The
+positive is never drawn as a negative. Validation is on all rows, theirs on 512 users. They train
+much longer: until 200 x 100 batches bring no improvement."""
 
 NOTEBOOK = Settings(
     network="notebook",

@@ -107,8 +107,8 @@ def rating_before_time(write):
 
 
 ALL_UNITS = (*PER_SECOND, *DATES)
-COMMENT = r"^(#|%|//)"
-LINE = r"[\t\r\n]|^(#|%|//)"
+COMMENT = r"^(#|%|//|(;|--)(\s|$))"
+LINE = rf"[\t\r\n]|{COMMENT}"
 INTER = "user_id:token\titem_id:token\ttimestamp:float\trating:float"
 FORMS = [
     Form("comma", write_table(","), COMMENT, units=ALL_UNITS),
@@ -121,7 +121,7 @@ FORMS = [
     Form(
         "ratings.dat",
         rating_before_time(write_lines("::")),
-        r"[:\r\n]|^(#|%|//)",
+        rf"[:\r\n]|{COMMENT}",
         options={"format": "dat"},
     ),
     Form(".inter", write_lines("\t", header=INTER), LINE),
@@ -129,7 +129,7 @@ FORMS = [
     Form(
         "sequences",
         write_sequences,
-        r"\s|^(#|%|//)",
+        rf"\s|{COMMENT}",
         has=("user", "item"),
         missing=(),
         options={"format": "sequences"},
