@@ -57,7 +57,7 @@ class RecommendQuery(Query):
             raise UsageError("--new adds to the histories of users; leave out --items, or --new")
         if not isinstance(self.users_file, (str, Path, NoneType)):
             raise UsageError(
-                f"users_file {type(self.users_file).__name__} is no path; give ids as users"
+                f"users_file {type(self.users_file).__name__} is not a path; give ids as users"
             )
         if self.output is not None:
             lists_file(self.output)

@@ -129,7 +129,7 @@ class Trial:
     ) -> bool:
         """End the model, which may show a further failure, and complete the result.
 
-        If the model could not be saved, its process may be gone already, which is no failure.
+        If the model could not be saved, its process may be gone already, which is not a failure.
         """
         try:
             self._open.__exit__(kind, error, trace)

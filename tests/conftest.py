@@ -21,9 +21,12 @@ COPIES = {"u.data": "ml-100k.inter", "u.item": "ml-100k.item"}
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _ctrl_c() -> None:
-    """Let Ctrl-C interrupt the processes that tests start, even if the suite runs under nohup."""
+def _signals() -> None:
+    """Let signals end the processes that tests start, even if the suite runs under nohup."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    hangup = getattr(signal, "SIGHUP", None)  # not on Windows
+    if hangup and signal.getsignal(hangup) == signal.SIG_IGN:
+        signal.signal(hangup, lambda *_: None)  # processes do not inherit this
 
 
 @pytest.fixture(autouse=True)

@@ -102,7 +102,7 @@ def is_frame(data: Any) -> bool:
 
 
 def refuse_data(data: Any) -> recbench.UsageError:
-    """Return the error for an object that is no log; it says how to make a DataFrame of it."""
+    """Return the error for an object that is not a log; it says how to make a DataFrame of it."""
     kind = type(data)
     package = kind.__module__.partition(".")[0]
     name = kind.__name__ if package == "builtins" else f"{package} {kind.__name__}"

@@ -147,7 +147,7 @@ def _map(column: Any, texts: Callable[[Sequence[Any]], Texts]) -> Any:
 
 
 def _decoded(column: Any) -> Any:
-    """Return bytes as text, or as they are if they are no printable text."""
+    """Return bytes as text, or as they are if they are not printable text."""
     import pyarrow as pa
 
     try:

@@ -174,7 +174,7 @@ def knows_unknown_users(subject: Subject) -> str:
     require(
         not (as_last and by_user),
         f"history [1, 2] of an unknown user, number -1, gets the {_kind(model.traits)} of user "
-        f"{train.n_users - 1}, the last one; -1 is no index of users",
+        f"{train.n_users - 1}, the last one; -1 is not an index of users",
     )
     subject.knows_unknown = True
     subject.unusual.append(same)

@@ -87,7 +87,7 @@ def command_hint(command: str, commands: Sequence[str]) -> str:
 
 
 def _kind(plugins: Plugins, name: str) -> str:
-    """Return what a word is that is no model: a kind of plugin, or datasets for a file; else ""."""
+    """Return what a word that is not a model is: a kind of plugin, datasets for a file, or ""."""
     if name.lower() in {metric_label(metric).lower() for metric in plugins.names("metrics")}:
         return "metrics"
     kinds = [kind for kind in _OPTION if _is(plugins, kind, name)]

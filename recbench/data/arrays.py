@@ -20,7 +20,7 @@ def freeze_arrays(instance: Any, **dtypes: npt.DTypeLike | None) -> None:
     None as a dtype keeps the array as it is, numbers or not. None stays None where it is the
     default of a field. An array is copied only if somebody could still write to its memory.
 
-    Raises ValueError for masked arrays, and for what is no number or does not fit the dtype.
+    Raises ValueError for masked arrays, and for what is not a number or does not fit the dtype.
     """
     for name, dtype in dtypes.items():
         given = getattr(instance, name)
@@ -71,7 +71,7 @@ def to_array(name: str, given: Any) -> Array:
 
 
 def as_type(name: str, values: Array, dtype: npt.DTypeLike) -> Array:
-    """Convert numbers to a type. Raises ValueError for what is no number, and for what changes.
+    """Convert numbers to a type. Raises ValueError for what is not a number, and for what changes.
 
     An integer type refuses fractions and NaN, and every type refuses numbers that it cannot hold.
     Without a change of type, the array itself is returned.

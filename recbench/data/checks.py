@@ -53,7 +53,7 @@ def log_columns(**given: npt.ArrayLike | None) -> dict[str, Array]:
     given: the arguments of `Interactions.from_log`. users and items become signed integers. Other
     columns are left out if they are None.
 
-    Raises ValueError for arrays that do not fit together, and for users or items that are no whole
+    Raises ValueError for arrays that do not fit together, and for users or items that are not whole
     numbers.
     """
     columns = {}

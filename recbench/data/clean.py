@@ -229,9 +229,9 @@ def _note_on_test_part(interactions: Interactions, is_repeat: Array) -> list[str
     n = int(np.count_nonzero(is_repeat & (interactions.parts == _TEST)))
     if not n:
         return []
-    are = (
-        "is in the test part and is no target" if n == 1 else "are in the test part and no targets"
-    )
+    are = "is in the test part, but not a target"
+    if n != 1:
+        are = "are in the test part, but not targets"
     return [f"{n:,} of the repeated interactions {are} (repeats=keep keeps all)"]
 
 

@@ -353,7 +353,7 @@ def outside_ids(ids: Array, numbers: Array) -> Array:
 
 
 def _check_ids(name: str, ids: Array) -> None:
-    """Raise ValueError if ids are no integers or strings, or cannot be written to a file."""
+    """Raise ValueError if ids are not integers or strings, or cannot be written to a file."""
     elements = ids.tolist() if ids.dtype.kind not in "iuUT" else []
     odd = [each for each in elements if not isinstance(each, (int, str, np.integer))]
     odd += [each for each in elements if isinstance(each, bool)]

@@ -310,8 +310,8 @@ class Interactions(Derived):
         Raises
         ------
         ValueError
-            If the arrays do not fit together or are masked, a value is no number, does not fit its
-            type, or a user or an item is negative, too high or no whole number.
+            If the arrays do not fit together or are masked, a value is not a number or does not fit
+            its type, or a user or an item is negative, too high or not a whole number.
 
         Examples
         --------

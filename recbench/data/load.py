@@ -190,7 +190,7 @@ def find_dataset(
     of_clean = parameters(clean)[0].keys() - ({"where"} & known.keys())
     for key in of_clean & objects.keys():
         kind = type(objects[key]).__name__
-        raise UsageError(f"{offer.what}: {key} is no text or number ({kind}); write one")
+        raise UsageError(f"{offer.what}: {key} is neither text nor a number ({kind}); write one")
     cleaning = {key: options.pop(key) for key in list(options) if key in of_clean}
     ties_hashed = cleaning.get("time_ties") == "hash"
     if "seed" in cleaning and ("seed" in known or takes_others):
@@ -250,7 +250,7 @@ def _as_texts(options: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any
             continue
         if key == "where" and value is not None and not isinstance(value, (str, Where)):
             raise UsageError(
-                f"where is no text ({type(value).__name__}); write conditions such as "
+                f"where is not text ({type(value).__name__}); write conditions such as "
                 "where='event=purchase&rating>=4'"
             )
         if all(isinstance(each, _WRITABLE) for each in values):

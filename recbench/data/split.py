@@ -52,7 +52,7 @@ class Split:
     Raises
     ------
     ValueError
-        If the parts do not fit together, or an array is masked, or holds what is no number or
+        If the parts do not fit together, or an array is masked, or holds what is not a number or
         does not fit the type.
 
     Examples

@@ -34,7 +34,7 @@ def to_integers(times: Array, time_unit: str) -> tuple[Array, str]:
 
     Whole seconds are returned as they are, without a copy.
 
-    Raises ValueError if times are no numbers, not finite, or too large for 64 bits.
+    Raises ValueError if times are not numbers, not finite, or too large for 64 bits.
     """
     check_unit(time_unit)
     if times.dtype.kind == "M":

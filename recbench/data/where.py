@@ -298,7 +298,7 @@ class _Value:
         return None if self.number is None else (self.number, self.number)
 
     def time_limits(self, per_second: int) -> tuple[int, int] | None:
-        """The first and the last moment that it stands for, in a unit; None if it is no time.
+        """The first and the last moment that it stands for, in a unit; None if it is not a time.
 
         A date is a day. If the unit is too coarse for a moment, the first is after the last.
         """
@@ -369,7 +369,7 @@ def _text(actual: Any) -> str:
 
 
 def _number(text: str) -> int | float | None:
-    """Return the number that a text is, or None. Ids such as 007 are no numbers."""
+    """Return the number that a text is, or None. Ids such as 007 are not numbers."""
     match = _NUMBER.fullmatch(text)
     if match is None:
         return None

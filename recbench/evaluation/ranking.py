@@ -62,7 +62,7 @@ class Ranking(WithFacts):
     Raises
     ------
     ValueError
-        If the arrays do not fit together or are masked, or hold what is no number or out of range.
+        If the arrays do not fit together or are masked, or a value is not a number or out of range.
 
     Examples
     --------

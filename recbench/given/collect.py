@@ -91,7 +91,7 @@ class Given:
             self._add_text(given, name)
         elif isinstance(given, Path):
             if not is_python_file(str(given)):
-                raise UsageError(f"{str(given)!r} is no .py file; {self.accepted}")
+                raise UsageError(f"{str(given)!r} is not a .py file; {self.accepted}")
             self._add_text(str(given), name)
         elif isinstance(given, types.ModuleType):
             self._add_found(given, given.__name__, Spec(""), name)
@@ -118,8 +118,8 @@ class Given:
         if missing:
             kind = "None" if given is None else f"an object of type {type(given).__name__}"
             if isinstance(given, SCALARS) or hasattr(given, "columns"):  # a table
-                raise UsageError(f"{kind} is no {self.noun}; {self.accepted}")
-            raise UsageError(f"{kind} is no {self.noun}: it has no {missing}")
+                raise UsageError(f"{kind} is not a {self.noun}; {self.accepted}")
+            raise UsageError(f"{kind} is not a {self.noun}: it has no {missing}")
         self.check(given, type(given).__name__)
         self._add_factory(name, type(given), rebuilt_with(given, name or type(given).__name__))
 
@@ -269,7 +269,7 @@ class Given:
             return self.of_function(made)
         missing = self.missing(made)
         if missing:
-            raise UsageError(f"class {made.__name__} is no {self.noun}: it has no {missing}")
+            raise UsageError(f"class {made.__name__} is not a {self.noun}: it has no {missing}")
         self.check(made, made.__name__)
         return made
 
@@ -331,8 +331,8 @@ class Given:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             wrong = "a lambda" if shown == "<lambda>" else repr(name)
             raise UsageError(
-                f"{wrong} is no name for a {self.noun}. Give it one, as in {{'mine': ...}}, with 1 "
-                "to 100 letters, digits and characters of '-_.+', and a letter or digit first"
+                f"{wrong} is not a valid name for a {self.noun}. Give it one of 1 to 100 letters, "
+                "digits and characters of '-_.+', with a letter or digit first, as in {'mine': ...}"
             )
 
     def _check_free(self, name: str, file: str = "") -> None:

@@ -82,7 +82,7 @@ def unfitted(value: Any) -> tuple[Any, list[str]]:
 class _Reading:
     """What is known of an object: its attributes, its constructor's parameters, and where they are.
 
-    places: parameter -> the attribute that holds it. computed: those that are no attributes of the
+    places: parameter -> the attribute that holds it. computed: those that are not attributes of the
     object itself, but properties, or submodules of a torch module.
     """
 

@@ -23,8 +23,8 @@ def with_metrics(plugins: Plugins, metrics: Any) -> tuple[Plugins, list[str]]:
     that is called like one, a module, the path of a .py file, a mapping from names to these, or
     several of all this. Names are not looked up: they may be written as in tables.
 
-    Raises UsageError for what is no metric and for names that cannot be used, and RecbenchError for
-    a file that fails.
+    Raises UsageError for what is not a metric or has a name that cannot be used, and RecbenchError
+    for a file that fails.
     """
     given = _Metrics(plugins)
     given.add(parse_names(metrics) if isinstance(metrics, str) else metrics)
@@ -50,7 +50,7 @@ class _Metrics(Given):
         if len(takes) < len(TAKES):
             name = getattr(function, "__name__", type(function).__name__)
             raise UsageError(
-                f"{name} is no metric: it takes ({', '.join(takes)}); a metric takes (ranking, k)"
+                f"{name} is not a metric: it takes ({', '.join(takes)}), not (ranking, k)"
             )
         return function
 

@@ -19,8 +19,8 @@ def with_models(plugins: Plugins, models: Any) -> tuple[Plugins, list[str]]:
     models: a text, a class, an object, a function or partial that builds a model, a module, the
     path of a .py file, a mapping from names to these, or several of all this.
 
-    Raises UsageError for what is no model and for names that cannot be used, and RecbenchError for
-    a file that fails.
+    Raises UsageError for what is not a model or has a name that cannot be used, and RecbenchError
+    for a file that fails.
     """
     given = _Models(plugins)
     given.add(models)
@@ -60,8 +60,8 @@ class _Models(Given):
         needed = [key for key, parameter in takes if _is_needed(parameter)]
         if len(needed) > 1 or str(getattr(fit, "__module__", "")).startswith("sklearn."):
             raise UsageError(
-                f"{name} is no model: its fit takes {', '.join(key for key, _ in takes)}. Write a "
-                "class with fit(train) and score(history) that uses it"
+                f"{name} is not a model: its fit takes {', '.join(key for key, _ in takes)}. Write "
+                "a class with fit(train) and score(history) that uses it"
             )
 
     def found_in(self, module: types.ModuleType) -> dict[str, Factory]:

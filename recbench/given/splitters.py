@@ -23,8 +23,8 @@ def with_splitters(plugins: Plugins, split: Any) -> tuple[Plugins, list[str]]:
     or one that builds a splitter, a module, the path of a .py file, a mapping from names to these,
     or several of all this.
 
-    Raises UsageError for what is no splitter and for names that cannot be used, and RecbenchError
-    for a file that fails.
+    Raises UsageError for what is not a splitter or has a name that cannot be used, and
+    RecbenchError for a file that fails.
     """
     plugins, texts = _given(plugins, split).result()
     return plugins, list(dict.fromkeys(texts))

@@ -62,7 +62,7 @@ PARAMETERS = {
 """Method of a model -> its parameters, for error messages."""
 
 MOST_NAMED = 6
-"""How many methods of an object that is no model an error names."""
+"""How many methods of an object that is not a model an error names."""
 
 
 def build(offer: Offer, spec: Spec, filled: Mapping[str, Any]) -> Any:
@@ -84,7 +84,7 @@ def build(offer: Offer, spec: Spec, filled: Mapping[str, Any]) -> Any:
 
 
 def check_methods(model: Any) -> None:
-    """Raise RecbenchError for what a factory returned if it is no model."""
+    """Raise RecbenchError for what a factory returned if it is not a model."""
     if inspect.isclass(model):
         raise RecbenchError(
             f"its factory returned the class {model.__name__}; it must return a model, as in "

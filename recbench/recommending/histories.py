@@ -122,7 +122,7 @@ def parse_ids(option: str, given: Any) -> list[str]:
     option: for errors, such as --items.
     """
     if hasattr(given, "columns"):
-        raise UsageError(f"{option}: a table is no list of ids; give one of its columns")
+        raise UsageError(f"{option}: a table is not a list of ids; give one of its columns")
     if not isinstance(given, Iterable):
         return [str(given)]
     if not isinstance(given, str):

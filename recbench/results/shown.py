@@ -22,7 +22,7 @@ def with_shown_metrics(plugins: Plugins, metrics: Any) -> tuple[Plugins, dict[st
     """Return plugins that measure the given metrics too, and these by their names, without repeats.
 
     metrics: as `with_metrics` takes them. "all" stands for all metrics without options, and a name
-    may be written as in tables, such as HR. Raises UsageError for what is no metric.
+    may be written as in tables, such as HR. Raises UsageError for what is not a metric.
     """
     plugins, texts = with_metrics(plugins, metrics)
     known = plugins.metrics()

@@ -53,7 +53,7 @@ class Seen(Lists):
 
 
 class Bad(Popular):
-    """A model with a score for user 4 that is no number."""
+    """A model with a score for user 4 that is not a number."""
 
     def score(self, history: Any) -> Any:
         scores = np.array(super().score(history), dtype=np.float64)
@@ -153,7 +153,7 @@ def test_users_are_named_in_several_ways(tiny: str) -> None:
     ("given", "words"),
     [
         ({"user": "all"}, "for the lists of all users, write --users all"),
-        ({"users_file": ["u0"]}, "users_file list is no path; give ids as users"),
+        ({"users_file": ["u0"]}, "users_file list is not a path; give ids as users"),
     ],
 )
 def test_wrong_guesses_are_put_right(tiny: str, given: Any, words: str) -> None:

@@ -11,7 +11,7 @@ def new_genres(ranking, k):
     values = []
     for items, seen in zip(ranking.lists[:, :k], ranking.histories.sequences(), strict=True):
         known = set().union(*(genres[item] for item in seen))
-        is_new = [not genres[item] <= known for item in items if item >= 0]  # -1 is no item
+        is_new = [not genres[item] <= known for item in items if item >= 0]  # -1 is not an item
         values.append(np.mean(is_new) if is_new else 0)
     return np.array(values)
 

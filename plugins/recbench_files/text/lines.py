@@ -232,7 +232,7 @@ def _commented_header(lines: list[str], full: list[int], skip: int) -> int | Non
 
 
 def _refuse(layout: Layout, start: bytes) -> None:
-    """Raise UsageError if the first bytes show that this is no text."""
+    """Raise UsageError if the first bytes show that this is not text."""
     for magic, what in _UNREADABLE.items():
         if start.startswith(magic):
             raise recbench.UsageError(f"{layout.file} is {what}")

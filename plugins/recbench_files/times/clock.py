@@ -16,7 +16,7 @@ from .texts import combine, refuse_mixed_zones
 
 Array = npt.NDArray[Any]
 _DAY = 86400
-_MAX_MILLISECONDS = 10 * 1000 * _DAY  # an offset may pass midnight; more is no time of the day
+_MAX_MILLISECONDS = 10 * 1000 * _DAY  # an offset may pass midnight; more is not a time of the day
 _DIGITS = (  # 082600, 0826
     ("^(0[0-9]|1[0-9]|2[0-3])([0-5][0-9])([0-5][0-9])$", r"\1:\2:\3"),
     ("^(0[0-9]|1[0-9]|2[0-3])([0-5][0-9])$", r"\1:\2"),
@@ -64,7 +64,7 @@ def _read(clock: Any, refuse: Refuse) -> tuple[Times, bool]:
         try:
             clock = clock.cast(pa.int64())
         except pa.ArrowInvalid:
-            raise refuse(0, f"has times of the day that are no counts. {_WRITE}") from None
+            raise refuse(0, f"has times of the day that are not counts. {_WRITE}") from None
     codes, known = distinct(clock)
     if pa.types.is_integer(known.type):
         return _read_counts(known.to_numpy()[codes].astype(np.int64), refuse), False

@@ -491,7 +491,7 @@ def recbench_tables(): return {"bad-table": table}
 
 @pytest.fixture
 def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Install a plugin whose parts are no models, and exit or raise errors without words."""
+    """Install a plugin whose parts are not models, and exit or raise errors without words."""
     monkeypatch.syspath_prepend(install(tmp_path / "site", odd=ODD))
 
 

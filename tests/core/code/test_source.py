@@ -70,7 +70,7 @@ def test_another_plugin_that_is_imported_belongs_to_the_source() -> None:
 def test_the_core_and_installed_libraries_do_not_belong_to_it() -> None:
     source = load_plugins().find("models", "rules").source
     assert {file.parent.name for file in source.files} == {"recbench_rules"}
-    assert source.libraries == {"numpy", "scipy", "safetensors"}
+    assert source.libraries == {"numpy", "scipy"}
     assert source.versions()["numpy"] == metadata.version("numpy")
     transformer = load_plugins().find("models", "transformer").source.versions()
     assert transformer["scikit-learn"] == metadata.version("scikit-learn")

@@ -263,7 +263,7 @@ def test_repeats_in_the_test_part_give_way_to_the_training_part() -> None:
     assert made.notes == (
         "1 repeated interaction (same user and item) was merged into the first one",
         (
-            "1 of the repeated interactions is in the test part and is no target (repeats=keep "
+            "1 of the repeated interactions is in the test part, but not a target (repeats=keep "
             "keeps all)"
         ),
     )

@@ -287,11 +287,11 @@ def test_keywords_are_checked_as_options_are() -> None:
 @pytest.mark.parametrize(
     ("option", "value", "match"),
     [
-        ("where", {"rating": 4}, r"where is no text \(dict\); write conditions such as where="),
-        ("where", ["rating>=4", "user=1"], r"where is no text \(list\)"),
-        ("where", lambda log: log, r"where is no text \(function\)"),
-        ("min_rating", {4}, r"min_rating is no text or number \(set\); write one"),
-        ("repeats", pd.DataFrame(), r"repeats is no text or number \(DataFrame\)"),
+        ("where", {"rating": 4}, r"where is not text \(dict\); write conditions such as where="),
+        ("where", ["rating>=4", "user=1"], r"where is not text \(list\)"),
+        ("where", lambda log: log, r"where is not text \(function\)"),
+        ("min_rating", {4}, r"min_rating is neither text nor a number \(set\); write one"),
+        ("repeats", pd.DataFrame(), r"repeats is neither text nor a number \(DataFrame\)"),
     ],
 )
 def test_keywords_of_other_types_are_refused(option: str, value: Any, match: str) -> None:

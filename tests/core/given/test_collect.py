@@ -91,7 +91,7 @@ def test_what_a_text_means(files: Path, models: Any, names: list[str]) -> None:
         ("mine.py:xyzzy", "available: Mine, Needs, Nothing, Other, make, needing$"),
         ("hooks.py:hoked", "^hooks.py has no model 'hoked'; did you mean 'hooked'[?]$"),
         ("mine.py", r"several models \(Mine, .*; name one of them, as in mine.py:Mine$"),
-        ("mine.py:Nothing", "^class Nothing is no model: it has no fit.train., and no score"),
+        ("mine.py:Nothing", "^class Nothing is not a model: it has no fit.train., and no score"),
         ("mine.py:Needs", "^Needs needs the option size; write mine.py:Needs:size=VALUE$"),
         ("mine.py:Needs:dim=3", "write mine.py:Needs:size=VALUE$"),
         ("mine.py:needing", "^needing needs the option size; write mine.py:needing:size=VALUE$"),

@@ -96,13 +96,13 @@ def test_every_form_of_a_metric_has_a_name(file: Path, metrics: Any, names: list
         ("mine.py:found:ranking=2", "^metric found has no option 'ranking'; available: power, wei"),
         (
             "mine.py:share",
-            r"^share is no metric: it takes \(values\); a metric takes \(ranking, k\)",
+            r"^share is not a metric: it takes \(values\), not \(ranking, k\)",
         ),
         ("near.py", r"^near.py has no metric: it has no function of \(ranking, k\)$"),
         ("ndcg:weight=2", "^metric ndcg has no options; remove weight=2$"),
-        ([lambda ranking, k: 0], "^a lambda is no name for a metric. Give it one"),
+        ([lambda ranking, k: 0], "^a lambda is not a valid name for a metric. Give it one"),
         ([Called(1), Called(2)], "^two metrics are called 'Called'; rename one"),
-        (3, "^an object of type int is no metric; give a name, a function"),
+        (3, "^an object of type int is not a metric; give a name, a function"),
     ],
 )
 def test_what_is_no_metric_is_refused(file: Path, metrics: Any, message: str) -> None:

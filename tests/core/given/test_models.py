@@ -185,26 +185,44 @@ def _named(name: str) -> type:
 
 
 WRONG: dict[str, tuple[Callable[[], Any], str]] = {
-    "None": (lambda: [None], "None is no model; give a name, a class, an object, a function"),
-    "int": (lambda: 5, "an object of type int is no model; give a name"),
-    "frame": (lambda: pd.DataFrame({"a": [1]}), "an object of type DataFrame is no model; give"),
-    "object": (object, "an object of type object is no model: it has no fit.train., and no score"),
-    "no score": (lambda: [NoScore], "class NoScore is no model: it has no score.history. or rec"),
-    "no fit": (lambda: [NoFit()], r"an object of type NoFit is no model: it has no fit\(train\)$"),
-    "torch": (_torch, "an object of type Linear is no model: it has no fit"),
-    "sklearn": (_sklearn, "KMeans is no model: its fit takes X, y, sample_weight. Write a class"),
-    "two": (lambda: TakesTwo, "TakesTwo is no model: its fit takes train, targets"),
+    "None": (lambda: [None], "None is not a model; give a name, a class, an object, a function"),
+    "int": (lambda: 5, "an object of type int is not a model; give a name"),
+    "frame": (lambda: pd.DataFrame({"a": [1]}), "an object of type DataFrame is not a model; give"),
+    "object": (
+        object,
+        "an object of type object is not a model: it has no fit.train., and no",
+    ),
+    "no score": (
+        lambda: [NoScore],
+        "class NoScore is not a model: it has no score.history.",
+    ),
+    "no fit": (
+        lambda: [NoFit()],
+        r"object of type NoFit is not a model: it has no fit\(train\)$",
+    ),
+    "torch": (_torch, "an object of type Linear is not a model: it has no fit"),
+    "sklearn": (
+        _sklearn,
+        "KMeans is not a model: its fit takes X, y, sample_weight. Write a",
+    ),
+    "two": (lambda: TakesTwo, "TakesTwo is not a model: its fit takes train, targets"),
     "needs": (lambda: Needs, r"Needs needs a value of 'n'; give an object, as in Needs\(n=...\)"),
     "partial": (lambda: functools.partial(Needs, inner=3), "Needs needs a value of 'n'"),
     "misfit": (
         lambda: functools.partial(Mine, size=3),  # type: ignore[call-arg]
         "does not fit: got an unexpected keyword",
     ),
-    "lambda": (lambda: [lambda: Mine(3)], r"a lambda is no name .* as in {'mine': ...}, with 1 to"),
-    "private": (lambda: [_named("_Private")], "'_Private' is no name for a model. Give it one"),
-    "space": (lambda: {"a b": Mine}, "'a b' is no name for a model"),
-    "number": (lambda: {3: Mine}, "3 is no name for a model"),
-    "list": (lambda: {"a": [Mine]}, "an object of type list is no model"),
+    "lambda": (
+        lambda: [lambda: Mine(3)],
+        r"a lambda is not a valid name .* as in {'mine': ...}$",
+    ),
+    "private": (
+        lambda: [_named("_Private")],
+        "'_Private' is not a valid name for a model. Give it",
+    ),
+    "space": (lambda: {"a b": Mine}, "'a b' is not a valid name for a model"),
+    "number": (lambda: {3: Mine}, "3 is not a valid name for a model"),
+    "list": (lambda: {"a": [Mine]}, "an object of type list is not a model"),
     "namesakes": (
         lambda: [_named("Same"), _named("Same")],
         "two models are called 'Same'; rename one, or name both in Python, as in {'first': ...",
@@ -215,7 +233,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "key": (lambda: {"popular": Mine}, "'popular' is a model of plugin popular"),
     "option": (lambda: {"a": "transformer:dimm=3"}, "has no option 'dimm'; did you mean 'dim'"),
-    "csv": (lambda: Path("log.csv"), "'log.csv' is no .py file; give"),
+    "csv": (lambda: Path("log.csv"), "'log.csv' is not a .py file; give"),
     "gone": (lambda: "gone.py", "there is no file 'gone.py'; check the path"),
     "module": (lambda: json, "json has no model: it has no class with fit"),
     "nothing": (list, "name at least one model"),

@@ -41,7 +41,7 @@ def test_ids_are_read_from_text_and_sequences(given: Any, ids: list[str]) -> Non
 
 def test_a_table_is_no_list_of_ids() -> None:
     with pytest.raises(
-        UsageError, match=r"--users: a table is no list .*; give one of its columns"
+        UsageError, match=r"--users: a table is not a list .*; give one of its columns"
     ):
         parse_ids("--users", pd.DataFrame({"user": ["x"]}))
 

@@ -128,7 +128,7 @@ def test_a_wrong_option_is_refused() -> None:
 
 def test_a_folder_of_files_is_judged_on_its_test_file(tmp_path: Path) -> None:
     files = {
-        "train": "u0,a u1,a u2,a u3,a u0,c",  # repeats=first: the test item of u0 is no target
+        "train": "u0,a u1,a u2,a u3,a u0,c",  # repeats=first: the test item of u0 is not a target
         "valid": "u0,b u1,b u2,b u3,b u4,b",
         "test": "u0,c u1,c u2,c",
     }

@@ -121,7 +121,7 @@ def test_nothing_in_latex_is_a_command() -> None:
     lines = text.splitlines()
     assert lines[0] == f"% {IN_LATEX}, {IN_LATEX}"
     assert f"% Citation: {IN_LATEX}." in lines
-    assert any(line.startswith(" {}[x ") for line in lines), "it is no option of the row above"
+    assert any(line.startswith(" {}[x ") for line in lines), "it is not an option of the row above"
 
 
 def test_csv_has_no_formulas_and_numbers_stay_numbers() -> None:

@@ -95,7 +95,7 @@ def test_clocks_with_fractions_zones_and_other_dates():
          "row 1 has the time of the day -1, which cannot be read. "),
         (["2016-05-01", "2016-05-01"], [5, 1300000000000],
          "row 1 has the time of the day 1300000000000, which cannot be read. "),
-        (["2016-05-01"], [0.5], "row 0 has times of the day that are no counts. "),
+        (["2016-05-01"], [0.5], "row 0 has times of the day that are not counts. "),
         (["2016-05-01"], [True], "row 0 has the time of the day 'true', which cannot be read. "),
         (["2016-05-01", "2016-05-01"], ["8:00", "8:00Z"], "row 1 differs from the times above it"),
         (["2016-05-01", "9999-12-31"], ["8:00", "8:00:00.000000001"],
