@@ -74,15 +74,16 @@ def is_stable(data: LoadedTwice) -> str:
     rule = "the same options must give the same dataset"
     require(
         first.interactions.fingerprint() == again.interactions.fingerprint(),
-        f"{rule}, but its interactions differ: {_changed(first, again)}",
+        rule,
+        f"its interactions differ: {_changed(first, again)}",
     )
-    require(first.fingerprint() == again.fingerprint(), f"{rule}, but its ids differ")
+    require(first.fingerprint() == again.fingerprint(), rule, "its ids differ")
     names = [name for name in first.metadata.names if name not in again.metadata.names]
-    require(not names, f"{rule}, but the second one has no {', '.join(names)}")
+    require(not names, rule, f"the second one has no {', '.join(names)}")
     kept, new = (each.metadata.digests(list(first.metadata.names)) for each in (first, again))
     differ = [name for name in kept if kept[name] != new[name]]
-    require(not differ, f"{rule}, but {', '.join(differ)} differ")
-    require(first.name == again.name, f"{rule}, but its names are {first.name}, {again.name}")
+    require(not differ, rule, f"{', '.join(differ)} differ")
+    require(first.name == again.name, rule, f"its names are {first.name}, {again.name}")
     return "loaded twice"
 
 

@@ -49,10 +49,10 @@ class Target:
 
     @property
     def title(self) -> str:
-        """What it is, as in `model popular (plugin popular 0.1.0)`."""
-        if self.kind == PLUGIN:
-            return f"plugin {self.plugin} {self.version}"
-        return f"{self.kind} {self.spec} (plugin {self.plugin} {self.version})"
+        """What it is, as in `model popular (plugin popular 0.1.0)` or `model Mine (mine.py)`."""
+        is_file = is_python_file(self.plugin)
+        home = self.plugin if is_file else f"plugin {self.plugin} {self.version}"
+        return home if self.kind == PLUGIN else f"{self.kind} {self.spec} ({home})"
 
 
 def find(plugins: Plugins, text: str, kind: str | None) -> tuple[Plugins, list[Target]]:

@@ -21,7 +21,7 @@ from recbench.checking.subject import (
     shortened,
     user,
 )
-from recbench.code.raised import require
+from recbench.code.raised import BrokenRuleError, require
 from recbench.data.interactions import Array, Interactions
 from recbench.data.split import Split
 from recbench.errors import RecbenchError, counted, describe_error
@@ -40,8 +40,8 @@ def fits(subject: Subject) -> str:
     report = subject.report
     require(
         not report.returned,
-        "fit must return the model itself: end it with `return self`; it returned an object of "
-        f"type {report.returned}",
+        "fit must return the model itself",
+        f"it returned an object of type {report.returned}; end it with `return self`",
     )
     parameters = "" if report.n_parameters is None else f", {report.n_parameters:,} parameters"
     return f"{counted(len(subject.train), 'user')}, {subject.train.n_items} items{parameters}"
@@ -104,7 +104,7 @@ def ignores_batch(subject: Subject) -> str:
     when = "alone", f"in a batch of {len(train)}"
     shown = difference(model.traits, train, (alone, ask(model, train)), when)
     _require_repeatable(model, train, shown)
-    require(not shown, f"{_kind(model.traits)} must not depend on the batch: {shown}")
+    require(not shown, f"{_kind(model.traits)} must not depend on the batch", shown)
     return f"each of {len(train)} histories alone and in one batch"
 
 
@@ -116,7 +116,7 @@ def ignores_order(subject: Subject) -> str:
     when = "in the order of users", "in the reverse order"
     shown = difference(model.traits, train, (ask(model, train), turned), when)
     _require_repeatable(model, train, shown)
-    require(not shown, f"{_kind(model.traits)} must not depend on the order of users: {shown}")
+    require(not shown, f"{_kind(model.traits)} must not depend on the order of users", shown)
     return ""
 
 
@@ -134,7 +134,7 @@ def same_seed(subject: Subject) -> str:
     twin = subject.fit(subject.train)
     shown = kept.difference(twin, subject.train, ("after the first fit", "after the second"))
     subject.reproducible = not shown
-    require(not shown, f"the same seed and data must give the same model: {shown}")
+    require(not shown, "the same seed and data must give the same model", shown)
     return "fitted twice"
 
 
@@ -144,13 +144,13 @@ def forgets_questions(subject: Subject) -> str:
     rule = f"{_kind(kept.traits)} must not depend on earlier calls"
     when = "in the first call", "in the second"
     shown = difference(kept.traits, subject.train, (kept.first, kept.again), when)
-    require(not shown, f"{rule}: {shown}")
+    require(not shown, rule, shown)
     if not subject.reproducible:
         raise NotRunError("the same seed and data do not give the same model")
     at_once = ask(subject.fit(subject.train), subject.others)
     when = "without earlier calls", "after another history of the same user"
     shown = difference(kept.traits, subject.others, (at_once, kept.later), when)
-    require(not shown, f"{rule}: {shown}")
+    require(not shown, rule, shown)
     return "the same histories twice; after other histories of the same users"
 
 
@@ -261,9 +261,9 @@ def _works_or_says(subject: Subject, bare: Interactions, lacking: str) -> str:
     except RecbenchError as error:
         if is_own(error):
             return str(error)
-        raise AssertionError(
-            f"a model must also work without {lacking}, or raise a RecbenchError that says what it "
-            f"needs; {describe_error(error)}"
+        raise BrokenRuleError(
+            f"it must work without {lacking}, or raise a RecbenchError that says what it needs",
+            describe_error(error),
         ) from error
     check_answers(model, bare, bare)
     return ""
@@ -293,7 +293,7 @@ def explains(subject: Subject) -> str:
             place = int(np.argmax(np.abs(first - second)))
             require(
                 close(first, second),
-                "the numbers that explain returns for an item must not depend on the other items: "
+                "the numbers that explain returns for an item must not depend on the other items",
                 f"interaction {place + 1} moves item {item} by {second[place]:.6g} alone, by "
                 f"{first[place]:.6g} with {len(items) - 1} others",
             )

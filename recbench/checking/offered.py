@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from recbench.checking.rule import NotApplicableError, NotRunError, Rule
 from recbench.code.python_file import FILES
-from recbench.code.raised import require
+from recbench.code.raised import BrokenRuleError, require
 from recbench.offers import Offer
 from recbench.option_docs import factory_docs
 from recbench.spec import needed, parameters
@@ -86,14 +86,16 @@ def is_light(offer: Offer) -> str:
     heavy = sorted(HEAVY & found.packages.keys(), key=lambda name: -found.packages[name])
     worst = heavy[0] if heavy else found.slowest
     if heavy or (found.total > SLOW and found.packages.get(worst, 0) > SLOW / 2):
-        raise AssertionError(
-            f"the plugin must load fast, but it imports {worst}, which takes "
-            f"{found.packages[worst]:.0f} ms; import it in the function or method that needs it"
+        raise BrokenRuleError(
+            "the plugin must load fast",
+            f"it imports {worst}, which takes {found.packages[worst]:.0f} ms; import it in the "
+            "function or method that needs it",
         )
     require(
         found.total <= SLOW,
-        f"the plugin must load fast, but its import and hooks take {found.total:.0f} ms; do "
-        "the work in the function or method that needs it",
+        "the plugin must load fast",
+        f"its import and hooks take {found.total:.0f} ms; do the work in the function or method "
+        "that needs it",
     )
     packages = ", ".join(f"{name} {spent:.0f} ms" for name, spent in found.packages.items())
     return f"{found.total:.0f} ms" + (f", of it {packages}" if packages else "")
@@ -108,8 +110,8 @@ def discover(place: str) -> Discovery:
             words, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
     except subprocess.TimeoutExpired:
-        raise AssertionError(
-            f"the plugin must load fast, but its import takes more than {PATIENCE:.0f} s"
+        raise BrokenRuleError(
+            "the plugin must load fast", f"its import takes more than {PATIENCE:.0f} s"
         ) from None
     _, _, log = done.stderr.partition(f"{BEGIN}\n")
     try:

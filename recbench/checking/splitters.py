@@ -100,10 +100,11 @@ def is_stable(splitting: Splitting) -> str:
     rule = "the same options and data must give the same split"
     for name in ("train", "history"):
         old, new = getattr(first, name), getattr(again, name)
-        require(old.fingerprint() == new.fingerprint(), f"{rule}, but {name} {_changed(old, new)}")
+        require(old.fingerprint() == new.fingerprint(), rule, f"{name} {_changed(old, new)}")
     require(
         first.fingerprint() == again.fingerprint(),
-        f"{rule}, but the targets are {shortened(first.targets)}, then {shortened(again.targets)}",
+        rule,
+        f"the targets are {shortened(first.targets)}, then {shortened(again.targets)}",
     )
     return "split twice"
 

@@ -10,7 +10,7 @@ import numpy as np
 from recbench.checking.logs import all_but_last, example, groups, popular
 from recbench.checking.rule import NotApplicableError, NotRunError
 from recbench.checking.subject import K, Subject, ask, is_own
-from recbench.code.raised import require
+from recbench.code.raised import BrokenRuleError, require
 from recbench.data.interactions import Interactions
 from recbench.data.split import Split
 from recbench.errors import RecbenchError
@@ -63,9 +63,8 @@ def beats_random(subject: Subject) -> str:
         if value > chance + SURE * error:
             return text
         found.append(text)
-    raise AssertionError(
-        f"a model must beat `{RANDOM}` where there is something to learn: " + ("; ".join(found))
-    )
+    rule = f"a model must beat `{RANDOM}` where there is something to learn"
+    raise BrokenRuleError(rule, "; ".join(found))
 
 
 def _measured(subject: Subject, log: Interactions) -> tuple[float, float, float]:
@@ -95,7 +94,8 @@ def needs_memory(subject: Subject) -> str:
     )
     require(
         large <= MOST_GROWTH * small + NOISE,
-        f"peak memory must not grow faster than the square of the catalogue: {text}",
+        "peak memory must not grow faster than the square of the catalogue",
+        text,
     )
     return text
 

@@ -38,14 +38,24 @@ def describe_raised(error: BaseException) -> str:
     return f"{text} ({place}; --debug shows the traceback)"
 
 
-def require(holds: Any, rule: str) -> None:
+class BrokenRuleError(AssertionError):
+    """A rule is broken: its text is the rule and an example, which a list of rules shows alone."""
+
+    def __init__(self, rule: str, example: str) -> None:
+        super().__init__(f"{rule}: {example}")
+        self.example = example
+
+
+def require(holds: Any, rule: str, example: str = "") -> None:
     """Raise AssertionError if a rule is broken; unlike `assert`, also under `python -O`."""
     if not holds:
-        raise AssertionError(rule)
+        raise BrokenRuleError(rule, example) if example else AssertionError(rule)
 
 
 def describe_broken(error: BaseException) -> str:
-    """Return what a check has raised as one line: the rule that is broken, or another exception."""
+    """Return what a check has raised as one line: how a rule is broken, or another exception."""
+    if isinstance(error, BrokenRuleError):
+        return clean_reason(error.example)
     is_rule = isinstance(error, AssertionError) and not place_of(error)
     return clean_reason(str(error)) if is_rule else describe_raised(error)
 

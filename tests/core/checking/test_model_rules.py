@@ -138,7 +138,7 @@ def _wait_until_linked(file: Path) -> None:
         (
             NeedsTimes,
             "works without times and ratings, or says what it needs",
-            "must also work without",
+            "score raised AttributeError",
         ),
         (
             ForgetsEmpty,
