@@ -95,18 +95,18 @@ def test_the_numbers_for_windows_are_the_stored_ones() -> None:
 
 def test_the_numbers_of_all_models_are_the_stored_ones() -> None:
     section = PAGE.partition("## All models beside each other")[2].partition("\n## ")[0]
-    (_, big, _, small, _), *rows = table_rows(section)
-    files = {"MovieLens 1M": "opponents-ml-1m.md", "MovieLens 100K": "opponents-ml-100k.md"}
-    shown = {name: set[str]() for name in (big, small)}
-    for name, *numbers in rows:
-        for data, pair in ((big, numbers[:2]), (small, numbers[2:])):
-            if pair != ["-", "-"]:
-                stored = stored_row(REFERENCE / files[data], name.strip("`"))
-                assert pair == [stored["NDCG@10"], stored["fit s"]], (name, data)
-                shown[data].add(name.strip("`"))
-    for data, names in shown.items():
-        _, *stored_rows = table_rows((REFERENCE / files[data]).read_text())
-        assert names == {cells[0].removesuffix(" !") for cells in stored_rows}
+    heads, *rows = table_rows(section)
+    files = re.findall(r"\(reference/(opponents-.*?\.md)\)", section)
+    assert heads[1::2] == ["MovieLens 1M", "MovieLens 100K", "Online Retail"]
+    for place, file in enumerate(files, start=1):
+        _, *stored_rows = table_rows((REFERENCE / file).read_text())
+        names = {cells[0].removesuffix(" !") for cells in stored_rows}
+        for name, *numbers in rows:
+            pair, model = numbers[2 * place - 2 : 2 * place], name.strip("`")
+            stored = stored_row(REFERENCE / file, model) if model in names else {}
+            assert pair == [stored.get("NDCG@10", "-"), stored.get("fit s", "-")], (model, file)
+        assert names <= {name.strip("`") for name, *_ in rows}
+    assert len(files) == 3
 
 
 def test_the_comparison_with_icsrec_is_the_stored_one() -> None:
