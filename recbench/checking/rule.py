@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from recbench.code.raised import describe_broken
+from recbench.code.raised import BrokenRuleError, describe_broken
 from recbench.errors import UsageError
 
 S = TypeVar("S")
@@ -79,6 +79,8 @@ def enforce(rules: Sequence[Rule[S]], subject: S) -> None:
             rule.check(subject)
         except (NotApplicableError, NotRunError):
             continue
+        except BrokenRuleError as error:
+            raise AssertionError(str(error)) from None
 
 
 def outcomes(

@@ -72,7 +72,7 @@ for line in {lines!r}:
 
 COLLECT = """
 sys.platform = "linux"  # pytest looks for a Windows console
-sys.exit(pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", "tests"]))
+sys.exit(pytest.main(["--collect-only", "-q", "-n", "0", "-p", "no:cacheprovider", "tests"]))
 """
 
 SYSTEMS = pytest.mark.parametrize("system", ["win32", "darwin"])
