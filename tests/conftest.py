@@ -93,6 +93,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Venv, Path]:
     folder = tmp_path_factory.mktemp("made")
     env, work = Venv(folder / "venv"), folder / "work"
     shutil.copytree(Path(__file__).parent / "sample_plugin", work / "sample")
+    around = "[tool.pytest.ini_options]\naddopts = '--an-option-of-another-project'\n"
+    (work / "pyproject.toml").write_text(around)
     for kind in KINDS:
         env.run(f"recbench plugin new my-{kind} --kind {kind}", work)
     env.run(f"pip install ./sample {' '.join(f'-e ./my-{kind}' for kind in KINDS)}", work)
