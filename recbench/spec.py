@@ -140,7 +140,7 @@ def read_options(
     filled: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the keyword arguments that `build` calls the factory with."""
-    check_options(what, options, factory)
+    check_option_names(what, options, factory)
     known, _ = parameters(factory)
     values = {key: value for key, value in (filled or {}).items() if key in known}
     given = getattr(factory, "option_values", {})  # of options that were given as objects
@@ -164,7 +164,9 @@ def needed(factory: Callable[..., Any]) -> list[str]:
     ]
 
 
-def check_options(what: str, options: Mapping[str, str], *factories: Callable[..., Any]) -> None:
+def check_option_names(
+    what: str, options: Mapping[str, str], *factories: Callable[..., Any]
+) -> None:
     """Raise UsageError for an option that none of the factories has; suggest the right one.
 
     A factory may have an attribute `renamed_options`, a dict from old to new names. For an old

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from recbench.code.raised import BrokenRuleError, describe_broken
-from recbench.errors import UsageError
+from recbench.errors import UsageError, clean_reason
 
 S = TypeVar("S")
 
@@ -123,6 +123,8 @@ def _outcome(rule: Rule[S], subject: S, *, has_options: bool) -> tuple[str, str]
         return NOT_RUN, str(reason)
     except KeyboardInterrupt:
         raise
+    except BrokenRuleError as error:
+        return FAILED, clean_reason(error.example)
     except BaseException as error:  # also SystemExit
         if has_options and isinstance(error, UsageError):
             raise

@@ -53,9 +53,7 @@ def require(holds: Any, rule: str, example: str = "") -> None:
 
 
 def describe_broken(error: BaseException) -> str:
-    """Return what a check has raised as one line: how a rule is broken, or another exception."""
-    if isinstance(error, BrokenRuleError):
-        return clean_reason(error.example)
+    """Return what a check has raised as one line: the rule that is broken, or another exception."""
     is_rule = isinstance(error, AssertionError) and not place_of(error)
     return clean_reason(str(error)) if is_rule else describe_raised(error)
 

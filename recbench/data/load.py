@@ -22,7 +22,7 @@ from recbench.errors import RecbenchError, UsageError
 from recbench.given.functions import with_dataset
 from recbench.offers import Offer
 from recbench.plugins import Plugins, current_plugins
-from recbench.spec import Spec, check_options, parameters, read_options, signature, unwrapped
+from recbench.spec import Spec, check_option_names, parameters, read_options, signature, unwrapped
 
 FILE = "file"
 """The dataset that reads paths, with its option `path`."""
@@ -185,7 +185,7 @@ def find_dataset(
         for key in options.keys() & (texts.keys() | objects.keys()):
             raise UsageError(f"{offer.what}: {key} is given twice; give it once")
         options |= texts
-    _check_options(offer, {**options, **dict.fromkeys(objects, "")})
+    _check_option_names(offer, {**options, **dict.fromkeys(objects, "")})
     known, takes_others = parameters(offer.factory)
     of_clean = parameters(clean)[0].keys() - ({"where"} & known.keys())
     for key in of_clean & objects.keys():
@@ -284,10 +284,10 @@ def _is_path(plugins: Plugins, name: str) -> bool:
     return False
 
 
-def _check_options(offer: Offer, options: Mapping[str, str]) -> None:
+def _check_option_names(offer: Offer, options: Mapping[str, str]) -> None:
     """Raise UsageError for an unknown option, which may be meant as a condition of `where`."""
     try:
-        check_options(offer.what, options, clean, offer.factory)
+        check_option_names(offer.what, options, clean, offer.factory)
     except UsageError as error:
         known = parameters(clean)[0].keys() | parameters(offer.factory)[0].keys()
         wrong = next(key for key in options if key not in known)

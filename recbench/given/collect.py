@@ -21,7 +21,7 @@ from recbench.given.option_text import option_text, read_values, reads_as
 from recbench.hookspecs import hookimpl
 from recbench.offers import FILED, NAME, configured
 from recbench.plugins import Plugins, load_plugins
-from recbench.spec import Spec, check_options, each_value, needed, unwrapped
+from recbench.spec import Spec, check_option_names, each_value, needed, unwrapped
 
 FILLED = ("seed", "device")
 """The options that recbench sets if they have their defaults."""
@@ -238,7 +238,7 @@ class Given:
             write = f"{file}:{own}:{{}}=VALUE" if file else ""
             what = f"{self.noun} {own}"
             if not self.has_more_options:
-                check_options(what, wanted.options, configured(self.kind, factory))
+                check_option_names(what, wanted.options, configured(self.kind, factory))
             self._check_complete(factory, wanted.options, write)
             if name:
                 values = self._read(where, factory, wanted.options)

@@ -159,7 +159,8 @@ class Results(Sequence[Result]):
         if metrics is None:  # those of files are known already
             typed = [name.replace("|", "||") for name in self.metrics if name not in known]
             _, others = with_shown_metrics(plugins, typed)
-            shown = {name: {**others, **known}[name] for name in self.metrics}
+            found = {**others, **known}
+            shown = {name: found[name] for name in self.metrics}
         else:
             shown = without_unmeasured(*with_shown_metrics(plugins, metrics), self)
         breakdown = dataclasses.replace(self.breakdown, metrics=shown)

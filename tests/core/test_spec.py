@@ -11,7 +11,7 @@ from recbench import UsageError
 from recbench.spec import (
     Spec,
     build,
-    check_options,
+    check_option_names,
     each_value,
     parameters,
     parse_names,
@@ -242,11 +242,11 @@ def test_an_option_of_any_of_several_factories_is_accepted() -> None:
         return time_ties
 
     renamed.__dict__["renamed_options"] = {"ties": "time_ties", "order": "time_ties"}
-    check_options("model m", {"time_ties": "1", "ties": "1"}, other, renamed)
+    check_option_names("model m", {"time_ties": "1", "ties": "1"}, other, renamed)
     with pytest.raises(UsageError, match="'order'; it is now called 'time_ties"):
-        check_options("model m", {"order": "1"}, other, renamed)
+        check_option_names("model m", {"order": "1"}, other, renamed)
     with pytest.raises(UsageError, match="no option 'time_tie'; did you mean 'time_ties'"):
-        check_options("model m", {"time_tie": "1"}, other, renamed)
+        check_option_names("model m", {"time_tie": "1"}, other, renamed)
 
 
 def test_lists_and_values_of_objects_are_read_as_options() -> None:
