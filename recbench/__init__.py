@@ -50,6 +50,7 @@ from recbench.results.section import Section
 from recbench.run import run
 from recbench.scaffold.new import NewPlugin, new_plugin
 from recbench.selfcheck import SelfCheck, selfcheck
+from recbench.space import Choice, Float, Int
 from recbench.store.store import Store
 from recbench.table import table
 from recbench.verification import Verification
@@ -58,14 +59,17 @@ from recbench.verify import verify
 __all__ = [
     "Attention",
     "Attentive",
+    "Choice",
     "Comparison",
     "Comparisons",
     "Dataset",
     "Explainer",
     "Explanation",
     "ExportedSplit",
+    "Float",
     "GroupValue",
     "Inspection",
+    "Int",
     "Interactions",
     "Lister",
     "Model",

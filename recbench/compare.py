@@ -252,7 +252,7 @@ def _as_stored(plugins: Plugins, kind: str, text: str) -> str:
     """Return a name with options as results have it: no alias, and options in order."""
     spec = Spec.parse(text)
     with contextlib.suppress(UsageError):  # stored results may be of plugins that are gone
-        spec = Spec(plugins.find(kind, spec.name).name, spec.options)
+        spec = plugins.find(kind, spec.name).spec(spec.options)
     return str(spec)
 
 

@@ -169,7 +169,7 @@ class Experiment:
         version = offer.source_version()
         if not isolated and not source.is_as_loaded():
             version = f"{offer.version}{NO_SOURCE}"
-        cell = self.blank(str(Spec(offer.name, spec.options)), version, offer.plugin, own_seed)
+        cell = self.blank(str(offer.spec(spec.options)), version, offer.plugin, own_seed)
         cell = dataclasses.replace(cell, device=device if asked else "", isolated=isolated)
         return dataclasses.replace(cell, key=self._key(cell))
 

@@ -25,7 +25,11 @@ factory: its keyword parameters are the options that users set with
 attribute `renamed_options`, a dict from old to new names; the old name is then refused with an
 error that gives the new one. An attribute `option_groups`, a dict from headings to tuples of
 option names, groups the options in `recbench models NAME`. An attribute `aliases`, a tuple of
-names, lets users type other names, which results and listings do not show.
+names, lets users type other names, which results and listings do not show. An attribute
+`option_aliases`, a dict from other names of options to their own ones, does the same for options.
+The factory of a model can have an attribute `search_space`, a dict from options to the ranges in
+which `recbench tune` looks for the best values: `recbench.Float(1, 2000, log=True)`,
+`recbench.Int(5, 1000)` or `recbench.Choice("softmax", "bce")`.
 
 recbench calls these five hooks whenever it looks for plugins, so they must be fast. Import large
 packages such as torch, and read files, in the factories and not in the hooks or the module.

@@ -22,7 +22,8 @@ from recbench import hookspecs
 from recbench.code.source import NO_SOURCE, Source, source_of
 from recbench.errors import RecbenchError, UsageError, suggest
 from recbench.guard import CRASHED, guarded, noted
-from recbench.spec import read_options, unwrapped
+from recbench.space import check_space
+from recbench.spec import Spec, read_options, unwrapped, with_own_names
 
 TRACKER = "recbench_run_finished"
 
@@ -83,6 +84,13 @@ class Offer:
     def configured(self) -> Callable[..., Any]:
         """What has the options, which is the factory of most kinds."""
         return configured(self.kind, self.factory)
+
+    def spec(self, options: Mapping[str, str]) -> Spec:
+        """Return a spec as results have it: no alias, neither of the offer nor of an option.
+
+        Raises UsageError if an option is given under two names.
+        """
+        return Spec(self.name, with_own_names(self.what, options, self.configured))
 
     def metric(self, options: Mapping[str, str]) -> Callable[..., Any]:
         """Return the metric with its options, read from text. Raises UsageError for wrong ones."""
@@ -242,10 +250,11 @@ def _check_attributes(offer: Offer) -> tuple[str, ...]:
         )
     for alias in aliases:
         _check_name(f"{offer.what} has the alias", alias)
-    for attribute in ("renamed_options", "option_groups"):
+    for attribute in ("renamed_options", "option_aliases", "option_groups"):
         value = getattr(unwrapped(factory), attribute, {})
         if not isinstance(value, Mapping):
             raise RecbenchError(f"{offer.what} has the {attribute} {value!r}; it must be a dict")
+    check_space(offer.what, getattr(unwrapped(factory), "search_space", {}), factory)
     _ = offer.summary  # a docstring that cannot be read is found here
     return tuple(aliases)
 

@@ -140,18 +140,41 @@ def read_options(
     filled: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the keyword arguments that `build` calls the factory with."""
+    options = with_own_names(what, options, factory)
     check_option_names(what, options, factory)
     known, _ = parameters(factory)
     values = {key: value for key, value in (filled or {}).items() if key in known}
     given = getattr(factory, "option_values", {})  # of options that were given as objects
     for key, text in options.items():
         kind = known.get(key, Any)
-        values[key] = given[text] if text in given else _read(f"{what}: {key}", text, kind)
+        values[key] = given[text] if text in given else read_value(f"{what}: {key}", text, kind)
     missing = [key for key in needed(factory) if key not in values]
     if missing:
         name = what.rpartition(" ")[2]
         raise UsageError(f"{what} needs the option {missing[0]}; write {name}:{missing[0]}=VALUE")
     return values
+
+
+def with_own_names(
+    what: str, options: Mapping[str, str], factory: Callable[..., Any]
+) -> dict[str, str]:
+    """Return options under the names of the factory's parameters, in the same order.
+
+    A factory may have an attribute `option_aliases`, a dict from other names of options, such as
+    those that papers use, to its parameters.
+
+    Raises UsageError if an option is given under two names.
+    """
+    aliases = getattr(unwrapped(factory), "option_aliases", {})
+    named: dict[str, str] = {}
+    for key, value in options.items():
+        own = aliases.get(key, key)
+        if own in named:
+            raise UsageError(
+                f"{what}: {own} is set twice, as {key} is another name of it; set it once"
+            )
+        named[own] = value
+    return named
 
 
 def needed(factory: Callable[..., Any]) -> list[str]:
@@ -234,7 +257,7 @@ def _type_of_default(default: Any) -> Any:
     return kind if kind in (bool, float, str, list, tuple) else Any
 
 
-def _read(what: str, text: str, kind: Any) -> Any:
+def read_value(what: str, text: str, kind: Any) -> Any:
     """Convert the text of one value."""
     origin, choices = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Literal:
@@ -248,14 +271,13 @@ def _read(what: str, text: str, kind: Any) -> Any:
         for choice in choices:
             if choice is not type(None):
                 try:
-                    return _read(what, text, choice)
+                    return read_value(what, text, choice)
                 except UsageError as error:
                     last_error = error
         raise last_error
     if (origin or kind) in (list, tuple, Sequence):
-        parts = [
-            _read(what, part.strip(), choices[0] if choices else Any) for part in text.split(",")
-        ]
+        of_parts = choices[0] if choices else Any
+        parts = [read_value(what, part.strip(), of_parts) for part in text.split(",")]
         return tuple(parts) if (origin or kind) is tuple else parts
     if kind is bool:
         if text.lower() not in _TRUTH_VALUES:

@@ -104,7 +104,7 @@ def _named(plugins: Plugins, spec: Spec) -> list[Target]:
         offers = plugins.offers(kind)
         if any(spec.name in (offer.name, *offer.aliases) for offer in offers):
             offer = plugins.find(kind, spec.name)
-            found.append(_of_offer(offer, Spec(offer.name, spec.options)))
+            found.append(_of_offer(offer, offer.spec(spec.options)))
     return found
 
 

@@ -187,7 +187,7 @@ def make_split(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]
     """
     spec = Spec.parse(split)
     offer = plugins.find("splitters", spec.name)
-    spec = Spec(offer.name, spec.options)  # the name, if the text has an alias
+    spec = offer.spec(spec.options)  # the names, if the text has aliases
     splitter = offer.build(spec.options, {})
     who = f"splitter {spec} (plugin {offer.plugin})"
     if not callable(getattr(splitter, "split", None)):

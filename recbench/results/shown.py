@@ -35,7 +35,7 @@ def with_shown_metrics(plugins: Plugins, metrics: Any) -> tuple[Plugins, dict[st
     for spec in map(Spec.parse, texts):
         own = spec.name if spec.name in names else labels.get(spec.name.lower(), spec.name)
         offer = plugins.check("metrics", Spec(own, spec.options))
-        specs.append(Spec(offer.name, spec.options))
+        specs.append(offer.spec(spec.options))
     plugins = measuring(plugins, specs)
     plugins.asked = {str(spec) for spec in specs[n_all:]}
     known = plugins.metrics()
