@@ -243,11 +243,11 @@ def read_range(what: str, text: str, kind: Any) -> Range:
     try:
         if not dots or "|" in text:
             return _choices(what, text, kind)
-        ends: list[Any] = [_number(what, end) for end in (low, high)]
-        whole, log = all(isinstance(end, int) for end in ends), text.strip().endswith(LOG)
+        first, last, log = _number(what, low), _number(what, high), text.strip().endswith(LOG)
+        whole = isinstance(first, int) and isinstance(last, int)
         if _takes(kind, int) and (whole or not _takes(kind, float)):
-            return Int(*ends, log)
-        return Float(*ends, log)
+            return Int(first, last, log)
+        return Float(first, last, log)
     except ValueError as error:
         raise UsageError(f"{what}={text}: {error}") from None
 
@@ -262,7 +262,7 @@ def _choices(what: str, text: str, kind: Any) -> Choice:
     return Choice(*(read_value(what, value, kind) for value in values))
 
 
-def _number(what: str, text: str) -> float:
+def _number(what: str, text: str) -> Any:
     for kind in (int, float):
         try:
             return kind(text)
