@@ -53,6 +53,7 @@ from recbench.selfcheck import SelfCheck, selfcheck
 from recbench.space import Choice, Float, Int
 from recbench.store.store import Store
 from recbench.table import table
+from recbench.validation import report_validation
 from recbench.verification import Verification
 from recbench.verify import verify
 
@@ -118,6 +119,7 @@ __all__ = [
     "printable",
     "read_checkpoint",
     "recommend",
+    "report_validation",
     "run",
     "save_arrays",
     "selfcheck",

@@ -6,22 +6,27 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recbench.space import space_of, spaces_text
 from recbench.spec import parameters, signature, unwrapped
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option: type, default and description as text; group is "" if it belongs to none."""
+    """One option: type, default and description as text; group is "" if it belongs to none.
+
+    tuned_over: the range that its model is tuned over, as text; "" if it is not tuned.
+    """
 
     name: str
     type: str
     default: str
     description: str
     group: str
+    tuned_over: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ def factory_docs(factory: Callable[..., Any]) -> FactoryDocs:
     used instead, as in `dim : int, default: 64`.
 
     A factory may have an attribute `option_groups`, a dict from headings to the names of options.
+    Descriptions end with the other names of the option, of the attribute `option_aliases`.
     """
     from docstring_parser import DocstringStyle, parse
 
@@ -54,7 +60,8 @@ def factory_docs(factory: Callable[..., Any]) -> FactoryDocs:
     }
     groups = getattr(unwrapped(factory), "option_groups", {})
     group_of = {name: group for group, names in groups.items() for name in names}
-    own = signature(factory)
+    aliases = getattr(unwrapped(factory), "option_aliases", {})
+    own, space = signature(factory), spaces_text(space_of(factory))
     options = []
     for name, kind in parameters(factory)[0].items():
         entry = documented.get(name)
@@ -64,8 +71,12 @@ def factory_docs(factory: Callable[..., Any]) -> FactoryDocs:
                 name=name,
                 type=_stated_type((entry and entry.type_name) or "") or _type_name(kind),
                 default=_default(own[name].default, stated_default),
-                description=_first_sentence((entry and entry.description) or ""),
+                description=_described(
+                    (entry and entry.description) or "",
+                    [alias for alias, of in aliases.items() if of == name],
+                ),
                 group=group_of.get(name, ""),
+                tuned_over=space.get(name, ""),
             )
         )
     order = [*groups, ""]
@@ -114,6 +125,12 @@ def _type_name(kind: Any) -> str:
     if origin in (list, tuple) and choices:
         return f"list of {_type_name(choices[0])}"
     return getattr(kind, "__name__", str(kind))
+
+
+def _described(text: str, aliases: Sequence[str]) -> str:
+    """Return the first sentence of a text, and the other names of what it describes."""
+    also = f"Also called {' or '.join(aliases)}." if aliases else ""
+    return " ".join(filter(None, (_first_sentence(text), also)))
 
 
 def _first_sentence(text: str) -> str:

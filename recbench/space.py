@@ -184,13 +184,15 @@ def _check_bounds(given: Float | Int, kinds: tuple[type, ...]) -> None:
 
 
 def _text_of(given: Float | Int) -> str:
-    return f"{given.low:g}..{given.high:g}{LOG if given.log else ''}"
+    return f"{option_text(given.low)}..{option_text(given.high)}{LOG if given.log else ''}"
 
 
 def option_text(value: Any) -> str:
     """Return a value as users write it after `OPTION=`."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(option_text, value))
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
@@ -243,9 +245,11 @@ def read_range(what: str, text: str, kind: Any) -> Range:
     try:
         if not dots or "|" in text:
             return _choices(what, text, kind)
+        if not takes(kind, int) and not takes(kind, float):
+            raise UsageError(f"{what}={text}: it does not take numbers; write choices as A|B")
         first, last, log = _number(what, low), _number(what, high), text.strip().endswith(LOG)
         whole = isinstance(first, int) and isinstance(last, int)
-        if _takes(kind, int) and (whole or not _takes(kind, float)):
+        if takes(kind, int) and (whole or not takes(kind, float)):
             return Int(first, last, log)
         return Float(first, last, log)
     except ValueError as error:
@@ -271,10 +275,10 @@ def _number(what: str, text: str) -> Any:
     raise UsageError(f"{what}: {text!r} is not a number; write a range as LOW..HIGH")
 
 
-def _takes(kind: Any, wanted: type) -> bool:
-    """Whether an option of this type takes values of another one."""
+def takes(kind: Any, wanted: type) -> bool:
+    """Whether an option of this type takes values of another one, which is int or float."""
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return any(_takes(choice, wanted) for choice in typing.get_args(kind))
+        return any(takes(choice, wanted) for choice in typing.get_args(kind))
     return kind is wanted or (kind is Any and wanted in (int, float))
 
 

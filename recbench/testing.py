@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from recbench.checking import datasets, metrics, models, splitters, tables, trackers
@@ -27,7 +27,7 @@ from recbench.errors import RecbenchError, UsageError
 from recbench.evaluation.measure import Metric
 from recbench.models.in_process import InProcessModel, check_methods, naming
 from recbench.models.protocols import ModelHandle
-from recbench.spec import parameters
+from recbench.spec import Spec, needed, parameters, read_options
 
 __all__ = [
     "check_dataset",
@@ -50,8 +50,8 @@ def check_model(
     ordinary, empty and long histories, a single item and unknown users; that they do not depend on
     the batch, the order of users or earlier calls; that the same seed and data give the
     same model; and that it also works, or says what it needs, without ids, titles and features. If
-    the model has `save` and `load`, `explain`, `attention` or a `checkpoint` in `fit`, it checks
-    these too.
+    the model has `save` and `load`, `explain`, `attention`, a `checkpoint` in `fit` or a
+    `search_space`, it checks these too.
 
     Parameters
     ----------
@@ -90,7 +90,12 @@ def check_model(
     AssertionError: scores must not depend on earlier calls...
     """
     _check_callable("check_model", factory, "a class or a function that builds a model")
-    subject = Subject(functools.partial(_model, factory, options), data)
+    subject = Subject(
+        functools.partial(_model, factory, options),
+        data,
+        factory=factory,
+        open_with=functools.partial(_model_with, factory, options),
+    )
     try:
         enforce(models.CONTRACT, subject)
     except UnknownFeatureError as error:
@@ -105,6 +110,16 @@ def _model(factory: Callable[..., Any], options: dict[str, Any]) -> Iterator[Mod
         model = factory(**{**filled, **options})
     check_methods(model)
     yield InProcessModel(model)
+
+
+def _model_with(
+    factory: Callable[..., Any], options: dict[str, Any], others: Mapping[str, str]
+) -> contextlib.AbstractContextManager[ModelHandle]:
+    """Return a model with other options, as users type them; it keeps those without a default."""
+    required = {name: options[name] for name in needed(factory) if name in options}
+    typed = Spec.parse(str(Spec("model", others))).options
+    read = read_options("model", factory, typed, {"seed": 0, "device": "cpu", **required})
+    return _model(factory, read)
 
 
 def check_dataset(factory: Callable[..., Any], **options: Any) -> None:

@@ -50,11 +50,19 @@ class Als(Factors):
     `recalculate_user=True`. On the CPU, the same seed gives the same factors with any number of
     threads.
 
+    `recbench tune` looks for `factors` from 16 to 256, `regularization` from 0.001 to 100 and
+    `alpha` from 0.1 to 50, all on logarithmic scales, and for `iterations` from 5 to 30. Ferrari
+    Dacrema et al. (2021) search from 1 to 200 factors, and `alpha` from 0.001 to 50. Rendle et al.
+    (2021) show that this model is as good as newer ones if it is tuned well.
+
     References
     ----------
     Hu, Koren & Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
     Takács, Pilászy & Tikk, "Applications of the conjugate gradient method for implicit feedback
-    collaborative filtering", RecSys 2011.
+    collaborative filtering", RecSys 2011. Ferrari Dacrema et al., "A troubling analysis of
+    reproducibility and progress in recommender systems research", ACM TOIS 39, 2021
+    (arXiv:1911.07698). Rendle, Krichene, Zhang & Koren, "Revisiting the performance of iALS on item
+    recommendation benchmarks", 2021 (arXiv:2110.14037).
 
     Examples
     --------
@@ -71,6 +79,12 @@ class Als(Factors):
     """
 
     name: ClassVar = "als"
+    search_space: ClassVar[Mapping[str, Any]] = {
+        "factors": recbench.Int(16, 256, log=True),
+        "regularization": recbench.Float(0.001, 100, log=True),
+        "alpha": recbench.Float(0.1, 50, log=True),
+        "iterations": recbench.Int(5, 30),
+    }
     arrays: ClassVar = ("item_factors",)
 
     def __init__(

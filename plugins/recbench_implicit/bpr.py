@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -41,6 +42,9 @@ class Bpr(Factors):
     with several, or on a GPU, implicit learns different factors each time. How often a user had an
     item does not matter.
 
+    `recbench tune` looks for `factors` from 16 to 256, `learning_rate` from 0.001 to 0.2,
+    `regularization` from 0.0001 to 0.1 and `iterations` from 20 to 300, all on logarithmic scales.
+
     References
     ----------
     Rendle, Freudenthaler, Gantner & Schmidt-Thieme, "BPR: Bayesian personalized ranking from
@@ -62,6 +66,12 @@ class Bpr(Factors):
     """
 
     name: ClassVar = "bpr"
+    search_space: ClassVar[Mapping[str, Any]] = {
+        "factors": recbench.Int(16, 256, log=True),
+        "learning_rate": recbench.Float(0.001, 0.2, log=True),
+        "regularization": recbench.Float(0.0001, 0.1, log=True),
+        "iterations": recbench.Int(20, 300, log=True),
+    }
     arrays: ClassVar = ("item_factors", "user_factors", "users", "centre", "scale")
 
     def __init__(

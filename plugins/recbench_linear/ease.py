@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ class Ease(ItemToItem):
     Parameters
     ----------
     l2 : float, default: 500
-        Weight of the penalty, above 0; lambda in the paper.
+        Weight of the penalty, above 0; lambda in the paper, and a second name of this option.
     decay : float, default: 0.7
         Factor per step back in the history, above 0 and at most 1. With 1, as published, the order
         of the history does not matter.
@@ -50,9 +51,14 @@ class Ease(ItemToItem):
     An item that a user had several times counts once in X. No item predicts itself. So with
     `repeats=keep`, items that users buy again are recommended only because of other items.
 
+    `recbench tune` looks for `l2` from 1 to 10,000, on a logarithmic scale, and for `decay` from
+    0.3 to 1. Ferrari Dacrema et al. (2021) search from 1 to 10,000,000, on larger data too.
+
     References
     ----------
     Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019 (arXiv:1905.03375).
+    Ferrari Dacrema et al., "A troubling analysis of reproducibility and progress in recommender
+    systems research", ACM TOIS 39, 2021 (arXiv:1911.07698).
 
     Examples
     --------
@@ -67,6 +73,11 @@ class Ease(ItemToItem):
     """
 
     name: ClassVar[str] = "ease"
+    search_space: ClassVar[Mapping[str, Any]] = {
+        "l2": recbench.Float(1, 10_000, log=True),
+        "decay": recbench.Float(0.3, 1),
+    }
+    option_aliases: ClassVar[Mapping[str, str]] = {"lambda": "l2"}
 
     def __init__(self, l2: float = 500, decay: float = 0.7) -> None:
         self.l2 = l2

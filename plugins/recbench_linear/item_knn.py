@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -34,6 +35,10 @@ class ItemKNN(ItemToItem):
     An item that a user had several times counts once in the similarities. No item is its own
     neighbour. Only the neighbours are kept, so the memory grows with `k` times the items.
 
+    `recbench tune` looks for `k` from 5 to 1,000, on a logarithmic scale, for `shrinkage` from 0 to
+    200, and for `decay` from 0.3 to 1. Ferrari Dacrema et al. (2021) search the same range of `k`,
+    and `shrinkage` from 0 to 1,000.
+
     References
     ----------
     Sarwar, Karypis, Konstan & Riedl, "Item-based collaborative filtering recommendation
@@ -57,6 +62,11 @@ class ItemKNN(ItemToItem):
     """
 
     name: ClassVar[str] = "item-knn"
+    search_space: ClassVar[Mapping[str, Any]] = {
+        "k": recbench.Int(5, 1000, log=True),
+        "shrinkage": recbench.Float(0, 200),
+        "decay": recbench.Float(0.3, 1),
+    }
 
     def __init__(self, k: int = 100, shrinkage: float = 10, decay: float = 0.9) -> None:
         self.k, self.shrinkage = k, shrinkage

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -35,9 +36,11 @@ class Slim(ItemToItem):
     Parameters
     ----------
     l1 : float, default: 3
-        Weight of the penalty that makes the weights sparse, above 0; lambda in the paper.
+        Weight of the penalty that makes the weights sparse, above 0; lambda in the paper, and a
+        second name of this option.
     l2 : float, default: 300
-        Weight of the penalty of squared weights, 0 or more; beta in the paper.
+        Weight of the penalty of squared weights, 0 or more; beta in the paper, and a second name of
+        this option.
     candidates : int, default: 500
         Number of items from which an item may be predicted: those with the highest cosines.
     decay : float, default: 0.8
@@ -59,6 +62,10 @@ class Slim(ItemToItem):
     An item that a user had several times counts once. No item predicts itself. So with
     `repeats=keep`, items that users buy again are recommended only because of other items.
 
+    `recbench tune` looks for `l1` from 0.1 to 100 and for `l2` from 1 to 5,000, both on logarithmic
+    scales, and for `decay` from 0.3 to 1. `candidates` mainly decides how long the training takes,
+    and is not tuned.
+
     References
     ----------
     Ning & Karypis, "SLIM: sparse linear methods for top-N recommender systems", ICDM 2011.
@@ -76,6 +83,12 @@ class Slim(ItemToItem):
     """
 
     name: ClassVar[str] = "slim"
+    search_space: ClassVar[Mapping[str, Any]] = {
+        "l1": recbench.Float(0.1, 100, log=True),
+        "l2": recbench.Float(1, 5000, log=True),
+        "decay": recbench.Float(0.3, 1),
+    }
+    option_aliases: ClassVar[Mapping[str, str]] = {"lambda": "l1", "beta": "l2"}
 
     def __init__(
         self, l1: float = 3, l2: float = 300, candidates: int = 500, decay: float = 0.8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -41,11 +42,17 @@ class UserKNN(MatrixModel):
     A user is not a neighbour of their own history. An item that a neighbour had several times
     counts once. There is no training: the matrix of the model is the training data.
 
+    `recbench tune` looks for `k` from 5 to 1,000, on a logarithmic scale, for `shrinkage` from 0 to
+    50, and for `decay` from 0.3 to 1. Ferrari Dacrema et al. (2021) search the same range of `k`,
+    and `shrinkage` from 0 to 1,000.
+
     References
     ----------
     Resnick, Iacovou, Suchak, Bergstrom & Riedl, "GroupLens: an open architecture for collaborative
     filtering of netnews", CSCW 1994. Sarwar, Karypis, Konstan & Riedl, "Analysis of recommendation
-    algorithms for e-commerce", EC 2000.
+    algorithms for e-commerce", EC 2000. Ferrari Dacrema et al., "A troubling analysis of
+    reproducibility and progress in recommender systems research", ACM TOIS 39, 2021
+    (arXiv:1911.07698).
 
     Examples
     --------
@@ -64,6 +71,11 @@ class UserKNN(MatrixModel):
     """
 
     name: ClassVar[str] = "user-knn"
+    search_space: ClassVar[Mapping[str, Any]] = {
+        "k": recbench.Int(5, 1000, log=True),
+        "shrinkage": recbench.Float(0, 50),
+        "decay": recbench.Float(0.3, 1),
+    }
 
     def __init__(self, k: int = 20, shrinkage: float = 0, decay: float = 0.8) -> None:
         self.k, self.shrinkage, self.decay = k, shrinkage, decay

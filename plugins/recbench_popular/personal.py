@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,8 @@ class PersonalPopular(PerItem):
     loaded with `repeats=keep`: by default, items of the history are not ranked, and what is left is
     the order of `popular`.
 
+    `recbench tune` looks for `decay` from 0.3 to 1.
+
     References
     ----------
     Hu, He, Gao & Zhang, "Modeling personalized item frequency information for next-basket
@@ -57,6 +60,8 @@ class PersonalPopular(PerItem):
     [2.0, 1.0, 0.0, 0.0] [0, 1, 3, 2]
     [0.75, 1.0, 0.0, 0.0] [1, 0, 3, 2]
     """
+
+    search_space: ClassVar[Mapping[str, Any]] = {"decay": recbench.Float(0.3, 1)}
 
     def __init__(self, decay: float = 0.8) -> None:
         self.decay = decay

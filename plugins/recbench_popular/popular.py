@@ -28,6 +28,8 @@ class Popular(PerItem):
     The notebook from which recbench started used "rated", but with the ratings of the test
     interactions too. This model only sees training data.
 
+    `recbench tune` does not tune `rule`, because "rated" needs ratings.
+
     Examples
     --------
     >>> import recbench

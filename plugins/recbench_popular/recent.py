@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ class RecentPopular(PerItem):
     -----
     The model needs data with times. The default is the best of 13 half-lives from a day to a year
     on validation targets of ml-100k (leave-last-out). With `--split temporal`, the best is 10 days.
+    `recbench tune` looks for `half_life` from 0.5 to 365 days, on a logarithmic scale.
 
     References
     ----------
@@ -49,6 +51,8 @@ class RecentPopular(PerItem):
     >>> RecentPopular(half_life=1).fit(train).score(train)[0].tolist()
     [-1.0, 0.0]
     """
+
+    search_space: ClassVar[Mapping[str, Any]] = {"half_life": recbench.Float(0.5, 365, log=True)}
 
     def __init__(self, half_life: float = 7) -> None:
         self.half_life = half_life

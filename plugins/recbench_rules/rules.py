@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import recbench
 
@@ -26,6 +27,11 @@ class Rules(ItemToItem):
     decay : float, default: 0.8
         Factor per step back in the history, above 0 and at most 1.
 
+    Notes
+    -----
+    `recbench tune` looks for `window` and `length` from 1 to 50, on a logarithmic scale, and for
+    `decay` from 0.3 to 1.
+
     References
     ----------
     Ludewig & Jannach, "Evaluation of session-based recommendation algorithms", User Modeling and
@@ -45,6 +51,11 @@ class Rules(ItemToItem):
     """
 
     name: ClassVar[str] = "rules"
+    search_space: ClassVar[Mapping[str, Any]] = {
+        "window": recbench.Int(1, 50, log=True),
+        "length": recbench.Int(1, 50, log=True),
+        "decay": recbench.Float(0.3, 1),
+    }
 
     def __init__(self, window: int = 10, length: int = 20, decay: float = 0.8) -> None:
         self.window = window

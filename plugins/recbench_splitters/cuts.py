@@ -36,6 +36,16 @@ class Cut:
         recbench.check_options(f"splitter {splitter}", ("share", share, is_valid, rule))
         self.at = None if at is None else self._seconds(str(at).strip())
         self.share = 0.9 if share is None else share
+        self.is_for_validation = False
+
+    def again(self, share_before: float) -> "Cut":
+        """Return the cut of the training data that holds out validation targets.
+
+        share_before: the share that this cut has left before it; it is used if a date was set.
+        """
+        cut = Cut(self.splitter, None, self.share if self.at is None else share_before)
+        cut.is_for_validation = True
+        return cut
 
     def divide(
         self, times: npt.NDArray[Any], time_unit: str, what: str
@@ -52,11 +62,18 @@ class Cut:
         earlier = np.asarray(times < math.ceil(at * per_second))
         if earlier.all() or not earlier.any():
             side = "at or after" if earlier.any() else "before"
-            first, last = (Fraction(int(end), per_second) for end in (times.min(), times.max()))
+            first, last = (
+                _date(Fraction(int(end), per_second)) for end in (times.min(), times.max())
+            )
+            if self.is_for_validation:
+                raise recbench.RecbenchError(
+                    f"{self.splitter}: too few training data to cut off validation targets: no "
+                    f"{what} {side} the cut, {_date(at)}; the training data run from {first} to "
+                    f"{last}. Set a later cut with at= or share=, or use leave-last-out"
+                )
             raise recbench.RecbenchError(
                 f"{self.splitter}: no {what} {side} the cut, {_date(at)}; the data run from "
-                f"{_date(first)} to {_date(last)}. "
-                "Set a cut between these times with at=, or use leave-last-out"
+                f"{first} to {last}. Set a cut between these times with at=, or use leave-last-out"
             )
         return earlier, _date(at)
 

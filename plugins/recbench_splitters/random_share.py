@@ -18,6 +18,9 @@ class RandomShare:
     papers that did so. A user always keeps one interaction as history, so a user with a single
     interaction is used for training but not judged.
 
+    For `recbench tune`, validation targets are drawn from the training data in the same way, with
+    other random numbers.
+
     Parameters
     ----------
     share : float, default: 0.8
@@ -71,9 +74,39 @@ class RandomShare:
         >>> split.train.n_interactions, len(split.targets)
         (5, 5)
         """
+        return self._split(interactions, [self.seed])
+
+    def validation_split(self, interactions: recbench.Interactions) -> recbench.Split:
+        """Hold out interactions of the training data that are drawn at random.
+
+        Parameters
+        ----------
+        interactions : recbench.Interactions
+            One sequence per user, oldest first.
+
+        Returns
+        -------
+        recbench.Split
+            Training data, histories and targets, without what `split` holds out.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> from recbench_splitters import RandomShare
+        >>> log = recbench.Interactions.from_log(users=[0] * 5, items=[10, 11, 12, 13, 14])
+        >>> RandomShare(share=0.6).split(log).train.items.tolist()
+        [11, 12, 13]
+        >>> split = RandomShare(share=0.6).validation_split(log)
+        >>> split.train.items.tolist(), split.targets.tolist()
+        ([], [])
+        """
+        # the same random numbers would fall on the items next to the test targets
+        return self._split(self.split(interactions).train, [self.seed, 1])
+
+    def _split(self, interactions: recbench.Interactions, seed: list[int]) -> recbench.Split:
         lengths = interactions.lengths
         in_train = np.zeros(interactions.n_interactions, dtype=bool)
-        in_train[self._kept(interactions)] = True
+        in_train[self._kept(interactions, seed)] = True
         train = interactions.keep(in_train)
         targets = distinct_items(interactions.keep(~in_train))
         unjudged = "used for training but not judged"
@@ -87,10 +120,10 @@ class RandomShare:
             train, train, targets.items, targets.times, targets.offsets, notes, ordered=False
         )
 
-    def _kept(self, interactions: recbench.Interactions) -> npt.NDArray[Any]:
+    def _kept(self, interactions: recbench.Interactions, seed: list[int]) -> npt.NDArray[Any]:
         """Return the positions of the training data."""
         lengths, n = interactions.lengths, interactions.n_interactions
-        draws = _draws(interactions, self.seed)
+        draws = _draws(interactions, seed)
         rows = np.repeat(np.arange(len(interactions)), lengths)
         by_draw = np.lexsort((draws, rows))  # the sequences, each in random order
         nth = np.arange(n) - interactions.offsets[:-1][rows]
@@ -102,7 +135,7 @@ class RandomShare:
         return np.asarray(history_first[: max(min(round(self.share * n), n - 1), n_users)])
 
 
-def _draws(interactions: recbench.Interactions, seed: int) -> npt.NDArray[Any]:
+def _draws(interactions: recbench.Interactions, seed: list[int]) -> npt.NDArray[Any]:
     """Return a random number for each interaction, whatever the order of the sequences is."""
     users = np.repeat(interactions.users, interactions.lengths)
     draws = np.empty(len(users))

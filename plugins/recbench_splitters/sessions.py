@@ -26,6 +26,9 @@ class Sessions:
     With `gap`, it is cut into sessions instead. Load such data with repeats=keep, because otherwise
     items that the user had in an earlier session are missing.
 
+    For `recbench tune`, the training sessions are cut in time again, so that the same share of them
+    is before the validation sessions.
+
     Parameters
     ----------
     gap : float, default: one session per user
@@ -99,13 +102,48 @@ class Sessions:
         >>> Sessions(at=30).split(log).notes[0]
         'the cut is 1970-01-01 00:00:30 UTC: 1 session ends before it, 1 at or after it'
         """
+        return self._split(interactions, self.cut)[0]
+
+    def validation_split(self, interactions: recbench.Interactions) -> recbench.Split:
+        """Cut the training sessions in time again, and hold out items of those after that cut.
+
+        Parameters
+        ----------
+        interactions : recbench.Interactions
+            One sequence per user, oldest first.
+
+        Returns
+        -------
+        recbench.Split
+            Training data, histories and targets, without what `split` holds out.
+
+        Raises
+        ------
+        recbench.RecbenchError
+            If the interactions cannot be split, or the training sessions are too few to cut again.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> from recbench_splitters import Sessions
+        >>> log = recbench.Interactions.from_log([0, 1, 1, 2], [4, 2, 5, 3], times=[10, 20, 30, 40])
+        >>> Sessions(at=40).validation_split(log).targets.tolist()
+        [5]
+        """
+        split, n_sessions = self._split(interactions, self.cut)
+        return self._split(split.train, self.cut.again(len(split.train) / n_sessions))[0]
+
+    def _split(
+        self, interactions: recbench.Interactions, cut: Cut
+    ) -> tuple[recbench.Split, int]:
+        """Return the split, and the number of sessions."""
         times = interactions.times
         if times is None:
             raise recbench.RecbenchError(
                 "sessions needs times, but the dataset has none; use leave-last-out"
             )
         starts, lengths, rows = self._sessions(interactions, times)
-        earlier, date = self.cut.divide(
+        earlier, date = cut.divide(
             times[starts + lengths - 1], interactions.time_unit, "session ends"
         )
         judged = np.flatnonzero(~earlier & (lengths >= 2))
@@ -116,13 +154,14 @@ class Sessions:
         n_shown = lengths[session] - 1 - n_after
         target = starts[session] + n_shown
         n_single = int(np.count_nonzero(~earlier & (lengths == 1)))
-        return recbench.Split(
+        split = recbench.Split(
             interactions.cut(rows[earlier], starts[earlier], lengths[earlier]),
             interactions.cut(rows[session], starts[session], n_shown),
             interactions.items[target],
             times[target],
             notes=(_note_on_cut(date, earlier), *_note_on_single(n_single)),
         )
+        return split, len(starts)
 
     def _sessions(
         self, interactions: recbench.Interactions, times: npt.NDArray[Any]

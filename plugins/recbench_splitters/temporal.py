@@ -18,6 +18,9 @@ class Temporal:
     again. Users without an interaction before the cut are left out. Users without one after it are
     used for training only.
 
+    For `recbench tune`, the training data are cut in time again, so that the same share of them is
+    before the validation targets.
+
     Parameters
     ----------
     at : str or int, default: set by `share`
@@ -81,12 +84,45 @@ class Temporal:
         >>> Temporal(share=0.5).split(log).notes
         ('the cut is 1970-01-01 00:00:30 UTC: 2 interactions before it, 2 at or after it',)
         """
+        return self._split(interactions, self.cut)
+
+    def validation_split(self, interactions: recbench.Interactions) -> recbench.Split:
+        """Cut the training data in time again, and hold out interactions after that cut.
+
+        Parameters
+        ----------
+        interactions : recbench.Interactions
+            One sequence per user, oldest first.
+
+        Returns
+        -------
+        recbench.Split
+            Training data, histories and targets, without what `split` holds out.
+
+        Raises
+        ------
+        recbench.RecbenchError
+            If the interactions cannot be split, or the training data are too few to cut again.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> from recbench_splitters import Temporal
+        >>> log = recbench.Interactions.from_log([0] * 4, [4, 2, 5, 3], times=[10, 20, 30, 40])
+        >>> Temporal(share=0.5).validation_split(log).targets.tolist()
+        [2]
+        """
+        train = self.split(interactions).train
+        cut = self.cut.again(train.n_interactions / interactions.n_interactions)
+        return self._split(train, cut)
+
+    def _split(self, interactions: recbench.Interactions, cut: Cut) -> recbench.Split:
         times = interactions.times
         if times is None:
             raise recbench.RecbenchError(
                 "temporal needs times, but the dataset has none; use leave-last-out"
             )
-        is_earlier, date = self.cut.divide(times, interactions.time_unit, "interaction is")
+        is_earlier, date = cut.divide(times, interactions.time_unit, "interaction is")
         n_earlier_until = np.concatenate([[0], np.cumsum(is_earlier, dtype=np.int64)])
         total = int(n_earlier_until[-1])
         n_earlier = np.diff(n_earlier_until[interactions.offsets])

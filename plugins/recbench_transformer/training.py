@@ -179,6 +179,7 @@ class Trainer:
                 f"below lr={settings.lr}"
             )
         if scores is not None:
+            recbench.report_validation(scores[0], step=self.epoch)
             self.best.update(*scores, self.network)
             message += f", validation NDCG@10 {scores[0]:.4f} (loss {scores[1]:.3f})"
             if self.best.epochs_ago >= settings.patience:

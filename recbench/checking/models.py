@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recbench.checking import model_rules, saving, usefulness
+from recbench.checking import model_rules, saving, spaces, usefulness
 from recbench.checking.rule import Rule
 from recbench.models.in_process import READ_ONLY
 
@@ -32,6 +32,7 @@ CONTRACT = (
     ),
     Rule("works without times and ratings, or says what it needs", model_rules.knows_no_times),
     Rule("an interrupted training resumes and gives the same model", saving.resumes),
+    Rule("the search space fits the options", spaces.fits_options),
 )
 """What `recbench.testing.check_model` checks. A rule that needs the fitted model, and leaves it as
 it is, comes before those that start others."""

@@ -262,6 +262,8 @@ class _Asked:
 
 def _check_model(asked: _Asked) -> Found:
     text, filled, rules = str(asked.spec), {"seed": 0, "device": "cpu"}, models.RULES
+    own, lacking = asked.offer.spec(asked.spec.options).options, needed(asked.offer.factory)
+    required = {option: value for option, value in own.items() if option in lacking}
     with (
         model_host(asked.plugins, asked.timeout) as host,
         Bar(f"checking {text}", len(rules), "rule") as bar,
@@ -270,6 +272,10 @@ def _check_model(asked: _Asked) -> Found:
             lambda: host.cell(text, filled),
             name=asked.offer.name,
             isolated=AVAILABLE and host.isolates(text),
+            factory=asked.offer.factory,
+            open_with=lambda options: host.cell(
+                str(Spec(asked.spec.name, {**required, **options})), filled
+            ),
         )
         close = functools.partial(subject.close, failed=True)
         try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,10 @@ Say = Callable[[ModelHandle, Interactions], Array]
 
 OpenCell = Callable[[], contextlib.AbstractContextManager[ModelHandle]]
 """Opens a context in which a new model lives."""
+
+OpenWith = Callable[[Mapping[str, str]], contextlib.AbstractContextManager[ModelHandle]]
+"""Opens one with options as text; of the options that the checked model has been given, it has
+those without a default only."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,8 @@ class Subject:
     """A model that is checked.
 
     open_cell: makes a new model. name: of the model, without options. isolated: whether each model
-    has a process of its own. log: a small log whose features come from data, or are those of
+    has a process of its own. factory, open_with: what makes models, and makes one with other
+    options; None if that is unknown. log: a small log whose features come from data, or are those of
     MovieLens. train: the same without the last interaction of each user.
     others: the first interaction of each of these users.
     report, why_unfitted: what the first fit on train has reported, and why it failed.
@@ -77,8 +83,10 @@ class Subject:
         *,
         name: str = "",
         isolated: bool = False,
+        factory: Callable[..., Any] | None = None,
+        open_with: OpenWith | None = None,
     ) -> None:
-        self.name, self.isolated = name, isolated
+        self.name, self.isolated, self.factory = name, isolated, factory
         self.log = described(example(), data)
         self.train = all_but_last(self.log)
         self.others = self.train.keep(np.isin(range(self.train.n_interactions), self.train.offsets))
@@ -91,7 +99,7 @@ class Subject:
         self.says: list[Say] = []
         self.reproducible = False
         self.ends: RecbenchError | None = None
-        self._open_cell = open_cell
+        self._open_cell, self._open_with = open_cell, open_with
         self._cell = contextlib.ExitStack()
         self._fitted: ModelHandle | None = None
         self._kept: Kept | None = None
@@ -100,6 +108,14 @@ class Subject:
         """Return a new model, which is not fitted yet. The one before ends."""
         self.close()
         return self._cell.enter_context(self._open_cell())
+
+    def build(self, options: Mapping[str, str]) -> None:
+        """Build a model with these options, and end it. The one before ends too."""
+        self.close()
+        if self._open_with is None:
+            raise NotRunError("it is unknown how it is built with other options")
+        self._cell.enter_context(self._open_with(options))
+        self.close()
 
     def fit(self, train: Interactions, checkpoint: Path | None = None) -> ModelHandle:
         """Return a new model that is fitted on this. The one before ends."""

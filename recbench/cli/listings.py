@@ -17,6 +17,9 @@ from recbench.option_docs import Option, factory_docs
 from recbench.plugins import Plugins
 from recbench.report.text import draw_rows, terminal, wrap_text
 
+HEADINGS = ("option", "type", "default", "tuned over", "what it does")
+"""Columns of the table of options."""
+
 
 def offers(plugins: Plugins, kind: str, data_dir: str | None = None) -> str:
     """List the name, summary and plugin of each offer; for datasets, size and licence instead."""
@@ -76,13 +79,13 @@ def _options(name: str, options: Sequence[Option]) -> list[str]:
     rows = []
     for group in dict.fromkeys(option.group for option in options):
         if group:
-            rows.append(dict.fromkeys(("option", "type", "default", "what it does"), ""))
-            rows[-1]["option"] = f"{group[:1].upper()}{group[1:]}"
+            rows.append({**dict.fromkeys(HEADINGS, ""), "option": f"{group[:1].upper()}{group[1:]}"})
         rows += [
             {
                 "option": f"  {option.name}" if group else option.name,
                 "type": option.type,
                 "default": option.default,
+                "tuned over": option.tuned_over,
                 "what it does": option.description,
             }
             for option in options

@@ -1,9 +1,9 @@
 """Steps 3 and 4, fit and score: what a model's process tells and asks while it answers a request.
 
-It tells the progress of long work, which the main process draws, and asks for the ids, titles and
-features of users and items that the model reads. Both are messages with the key "aside". They come
-only between a request and its reply, when the main process listens, so what it sends next is the
-answer. Nothing is sent that is not asked for.
+It tells the progress of long work, which the main process draws, and the validation values that
+the model reports. It asks for the ids, titles and features of users and items that the model reads.
+All are messages with the key "aside". They come only between a request and its reply, when the main
+process listens, so what it sends next is the answer. Nothing is sent that is not asked for.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from recbench.errors import RecbenchError, describe_error
 from recbench.isolation.packing import Packed, unpack
 from recbench.isolation.wire import WireError, receive, send
 from recbench.progress import Bar
+from recbench.validation import Receive, receive_by
 
 Encode = Callable[[Metadata, str], Packed]
 """Returns the array of a name of the metadata, packed."""
@@ -45,9 +46,13 @@ class Asides:
         self._changed: dict[bars.State, None] = {}
         self._pace = bars.Pace()
 
-    def begin(self, *, draws: bool) -> None:
-        """Begin to answer a request. draws: whether the main process draws bars."""
+    def begin(self, *, draws: bool, validates: bool) -> None:
+        """Begin to answer a request.
+
+        draws, validates: whether the main process draws bars, and listens to validation values.
+        """
         bars.draw_on(self if draws else None)
+        receive_by(self.validation if validates else None)
         self._is_answering = True
 
     def reply(self, head: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
@@ -82,6 +87,12 @@ class Asides:
         if "error" in head:
             raise RecbenchError(head["error"])
         return unpack(arrays)
+
+    def validation(self, value: float, step: int) -> None:
+        """Tell the main process of a validation value."""
+        with self._lock:
+            if self._is_answering:
+                send(self._referee, {"aside": "validation", "value": value, "step": step})
 
     def open(self, bar: bars.State) -> None:
         """Tell the main process of a bar, as `update` does."""
@@ -128,11 +139,13 @@ class Asides:
 class Listener:
     """The end of the main process, which trusts nothing that it hears.
 
-    reads: the names of the metadata that the model has asked for.
+    reads: the names of the metadata that the model has asked for. on_validation: receives
+    validation values; what it raises passes through `hear`.
     """
 
     def __init__(self, wire: socket.socket, encode: Encode) -> None:
         self.reads: set[str] = set()
+        self.on_validation: Receive | None = None
         self._wire, self._encode = wire, encode
         self._metadata: list[Metadata] = []
         self._bars: dict[int, Bar] = {}
@@ -155,10 +168,19 @@ class Listener:
         match head["aside"]:
             case "progress":
                 self._draw(head)
+            case "validation":
+                self._validate(head["value"], head["step"])
             case "metadata":
                 self._answer(head["number"], head["name"], deadline)
             case other:
                 _refuse(other)
+
+    def _validate(self, value: Any, step: Any) -> None:
+        if self.on_validation is None or type(value) is not float or type(step) is not int:
+            _refuse((value, step))
+        if not 0 <= step < 2**31:
+            _refuse(step)
+        self.on_validation(value, step)
 
     def _answer(self, number: Any, name: Any, deadline: float | None) -> None:
         if number not in range(len(self._metadata)) or name not in self._metadata[number].names:

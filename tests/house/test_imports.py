@@ -15,7 +15,18 @@ import recbench.testing
 ROOT = Path(__file__).parents[2]
 
 ORDER = (
-    *("errors", "report", "arguments", "bars", "progress", "spec", "space", "option_docs", "files"),
+    *(
+        "errors",
+        "report",
+        "arguments",
+        "bars",
+        "progress",
+        "validation",
+        "spec",
+        "space",
+        "option_docs",
+        "files",
+    ),
     *("code", "guard", "hookspecs", "offers", "missing", "plugins", "given"),
     *("data", "models", "isolation", "evaluation", "results", "store"),
     *("experiment", "trial", "keeper", "external_file", "external", "run"),

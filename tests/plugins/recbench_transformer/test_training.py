@@ -15,6 +15,7 @@ from made_transformer import (
     watch_epochs,
 )
 
+import recbench
 from recbench import RecbenchError
 from recbench.testing import example
 from recbench_splitters import LeaveLastOut, Windows
@@ -206,6 +207,37 @@ def test_final_epochs_continue_from_the_best_epoch_on_all_data(
     assert torch.equal(trained[-2][1], seen[best])
     assert best == len(ndcg) - 1 or not torch.equal(seen[-1], seen[best])
     assert not torch.equal(model.network_.items.weight, seen[best])
+
+
+@pytest.mark.parametrize(("finish", "patience"), [(0, 9), (0.5, 9), (0, 2)])
+def test_the_ndcg_of_each_validated_epoch_is_reported(
+    finish: float, patience: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script_validation(monkeypatch, [0.3, 0.2, 0.1, 0.4])
+    reported: list[tuple[float, int]] = []
+    monkeypatch.setattr(
+        recbench, "report_validation", lambda value, step: reported.append((value, step))
+    )
+    options = {**SMALL, "epochs": 4, "finish": finish, "patience": patience}
+    Transformer(**options).fit(example())
+    n_validated = 4 if patience == 9 and not finish else 3 if patience == 2 else 2
+    assert reported == [(0.3, 1), (0.2, 2), (0.1, 3), (0.4, 4)][:n_validated]
+
+
+def test_a_training_that_is_ended_after_an_epoch_trains_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    script_validation(monkeypatch, [0.3, 0.2, 0.1, 0.4])
+    trained = watch_epochs(monkeypatch)
+
+    def end(value: float, step: int) -> None:
+        if step == 2:
+            raise RecbenchError(f"ended at {value}")
+
+    monkeypatch.setattr(recbench, "report_validation", end)
+    with pytest.raises(RecbenchError, match=r"ended at 0\.2"):
+        Transformer(**{**SMALL, "epochs": 4, "finish": 0}).fit(example())
+    assert [epoch for epoch, _ in trained] == [0, 1]
 
 
 def test_the_model_can_score_after_each_epoch() -> None:

@@ -1,0 +1,58 @@
+"""Outside the flow: the rule that a model can be built in the whole of its search space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from recbench.checking.rule import NotApplicableError
+from recbench.checking.subject import Subject
+from recbench.code.raised import BrokenRuleError, require
+from recbench.errors import RecbenchError
+from recbench.space import (
+    Float,
+    Range,
+    check_space,
+    default_of,
+    option_text,
+    space_of,
+    spaces_text,
+    takes,
+)
+from recbench.spec import parameters
+
+RULE = "the search space must fit the options"
+
+
+def fits_options(subject: Subject) -> str:
+    """A model takes the ends of each range, and its defaults are in the ranges."""
+    factory = subject.factory
+    space = {} if factory is None else space_of(factory)
+    if factory is None or not space:
+        raise NotApplicableError("it has no search_space")
+    check_space("it", space, factory)
+    for option, values in space.items():
+        _check_kind(option, values, factory)
+        default = default_of(option, factory)
+        require(
+            default is None or values.holds(default),
+            RULE,
+            f"the default of {option}, {option_text(default)}, is not in {values}",
+        )
+        for value in values.ends:
+            text = option_text(value)
+            try:
+                subject.build({option: text})
+            except RecbenchError as error:  # a UsageError too: no user has chosen the value
+                raise BrokenRuleError(RULE, f"{option}={text}: {error}") from error
+    return ", ".join(f"{option}={text}" for option, text in spaces_text(space).items())
+
+
+def _check_kind(option: str, values: Range, factory: Callable[..., Any]) -> None:
+    """Require an Int for an option that takes whole numbers only: both of its ends may be whole."""
+    kind = parameters(factory)[0].get(option, Any)
+    require(
+        not isinstance(values, Float) or takes(kind, float) or not takes(kind, int),
+        RULE,
+        f"{option} takes whole numbers, but its range is a recbench.Float; write recbench.Int",
+    )

@@ -1,0 +1,69 @@
+"""Every step: validation values that a model reports while it trains, for `recbench tune`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+
+Receive = Callable[[float, int], None]
+"""Takes a validation value and its step. It may raise RecbenchError to end the training."""
+
+
+class _Current:
+    """What receives values in this process; None if nobody does."""
+
+    pid: int | None = None
+    receive: Receive | None = None
+
+
+def report_validation(value: float, step: int) -> None:
+    """Report how good the model is now, from a method `fit` that validates while it trains.
+
+    `recbench tune` may stop a trial whose value is worse than those of other trials at the same
+    step. Outside of tuning, nothing happens. The value only decides whether a trial goes on: trials
+    are compared by validation targets that recbench holds out itself.
+
+    Parameters
+    ----------
+    value : float
+        Any metric on data that the model holds out from its training data, the same one at each
+        step. Higher must be better; report minus the loss, for example.
+    step : int
+        How far the training is, such as the number of epochs; 0 or more.
+
+    Raises
+    ------
+    ValueError
+        If the step is below 0.
+
+    Examples
+    --------
+    >>> import recbench
+    >>> class MyModel:
+    ...     def fit(self, train):
+    ...         for epoch in range(1, 4):
+    ...             recbench.report_validation(1 - 1 / epoch, step=epoch)
+    ...         return self
+    """
+    value, step = float(value), int(step)
+    if step < 0:
+        raise ValueError(f"report_validation: step must be 0 or more, not {step}")
+    if _Current.receive is not None and _Current.pid == os.getpid():  # not in a child of the model
+        _Current.receive(value, step)
+
+
+def receive_by(receive: Receive | None) -> None:
+    """Pass what is reported in this process to a function; None ends this."""
+    _Current.pid, _Current.receive = os.getpid(), receive
+
+
+@contextlib.contextmanager
+def received_by(receive: Receive | None) -> Iterator[None]:
+    """Pass what is reported in this block to a function, if there is one."""
+    before = _Current.receive
+    receive_by(receive)
+    try:
+        yield
+    finally:
+        receive_by(before)
