@@ -53,6 +53,11 @@ from recbench.selfcheck import SelfCheck, selfcheck
 from recbench.space import Choice, Float, Int
 from recbench.store.store import Store
 from recbench.table import table
+from recbench.trials import trials
+from recbench.tune import TuningInterrupted, tune
+from recbench.tuning.study import Study, StudyTrial
+from recbench.tuning.trial_list import Trials
+from recbench.tuning.tuning import Tuning
 from recbench.validation import report_validation
 from recbench.verification import Verification
 from recbench.verify import verify
@@ -91,6 +96,11 @@ __all__ = [
     "Split",
     "Storable",
     "Store",
+    "Study",
+    "StudyTrial",
+    "Trials",
+    "Tuning",
+    "TuningInterrupted",
     "UsageError",
     "Value",
     "Verification",
@@ -125,6 +135,8 @@ __all__ = [
     "selfcheck",
     "split",
     "table",
+    "trials",
+    "tune",
     "verify",
     "wrap_text",
     "write_checkpoint",

@@ -88,7 +88,7 @@ def check_arguments(
     timeout, memory: the limits of a model, in seconds and megabytes.
     """
     for k in ks:
-        _check_whole("--k", k, 1, MOST_K)
+        check_whole("--k", k, 1, MOST_K)
     for seed in seeds:
         check_seed(seed)
     if not isinstance(device, str) or not DEVICE.fullmatch(device):
@@ -99,15 +99,16 @@ def check_arguments(
             f"--timeout must be above 0 and at most {MOST_SECONDS:,} seconds, not {_shown(timeout)}"
         )
     if memory is not None:
-        _check_whole("--memory", memory, 1, MOST_MEGABYTES)
+        check_whole("--memory", memory, 1, MOST_MEGABYTES)
 
 
 def check_seed(seed: int) -> None:
     """Raise UsageError for a seed that some random generators do not take."""
-    _check_whole("--seed", seed, 0, MOST_SEED)
+    check_whole("--seed", seed, 0, MOST_SEED)
 
 
-def _check_whole(what: str, value: Any, least: int, most: int) -> None:
+def check_whole(what: str, value: Any, least: int, most: int) -> None:
+    """Raise UsageError unless a value is a whole number in a range."""
     if not _is_whole(value):
         raise UsageError(f"{what} must be a whole number, not {_shown(value)}")
     if int(value) < least:

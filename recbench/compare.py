@@ -225,14 +225,14 @@ def compare(
     stored = Store(results).all(plugins).of_protocol(PROTOCOL)
     known = {result.model for result in stored}
     first_name, second_name = (
-        given if given in known else _as_stored(plugins, "models", model)
+        given if given in known else as_stored(plugins, "models", model)
         for given, model in zip(map(str, (first, second)), models, strict=True)
     )
     names = first_name, second_name
     if names[0] == names[1]:
         raise UsageError(f"{' and '.join(models)} are the same model. Name two different ones")
-    split = None if split is None else _as_stored(plugins, "splitters", split)
-    datasets = None if dataset is None else _names_of(plugins, dataset)
+    split = None if split is None else as_stored(plugins, "splitters", split)
+    datasets = None if dataset is None else names_of_dataset(plugins, dataset)
     comparisons = []
     for section in stored.sections():
         rows = {row.model: row for row in section.rows if row.ok}
@@ -248,7 +248,7 @@ def compare(
     return Comparisons(comparisons)
 
 
-def _as_stored(plugins: Plugins, kind: str, text: str) -> str:
+def as_stored(plugins: Plugins, kind: str, text: str) -> str:
     """Return a name with options as results have it: no alias, and options in order."""
     spec = Spec.parse(text)
     with contextlib.suppress(UsageError):  # stored results may be of plugins that are gone
@@ -266,7 +266,7 @@ def _is_of(section: Section, datasets: set[str] | None, split: str | None) -> bo
     return datasets is None or bool(names & datasets)
 
 
-def _names_of(plugins: Plugins, dataset: Data) -> set[str]:
+def names_of_dataset(plugins: Plugins, dataset: Data) -> set[str]:
     """Return the names that stored results may have for a dataset, without reading its data.
 
     A dataset that is given as an object is known by its content.

@@ -49,7 +49,7 @@ class Experiment:
 
     pool: (cases, n) the candidates; None if targets are ranked among all items.
     dataset_text, split_text: the dataset and the splitter as the user named them. code: model ->
-        the hash of its code.
+        the hash of its code. only: the metrics that are measured, if not all.
     """
 
     plugins: Plugins
@@ -60,6 +60,7 @@ class Experiment:
     dataset_text: str = ""
     split_text: str = ""
     code: dict[str, str] = field(default_factory=dict)
+    only: frozenset[str] = frozenset()
 
     @classmethod
     def prepare(
@@ -90,6 +91,23 @@ class Experiment:
     ) -> Self:
         """Split a dataset that is already loaded. Raises as `prepare` does."""
         split_name, split = make_split(plugins, dataset, split_text)
+        return cls.of_split(plugins, dataset, split_name, split, candidates, dataset_text)
+
+    @classmethod
+    def of_split(
+        cls,
+        plugins: Plugins,
+        dataset: Dataset,
+        split_name: str,
+        split: Split,
+        candidates: str | None = None,
+        dataset_text: str = "",
+        only: frozenset[str] = frozenset(),
+    ) -> Self:
+        """Return the experiment of a dataset that is already loaded and split.
+
+        Raises RecbenchError if there is no case to judge.
+        """
         judged = split.judged
         if not len(judged):
             raise RecbenchError(
@@ -114,12 +132,12 @@ class Experiment:
             **dataclasses.asdict(leakage(dataset.interactions, split)),
         )
         typed = as_typed(plugins, "splitters", split_name)
-        return cls(plugins, dataset, split, setting, pool, dataset_text, typed)
+        return cls(plugins, dataset, split, setting, pool, dataset_text, typed, only=only)
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
         """Every metric that meets the contract; the log names the others once."""
-        return valid_metrics(self.plugins, self.split.train)
+        return valid_metrics(self.plugins, self.split.train, self.only)
 
     @cached_property
     def metric_versions(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Outside the flow: heat maps whose axis labels are titles of any length, in any script."""
+"""Outside the flow: heat maps, and what all pictures share: labels of any length, in any script."""
 
 from __future__ import annotations
 
@@ -37,6 +37,14 @@ CELL, SMALLEST = 0.2, 1.3
 """The size of a row or column, and the smallest size of a panel, in inches."""
 
 
+def is_picture(path: str | Path) -> bool:
+    """Whether the suffix of a file is that of a picture."""
+    try:
+        return bool(picture_form(path))
+    except UsageError:
+        return False
+
+
 def picture_form(path: str | Path) -> str:
     """Return the picture format of a file's suffix, such as png. Raises UsageError for others."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -67,10 +75,10 @@ def heatmap(
     rows, columns: their labels. title: the heading, one or more lines. below: what the columns are.
     legend: what the colours mean. form: as `picture_form` returns it.
     """
-    rows, columns = _short(rows), _short(columns)
+    rows, columns = short_labels(rows), short_labels(columns)
     size = 5.5 + 0.36 * max(len(columns), 4), 3.6 + 0.3 * max(len(rows), 3)
     title = wrapped(title, size[0])
-    with _canvas(size, [*rows, *columns, title, below, legend]) as (figure, drawable):
+    with canvas(size, [*rows, *columns, title, below, legend]) as (figure, drawable):
         axes = figure.add_subplot()
         most = float(np.abs(values).max(initial=0)) or 1.0
         image = axes.imshow(values, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto")
@@ -80,7 +88,7 @@ def heatmap(
         bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02)
         bar.set_label(drawable(legend), parse_math=False)
         bar.outline.set_visible(False)
-        return _bytes(figure, form)
+        return picture_bytes(figure, form)
 
 
 def heatmap_panels(
@@ -106,12 +114,12 @@ def heatmap_panels(
     from matplotlib.colors import PowerNorm
 
     down, across = values.shape[:2]
-    rows, columns = _short(rows), _short(columns)
+    rows, columns = short_labels(rows), short_labels(columns)
     width = across * (max(SMALLEST, CELL * len(columns)) + (0.25 if notes is None else 0.5))
     height = down * (max(SMALLEST, CELL * len(rows)) + 0.3)
     size = max(8.5, width + 3.2), height + 3.4
     title = wrapped(title, 1.15 * size[0])
-    with _canvas(size, [*rows, *columns, title, beside, below, legend]) as (figure, drawable):
+    with canvas(size, [*rows, *columns, title, beside, below, legend]) as (figure, drawable):
         panels = figure.subplots(down, across, squeeze=False)
         small: dict[str, Any] = {"fontsize": 6, "color": "#555555", "parse_math": False}
         norm = PowerNorm(0.5, vmin=0, vmax=float(np.nanmax(values, initial=0)) or 1.0)
@@ -137,7 +145,7 @@ def heatmap_panels(
         bar = figure.colorbar(image, ax=panels, fraction=0.04, pad=0.02, shrink=0.8)
         bar.set_label(drawable(legend), parse_math=False)
         bar.outline.set_visible(False)
-        return _bytes(figure, form)
+        return picture_bytes(figure, form)
 
 
 def shortened(text: str, width: int) -> str:
@@ -154,12 +162,13 @@ def wrapped(title: str, inches: float) -> str:
     return "\n".join(textwrap.fill(line, int(inches * 10)) for line in title.split("\n"))
 
 
-def _short(labels: Iterable[str]) -> list[str]:
+def short_labels(labels: Iterable[str]) -> list[str]:
+    """Return labels that are short enough to be drawn."""
     return [shortened(label, LABEL) for label in labels]
 
 
 @contextlib.contextmanager
-def _canvas(
+def canvas(
     size: tuple[float, float], texts: Iterable[str]
 ) -> Iterator[tuple[Figure, Callable[[str], str]]]:
     """Yield an empty figure, and a function that replaces what cannot be drawn in a text.
@@ -196,7 +205,7 @@ def _label(
     axes.spines[:].set_visible(False)
 
 
-def _bytes(figure: Figure, form: str) -> bytes:
+def picture_bytes(figure: Figure, form: str) -> bytes:
     """Return the content of the picture file, without a date, so that equal figures are equal."""
     file = io.BytesIO()
     undated: dict[str, Any] = {

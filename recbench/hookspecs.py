@@ -109,6 +109,11 @@ def recbench_splitters() -> Mapping[str, Callable[..., Any]]:
     (`history`) and the held-out items (`targets`). Check a splitter with
     `recbench.testing.check_splitter`.
 
+    A method `validation_split(interactions: recbench.Interactions) -> recbench.Split` is optional.
+    It gets the same interactions as `split`, and holds out validation targets for `recbench tune`.
+    No target of `split` may be in its train, history or targets. Without it, recbench applies
+    `split` again to the training data.
+
     recbench calls `split` once per run, dataset and split, in the main process. The same
     interactions must always give the same split.
 

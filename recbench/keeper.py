@@ -59,22 +59,28 @@ class Keeper:
             ranking = experiment.ranking(self.store.ranking(stored))
             why = self._what_lacks(experiment, stored, ranking)
             if not why:
-                return self._reuse(self.store, experiment, stored, ranking)
+                return self._reuse(self.store, experiment, cell, stored, ranking)
         if why:
             log.info("%s: running again: %s", cell.label, why)
         return None
 
     def _reuse(
-        self, store: Store, experiment: Experiment, stored: Result, ranking: Ranking
+        self,
+        store: Store,
+        experiment: Experiment,
+        cell: Result,
+        stored: Result,
+        ranking: Ranking,
     ) -> Result:
         now, columns = experiment.measure(stored, ranking, self.ks)
         self.columns[stored.key] = {**store.case_columns(stored), **columns}
         measured = {"metrics": now.provenance["metrics"]}
         made = {**stored.provenance, **measured}
         changed = repr(self._at_ks(now).values) != repr(self._at_ks(stored).values)
-        if changed or (made, now.better) != (stored.provenance, stored.better):
+        tuned = cell.tuned or stored.tuned
+        if changed or (made, now.better, tuned) != (stored.provenance, stored.better, stored.tuned):
             stored = dataclasses.replace(
-                stored, values=now.values, provenance=made, better=now.better
+                stored, values=now.values, provenance=made, better=now.better, tuned=tuned
             )
             with contextlib.suppress(RecbenchError):  # the folder may be read-only
                 stored = store.write(stored, self.columns[stored.key])

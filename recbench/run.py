@@ -28,6 +28,8 @@ from recbench.results.shown import with_shown_metrics, without_unmeasured
 from recbench.spec import Spec, seed_of
 from recbench.store.store import Store
 from recbench.trial import Trial
+from recbench.tuning.chosen import best_options, with_best
+from recbench.tuning.study import Study
 
 KS = (3, 5, 10)
 
@@ -44,6 +46,7 @@ def run(
     by: str | Sequence[str] = (),
     candidates: str | int | None = None,
     recs: Mapping[str, Any] | None = None,
+    tuned: bool | Sequence[Study] = False,
     device: str = "auto",
     timeout: float | None = None,
     memory: int | None = None,
@@ -88,6 +91,9 @@ def run(
     recs : mapping of str to path or pandas.DataFrame, or None, default: None
         Recommendations made elsewhere: a name for the table -> a CSV or Parquet file, or a
         DataFrame with the same columns.
+    tuned : bool or sequence of Study, default: False
+        Use the best options that `tune` has found for each model on the same data and split, and
+        stored in the folder `results`; or those of the given studies. Rows of the table say so.
     device : str, default: "auto"
         Device of models that use torch: "auto", "cpu", "cuda" or "mps".
     timeout : float or None, default: None
@@ -155,8 +161,9 @@ def run(
         facts = {key: experiment.case_facts for key, experiment in experiments.items()}
         check_columns(groups, [known.metadata for known in facts.values()])
         planned = [
-            (experiment, experiment.cells(request.models, request.seeds, host, device))
+            (experiment, with_best(experiment.cells(models, request.seeds, host, device), best))
             for experiment in experiments.values()
+            for models, best in [best_options(experiment, request.models, tuned, results)]
         ]
         total = sum(len(cells) + len(request.recs) for _, cells in planned)
         with Bar("models", total, "model") as bar:

@@ -59,7 +59,18 @@ class Float:
         return _text_of(self)
 
     def holds(self, value: Any) -> bool:
-        """Whether a value is in the range."""
+        """Whether a value is in the range.
+
+        Parameters
+        ----------
+        value : object
+            A value of the option.
+
+        Returns
+        -------
+        bool
+            Whether it is in the range.
+        """
         return _is_number(value) and self.low <= value <= self.high
 
     @property
@@ -102,7 +113,18 @@ class Int:
         return _text_of(self)
 
     def holds(self, value: Any) -> bool:
-        """Whether a value is in the range."""
+        """Whether a value is in the range.
+
+        Parameters
+        ----------
+        value : object
+            A value of the option.
+
+        Returns
+        -------
+        bool
+            Whether it is in the range.
+        """
         return _is_number(value) and self.low <= value <= self.high and value == int(value)
 
     @property
@@ -150,7 +172,18 @@ class Choice:
         return "|".join(option_text(value).replace("|", "||") for value in self.values)
 
     def holds(self, value: Any) -> bool:
-        """Whether a value is one of the choices."""
+        """Whether a value is one of the choices.
+
+        Parameters
+        ----------
+        value : object
+            A value of the option.
+
+        Returns
+        -------
+        bool
+            Whether it is one of the choices.
+        """
         return option_text(value) in map(option_text, self.values)
 
     @property
@@ -263,7 +296,13 @@ def _choices(what: str, text: str, kind: Any) -> Choice:
             f"{what}={text} is not a range; write numbers as LOW..HIGH or LOW..HIGH:log, and "
             "choices as A|B"
         )
-    return Choice(*(read_value(what, value, kind) for value in values))
+    return Choice(*(_choice(what, value, kind) for value in values))
+
+
+def _choice(what: str, text: str, kind: Any) -> Any:
+    """Return one value; a list or a path stays as text, which is how it is given to the model."""
+    value = read_value(what, text, kind)
+    return value if value is None or isinstance(value, (str, int, float)) else text
 
 
 def _number(what: str, text: str) -> Any:

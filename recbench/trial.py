@@ -21,15 +21,24 @@ from recbench.progress import announce, log
 from recbench.results.result import Result
 from recbench.spec import Spec
 from recbench.store.store import Store
+from recbench.validation import Receive
 
 MOST_PARAMETERS = 2**63 - 1
 """A larger number of parameters cannot be stored."""
 
 
-def judge(experiment: Experiment, cell: Result, host: Host, ks: Sequence[int]) -> Result:
-    """Run a cell, and store nothing."""
-    with Trial(experiment, cell, host, ks) as trial:
-        trial.fit()
+def judge(
+    experiment: Experiment,
+    cell: Result,
+    host: Host,
+    ks: Sequence[int],
+    on_validation: Receive | None = None,
+    *,
+    quiet: bool = False,
+) -> Result:
+    """Run a cell, and store nothing. on_validation: as for `Trial.fit`. quiet: as for `Trial`."""
+    with Trial(experiment, cell, host, ks, quiet=quiet) as trial:
+        trial.fit(on_validation=on_validation)
         trial.score()
         trial.evaluate()
     return trial.result
@@ -41,6 +50,7 @@ class Trial:
     Use as a context manager. The model lives until the context ends, where the host runs it. Errors
     in the context are not raised: they become the status of the result.
 
+    quiet: whether the log does not say what is done.
     result: the result, as soon as `evaluate` has ended. The end of the context adds what only the
     end of the model shows. columns: one row per case, for the store.
     """
@@ -48,8 +58,17 @@ class Trial:
     result: Result
     columns: Columns
 
-    def __init__(self, experiment: Experiment, cell: Result, host: Host, ks: Sequence[int]) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        cell: Result,
+        host: Host,
+        ks: Sequence[int],
+        *,
+        quiet: bool = False,
+    ) -> None:
         self.experiment, self.cell, self.host, self.ks = experiment, cell, host, ks
+        self._announce = log.debug if quiet else announce
         self._name = f"{cell.model} (plugin {cell.plugin})"
         self._open = contextlib.ExitStack()
         self._model: ModelHandle
@@ -60,25 +79,27 @@ class Trial:
     def __enter__(self) -> Self:
         return self
 
-    def fit(self, checkpoint: Path | None = None) -> None:
+    def fit(self, checkpoint: Path | None = None, on_validation: Receive | None = None) -> None:
         """Start the model, and train it.
 
-        checkpoint: the folder for a checkpoint, from which a later run can resume.
+        checkpoint: the folder for a checkpoint, from which a later run can resume. on_validation:
+        receives the validation values that the model reports, and may raise to end the training.
         """
         why_missing = self.experiment.plugins.why_missing(Spec.parse(self.cell.model).name)
         if why_missing:
             raise RecbenchError(why_missing)
-        announce("%s: fitting on %s", self.cell.label, self.cell.setting.dataset_title)
+        self._announce("%s: fitting on %s", self.cell.label, self.cell.setting.dataset_title)
         options = {"seed": self.cell.seed, "device": self.cell.device or "auto"}
         self.host.share(self.experiment.split.train)
         self._model = self._open.enter_context(self.host.cell(self.cell.model, options))
         self.experiment.check_source(self.cell)
+        self._model.on_validation = on_validation
         self._report = self._model.fit(self.experiment.split.train, checkpoint)
 
     def score(self) -> None:
         """Prepare the model's answers, which `evaluate` requests batch by batch."""
         setting, split = self.cell.setting, self.experiment.split
-        announce("%s: scoring %s", self.cell.label, counted(setting.n_cases, "case"))
+        self._announce("%s: scoring %s", self.cell.label, counted(setting.n_cases, "case"))
         self._answers = Answers(
             self._model,
             split,

@@ -53,7 +53,7 @@ class Als(Factors):
     `recbench tune` looks for `factors` from 16 to 256, `regularization` from 0.001 to 100 and
     `alpha` from 0.1 to 50, all on logarithmic scales, and for `iterations` from 5 to 30. Ferrari
     Dacrema et al. (2021) search from 1 to 200 factors, and `alpha` from 0.001 to 50. Rendle et al.
-    (2021) show that this model is as good as newer ones if it is tuned well.
+    (2021) show that this model competes with newer ones if it is tuned well.
 
     References
     ----------

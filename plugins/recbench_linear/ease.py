@@ -35,7 +35,7 @@ class Ease(ItemToItem):
     Parameters
     ----------
     l2 : float, default: 500
-        Weight of the penalty, above 0; lambda in the paper, and a second name of this option.
+        Weight of the penalty, above 0; lambda in the paper.
     decay : float, default: 0.7
         Factor per step back in the history, above 0 and at most 1. With 1, as published, the order
         of the history does not matter.
@@ -52,7 +52,7 @@ class Ease(ItemToItem):
     `repeats=keep`, items that users buy again are recommended only because of other items.
 
     `recbench tune` looks for `l2` from 1 to 10,000, on a logarithmic scale, and for `decay` from
-    0.3 to 1. Ferrari Dacrema et al. (2021) search from 1 to 10,000,000, on larger data too.
+    0.3 to 1. Ferrari Dacrema et al. (2021) search from 1 to 10,000,000.
 
     References
     ----------

@@ -36,11 +36,9 @@ class Slim(ItemToItem):
     Parameters
     ----------
     l1 : float, default: 3
-        Weight of the penalty that makes the weights sparse, above 0; lambda in the paper, and a
-        second name of this option.
+        Weight of the penalty that makes the weights sparse, above 0; lambda in the paper.
     l2 : float, default: 300
-        Weight of the penalty of squared weights, 0 or more; beta in the paper, and a second name of
-        this option.
+        Weight of the penalty of squared weights, 0 or more; beta in the paper.
     candidates : int, default: 500
         Number of items from which an item may be predicted: those with the highest cosines.
     decay : float, default: 0.8

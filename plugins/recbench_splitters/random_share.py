@@ -94,13 +94,13 @@ class RandomShare:
         >>> import recbench
         >>> from recbench_splitters import RandomShare
         >>> log = recbench.Interactions.from_log(users=[0] * 5, items=[10, 11, 12, 13, 14])
-        >>> RandomShare(share=0.6).split(log).train.items.tolist()
-        [11, 12, 13]
+        >>> RandomShare(share=0.6).split(log).targets.tolist()
+        [10, 14]
         >>> split = RandomShare(share=0.6).validation_split(log)
         >>> split.train.items.tolist(), split.targets.tolist()
-        ([], [])
+        ([12, 13], [11])
         """
-        # the same random numbers would fall on the items next to the test targets
+        # with the same random numbers, many would be the items after those that `split` holds out
         return self._split(self.split(interactions).train, [self.seed, 1])
 
     def _split(self, interactions: recbench.Interactions, seed: list[int]) -> recbench.Split:

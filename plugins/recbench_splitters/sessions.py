@@ -133,9 +133,7 @@ class Sessions:
         split, n_sessions = self._split(interactions, self.cut)
         return self._split(split.train, self.cut.again(len(split.train) / n_sessions))[0]
 
-    def _split(
-        self, interactions: recbench.Interactions, cut: Cut
-    ) -> tuple[recbench.Split, int]:
+    def _split(self, interactions: recbench.Interactions, cut: Cut) -> tuple[recbench.Split, int]:
         """Return the split, and the number of sessions."""
         times = interactions.times
         if times is None:

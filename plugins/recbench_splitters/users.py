@@ -16,6 +16,9 @@ class UnseenUsers:
     "Collaborative filtering: a machine learning perspective", 2004). Interactions of the training
     users that are later than a target are training data.
 
+    For `recbench tune`, the users of the training data are divided in the same way, so that others
+    are judged on validation targets.
+
     Parameters
     ----------
     share : float, default: 0.9
@@ -71,15 +74,55 @@ class UnseenUsers:
         >>> UnseenUsers(share=0.7).split(log).notes
         ('2 users drawn for training are not judged',)
         """
+        return self._split(interactions, [self.seed])
+
+    def validation_split(self, interactions: recbench.Interactions) -> recbench.Split:
+        """Hold out the last interaction of some of the users who are drawn for training.
+
+        Parameters
+        ----------
+        interactions : recbench.Interactions
+            One sequence per user, oldest first.
+
+        Returns
+        -------
+        recbench.Split
+            Training data, histories and targets, without what `split` holds out.
+
+        Raises
+        ------
+        recbench.RecbenchError
+            If there are too few users to hold some out, twice.
+
+        Examples
+        --------
+        >>> import recbench
+        >>> from recbench_splitters import UnseenUsers
+        >>> log = recbench.Interactions.from_log(users=[0, 0, 1, 1, 2, 2], items=[4, 2, 5, 3, 4, 5])
+        >>> UnseenUsers(share=0.7).split(log).history.users.tolist()
+        [1]
+        >>> split = UnseenUsers(share=0.7).validation_split(log)
+        >>> split.train.users.tolist(), split.history.users.tolist()
+        ([0], [2])
+        """
+        # with the same random numbers, many would be the users after those whom `split` holds out
+        return self._split(self.split(interactions).train, [self.seed, 1], " for validation")
+
+    def _split(
+        self, interactions: recbench.Interactions, seed: list[int], purpose: str = ""
+    ) -> recbench.Split:
+        """Split. purpose: the text after "judged" in the error if there are too few users."""
         present = np.flatnonzero(interactions.lengths)
         n_train = round(self.share * len(present))
         if not 0 < n_train < len(present):
+            users = "training users" if purpose else "users"
             raise recbench.RecbenchError(
-                f"users: share={self.share} of {len(present)} users is {n_train}, but some must be "
-                "used for training and some judged; use another share, or leave-last-out"
+                f"users: share={self.share} of {len(present)} {users} is {n_train}, but some must "
+                f"be used for training and some judged{purpose}; use another share, or "
+                "leave-last-out"
             )
         drawn = np.zeros(len(interactions), dtype=bool)
-        drawn[np.random.default_rng(self.seed).permutation(present)[:n_train]] = True
+        drawn[np.random.default_rng(seed).permutation(present)[:n_train]] = True
         judged = ~drawn & (interactions.lengths >= 2)
         rows = np.flatnonzero(judged)
         last = interactions.offsets[1:][rows] - 1

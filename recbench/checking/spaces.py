@@ -30,7 +30,7 @@ def fits_options(subject: Subject) -> str:
     space = {} if factory is None else space_of(factory)
     if factory is None or not space:
         raise NotApplicableError("it has no search_space")
-    check_space("it", space, factory)
+    check_space("the model", space, factory)
     for option, values in space.items():
         _check_kind(option, values, factory)
         default = default_of(option, factory)

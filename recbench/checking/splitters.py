@@ -14,6 +14,7 @@ from recbench.checking.subject import shortened
 from recbench.code.raised import describe_raised, require
 from recbench.data.interactions import Array, Interactions
 from recbench.data.split import Split
+from recbench.data.validation_split import shown_target
 from recbench.errors import RecbenchError, counted
 from recbench.models.in_process import is_writing
 
@@ -252,6 +253,45 @@ def knows_repeats(splitting: Splitting) -> str:
     return ""
 
 
+def validates_apart(splitting: Splitting) -> str:
+    """`validation_split` uses no target of `split`, and gives the same again."""
+    split, log = splitting.split(), splitting.log
+    hold_out = getattr(splitting.new(), "validation_split", None)
+    if hold_out is None:
+        raise NotApplicableError("it has no validation_split, so its training data are split again")
+    require(callable(hold_out), f"validation_split must be a method, not {hold_out!r}")
+    try:
+        made = hold_out(log)
+    except RecbenchError as error:
+        return f"refused: {error}"
+    except Exception as error:
+        raise AssertionError(
+            "validation_split must return a recbench.Split, or refuse the data with a "
+            f"RecbenchError; it raised {describe_raised(error)}"
+        ) from error
+    require(
+        isinstance(made, Split),
+        f"validation_split must return a recbench.Split, not {type(made).__name__}",
+    )
+    require(
+        made.train.n_items == log.n_items,
+        f"validation_split must keep n_items={log.n_items} of the data, not {made.train.n_items}",
+    )
+    shown = shown_target(log, split, made)
+    require(not shown, f"validation_split must not use targets of split, but {shown}")
+    require(
+        len(made.judged),
+        "validation_split must judge at least one history, or raise a RecbenchError",
+    )
+    again = splitting.new().validation_split(log)
+    require(
+        made.fingerprint() == again.fingerprint(),
+        "the same options and data must give the same validation targets, but they are "
+        f"{shortened(made.targets)}, then {shortened(again.targets)}",
+    )
+    return counted(len(made.judged), "case")
+
+
 def _pairs(log: Interactions) -> Any:
     """Return user and item of each interaction as one number."""
     return np.repeat(log.users, log.lengths).astype(np.int64) * log.n_items + log.items
@@ -268,5 +308,6 @@ RULES = (
     Rule("times of targets are those of the data", states_times),
     Rule("data without times are split, or refused with a clear error", knows_no_times),
     Rule("data with repeats are split, or refused with a clear error", knows_repeats),
+    Rule("validation targets are not test targets, and always the same", validates_apart),
 )
 """What `recbench.testing.check_splitter` checks."""

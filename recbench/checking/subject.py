@@ -65,8 +65,8 @@ class Subject:
 
     open_cell: makes a new model. name: of the model, without options. isolated: whether each model
     has a process of its own. factory, open_with: what makes models, and makes one with other
-    options; None if that is unknown. log: a small log whose features come from data, or are those of
-    MovieLens. train: the same without the last interaction of each user.
+    options; None if that is unknown. log: a small log whose features come from data, or are those
+    of MovieLens. train: the same without the last interaction of each user.
     others: the first interaction of each of these users.
     report, why_unfitted: what the first fit on train has reported, and why it failed.
     why_silent: why ordinary histories get no answers. valid: whether their answers are valid.

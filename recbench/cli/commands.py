@@ -90,6 +90,11 @@ query = (
     metavar="NAME=FILE",
     help="Evaluate recommendations made elsewhere as model NAME; FILE holds lists or scores.",
 )
+@click.option(
+    "--tuned",
+    is_flag=True,
+    help="Use the best options that `recbench tune` has stored for these data and this split.",
+)
 @click.option("--force", is_flag=True, help="Run models again even if their results are stored.")
 def run_command(
     models: Sequence[str],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from recbench.cli import commands, listing_commands, plugin_commands
+from recbench.cli import commands, listing_commands, plugin_commands, tuning_commands
 from recbench.cli.options import Group, options
 
 
@@ -28,6 +28,7 @@ def cli() -> None:
 
 cli.sections = {
     "Compare models": (commands.run_command, commands.compare_command),
+    "Tune models": (tuning_commands.tune_command, tuning_commands.trials_command),
     "Look at results": (commands.table_command, commands.inspect_command),
     "Recommend": (commands.recommend_command, commands.explain_command),
     "Check and reproduce": (

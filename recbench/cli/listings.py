@@ -79,7 +79,9 @@ def _options(name: str, options: Sequence[Option]) -> list[str]:
     rows = []
     for group in dict.fromkeys(option.group for option in options):
         if group:
-            rows.append({**dict.fromkeys(HEADINGS, ""), "option": f"{group[:1].upper()}{group[1:]}"})
+            rows.append(
+                {**dict.fromkeys(HEADINGS, ""), "option": f"{group[:1].upper()}{group[1:]}"}
+            )
         rows += [
             {
                 "option": f"  {option.name}" if group else option.name,

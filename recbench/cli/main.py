@@ -68,4 +68,6 @@ def _interrupted(args: Sequence[str]) -> str:
     command = next((word for word in args if not word.startswith("-")), "")
     if command == "run":
         return f"{stop} Finished results are stored; run the same command to continue."
+    if command == "tune":
+        return f"{stop} Trials that have ended are stored; run the same command to continue."
     return stop

@@ -24,7 +24,7 @@ Answer = tuple[str, int]
 class UnfinishedError(Exception):
     """An error after a part of the text for stdout was made, which is printed before the error."""
 
-    def __init__(self, text: str, error: Exception) -> None:
+    def __init__(self, text: str, error: BaseException) -> None:
         super().__init__(text)
         self.text, self.error = text, error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -173,7 +174,12 @@ class Split:
 
 
 class Splitter(Protocol):
-    """A splitter, as the factories of `recbench_splitters` return it."""
+    """A splitter, as the factories of `recbench_splitters` return it.
+
+    It may also have a method `validation_split(interactions) -> Split`, which holds out validation
+    targets instead of the targets of `split`, for `recbench tune`. Without it, `split` is applied
+    again to the training data.
+    """
 
     def split(self, interactions: Interactions) -> Split:
         """Split all interactions, which have one sequence per user."""
@@ -185,6 +191,13 @@ def make_split(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]
 
     Only splitters see the parts of the interactions: train and history have none.
     """
+    splitter, name, who = build_splitter(plugins, split)
+    made = call_splitter(who, data, "split", splitter.split, data.interactions)
+    return name, prepared(made, data)
+
+
+def build_splitter(plugins: Plugins, split: str) -> tuple[Any, str, str]:
+    """Return a splitter, its name with options, and what errors call it."""
     spec = Spec.parse(split)
     offer = plugins.find("splitters", spec.name)
     spec = offer.spec(spec.options)  # the names, if the text has aliases
@@ -195,11 +208,19 @@ def make_split(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]
             f"{who}: its factory returned {type(splitter).__name__}; it must return an object with "
             "split(interactions)"
         )
+    return splitter, str(spec), who
+
+
+def call_splitter(
+    who: str, data: Dataset, method: str, split: Callable[[Interactions], Any], given: Interactions
+) -> Split:
+    """Call a method of a splitter, and check what it returns."""
     with guarded(who):
-        made = splitter.split(data.interactions)
+        made = split(given)
     if not isinstance(made, Split):
+        where = "" if method == "split" else f" from {method}"
         raise RecbenchError(
-            f"{who} returned {type(made).__name__}; it must return a recbench.Split"
+            f"{who} returned {type(made).__name__}{where}; it must return a recbench.Split"
         )
     own, unit = made.train.time_unit, data.interactions.time_unit
     if own != unit and made.train.times is not None:
@@ -207,10 +228,10 @@ def make_split(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]
             f"{who} returned times in {own}, but those of the data are in {unit}; it must make "
             "train with take, cut or keep, which keep the unit"
         )
-    return str(spec), _prepared(made, data)
+    return made
 
 
-def _prepared(split: Split, data: Dataset) -> Split:
+def prepared(split: Split, data: Dataset) -> Split:
     """Return the split without parts, and with what is known of users and items."""
     train = history = _described(split.train, data)
     if split.history is not split.train:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -101,15 +101,20 @@ def no_values(metrics: Iterable[str], ks: Sequence[int]) -> dict[str, Value]:
     return {f"{name}@{k}": Value() for name in metrics for k in ks}
 
 
-def valid_metrics(plugins: Plugins, data: Interactions) -> dict[str, Metric]:
+def valid_metrics(
+    plugins: Plugins, data: Interactions, only: Collection[str] = ()
+) -> dict[str, Metric]:
     """Return the metrics that meet the contract; the log gives the reason why others do not.
 
     data: the interactions that will be judged. Only metrics that need no other features are valid.
+    only: the names of the metrics to return, if not all.
 
     Raises UsageError for options that a metric refuses.
     """
     valid, made = {}, MadeUp(data)
     for name, metric in plugins.metrics().items():
+        if only and name not in only:
+            continue
         offer = plugins.find("metrics", Spec.parse(name).name)
         try:
             with noted(offer.where):

@@ -7,6 +7,7 @@ its own process is affected, and an error reports it.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator
 from typing import Any, Self
@@ -70,6 +71,17 @@ class IsolatedHost:
             raise
         except RecbenchError:  # `cell` raises it again
             return True
+
+    @contextlib.contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """In this block, also limit the time of a cell to these seconds; infinity is no limit."""
+        before = self._launcher.timeout
+        limits = [limit for limit in (before, seconds) if limit is not None and limit < math.inf]
+        self._launcher.timeout = min(limits, default=None)
+        try:
+            yield
+        finally:
+            self._launcher.timeout = before
 
     @contextlib.contextmanager
     def cell(self, model: str, filled: dict[str, Any]) -> Iterator[ModelHandle]:

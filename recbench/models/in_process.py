@@ -140,6 +140,10 @@ class InProcessHost:
     def share(self, train: Interactions) -> None:
         """Do nothing: models in this process get copies of the data."""
 
+    def limited(self, seconds: float) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002
+        """Do nothing: models in this process have no time limit."""
+        return contextlib.nullcontext()
+
     @contextlib.contextmanager
     def cell(self, model: str, filled: dict[str, Any]) -> Iterator[ModelHandle]:
         """Build a model in this process. Raises the errors of `build`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,15 @@ class Report(ABC):
 
     def __repr__(self) -> str:
         return shortened_to(LONGEST, str(self))
+
+    def to_markdown(self) -> str:
+        """Return all tables and sentences in Markdown.
+
+        Returns
+        -------
+        str
+        """
+        return "\n\n".join(filter(None, map(as_markdown, self._blocks(0)))) + "\n"
 
     def _repr_html_(self) -> str:
         return "\n".join(filter(None, map(as_html, self._blocks(0))))
@@ -132,6 +142,35 @@ def as_html(block: Block) -> str:
             return (
                 f'<img alt="{about}" style="max-width:100%" src="data:image/png;base64,{content}">'
             )
+
+
+def as_markdown(block: Block) -> str:
+    """Return a block as Markdown, in which every text is escaped; "" if it has none."""
+    match block:
+        case str():
+            return _escaped(block)
+        case Lines(lines):
+            return "\n".join(f"- {_escaped(line)}" for line in lines)
+        case Table(rows, numbers, caption):
+            words, right = columns_of(rows, numbers)
+            columns = {**words, **right}
+            aligned = {head: "---:" if head in right else "---" for head in columns}
+            rules = [[*columns], [*aligned.values()]]
+            lines = [*rules, *map(list, zip(*columns.values(), strict=True))]
+            drawn = "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines if columns)
+            return "\n\n".join(filter(None, [caption and f"### {_escaped(caption)}", drawn]))
+        case Picture():
+            return ""
+
+
+def _cell(text: str) -> str:
+    return text if text.strip("-:") == "" else _escaped(text)
+
+
+def _escaped(text: str) -> str:
+    """Return text on one line without Markdown or HTML."""
+    line = printable(" ".join(text.split()))
+    return re.sub(r"[`*|$~<\\\[\]]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", line)
 
 
 def shortened_to(n_lines: int, text: str) -> str:

@@ -140,7 +140,7 @@ def _int64(number: int | None) -> int | None:
 
 
 def _remark(section: Section, result: Result) -> str:
-    remarks = []
+    remarks = [] if result.tuned is None else [str(result.tuned)]
     if section.setting.candidates:
         remarks.append(f"sampled: {section.setting.candidates} candidates")
     if result.model in section.not_above_floor:

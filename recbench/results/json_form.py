@@ -48,14 +48,15 @@ WORDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or
 
 def to_json(result: Result) -> dict[str, Any]:
     """Return a result as plain JSON values; NaN and infinity become null."""
-    return {key: _plain(value) for key, value in dataclasses.asdict(result).items()}
+    return {key: plain(value) for key, value in dataclasses.asdict(result).items()}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value with lists for tuples, and null for numbers that are not finite."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -64,10 +65,10 @@ def from_json(data: Any) -> Result:
 
     Raises ValueError for anything else. The text names the field and the value.
     """
-    result: Result = _read(data, Result, "it")
+    result: Result = read_as(Result, data)
     for name, kind in PROVENANCE.items():
         if name in result.provenance:
-            _read(result.provenance[name], kind, f"provenance.{name}")
+            read_as(kind, result.provenance[name], f"provenance.{name}")
     _check(result)
     if "isolated" not in data and result.ok and result.plugin != EXTERNAL_PLUGIN:
         # older files: only of a separate process is the memory known
@@ -75,25 +76,28 @@ def from_json(data: Any) -> Result:
     return dataclasses.replace(result, status=clean_reason(result.status))
 
 
-def _read(value: Any, kind: Any, name: str) -> Any:
-    """Return a JSON value as an object of a type; name: the field, for errors."""
+def read_as(kind: Any, value: Any, name: str = "it") -> Any:
+    """Return a JSON value as an object of a type.
+
+    name: the field, for errors. Raises ValueError for a value that does not fit.
+    """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
         return value
     if origin is types.UnionType:  # such as int | None
-        return None if value is None else _read(value, arguments[0], name)
+        return None if value is None else read_as(arguments[0], value, name)
     if dataclasses.is_dataclass(kind):
         return _read_fields(value, kind, name)
     if kind is Value:
-        return Value(*_read(value, tuple[float, float, float, float], name))
+        return Value(*read_as(tuple[float, float, float, float], value, name))
     if origin is tuple:
         _require(isinstance(value, list), name, value, "a list")
         kinds = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
         _require(len(value) == len(kinds), name, value, f"a list of {len(kinds)}")
-        return tuple(_read(item, kind, name) for item, kind in zip(value, kinds, strict=True))
+        return tuple(read_as(kind, item, name) for item, kind in zip(value, kinds, strict=True))
     if origin is not None:
         _require(isinstance(value, dict), name, value, "an object")
-        return {key: _read(item, arguments[1], f"{name}.{key}") for key, item in value.items()}
+        return {key: read_as(arguments[1], item, f"{name}.{key}") for key, item in value.items()}
     if kind is float:
         if value is None:
             return math.nan
@@ -110,14 +114,14 @@ def _read_fields(value: Any, kind: Any, name: str) -> Any:
     _require(isinstance(value, dict), name, value, "an object")
     given = {OLD_NAMES.get(key, key): item for key, item in value.items()}
     fields, types_of = dataclasses.fields(kind), _types(kind)
-    prefix = "" if kind is Result else f"{name}."
+    prefix = "" if name == "it" else f"{name}."
     for key in given.keys() - types_of.keys():
         raise ValueError(f"it has an unknown field {prefix}{key}")
     for field in fields:
         no_default = field.default is field.default_factory is dataclasses.MISSING
         if field.name not in given and no_default:
             raise ValueError(f"it has no field {prefix}{field.name}")
-    return kind(**{key: _read(given[key], types_of[key], f"{prefix}{key}") for key in given})
+    return kind(**{key: read_as(types_of[key], given[key], f"{prefix}{key}") for key in given})
 
 
 @functools.cache

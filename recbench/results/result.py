@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from recbench.errors import counted
 from recbench.evaluation.uncertainty import Value
 from recbench.spec import Spec
 
@@ -152,6 +153,28 @@ class Setting:
         )
 
 
+@dataclass(frozen=True)
+class Tuned:
+    """How the options of a result were found.
+
+    study: the key of the study that found them; "" if there was nothing to tune. metric, value: the
+    metric and cut-off that its trials were compared by, and its best value on validation targets.
+    n_trials: how many trials it had. n_options: how many options were tuned; 0 for a model without
+    a search space. seed: that of the search, and of the models in its trials.
+    """
+
+    study: str = ""
+    metric: str = ""
+    value: float = math.nan
+    n_trials: int = 0
+    n_options: int = 0
+    seed: int = 0
+
+    def __str__(self) -> str:
+        """Return what tables show after the model's name."""
+        return f"tuned: {counted(self.n_trials, 'trial')}" if self.n_options else "not tuned"
+
+
 @dataclass(frozen=True, repr=False)
 class Result:
     """The result of one model, with its options, on one dataset, split and seed.
@@ -200,6 +223,8 @@ class Result:
         a hash of each.
     better : mapping of str to str, default: {}
         Which values of a metric are better, "higher" or "lower", for the metrics that state it.
+    tuned : Tuned or None, default: None
+        How the options were found, if by `recbench tune`.
 
     Examples
     --------
@@ -232,6 +257,7 @@ class Result:
     isolated: bool = True
     reads: Mapping[str, str] = field(default_factory=dict)
     better: Mapping[str, str] = field(default_factory=dict)
+    tuned: Tuned | None = None
 
     def __repr__(self) -> str:
         return f"Result({self.label!r}, {self.setting.dataset_title!r}, {self.status!r})"

@@ -49,6 +49,12 @@ class Row:
         return self.results[0].ok
 
     @property
+    def label(self) -> str:
+        """The model, and how its options were found: `ease:l2=812 (tuned: 30 trials)`."""
+        tuned = next((result.tuned for result in self.results if result.tuned is not None), None)
+        return self.model if tuned is None else f"{self.model} ({tuned})"
+
+    @property
     def seeds(self) -> list[int]:
         """The seeds, in ascending order."""
         return sorted({result.seed for result in self.results if result.seed is not None})

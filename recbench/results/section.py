@@ -212,11 +212,9 @@ class Section:
 
     @property
     def names(self) -> list[str]:
-        """The name of each row: the model, with "!" if it is not better than `popular`."""
+        """The name of each row: the model, how it was tuned, and "!" if not above `popular`."""
         below = self.not_above_floor
-        return [
-            f"{row.model} {FLOOR_MARK}" if row.model in below else row.model for row in self.rows
-        ]
+        return [row.label + (f" {FLOOR_MARK}" if row.model in below else "") for row in self.rows]
 
     def by_group(self, k: int) -> list[GroupValue]:
         """Return the values in groups of users or targets, and the differences between groups.

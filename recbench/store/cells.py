@@ -11,7 +11,7 @@ from recbench.plugins import Plugins
 from recbench.progress import log
 from recbench.results.result import Result
 from recbench.store.format import read_cell
-from recbench.store.layout import CELL_NAME, file_name, misplaced
+from recbench.store.layout import CELL_NAME, TUNING, file_name, misplaced
 from recbench.store.versions import installed_versions, newest
 
 
@@ -59,7 +59,9 @@ def _find_cells(paths: Sequence[str | Path]) -> Iterator[tuple[Path, Result | st
             )
         for path in sorted(given.rglob("*.json")) if given.is_dir() else [given]:
             parents = path.relative_to(given).parents
-            in_model = any(folder.suffix in (".model", checkpoint.SUFFIX) for folder in parents)
+            in_model = any(
+                folder.suffix in (".model", checkpoint.SUFFIX, TUNING) for folder in parents
+            )
             if in_model or path.resolve() in seen:
                 continue
             seen.add(path.resolve())

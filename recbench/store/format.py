@@ -6,9 +6,9 @@ import dataclasses
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from recbench.evaluation.uncertainty import number_users, standard_error
 from recbench.files import read, write
 from recbench.results.json_form import from_json, to_json
 from recbench.results.result import Result
+
+T = TypeVar("T")
 
 CLOSE = 1e-9
 """Allowed difference between a stored mean and the mean of its rows; relative above 1."""
@@ -34,6 +36,11 @@ def encode_result(result: Result) -> bytes:
         from_json(data)
     except (ValueError, TypeError, RecursionError) as error:
         raise RecbenchError(f"{result.label}: {describe_error(error)}") from error
+    return seal(data)
+
+
+def seal(data: dict[str, Any]) -> bytes:
+    """Return plain JSON values as text, with `sha256`, a checksum of everything else in it."""
     data["sha256"] = _digest(data)
     text = json.dumps(data, indent=1, ensure_ascii=False)
     return text.encode(errors="surrogatepass") + b"\n"  # paths may hold surrogates
@@ -41,19 +48,28 @@ def encode_result(result: Result) -> bytes:
 
 def decode_result(path: Path, text: bytes) -> Result:
     """Invert `encode_result`. Raises RecbenchError, with the file's name, for any other content."""
+    return unseal(path, text, "a result", from_json)
+
+
+def unseal(path: Path, text: bytes, what: str, read_data: Callable[[Any], T]) -> T:
+    """Read what `seal` has written.
+
+    what: what the file should contain, for errors. read_data: makes it of JSON values; it raises
+    ValueError. Raises RecbenchError, with the file's name, for any other content.
+    """
     try:
         data = dict(json.loads(text))
         checksum, actual = data.pop("sha256", None), _digest(data)
     except (ValueError, TypeError, RecursionError) as error:
         raise RecbenchError(
-            f"{path} is damaged: it is not the JSON of a result ({describe_error(error)})"
+            f"{path} is damaged: it is not the JSON of {what} ({describe_error(error)})"
         ) from error
     if checksum is None:
         raise RecbenchError(f"{path} has no checksum: it was edited, or written by an old version")
     if checksum != actual:
         raise RecbenchError(f"{path} was edited: its content does not match its checksum")
     try:
-        return from_json(data)
+        return read_data(data)
     except ValueError as error:
         raise RecbenchError(
             f"{path} is damaged, or was written by another version of recbench: {error}"

@@ -15,6 +15,9 @@ from recbench.results.result import Result, Setting
 CELL_NAME = re.compile(r"-[0-9a-f]{8}\.json")
 """The end of the name of a cell's JSON file."""
 
+TUNING = ".tuning"
+"""The suffix of the folder of a study."""
+
 ADVICE = {
     errno.ENOSPC: "Free some space",
     errno.EDQUOT: "Free some space",
@@ -98,6 +101,25 @@ class Layout:
         """
         path = self.path(result).absolute()
         return path.with_name(f"{path.stem}{result.key[8:]}{checkpoint.SUFFIX}")
+
+    def tuning_folder(self, setting: Setting, model: str, key: str) -> Path:
+        """Return where the study of a model is, or would be.
+
+        Parameters
+        ----------
+        setting : Setting
+            Dataset and split.
+        model : str
+            The model, with the options that are not tuned.
+        key : str
+            The key of the study.
+
+        Returns
+        -------
+        pathlib.Path
+            The folder. It need not exist.
+        """
+        return self._section_folder(setting) / f"{slug(model)}-{key[:8]}{TUNING}"
 
     def _section_folder(self, setting: Setting) -> Path:
         """Return the folder of a dataset and split."""

@@ -48,7 +48,9 @@ def merge(
     versions = {**old.provenance.get("metrics", {}), **measured}
     made = {**new.provenance, **({"metrics": versions} if measured else {})}
     better = {**old.better, **new.better}
-    result = dataclasses.replace(new, values=values, depth=depth, notes=notes, better=better)
+    result = dataclasses.replace(
+        new, values=values, depth=depth, notes=notes, better=better, tuned=new.tuned or old.tuned
+    )
     return dataclasses.replace(result, provenance=made), merged
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from helpers import install, plugin
 
-from recbench import UsageError, hookimpl, load_plugins
+from recbench import Float, UsageError, hookimpl, load_plugins
 from recbench.offers import MOST, Offer
 from recbench.spec import Spec
 
@@ -109,6 +109,12 @@ class _NoDocs:
         (_with("aliases", ("a b",)), "model odd has the alias 'a b'; a name has"),
         (_with("renamed_options", ["a"]), "model odd has the renamed_options ['a']; it must be a "),
         (_with("option_groups", 3), "model odd has the option_groups 3; it must be a dict"),
+        (_with("option_aliases", "l2"), "model odd has the option_aliases 'l2'; it must be a dict"),
+        (_with("search_space", 3), "model odd has the search_space 3; it must be a dict from opt"),
+        (
+            _with("search_space", {"l2": Float(0, 1)}),
+            "model odd has no option 'l2', which is in its search_space",
+        ),
         (_NoDocs(), "ValueError: no docs"),
     ],
 )
@@ -159,6 +165,26 @@ def test_a_usage_error_that_names_the_offer_itself_is_not_changed() -> None:
         load_plugins().build("splitters", Spec("temporal", {"share": "2"}))
     with pytest.raises(UsageError, match=r"^transformer: dim=-3 must be 1 or more"):
         load_plugins().build("models", Spec("transformer", {"dim": "-3"}))
+
+
+def _with_aliases(l2: float = 500, decay: float = 0.9) -> tuple[float, float]:
+    return l2, decay
+
+
+_with_aliases.option_aliases = {"lambda": "l2"}  # type: ignore[attr-defined]
+_with_aliases.search_space = {"l2": Float(1, 2000, log=True)}  # type: ignore[attr-defined]
+
+
+def test_results_have_the_own_names_of_models_and_options() -> None:
+    plugins = load_plugins(mine=plugin(models={"mine": _with_aliases}))
+    assert not plugins.broken
+    offer = plugins.find("models", "mine")
+    assert str(offer.spec({"lambda": "7", "decay": "0.5"})) == "mine:decay=0.5,l2=7"
+    assert offer.build({"lambda": "7"}, {}) == offer.build({"l2": "7"}, {}) == (7, 0.9)
+    with pytest.raises(UsageError, match=r"^model mine: l2 is set twice, as lambda is another"):
+        offer.spec({"l2": "7", "lambda": "7"})
+    splitter = load_plugins().find("splitters", "leave-one-out")
+    assert str(splitter.spec({})) == "leave-last-out"
 
 
 CHANGES = """

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 import pytest
 
+import recbench
 from recbench.option_docs import factory_docs
 
 
@@ -75,6 +76,40 @@ def test_a_partial_has_the_groups_of_its_function() -> None:
     docs = factory_docs(functools.partial(Model, dim=8))
     assert {option.name: option.group for option in docs.options}["dim"] == "network"
     assert {option.name: option.default for option in docs.options}["dim"] == "8"
+
+
+class Tuned:
+    """A model with a search space.
+
+    Parameters
+    ----------
+    l2 : float, default: 500
+        Strength of the penalty. More about it.
+    loss : {"a", "b"}, default: "a"
+        Which loss.
+    """
+
+    option_aliases: ClassVar = {"lambda": "l2", "kind": "loss", "reg": "l2"}
+    search_space: ClassVar = {
+        "l2": recbench.Float(1, 2000, log=True),
+        "loss": recbench.Choice("a", "b"),
+    }
+
+    def __init__(self, l2: float = 500, loss: str = "a", limit: int = 9) -> None:
+        self.given = l2, loss, limit
+
+
+def test_options_have_the_ranges_they_are_tuned_over_and_their_other_names() -> None:
+    for factory in (Tuned, functools.partial(Tuned, l2=3)):
+        assert [
+            (option.name, option.tuned_over, option.description)
+            for option in factory_docs(factory).options
+        ] == [
+            ("l2", "1..2000:log", "Strength of the penalty. Also called lambda or reg."),
+            ("loss", "a|b", "Which loss. Also called kind."),
+            ("limit", "", ""),
+        ]
+    assert {option.tuned_over for option in factory_docs(Model).options} == {""}
 
 
 def _plain(

@@ -16,6 +16,7 @@ from recbench.spec import (
     parameters,
     parse_names,
     seed_of,
+    with_own_names,
 )
 
 
@@ -224,6 +225,43 @@ def test_classes_and_instances_may_have_renamed_options() -> None:
         with pytest.raises(UsageError, match="'dim'; it is now called 'width"):
             build("model m", factory, {"dim": "3"})
     assert build("model m", Kind(), {"width": "3"}) == {"width": 3}
+
+
+class Named:
+    """Papers call its l2 lambda or reg."""
+
+    option_aliases: ClassVar = {"lambda": "l2", "reg": "l2", "half": "decay"}
+
+    def __init__(self, l2: float = 500, decay: float = 0.9, scale: float = 1) -> None:
+        self.given = l2, decay, scale
+
+
+def test_other_names_of_options_are_read_as_their_own() -> None:
+    for factory in (Named, functools.partial(Named, scale=3)):
+        assert build("model m", factory, {"lambda": "7", "half": "0.5"}).given[:2] == (7, 0.5)
+    assert build("model m", Named, {"l2": "7", "half": "0.5"}).given == (7, 0.5, 1)
+    with pytest.raises(UsageError, match=r"^model m: l2=x must be a number$"):
+        build("model m", Named, {"lambda": "x"})
+
+
+def test_options_get_their_own_names_in_the_same_order() -> None:
+    options = {"scale": "2", "lambda": "7", "decay": "0.5"}
+    named = with_own_names("model m", options, Named)
+    assert list(named.items()) == [("scale", "2"), ("l2", "7"), ("decay", "0.5")]
+    assert with_own_names("model m", options, _make) == options
+    assert list(options) == ["scale", "lambda", "decay"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"l2": "1", "reg": "1"}, "l2 is set twice, as reg is another name of it; set it once"),
+        ({"lambda": "1", "reg": "2"}, "l2 is set twice, as reg is another name of it; set it"),
+    ],
+)
+def test_an_option_is_set_under_one_of_its_names(options: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=f"^model m: {message}"):
+        build("model m", Named, options)
 
 
 def test_an_existing_option_is_not_an_old_name() -> None:

@@ -29,9 +29,9 @@ ORDER = (
     ),
     *("code", "guard", "hookspecs", "offers", "missing", "plugins", "given"),
     *("data", "models", "isolation", "evaluation", "results", "store"),
-    *("experiment", "trial", "keeper", "external_file", "external", "run"),
-    *("recommending", "recommend", "heatmap", "explain", "attention"),
-    *("inspect_user", "compare", "export", "verification", "verify", "table"),
+    *("experiment", "trial", "keeper", "heatmap", "tuning", "external_file", "external", "run"),
+    *("recommending", "recommend", "explain", "attention"),
+    *("inspect_user", "compare", "export", "verification", "verify", "table", "trials", "tune"),
     *("oracles", "selfcheck", "checking", "testing", "scaffold", "cli", "__init__", "__main__"),
 )
 """The core's packages and files: each imports only from those before it, and from within itself."""

@@ -21,6 +21,11 @@ class Neighbours:
 
     option_groups: ClassVar = {"history": ("last", "decay")}
     renamed_options: ClassVar = {"recent": "last"}  # old name -> new name
+    option_aliases: ClassVar = {"window": "last"}  # another name -> the option
+    search_space: ClassVar = {
+        "last": recbench.Int(1, 50, log=True),
+        "decay": recbench.Float(0.1, 1),
+    }
 
     def __init__(self, last: int = 5, decay: float = 0.8):
         if last < 1:

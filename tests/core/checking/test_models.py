@@ -219,6 +219,7 @@ NOT_HERE = {
     "attention weights are valid and reproducible": "it has no method attention",
     "a saved and loaded model gives the same recommendations": "it has no methods save and load",
     "an interrupted training resumes and gives the same model": "fit has no parameter checkpoint",
+    "the search space fits the options": "it has no search_space",
     "memory grows no faster than the square of the catalogue": "memory is measured in separate "
     "processes, which Linux has",
     "leaves no thread or process behind": "it runs in this process",

@@ -70,7 +70,7 @@ def test_a_file_is_checked_with_its_options(tmp_path: Path) -> None:
         r"NDCG@5 0.\d+ on a log with a few popular items",
         details["beats `random` where there is something to learn"],
     )
-    assert len(checked) == 23
+    assert len(checked) == 24
     with pytest.raises(recbench.UsageError, match=r"power=0\.0 must be positive"):
         recbench.check_plugin(f"{tmp_path / 'mine.py'}:power=0")
 
@@ -248,7 +248,7 @@ def test_the_command_prints_every_rule_and_fails_if_one_is_broken(
     out = capsys.readouterr().out
     first, *_, last = out.rstrip().splitlines()
     assert first == "model Mine (mine.py)"
-    assert last == "23 rules: 18 passed, 1 failed, 4 not applicable, 0 not run."
+    assert last == "24 rules: 18 passed, 1 failed, 5 not applicable, 0 not run."
     assert "FAILED          fit returns the model itself: it returned an object of" in out
     assert "fitted" not in out.replace("be fitted", "").replace("fitted twice", "")
     assert max(map(len, out.splitlines())) <= 100

@@ -135,3 +135,74 @@ def test_a_splitter_that_changes_its_data_or_cannot_do_without_times_is_found() 
 
     found = broken(splitters.RULES, splitters.Splitting(NeedsTimes))
     assert list(found) == ["data without times are split, or refused with a clear error"]
+
+
+def _holding(make: Callable[[Any, Any], Any]) -> type:
+    """Return a splitter whose `validation_split` is a function of (itself, interactions)."""
+    return type("Holds", (LeaveLastOut,), {"validation_split": make})
+
+
+def _again(self: LeaveLastOut, interactions: recbench.Interactions) -> recbench.Split:
+    return self.split(self.split(interactions).train)
+
+
+def _drawn_by_chance(self: LeaveLastOut, interactions: recbench.Interactions) -> recbench.Split:
+    return _by_chance(_again(self, interactions))
+
+
+def _in_history(self: LeaveLastOut, interactions: recbench.Interactions) -> recbench.Split:
+    split = _again(self, interactions)
+    last = interactions.take([3])
+    return recbench.Split(split.train, last, [int(last.items[0])])
+
+
+def _as_targets(self: LeaveLastOut, interactions: recbench.Interactions) -> recbench.Split:
+    split = _again(self, interactions)
+    return recbench.Split(split.train, split.history, self.split(interactions).targets)
+
+
+@pytest.mark.parametrize(
+    ("make", "detail"),
+    [
+        (lambda self, log: 3, "validation_split must return a recbench.Split, not int"),
+        (
+            lambda self, log: log.nothing,
+            "or refuse the data with a RecbenchError; it raised AttributeError",
+        ),
+        (
+            lambda self, log: dataclasses.replace(_again(self, log), train=log),
+            r"must not use targets of split, but the target \d+ of user 0 is in its train",
+        ),
+        (_in_history, r"the target \d+ of user 3 is in its history"),
+        (_as_targets, r"the target \d+ of user 0 is in its targets"),
+        (
+            lambda self, log: dataclasses.replace(
+                _again(self, log), targets=np.full(len(log), -1), times=None
+            ),
+            "must judge at least one history, or raise a RecbenchError",
+        ),
+        (_drawn_by_chance, r"the same validation targets, but they are \[.*, then \["),
+        (5, "validation_split must be a method, not 5"),
+    ],
+)
+def test_a_validation_split_that_breaks_the_rule(make: Any, detail: str) -> None:
+    found = broken(splitters.RULES, splitters.Splitting(_holding(make)))
+    assert list(found) == ["validation targets are not test targets, and always the same"]
+    with pytest.raises(AssertionError, match=detail):
+        raise AssertionError(*found.values())
+
+
+def test_a_validation_split_may_be_missing_or_refuse_the_data() -> None:
+    def refuse(self: LeaveLastOut, log: recbench.Interactions) -> recbench.Split:
+        raise recbench.RecbenchError(f"holds: {len(log)} users are too few for validation")
+
+    for factory, expected in (
+        (_holding(_again), ("passed", "40 cases")),
+        (_holding(refuse), ("passed", "refused: holds: 40 users are too few for validation")),
+        (
+            LeaveLastOut,
+            ("not applicable", "it has no validation_split, so its training data are split again"),
+        ),
+    ):
+        *_, (_, outcome, detail) = outcomes(splitters.RULES, splitters.Splitting(factory))
+        assert (outcome, detail) == expected

@@ -166,6 +166,37 @@ def test_the_listing_of_one_name_shows_its_options(call: Any) -> None:
     assert re.search(r"^  time_ties +\S.* +file  ", out, re.MULTILINE)
 
 
+TUNED = """
+import recbench
+
+class {name}:
+    option_groups = {{"other": ("limit",)}}
+    option_aliases = {{"lambda": "l2"}}
+    search_space = {space}
+
+    def __init__(self, l2: float = 500.0, limit: int = 9):
+        self.l2 = l2
+
+    def fit(self, train):
+        return self
+
+    def score(self, history):
+        return [[self.l2] * history.n_items] * len(history)
+"""
+
+
+def test_the_listing_of_a_model_shows_what_it_is_tuned_over(call: Any, tmp_path: Path) -> None:
+    tuned, plain = tmp_path / "tuned.py", tmp_path / "plain.py"
+    tuned.write_text(TUNED.format(name="Tuned", space="{'l2': recbench.Float(1, 2000, log=True)}"))
+    plain.write_text(TUNED.format(name="Plain", space="{}"))
+    _, out, _ = call("models", str(tuned))
+    assert re.search(r"^option +type +default +tuned over +what it does$", out, re.MULTILINE)
+    assert re.search(r"^l2 +float +500\.0 +1\.\.2000:log +Also called lambda\.$", out, re.MULTILINE)
+    assert re.search(r"^  limit +int +9$", out, re.MULTILINE)
+    _, out, _ = call("models", str(plain))
+    assert re.search(r"^option +type +default +what it does$", out, re.MULTILINE)
+
+
 def test_plugins_are_listed_as_text_and_as_json(call: Any) -> None:
     code, out, _ = call("plugins")
     assert code == 0

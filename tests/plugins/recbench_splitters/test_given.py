@@ -145,3 +145,63 @@ def test_a_folder_of_files_is_judged_on_its_test_file(tmp_path: Path) -> None:
     )
     assert result.setting.n_judged_users == 3
     assert result.setting.n_targets == 3
+
+
+def test_validation_targets_are_those_of_the_valid_part() -> None:
+    log = _log(
+        *[(0, 10, 1, 0), (0, 11, 2, 0), (0, 12, 3, 1), (0, 12, 4, 1), (0, 13, 5, 1), (0, 14, 6, 2)],
+        *[(1, 20, 1, 0), (1, 21, 2, 2)],  # no valid
+        *[(2, 30, 1, 1), (2, 31, 2, 2)],  # no train
+        *[(3, 40, 1, 2)],  # test only
+        *[(4, 50, 1, 0), (4, 50, 2, 1)],  # a repeat
+    )
+    for valid in ("train", "unused"):
+        split = Given(valid).validation_split(log)
+        assert train_items(split) == {0: [10, 11], 1: [20], 4: [50]}
+        assert cases(split) == {0: ([10, 11], [12, 13], [3, 5]), 4: ([50], [50], [2])}
+        assert split.notes == (
+            "1 user without a training interaction is not judged",
+            "1 user without a validation interaction is used for training but not judged",
+            "1 user of the test part only is neither used for training nor judged",
+            "1 target is in the history of the same user too",
+        )
+        assert not split.ordered
+
+
+def test_without_a_valid_part_the_last_training_interactions_are_held_out() -> None:
+    log = _log(
+        *[(0, 10, 1, 0), (0, 11, 9, 0), (0, 12, 3, 2)],
+        *[(1, 20, 1, 0), (1, 21, 2, 2)],  # a single training interaction
+        *[(2, 31, 2, 2)],  # test only
+    )
+    split = Given().validation_split(log)
+    assert train_items(split) == {0: [10], 1: [20]}
+    assert cases(split) == {0: ([10], [11], [9])}
+    assert split.notes == (
+        "no valid part: each user's last training interaction is held out for validation",
+        "1 user without a training interaction is not judged",
+        "1 user with a single interaction is used for training but not judged",
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "match"),
+    [
+        (
+            [(0, 1, 1, 0), (1, 1, 1, 1), (0, 2, 2, 2)],
+            "no user has both training and validation interactions, so nobody can be judged",
+        ),
+        (
+            [(0, 1, 1, 0), (0, 2, 2, 2)],
+            "there is no valid part, and no user has two training interactions, so none can be",
+        ),
+    ],
+)
+def test_parts_that_judge_nobody_in_validation_are_an_error(rows: list[Row], match: str) -> None:
+    with pytest.raises(RecbenchError, match=match):
+        Given().validation_split(_log(*rows))
+
+
+def test_without_parts_there_is_no_validation_either() -> None:
+    with pytest.raises(UsageError, match="the dataset has no train and test files"):
+        Given().validation_split(Interactions.from_log([0, 0], [0, 1]))

@@ -114,3 +114,27 @@ def test_times_are_not_needed() -> None:
 def test_wrong_options_are_refused(wrong: dict[str, Any], match: str) -> None:
     with pytest.raises(UsageError, match=match):
         RandomShare(**wrong)
+
+
+@pytest.mark.parametrize(("by", "kept"), [("user", 600), ("log", 640)])
+def test_validation_targets_are_drawn_from_the_training_data(by: Any, kept: int) -> None:
+    log = numbered_log(*[10] * 100)
+    splitter = RandomShare(share=0.8, by=by)
+    test, split = splitter.split(log), splitter.validation_split(log)
+    assert (test.train.n_interactions, len(test.targets)) == (800, 200)
+    assert (split.train.n_interactions, len(split.targets)) == (kept, 800 - kept)
+    held = {*test.targets.tolist()}
+    assert not held & {*split.targets.tolist()}
+    assert not held & {*split.train.items.tolist()}
+    assert {*split.targets.tolist(), *split.train.items.tolist()} == {*test.train.items.tolist()}
+
+
+def test_the_draw_of_validation_targets_does_not_depend_on_that_of_test_targets() -> None:
+    log, after = numbered_log(10), []
+    for seed in range(200):
+        test, split = (
+            RandomShare(seed=seed).split(log),
+            RandomShare(seed=seed).validation_split(log),
+        )
+        after += np.isin(split.targets, test.targets + 1).tolist()
+    assert 0.1 < np.mean(after) < 0.3  # with the same random numbers, it is 0.5

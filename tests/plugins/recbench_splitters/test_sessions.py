@@ -159,3 +159,32 @@ def test_targets_are_not_earlier_than_training_data() -> None:
 def test_wrong_options_are_refused(wrong: dict[str, Any], match: str) -> None:
     with pytest.raises(UsageError, match=match):
         Sessions(**wrong)
+
+
+def test_validation_sessions_are_the_last_training_sessions() -> None:
+    log = numbered_log(*[10] * 20)
+    for splitter in (Sessions(share=0.5), Sessions(at=100)):  # session n ends at 10 * n + 9
+        split = splitter.validation_split(log)
+        assert [user for user, _ in _train(split)] == [0, 1, 2, 3, 4]
+        assert split.history.users.tolist() == [5, 6, 7, 8, 9]
+        assert split.targets.tolist() == [59, 69, 79, 89, 99]
+    split = Sessions(at=100, targets="each").validation_split(log)
+    assert len(split.judged) == 5 * 9
+
+
+def test_validation_keeps_the_sessions_that_the_gap_has_made() -> None:
+    minutes = [0, 1, 50, 51, 100, 101, 150, 151]
+    log = timed_log(*[(0, item, 60 * minute) for item, minute in enumerate(minutes)])
+    assert _train(Sessions(gap=30, share=0.75).split(log)) == [
+        (0, [0, 1]),
+        (0, [2, 3]),
+        (0, [4, 5]),
+    ]
+    split = Sessions(gap=30, share=0.75).validation_split(log)
+    assert _train(split) == [(0, [0, 1]), (0, [2, 3])]
+    assert _cases(split) == [(0, [4], 5, 60 * 101)]
+
+
+def test_training_sessions_too_few_for_another_cut_are_an_error() -> None:
+    with pytest.raises(RecbenchError, match="too few training data to cut off validation targets"):
+        Sessions(at=10).validation_split(numbered_log(10, 10))

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_splits import Triple, timed_log
 
 from recbench import Interactions, RecbenchError, Split, load_dataset, load_plugins
 from recbench.spec import Spec
@@ -29,11 +32,38 @@ class GivenByPlace(Given):
 
     def split(self, interactions: Interactions) -> Split:
         """Split interactions that get these parts first."""
-        n_left = np.repeat(interactions.offsets[1:], interactions.lengths) - np.arange(
-            interactions.n_interactions
-        )
-        parts = np.select([n_left <= 2, n_left == 3], [2, 1])
-        return super().split(dataclasses.replace(interactions, parts=parts))
+        return super().split(_with_parts(interactions))
+
+    def validation_split(self, interactions: Interactions) -> Split:
+        """Do the same for validation."""
+        return super().validation_split(_with_parts(interactions))
+
+
+def _with_parts(interactions: Interactions) -> Interactions:
+    n_left = np.repeat(interactions.offsets[1:], interactions.lengths) - np.arange(
+        interactions.n_interactions
+    )
+    parts = np.select([n_left <= 2, n_left == 3], [2, 1])
+    return dataclasses.replace(interactions, parts=parts)
+
+
+def _validation(splitter: Any, log: Interactions) -> Split:
+    """Return the split that `recbench tune` judges on."""
+    if hasattr(splitter, "validation_split"):
+        made: Split = splitter.validation_split(log)
+    else:
+        made = splitter.split(splitter.split(log).train)
+    return made
+
+
+def _pairs(interactions: Interactions) -> set[tuple[int, int]]:
+    users = np.repeat(interactions.users, interactions.lengths)
+    return {*zip(users.tolist(), interactions.items.tolist(), strict=True)}
+
+
+def _targets(split: Split) -> set[tuple[int, int]]:
+    users = split.history.users[split.judged][split.case_of_target]
+    return {*zip(users.tolist(), split.judged_targets[0].tolist(), strict=True)}
 
 
 @pytest.mark.parametrize(
@@ -57,6 +87,53 @@ class GivenByPlace(Given):
 )
 def test_contract(factory: type, options: dict[str, Any]) -> None:
     check_splitter(factory, **options)
+
+
+SPLITTERS = [
+    *(LeaveLastOut(), LeaveNOut(), LeaveLastBasket(), GivenByPlace(), RandomShare()),
+    *(RandomShare(by="log"), Temporal(), Temporal(share=0.5, targets="all"), Temporal(at=5)),
+    *(Sessions(), Sessions(gap=0.05, at=20, targets="each"), UnseenUsers(share=0.6), Windows()),
+    *(Windows(length=2, step=1, test=0.3),),
+]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.integers(0, 20), st.integers(0, 25)),
+        min_size=4,
+        max_size=60,
+        unique_by=lambda triple: triple[:2],
+    ),
+    st.sampled_from(SPLITTERS),
+)
+def test_validation_uses_no_test_target(triples: list[Triple], splitter: Any) -> None:
+    log = timed_log(*triples)
+    try:
+        test = splitter.split(log)
+    except RecbenchError:
+        return
+    refusal = ""
+    try:
+        validation = _validation(splitter, log)
+    except RecbenchError as error:
+        refusal = str(error)
+    if refusal:
+        assert "validation" in refusal
+        return
+    held_out, chosen = _targets(test), _targets(validation)
+    assert not held_out & (_pairs(validation.train) | _pairs(validation.history) | chosen)
+    assert chosen <= _pairs(log)
+    assert isinstance(splitter, Windows) or not chosen & _pairs(validation.train)
+
+
+@pytest.mark.parametrize("splitter", SPLITTERS)
+def test_validation_judges_users_of_an_ordinary_log(splitter: Any) -> None:
+    moments = [item + item // 3 * 10 for item in range(12)]  # pauses after every third item
+    rows = [(user, item, user + moments[item]) for user in range(6) for item in range(12)]
+    log = timed_log(*rows)
+    split = _validation(splitter, log)
+    assert len(split.judged)
+    assert split.fingerprint() != splitter.split(log).fingerprint()
 
 
 @pytest.mark.parametrize(

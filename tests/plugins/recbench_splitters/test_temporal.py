@@ -185,3 +185,34 @@ def test_a_cut_outside_the_data_is_an_error_that_shows_the_range(at: int, side: 
 def test_interactions_with_a_single_time_cannot_be_split() -> None:
     with pytest.raises(RecbenchError, match="no interaction is before the cut"):
         Temporal().split(timed_log((0, 1, 5), (0, 2, 5), (1, 1, 5)))
+
+
+@pytest.mark.parametrize(
+    ("options", "targets"),
+    [
+        ({"share": 0.5}, [5]),
+        (
+            {"share": 0.8},
+            [12],
+        ),  # the cut of 16 times is at 12.8, and an entry at the cut is after it
+        ({"at": 10}, [5]),  # half of the log is before it, as with share=0.5
+        ({"at": 16, "targets": "all"}, [12, 13, 14, 15]),
+    ],
+)
+def test_validation_is_cut_as_the_test_was(options: dict[str, Any], targets: list[int]) -> None:
+    log = timed_log(*[(user, time, time) for user in range(5) for time in range(20)])
+    split = Temporal(**options).validation_split(log)
+    known = list(range(targets[0]))
+    assert train_items(split) == dict.fromkeys(range(5), known)
+    assert cases(split) == dict.fromkeys(range(5), (known, targets, targets))
+
+
+def test_training_data_too_few_for_another_cut_are_an_error() -> None:
+    log = timed_log(*[(user, time, time) for user in range(5) for time in range(20)])
+    with pytest.raises(RecbenchError) as caught:
+        Temporal(at=4).validation_split(log)  # a fifth of the log, and a fifth of that is one time
+    assert str(caught.value) == (
+        "temporal: too few training data to cut off validation targets: no interaction is before "
+        "the cut, 1970-01-01 00:00:00 UTC; the training data run from 1970-01-01 00:00:00 UTC to "
+        "1970-01-01 00:00:03 UTC. Set a later cut with at= or share=, or use leave-last-out"
+    )

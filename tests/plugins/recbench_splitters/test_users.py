@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,3 +77,33 @@ def test_times_are_not_needed() -> None:
 def test_wrong_options_are_refused(wrong: dict[str, Any], match: str) -> None:
     with pytest.raises(UsageError, match=match):
         UnseenUsers(**wrong)
+
+
+def test_validation_users_are_drawn_from_the_training_users() -> None:
+    log = numbered_log(*[5] * 40)
+    test, split = UnseenUsers().split(log), UnseenUsers().validation_split(log)
+    assert (len(split.train), len(split.history)) == (32, 4)
+    assert split.targets.tolist() == (10 * split.history.users + 4).tolist()
+    drawn = {*split.train.users.tolist()}, {*split.history.users.tolist()}
+    assert not drawn[0] & drawn[1]
+    assert drawn[0] | drawn[1] == {*test.train.users.tolist()}
+
+
+def test_the_draw_of_validation_users_does_not_depend_on_that_of_test_users() -> None:
+    log, after = numbered_log(*[2] * 40), []
+    for seed in range(200):
+        test, split = (
+            UnseenUsers(seed=seed).split(log),
+            UnseenUsers(seed=seed).validation_split(log),
+        )
+        after += np.isin(split.history.users, test.history.users + 1).tolist()
+    assert np.mean(after) < 0.2  # with the same random numbers, it is 0.3
+
+
+def test_too_few_users_for_validation_are_an_error() -> None:
+    with pytest.raises(
+        RecbenchError,
+        match=r"users: share=0\.5 of 1 training users is 0, but some must be used for training and "
+        "some judged for validation; use another share, or leave-last-out",
+    ):
+        UnseenUsers(share=0.5).validation_split(numbered_log(3, 3))

@@ -1,0 +1,205 @@
+"""The command line, commands of tuning: look for the best options, and list what was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recbench.cli.hints import check_models, plugins_that_work
+from recbench.cli.options import Answer, Limit, Numbers, UnfinishedError, command, options
+from recbench.cli.output import save
+from recbench.data.load import paths_in
+from recbench.errors import UsageError
+from recbench.files import check_not_read, output_file
+from recbench.heatmap import is_picture, picture_form
+from recbench.run import KS
+from recbench.trials import trials
+from recbench.tune import OBJECTIVE, TRIALS, TuningInterrupted, tune
+from recbench.tuning.trial_list import Trials
+from recbench.tuning.tuning import Tuning
+
+metric = click.option(
+    "--metric",
+    metavar="NAME@K",
+    default=OBJECTIVE,
+    show_default=True,
+    help="Metric and cut-off that trials are compared by, on validation targets.",
+)
+
+output = click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FILE",
+    help="Also write a picture (.png, .svg, .pdf), all trials (.csv, .json), or what is printed "
+    "(.md, .html, .txt). Can be given several times.",
+)
+
+
+@command("tune")
+@click.argument("models", nargs=-1, required=True)
+@click.option(
+    "--trials",
+    type=int,
+    metavar="N",
+    help=f"Number of trials per model; the first has the default options.  [default: {TRIALS}]",
+)
+@click.option(
+    "--minutes",
+    type=Limit("N", "minutes"),
+    help="Time for the trials of each model, instead of their number.",
+)
+@metric
+@click.option(
+    "--space",
+    multiple=True,
+    metavar="MODEL:OPTION=RANGE,...",
+    help="Where to look for options, instead of the model's own ranges: LOW..HIGH, LOW..HIGH:log, "
+    "or A|B. Can be given several times.",
+)
+@click.option(
+    "--tuning-seed",
+    type=int,
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Random seed of the search, and of models in trials.",
+)
+@click.option(
+    "--k",
+    "--ks",
+    "ks",
+    type=Numbers("K"),
+    default=KS,
+    help="Cut-offs of the table of test results.  [default: 3,5,10]",
+)
+@click.option(
+    "--seed",
+    "--seeds",
+    "seed",
+    type=Numbers("N"),
+    default=(0,),
+    help="Random seed on the test targets; with several, seeded models run once per seed.  "
+    "[default: 0]",
+)
+@click.option(
+    "--defaults",
+    is_flag=True,
+    help="Also judge the default options on the test targets, and test the difference.",
+)
+@options(
+    "dataset",
+    "split",
+    "metrics",
+    "device",
+    "timeout",
+    "memory",
+    "in_process",
+    "results",
+    "data_dir",
+)
+@output
+def tune_command(models: Sequence[str], outputs: Sequence[str], **arguments: Any) -> Answer:
+    """Tune MODELS with the same budget each, on validation targets, then judge them once.
+
+    The validation targets are held out in the training data, in the same way as the test targets,
+    which no trial can see. Options that follow a model's name are not tuned. Trials are stored, so
+    running the same command again goes on where it was stopped, and several processes can share
+    the work.
+
+    \b
+    Examples:
+      recbench tune rules ease item-knn --trials 20
+      recbench tune transformer --minutes 60 --seeds 0,1,2
+      recbench tune ease:decay=1 --space "ease:l2=1..5000:log" -o tuning.png
+      recbench run --tuned rules ease popular
+    """
+    plugins = plugins_that_work()
+    check_models(plugins, models)
+    writers = [_writer(path) for path in outputs]
+    for path in outputs:
+        check_not_read(path, {"--dataset": paths_in(arguments["dataset"])})
+    try:
+        tuning = tune(models, plugins=plugins, **arguments)
+    except TuningInterrupted as stop:
+        raise UnfinishedError(f"{stop.tuning}\n", stop) from stop
+    codes = [write(tuning) for write in writers]
+    return f"{tuning}\n", max([*codes, int(not tuning.holds)])
+
+
+@command("trials")
+@click.argument("models", nargs=-1)
+@click.option(
+    "--dataset", metavar="NAME", help="Only this dataset, named as in the table.  [default: all]"
+)
+@click.option(
+    "--split", metavar="NAME", help="Only this split, named as in the table.  [default: all]"
+)
+@click.option(
+    "--metric", metavar="NAME@K", help="Only trials compared by this metric.  [default: all]"
+)
+@options("results")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["plain", "markdown", "csv", "json"]),
+    default="plain",
+    show_default=True,
+    help="Format of the list.",
+)
+@output
+def trials_command(form: str, outputs: Sequence[str], **arguments: Any) -> Answer:
+    """List the stored trials of MODELS, or of all tuned models."""
+    writers = [_writer(path) for path in outputs]
+    found = trials(**arguments)
+    codes = [write(found) for write in writers]
+    return _as_text(found, form), max(codes, default=0)
+
+
+def _writer(output: str) -> Callable[[Tuning | Trials], int]:
+    """Return a function that writes a file of --output; check the file right away."""
+    path = output_file(output)
+    form = _form(Path(output))
+
+    def write(made: Tuning | Trials) -> int:
+        if form in _FORMS:
+            return save(path, lambda: _as_text(made, form).encode())
+        return save(path, lambda: made.picture(form))
+
+    return write
+
+
+_FORMS = ("plain", "markdown", "html", "csv", "json")
+
+_SUFFIXES = {".txt": "plain", ".md": "markdown", ".html": "html", ".csv": "csv", ".json": "json"}
+
+
+def _form(path: Path) -> str:
+    """Return the format for the suffix of a file. Raises UsageError if there is none."""
+    suffix = path.suffix.lower()
+    if suffix in _SUFFIXES:
+        return _SUFFIXES[suffix]
+    if is_picture(path):
+        return picture_form(path)
+    raise UsageError(
+        f"cannot write -o {path}: use .png, .svg or .pdf for a picture, .csv or .json for all "
+        "trials, or .md, .html or .txt for what is printed"
+    )
+
+
+def _as_text(made: Tuning | Trials, form: str) -> str:
+    if form == "markdown":
+        return made.to_markdown()
+    if form == "html":
+        return f"{made._repr_html_()}\n"
+    if form == "plain":
+        return f"{made}\n"
+    listed = made if isinstance(made, Trials) else Trials(made.studies, made.results)
+    frame = listed.to_frame()
+    if form == "csv":
+        return str(frame.to_csv(index=False))
+    return f"{frame.to_json(orient='records', indent=1, force_ascii=False)}\n"

@@ -1,0 +1,65 @@
+"""Step 2, split: hold out validation targets, without using the targets of the split itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recbench.data.dataset import Dataset
+from recbench.data.interactions import Array, Interactions
+from recbench.data.split import Split, build_splitter, call_splitter, prepared
+from recbench.errors import RecbenchError, describe_error
+from recbench.plugins import Plugins
+
+
+def make_validation_split(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split, Split]:
+    """Split a dataset twice; return the splitter's name, the split, and the one for validation.
+
+    The second holds out targets in the training data of the first, or is what the splitter's own
+    `validation_split` returns, which must have nothing of the first one's targets.
+    """
+    splitter, name, who = build_splitter(plugins, split)
+    test = call_splitter(who, data, "split", splitter.split, data.interactions)
+    own = getattr(splitter, "validation_split", None)
+    try:
+        if callable(own):
+            validation = call_splitter(who, data, "validation_split", own, data.interactions)
+        else:
+            validation = call_splitter(who, data, "split", splitter.split, test.train)
+    except RecbenchError as error:
+        raise type(error)(f"validation targets: {describe_error(error)}") from error
+    if callable(own) and (shown := shown_target(data.interactions, test, validation)):
+        raise RecbenchError(f"{who}: validation_split must not use targets of split; {shown}")
+    return name, prepared(test, data), prepared(validation, data)
+
+
+def shown_target(interactions: Interactions, test: Split, validation: Split) -> str:
+    """Return an example of a target of a split that its validation split uses; "" if there is none.
+
+    Targets that occur several times in the sequence of the user are not examined.
+    """
+    pairs, counts = np.unique(_pairs(interactions), return_counts=True)
+    held_out = np.intersect1d(_pairs_of_targets(test), pairs[counts == 1])
+    for part, used in (
+        ("train", _pairs(validation.train)),
+        ("history", _pairs(validation.history)),
+        ("targets", _pairs_of_targets(validation)),
+    ):
+        common = np.intersect1d(held_out, used)
+        if len(common):
+            user, item = divmod(int(common[0]), interactions.n_items)
+            return f"the target {item} of user {user} is in its {part}"
+    return ""
+
+
+def _pairs(interactions: Interactions) -> Array:
+    """Return user * n_items + item of each interaction of a known user, as int64."""
+    users = np.repeat(interactions.users.astype(np.int64), interactions.lengths)
+    known = users >= 0
+    return users[known] * interactions.n_items + interactions.items[known]
+
+
+def _pairs_of_targets(split: Split) -> Array:
+    """Return user * n_items + target of each target of a known user, as int64."""
+    users = split.history.users[split.judged].astype(np.int64)[split.case_of_target]
+    known = users >= 0
+    return users[known] * split.train.n_items + split.judged_targets[0][known]

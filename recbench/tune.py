@@ -1,0 +1,279 @@
+"""Outside the flow: look for the best options of models, then judge them on the test targets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+from recbench.arguments import (
+    MOST_K,
+    check_arguments,
+    check_seed,
+    check_whole,
+    plain_numbers,
+    with_names_checked,
+)
+from recbench.data.load import Data
+from recbench.errors import RecbenchError, UsageError
+from recbench.evaluation.measure import better_of
+from recbench.experiment import model_host
+from recbench.files import locked
+from recbench.given.models import with_models
+from recbench.given.splitters import with_splitter
+from recbench.plugins import Plugins, current_plugins
+from recbench.results.result import metric_of
+from recbench.results.section import RANKED_BY
+from recbench.results.shown import with_shown_metrics
+from recbench.run import KS, Request, run
+from recbench.spec import Spec
+from recbench.store.store import Store
+from recbench.tuning.gains import gains_of
+from recbench.tuning.held_out import prepare
+from recbench.tuning.loop import Tuner
+from recbench.tuning.optuna_study import quiet_optuna
+from recbench.tuning.plan import Budget, Plan
+from recbench.tuning.records import path_of
+from recbench.tuning.spaces import spaces_of
+from recbench.tuning.study import Study
+from recbench.tuning.tuning import Tuning
+
+OBJECTIVE = "ndcg@10"
+"""The metric and cut-off that trials are compared by."""
+
+TRIALS = 30
+"""The trials of each model, if no budget is given."""
+
+MOST_TRIALS, MOST_MINUTES = 100_000, 1_000_000
+
+PATIENCE = 7 * 24 * 3600.0
+"""Seconds to wait for another process that judges the same models on the test targets."""
+
+
+class TuningInterrupted(KeyboardInterrupt):
+    """Ctrl-C while models were tuned. `tuning` has what is known so far.
+
+    Parameters
+    ----------
+    tuning : Tuning
+        The studies so far; without results.
+    """
+
+    def __init__(self, tuning: Tuning) -> None:
+        super().__init__("interrupted; trials that have ended are stored")
+        self.tuning = tuning
+
+
+@with_names_checked
+def tune(
+    models: Any,
+    dataset: Data = "ml-100k",
+    *,
+    split: Any = "leave-last-out",
+    trials: int | None = None,
+    minutes: float | None = None,
+    metric: str = OBJECTIVE,
+    space: Mapping[str, Mapping[str, Any]] | Sequence[str] = (),
+    tuning_seed: int = 0,
+    ks: int | Sequence[int] = KS,
+    seed: int | Sequence[int] = 0,
+    metrics: Any = (RANKED_BY,),
+    defaults: bool = False,
+    device: str = "auto",
+    timeout: float | None = None,
+    memory: int | None = None,
+    in_process: bool = False,
+    results: str | Path = "results",
+    data_dir: str | None = None,
+    plugins: Plugins | None = None,
+) -> Tuning:
+    """Look for the best options of each model on validation targets, then judge them once.
+
+    Parameters
+    ----------
+    models : str, class, object, function, module or path, or several of them
+        Models, given as for `run`. Options that a name sets are not tuned: "ease:decay=1".
+    dataset : str, path, pandas.DataFrame or Dataset, default: "ml-100k"
+        A dataset or the path of a log, given as for `run`.
+    split : str, class, object, function or path, default: "leave-last-out"
+        How to hold out targets, given as for `run`. The validation targets are held out in the same
+        way, in the training data.
+    trials : int or None, default: None
+        Number of trials per model; 30 if `minutes` is None too. The first has the default options.
+    minutes : float or None, default: None
+        Time for the trials of each model, instead of their number. Trials of several processes
+        count together. The trial of the default options is always finished.
+    metric : str, default: "ndcg@10"
+        The metric and cut-off that trials are compared by.
+    space : mapping or sequence of str, default: ()
+        Ranges of options that replace those of the models or add to them: {"ease": {"l2":
+        recbench.Float(1, 5000, log=True)}}, or texts such as "ease:l2=1..5000:log".
+    tuning_seed : int, default: 0
+        Random seed of the search, and of models in trials.
+    ks : int or sequence of int, default: (3, 5, 10)
+        Cut-offs of the table of the results on the test targets.
+    seed : int or sequence of int, default: 0
+        Random seed, for models that have one, on the test targets. With several, each such model
+        runs once per seed.
+    metrics : str, function or path, or several of them, default: ("ndcg",)
+        Metrics that the table of the results shows, given as for `run`.
+    defaults : bool, default: False
+        Also judge each model with its default options, and test the difference.
+    device : str, default: "auto"
+        Device of models that use torch: "auto", "cpu", "cuda" or "mps".
+    timeout : float or None, default: None
+        Time limit per trial, in seconds, for training and answers together.
+    memory : int or None, default: None
+        Memory limit per model, in megabytes. None allows 90% of the memory that is free.
+    in_process : bool, default: False
+        Run models in this process, without limits, to debug them.
+    results : str or path, default: "results"
+        Folder of stored results. Trials that it holds are not run again. Several processes may tune
+        the same models in the same folder, and share the trials.
+    data_dir : str or None, default: None
+        Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
+    plugins : Plugins or None, default: None
+        What `load_plugins` returned. None loads all installed plugins.
+
+    Returns
+    -------
+    Tuning
+        One study per model, and the results of the best options on the test targets.
+
+    Raises
+    ------
+    UsageError
+        If a name or an option is wrong. It is raised before anything is computed.
+    RecbenchError
+        If the data cannot be loaded or split, the results folder cannot be written, or optuna is
+        not installed.
+    TuningInterrupted
+        After Ctrl-C; its attribute `tuning` has what is known so far.
+
+    Notes
+    -----
+    The sampler is the tree-structured Parzen estimator (Bergstra et al., "Algorithms for
+    hyper-parameter optimization", NeurIPS 2011) of optuna. For models that report validation values
+    while they train (`report_validation`), trials below the median of others at the same step are
+    pruned.
+
+    Trials run as in `run`: in a separate process each, judged by the same code. The process that
+    runs them loads only the training part of the split; the test targets are loaded after the last
+    trial, to judge the best options.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import recbench
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tuning = recbench.tune("recent-popular", "synthetic", trials=3, results=folder)
+    >>> [trial.state for trial in tuning.studies[0].trials]
+    ['ok', 'ok', 'ok']
+    """
+    with quiet_optuna():  # which raises an error if optuna is missing
+        plugins, texts = with_models(current_plugins(plugins), models)
+    plugins, split = with_splitter(plugins, split)
+    plugins, objective, better = _objective(plugins, metric)
+    plugins, shown = with_shown_metrics(plugins, metrics)
+    ks = sorted({*plain_numbers(ks), int(objective.rpartition("@")[2])})
+    request = Request.of(texts, dataset, [split], ks, seed, None, None)
+    check_arguments(request.ks, request.seeds, device, timeout, memory)
+    check_seed(tuning_seed)
+    budget = _budget(trials, minutes)
+    request.check(plugins)
+    for model in request.models:
+        if why := plugins.why_missing(Spec.parse(model).name):
+            raise RecbenchError(why)
+    spaces = spaces_of(plugins, request.models, space)
+    store = Store(results).ready()
+    held_out = prepare(plugins, dataset, split, data_dir, metric_of(objective))
+    studies: list[Study] = []
+    with model_host(plugins, timeout, memory, in_process=in_process) as host:
+        request.check_model_options(plugins, host, device)
+        plan = Plan(held_out, host, device, objective, better, tuning_seed, budget)
+        for model in request.models:
+            search = plan.search(store, model, spaces[model])
+            try:
+                with search:
+                    study = Tuner(held_out.validation, host, device).tune(search)
+            except KeyboardInterrupt as stop:
+                known = [study.within_budget for study in (*studies, search.study)]
+                raise TuningInterrupted(Tuning(known)) from stop
+            studies.append(study)
+    tuned = [study.within_budget for study in studies]
+    arguments = {
+        "split": split,
+        "ks": ks,
+        "seed": seed,
+        "metrics": [*dict.fromkeys([*shown, metric_of(objective)])],
+        "device": device,
+        "timeout": timeout,
+        "memory": memory,
+        "in_process": in_process,
+        "results": results,
+        "data_dir": data_dir,
+        "plugins": plugins,
+    }
+    try:
+        return _judged(store, tuned, dataset, arguments, defaults=defaults)
+    except KeyboardInterrupt as stop:
+        raise TuningInterrupted(Tuning(tuned)) from stop
+
+
+def _judged(
+    store: Store,
+    studies: Sequence[Study],
+    dataset: Data,
+    arguments: Mapping[str, Any],
+    *,
+    defaults: bool,
+) -> Tuning:
+    """Run the best options of each study on the test targets.
+
+    Only one process at a time does so; others use what it has stored.
+    arguments: those of `run`. defaults: whether to run the default options too.
+    """
+    found = [study for study in studies if study.best is not None]
+    if not found:
+        return Tuning(studies)
+    place = path_of(store, found[0]).parent / "judging"
+    place.mkdir(exist_ok=True)
+    with locked(place, patience=PATIENCE):
+        judged = run([study.model for study in found], dataset, tuned=found, **arguments)
+        if not defaults:
+            return Tuning(studies, judged)
+        best = [study.best.model for study in found if study.best is not None]
+        judged = run([*best, *(study.model for study in found)], dataset, **arguments)
+        return Tuning(studies, judged, gains_of(found, judged))
+
+
+def _budget(trials: int | None, minutes: float | None) -> Budget:
+    """Return the budget of each model. Raises UsageError if it makes no sense."""
+    if minutes is None:
+        trials = TRIALS if trials is None else trials
+        check_whole("--trials", trials, 1, MOST_TRIALS)
+        return Budget(int(trials), None)
+    if trials is not None:
+        raise UsageError("give --trials or --minutes, not both")
+    is_number = isinstance(minutes, Real) and not isinstance(minutes, bool)
+    if not is_number or not 0 < minutes <= MOST_MINUTES:
+        raise UsageError(f"--minutes must be above 0 and at most {MOST_MINUTES:,}, not {minutes}")
+    return Budget(None, float(minutes) * 60)
+
+
+def _objective(plugins: Plugins, metric: str) -> tuple[Plugins, str, str]:
+    """Return plugins that measure a metric, its name with cut-off, and which values are better.
+
+    Raises UsageError for what is not a metric with a cut-off.
+    """
+    name, at, k = str(metric).rpartition("@")
+    if not at or not k.isdecimal() or not 1 <= int(k) <= MOST_K:
+        raise UsageError(
+            f"--metric {metric}: write a metric and a cut-off, such as ndcg@10 or mrr@5"
+        )
+    plugins, known = with_shown_metrics(plugins, name)
+    if len(known) != 1:
+        raise UsageError(f"--metric {metric}: name a single metric, such as ndcg@10")
+    ((name, function),) = known.items()
+    return plugins, f"{name}@{int(k)}", better_of(function) or "higher"

@@ -1,0 +1,1 @@
+"""Tuning: look for the best options of models on validation targets."""

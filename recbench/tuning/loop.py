@@ -1,0 +1,119 @@
+"""Tuning: run the trials of one model until its budget is spent."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+from recbench.errors import counted
+from recbench.experiment import Experiment, Host
+from recbench.progress import Progress, log
+from recbench.trial import judge
+from recbench.tuning.search import Claim, Search
+from recbench.tuning.study import FAILED, OK, PRUNED, STOPPED, Study, StudyTrial
+
+POLL_SECONDS = 0.5
+"""Interval between two looks at trials that run in other processes."""
+
+
+@dataclass
+class Tuner:
+    """Runs trials on one experiment. device: the one that is asked for."""
+
+    experiment: Experiment
+    host: Host
+    device: str
+
+    def tune(self, search: Search) -> Study:
+        """Run trials until the budget is spent, and return the study.
+
+        Trials that run in other processes are waited for.
+        """
+        study = search.study
+        if study.trials:
+            log.info(
+                "%s: using %s that are stored", study.model, counted(len(study.trials), "trial")
+            )
+        total = study.max_trials if study.space else 1
+        with Progress(study.model, total, "trial", len(study.trials)) as progress:
+            while True:
+                claim = search.claim()
+                if claim is not None:
+                    ended = self._run(search, claim)
+                    number = len(search.study.trials) - progress.done
+                    progress.step(number, _state(search, ended))
+                elif search.is_waiting():
+                    progress.message = "waiting for trials of other processes"
+                    time.sleep(POLL_SECONDS)
+                else:
+                    return search.study
+
+    def _run(self, search: Search, claim: Claim) -> StudyTrial:
+        """Run a trial that this process has claimed, and record how it ended."""
+        study, began = search.study, time.perf_counter()
+        if claim.same_as is not None:
+            reason = f"same options as trial {claim.same_as.number}"
+            return search.end(claim, OK, claim.same_as.value, 0, reason)
+        metric, _, k = study.metric.rpartition("@")
+        left = search.seconds_left() if claim.number else math.inf
+        cell = self.experiment.cell(
+            claim.model, study.seed, self.device, isolated=self.host.isolates(claim.model)
+        )
+        with self.host.limited(left):
+            result = judge(
+                self.experiment,
+                cell,
+                self.host,
+                [int(k)],
+                on_validation=lambda value, step: search.report(claim, value, step),
+                quiet=True,
+            )
+        seconds = time.perf_counter() - began
+        if result.ok:
+            value = result.value(metric, int(k)).mean
+            if math.isfinite(value):
+                return search.end(claim, OK, value, seconds)
+            reason = f"{study.label} could not be measured"
+            return search.end(claim, FAILED, math.nan, seconds, reason)
+        self.experiment.check_source(cell)
+        reason = result.status.removeprefix("failed: ")
+        if claim.pruned:
+            return search.end(claim, PRUNED, math.nan, seconds, reason)
+        if seconds >= left:
+            reason = "not finished when the time of the study was over"
+            return search.end(claim, STOPPED, math.nan, seconds, reason)
+        log.warning("%s: trial %d failed: %s", study.model, claim.number, reason)
+        return search.end(claim, FAILED, math.nan, seconds, reason)
+
+
+def _state(search: Search, ended: StudyTrial) -> str:
+    """Return how a trial ended, the best one so far, and how long the others may take."""
+    study, best = search.study, search.study.best
+    said = [f"{study.label} {ended.value:.4f}" if ended.state == OK else ended.state]
+    if best is not None:
+        options = ",".join(f"{key}={value}" for key, value in sorted(best.options.items()))
+        found = "the default options" if best.number == 0 else options
+        said.append(f"best {best.value:.4f} by {found}")
+    left = _seconds_left(search)
+    if math.isfinite(left) and left > 0:
+        said.append(f"about {duration(left)} left")
+    return "; ".join(said)
+
+
+def _seconds_left(search: Search) -> float:
+    """Return how many seconds the trials that are left may take, if all run in this process."""
+    study = search.study
+    if not search.has_budget():
+        return 0.0
+    if study.max_seconds is not None:
+        return search.seconds_left()
+    return study.seconds / len(study.trials) * ((study.max_trials or 0) - len(study.trials))
+
+
+def duration(seconds: float) -> str:
+    """Return a number of seconds for people to read: `45 s`, `12 min` or `2 h 5 min`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

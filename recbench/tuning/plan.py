@@ -1,0 +1,101 @@
+"""Tuning: what all models of one call have in common, and the study of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+
+from recbench.code.source import has_source
+from recbench.errors import RecbenchError, describe_error
+from recbench.experiment import Host
+from recbench.progress import log
+from recbench.space import Space, default_of, spaces_text
+from recbench.spec import Spec
+from recbench.store.layout import Layout
+from recbench.store.provenance import provenance
+from recbench.tuning.held_out import HeldOut
+from recbench.tuning.optuna_study import known_defaults
+from recbench.tuning.records import others, path_of, read_study, why_new
+from recbench.tuning.search import Search
+from recbench.tuning.study import Study
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What each model of one call may use. One of the two is None."""
+
+    trials: int | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How all models of one call are tuned.
+
+    metric: with its cut-off. better: which values of it are better. seed: of the search, and of
+    models in trials. device: the one that is asked for.
+    """
+
+    held_out: HeldOut
+    host: Host
+    device: str
+    metric: str
+    better: str
+    seed: int
+    budget: Budget
+
+    def search(self, store: Layout, model: str, ranges: Space) -> Search:
+        """Return the search for the best options of a model, with the trials that are stored.
+
+        If trials of another study of the model are stored, the log says why they are not used.
+        """
+        offer = self.held_out.validation.plugins.check("models", Spec.parse(model))
+        defaults = {name: default_of(name, offer.factory) for name in ranges}
+        study = self._study(model, ranges)
+        path = path_of(store, study)
+        if path.exists():
+            try:
+                stored = read_study(path)
+            except RecbenchError as error:
+                log.warning("%s. It is written again", describe_error(error))
+            else:
+                study = dataclasses.replace(study, trials=stored.trials)
+        elif before := others(store, study):
+            fewest = min((why_new(study, other) for other in reversed(before)), key=len)
+            if fewest:
+                log.info("%s: tuning starts anew: %s", study.model, "; ".join(fewest))
+        return Search(store, study, ranges, known_defaults(ranges, defaults))
+
+    def _study(self, model: str, ranges: Space) -> Study:
+        """Return the study of a model, without trials."""
+        experiment, test = self.held_out.validation, self.held_out.test
+        isolated = self.host.isolates(model)
+        cell = experiment.cell(model, self.seed, self.device, isolated=isolated)
+        offer = experiment.plugins.check("models", Spec.parse(model))
+        study = Study(
+            key="",
+            model=cell.model,
+            model_version=cell.model_version,
+            plugin=cell.plugin,
+            setting=test,
+            validation_sha256=experiment.setting.split_sha256,
+            n_cases=experiment.setting.n_cases,
+            metric=self.metric,
+            better=self.better,
+            space=spaces_text(ranges),
+            seed=self.seed,
+            max_trials=self.budget.trials,
+            max_seconds=self.budget.seconds,
+            device=cell.device,
+            isolated=isolated,
+            provenance=provenance(offer),
+        )
+        kinds = {name: type(values).__name__ for name, values in ranges.items()}
+        identity = [*map(str, test.comparison_key), test.repeats, study.validation_sha256]
+        identity += [study.model, study.model_version, study.metric, str(study.seed), study.device]
+        identity += [json.dumps([study.space, kinds], sort_keys=True), str(isolated)]
+        identity += [] if has_source(study.model_version) else [experiment.unknown]
+        key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+        return dataclasses.replace(study, key=key)

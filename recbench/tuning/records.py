@@ -1,0 +1,122 @@
+"""Tuning: the studies in a folder of results, each in a JSON file with a checksum.
+
+The file is written again after each trial. It holds everything that is shown, so reading it needs
+nothing but this file. The journal beside it is what processes that share a study write to.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from pathlib import Path
+
+from recbench.errors import RecbenchError, describe_error
+from recbench.files import read, write
+from recbench.progress import log
+from recbench.results.json_form import plain, read_as
+from recbench.results.result import Setting
+from recbench.store.format import seal, unseal
+from recbench.store.layout import TUNING, Layout, slug, writing
+from recbench.tuning.study import Study
+
+FILE = "trials.json"
+
+
+def path_of(store: Layout, study: Study) -> Path:
+    """Return where the JSON file of a study is, or would be."""
+    return store.tuning_folder(study.setting, study.model, study.key) / FILE
+
+
+def write_study(store: Layout, study: Study) -> Study:
+    """Write a study in place of what is stored of it, and return it with the time of this change.
+
+    Raises RecbenchError if the folder cannot be written.
+    """
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    study = dataclasses.replace(study, changed=now)
+    path = path_of(store, study)
+    with writing(path):
+        write(path, seal({name: plain(value) for name, value in dataclasses.asdict(study).items()}))
+    return study
+
+
+def read_study(path: Path) -> Study:
+    """Read the JSON file of a study. Raises RecbenchError if it is missing, damaged or edited."""
+    try:
+        text = read(path)
+    except FileNotFoundError:
+        raise RecbenchError(f"{path} is missing") from None
+    except OSError as error:
+        raise RecbenchError(f"cannot read {path}: {error.strerror or error}") from error
+    study: Study = unseal(path, text, "a study", lambda data: read_as(Study, data))
+    return study
+
+
+def read_studies(
+    folder: str | Path, setting: Setting | None = None, left_out: list[str] | None = None
+) -> list[Study]:
+    """Return the studies in a folder of results, by dataset, split and model, the latest last.
+
+    setting: only studies on these data and this split. left_out: where to add why damaged files are
+    left out; the log says so too.
+    """
+    studies = []
+    for path in sorted(Path(folder).glob(f"*/*/*{TUNING}/{FILE}")):
+        try:
+            study = read_study(path)
+        except RecbenchError as error:
+            log.warning("%s. It is left out; run recbench tune again", describe_error(error))
+            if left_out is not None:
+                left_out.append(describe_error(error))
+            continue
+        if setting is None or study.setting.comparison_key == setting.comparison_key:
+            studies.append(study)
+    return sorted(
+        studies,
+        key=lambda study: (
+            study.setting.dataset,
+            study.setting.split,
+            study.setting.comparison_key,
+            study.model,
+            study.changed,
+        ),
+    )
+
+
+def others(store: Layout, study: Study) -> list[Study]:
+    """Return other stored studies of the same model on data and a split of the same name."""
+    folder = path_of(store, study).parent
+    found = []
+    for path in sorted(folder.parent.glob(f"{slug(study.model)}-????????{TUNING}/{FILE}")):
+        try:
+            other = read_study(path)
+        except RecbenchError:
+            continue
+        if other.key != study.key and other.model == study.model:
+            found.append(other)
+    return sorted(found, key=lambda other: other.changed)
+
+
+def why_new(study: Study, stored: Study) -> list[str]:
+    """Return why trials of a stored study of the same model are not trials of this one."""
+    now, then = study.setting, stored.setting
+    why = []
+    if (now.dataset_sha256, now.split_sha256) != (then.dataset_sha256, then.split_sha256):
+        why.append("the data have changed")
+    elif study.validation_sha256 != stored.validation_sha256:
+        why.append("the validation targets have changed")
+    if now.protocol != then.protocol:
+        why.append("the rules of the evaluation have changed")
+    if study.model_version != stored.model_version:
+        why.append(f"the code of plugin {study.plugin} has changed")
+    if study.space != stored.space:
+        why.append("the search space has changed")
+    if study.metric != stored.metric:
+        why.append(f"the metric was {stored.label}")
+    if study.seed != stored.seed:
+        why.append(f"the seed was {stored.seed}")
+    if study.isolated != stored.isolated:
+        why.append(f"it was run in {'a separate' if stored.isolated else 'the main'} process")
+    if study.device != stored.device:
+        why.append(f"it ran with --device {stored.device or 'auto'}")
+    return why

@@ -1,0 +1,290 @@
+"""Tuning: ask optuna which options to try next, and record how each trial ends.
+
+Any number of processes may work on one study. They share a journal, which optuna writes and reads,
+and take turns under a lock to claim a trial. A process holds a lock of its own as long as it lives,
+so others notice if it is killed, and run its trial again.
+
+The options of trial n depend only on the seed, n, and the trials that have ended. So a study that
+is killed and resumed has the same trials as one that is not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import math
+import secrets
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from recbench.errors import RecbenchError, describe_error
+from recbench.files import delete, locked
+from recbench.progress import log
+from recbench.space import Space, option_text
+from recbench.spec import Spec
+from recbench.store.layout import Layout, writing
+from recbench.tuning.optuna_study import (
+    RUNNING,
+    WAITING,
+    frozen,
+    mend,
+    n_combinations,
+    open_journal,
+    quiet_optuna,
+    sampler,
+    states,
+    suggest,
+    values_of,
+)
+from recbench.tuning.records import path_of, write_study
+from recbench.tuning.study import FAILED, OK, Study, StudyTrial
+
+if TYPE_CHECKING:
+    import optuna
+
+JOURNAL = "journal.log"
+
+MOST_COMBINATIONS = 1000
+"""Up to this many combinations of options, none is tried twice."""
+
+MOST_REPORTS = 1000
+"""How many validation values of a trial are recorded."""
+
+WARM_UP = 3
+"""No trial is stopped by the first values that it reports."""
+
+
+@dataclass(eq=False)
+class Claim:
+    """A trial that this process runs. number: from 0. same_as: a trial with the same options."""
+
+    number: int
+    model: str
+    options: Mapping[str, str]
+    trial: optuna.Trial
+    same_as: StudyTrial | None = None
+    pruned: bool = False
+    reported: list[int] = field(default_factory=list)
+
+
+class Search:
+    """The trials of one study, which other processes may run too. Use as a context manager.
+
+    ranges: where to look for the best value of each option. defaults: the values of the default
+    options, as far as they are known and within the ranges.
+    Raises RecbenchError if optuna is missing, or the folder cannot be used.
+    """
+
+    def __init__(
+        self, store: Layout, study: Study, ranges: Space, defaults: Mapping[str, Any]
+    ) -> None:
+        self.study, self.ranges, self.defaults = study, ranges, defaults
+        self._store, self._folder = store, path_of(store, study).parent.absolute()
+        self._worker, self._open = secrets.token_hex(8), contextlib.ExitStack()
+        self._journal: optuna.Study
+
+    def __enter__(self) -> Self:
+        place = self._place(self._worker)
+        with writing(place), quiet_optuna():
+            place.mkdir(parents=True)
+            self._open.enter_context(locked(place, patience=0))
+            with locked(self._folder):
+                self._journal = self._open_journal()
+                self.refresh()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+        shutil.rmtree(self._place(self._worker), ignore_errors=True)
+
+    def _place(self, worker: str) -> Path:
+        """Return the folder that a process holds the lock of as long as it works on the study."""
+        return self._folder / "workers" / worker
+
+    def claim(self) -> Claim | None:
+        """Return the next trial to run; None if the budget is spent or claimed by others."""
+        with locked(self._folder), quiet_optuna():
+            self.refresh()
+            if not self.has_budget():
+                return None
+            taken = {trial.number for trial in self.study.trials} | {*self._running()}
+            if self.study.max_trials is not None and len(taken) >= self.study.max_trials:
+                return None
+            number = next(n for n in itertools.count() if n not in taken)
+            return self._ask(number)
+
+    def has_budget(self) -> bool:
+        """Whether another trial may be run, apart from those that run already."""
+        study = self.study
+        if not self.ranges:
+            return not study.trials
+        if self._is_exhausted():
+            return False
+        if study.max_seconds is not None:
+            return not study.trials or self.seconds_left() > 0
+        return study.max_trials is None or len(study.trials) < study.max_trials
+
+    def seconds_left(self) -> float:
+        """Return how many seconds of trials are left, counting those that run now."""
+        running = [time.time() - began for began in self._running().values()]
+        return (self.study.max_seconds or math.inf) - self.study.seconds - sum(running)
+
+    def is_waiting(self) -> bool:
+        """Whether trials run in other processes, which may still be the best or be lost."""
+        with locked(self._folder), quiet_optuna():
+            self.refresh()
+            return bool(self._running())
+
+    def report(self, claim: Claim, value: float, step: int) -> None:
+        """Record a validation value of a trial. Raises RecbenchError if the trial is not worth it.
+
+        The trial of the default options always goes on.
+        """
+        if len(claim.reported) >= MOST_REPORTS or step in claim.reported:
+            return
+        claim.reported.append(step)
+        with quiet_optuna():
+            claim.trial.report(-value if self.study.better == "lower" else value, step)
+            if claim.number and len(claim.reported) > WARM_UP and claim.trial.should_prune():
+                claim.pruned = True
+                raise RecbenchError(f"pruned at step {step}: other trials were better there")
+
+    def end(
+        self, claim: Claim, state: str, value: float, seconds: float, reason: str = ""
+    ) -> StudyTrial:
+        """Record how a trial ended, and return it."""
+        ended = StudyTrial(
+            claim.number,
+            claim.model,
+            claim.options,
+            state,
+            value,
+            round(seconds, 3),
+            reason,
+            datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )
+        with locked(self._folder), quiet_optuna():
+            self._tell(claim.trial, ended)
+            self.refresh()
+        return ended
+
+    def _tell(self, trial: optuna.Trial, ended: StudyTrial) -> None:
+        trial.set_user_attr("ended", dataclasses.asdict(ended))
+        value = ended.value if ended.state == OK else None
+        self._journal.tell(trial, value, state=states()[ended.state])
+
+    def refresh(self) -> None:
+        """Read the journal, give up the trials of killed processes, and store the trials."""
+        for trial in self._journal.get_trials(deepcopy=False, states=[states()[RUNNING]]):
+            if not self._is_alive(trial.user_attrs.get("worker", "")):
+                self._journal.tell(trial.number, state=states()[FAILED])
+        found = {}
+        for trial in self._journal.get_trials(deepcopy=False):
+            ended = trial.user_attrs.get("ended")
+            if ended is not None and trial.state == states()[ended["state"]]:
+                found[ended["number"]] = StudyTrial(**ended)
+        trials = tuple(found[number] for number in sorted(found))
+        study = dataclasses.replace(self.study, trials=trials)
+        self.study = dataclasses.replace(study, exhausted=self._is_exhausted(study))
+        if trials and trials != self._stored:
+            self.study, self._stored = write_study(self._store, self.study), trials
+
+    _stored: tuple[StudyTrial, ...] = ()
+
+    def _running(self) -> dict[int, float]:
+        """Return the numbers of the trials that run now, and when each began."""
+        running = self._journal.get_trials(deepcopy=False, states=[states()[RUNNING]])
+        return {
+            trial.user_attrs["number"]: trial.user_attrs["began"]
+            for trial in running
+            if "began" in trial.user_attrs
+        }
+
+    def _is_alive(self, worker: str) -> bool:
+        place = self._place(worker)
+        if worker == self._worker:
+            return True
+        if not worker or not place.is_dir():
+            return False
+        with locked(place, patience=0) as is_free:
+            pass
+        if is_free:
+            with contextlib.suppress(OSError):
+                delete(place)
+        return not is_free
+
+    def _is_exhausted(self, study: Study | None = None) -> bool:
+        """Whether all combinations of options were tried; never for ranges of fractions."""
+        trials = (study or self.study).trials
+        if not self.ranges:
+            return False
+        number = n_combinations(self.ranges)
+        return number <= len({tuple(sorted(trial.options.items())) for trial in trials})
+
+    def _ask(self, number: int) -> Claim:
+        """Return a new trial, whose options are chosen by what other trials have shown."""
+        seeds = np.random.SeedSequence([self.study.seed, number])
+        self._journal.sampler = sampler(int(seeds.generate_state(1)[0]))
+        if number == 0:
+            claim = self._new(number, self.defaults)
+            claim.model = self.study.model
+            return claim
+        claim = self._new(number, {})
+        if claim.same_as is not None and n_combinations(self.ranges) <= MOST_COMBINATIONS:
+            self._journal.tell(claim.trial, state=states()[FAILED])  # not recorded as ended
+            claim = self._new(number, self._untried(np.random.default_rng(seeds)))
+        return claim
+
+    def _new(self, number: int, fixed: Mapping[str, Any]) -> Claim:
+        """Begin a trial. fixed: values of options that are not left to optuna."""
+        while self._journal.get_trials(deepcopy=False, states=[states()[WAITING]]):
+            lost = self._journal.ask()  # of a process that was killed between two lines below
+            self._journal.tell(lost, state=states()[FAILED])
+        if fixed:
+            self._journal.enqueue_trial(dict(fixed))
+        trial = self._journal.ask()
+        trial.set_user_attr("worker", self._worker)
+        asked = self.ranges if number else {name: self.ranges[name] for name in fixed}
+        options = {name: suggest(trial, name, values) for name, values in asked.items()}
+        base = Spec.parse(self.study.model)
+        model = str(Spec(base.name, {**base.options, **options}))
+        trial.set_user_attr("number", number)
+        trial.set_user_attr("began", time.time())
+        ended = [trial for trial in self.study.trials if trial.state == OK]
+        same = next((trial for trial in ended if trial.options == options), None)
+        return Claim(number, model, options, trial, same)
+
+    def _untried(self, rng: np.random.Generator) -> dict[str, Any]:
+        """Return a combination of options that no trial has, drawn at random."""
+        tried = [dict(trial.options) for trial in self.study.trials]
+        values = [values_of(given) for given in self.ranges.values()]
+        every = [dict(zip(self.ranges, each, strict=True)) for each in itertools.product(*values)]
+        left = [
+            each
+            for each in every
+            if {name: option_text(value) for name, value in each.items()} not in tried
+        ]
+        return left[int(rng.integers(len(left)))]
+
+    def _open_journal(self) -> optuna.Study:
+        """Open the journal; write a new one from the stored trials if it is missing or damaged."""
+        path = self._folder / JOURNAL
+        if path.exists():
+            mend(path)
+            try:
+                return open_journal(path, self.study.better)
+            except Exception as error:  # whatever reading a damaged file raises
+                log.warning("%s is damaged (%s); it is written again", path, describe_error(error))
+                path.unlink()
+        journal = open_journal(path, self.study.better)
+        for trial in self.study.trials:
+            journal.add_trial(frozen(trial, self.ranges))
+        return journal

@@ -1,0 +1,141 @@
+"""Tuning: all trials of stored studies, as a list that can be printed, drawn and exported."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from recbench.errors import RecbenchError, printable
+from recbench.report.report import Block, ReportOf, Table
+from recbench.results.footer import sentence
+from recbench.results.results import Results
+from recbench.tuning.study import Study, StudyTrial
+from recbench.tuning.tuning import on_test, remark
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    *("model", "dataset", "split", "metric", "trial", "state", "value", "best", "seconds"),
+    *("options", "spec", "reason", "finished", "study"),
+)
+"""Columns of `Trials.to_frame`."""
+
+
+class Trials(ReportOf[Study]):
+    """The trials of studies: a sequence of studies; returned by `trials`.
+
+    Parameters
+    ----------
+    studies : iterable of Study
+        In any order.
+    results : Results or None, default: None
+        Stored results, among which are those of the best options on the test targets.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import recbench
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = recbench.tune(["recent-popular"], "synthetic", trials=2, results=folder)
+    ...     trials = recbench.trials(results=folder)
+    >>> trials.to_frame()[["trial", "state"]].values.tolist()
+    [[0, 'ok'], [1, 'ok']]
+    """
+
+    def __init__(self, studies: Sequence[Study], results: Results | None = None) -> None:
+        super().__init__(studies)
+        self.results = results
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return all trials as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per trial. Columns: model, dataset, split, metric (such as "ndcg@10"), trial
+            (its number, from 0), state ("ok", "failed", "pruned" or "stopped"), value (on the
+            validation targets), best (whether it is the best of its study), seconds, options (those
+            that were tuned), spec (the model with its options, for `run`), reason, finished (an ISO
+            time in UTC) and study (its key).
+        """
+        import pandas as pd
+
+        rows = [_row(study, trial) for study in self for trial in study.trials]
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+    def picture(self, form: str = "png") -> bytes:
+        """Return a picture of the studies: as `Tuning.draw` draws it.
+
+        Parameters
+        ----------
+        form : str, default: "png"
+            Format of the picture, such as "png" or "svg".
+
+        Returns
+        -------
+        bytes
+            The content of the file.
+
+        Raises
+        ------
+        RecbenchError
+            If the studies are on several datasets, splits or metrics, or optuna is not installed.
+        """
+        from recbench.tuning.picture import tuning_picture
+
+        kinds = {(study.setting.comparison_key, study.metric) for study in self}
+        if len(kinds) > 1:
+            raise RecbenchError(
+                "a picture shows studies of one dataset, split and metric; choose them with "
+                "--dataset, --split and --metric"
+            )
+        return tuning_picture(list(self), on_test(list(self), self.results), form)
+
+    def _blocks(self, width: int) -> Iterator[Block]:  # noqa: ARG002
+        for study in self:
+            setting = study.setting
+            rows = [
+                {
+                    "trial": str(trial.number),
+                    study.label: f"{trial.value:.4f}" if math.isfinite(trial.value) else "",
+                    "": "best" if trial is study.best else "",
+                    "state": trial.state,
+                    "seconds": f"{trial.seconds:.1f}" if math.isfinite(trial.seconds) else "",
+                    "options": _options(trial),
+                    "reason": printable(trial.reason),
+                }
+                for trial in study.trials
+            ]
+            title = f"{study.model} on {setting.dataset_title}, {setting.split}"
+            yield Table(rows, ("trial", study.label, "seconds"), printable(title))
+            space = ", ".join(f"{option} {values}" for option, values in study.space.items())
+            said = [f"search space: {space}"] if space else []
+            said += [remark(study)] if remark(study) else []
+            yield " ".join(map(sentence, said))
+
+
+def _row(study: Study, trial: StudyTrial) -> dict[str, Any]:
+    return {
+        "model": printable(study.model),
+        "dataset": study.setting.dataset,
+        "split": study.setting.split,
+        "metric": study.metric,
+        "trial": trial.number,
+        "state": trial.state,
+        "value": trial.value,
+        "best": trial is study.best,
+        "seconds": trial.seconds,
+        "options": _options(trial),
+        "spec": printable(trial.model),
+        "reason": printable(trial.reason),
+        "finished": trial.finished,
+        "study": study.key,
+    }
+
+
+def _options(trial: StudyTrial) -> str:
+    if trial.number == 0:
+        return "default"
+    return ", ".join(f"{key}={value}" for key, value in sorted(trial.options.items()))

@@ -1,0 +1,257 @@
+"""Tuning: what `recbench.tune` returns: the studies, and the results on the test targets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recbench.errors import counted, printable
+from recbench.evaluation.uncertainty import Value
+from recbench.files import write_output
+from recbench.heatmap import picture_form
+from recbench.report.report import Block, Report, Table
+from recbench.results.results import Results
+from recbench.tuning.gains import Gain, gain_blocks
+from recbench.tuning.study import FAILED, PRUNED, STOPPED, Study, StudyTrial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    *("model", "dataset", "split", "metric", "default", "tuned", "best", "trials", "failed"),
+    *("pruned", "stopped", "seconds", "remark"),
+)
+"""Columns of `Tuning.to_frame`."""
+
+
+class Tuning(Report):
+    """Studies of several models on one dataset and split, and their results on the test targets.
+
+    Printed, it has a table of the studies and the table of the results.
+
+    Parameters
+    ----------
+    studies : sequence of Study
+        One per model.
+    results : Results or None, default: None
+        The results of the best options on the test targets; None if they were not judged.
+    gains : sequence of Gain or None, default: None
+        How much better the best options are than the default ones on the test targets; None if
+        the default ones were not judged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import recbench
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tuning = recbench.tune(["recent-popular"], "synthetic", trials=2, results=folder)
+    >>> tuning.studies[0].best.model.partition("=")[0]
+    'recent-popular:half_life'
+    >>> tuning.results[0].tuned.n_trials
+    2
+    """
+
+    def __init__(
+        self,
+        studies: Sequence[Study],
+        results: Results | None = None,
+        gains: Sequence[Gain] | None = None,
+    ) -> None:
+        self.studies, self.results, self.gains = tuple(studies), results, gains
+
+    @property
+    def best(self) -> dict[str, str]:
+        """Model -> the same with its best options; a model without a successful trial is absent."""
+        return {study.model: study.best.model for study in self.studies if study.best is not None}
+
+    @property
+    def holds(self) -> bool:
+        """Whether every model has a trial that succeeded, and every result is there."""
+        judged = self.results is not None and not self.results.failed
+        return judged and len(self.best) == len(self.studies)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the studies as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per model. Columns: model, dataset, split, metric, default and tuned (its value
+            on validation targets with the default and with the best options), best (the model with
+            its best options), trials, failed, pruned, stopped (numbers of trials), seconds and
+            remark.
+        """
+        import pandas as pd
+
+        rows = [
+            {
+                "model": study.model,
+                "dataset": study.setting.dataset,
+                "split": study.setting.split,
+                "metric": study.metric,
+                "default": _value(study.default),
+                "tuned": _value(study.best),
+                "best": "" if study.best is None else study.best.model,
+                "trials": len(study.trials),
+                "failed": study.count(FAILED),
+                "pruned": study.count(PRUNED),
+                "stopped": study.count(STOPPED),
+                "seconds": study.seconds,
+                "remark": remark(study),
+            }
+            for study in self.studies
+        ]
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+    def draw(self, path: str | Path) -> None:
+        """Draw validation by trial, the importance of options, and the gap to the test targets.
+
+        Parameters
+        ----------
+        path : str or path
+            A .png, .svg or .pdf file.
+
+        Raises
+        ------
+        UsageError
+            If the suffix is that of no picture.
+        RecbenchError
+            If optuna is not installed.
+        """
+        write_output(Path(path), self.picture(picture_form(path)))
+
+    def picture(self, form: str = "png") -> bytes:
+        """Return the picture of `draw` in a format such as "png" or "svg"."""
+        from recbench.tuning.picture import tuning_picture
+
+        return tuning_picture(self.studies, on_test(self.studies, self.results), form)
+
+    def to_markdown(self) -> str:
+        """Return all tables in Markdown.
+
+        Returns
+        -------
+        str
+        """
+        of_results = [] if self.results is None else [self.results.to_table("markdown")]
+        return "\n\n".join([super().to_markdown().rstrip(), *of_results])
+
+    def __str__(self) -> str:
+        of_results = [] if self.results is None else [str(self.results)]
+        return "\n\n".join([super().__str__(), *of_results])
+
+    def _repr_html_(self) -> str:
+        of_results = [] if self.results is None else [self.results.to_table("html")]
+        return "\n".join([super()._repr_html_(), *of_results])
+
+    def _blocks(self, width: int) -> Iterator[Block]:  # noqa: ARG002
+        if not self.studies:
+            yield "No trial has ended."
+            return
+        first = self.studies[0]
+        tuned = [study for study in self.studies if study.space]
+        rows = [_row(study) for study in self.studies]
+        numbers = ("default", "tuned", "trials", "failed", "pruned", "stopped", "seconds")
+        yield Table(rows, numbers, f"{first.setting.dataset_title}, {first.setting.split}: tuning")
+        judged = f"{first.label} on {counted(first.n_cases, 'validation case')}"
+        sentences = [
+            f"default, tuned: {judged} with the default and with the best options.",
+            *([_budget(tuned[0])] if tuned else []),
+            "The test targets were not used.",
+            *_remarks(self.studies),
+        ]
+        yield " ".join(sentences)
+        failures = [failure for study in self.studies for failure in _failures(study)]
+        if failures:
+            yield "\n".join(failures)
+        if self.gains is not None:
+            yield from gain_blocks(self.gains)
+
+
+def remark(study: Study) -> str:
+    """Return what is worth knowing of a study: whether it was tuned, and might get better."""
+    if study.best is None:
+        return "no trial succeeded" if study.trials else "no trial has ended"
+    if not study.space:
+        return "not tuned"
+    if study.exhausted:
+        return "all combinations tried"
+    if study.still_improving:
+        return "still improving"
+    return "default is best" if study.best.number == 0 else ""
+
+
+def on_test(studies: Sequence[Study], results: Results | None) -> dict[str, Value]:
+    """Return the value of each study's best options on the test targets, where they were judged."""
+    rows = {
+        row.model: row
+        for section in (results.sections() if results else ())
+        for row in section.rows
+    }
+    found = {}
+    for study in studies:
+        metric, _, k = study.metric.rpartition("@")
+        row = None if study.best is None else rows.get(study.best.model)
+        if row is not None and row.ok and not math.isnan(row.value(metric, int(k)).mean):
+            found[study.key] = row.value(metric, int(k))
+    return found
+
+
+def _row(study: Study) -> Mapping[str, Any]:
+    best = study.best
+    options = {} if best is None or best.number == 0 else best.options
+    return {
+        "model": printable(study.model),
+        "default": _shown(study.default),
+        "tuned": _shown(best) if study.space else "",
+        "trials": f"{len(study.trials):,}",
+        "failed": f"{study.count(FAILED):,}",
+        "pruned": f"{study.count(PRUNED):,}",
+        "stopped": f"{study.count(STOPPED):,}" if study.count(STOPPED) else "",
+        "seconds": f"{study.seconds:,.0f}" if study.seconds >= 10 else f"{study.seconds:.1f}",
+        "best options": ", ".join(f"{key}={value}" for key, value in sorted(options.items())),
+        "remark": remark(study),
+    }
+
+
+def _value(trial: StudyTrial | None) -> float:
+    return math.nan if trial is None else trial.value
+
+
+def _shown(trial: StudyTrial | None) -> str:
+    if trial is None:
+        return ""
+    return f"{trial.value:.4f}" if math.isfinite(trial.value) else trial.state
+
+
+def _budget(study: Study) -> str:
+    """Return the budget of each model as a sentence."""
+    if study.max_seconds is not None:
+        minutes = study.max_seconds / 60
+        return f"Budget: {minutes:g} minutes of trials per model."
+    return f"Budget: {counted(study.max_trials or 0, 'trial')} per model."
+
+
+def _remarks(studies: Sequence[Study]) -> list[str]:
+    """Return what the remarks of the table mean."""
+    said = [remark(study) for study in studies]
+    meanings = {
+        "not tuned": "not tuned: the model states no options to tune.",
+        "still improving": "still improving: the best trial was in the last quarter of the budget.",
+    }
+    return [meaning for text, meaning in meanings.items() if text in said]
+
+
+def _failures(study: Study) -> list[str]:
+    """Return why trials of a study failed, each reason once."""
+    reasons: dict[str, list[int]] = {}
+    for trial in study.trials:
+        if trial.state == FAILED:
+            reasons.setdefault(trial.reason, []).append(trial.number)
+    return [
+        f"{study.model}: {'trial' if len(numbers) == 1 else 'trials'} "
+        f"{', '.join(map(str, numbers))} failed: {reason}"
+        for reason, numbers in reasons.items()
+    ]
