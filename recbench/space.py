@@ -230,9 +230,14 @@ def option_text(value: Any) -> str:
 
 
 def space_of(factory: Callable[..., Any]) -> Space:
-    """Return the search space that a factory states; empty if it has none."""
-    own: Space = getattr(unwrapped(factory), "search_space", {})
-    return own
+    """Return the search space that a factory states; empty if it has none.
+
+    Options that it does not have are left out: a subclass may have fewer than the class that states
+    the space, and a `functools.partial` may fix some.
+    """
+    stated: Space = getattr(unwrapped(factory), "search_space", {})
+    known, is_open = parameters(factory)
+    return {option: values for option, values in stated.items() if option in known or is_open}
 
 
 def check_space(what: str, space: Any, factory: Callable[..., Any]) -> None:
@@ -246,10 +251,11 @@ def check_space(what: str, space: Any, factory: Callable[..., Any]) -> None:
             "as in {'l2': recbench.Float(1, 2000, log=True)}"
         )
     known, is_open = parameters(factory)
+    is_own = "search_space" in getattr(factory, "__dict__", {})
     for option, values in space.items():
         if option in NOT_TUNED:
             raise RecbenchError(f"{what} has {option!r} in its search_space; remove it")
-        if option not in known and not is_open:
+        if option not in known and is_own and not is_open:
             raise RecbenchError(
                 f"{what} has no option {option!r}, which is in its search_space; "
                 f"{suggest(str(option), known)}"

@@ -50,8 +50,8 @@ class Als(Factors):
     `recalculate_user=True`. On the CPU, the same seed gives the same factors with any number of
     threads.
 
-    `recbench tune` looks for `factors` from 16 to 256, `regularization` from 0.001 to 100 and
-    `alpha` from 0.1 to 50, all on logarithmic scales, and for `iterations` from 5 to 30. Ferrari
+    `recbench tune` searches `factors` from 16 to 256, `regularization` from 0.001 to 100 and
+    `alpha` from 0.1 to 50, all on logarithmic scales, and `iterations` from 5 to 30. Ferrari
     Dacrema et al. (2021) search from 1 to 200 factors, and `alpha` from 0.001 to 50. Rendle et al.
     (2021) show that this model competes with newer ones if it is tuned well.
 

@@ -42,7 +42,7 @@ class Bpr(Factors):
     with several, or on a GPU, implicit learns different factors each time. How often a user had an
     item does not matter.
 
-    `recbench tune` looks for `factors` from 16 to 256, `learning_rate` from 0.001 to 0.2,
+    `recbench tune` searches `factors` from 16 to 256, `learning_rate` from 0.001 to 0.2,
     `regularization` from 0.0001 to 0.1 and `iterations` from 20 to 300, all on logarithmic scales.
 
     References

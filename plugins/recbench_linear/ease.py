@@ -51,8 +51,8 @@ class Ease(ItemToItem):
     An item that a user had several times counts once in X. No item predicts itself. So with
     `repeats=keep`, items that users buy again are recommended only because of other items.
 
-    `recbench tune` looks for `l2` from 1 to 10,000, on a logarithmic scale, and for `decay` from
-    0.3 to 1. Ferrari Dacrema et al. (2021) search from 1 to 10,000,000.
+    `recbench tune` searches `l2` from 1 to 10,000, on a logarithmic scale, and `decay` from 0.3 to
+    1. Ferrari Dacrema et al. (2021) search from 1 to 10,000,000.
 
     References
     ----------

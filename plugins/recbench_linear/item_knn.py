@@ -35,9 +35,9 @@ class ItemKNN(ItemToItem):
     An item that a user had several times counts once in the similarities. No item is its own
     neighbour. Only the neighbours are kept, so the memory grows with `k` times the items.
 
-    `recbench tune` looks for `k` from 5 to 1,000, on a logarithmic scale, for `shrinkage` from 0 to
-    200, and for `decay` from 0.3 to 1. Ferrari Dacrema et al. (2021) search the same range of `k`,
-    and `shrinkage` from 0 to 1,000.
+    `recbench tune` searches `k` from 5 to 1,000, on a logarithmic scale, `shrinkage` from 0 to 200,
+    and `decay` from 0.3 to 1. Ferrari Dacrema et al. (2021) search the same range of `k`, and
+    `shrinkage` from 0 to 1,000.
 
     References
     ----------

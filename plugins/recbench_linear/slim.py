@@ -60,9 +60,9 @@ class Slim(ItemToItem):
     An item that a user had several times counts once. No item predicts itself. So with
     `repeats=keep`, items that users buy again are recommended only because of other items.
 
-    `recbench tune` looks for `l1` from 0.1 to 100 and for `l2` from 1 to 5,000, both on logarithmic
-    scales, and for `decay` from 0.3 to 1. `candidates` mainly decides how long the training takes,
-    and is not tuned.
+    `recbench tune` searches `l1` from 0.1 to 100 and `l2` from 1 to 5,000, both on logarithmic
+    scales, and `decay` from 0.3 to 1. `candidates` mainly decides how long the training takes, and
+    is not tuned.
 
     References
     ----------

@@ -42,9 +42,9 @@ class UserKNN(MatrixModel):
     A user is not a neighbour of their own history. An item that a neighbour had several times
     counts once. There is no training: the matrix of the model is the training data.
 
-    `recbench tune` looks for `k` from 5 to 1,000, on a logarithmic scale, for `shrinkage` from 0 to
-    50, and for `decay` from 0.3 to 1. Ferrari Dacrema et al. (2021) search the same range of `k`,
-    and `shrinkage` from 0 to 1,000.
+    `recbench tune` searches `k` from 5 to 1,000, on a logarithmic scale, `shrinkage` from 0 to 50,
+    and `decay` from 0.3 to 1. Ferrari Dacrema et al. (2021) search the same range of `k`, and
+    `shrinkage` from 0 to 1,000.
 
     References
     ----------

@@ -39,7 +39,7 @@ class PersonalPopular(PerItem):
     loaded with `repeats=keep`: by default, items of the history are not ranked, and what is left is
     the order of `popular`.
 
-    `recbench tune` looks for `decay` from 0.3 to 1.
+    `recbench tune` searches `decay` from 0.3 to 1.
 
     References
     ----------

@@ -33,7 +33,7 @@ class RecentPopular(PerItem):
     -----
     The model needs data with times. The default is the best of 13 half-lives from a day to a year
     on validation targets of ml-100k (leave-last-out). With `--split temporal`, the best is 10 days.
-    `recbench tune` looks for `half_life` from 0.5 to 365 days, on a logarithmic scale.
+    `recbench tune` searches `half_life` from 0.5 to 365 days, on a logarithmic scale.
 
     References
     ----------

@@ -29,8 +29,8 @@ class Rules(ItemToItem):
 
     Notes
     -----
-    `recbench tune` looks for `window` and `length` from 1 to 50, on a logarithmic scale, and for
-    `decay` from 0.3 to 1.
+    `recbench tune` searches `window` and `length` from 1 to 50, on a logarithmic scale, and `decay`
+    from 0.3 to 1.
 
     References
     ----------

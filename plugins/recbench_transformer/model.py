@@ -101,9 +101,9 @@ class Transformer:
     log-probabilities, up to a constant, so adding them multiplies two estimates of the probability
     of the next item.
 
-    `recbench tune` looks for `dim` in 32, 64 and 128, `layers` from 1 to 4, `dropout` from 0 to
-    0.5, `length` in 50, 100 and 200, `lr` from 0.001 to 0.02 on a logarithmic scale, and `rules`
-    from 0 to 2. With a published preset, write `rules=0`, so that no rules are added; the preset
+    `recbench tune` searches `dim` in 32, 64 and 128, `layers` from 1 to 4, `dropout` from 0 to 0.5,
+    `length` in 50, 100 and 200, `lr` from 0.001 to 0.02 on a logarithmic scale, and `rules` from 0
+    to 2. With a published preset, write `rules=0`, so that no rules are added; the preset
     ``notebook`` needs a much higher `lr`. `epochs` is not tuned, so that a trial can be stopped
     after an epoch in which its validation NDCG@10, without the rules, is lower than others'.
 

@@ -19,7 +19,7 @@ from recbench.space import (
     spaces_text,
     takes,
 )
-from recbench.spec import parameters
+from recbench.spec import parameters, unwrapped
 
 RULE = "the search space must fit the options"
 
@@ -27,10 +27,11 @@ RULE = "the search space must fit the options"
 def fits_options(subject: Subject) -> str:
     """A model takes the ends of each range, and its defaults are in the ranges."""
     factory = subject.factory
-    space = {} if factory is None else space_of(factory)
-    if factory is None or not space:
+    stated = getattr(unwrapped(factory), "search_space", {}) if factory else {}
+    if factory is None or not stated:
         raise NotApplicableError("it has no search_space")
-    check_space("the model", space, factory)
+    check_space("the model", stated, factory)
+    space = space_of(factory)
     for option, values in space.items():
         _check_kind(option, values, factory)
         default = default_of(option, factory)

@@ -155,9 +155,8 @@ def as_markdown(block: Block) -> str:
             words, right = columns_of(rows, numbers)
             columns = {**words, **right}
             aligned = {head: "---:" if head in right else "---" for head in columns}
-            rules = [[*columns], [*aligned.values()]]
-            lines = [*rules, *map(list, zip(*columns.values(), strict=True))]
-            drawn = "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines if columns)
+            grid: list[Any] = [columns, aligned.values(), *zip(*columns.values(), strict=True)]
+            drawn = "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in grid if columns)
             return "\n\n".join(filter(None, [caption and f"### {_escaped(caption)}", drawn]))
         case Picture():
             return ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from recbench.errors import UsageError
 from recbench.experiment import Experiment
+from recbench.given.collect import as_typed
 from recbench.progress import log
 from recbench.results.result import Result, Tuned
 from recbench.space import space_of
@@ -70,7 +71,8 @@ def _best(experiment: Experiment, studies: Sequence[Study], model: str) -> tuple
         if not current:
             why = f"was tuned with another version of the code of plugin {offer.plugin}"
     raise UsageError(
-        f"{base} {why} on {setting.dataset}, {setting.split}; run: recbench tune {model} --dataset "
+        f"{base} {why} on {setting.dataset}, {setting.split}; run: recbench tune "
+        f"{as_typed(experiment.plugins, 'models', base)} --dataset "
         f"{experiment.dataset_text or setting.dataset} --split {experiment.split_text}"
     )
 

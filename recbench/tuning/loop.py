@@ -78,6 +78,7 @@ class Tuner:
             return search.end(claim, FAILED, math.nan, seconds, reason)
         self.experiment.check_source(cell)
         reason = result.status.removeprefix("failed: ")
+        reason = reason.removeprefix(f"{cell.model} (plugin {cell.plugin}): ")
         if claim.pruned:
             return search.end(claim, PRUNED, math.nan, seconds, reason)
         if seconds >= left:

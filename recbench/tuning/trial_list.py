@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from recbench.errors import RecbenchError, printable
-from recbench.report.report import Block, ReportOf, Table
+from recbench.report.report import Block, Lines, ReportOf, Table
 from recbench.results.footer import sentence
 from recbench.results.results import Results
 from recbench.tuning.study import Study, StudyTrial
-from recbench.tuning.tuning import on_test, remark
+from recbench.tuning.tuning import failures, on_test, remark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,21 +99,20 @@ class Trials(ReportOf[Study]):
             rows = [
                 {
                     "trial": str(trial.number),
-                    study.label: f"{trial.value:.4f}" if math.isfinite(trial.value) else "",
-                    "": "best" if trial is study.best else "",
-                    "state": trial.state,
-                    "seconds": f"{trial.seconds:.1f}" if math.isfinite(trial.seconds) else "",
+                    "state": "ok, best" if trial is study.best else trial.state,
                     "options": _options(trial),
-                    "reason": printable(trial.reason),
+                    study.label: f"{trial.value:.4f}" if math.isfinite(trial.value) else "",
+                    "seconds": f"{trial.seconds:.1f}" if math.isfinite(trial.seconds) else "",
                 }
                 for trial in study.trials
             ]
             title = f"{study.model} on {setting.dataset_title}, {setting.split}"
-            yield Table(rows, ("trial", study.label, "seconds"), printable(title))
+            yield Table(rows, (study.label, "seconds"), printable(title))
             space = ", ".join(f"{option} {values}" for option, values in study.space.items())
             said = [f"search space: {space}"] if space else []
             said += [remark(study)] if remark(study) else []
             yield " ".join(map(sentence, said))
+            yield Lines(failures(study))
 
 
 def _row(study: Study, trial: StudyTrial) -> dict[str, Any]:

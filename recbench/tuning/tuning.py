@@ -11,7 +11,8 @@ from recbench.errors import counted, printable
 from recbench.evaluation.uncertainty import Value
 from recbench.files import write_output
 from recbench.heatmap import picture_form
-from recbench.report.report import Block, Report, Table
+from recbench.report.report import Block, Lines, Report, Table
+from recbench.results.footer import sentence
 from recbench.results.results import Results
 from recbench.tuning.gains import Gain, gain_blocks
 from recbench.tuning.study import FAILED, PRUNED, STOPPED, Study, StudyTrial
@@ -24,6 +25,10 @@ COLUMNS = (
     *("pruned", "stopped", "seconds", "remark"),
 )
 """Columns of `Tuning.to_frame`."""
+
+
+MOST_FAILURES = 3
+"""How many reasons of failed trials of a model are shown."""
 
 
 class Tuning(Report):
@@ -163,11 +168,21 @@ class Tuning(Report):
             *_remarks(self.studies),
         ]
         yield " ".join(sentences)
-        failures = [failure for study in self.studies for failure in _failures(study)]
-        if failures:
-            yield "\n".join(failures)
+        yield Lines(
+            [
+                f"{printable(study.model)}: {failure}"
+                for study in self.studies
+                for failure in shortened(failures(study))
+            ]
+        )
         if self.gains is not None:
             yield from gain_blocks(self.gains)
+
+
+def shortened(lines: Sequence[str]) -> list[str]:
+    """Return the first lines, and how many are left out."""
+    left = len(lines) - MOST_FAILURES
+    return [*lines[:MOST_FAILURES], *([f"{left} more; see recbench trials"] if left > 0 else [])]
 
 
 def remark(study: Study) -> str:
@@ -244,14 +259,13 @@ def _remarks(studies: Sequence[Study]) -> list[str]:
     return [meaning for text, meaning in meanings.items() if text in said]
 
 
-def _failures(study: Study) -> list[str]:
+def failures(study: Study) -> list[str]:
     """Return why trials of a study failed, each reason once."""
-    reasons: dict[str, list[int]] = {}
+    reasons: dict[str, list[str]] = {}
     for trial in study.trials:
         if trial.state == FAILED:
-            reasons.setdefault(trial.reason, []).append(trial.number)
+            reasons.setdefault(trial.reason, []).append(str(trial.number))
     return [
-        f"{study.model}: {'trial' if len(numbers) == 1 else 'trials'} "
-        f"{', '.join(map(str, numbers))} failed: {reason}"
+        sentence(f"trial{'s' * (len(numbers) > 1)} {', '.join(numbers)} failed: {reason}")
         for reason, numbers in reasons.items()
     ]

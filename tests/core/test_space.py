@@ -260,6 +260,19 @@ def test_the_space_of_a_factory_is_its_own_or_empty() -> None:
     assert spaces_text(space_of(Model)) == {"l2": "1..2000:log", "loss": "softmax|bce"}
 
 
+class Narrower(Model):
+    """A subclass with fewer options."""
+
+    def __init__(self, loss: str = "softmax") -> None:
+        super().__init__(7, loss)
+
+
+def test_a_subclass_or_a_partial_may_have_fewer_options_than_the_space() -> None:
+    for factory in (Narrower, functools.partial(Model, 7)):
+        check_space("model m", Model.search_space, factory)
+        assert list(space_of(factory)) == ["loss"]
+
+
 def test_options_that_are_fixed_are_not_in_the_space() -> None:
     assert list(without(Model.search_space, {"l2": "5", "limit": "3"})) == ["loss"]
     assert without(Model.search_space, ()) == Model.search_space
