@@ -27,7 +27,7 @@ TUNED = {
     "transformer": ["dim", "layers", "dropout", "length", "lr", "rules"],
     "user-knn": ["k", "shrinkage", "decay"],
 }
-"""The options that `recbench tune` looks for, by model."""
+"""The options that `recbench tune` searches, by model."""
 
 NOT_TUNED = {"markov", "popular", "random"}
 """Models that have no search space."""
@@ -56,7 +56,7 @@ def default(name: str, option: str) -> Any:
 def paragraph(name: str) -> str:
     """Return what the docstring of a model says about tuning."""
     text = inspect.getdoc(MODELS[name].factory) or ""
-    found = [part for part in text.split("\n\n") if "`recbench tune` looks for" in part]
+    found = [part for part in text.split("\n\n") if "`recbench tune` searches" in part]
     assert len(found) == 1, f"{name} has {len(found)} paragraphs about tuning"
     return " ".join(found[0].split())
 
