@@ -22,6 +22,7 @@ from recbench.results.shown import measuring, with_shown_metrics
 from recbench.spec import Spec
 from recbench.store.cells import read_cells
 from recbench.trial import judge
+from recbench.tuning.reproduced import Reproduced, run_best_again
 from recbench.verification import CellCheck, NumberCheck, Verification
 
 EXACT = 1e-9
@@ -97,7 +98,9 @@ def verify(
             kind = type(path).__name__
             raise UsageError(f"verify takes paths of stored results, such as 'results', not {kind}")
     cells = read_cells(chosen, plugins)
-    stored = [key for _, cell in cells if isinstance(cell, Result) for key in cell.values]
+    found = [cell for _, cell in cells if isinstance(cell, Result)]
+    stored = [key for cell in found for key in cell.values]
+    stored += [cell.tuned.metric for cell in found if cell.tuned is not None and cell.tuned.metric]
     plugins = measuring(plugins, map(Spec.parse, metrics_of(stored)))
     experiments: dict[Any, Experiment | str] = {}
     checks = []
@@ -116,10 +119,13 @@ def verify(
             try:
                 own_host = host if cell.isolated else InProcessHost(plugins)
                 now = _run_again(experiment, cell, own_host, device)
+                tuned = None
+                if cell.tuned is not None and cell.tuned.study:
+                    tuned = run_best_again(experiment, path, cell, own_host, device)
             except RecbenchError as error:
                 checks.append(CellCheck(path, cell, reason=describe_error(error)))
                 continue
-            checks.append(_checked(path, cell, now, bound, experiment.metrics))
+            checks.append(_checked(path, cell, now, bound, experiment.metrics, tuned))
     return Verification(checks)
 
 
@@ -196,7 +202,9 @@ def _checked(
     now: Result,
     bound: float | None,
     metrics: Mapping[str, Metric],
+    tuned: Reproduced | None,
 ) -> CellCheck:
+    """Compare every number of a result. tuned: the best trial of its study, which was run again."""
     same_arithmetic = _same_arithmetic(cell.provenance, now.provenance)
     numbers = []
     for key, old in cell.values.items():
@@ -209,7 +217,15 @@ def _checked(
             name = key if field_name == "mean" else f"{key} {field_name}"
             allowed = _default_bound(stored, noise) if bound is None else bound
             numbers.append(NumberCheck(name, stored, again, allowed))
+    if tuned is not None and cell.tuned is not None:
+        noise = 0.0 if cell.seed is None or same_arithmetic else tuned.now.stderr
+        value = cell.tuned.value
+        allowed = _default_bound(value, noise) if bound is None else bound
+        name = f"validation {cell.tuned.metric}"
+        numbers.append(NumberCheck(name, value, tuned.now.mean, allowed))
     notes = []
+    if tuned is not None and tuned.study is None:
+        notes.append("the trials that found its options are not stored beside it")
     if now.model_version != cell.model_version:
         notes.append("the plugin's code has changed since it was stored")
     elif not same_arithmetic:

@@ -169,7 +169,7 @@ def _cell(text: str) -> str:
 def _escaped(text: str) -> str:
     """Return text on one line without Markdown or HTML."""
     line = printable(" ".join(text.split()))
-    return re.sub(r"[`*|$~<\\\[\]]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", line)
+    return re.sub(r"[`*|$~<\\]|\](?=[(\[])|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", line)
 
 
 def shortened_to(n_lines: int, text: str) -> str:

@@ -176,21 +176,35 @@ class Study:
             return before > (1 - LAST_PART) * self.seconds
         return best.number >= (1 - LAST_PART) * len(self.trials)
 
+    def first(self, n_trials: int) -> Study:
+        """Return the study with its first trials only.
+
+        Parameters
+        ----------
+        n_trials : int
+            How many.
+
+        Returns
+        -------
+        Study
+        """
+        return dataclasses.replace(self, trials=self.trials[:n_trials])
+
     @property
     def within_budget(self) -> Study:
         """The study with no more trials than its budget allows, though more may be stored.
 
         So all models of one call have the same budget.
         """
-        kept: list[StudyTrial] = []
-        spent = 0.0
+        if self.max_trials is not None:
+            return self.first(self.max_trials)
+        spent, n_trials = 0.0, 0
         for trial in self.trials:
-            is_over = self.max_seconds is not None and spent >= self.max_seconds
-            if is_over or (self.max_trials is not None and len(kept) >= self.max_trials):
+            if self.max_seconds is not None and spent >= self.max_seconds:
                 break
-            kept.append(trial)
+            n_trials += 1
             spent += trial.seconds if math.isfinite(trial.seconds) else 0.0
-        return dataclasses.replace(self, trials=tuple(kept))
+        return self.first(n_trials)
 
     @property
     def tuned(self) -> Tuned | None:

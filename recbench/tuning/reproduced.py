@@ -1,0 +1,77 @@
+"""Tuning: find and run again the trial that a tuned result owes its options to."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+from recbench.data.validation_split import make_validation_split
+from recbench.errors import RecbenchError, describe_error
+from recbench.evaluation.uncertainty import Value
+from recbench.experiment import Experiment, Host
+from recbench.results.result import Result, metric_of
+from recbench.store.layout import TUNING
+from recbench.trial import judge
+from recbench.tuning.records import FILE, read_study
+from recbench.tuning.study import Study
+
+
+class Reproduced(NamedTuple):
+    """The value of the best trial in a new run, and the study that is stored beside the result."""
+
+    now: Value
+    study: Study | None
+
+
+def run_best_again(
+    experiment: Experiment, path: Path, cell: Result, host: Host, device: str
+) -> Reproduced:
+    """Run the best trial of a tuned result again, on validation targets.
+
+    path: the JSON file of the result. Raises RecbenchError if the trial cannot be run, or if the
+    study that is stored beside the result does not have these options as its best.
+    """
+    tuned = cell.tuned
+    assert tuned is not None  # noqa: S101  callers have checked it
+    study = _study_of(path, tuned.study)
+    if study is not None:
+        best = study.first(tuned.n_trials).best
+        if best is None or (best.model, best.value) != (cell.model, tuned.value):
+            found = "has no best trial" if best is None else f"found {best.model} to be the best"
+            raise RecbenchError(f"its study, {study.key[:8]}, {found}, of {tuned.n_trials} trials")
+    metric, k = metric_of(tuned.metric), int(tuned.metric.rpartition("@")[2])
+    name, _, held_out = make_validation_split(
+        experiment.plugins, experiment.dataset, experiment.split_text
+    )
+    validation = Experiment.of_split(
+        experiment.plugins,
+        experiment.dataset,
+        name,
+        held_out,
+        dataset_text=experiment.dataset_text,
+        only=frozenset({metric}),
+    )
+    trial = validation.cell(cell.model, tuned.seed, device, isolated=cell.isolated)
+    now = judge(validation, trial, host, [k], quiet=True)
+    if not now.ok:
+        raise RecbenchError(f"validation: {now.status}")
+    value = now.value(metric, k)
+    if math.isnan(value.mean):
+        raise RecbenchError(f"validation: {metric} is not measured; give it again with --metrics")
+    return Reproduced(value, study)
+
+
+def _study_of(path: Path, key: str) -> Study | None:
+    """Return the study with this key beside a result; None if there is none.
+
+    Raises RecbenchError if its file is damaged.
+    """
+    for file in sorted(path.parent.glob(f"*-{key[:8]}{TUNING}/{FILE}")):
+        try:
+            study = read_study(file)
+        except RecbenchError as error:
+            raise RecbenchError(f"its study: {describe_error(error)}") from error
+        if study.key == key:
+            return study
+    return None
