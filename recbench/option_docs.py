@@ -128,9 +128,11 @@ def _type_name(kind: Any) -> str:
 
 
 def _described(text: str, aliases: Sequence[str]) -> str:
-    """Return the first sentence of a text, and the other names of what it describes."""
-    also = f"Also called {' or '.join(aliases)}." if aliases else ""
-    return " ".join(filter(None, (_first_sentence(text), also)))
+    """Return the first sentence of a text, and the other names that it does not mention."""
+    first = _first_sentence(text)
+    others = [alias for alias in aliases if not re.search(rf"\b{re.escape(alias)}\b", first)]
+    also = f"Also called {' or '.join(others)}." if others else ""
+    return " ".join(filter(None, (first, also)))
 
 
 def _first_sentence(text: str) -> str:

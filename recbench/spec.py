@@ -170,8 +170,9 @@ def with_own_names(
     for key, value in options.items():
         own = aliases.get(key, key)
         if own in named:
+            other = next(name for name in options if name != own and aliases.get(name) == own)
             raise UsageError(
-                f"{what}: {own} is set twice, as {key} is another name of it; set it once"
+                f"{what}: {own} is set twice, as {other} is another name of it; set it once"
             )
         named[own] = value
     return named
@@ -194,7 +195,7 @@ def check_option_names(
 
     A factory may have an attribute `renamed_options`, a dict from old to new names. For an old
     name, the error then gives the new one, unless some factory has a parameter of that name.
-    `**options` does not count as such a parameter.
+    `**options` does not count as such a parameter. Names in `option_aliases` are right too.
     """
     known: dict[str, Any] = {}
     renamed: dict[str, str] = {}
@@ -202,6 +203,7 @@ def check_option_names(
     for factory in factories:
         own, takes_others = parameters(factory)
         known.update(own)
+        known.update(getattr(unwrapped(factory), "option_aliases", {}))
         renamed.update(getattr(unwrapped(factory), "renamed_options", {}))
         open_ended = open_ended or takes_others
     for key, text in options.items():

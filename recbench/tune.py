@@ -123,7 +123,8 @@ def tune(
     device : str, default: "auto"
         Device of models that use torch: "auto", "cpu", "cuda" or "mps".
     timeout : float or None, default: None
-        Time limit per trial, in seconds, for training and answers together.
+        Time limit per model and seed, in seconds, for training and answers together. It holds for
+        each trial.
     memory : int or None, default: None
         Memory limit per model, in megabytes. None allows 90% of the memory that is free.
     in_process : bool, default: False

@@ -95,7 +95,7 @@ def tuning_picture(
             }
             for key, found in shares.items()
         }
-        parts = _parts(studies, drawn, bars, on_test)
+        parts = _parts(studies, drawable(label), drawn, bars, on_test)
         heights = [part.height for part in parts]
         figure.set_figheight(0.4 + sum(heights))
         figure.suptitle(drawable(wrapped(title, width)), parse_math=False, fontsize=12)
@@ -118,20 +118,22 @@ def _rank(study: Study, on_test: Mapping[str, Value]) -> tuple[int, float, str]:
 
 def _parts(
     studies: Sequence[Study],
+    label: str,
     names: Mapping[str, str],
     shares: Mapping[str, Mapping[str, float]],
     on_test: Mapping[str, Value],
 ) -> list[_Part]:
     """Return the parts of the picture.
 
-    names: key of a study -> its model. shares: key of a study -> the importance of its options.
+    label: of the metric. names: key of a study -> its model. shares: key of a study -> the
+    importance of its options.
     """
     parts = []
     tried = [study for study in studies if len(study.trials) > 1]
     if tried:
         rest = ", ".join(names[study.key] for study in studies if study not in tried)
-        heading = BY_TRIAL + (f". Not drawn, as they had one trial: {rest}" if rest else "")
-        draw = functools.partial(_draw_trials, studies=tried, names=names)
+        heading = BY_TRIAL + (f". Not drawn, with one trial only: {rest}" if rest else "")
+        draw = functools.partial(_draw_trials, studies=tried, label=label, names=names)
         parts.append(_Part(heading, HEADING + 0.5 + PANEL * _lines(len(tried)), draw))
     tuned = [study for study in tried if study.space]
     if tuned:
@@ -140,7 +142,7 @@ def _parts(
         draw = functools.partial(_draw_importance, studies=tuned, names=names, shares=shares)
         parts.append(_Part(IMPORTANCE, height, draw))
     known = any(math.isfinite(on_test.get(study.key, Value()).mean) for study in studies)
-    draw = functools.partial(_draw_gap, studies=studies, names=names, on_test=on_test)
+    draw = functools.partial(_draw_gap, studies=studies, label=label, names=names, on_test=on_test)
     height = HEADING + 0.75 + LINE * max(2, len(studies))
     return [*parts, _Part(GAP if known else NO_TEST, height, draw)]
 
@@ -167,14 +169,16 @@ def _grid(piece: SubFigure, number: int, **more: Any) -> list[Axes]:
 
 def _legend(piece: SubFigure, handles: Mapping[str, Any]) -> None:
     piece.legend(
-        handles.values(), handles, loc="outside lower left", ncols=6, fontsize=SMALL, frameon=False
+        handles.values(), handles, loc="outside lower left", ncols=4, fontsize=SMALL, frameon=False
     )
 
 
 # --- validation by trial ---
 
 
-def _draw_trials(piece: SubFigure, studies: Sequence[Study], names: Mapping[str, str]) -> None:
+def _draw_trials(
+    piece: SubFigure, studies: Sequence[Study], label: str, names: Mapping[str, str]
+) -> None:
     """Draw the value of each trial and the best one so far, one panel for each model.
 
     The scales of all panels have the same length, so that gains can be compared.
@@ -183,7 +187,7 @@ def _draw_trials(piece: SubFigure, studies: Sequence[Study], names: Mapping[str,
     last = max(trial.number for study in studies for trial in study.trials)
     span = ROOM * max(map(_spread, studies)) or 1.0
     panels = _grid(piece, len(studies))
-    lowest = panels[-ACROSS:]
+    lowest = panels[ACROSS * (_lines(len(panels)) - 1) :]
     for axes, study in zip(panels, studies, strict=True):
         if study.best is None:
             axes.set_yticks([])
@@ -196,7 +200,7 @@ def _draw_trials(piece: SubFigure, studies: Sequence[Study], names: Mapping[str,
         title = f"{names[study.key]}\n{_found(study)}"
         axes.set_title(title, fontsize=MEDIUM, parse_math=False)
         axes.set_xlabel("trial (0: the default options)" if axes in lowest else "", fontsize=MEDIUM)
-    piece.supylabel(studies[0].label, fontsize=MEDIUM, parse_math=False)
+    piece.supylabel(label, fontsize=MEDIUM, parse_math=False)
     _legend(piece, handles)
 
 
@@ -315,6 +319,7 @@ def _why_none(study: Study) -> str:
 def _draw_gap(
     piece: SubFigure,
     studies: Sequence[Study],
+    label: str,
     names: Mapping[str, str],
     on_test: Mapping[str, Value],
 ) -> None:
@@ -333,7 +338,7 @@ def _draw_gap(
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(studies[0].label, fontsize=MEDIUM, parse_math=False)
+    axes.set_xlabel(label, fontsize=MEDIUM, parse_math=False)
     _legend(piece, handles)
 
 

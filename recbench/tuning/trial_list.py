@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recbench.errors import RecbenchError, printable
+from recbench.files import write_output
+from recbench.heatmap import picture_form
 from recbench.report.report import Block, Lines, ReportOf, Table
 from recbench.results.footer import sentence
 from recbench.results.results import Results
@@ -65,8 +68,25 @@ class Trials(ReportOf[Study]):
         rows = [_row(study, trial) for study in self for trial in study.trials]
         return pd.DataFrame(rows, columns=COLUMNS)
 
+    def draw(self, path: str | Path) -> None:
+        """Draw validation by trial, the importance of options, and the gap to the test targets.
+
+        Parameters
+        ----------
+        path : str or path
+            A .png, .svg or .pdf file.
+
+        Raises
+        ------
+        UsageError
+            If the suffix is that of no picture.
+        RecbenchError
+            If the studies are on several datasets, splits or metrics, or optuna is not installed.
+        """
+        write_output(Path(path), self.picture(picture_form(path)))
+
     def picture(self, form: str = "png") -> bytes:
-        """Return a picture of the studies: as `Tuning.draw` draws it.
+        """Return the picture that `draw` writes.
 
         Parameters
         ----------

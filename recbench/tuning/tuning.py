@@ -128,7 +128,23 @@ class Tuning(Report):
         write_output(Path(path), self.picture(picture_form(path)))
 
     def picture(self, form: str = "png") -> bytes:
-        """Return the picture of `draw` in a format such as "png" or "svg"."""
+        """Return the picture that `draw` writes.
+
+        Parameters
+        ----------
+        form : str, default: "png"
+            Format of the picture, such as "png" or "svg".
+
+        Returns
+        -------
+        bytes
+            The content of the file.
+
+        Raises
+        ------
+        RecbenchError
+            If optuna is not installed.
+        """
         from recbench.tuning.picture import tuning_picture
 
         return tuning_picture(self.studies, on_test(self.studies, self.results), form)

@@ -256,12 +256,19 @@ def test_options_get_their_own_names_in_the_same_order() -> None:
     ("options", "message"),
     [
         ({"l2": "1", "reg": "1"}, "l2 is set twice, as reg is another name of it; set it once"),
-        ({"lambda": "1", "reg": "2"}, "l2 is set twice, as reg is another name of it; set it"),
+        ({"lambda": "1", "l2": "2"}, "l2 is set twice, as lambda is another name of it; set it"),
+        ({"lambda": "1", "reg": "2"}, "l2 is set twice, as lambda is another name of it; set it"),
     ],
 )
 def test_an_option_is_set_under_one_of_its_names(options: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=f"^model m: {message}"):
         build("model m", Named, options)
+
+
+def test_other_names_of_options_are_right() -> None:
+    check_option_names("model m", {"lambda": "7", "half": "0.5"}, Named)
+    with pytest.raises(UsageError, match=r"^model m has no option 'lamda'; did you mean 'lambda"):
+        check_option_names("model m", {"lamda": "7"}, Named)
 
 
 def test_an_existing_option_is_not_an_old_name() -> None:

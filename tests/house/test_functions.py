@@ -37,6 +37,9 @@ PRESENTATION = {
     ("table", "output"): "a file of to_table or to_frame",
     ("table", "verbose"): "results.showing(verbose=True)",
     ("verify", "every"): "checks.showing(every=True), and to_frame has every number",
+    ("tune", "outputs"): "tuning.draw(path), to_markdown() and to_frame()",
+    ("trials", "form"): "trials.to_markdown() and to_frame()",
+    ("trials", "outputs"): "trials.draw(path), to_markdown() and to_frame()",
     ("explain", "output"): "explanation.draw(output)",
     ("explain", "of_attention"): "recbench.attention",
 }
@@ -44,6 +47,8 @@ PRESENTATION = {
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "run": {"models": ["popular", "rules"], "dataset": "tiny.csv", "ks": (1, 2), "seed": (0, 1)},
+    "tune": {"models": ["popular", "rules"], "dataset": "tiny.csv", "trials": 2, "ks": (1, 2)},
+    "trials": {"models": ["rules"], "dataset": "tiny.csv"},
     "table": {"metrics": ("ndcg", "hit"), "by": ("history", "popularity")},
     "compare": {"first": "rules", "second": "popular", "ks": (1, 2), "metrics": ("hit",)},
     "inspect": {"user": "u1", "dataset": "tiny.csv", "k": 2},
@@ -146,6 +151,8 @@ def test_the_result_has_a_frame_the_text_of_the_command_and_html(
     arguments = EXAMPLES[command]
     if command != "run":
         recbench.run(["popular", "rules"], tiny, ks=(1, 2))
+    if command == "trials":
+        recbench.tune(["rules"], tiny, trials=2)
     first = _function(command)(**arguments)  # it may train a model, which takes a time
     shutil.rmtree("recbench-new", ignore_errors=True)
     result = _function(command)(**arguments)
