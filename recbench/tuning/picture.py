@@ -46,7 +46,7 @@ ROOM = 1.2
 
 BY_TRIAL = "Validation by trial"
 IMPORTANCE = (
-    "Importance of options: which share of the differences between trials is due to each option "
+    "Importance of options: what share of the differences between trials is due to each option "
     "(rough if there are few trials)"
 )
 GAP = (
