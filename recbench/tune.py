@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from recbench.files import locked
 from recbench.given.models import with_models
 from recbench.given.splitters import with_splitter
 from recbench.plugins import Plugins, current_plugins
+from recbench.progress import log
 from recbench.results.result import metric_of
 from recbench.results.section import RANKED_BY
 from recbench.results.shown import with_shown_metrics
@@ -187,8 +189,8 @@ def tune(
         if why := plugins.why_missing(Spec.parse(model).name):
             raise RecbenchError(why)
     spaces = spaces_of(plugins, request.models, space)
-    store = Store(results).ready()
     held_out = prepare(plugins, dataset, split, data_dir, metric_of(objective))
+    store = Store(results).ready()
     studies: list[Study] = []
     with model_host(plugins, timeout, memory, in_process=in_process) as host:
         request.check_model_options(plugins, host, device)
@@ -240,13 +242,23 @@ def _judged(
         return Tuning(studies)
     place = path_of(store, found[0]).parent / "judging"
     place.mkdir(exist_ok=True)
-    with locked(place, patience=PATIENCE):
+    with _alone(place):
         judged = run([study.model for study in found], dataset, tuned=found, **arguments)
         if not defaults:
             return Tuning(studies, judged)
         best = [study.best.model for study in found if study.best is not None]
         judged = run([*best, *(study.model for study in found)], dataset, **arguments)
         return Tuning(studies, judged, gains_of(found, judged))
+
+
+@contextlib.contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Wait until no other process holds the lock of a folder, and hold it in this block."""
+    with contextlib.ExitStack() as held:
+        if not held.enter_context(locked(place, patience=0)):
+            log.info("waiting for another process, which judges the same models on test targets")
+            held.enter_context(locked(place, patience=PATIENCE))
+        yield
 
 
 def _budget(trials: int | None, minutes: float | None) -> Budget:

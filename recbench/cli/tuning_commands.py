@@ -101,9 +101,12 @@ output = click.option(
     "in_process",
     "results",
     "data_dir",
+    "verbose",
 )
 @output
-def tune_command(models: Sequence[str], outputs: Sequence[str], **arguments: Any) -> Answer:
+def tune_command(
+    models: Sequence[str], outputs: Sequence[str], verbose: bool, **arguments: Any
+) -> Answer:
     """Tune MODELS with the same budget each, on validation targets, then judge them once.
 
     The validation targets are held out in the training data, in the same way as the test targets,
@@ -124,7 +127,7 @@ def tune_command(models: Sequence[str], outputs: Sequence[str], **arguments: Any
     for path in outputs:
         check_not_read(path, {"--dataset": paths_in(arguments["dataset"])})
     try:
-        tuning = tune(models, plugins=plugins, **arguments)
+        tuning = tune(models, plugins=plugins, **arguments).showing(verbose=verbose)
     except TuningInterrupted as stop:
         raise UnfinishedError(f"{stop.tuning}\n", stop) from stop
     codes = [write(tuning) for write in writers]

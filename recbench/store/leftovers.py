@@ -10,10 +10,13 @@ from recbench.errors import RecbenchError
 from recbench.files import is_stale, locked, read, remove_leftovers
 from recbench.models import checkpoint
 from recbench.store.format import decode_result, stem_of
+from recbench.store.layout import TUNING
 
 
 def clean_up(store: Path) -> None:
     """Remove what killed runs left in a folder of results, as far as possible."""
+    for study in store.glob(f"*/*/*{TUNING}/"):
+        remove_leftovers(study)
     for folder in store.glob("*/*/"):
         remove_leftovers(folder)
         checkpoint.remove_stale(folder)

@@ -66,6 +66,22 @@ class Tuning(Report):
     ) -> None:
         self.studies, self.results, self.gains = tuple(studies), results, gains
 
+    def showing(self, *, verbose: bool) -> Tuning:
+        """Return the same with another setting for the table of results.
+
+        Parameters
+        ----------
+        verbose : bool
+            Whether the footer of the table shows everything.
+
+        Returns
+        -------
+        Tuning
+            A new object; this one is unchanged.
+        """
+        results = None if self.results is None else self.results.showing(verbose=verbose)
+        return Tuning(self.studies, results, self.gains)
+
     @property
     def best(self) -> dict[str, str]:
         """Model -> the same with its best options; a model without a successful trial is absent."""
@@ -180,7 +196,7 @@ class Tuning(Report):
         sentences = [
             f"default, tuned: {judged} with the default and with the best options.",
             *([_budget(tuned[0])] if tuned else []),
-            "The test targets were not used.",
+            "No trial used the test targets.",
             *_remarks(self.studies),
         ]
         yield " ".join(sentences)
@@ -232,7 +248,6 @@ def on_test(studies: Sequence[Study], results: Results | None) -> dict[str, Valu
 
 def _row(study: Study) -> Mapping[str, Any]:
     best = study.best
-    options = {} if best is None or best.number == 0 else best.options
     return {
         "model": printable(study.model),
         "default": _shown(study.default),
@@ -242,7 +257,7 @@ def _row(study: Study) -> Mapping[str, Any]:
         "pruned": f"{study.count(PRUNED):,}",
         "stopped": f"{study.count(STOPPED):,}" if study.count(STOPPED) else "",
         "seconds": f"{study.seconds:,.0f}" if study.seconds >= 10 else f"{study.seconds:.1f}",
-        "best options": ", ".join(f"{key}={value}" for key, value in sorted(options.items())),
+        "best options": "" if best is None or not study.space else printable(best.model),
         "remark": remark(study),
     }
 

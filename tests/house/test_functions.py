@@ -38,6 +38,7 @@ PRESENTATION = {
     ("table", "verbose"): "results.showing(verbose=True)",
     ("verify", "every"): "checks.showing(every=True), and to_frame has every number",
     ("tune", "outputs"): "tuning.draw(path), to_markdown() and to_frame()",
+    ("tune", "verbose"): "tuning.showing(verbose=True)",
     ("trials", "form"): "trials.to_markdown() and to_frame()",
     ("trials", "outputs"): "trials.draw(path), to_markdown() and to_frame()",
     ("explain", "output"): "explanation.draw(output)",
