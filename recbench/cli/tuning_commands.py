@@ -107,12 +107,11 @@ output = click.option(
 def tune_command(
     models: Sequence[str], outputs: Sequence[str], verbose: bool, **arguments: Any
 ) -> Answer:
-    """Tune MODELS with the same budget each, on validation targets, then judge them once.
+    """Tune MODELS on validation targets, with the same budget each, and judge each once.
 
     The validation targets are held out in the training data, in the same way as the test targets,
-    which no trial can see. Options that follow a model's name are not tuned. Trials are stored, so
-    running the same command again goes on where it was stopped, and several processes can share
-    the work.
+    which no trial can see. Options that follow a model's name are not tuned. Trials are stored:
+    the same command goes on where it was stopped, and several processes can share the work.
 
     \b
     Examples:

@@ -32,9 +32,7 @@ class Tuner:
         """
         study = search.study
         if study.trials:
-            log.info(
-                "%s: using %s that are stored", study.model, counted(len(study.trials), "trial")
-            )
+            log.info("%s: using %s", study.model, counted(len(study.trials), "stored trial"))
         total = study.max_trials if study.space else 1
         with Progress(study.model, total, "trial", len(study.trials)) as progress:
             while True:
@@ -46,7 +44,7 @@ class Tuner:
                 elif search.is_waiting():
                     progress.message = "waiting for trials of other processes"
                     time.sleep(POLL_SECONDS)
-                else:
+                elif not search.has_budget():  # no trial of a killed process is to be run again
                     return search.study
 
     def _run(self, search: Search, claim: Claim) -> StudyTrial:

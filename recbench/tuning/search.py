@@ -116,7 +116,7 @@ class Search:
             if not self.has_budget():
                 return None
             taken = {trial.number for trial in self.study.trials} | {*self._running()}
-            if self.study.max_trials is not None and len(taken) >= self.study.max_trials:
+            if len(taken) >= min(self.study.max_trials or math.inf, self._most_trials()):
                 return None
             number = next(n for n in itertools.count() if n not in taken)
             return self._ask(number)
@@ -226,8 +226,12 @@ class Search:
         trials = (study or self.study).trials
         if not self.ranges:
             return False
-        number = n_combinations(self.ranges)
-        return number <= len({tuple(sorted(trial.options.items())) for trial in trials})
+        tried = {tuple(trial.options.items()) for trial in trials if self._is_full(trial.options)}
+        return len(tried) >= n_combinations(self.ranges)
+
+    def _is_full(self, options: Mapping[str, str]) -> bool:
+        """Whether options are within the search space, which default options may not be."""
+        return options.keys() == self.ranges.keys()
 
     def _ask(self, number: int) -> Claim:
         """Return a new trial, whose options are chosen by what other trials have shown."""
