@@ -27,7 +27,7 @@ from recbench.plugins import Plugins, current_plugins
 from recbench.progress import log
 from recbench.results.result import metric_of
 from recbench.results.section import RANKED_BY
-from recbench.results.shown import with_shown_metrics
+from recbench.results.shown import ALL, with_shown_metrics
 from recbench.run import KS, Request, run
 from recbench.spec import Spec
 from recbench.store.store import Store
@@ -178,7 +178,7 @@ def tune(
         plugins, texts = with_models(current_plugins(plugins), models)
     plugins, split = with_splitter(plugins, split)
     plugins, objective, better = _objective(plugins, metric)
-    plugins, shown = with_shown_metrics(plugins, metrics)
+    plugins, shown = _shown(plugins, metrics, metric_of(objective))
     ks = sorted({*plain_numbers(ks), int(objective.rpartition("@")[2])})
     request = Request.of(texts, dataset, [split], ks, seed, None, None)
     check_arguments(request.ks, request.seeds, device, timeout, memory)
@@ -190,6 +190,11 @@ def tune(
             raise RecbenchError(why)
     spaces = spaces_of(plugins, request.models, space)
     held_out = prepare(plugins, dataset, split, data_dir, metric_of(objective))
+    if metric_of(objective) not in held_out.validation.metrics:
+        raise RecbenchError(
+            f"--metric {objective}: {metric_of(objective)} cannot be measured on these data; the "
+            "log says why"
+        )
     store = Store(results).ready()
     studies: list[Study] = []
     with model_host(plugins, timeout, memory, in_process=in_process) as host:
@@ -209,7 +214,7 @@ def tune(
         "split": split,
         "ks": ks,
         "seed": seed,
-        "metrics": [*dict.fromkeys([*shown, metric_of(objective)])],
+        "metrics": shown,
         "device": device,
         "timeout": timeout,
         "memory": memory,
@@ -290,3 +295,14 @@ def _objective(plugins: Plugins, metric: str) -> tuple[Plugins, str, str]:
         raise UsageError(f"--metric {metric}: name a single metric, such as ndcg@10")
     ((name, function),) = known.items()
     return plugins, f"{name}@{int(k)}", better_of(function) or "higher"
+
+
+def _shown(plugins: Plugins, metrics: Any, objective: str) -> tuple[Plugins, list[str]]:
+    """Return plugins that measure all metrics, and these as `run` takes them.
+
+    metrics: those that the table shows. objective: the one that trials are compared by.
+    """
+    plugins, shown = with_shown_metrics(plugins, metrics)
+    named = [name for name in shown if name in plugins.asked]
+    texts = [*([] if len(named) == len(shown) else [ALL]), *dict.fromkeys([*named, objective])]
+    return with_shown_metrics(plugins, texts)[0], texts

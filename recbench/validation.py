@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 Receive = Callable[[float, int], None]
 """Takes a validation value and its step. It may raise RecbenchError to end the training."""
 
+MOST_STEPS = 2**31 - 1
+"""The last step at which values can be reported."""
+
 
 class _Current:
     """What receives values in this process; None if nobody does."""
@@ -30,12 +33,12 @@ def report_validation(value: float, step: int) -> None:
         Any metric on data that the model holds out from its training data, the same one at each
         step. Higher must be better; report minus the loss, for example.
     step : int
-        How far the training is, such as the number of epochs; 0 or more.
+        How far the training is, such as the number of epochs; from 0 to 2**31 - 1.
 
     Raises
     ------
     ValueError
-        If the step is below 0.
+        If the step is outside of this range.
 
     Examples
     --------
@@ -47,8 +50,8 @@ def report_validation(value: float, step: int) -> None:
     ...         return self
     """
     value, step = float(value), int(step)
-    if step < 0:
-        raise ValueError(f"report_validation: step must be 0 or more, not {step}")
+    if not 0 <= step <= MOST_STEPS:
+        raise ValueError(f"report_validation: step must be from 0 to {MOST_STEPS}, not {step}")
     if _Current.receive is not None and _Current.pid == os.getpid():  # not in a child of the model
         _Current.receive(value, step)
 
@@ -60,10 +63,11 @@ def receive_by(receive: Receive | None) -> None:
 
 @contextlib.contextmanager
 def received_by(receive: Receive | None) -> Iterator[None]:
-    """Pass what is reported in this block to a function, if there is one."""
-    before = _Current.receive
-    receive_by(receive)
+    """Pass what is reported in this block to a function; None leaves it as it is."""
+    before = _Current.pid, _Current.receive
+    if receive is not None:
+        receive_by(receive)
     try:
         yield
     finally:
-        receive_by(before)
+        _Current.pid, _Current.receive = before

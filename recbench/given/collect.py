@@ -194,7 +194,9 @@ class Given:
         for each in texts:
             spec = Spec.parse(each)
             file, wanted = file_and_member(spec.name)
-            if is_python_file(spec.name):
+            if not name and spec.name in self.plugins.names(self.kind):  # perhaps FILE.py:NAME
+                self.rows.append(Row(spec.name, dict(spec.options)))
+            elif is_python_file(spec.name):
                 module = loaded(self.plugins, file)
                 self._add_found(module, file, Spec(wanted, spec.options), name)
             elif name and name != spec.name:

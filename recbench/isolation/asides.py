@@ -24,7 +24,7 @@ from recbench.errors import RecbenchError, describe_error
 from recbench.isolation.packing import Packed, unpack
 from recbench.isolation.wire import WireError, receive, send
 from recbench.progress import Bar
-from recbench.validation import Receive, receive_by
+from recbench.validation import MOST_STEPS, Receive, receive_by
 
 Encode = Callable[[Metadata, str], Packed]
 """Returns the array of a name of the metadata, packed."""
@@ -178,7 +178,7 @@ class Listener:
     def _validate(self, value: Any, step: Any) -> None:
         if self.on_validation is None or type(value) is not float or type(step) is not int:
             _refuse((value, step))
-        if not 0 <= step < 2**31:
+        if not 0 <= step <= MOST_STEPS:
             _refuse(step)
         self.on_validation(value, step)
 

@@ -6,6 +6,7 @@ targets that tuned models are judged on are never in a process that runs trials.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import pickle
@@ -87,8 +88,7 @@ def _in_own_process(work: Callable[[], T]) -> T:
     Raises the UsageError or RecbenchError that it raises; other errors become a RecbenchError.
     """
     with tempfile.TemporaryFile() as handed:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+        _flush()
         pid = fork()
         if pid == 0:
             _work_and_exit(work, handed)
@@ -106,6 +106,8 @@ def _in_own_process(work: Callable[[], T]) -> T:
             raise RecbenchError(
                 f"the process that loads and splits the data {ended}. --debug shows where"
             )
+        if not handed.seek(0, os.SEEK_END):
+            raise RecbenchError("the process that loads and splits the data ended without a result")
         handed.seek(0)
         kind, answer = pickle.load(handed)  # noqa: S301  written by the process that was forked
     if kind is not None:
@@ -121,20 +123,26 @@ def _work_and_exit(work: Callable[[], Any], handed: IO[bytes]) -> None:
     code = 1
     try:
         die_with_parent()
-        reply: tuple[Any, Any]
         try:
-            reply = None, work()
-        except RecbenchError as error:
-            reply = (UsageError if isinstance(error, UsageError) else RecbenchError), str(error)
-        except Exception as error:
+            pickle.dump((None, work()), handed, protocol=5)
+        except Exception as error:  # also of pickle
             log.debug("loading failed", exc_info=True)
-            reply = RecbenchError, describe_error(error)
-        pickle.dump(reply, handed, protocol=5)
+            kind = UsageError if isinstance(error, UsageError) else RecbenchError
+            text = str(error) if isinstance(error, RecbenchError) else describe_error(error)
+            handed.seek(0)
+            handed.truncate()
+            pickle.dump((kind, text), handed, protocol=5)
         handed.flush()
         code = 0
     except KeyboardInterrupt:
         code = _INTERRUPTED
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+        with contextlib.suppress(BaseException):  # nothing may keep this process from ending
+            _flush()
         os._exit(code)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()

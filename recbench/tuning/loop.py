@@ -36,9 +36,10 @@ class Tuner:
         total = study.max_trials if study.space else 1
         with Progress(study.model, total, "trial", len(study.trials)) as progress:
             while True:
+                began = time.perf_counter()
                 claim = search.claim()
                 if claim is not None:
-                    ended = self._run(search, claim)
+                    ended = self._run(search, claim, began)
                     number = len(search.study.trials) - progress.done
                     progress.step(number, _state(search, ended))
                 elif search.is_waiting():
@@ -47,12 +48,16 @@ class Tuner:
                 elif not search.has_budget():  # no trial of a killed process is to be run again
                     return search.study
 
-    def _run(self, search: Search, claim: Claim) -> StudyTrial:
-        """Run a trial that this process has claimed, and record how it ended."""
+    def _run(self, search: Search, claim: Claim, asked: float) -> StudyTrial:
+        """Run a trial that this process has claimed, and record how it ended.
+
+        asked: when the search was asked for it. The time of the search counts only for trials that
+        are not run, so that a budget in time ends if all options that are left were tried before.
+        """
         study, began = search.study, time.perf_counter()
         if claim.same_as is not None:
             reason = f"same options as trial {claim.same_as.number}"
-            return search.end(claim, OK, claim.same_as.value, 0, reason)
+            return search.end(claim, OK, claim.same_as.value, began - asked, reason)
         metric, _, k = study.metric.rpartition("@")
         left = search.seconds_left() if claim.number else math.inf
         cell = self.experiment.cell(
@@ -79,10 +84,10 @@ class Tuner:
         reason = reason.removeprefix(f"{cell.model} (plugin {cell.plugin}): ")
         if claim.pruned:
             return search.end(claim, PRUNED, math.nan, seconds, reason)
-        if seconds >= left:
+        if cell.isolated and seconds >= left:
             reason = "not finished when the time of the study was over"
             return search.end(claim, STOPPED, math.nan, seconds, reason)
-        log.warning("%s: trial %d failed: %s", study.model, claim.number, reason)
+        log.warning("%s failed: %s", claim.model, reason)
         return search.end(claim, FAILED, math.nan, seconds, reason)
 
 

@@ -172,18 +172,21 @@ def values_of(values: Range) -> list[Any]:
 
 def n_combinations(ranges: Space) -> float:
     """Return how many combinations of options there are; infinite with a range of fractions."""
-    return math.prod(
-        math.inf if isinstance(values, Float) else len(values_of(values))
-        for values in ranges.values()
-    )
+    return math.prod(map(_n_values, ranges.values()))
+
+
+def _n_values(values: Range) -> float:
+    if isinstance(values, Float):
+        return math.inf
+    return len(values.values) if isinstance(values, Choice) else values.high - values.low + 1
 
 
 def known_defaults(ranges: Space, defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Return the default options that are known and in their ranges, as optuna has them."""
     return {
-        name: value_in_optuna(option_text(defaults[name]), values)
+        name: value_in_optuna(option_text(defaults.get(name)), values)
         for name, values in ranges.items()
-        if defaults.get(name) is not None and values.holds(defaults[name])
+        if values.holds(defaults.get(name))
     }
 
 

@@ -17,7 +17,7 @@ import math
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     import optuna
 
 JOURNAL = "journal.log"
+
+Combination = tuple[tuple[str, str], ...]
+"""Values of all options that are tuned, by name."""
 
 MOST_COMBINATIONS = 1000
 """Up to this many combinations of options, none is tried twice."""
@@ -93,12 +96,12 @@ class Search:
 
     def __enter__(self) -> Self:
         place = self._place(self._worker)
-        with writing(place), quiet_optuna():
+        with writing(place):
             place.mkdir(parents=True)
             self._open.enter_context(locked(place, patience=0))
-            with locked(self._folder):
-                self._journal = self._open_journal()
-                self.refresh()
+        with self._turn():
+            self._journal = self._open_journal()
+            self.refresh()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -109,17 +112,31 @@ class Search:
         """Return the folder that a process holds the lock of as long as it works on the study."""
         return self._folder / "workers" / worker
 
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """In this block, no other process uses the journal. Errors of files say what to do."""
+        journal = self._folder / JOURNAL
+        with writing(journal), locked(self._folder) as is_alone, quiet_optuna():
+            if is_alone:  # optuna's own lock is then that of a killed process
+                journal.with_name(f"{JOURNAL}.lock").unlink(missing_ok=True)
+            yield
+
     def claim(self) -> Claim | None:
         """Return the next trial to run; None if the budget is spent or claimed by others."""
-        with locked(self._folder), quiet_optuna():
+        with self._turn():
             self.refresh()
             if not self.has_budget():
                 return None
-            taken = {trial.number for trial in self.study.trials} | {*self._running()}
-            if len(taken) >= min(self.study.max_trials or math.inf, self._most_trials()):
+            running = self._running()
+            taken = {trial.number for trial in self.study.trials}
+            taken |= {trial["number"] for trial in running}
+            tried = self._combinations(trial.options for trial in self.study.trials)
+            tried |= self._combinations(trial["options"] for trial in running)
+            is_enough = self.study.max_trials is not None and len(taken) >= self.study.max_trials
+            if is_enough or len(tried) >= n_combinations(self.ranges):
                 return None
             number = next(n for n in itertools.count() if n not in taken)
-            return self._ask(number)
+            return self._ask(number, tried)
 
     def has_budget(self) -> bool:
         """Whether another trial may be run, apart from those that run already."""
@@ -129,17 +146,19 @@ class Search:
         if self._is_exhausted():
             return False
         if study.max_seconds is not None:
-            return not study.trials or self.seconds_left() > 0
+            running = [trial["number"] for trial in self._running()]
+            has_default = study.default is not None or 0 in running
+            return not has_default or self.seconds_left() > 0
         return study.max_trials is None or len(study.trials) < study.max_trials
 
     def seconds_left(self) -> float:
         """Return how many seconds of trials are left, counting those that run now."""
-        running = [time.time() - began for began in self._running().values()]
-        return (self.study.max_seconds or math.inf) - self.study.seconds - sum(running)
+        running: float = sum(time.time() - trial["began"] for trial in self._running())
+        return (self.study.max_seconds or math.inf) - self.study.seconds - running
 
     def is_waiting(self) -> bool:
         """Whether trials run in other processes, which may still be the best or be lost."""
-        with locked(self._folder), quiet_optuna():
+        with self._turn():
             self.refresh()
             return bool(self._running())
 
@@ -151,7 +170,7 @@ class Search:
         if len(claim.reported) >= MOST_REPORTS or step in claim.reported:
             return
         claim.reported.append(step)
-        with quiet_optuna():
+        with self._turn():
             claim.trial.report(-value if self.study.better == "lower" else value, step)
             if claim.number and len(claim.reported) > WARM_UP and claim.trial.should_prune():
                 claim.pruned = True
@@ -171,7 +190,7 @@ class Search:
             reason,
             datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
-        with locked(self._folder), quiet_optuna():
+        with self._turn():
             self._tell(claim.trial, ended)
             self.refresh()
         return ended
@@ -186,12 +205,7 @@ class Search:
         for trial in self._journal.get_trials(deepcopy=False, states=[states()[RUNNING]]):
             if not self._is_alive(trial.user_attrs.get("worker", "")):
                 self._journal.tell(trial.number, state=states()[FAILED])
-        found = {}
-        for trial in self._journal.get_trials(deepcopy=False):
-            ended = trial.user_attrs.get("ended")
-            if ended is not None and trial.state == states()[ended["state"]]:
-                found[ended["number"]] = StudyTrial(**ended)
-        trials = tuple(found[number] for number in sorted(found))
+        trials = _ended(self._journal)
         study = dataclasses.replace(self.study, trials=trials)
         self.study = dataclasses.replace(study, exhausted=self._is_exhausted(study))
         if trials and trials != self._stored:
@@ -199,14 +213,10 @@ class Search:
 
     _stored: tuple[StudyTrial, ...] = ()
 
-    def _running(self) -> dict[int, float]:
-        """Return the numbers of the trials that run now, and when each began."""
+    def _running(self) -> list[Mapping[str, Any]]:
+        """Return the number and options of the trials that run now, and when each began."""
         running = self._journal.get_trials(deepcopy=False, states=[states()[RUNNING]])
-        return {
-            trial.user_attrs["number"]: trial.user_attrs["began"]
-            for trial in running
-            if "began" in trial.user_attrs
-        }
+        return [trial.user_attrs for trial in running if "began" in trial.user_attrs]
 
     def _is_alive(self, worker: str) -> bool:
         place = self._place(worker)
@@ -226,15 +236,18 @@ class Search:
         trials = (study or self.study).trials
         if not self.ranges:
             return False
-        tried = {tuple(trial.options.items()) for trial in trials if self._is_full(trial.options)}
+        tried = self._combinations(trial.options for trial in trials)
         return len(tried) >= n_combinations(self.ranges)
 
-    def _is_full(self, options: Mapping[str, str]) -> bool:
-        """Whether options are within the search space, which default options may not be."""
-        return options.keys() == self.ranges.keys()
+    def _combinations(self, tried: Iterable[Mapping[str, str]]) -> set[Combination]:
+        """Return which combinations were tried, without default options outside the ranges."""
+        return {tuple(sorted(each.items())) for each in tried if each.keys() == self.ranges.keys()}
 
-    def _ask(self, number: int) -> Claim:
-        """Return a new trial, whose options are chosen by what other trials have shown."""
+    def _ask(self, number: int, tried: set[Combination]) -> Claim:
+        """Return a new trial, whose options are chosen by what other trials have shown.
+
+        tried: combinations of trials that have ended or run now.
+        """
         seeds = np.random.SeedSequence([self.study.seed, number])
         self._journal.sampler = sampler(int(seeds.generate_state(1)[0]))
         if number == 0:
@@ -242,9 +255,10 @@ class Search:
             claim.model = self.study.model
             return claim
         claim = self._new(number, {})
-        if claim.same_as is not None and n_combinations(self.ranges) <= MOST_COMBINATIONS:
+        is_known = tuple(sorted(claim.options.items())) in tried
+        if is_known and n_combinations(self.ranges) <= MOST_COMBINATIONS:
             self._journal.tell(claim.trial, state=states()[FAILED])  # not recorded as ended
-            claim = self._new(number, self._untried(np.random.default_rng(seeds)))
+            claim = self._new(number, self._untried(tried, np.random.default_rng(seeds)))
         return claim
 
     def _new(self, number: int, fixed: Mapping[str, Any]) -> Claim:
@@ -258,37 +272,53 @@ class Search:
         trial.set_user_attr("worker", self._worker)
         asked = self.ranges if number else {name: self.ranges[name] for name in fixed}
         options = {name: suggest(trial, name, values) for name, values in asked.items()}
+        options |= {name: option_text(value) for name, value in fixed.items()}  # not rounded
         base = Spec.parse(self.study.model)
         model = str(Spec(base.name, {**base.options, **options}))
         trial.set_user_attr("number", number)
+        trial.set_user_attr("options", options)
         trial.set_user_attr("began", time.time())
         ended = [trial for trial in self.study.trials if trial.state == OK]
         same = next((trial for trial in ended if trial.options == options), None)
         return Claim(number, model, options, trial, same)
 
-    def _untried(self, rng: np.random.Generator) -> dict[str, Any]:
+    def _untried(self, tried: set[Combination], rng: np.random.Generator) -> dict[str, Any]:
         """Return a combination of options that no trial has, drawn at random."""
-        tried = [dict(trial.options) for trial in self.study.trials]
         values = [values_of(given) for given in self.ranges.values()]
         every = [dict(zip(self.ranges, each, strict=True)) for each in itertools.product(*values)]
         left = [
             each
             for each in every
-            if {name: option_text(value) for name, value in each.items()} not in tried
+            if tuple(sorted((name, option_text(value)) for name, value in each.items()))
+            not in tried
         ]
         return left[int(rng.integers(len(left)))]
 
     def _open_journal(self) -> optuna.Study:
-        """Open the journal; write a new one from the stored trials if it is missing or damaged."""
+        """Open the journal, and add the stored trials that it lacks; all if it is damaged."""
         path = self._folder / JOURNAL
         if path.exists():
             mend(path)
-            try:
-                return open_journal(path, self.study.better)
-            except Exception as error:  # whatever reading a damaged file raises
-                log.warning("%s is damaged (%s); it is written again", path, describe_error(error))
-                path.unlink()
-        journal = open_journal(path, self.study.better)
+        try:
+            journal = open_journal(path, self.study.better)
+        except OSError:
+            raise
+        except Exception as error:  # whatever reading a damaged file raises
+            log.warning("%s is damaged (%s); it is written again", path, describe_error(error))
+            path.unlink()
+            journal = open_journal(path, self.study.better)
+        known = {trial.number for trial in _ended(journal)}
         for trial in self.study.trials:
-            journal.add_trial(frozen(trial, self.ranges))
+            if trial.number not in known:
+                journal.add_trial(frozen(trial, self.ranges))
         return journal
+
+
+def _ended(journal: optuna.Study) -> tuple[StudyTrial, ...]:
+    """Return the trials in a journal that have ended, by number."""
+    found = {}
+    for trial in journal.get_trials(deepcopy=False):
+        ended = trial.user_attrs.get("ended")
+        if ended is not None and trial.state == states()[ended["state"]]:
+            found[ended["number"]] = StudyTrial(**ended)
+    return tuple(found[number] for number in sorted(found))

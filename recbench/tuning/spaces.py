@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from recbench.errors import UsageError
+from recbench.code.python_file import file_and_member
+from recbench.errors import RecbenchError, UsageError, describe_error, suggest
 from recbench.offers import Offer
 from recbench.plugins import Plugins
 from recbench.space import Choice, Float, Int, Range, Space, check_space, read_range, space_of
-from recbench.spec import Spec, parameters
+from recbench.spec import Spec, check_option_names, parameters
 
 Given = Mapping[str, Mapping[str, Any]] | Sequence[str] | str
 """Model -> option -> a range, or its text; or texts such as `ease:l2=1..5000:log,decay=0.5..1`."""
@@ -26,9 +27,7 @@ def spaces_of(plugins: Plugins, models: Sequence[str], given: Given) -> dict[str
     offers = {model: plugins.check("models", Spec.parse(model)) for model in models}
     own: dict[str, dict[str, Range]] = {}
     for name, ranges in _given(given):
-        offer = plugins.find("models", name)
-        if offer.name not in {each.name for each in offers.values()}:
-            raise UsageError(f"--space {name}: this model is not among those that are tuned")
+        offer = _offer(plugins, offers.values(), name)
         own.setdefault(offer.name, {}).update(_read(offer, ranges))
     spaces: dict[str, Space] = {}
     for model, offer in offers.items():
@@ -57,17 +56,35 @@ def _given(given: Given) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield spec.name, spec.options
 
 
+def _offer(plugins: Plugins, tuned: Collection[Offer], name: str) -> Offer:
+    """Return the model that a name stands for, which may be in a file.
+
+    Raises UsageError if it is not tuned.
+    """
+    for offer in tuned:
+        typed = plugins.typed.get(("models", offer.name), offer.name)
+        if name in (offer.name, *offer.aliases, typed, file_and_member(typed)[0]):
+            return offer
+    known = {offer.name for offer in tuned}
+    raise UsageError(f"--space {name}: this model is not tuned here; {suggest(name, known)}")
+
+
 def _read(offer: Offer, given: Mapping[str, Any]) -> dict[str, Range]:
     """Return the ranges that a user has given for a model."""
     if not isinstance(given, Mapping):
         raise UsageError(f"space of {offer.name}: give a dict from options to ranges")
+    what = f"--space {offer.name}"
+    check_option_names(what, {key: str(values) for key, values in given.items()}, offer.factory)
     texts = offer.spec(dict.fromkeys(given, "")).options  # the options under their own names
     kinds = parameters(offer.factory)[0]
     ranges = {}
     for option, values in zip(texts, given.values(), strict=True):
         ranges[option] = values
         if not isinstance(values, (Float, Int, Choice)):
-            what = f"--space {offer.name}: {option}"
-            ranges[option] = read_range(what, str(values), kinds.get(option, Any))
-    check_space(f"--space {offer.name}", ranges, offer.factory)
+            kind = kinds.get(option, Any)
+            ranges[option] = read_range(f"{what}: {option}", str(values), kind)
+    try:
+        check_space(what, ranges, offer.factory)
+    except RecbenchError as error:
+        raise UsageError(describe_error(error)) from error
     return ranges

@@ -138,7 +138,8 @@ class Study:
     @property
     def best(self) -> StudyTrial | None:
         """The best trial, the first of several that are equal; None if none was judged."""
-        judged = [trial for trial in self.trials if trial.state == OK]
+        ended = [trial for trial in self.trials if trial.state == OK]
+        judged = [trial for trial in ended if math.isfinite(trial.value)]
         sign = -1 if self.better == "lower" else 1
         return max(judged, key=lambda trial: (sign * trial.value, -trial.number), default=None)
 
@@ -188,7 +189,9 @@ class Study:
         -------
         Study
         """
-        return dataclasses.replace(self, trials=self.trials[:n_trials])
+        trials = self.trials[:n_trials]
+        exhausted = self.exhausted and len(trials) == len(self.trials)
+        return dataclasses.replace(self, trials=trials, exhausted=exhausted)
 
     @property
     def within_budget(self) -> Study:

@@ -1,0 +1,124 @@
+"""Validation targets: held out in the training part, and never one of the test targets."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import plugin
+from made_splits import cases, numbered_log, train_items
+
+import recbench
+from recbench import Dataset, Interactions, RecbenchError, Split, load_plugins
+from recbench.data.validation_split import make_validation_split, shown_target
+
+
+def _data(interactions: Interactions) -> Dataset:
+    return Dataset(
+        "data",
+        interactions,
+        np.arange(interactions.n_users),
+        np.arange(interactions.n_items),
+        repeats="first",
+    )
+
+
+LOG = numbered_log(5, 4, 2, 1)
+
+
+def test_the_last_but_one_interaction_is_the_validation_target() -> None:
+    name, test, validation = make_validation_split(load_plugins(), _data(LOG), "leave-one-out")
+    assert name == "leave-last-out"
+    assert {user: held[1] for user, held in cases(test).items()} == {0: [4], 1: [13], 2: [21]}
+    shown = {user: held[:2] for user, held in cases(validation).items()}
+    assert shown == {0: ([0, 1, 2], [3]), 1: ([10, 11], [12])}
+    assert train_items(validation)[0] == [0, 1, 2]
+    assert not {4, 13, 21} & set(validation.train.items.tolist())
+    assert shown_target(LOG, test, validation) == ""
+
+
+class Own:
+    """Holds out the last interactions, and for validation what the test asks for."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+
+    def split(self, interactions: Interactions) -> Split:
+        return _split("leave-last-out", interactions)
+
+    def validation_split(self, interactions: Interactions) -> Split:
+        test = self.split(interactions)
+        held_out = _split("leave-last-out", test.train)
+        if self.how == "train":
+            return Split(interactions, held_out.history, held_out.targets)
+        if self.how == "history":
+            return Split(held_out.train, interactions, np.where(test.targets >= 0, 0, -1))
+        if self.how == "targets":
+            return Split(held_out.train, held_out.history, test.targets)
+        if self.how == "raises":
+            raise ValueError("no validation for this")
+        if self.how == "none":
+            return None  # type: ignore[return-value]
+        return held_out
+
+
+def _split(name: str, interactions: Interactions) -> Split:
+    factory = next(o for o in load_plugins().offers("splitters") if o.name == name).factory
+    made: Split = factory().split(interactions)
+    return made
+
+
+def _made(how: str) -> tuple[str, Split, Split]:
+    plugins = load_plugins(mine=plugin(splitters={"own": lambda: Own(how)}))
+    return make_validation_split(plugins, _data(LOG), "own")
+
+
+def test_a_splitter_can_have_its_own_validation_split() -> None:
+    name, test, validation = _made("good")
+    assert name == "own"
+    assert {user: held[1] for user, held in cases(validation).items()} == {0: [3], 1: [12]}
+    assert {user: held[1] for user, held in cases(test).items()} == {0: [4], 1: [13], 2: [21]}
+
+
+@pytest.mark.parametrize("part", ["train", "history", "targets"])
+def test_a_validation_split_that_has_a_test_target_is_refused(part: str) -> None:
+    shown = (
+        f"validation_split must not use targets of split; the target 4 of user 0 is in its {part}"
+    )
+    with pytest.raises(RecbenchError, match=f"^splitter own .plugin mine.: {shown}$"):
+        _made(part)
+
+
+@pytest.mark.parametrize(
+    ("how", "match"),
+    [("raises", "no validation for this"), ("none", "must return a .*Split")],
+)
+def test_errors_say_that_they_are_about_validation_targets(how: str, match: str) -> None:
+    with pytest.raises(RecbenchError, match=f"^validation targets: .*own.*{match}"):
+        _made(how)
+
+
+def test_items_that_are_repeated_are_no_leak() -> None:
+    """A target that the user has also met before may be in the training part."""
+    log = Interactions.from_log([0] * 4 + [1] * 3, [1, 2, 3, 1, 5, 6, 7], n_items=8)
+    data = Dataset("data", log, np.arange(2), np.arange(8), repeats="keep")
+    _, test, validation = make_validation_split(load_plugins(), data, "leave-last-out")
+    assert test.targets.tolist() == [1, 7]
+    assert shown_target(log, test, validation) == ""
+    leaky = Split(log, validation.history, validation.targets)
+    assert shown_target(log, test, leaky) == "the target 7 of user 1 is in its train"
+
+
+def test_a_function_can_be_a_splitter(tmp_path: Any) -> None:
+    def halves(interactions: Interactions) -> Split:
+        return _split("leave-last-out", interactions)
+
+    tuning = recbench.tune(
+        ["popular"],
+        "synthetic:users=40,items=30,interactions=400",
+        split=halves,
+        trials=1,
+        in_process=True,
+        results=tmp_path,
+    )
+    assert tuning.holds
+    assert tuning.studies[0].setting.split == "halves"
