@@ -84,8 +84,9 @@ class Keeper:
             )
             with contextlib.suppress(RecbenchError):  # the folder may be read-only
                 stored = store.write(stored, self.columns[stored.key])
-        log.info("%s: using the stored result (--force runs it again)", stored.label)
+        log.info("%s: using the stored result (run --force runs it again)", stored.label)
         found, then = self._at_ks(stored), stored.provenance.get("versions", {})
+        found = dataclasses.replace(found, tuned=cell.tuned)  # whatever an earlier run asked for
         others = [
             f"{name} {then[name]} then, {version} now"
             for name, version in experiment.libraries(stored).items()

@@ -10,7 +10,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -292,7 +292,7 @@ def read_range(what: str, text: str, kind: Any) -> Range:
             return Int(first, last, log)
         return Float(first, last, log)
     except ValueError as error:
-        raise UsageError(f"{what}={text}: {error}") from None
+        raise UsageError(f"{what}={text}: {str(error).partition('): ')[2] or error}") from None
 
 
 def _choices(what: str, text: str, kind: Any) -> Choice:
@@ -330,9 +330,3 @@ def takes(kind: Any, wanted: type) -> bool:
 def spaces_text(space: Mapping[str, Range]) -> dict[str, str]:
     """Return the ranges of a space as text."""
     return {option: str(values) for option, values in space.items()}
-
-
-def without(space: Space, fixed: Iterable[str]) -> Space:
-    """Return a space without the options that a user has fixed."""
-    left_out = set(fixed)
-    return {option: values for option, values in space.items() if option not in left_out}

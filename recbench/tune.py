@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
@@ -17,7 +18,7 @@ from recbench.arguments import (
     with_names_checked,
 )
 from recbench.data.load import Data
-from recbench.errors import RecbenchError, UsageError
+from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.evaluation.measure import better_of
 from recbench.experiment import model_host
 from recbench.files import locked
@@ -25,7 +26,7 @@ from recbench.given.models import with_models
 from recbench.given.splitters import with_splitter
 from recbench.plugins import Plugins, current_plugins
 from recbench.progress import log
-from recbench.results.result import metric_of
+from recbench.results.result import OBJECTIVE, metric_of
 from recbench.results.section import RANKED_BY
 from recbench.results.shown import ALL, with_shown_metrics
 from recbench.run import KS, Request, run
@@ -41,13 +42,10 @@ from recbench.tuning.spaces import spaces_of
 from recbench.tuning.study import Study
 from recbench.tuning.tuning import Tuning
 
-OBJECTIVE = "ndcg@10"
-"""The metric and cut-off that trials are compared by."""
-
 TRIALS = 30
 """The trials of each model, if no budget is given."""
 
-MOST_TRIALS, MOST_MINUTES = 100_000, 1_000_000
+MOST_TRIALS, MOST_MINUTES = 10_000, 1_000_000
 
 PATIENCE = 7 * 24 * 3600.0
 """Seconds to wait for another process that judges the same models on the test targets."""
@@ -185,10 +183,9 @@ def tune(
     check_seed(tuning_seed)
     budget = _budget(trials, minutes)
     request.check(plugins)
-    for model in request.models:
-        if why := plugins.why_missing(Spec.parse(model).name):
-            raise RecbenchError(why)
-    spaces = spaces_of(plugins, request.models, space)
+    request = dataclasses.replace(request, models=_each_once(plugins, request.models))
+    whys = {model: plugins.why_missing(Spec.parse(model).name) for model in request.models}
+    spaces = spaces_of(plugins, [model for model in request.models if not whys[model]], space)
     held_out = prepare(plugins, dataset, split, data_dir, metric_of(objective))
     if metric_of(objective) not in held_out.validation.metrics:
         raise RecbenchError(
@@ -199,16 +196,20 @@ def tune(
     studies: list[Study] = []
     with model_host(plugins, timeout, memory, in_process=in_process) as host:
         request.check_model_options(plugins, host, device)
-        plan = Plan(held_out, host, device, objective, better, tuning_seed, budget)
+        plan = Plan(held_out, host, device, objective, better, tuning_seed, budget, timeout, memory)
         for model in request.models:
-            search = plan.search(store, model, spaces[model])
+            if whys[model]:
+                studies.append(plan.missing(model, whys[model]))
+                continue
+            search = None
             try:
+                search = plan.search(store, model, spaces[model])
                 with search:
-                    study = Tuner(held_out.validation, host, device).tune(search)
+                    studies.append(Tuner(held_out.validation, host, device).tune(search))
             except KeyboardInterrupt as stop:
-                known = [study.within_budget for study in (*studies, search.study)]
-                raise TuningInterrupted(Tuning(known)) from stop
-            studies.append(study)
+                known = [*studies, *([] if search is None else [search.study])]
+                tuning = Tuning([study.within_budget for study in known])
+                raise TuningInterrupted(tuning) from stop
     tuned = [study.within_budget for study in studies]
     arguments = {
         "split": split,
@@ -225,8 +226,22 @@ def tune(
     }
     try:
         return _judged(store, tuned, dataset, arguments, defaults=defaults)
+    except RecbenchError as error:
+        log.error("the best options were not judged on test targets: %s", describe_error(error))
+        return Tuning(tuned)
     except KeyboardInterrupt as stop:
         raise TuningInterrupted(Tuning(tuned)) from stop
+
+
+def _each_once(plugins: Plugins, models: Sequence[str]) -> list[str]:
+    """Return models without those that are another one under other names of its options."""
+    found: dict[str, str] = {}
+    for model in models:
+        spec = Spec.parse(model)
+        if not plugins.why_missing(spec.name):
+            spec = plugins.find("models", spec.name).spec(spec.options)
+        found.setdefault(str(spec), model)
+    return list(found.values())
 
 
 def _judged(
@@ -251,8 +266,8 @@ def _judged(
         judged = run([study.model for study in found], dataset, tuned=found, **arguments)
         if not defaults:
             return Tuning(studies, judged)
-        best = [study.best.model for study in found if study.best is not None]
-        judged = run([*best, *(study.model for study in found)], dataset, **arguments)
+        plain = run([study.model for study in found], dataset, **arguments)
+        judged = judged.joined(plain)
         return Tuning(studies, judged, gains_of(found, judged))
 
 

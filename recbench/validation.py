@@ -31,7 +31,8 @@ def report_validation(value: float, step: int) -> None:
     ----------
     value : float
         Any metric on data that the model holds out from its training data, the same one at each
-        step. Higher must be better; report minus the loss, for example.
+        step. Higher must be better; report minus the loss, for example. Values that are not finite
+        are ignored.
     step : int
         How far the training is, such as the number of epochs; from 0 to 2**31 - 1.
 

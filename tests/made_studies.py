@@ -35,12 +35,14 @@ def made_study(trials: Sequence[StudyTrial] = (), **more: Any) -> Study:
     return Study(**fields)
 
 
-def made_trials(*values: float | str | None, seconds: Sequence[float] = ()) -> list[StudyTrial]:
+def made_trials(
+    *values: float | str | None, seconds: Sequence[float] = (), model: str = "mine"
+) -> list[StudyTrial]:
     """Return a trial for each value; for a text, one that ended in this state."""
     return [
         StudyTrial(
             number,
-            f"mine:x={number}" if number else "mine",
+            f"{model}:x={number}" if number else model,
             {"x": str(number)},
             value if isinstance(value, str) else OK,
             math.nan if isinstance(value, str) or value is None else value,

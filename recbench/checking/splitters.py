@@ -14,7 +14,7 @@ from recbench.checking.subject import shortened
 from recbench.code.raised import describe_raised, require
 from recbench.data.interactions import Array, Interactions
 from recbench.data.split import Split
-from recbench.data.validation_split import shown_target
+from recbench.data.validation_split import foreign_interaction, shown_target
 from recbench.errors import RecbenchError, counted
 from recbench.models.in_process import is_writing
 
@@ -254,11 +254,11 @@ def knows_repeats(splitting: Splitting) -> str:
 
 
 def validates_apart(splitting: Splitting) -> str:
-    """`validation_split` uses no target of `split`, and gives the same again."""
+    """Validation targets are no targets of `split`, and the same again."""
     split, log = splitting.split(), splitting.log
     hold_out = getattr(splitting.new(), "validation_split", None)
     if hold_out is None:
-        raise NotApplicableError("it has no validation_split, so its training data are split again")
+        return _splits_again(splitting, split)
     require(callable(hold_out), f"validation_split must be a method, not {hold_out!r}")
     try:
         made = hold_out(log)
@@ -290,6 +290,28 @@ def validates_apart(splitting: Splitting) -> str:
         f"{shortened(made.targets)}, then {shortened(again.targets)}",
     )
     return counted(len(made.judged), "case")
+
+
+def _splits_again(splitting: Splitting, split: Split) -> str:
+    """The training data can be split again, for validation targets."""
+    try:
+        made = splitting.new().split(split.train)
+    except RecbenchError as error:
+        return f"refused: {error}"
+    except Exception as error:
+        raise AssertionError(
+            "training data must be split again for validation targets, or refused with a "
+            f"RecbenchError; it raised {describe_raised(error)}"
+        ) from error
+    require(
+        isinstance(made, Split), f"split must return a recbench.Split, not {type(made).__name__}"
+    )
+    foreign = foreign_interaction(split, made)
+    require(
+        not foreign,
+        f"split must depend on nothing but its interactions, but split of train returned {foreign}",
+    )
+    return f"split again: {counted(len(made.judged), 'case')}"
 
 
 def _pairs(log: Interactions) -> Any:

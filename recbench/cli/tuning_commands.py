@@ -15,9 +15,10 @@ from recbench.data.load import paths_in
 from recbench.errors import UsageError
 from recbench.files import check_not_read, output_file
 from recbench.heatmap import is_picture, picture_form
+from recbench.results.result import OBJECTIVE
 from recbench.run import KS
 from recbench.trials import trials
-from recbench.tune import OBJECTIVE, TRIALS, TuningInterrupted, tune
+from recbench.tune import TRIALS, TuningInterrupted, tune
 from recbench.tuning.trial_list import Trials
 from recbench.tuning.tuning import Tuning
 
@@ -91,6 +92,7 @@ output = click.option(
     is_flag=True,
     help="Also judge the default options on the test targets, and test the difference.",
 )
+@output
 @options(
     "dataset",
     "split",
@@ -103,7 +105,6 @@ output = click.option(
     "data_dir",
     "verbose",
 )
-@output
 def tune_command(
     models: Sequence[str], outputs: Sequence[str], verbose: bool, **arguments: Any
 ) -> Answer:
@@ -144,7 +145,6 @@ def tune_command(
 @click.option(
     "--metric", metavar="NAME@K", help="Only trials compared by this metric.  [default: all]"
 )
-@options("results")
 @click.option(
     "--format",
     "form",
@@ -154,6 +154,7 @@ def tune_command(
     help="Format of the list.",
 )
 @output
+@options("results")
 def trials_command(form: str, outputs: Sequence[str], **arguments: Any) -> Answer:
     """List the stored trials of MODELS, or of all tuned models."""
     writers = [_writer(path) for path in outputs]
@@ -204,4 +205,4 @@ def _as_text(made: Tuning | Trials, form: str) -> str:
     frame = listed.to_frame()
     if form == "csv":
         return str(frame.to_csv(index=False))
-    return f"{frame.to_json(orient='records', indent=1, force_ascii=False)}\n"
+    return f"{frame.to_json(orient='records', indent=1, force_ascii=False, double_precision=15)}\n"

@@ -15,7 +15,9 @@ def make_validation_split(plugins: Plugins, data: Dataset, split: str) -> tuple[
     """Split a dataset twice; return the splitter's name, the split, and the one for validation.
 
     The second holds out targets in the training data of the first, or is what the splitter's own
-    `validation_split` returns, which must have nothing of the first one's targets.
+    `validation_split` returns. It must have nothing of the first one's targets.
+
+    Raises RecbenchError if it does, or if the data are too few.
     """
     splitter, name, who = build_splitter(plugins, split)
     test = call_splitter(who, data, "split", splitter.split, data.interactions)
@@ -24,12 +26,41 @@ def make_validation_split(plugins: Plugins, data: Dataset, split: str) -> tuple[
         if callable(own):
             validation = call_splitter(who, data, "validation_split", own, data.interactions)
         else:
-            validation = call_splitter(who, data, "split", splitter.split, test.train)
+            again, _, _ = build_splitter(plugins, split)
+            validation = call_splitter(who, data, "split", again.split, test.train)
     except RecbenchError as error:
-        raise type(error)(f"validation targets: {describe_error(error)}") from error
+        raise type(error)(of_validation(error)) from error
     if callable(own) and (shown := shown_target(data.interactions, test, validation)):
         raise RecbenchError(f"{who}: validation_split must not use targets of split; {shown}")
+    if not callable(own) and (foreign := foreign_interaction(test, validation)):
+        raise RecbenchError(
+            f"{who}: to make validation targets, split was called with the training data, but what "
+            f"it returned has {foreign}; it must depend on nothing else"
+        )
     return name, prepared(test, data), prepared(validation, data)
+
+
+def of_validation(error: RecbenchError) -> str:
+    """Return the text of an error about validation targets, which says so."""
+    text = describe_error(error)
+    return text if "validation" in text else f"validation targets: {text}"
+
+
+def foreign_interaction(test: Split, validation: Split) -> str:
+    """Return what a split of training data has that is not in them; "" if there is nothing."""
+    known = _pairs(test.train)
+    for used in (
+        _pairs(validation.train),
+        _pairs(validation.history),
+        _pairs_of_targets(validation),
+    ):
+        others = np.setdiff1d(used, known)
+        if len(others):
+            user, item = divmod(int(others[0]), test.train.n_items)
+            return f"item {item} of user {user}, which is not in them"
+    if test.fingerprint() == validation.fingerprint():
+        return "the same targets as before"
+    return ""
 
 
 def shown_target(interactions: Interactions, test: Split, validation: Split) -> str:

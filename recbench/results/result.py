@@ -39,6 +39,9 @@ METRIC_LABELS = {
 }
 """How tables write the usual metrics; others keep the name that their plugin registered."""
 
+OBJECTIVE = "ndcg@10"
+"""The metric and cut-off that models are tuned by, unless another one is chosen."""
+
 WITHOUT_CUT = ("auc", "r-precision")
 """Metrics that are the same at every k. Tables have one column for each, without `@k`."""
 
@@ -172,7 +175,12 @@ class Tuned:
 
     def __str__(self) -> str:
         """Return what tables show after the model's name."""
-        return f"tuned: {counted(self.n_trials, 'trial')}" if self.n_options else "not tuned"
+        if not self.n_options:
+            return "not tuned"
+        metric, _, k = self.metric.rpartition("@")
+        is_told = k.isdecimal() and self.metric != OBJECTIVE
+        by = f" by {metric_label(metric, int(k))}" if is_told else ""
+        return f"tuned{by}: {counted(self.n_trials, 'trial')}"
 
 
 @dataclass(frozen=True, repr=False)

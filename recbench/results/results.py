@@ -183,6 +183,35 @@ class Results(Sequence[Result]):
         """
         return self._with(self, describe=describe)
 
+    def joined(self, others: Results) -> Results:
+        """Return these results and others on the same data, each once.
+
+        Parameters
+        ----------
+        others : Results
+            Results with the same settings for tables. Of a result that both have, that of this
+            object is taken.
+
+        Returns
+        -------
+        Results
+            A new object; both are unchanged.
+        """
+        own = {result.key for result in self}
+
+        def read_columns(result: Result) -> Columns:
+            return (self if result.key in own else others).read_columns(result)
+
+        more = [result for result in others if result.key not in own]
+        made = self._with(
+            [*self, *more],
+            not_stored=(*self.not_stored, *others.not_stored),
+            left_out=(*self.left_out, *others.left_out),
+            reused=(*self.reused, *others.reused),
+        )
+        made.read_columns = read_columns
+        return made
+
     def of_protocol(self, protocol: int) -> Results:
         """Return the results made under one version of the referee's rules.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from recbench.errors import UsageError
 from recbench.experiment import Experiment
 from recbench.given.collect import as_typed
 from recbench.progress import log
-from recbench.results.result import Result, Tuned
+from recbench.results.result import OBJECTIVE, Result, Setting, Tuned
 from recbench.space import space_of
 from recbench.spec import Spec
 from recbench.tuning.records import read_studies
@@ -36,7 +37,7 @@ def best_options(
         return models, {}
     if tuned is True and results is None:
         raise UsageError("tuned=True needs a folder of results, in which the studies are stored")
-    studies = read_studies(results or "", experiment.setting) if tuned is True else tuned
+    studies = read_studies(results or "") if tuned is True else tuned
     best = dict(_best(experiment, studies, model) for model in models)
     return list(best), best
 
@@ -50,19 +51,18 @@ def _best(experiment: Experiment, studies: Sequence[Study], model: str) -> tuple
     offer = experiment.plugins.check("models", spec)
     base, version = str(offer.spec(spec.options)), offer.source_version()
     of_model = [
-        study
-        for study in studies
-        if study.model == base and study.setting.comparison_key == setting.comparison_key
+        study for study in studies if study.model == base and is_of(study, experiment.setting)
     ]
     current = [study for study in of_model if study.model_version == version]
-    for study in sorted(current, key=lambda study: study.changed, reverse=True):
-        if study.best is not None and study.tuned is not None:
-            if len(current) > 1:
-                log.info(
-                    "%s: using the latest of %d studies: %s, by %s, of %s",
-                    *(base, len(current), study.tuned, study.label, study.space),
-                )
-            return study.best.model, study.tuned
+    best = best_of(current)
+    if best is not None and best.best is not None and best.tuned is not None:
+        if len(current) > 1:
+            space = ", ".join(f"{option} {values}" for option, values in best.space.items())
+            log.info(
+                "%s: using the best of %d studies: %s, by %s, with the search space %s",
+                *(base, len(current), best.tuned, best.label, space or "of no option"),
+            )
+        return best.best.model, best.tuned
     if not of_model and not space_of(offer.factory):
         return base, Tuned()
     why = "is not tuned"
@@ -70,11 +70,41 @@ def _best(experiment: Experiment, studies: Sequence[Study], model: str) -> tuple
         why = "has no trial that succeeded"
         if not current:
             why = f"was tuned with another version of the code of plugin {offer.plugin}"
-    raise UsageError(
-        f"{base} {why} on {setting.dataset}, {setting.split}; run: recbench tune "
-        f"{as_typed(experiment.plugins, 'models', base)} --dataset "
-        f"{experiment.dataset_text or setting.dataset} --split {experiment.split_text}"
+    typed = as_typed(experiment.plugins, "models", base)
+    hint = "call recbench.tune first"
+    if experiment.dataset_text:
+        data = f"--dataset {experiment.dataset_text} --split {experiment.split_text}"
+        hint = f"run: recbench tune {typed} {data}"
+    raise UsageError(f"{base} {why} on {setting.dataset}, {setting.split}; {hint}")
+
+
+def is_of(study: Study, setting: Setting) -> bool:
+    """Whether a study is on the data and the split of a setting, whatever its candidates.
+
+    Studies rank targets among all items.
+    """
+    full = dataclasses.replace(setting, candidates="", candidates_sha256="")
+    return study.setting.comparison_key == full.comparison_key
+
+
+def best_of(studies: Sequence[Study]) -> Study | None:
+    """Return the study to take the best options from; None if no study has any.
+
+    If they are by several metrics, it is one by the default metric or, if there is none, by the
+    metric of the latest. Of these, it is the one with the best value on the latest validation
+    targets, and the first of those that are equal.
+    """
+    found = sorted(
+        (study for study in studies if study.best is not None), key=lambda study: study.changed
     )
+    if not found:
+        return None
+    metrics = {study.metric for study in found}
+    metric = OBJECTIVE if OBJECTIVE in metrics else found[-1].metric
+    found = [study for study in found if study.metric == metric]
+    found = [study for study in found if study.validation_sha256 == found[-1].validation_sha256]
+    sign = -1 if found[-1].better == "lower" else 1
+    return max(found, key=lambda study: sign * (study.best.value if study.best else math.nan))
 
 
 def with_best(cells: Sequence[Result], best: Best) -> list[Result]:

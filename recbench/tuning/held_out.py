@@ -20,7 +20,7 @@ from typing import IO, Any, TypeVar
 from recbench.data.dataset import Dataset
 from recbench.data.load import Data, text_of
 from recbench.data.split import Split
-from recbench.data.validation_split import make_validation_split
+from recbench.data.validation_split import make_validation_split, of_validation
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.experiment import Experiment, load_and_log
 from recbench.isolation.processes import die_with_parent, fork
@@ -66,7 +66,7 @@ def prepare(
             plugins, data, name, validation, None, text_of(dataset), frozenset({metric})
         )
     except RecbenchError as error:
-        raise RecbenchError(f"validation targets: {describe_error(error)}") from error
+        raise RecbenchError(of_validation(error)) from error
     return HeldOut(setting, experiment)
 
 

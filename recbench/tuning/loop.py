@@ -100,7 +100,7 @@ def _state(search: Search, ended: StudyTrial) -> str:
         found = "the default options" if best.number == 0 else options
         said.append(f"best {best.value:.4f} by {found}")
     left = _seconds_left(search)
-    if math.isfinite(left) and left > 0:
+    if math.isfinite(left) and left >= 1:
         said.append(f"about {duration(left)} left")
     return "; ".join(said)
 

@@ -89,14 +89,17 @@ def frozen(trial: StudyTrial, ranges: Space) -> optuna.trial.FrozenTrial:
 def suggest(trial: optuna.Trial, name: str, values: Range) -> str:
     """Return the value that optuna suggests for an option, as users write it.
 
-    Fractions have three digits, so that they can be read, typed and compared.
+    Fractions have three digits, so that they can be read, typed and compared; or more, if the range
+    is narrow, so that it has at least a hundred of them.
     """
     if isinstance(values, Choice):
         return str(trial.suggest_categorical(name, [option_text(each) for each in values.values]))
     if isinstance(values, Int):
         return str(trial.suggest_int(name, values.low, values.high, log=values.log))
     suggested = trial.suggest_float(name, values.low, values.high, log=values.log)
-    rounded = float(f"{suggested:.3g}")
+    size = math.floor(math.log10(abs(suggested))) if suggested else 0
+    finest = math.floor(math.log10((values.high - values.low) / 100))
+    rounded = float(f"{suggested:.{min(max(3, size - finest + 1), 15)}g}")
     return option_text(min(max(rounded, float(values.low)), float(values.high)))
 
 

@@ -238,7 +238,8 @@ def _draw_values(
     faint: dict[str, Any] = {"color": BLUE, "alpha": 0.5, "linewidth": 0}
     handles["a trial"] = axes.scatter(numbers, values, s=12, **faint)
     handles["the best trial"] = axes.scatter(best.number, best.value, s=28, color=BLUE, zorder=4)
-    ends = best.value - sign * span, best.value + 0.1 * sign * span
+    lowest = 0.0 if min(values) >= 0 else -math.inf
+    ends = [max(best.value + sign * part * span, lowest) for part in (-1, 0.1)]
     axes.set_ylim(min(ends), max(ends))
     axes.locator_params(axis="y", nbins=5)
     hidden = [trial.number for trial in judged if sign * trial.value < sign * ends[0]]

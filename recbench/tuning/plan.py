@@ -19,7 +19,7 @@ from recbench.tuning.held_out import HeldOut
 from recbench.tuning.optuna_study import known_defaults
 from recbench.tuning.records import others, path_of, read_study, why_new
 from recbench.tuning.search import Search
-from recbench.tuning.study import Study
+from recbench.tuning.study import FAILED, Study, StudyTrial
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Plan:
     """How all models of one call are tuned.
 
     metric: with its cut-off. better: which values of it are better. seed: of the search, and of
-    models in trials. device: the one that is asked for.
+    models in trials. device: the one that is asked for. timeout, memory: the limits of a trial.
     """
 
     held_out: HeldOut
@@ -45,6 +45,8 @@ class Plan:
     better: str
     seed: int
     budget: Budget
+    timeout: float | None = None
+    memory: int | None = None
 
     def search(self, store: Layout, model: str, ranges: Space) -> Search:
         """Return the search for the best options of a model, with the trials that are stored.
@@ -68,6 +70,27 @@ class Plan:
                 log.info("%s: tuning starts anew: %s", study.model, "; ".join(fewest))
         return Search(store, study, ranges, known_defaults(ranges, defaults))
 
+    def missing(self, model: str, why: str) -> Study:
+        """Return the study of a model that a broken plugin should offer, with one failed trial."""
+        log.error("%s", why)
+        reason = why.removeprefix(f"{model}: ")
+        return Study(
+            key="",
+            model=model,
+            model_version="",
+            plugin="",
+            setting=self.held_out.test,
+            validation_sha256=self.held_out.validation.setting.split_sha256,
+            n_cases=self.held_out.validation.setting.n_cases,
+            metric=self.metric,
+            better=self.better,
+            space={},
+            seed=self.seed,
+            trials=(StudyTrial(0, model, {}, FAILED, seconds=0, reason=reason),),
+            max_trials=self.budget.trials,
+            max_seconds=self.budget.seconds,
+        )
+
     def _study(self, model: str, ranges: Space) -> Study:
         """Return the study of a model, without trials."""
         experiment, test = self.held_out.validation, self.held_out.test
@@ -89,6 +112,8 @@ class Plan:
             max_trials=self.budget.trials,
             max_seconds=self.budget.seconds,
             device=cell.device,
+            timeout=self.timeout,
+            memory=self.memory,
             isolated=isolated,
             provenance=provenance(offer),
         )
@@ -96,6 +121,8 @@ class Plan:
         identity = [*map(str, test.comparison_key), test.repeats, study.validation_sha256]
         identity += [study.model, study.model_version, study.metric, str(study.seed), study.device]
         identity += [json.dumps([study.space, kinds], sort_keys=True), str(isolated)]
+        limits = {"timeout": self.timeout, "memory": self.memory}
+        identity += [f"{name}={value}" for name, value in limits.items() if value is not None]
         identity += [] if has_source(study.model_version) else [experiment.unknown]
         key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
         return dataclasses.replace(study, key=key)

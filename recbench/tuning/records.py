@@ -107,7 +107,9 @@ def why_new(study: Study, stored: Study) -> list[str]:
         why.append("the validation targets have changed")
     if now.protocol != then.protocol:
         why.append("the rules of the evaluation have changed")
-    if study.model_version != stored.model_version:
+    if study.plugin != stored.plugin:
+        why.append(f"the stored trials are of another plugin, {stored.plugin}")
+    elif study.model_version != stored.model_version:
         why.append(f"the code of plugin {study.plugin} has changed")
     if study.space != stored.space:
         why.append("the search space has changed")
@@ -115,8 +117,17 @@ def why_new(study: Study, stored: Study) -> list[str]:
         why.append(f"the metric was {stored.label}")
     if study.seed != stored.seed:
         why.append(f"the seed was {stored.seed}")
+    if study.timeout != stored.timeout:
+        why.append(f"the time limit was {limit(stored.timeout, 's')}")
+    if study.memory != stored.memory:
+        why.append(f"the memory limit was {limit(stored.memory, 'MB')}")
     if study.isolated != stored.isolated:
         why.append(f"it was run in {'a separate' if stored.isolated else 'the main'} process")
     if study.device != stored.device:
         why.append(f"it ran with --device {stored.device or 'auto'}")
     return why
+
+
+def limit(value: float | None, unit: str) -> str:
+    """Return a limit as a text."""
+    return "not set" if value is None else f"{value:g} {unit}"

@@ -10,7 +10,7 @@ from recbench.data.validation_split import make_validation_split
 from recbench.errors import RecbenchError, describe_error
 from recbench.evaluation.uncertainty import Value
 from recbench.experiment import Experiment, Host
-from recbench.results.result import Result, metric_of
+from recbench.results.result import Result, Tuned, metric_of
 from recbench.store.layout import TUNING
 from recbench.trial import judge
 from recbench.tuning.records import FILE, read_study
@@ -36,10 +36,7 @@ def run_best_again(
     assert tuned is not None  # noqa: S101  callers have checked it
     study = _study_of(path, tuned.study)
     if study is not None:
-        best = study.first(tuned.n_trials).best
-        if best is None or (best.model, best.value) != (cell.model, tuned.value):
-            found = "has no best trial" if best is None else f"found {best.model} to be the best"
-            raise RecbenchError(f"its study, {study.key[:8]}, {found}, of {tuned.n_trials} trials")
+        _check_best(study, cell, tuned)
     metric, k = metric_of(tuned.metric), int(tuned.metric.rpartition("@")[2])
     name, _, held_out = make_validation_split(
         experiment.plugins, experiment.dataset, experiment.split_text
@@ -60,6 +57,23 @@ def run_best_again(
     if math.isnan(value.mean):
         raise RecbenchError(f"validation: {metric} is not measured; give it again with --metrics")
     return Reproduced(value, study)
+
+
+def _check_best(study: Study, cell: Result, tuned: Tuned) -> None:
+    """Raise RecbenchError unless the options of a result are the best of its study."""
+    first = study.first(tuned.n_trials)
+    best, own = first.best, (cell.model, tuned.value)
+    is_whole = [trial.number for trial in first.trials] == [*range(tuned.n_trials)]
+    if is_whole and best is not None and (best.model, best.value) != own:
+        raise RecbenchError(
+            f"its study, {study.key[:8]}, found {best.model} to be the best of {tuned.n_trials} "
+            "trials"
+        )
+    if own not in [(trial.model, trial.value) for trial in study.trials]:
+        raise RecbenchError(
+            f"its study, {study.key[:8]}, has no trial with these options and a value of "
+            f"{tuned.value:.6g}"
+        )
 
 
 def _study_of(path: Path, key: str) -> Study | None:

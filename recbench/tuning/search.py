@@ -4,8 +4,9 @@ Any number of processes may work on one study. They share a journal, which optun
 and take turns under a lock to claim a trial. A process holds a lock of its own as long as it lives,
 so others notice if it is killed, and run its trial again.
 
-The options of trial n depend only on the seed, n, and the trials that have ended. So a study that
-is killed and resumed has the same trials as one that is not.
+The options of trial n depend only on the seed, n, and the journal of the trials before it. So a
+study that is killed and resumed has the same trials as one that is not. A journal that is lost is
+written again from the stored trials, whose options are rounded, so later trials then differ.
 """
 
 from __future__ import annotations
@@ -14,19 +15,16 @@ import contextlib
 import dataclasses
 import itertools
 import math
-import secrets
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from recbench.errors import RecbenchError, describe_error
-from recbench.files import delete, locked
+from recbench.files import locked
 from recbench.progress import log
 from recbench.space import Space, option_text
 from recbench.spec import Spec
@@ -46,6 +44,7 @@ from recbench.tuning.optuna_study import (
 )
 from recbench.tuning.records import path_of, write_study
 from recbench.tuning.study import FAILED, OK, Study, StudyTrial
+from recbench.tuning.workers import Workers
 
 if TYPE_CHECKING:
     import optuna
@@ -58,7 +57,7 @@ Combination = tuple[tuple[str, str], ...]
 MOST_COMBINATIONS = 1000
 """Up to this many combinations of options, none is tried twice."""
 
-MOST_REPORTS = 1000
+MOST_REPORTS = 200
 """How many validation values of a trial are recorded."""
 
 WARM_UP = 3
@@ -91,26 +90,19 @@ class Search:
     ) -> None:
         self.study, self.ranges, self.defaults = study, ranges, defaults
         self._store, self._folder = store, path_of(store, study).parent.absolute()
-        self._worker, self._open = secrets.token_hex(8), contextlib.ExitStack()
+        self._workers, self._stored = Workers(self._folder), tuple[StudyTrial, ...]()
         self._journal: optuna.Study
 
     def __enter__(self) -> Self:
-        place = self._place(self._worker)
-        with writing(place):
-            place.mkdir(parents=True)
-            self._open.enter_context(locked(place, patience=0))
         with self._turn():
+            self._workers.tidy()
+            self._workers.join()
             self._journal = self._open_journal()
             self.refresh()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open.close()
-        shutil.rmtree(self._place(self._worker), ignore_errors=True)
-
-    def _place(self, worker: str) -> Path:
-        """Return the folder that a process holds the lock of as long as it works on the study."""
-        return self._folder / "workers" / worker
+        self._workers.leave()
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
@@ -165,9 +157,10 @@ class Search:
     def report(self, claim: Claim, value: float, step: int) -> None:
         """Record a validation value of a trial. Raises RecbenchError if the trial is not worth it.
 
-        The trial of the default options always goes on.
+        The trial of the default options always goes on. Values that are not finite say nothing.
         """
-        if len(claim.reported) >= MOST_REPORTS or step in claim.reported:
+        is_new = step not in claim.reported and len(claim.reported) < MOST_REPORTS
+        if not is_new or not math.isfinite(value):
             return
         claim.reported.append(step)
         with self._turn():
@@ -203,7 +196,7 @@ class Search:
     def refresh(self) -> None:
         """Read the journal, give up the trials of killed processes, and store the trials."""
         for trial in self._journal.get_trials(deepcopy=False, states=[states()[RUNNING]]):
-            if not self._is_alive(trial.user_attrs.get("worker", "")):
+            if not self._workers.is_alive(trial.user_attrs.get("worker", "")):
                 self._journal.tell(trial.number, state=states()[FAILED])
         trials = _ended(self._journal)
         study = dataclasses.replace(self.study, trials=trials)
@@ -211,25 +204,10 @@ class Search:
         if trials and trials != self._stored:
             self.study, self._stored = write_study(self._store, self.study), trials
 
-    _stored: tuple[StudyTrial, ...] = ()
-
     def _running(self) -> list[Mapping[str, Any]]:
         """Return the number and options of the trials that run now, and when each began."""
         running = self._journal.get_trials(deepcopy=False, states=[states()[RUNNING]])
         return [trial.user_attrs for trial in running if "began" in trial.user_attrs]
-
-    def _is_alive(self, worker: str) -> bool:
-        place = self._place(worker)
-        if worker == self._worker:
-            return True
-        if not worker or not place.is_dir():
-            return False
-        with locked(place, patience=0) as is_free:
-            pass
-        if is_free:
-            with contextlib.suppress(OSError):
-                delete(place)
-        return not is_free
 
     def _is_exhausted(self, study: Study | None = None) -> bool:
         """Whether all combinations of options were tried; never for ranges of fractions."""
@@ -269,7 +247,7 @@ class Search:
         if fixed:
             self._journal.enqueue_trial(dict(fixed))
         trial = self._journal.ask()
-        trial.set_user_attr("worker", self._worker)
+        trial.set_user_attr("worker", self._workers.name)
         asked = self.ranges if number else {name: self.ranges[name] for name in fixed}
         options = {name: suggest(trial, name, values) for name, values in asked.items()}
         options |= {name: option_text(value) for name, value in fixed.items()}  # not rounded

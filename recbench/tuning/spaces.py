@@ -9,7 +9,17 @@ from recbench.code.python_file import file_and_member
 from recbench.errors import RecbenchError, UsageError, describe_error, suggest
 from recbench.offers import Offer
 from recbench.plugins import Plugins
-from recbench.space import Choice, Float, Int, Range, Space, check_space, read_range, space_of
+from recbench.space import (
+    NOT_TUNED,
+    Choice,
+    Float,
+    Int,
+    Range,
+    Space,
+    check_space,
+    read_range,
+    space_of,
+)
 from recbench.spec import Spec, check_option_names, parameters
 
 Given = Mapping[str, Mapping[str, Any]] | Sequence[str] | str
@@ -75,6 +85,8 @@ def _read(offer: Offer, given: Mapping[str, Any]) -> dict[str, Range]:
         raise UsageError(f"space of {offer.name}: give a dict from options to ranges")
     what = f"--space {offer.name}"
     check_option_names(what, {key: str(values) for key, values in given.items()}, offer.factory)
+    if left_out := given.keys() & set(NOT_TUNED):
+        raise UsageError(f"{what}: {min(left_out)} is not tuned; remove it")
     texts = offer.spec(dict.fromkeys(given, "")).options  # the options under their own names
     kinds = parameters(offer.factory)[0]
     ranges = {}

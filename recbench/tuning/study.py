@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recbench.results.result import Setting, Tuned, metric_label
-from recbench.spec import Spec
 
 OK, FAILED, PRUNED, STOPPED = "ok", "failed", "pruned", "stopped"
 """How a trial can end: judged; failed; ended early because others were better at the same step;
@@ -93,6 +92,8 @@ class Study:
         Whether all combinations of options were tried.
     device : str, default: ""
         The device that was asked for; empty for auto.
+    timeout, memory : float or int or None, default: None
+        The limits of a trial, in seconds and megabytes.
     isolated : bool, default: True
         Whether the model ran in a separate process.
     provenance : mapping of str to Any, default: {}
@@ -117,6 +118,8 @@ class Study:
     max_seconds: float | None = None
     exhausted: bool = False
     device: str = ""
+    timeout: float | None = None
+    memory: int | None = None
     isolated: bool = True
     provenance: Mapping[str, Any] = field(default_factory=dict)
     changed: str = ""
@@ -223,8 +226,3 @@ class Study:
             n_options=len(self.space),
             seed=self.seed,
         )
-
-    @property
-    def best_spec(self) -> Spec | None:
-        """The model with its best options; None if no trial was judged."""
-        return None if self.best is None else Spec.parse(self.best.model)

@@ -13,7 +13,7 @@ from recbench.heatmap import picture_form
 from recbench.report.report import Block, Lines, ReportOf, Table
 from recbench.results.footer import sentence
 from recbench.results.results import Results
-from recbench.tuning.study import Study, StudyTrial
+from recbench.tuning.study import OK, Study, StudyTrial
 from recbench.tuning.tuning import failures, on_test, remark
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Trials(ReportOf[Study]):
             rows = [
                 {
                     "trial": str(trial.number),
-                    "state": "ok, best" if trial is study.best else trial.state,
+                    "state": _state(study, trial),
                     "options": _options(trial),
                     study.label: f"{trial.value:.4f}" if math.isfinite(trial.value) else "",
                     "seconds": f"{trial.seconds:.1f}" if math.isfinite(trial.seconds) else "",
@@ -152,6 +152,13 @@ def _row(study: Study, trial: StudyTrial) -> dict[str, Any]:
         "finished": trial.finished,
         "study": study.key,
     }
+
+
+def _state(study: Study, trial: StudyTrial) -> str:
+    """Return how a trial ended, and whether it is the best or repeats another one."""
+    if trial is study.best:
+        return f"{trial.state}, best"
+    return f"{trial.state}, {trial.reason}" if trial.state == OK and trial.reason else trial.state
 
 
 def _options(trial: StudyTrial) -> str:

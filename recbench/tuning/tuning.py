@@ -192,9 +192,10 @@ class Tuning(Report):
         rows = [_row(study) for study in self.studies]
         numbers = ("default", "tuned", "trials", "failed", "pruned", "stopped", "seconds")
         yield Table(rows, numbers, f"{first.setting.dataset_title}, {first.setting.split}: tuning")
-        judged = f"{first.label} on {counted(first.n_cases, 'validation case')}"
+        judged = f"{first.label} ({first.better} is better)"
+        cases = counted(first.n_cases, "validation case")
         sentences = [
-            f"default, tuned: {judged} with the default and with the best options.",
+            f"default, tuned: {judged} on {cases} with the default and with the best options.",
             *([_budget(tuned[0])] if tuned else []),
             "No trial used the test targets.",
             *_remarks(self.studies),
@@ -202,7 +203,7 @@ class Tuning(Report):
         yield " ".join(sentences)
         yield Lines(
             [
-                f"{printable(study.model)}: {failure}"
+                f"{printable(study.model)}: {failure[0].lower()}{failure[1:]}"
                 for study in self.studies
                 for failure in shortened(failures(study))
             ]

@@ -97,7 +97,7 @@ def test_a_reused_result_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     recbench.run(["popular"], "log", plugins=_plugins(), in_process=True)
     caplog.clear()
     recbench.run(["popular"], "log", plugins=_plugins(), in_process=True)
-    assert caplog.messages == [SIZE, "popular: using the stored result (--force runs it again)"]
+    assert caplog.messages == [SIZE, "popular: using the stored result (run --force runs it again)"]
 
 
 def test_users_are_texts_of_their_own_length_and_unknown_users_are_empty(tiny: str) -> None:

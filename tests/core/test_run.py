@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import plugin
+from made_tuning import fits, write_log, write_model
 
 import recbench
 from recbench import Interactions, RecbenchError, Results, Store, UsageError, load_plugins
@@ -492,3 +493,36 @@ def test_what_is_no_dataset_is_refused_without_a_print_of_it(tiny: str) -> None:
         with pytest.raises(UsageError) as error:
             recbench.run("popular", wrong, results=None)
         assert len(str(error.value)) < 300
+
+
+def test_the_best_options_that_tune_has_found_are_run(tiny: str) -> None:
+    log, mine = write_log(), write_model()
+    tuning = recbench.tune(mine, log, trials=4, in_process=True)
+    results = recbench.run([mine, "popular"], log, tuned=True, in_process=True)
+    assert [result.model for result in results] == [tuning.best["Mine"], "popular"]
+    assert [None if each.tuned is None else each.tuned.n_trials for each in results] == [4, 0]
+    assert "Mine" in str(results)
+    assert "(tuned: 4 trials)" in str(results)
+    assert "popular (not tuned)" in str(results)
+    given = recbench.run([mine], log, tuned=tuning.studies, results=None, in_process=True)
+    assert given[0].values["ndcg@10"] == results[0].values["ndcg@10"]
+    assert given[0].tuned == results[0].tuned
+    plain = recbench.run([mine], log, in_process=True)
+    assert plain[0].tuned is None
+    shown = str(recbench.table())
+    assert shown.count("(tuned: 4 trials)") == 1
+    with pytest.raises(UsageError, match=r"Mine is not tuned on tiny.csv, leave-last-out; run: "):
+        recbench.run([mine], [log, tiny], tuned=True, in_process=True)
+    with pytest.raises(UsageError, match=r"Mine:n=1 is not tuned on log.csv"):
+        recbench.run(["mine.py:Mine:n=1"], log, tuned=True, in_process=True)
+    with pytest.raises(UsageError, match="tuned=True needs a folder of results"):
+        recbench.run([mine], log, tuned=True, results=None)
+
+
+def test_options_of_several_datasets_and_seeds_are_found(tiny: str) -> None:
+    logs, mine = [write_log(), write_log("other.csv", users=30)], write_model()
+    best = [recbench.tune(mine, log, trials=3, in_process=True).best["Mine"] for log in logs]
+    n_fits = len(fits())
+    results = recbench.run([mine], logs, tuned=True, seed=(0, 1), in_process=True)
+    assert [result.model for result in results] == [best[0], best[0], best[1], best[1]]
+    assert len(fits()) == n_fits + 2

@@ -1,5 +1,6 @@
 """Verifying stored results: same numbers, different ones, and results that cannot run."""
 
+import dataclasses
 import json
 import math
 import re
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import plugin
+from made_tuning import fits, write_log, write_model
 
 import recbench
 from recbench import Interactions, Store, UsageError, load_plugins
@@ -370,3 +372,64 @@ def test_the_frame_has_every_number(quick: None, tiny: str) -> None:
 def test_results_that_are_no_files_are_refused() -> None:
     with pytest.raises(UsageError, match="paths of stored results, such as 'results', not Result"):
         verify(recbench.run(["popular"], "synthetic"))  # type: ignore[arg-type]
+
+
+def _tuned(split: str = "leave-last-out", **more: Any) -> recbench.Tuning:
+    return recbench.tune(write_model(), write_log(days=True), split=split, trials=4, **more)
+
+
+def _study_file() -> Path:
+    (path,) = Path("results").glob("*/*/*.tuning/trials.json")
+    return path
+
+
+@pytest.mark.parametrize("split", ["leave-last-out", "temporal:targets=all", "users:share=0.3"])
+def test_a_tuned_result_is_verified_with_its_best_trial(quick: None, call: Any, split: str) -> None:
+    tuning = _tuned(split)
+    n_fits = len(fits())
+    code, out, _ = call("results", "--models", "mine.py", "--all")
+    assert code == 0
+    best = tuning.studies[0].best
+    assert best is not None
+    (line,) = [line for line in out.splitlines() if "validation" in line]
+    assert line.split().count(f"{best.value:.6f}") == 2
+    assert " same " in line
+    assert len(fits()) == n_fits + 2
+    recbench.run(["popular"], "log.csv", split=split, tuned=True)
+    assert len(recbench.verify("results", models="mine.py")) == 2
+    assert recbench.verify("results", models="mine.py").holds
+
+
+def test_edited_trials_of_a_tuned_result_are_reported(quick: None, call: Any) -> None:
+    _tuned()
+    file = _study_file()
+    whole = file.read_text()
+    file.write_text(re.sub(r'"value": 0\.\d+', '"value": 0.99', whole, count=1))
+    code, out, _ = call("results", "--models", "mine.py")
+    assert code == 1
+    assert "NOT RUN" in out
+    assert "its study: " in out
+    assert "trials.json" in out
+    file.unlink()
+    code, out, _ = call("results", "--models", "mine.py")
+    assert code == 0
+    assert "the trials that found its options are not stored beside it" in " ".join(out.split())
+
+
+def test_a_wrong_validation_value_of_a_tuned_result_is_reported(quick: None, call: Any) -> None:
+    tuning = _tuned()
+    assert tuning.results is not None
+    result = tuning.results[0]
+    assert result.tuned is not None
+    store = Store("results")
+    columns = store.case_columns(result)
+    better = dataclasses.replace(result.tuned, value=result.tuned.value + 0.01)
+    store.write(dataclasses.replace(result, tuned=better), columns)
+    code, out, _ = call("results", "--models", "mine.py")
+    assert code == 1
+    assert "to be the best of 4 trials" in " ".join(out.split())
+    _study_file().unlink()
+    code, out, _ = call("results", "--models", "mine.py", "--all")
+    assert code == 1
+    (line,) = [line for line in out.splitlines() if "DIFFERS" in line]
+    assert "validation" in line

@@ -43,7 +43,7 @@ def test_run_prints_a_table_and_keeps_results(call: Any, tiny: str) -> None:
     assert "popular: fitting on tiny.csv" in err
     assert len(list(Path("results").rglob("[!.]*.json"))) == 2
     code, again, err = call("run", "popular", "random", "--dataset", tiny, "--k", "1,3")
-    assert "using the stored result (--force runs it again)" in err
+    assert "using the stored result (run --force runs it again)" in err
     assert again == out
 
 

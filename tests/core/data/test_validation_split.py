@@ -56,6 +56,8 @@ class Own:
             return Split(held_out.train, held_out.history, test.targets)
         if self.how == "raises":
             raise ValueError("no validation for this")
+        if self.how == "refuses":
+            raise RecbenchError("too few users")
         if self.how == "none":
             return None  # type: ignore[return-value]
         return held_out
@@ -90,11 +92,41 @@ def test_a_validation_split_that_has_a_test_target_is_refused(part: str) -> None
 
 @pytest.mark.parametrize(
     ("how", "match"),
-    [("raises", "no validation for this"), ("none", "must return a .*Split")],
+    [
+        ("raises", ".*no validation for this.*"),
+        ("none", ".*from validation_split; it must return a recbench.Split"),
+        ("refuses", "validation targets: too few users"),
+    ],
 )
 def test_errors_say_that_they_are_about_validation_targets(how: str, match: str) -> None:
-    with pytest.raises(RecbenchError, match=f"^validation targets: .*own.*{match}"):
+    with pytest.raises(RecbenchError, match=f"^{match}$"):
         _made(how)
+
+
+class Remembers:
+    """Returns the same split for whatever it is given."""
+
+    made: Split | None = None
+
+    def split(self, interactions: Interactions) -> Split:
+        type(self).made = type(self).made or _split("leave-last-out", interactions)
+        return type(self).made
+
+
+def test_a_splitter_that_remembers_its_first_answer_is_refused() -> None:
+    Remembers.made = None
+    plugins = load_plugins(mine=plugin(splitters={"remembers": Remembers}))
+    match = "it returned has item 4 of user 0, which is not in them; it must depend on nothing else"
+    with pytest.raises(RecbenchError, match=match):
+        make_validation_split(plugins, _data(LOG), "remembers")
+
+
+def test_the_same_targets_are_refused_where_items_are_repeated() -> None:
+    log = Interactions.from_log([0] * 4, [1, 2, 1, 2], n_items=3)
+    Remembers.made = None
+    plugins = load_plugins(mine=plugin(splitters={"remembers": Remembers}))
+    with pytest.raises(RecbenchError, match="has the same targets as before"):
+        make_validation_split(plugins, _data(log), "remembers")
 
 
 def test_items_that_are_repeated_are_no_leak() -> None:

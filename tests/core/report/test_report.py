@@ -8,7 +8,16 @@ import pytest
 
 import recbench.report.report
 import recbench.report.text
-from recbench.report.report import LONGEST, Block, Lines, Picture, ReportOf, Table, shortened_to
+from recbench.report.report import (
+    LONGEST,
+    Block,
+    Lines,
+    Picture,
+    ReportOf,
+    Table,
+    as_markdown,
+    shortened_to,
+)
 
 ROWS = [{"word": "a<b", "empty": "", "n": 1}, {"word": "c", "empty": "", "n": 20}]
 
@@ -78,3 +87,37 @@ def test_it_is_a_sequence() -> None:
     report = Sample(iter(["x", "y"]))
     assert (len(report), list(report), report[1], report[-2:]) == (2, ["x", "y"], "y", ("x", "y"))
     assert "x" in report
+
+
+def test_markdown_has_all_blocks_but_pictures() -> None:
+    assert Sample(["x"]).to_markdown() == (
+        "A paragraph & the width 0.\n\n- First line\n- Second line\n\n### Parts \\<b>\n\n"
+        "| part |\n| --- |\n| x |\n\n| word | n |\n| --- | ---: |\n| a\\<b | 1 |\n| c | 20 |\n\n"
+        "The end.\n"
+    )
+    assert "### Parts \\<b>\n\n| word |" in Sample([]).to_markdown()
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a|b", r"a\|b"),
+        ("`a` *b* ~c~ $d$", r"\`a\` \*b\* \~c\~ \$d\$"),
+        ("<script>", r"\<script>"),
+        ("[a](http://b)", r"[a\](http://b)"),
+        ("_a_ but snake_case", r"\_a\_ but snake_case"),
+        ("back\\slash", r"back\\slash"),
+        ("two\nlines\tand\x1b[31m", "two lines and\\\\x1b[31m"),
+        ("ease:l2=812,decay=0.5", "ease:l2=812,decay=0.5"),
+    ],
+)
+def test_text_in_markdown_is_not_markdown(text: str, written: str) -> None:
+    assert as_markdown(text) == written
+    assert as_markdown(Table([{text: text}])) == f"| {written} |\n| --- |\n| {written} |"
+
+
+def test_cells_of_dashes_are_not_rules() -> None:
+    table = as_markdown(Table([{"a": "-", "b": "x"}, {"a": "---", "b": "y"}]))
+    assert table.splitlines()[2:] == ["| - | x |", "| --- | y |"]
+    assert as_markdown(Table([])) == ""
+    assert as_markdown(Picture(lambda: b"", "a")) == ""

@@ -10,6 +10,7 @@ from made_results import GOOD, result_of
 
 from recbench import Result
 from recbench.results.json_form import from_json, to_json
+from recbench.results.result import Tuned
 
 NOTES = ("3 of 9 rows recommend items that are not in \"shop\", such as 'é'", "1 case is short")
 RESULT = dataclasses.replace(
@@ -38,7 +39,11 @@ def _changed(path: str, value: Any) -> dict[str, Any]:
     return data
 
 
-@pytest.mark.parametrize("result", [RESULT, FAILED])
+TUNED = dataclasses.replace(RESULT, tuned=Tuned("ab" * 32, "ndcg@10", 0.25, 30, 2, 7))
+UNTUNED = dataclasses.replace(RESULT, tuned=Tuned())
+
+
+@pytest.mark.parametrize("result", [RESULT, FAILED, TUNED, UNTUNED])
 def test_a_result_is_read_as_it_was_written(result: Result) -> None:
     assert repr(from_json(_as_json(result))) == repr(result)
     assert from_json(_as_json(result)).notes == NOTES
@@ -56,10 +61,11 @@ def test_fields_that_older_versions_lacked_have_their_defaults(
 ) -> None:
     """Older files tell by the memory whether a separate process ran the model."""
     data = _as_json(dataclasses.replace(RESULT, peak_memory=memory))
-    for name in ("notes", "device", "isolated"):
+    for name in ("notes", "device", "isolated", "tuned"):
         del data[name]
     read = from_json(data)
     assert (read.notes, read.device, read.isolated) == ((), "", isolated)
+    assert read.tuned is None
 
 
 WRONG: list[tuple[str, Any, str]] = [
@@ -109,6 +115,9 @@ WRONG: list[tuple[str, Any, str]] = [
     ("provenance.dataset", 3, "provenance.dataset is 3, not a text"),
     ("provenance.file", ["x"], r"provenance.file is \['x'\], not a text"),
     ("provenance.versions", {"numpy": 2}, "provenance.versions.numpy is 2, not a text"),
+    ("tuned", True, "tuned is True, not an object"),
+    ("tuned", {"n_trials": "30"}, "tuned.n_trials is '30', not a whole number"),
+    ("tuned", {"mood": 1}, "it has an unknown field tuned.mood"),
     ("feeling", "good", "it has an unknown field feeling"),
 ]
 

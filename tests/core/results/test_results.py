@@ -14,6 +14,7 @@ from recbench import Dataset, Interactions, Results, UsageError, run
 from recbench.data.metadata import Metadata
 from recbench.results.frame import COLUMNS, GROUP_COLUMNS
 from recbench.results.groups import CaseFacts
+from recbench.results.result import Tuned
 
 
 def test_the_frame_is_tidy_and_has_the_remarks_of_tables() -> None:
@@ -73,6 +74,24 @@ def test_the_frame_has_a_remark_for_sampled_candidates() -> None:
     remarks = results.to_frame().set_index("model")["remark"]
     assert remarks["popular"] == "sampled: 100 candidates"
     assert remarks["a"] == "sampled: 100 candidates; not better than popular"
+
+
+def test_the_frame_has_a_remark_for_tuned_options() -> None:
+    tuned, drawn = Tuned(n_trials=30, n_options=2), dataclasses.replace(SETTING, candidates="100")
+    results = Results(
+        [
+            result_of("popular", {"ndcg@3": GOOD}, setting=drawn, tuned=Tuned()),
+            result_of("a", {"ndcg@3": POOR}, setting=drawn, tuned=tuned),
+            failed("b"),
+        ],
+        columns_of,
+    )
+    remarks = results.to_frame().set_index("model")["remark"]
+    assert remarks["popular"] == "not tuned; sampled: 100 candidates"
+    assert remarks["a"].startswith("tuned: 30 trials; sampled: 100 candidates; not better than")
+    assert remarks["b"] == ""
+    of_drawn = results.sections()[0]
+    assert of_drawn.names == ["popular (not tuned)", "a (tuned: 30 trials) !"]
 
 
 def test_an_empty_frame_has_all_columns() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from made_results import result_of
 
 from recbench import Result, load_plugins
+from recbench.results.result import Tuned
 from recbench.store.versions import (
     OTHER_CODE,
     RANKS,
@@ -131,6 +132,20 @@ def test_settings_do_not_outdate_each_other_and_are_sorted() -> None:
     latest, outdated = newest(cells, {})
     assert outdated == []
     assert [result.setting.dataset for result in latest] == ["a", "b", "b", "data"]
+
+
+def test_how_options_were_found_is_kept() -> None:
+    first, second = Tuned("a", n_trials=3, n_options=1), Tuned("b", n_trials=9, n_options=1)
+    columns = {name: np.array([1]) for name in RANKS}
+
+    def merged(old: Tuned | None, new: Tuned | None) -> Tuned | None:
+        cells = _cell("mine", None, "1", 1, tuned=old), _cell("mine", None, "1", 2, tuned=new)
+        return merge(cells[0], columns, cells[1], columns)[0].tuned
+
+    assert merged(first, None) == first
+    assert merged(first, second) == second
+    assert merged(None, second) == second
+    assert merged(None, None) is None
 
 
 def test_notes_of_an_earlier_run_with_the_same_ranks_are_kept() -> None:

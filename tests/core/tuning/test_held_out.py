@@ -137,6 +137,9 @@ def test_nobody_can_change_the_data_of_trials() -> None:
                 array[0] = 1
     with pytest.raises(ValueError, match="read-only"):
         experiment.split.targets[0] = 1
+    assert experiment.dataset.user_ids.dtype == object  # which pickle would make writable
+    with pytest.raises(ValueError, match="read-only"):
+        experiment.dataset.user_ids[0] = "x"
 
 
 class ReadsTitles:
@@ -194,19 +197,19 @@ def test_wrong_names_stay_usage_errors() -> None:
         _prepared("synthetic", "temporal:share=7")
 
 
-def _raises(interactions: Interactions) -> Split:
+def raises(interactions: Interactions) -> Split:
     raise ZeroDivisionError("on purpose")
 
 
-def _exits(interactions: Interactions) -> Split:
+def exits(interactions: Interactions) -> Split:
     sys.exit(3)
 
 
-def _exits_at_once(interactions: Interactions) -> Split:
+def exits_at_once(interactions: Interactions) -> Split:
     os._exit(0)
 
 
-def _kills_itself(interactions: Interactions) -> Split:
+def kills_itself(interactions: Interactions) -> Split:
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
 
@@ -215,10 +218,10 @@ def _kills_itself(interactions: Interactions) -> Split:
 @pytest.mark.parametrize(
     ("splitter", "match"),
     [
-        (_raises, "ZeroDivisionError: on purpose"),
-        (_exits, "3"),
-        (_exits_at_once, "the process that loads and splits the data ended without a result"),
-        (_kills_itself, "the process that loads and splits the data was killed by signal 9"),
+        (raises, "ZeroDivisionError: on purpose"),
+        (exits, "3"),
+        (exits_at_once, "the process that loads and splits the data ended without a result"),
+        (kills_itself, "the process that loads and splits the data was killed by signal 9"),
     ],
 )
 def test_the_end_of_the_process_that_loads_is_an_error(splitter: Any, match: str) -> None:

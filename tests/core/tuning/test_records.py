@@ -131,6 +131,10 @@ def test_studies_are_listed_by_data_and_model_the_latest_last(tmp_path: Path) ->
 CHANGES: list[tuple[dict[str, Any], list[str]]] = [
     ({}, []),
     ({"model_version": "2"}, ["the code of plugin mine has changed"]),
+    (
+        {"plugin": "theirs", "model_version": "2"},
+        ["the stored trials are of another plugin, theirs"],
+    ),
     ({"space": {"x": "0..2"}}, ["the search space has changed"]),
     ({"metric": "mrr@5"}, ["the metric was MRR@5"]),
     ({"seed": 3}, ["the seed was 3"]),

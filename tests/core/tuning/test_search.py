@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -52,6 +53,7 @@ def test_trials_are_numbered_and_stored(alone: tuple[list[StudyTrial], Path]) ->
     assert list(study.trials) == trials
     assert trials[0].model == "mine"
     assert trials[0].options == {"x": "0.5", "n": "10"}
+    assert len({trial.options["x"] for trial in trials}) > 10
     for trial in trials[1:]:
         assert 0 <= float(trial.options["x"]) <= 1
         assert 1 <= int(trial.options["n"]) <= 500
@@ -92,6 +94,7 @@ def test_a_search_that_is_resumed_has_the_same_trials(
         path.with_name("trials.json").unlink()
     elif loss == "lock":  # of optuna, when it is killed in the middle of a line
         path.with_name(f"{JOURNAL}.lock").symlink_to(path)
+    began = time.monotonic()
     stored = [] if loss == "trials" else [*read_studies(tmp_path)[0].trials]
     with caplog.at_level(logging.WARNING):
         again = made_search(tmp_path, RANGES, DEFAULTS, max_trials=14, trials=tuple(stored))
@@ -100,6 +103,7 @@ def test_a_search_that_is_resumed_has_the_same_trials(
             trials = search_on(search)
     assert options_of(trials) == options_of(alone[0])
     assert ("is damaged" in caplog.text) == (loss == "damaged")
+    assert time.monotonic() - began < 20  # optuna waits 30 s for its own lock
     (study,) = read_studies(tmp_path)
     assert len(study.trials) == 14
 

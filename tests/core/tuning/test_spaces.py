@@ -96,7 +96,7 @@ WRONG: list[tuple[Given, str]] = [
     ("mine:loss=1..9", "it does not take numbers; write choices as"),
     ("mine:loss=a", "is not a range"),
     ("mine:loss=a|a", "two or more different values"),
-    ("mine:seed=0..9", "has 'seed' in its search_space; remove it"),
+    ("mine:seed=0..9", "--space mine: seed is not tuned; remove it"),
     ("mine:l2=1..2,lambda=1..3", "l2"),
     ({"mine": {"l2": (1, 2)}}, "is not a range"),
     ({"mine": {"l2": None}}, "is not a range"),

@@ -1,0 +1,45 @@
+"""The trials of stored studies: which are chosen, and what is said if there are none."""
+
+from __future__ import annotations
+
+import pytest
+from made_tuning import write_log, write_model
+
+import recbench
+from recbench import UsageError
+
+
+@pytest.fixture
+def _tuned() -> None:
+    for split, metric in (("leave-last-out", "ndcg@10"), ("users:share=0.3", "mrr@5")):
+        recbench.tune(
+            [write_model(), "popular"],
+            write_log(),
+            split=split,
+            metric=metric,
+            trials=2,
+            in_process=True,
+        )
+
+
+@pytest.mark.usefixtures("_tuned")
+def test_studies_are_chosen_by_model_dataset_split_and_metric() -> None:
+    assert len(recbench.trials()) == 4
+    assert [study.model for study in recbench.trials("popular")] == ["popular"] * 2
+    assert [study.model for study in recbench.trials("mine.py")] == ["Mine"] * 2
+    assert len(recbench.trials(dataset="log.csv")) == 4
+    assert {study.metric for study in recbench.trials(split="users:share=0.3")} == {"mrr@5"}
+    assert {study.setting.split for study in recbench.trials(metric="NDCG@10")} == {
+        "leave-last-out"
+    }
+    (study,) = recbench.trials("mine.py", split="leave-last-out")
+    assert [trial.number for trial in study.trials] == [0, 1]
+    with pytest.raises(UsageError, match="results has no trials like these"):
+        recbench.trials(metric="mrr@7")
+    with pytest.raises(UsageError, match="results has no trials of 'ease'"):
+        recbench.trials("ease")
+
+
+def test_a_folder_without_trials_is_an_error() -> None:
+    with pytest.raises(UsageError, match="results has no trials"):
+        recbench.trials()
