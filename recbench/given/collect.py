@@ -188,9 +188,8 @@ class Given:
     def _add_text(self, text: str, name: str) -> None:
         texts = each_value(text) if self.lists else [text]
         if name and len(texts) > 1:
-            raise UsageError(
-                f"{name!r} names several {self.kind}{listed(texts)}; name each of them"
-            )
+            several = f"{self.kind}{listed(texts)}"
+            raise UsageError(f"{name!r} names several {several}; name each of them")
         for each in texts:
             spec = Spec.parse(each)
             file, wanted = file_and_member(spec.name)

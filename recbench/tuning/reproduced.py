@@ -14,7 +14,7 @@ from recbench.results.result import Result, Tuned, metric_of
 from recbench.store.layout import TUNING
 from recbench.trial import judge
 from recbench.tuning.records import FILE, read_study
-from recbench.tuning.study import Study
+from recbench.tuning.study import OK, Study
 
 
 class Reproduced(NamedTuple):
@@ -69,7 +69,7 @@ def _check_best(study: Study, cell: Result, tuned: Tuned) -> None:
             f"its study, {study.key[:8]}, found {best.model} to be the best of {tuned.n_trials} "
             "trials"
         )
-    if own not in [(trial.model, trial.value) for trial in study.trials]:
+    if own not in [(trial.model, trial.value) for trial in study.trials if trial.state == OK]:
         raise RecbenchError(
             f"its study, {study.key[:8]}, has no trial with these options and a value of "
             f"{tuned.value:.6g}"

@@ -162,10 +162,10 @@ def test_a_failure_after_the_end_of_the_time_is_a_failure(tmp_path: Path) -> Non
 
 
 def test_options_that_were_tried_are_not_run_again_and_the_time_ends(tmp_path: Path) -> None:
-    """All numbers with three digits in the range are 1.5, so there is nothing left to run."""
+    """Numbers are written with 12 digits, so all are 1.5, and there is nothing left to run."""
     budget = {"max_trials": None, "max_seconds": 1.0}
     began = time.monotonic()
-    study = _tuned(tmp_path, ranges={"y": Float(1.5, 1.502)}, model="plain", **budget).study
+    study = _tuned(tmp_path, ranges={"y": Float(1.5, 1.5 + 1e-13)}, model="plain", **budget).study
     assert time.monotonic() - began < 30
     same = [trial for trial in study.trials if trial.reason == "same options as trial 1"]
     assert len(same) > 2
@@ -225,15 +225,19 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
 
 
 def test_progress_shows_the_best_and_the_time_left(
-    tmp_path: Path, steps: list[tuple[int, str]]
+    tmp_path: Path, steps: list[tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def seconds(search: Search) -> float:
+        return 200.0 * (3 - len(search.study.trials))
+
+    monkeypatch.setattr("recbench.tuning.loop._seconds_left", seconds)
     _tuned(tmp_path, max_trials=3)
     messages = [message for _, message in steps]
     assert len(messages) == 3
     assert "; best 0." in messages[0]
-    assert "by the default options; about " in messages[0]
+    assert messages[0].endswith("by the default options; about 7 min left")
+    assert messages[1].endswith("; about 3 min left")
     assert messages[0].startswith("NDCG@10 0.")
-    assert messages[0].endswith(" s left")
     assert "left" not in messages[2]
 
 

@@ -68,7 +68,7 @@ def test_the_table_says_what_each_model_had() -> None:
     assert plain.split() == ["plain", "not", "tuned", "0.1500", "1", "0", "0", "1.0"]
     assert "stopped" not in text
     flat = " ".join(text.split())
-    assert "NDCG@3 on 40 validation cases with the default and with the best options." in flat
+    assert "NDCG@3 (higher is better) on 40 validation cases with the default and with the" in flat
     assert "Budget: 4 trials per model." in flat
     assert "not tuned: the model states no options to tune." in flat
     assert "still improving:" not in flat
@@ -101,7 +101,7 @@ def test_it_holds_if_every_model_was_tuned_and_judged() -> None:
 def test_the_table_of_results_follows_in_every_form() -> None:
     tuning = Tuning([STUDY, PLAIN], RESULTS)
     for text in (str(tuning), tuning.to_markdown(), tuning._repr_html_()):
-        assert "mine:x=1 (tuned: 4 trials)" in text
+        assert "mine:x=1 (tuned by NDCG@3: 4 trials)" in text
         assert "plain (not tuned)" in text
         assert text.index("tuning") < text.index("mine:x=1 (tuned")
     assert tuning.to_markdown().startswith("### data, last: tuning\n\n| model |")
