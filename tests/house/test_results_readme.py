@@ -50,7 +50,7 @@ def test_every_stored_result_has_a_command() -> None:
     made = set()
     for command in commands(PAGE):
         words = shlex.split(command.partition(" >")[0])
-        if words[:2] != ["recbench", "run"]:
+        if words[:2] not in (["recbench", "run"], ["recbench", "tune"]):
             continue
         options = dict(itertools.pairwise(words))
         values = {following for word, following in options.items() if word.startswith("-")}
@@ -67,7 +67,10 @@ def test_every_stored_result_has_a_command() -> None:
         result = json.loads(file.read_text())
         result = result.get("result", result)
         setting = result["setting"]
-        cell = (setting["dataset"], setting["split"], result["model"], result["seed"] or 0)
+        model = result["model"]
+        if (result.get("tuned") or {}).get("n_options"):  # without the options that were found
+            model = model.partition(":")[0]
+        cell = (setting["dataset"], setting["split"], model, result["seed"] or 0)
         assert cell in made, f"no command in results/README.md makes {file.relative_to(ROOT)}"
 
 
@@ -105,6 +108,29 @@ def test_the_numbers_of_all_models_are_the_stored_ones() -> None:
             assert pair == [stored.get("NDCG@10", "-"), stored.get("fit s", "-")], (model, file)
         assert names <= {name.strip("`") for name, *_ in rows}
     assert len(files) == 3
+
+
+def test_the_gains_of_tuning_are_the_stored_ones() -> None:
+    section = PAGE.partition("## What tuning gains")[2].partition("\n## ")[0]
+    files = dict(
+        zip(
+            ("MovieLens 100K", "MovieLens 1M", "Amazon Beauty"),
+            re.findall(r"\[(tuned-[\w-]+\.md)\]", section),
+            strict=True,
+        )
+    )
+    shown: dict[str, list[list[str]]] = {}
+    dataset = ""
+    for name, model, default, tuned, difference, p in table_rows(section)[1:]:
+        dataset = name or dataset
+        value, _, interval = difference.partition(" ")
+        shown.setdefault(dataset, []).append([model.strip("`"), default, tuned, value, interval, p])
+    for name, file in files.items():
+        gains = (REFERENCE / file).read_text().partition("### What tuning gained")[2]
+        stored = table_rows(gains.partition("\n### ")[0])[2:]
+        assert sorted(shown[name]) == sorted(stored), file
+        budget = {"tuned-ml-100k.md": 30}.get(file, 10)
+        assert f"Budget: {budget} trials per model." in (REFERENCE / file).read_text()
 
 
 def test_the_comparison_with_icsrec_is_the_stored_one() -> None:
