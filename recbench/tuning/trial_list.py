@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recbench.errors import RecbenchError, printable
-from recbench.files import write_output
-from recbench.heatmap import picture_form
+from recbench.errors import printable
 from recbench.report.report import Block, Lines, ReportOf, Table
 from recbench.results.footer import sentence
 from recbench.results.results import Results
+from recbench.tuning.drawn import Drawn
 from recbench.tuning.study import OK, Study, StudyTrial
-from recbench.tuning.tuning import failures, on_test, remark
+from recbench.tuning.tuning import failures, remark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +24,7 @@ COLUMNS = (
 """Columns of `Trials.to_frame`."""
 
 
-class Trials(ReportOf[Study]):
+class Trials(Drawn, ReportOf[Study]):
     """The trials of studies: a sequence of studies; returned by `trials`.
 
     Parameters
@@ -68,50 +66,8 @@ class Trials(ReportOf[Study]):
         rows = [_row(study, trial) for study in self for trial in study.trials]
         return pd.DataFrame(rows, columns=COLUMNS)
 
-    def draw(self, path: str | Path) -> None:
-        """Draw validation by trial, the importance of options, and the gap to the test targets.
-
-        Parameters
-        ----------
-        path : str or path
-            A .png, .svg or .pdf file.
-
-        Raises
-        ------
-        UsageError
-            If the suffix is that of no picture.
-        RecbenchError
-            If the studies are on several datasets, splits or metrics, or optuna is not installed.
-        """
-        write_output(Path(path), self.picture(picture_form(path)))
-
-    def picture(self, form: str = "png") -> bytes:
-        """Return the picture that `draw` writes.
-
-        Parameters
-        ----------
-        form : str, default: "png"
-            Format of the picture, such as "png" or "svg".
-
-        Returns
-        -------
-        bytes
-            The content of the file.
-
-        Raises
-        ------
-        RecbenchError
-            If the studies are on several datasets, splits or metrics, or optuna is not installed.
-        """
-        from recbench.tuning.picture import tuning_picture
-
-        kinds = {(study.setting.comparison_key, study.metric) for study in self}
-        if len(kinds) > 1:
-            raise RecbenchError(
-                "a picture shows studies of one dataset, split and metric; choose them with "
-                "--dataset, --split and --metric"
-            )
-        return tuning_picture(list(self), on_test(list(self), self.results), form)
+    def _drawn(self) -> tuple[Sequence[Study], Results | None]:
+        return list(self), self.results
 
     def _blocks(self, width: int) -> Iterator[Block]:  # noqa: ARG002
         for study in self:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recbench.errors import counted, printable
-from recbench.evaluation.uncertainty import Value
-from recbench.files import write_output
-from recbench.heatmap import picture_form
 from recbench.report.report import Block, Lines, Report, Table
 from recbench.results.footer import sentence
 from recbench.results.results import Results
+from recbench.tuning.drawn import Drawn
 from recbench.tuning.gains import Gain, gain_blocks
 from recbench.tuning.study import FAILED, PRUNED, STOPPED, Study, StudyTrial
 
@@ -31,7 +28,7 @@ MOST_FAILURES = 3
 """How many reasons of failed trials of a model are shown."""
 
 
-class Tuning(Report):
+class Tuning(Drawn, Report):
     """Studies of several models on one dataset and split, and their results on the test targets.
 
     Printed, it has a table of the studies and the table of the results.
@@ -126,44 +123,8 @@ class Tuning(Report):
         ]
         return pd.DataFrame(rows, columns=COLUMNS)
 
-    def draw(self, path: str | Path) -> None:
-        """Draw validation by trial, the importance of options, and the gap to the test targets.
-
-        Parameters
-        ----------
-        path : str or path
-            A .png, .svg or .pdf file.
-
-        Raises
-        ------
-        UsageError
-            If the suffix is that of no picture.
-        RecbenchError
-            If optuna is not installed.
-        """
-        write_output(Path(path), self.picture(picture_form(path)))
-
-    def picture(self, form: str = "png") -> bytes:
-        """Return the picture that `draw` writes.
-
-        Parameters
-        ----------
-        form : str, default: "png"
-            Format of the picture, such as "png" or "svg".
-
-        Returns
-        -------
-        bytes
-            The content of the file.
-
-        Raises
-        ------
-        RecbenchError
-            If optuna is not installed.
-        """
-        from recbench.tuning.picture import tuning_picture
-
-        return tuning_picture(self.studies, on_test(self.studies, self.results), form)
+    def _drawn(self) -> tuple[Sequence[Study], Results | None]:
+        return self.studies, self.results
 
     def to_markdown(self) -> str:
         """Return all tables in Markdown.
@@ -231,22 +192,6 @@ def remark(study: Study) -> str:
     return "default is best" if study.best.number == 0 else ""
 
 
-def on_test(studies: Sequence[Study], results: Results | None) -> dict[str, Value]:
-    """Return the value of each study's best options on the test targets, where they were judged."""
-    rows = {
-        row.model: row
-        for section in (results.sections() if results else ())
-        for row in section.rows
-    }
-    found = {}
-    for study in studies:
-        metric, _, k = study.metric.rpartition("@")
-        row = None if study.best is None else rows.get(study.best.model)
-        if row is not None and row.ok and not math.isnan(row.value(metric, int(k)).mean):
-            found[study.key] = row.value(metric, int(k))
-    return found
-
-
 def _row(study: Study) -> Mapping[str, Any]:
     best = study.best
     return {
@@ -285,7 +230,7 @@ def _remarks(studies: Sequence[Study]) -> list[str]:
     """Return what the remarks of the table mean."""
     said = [remark(study) for study in studies]
     meanings = {
-        "not tuned": "not tuned: the model states no options to tune.",
+        "not tuned": "not tuned: there are no options to tune.",
         "still improving": "still improving: the best trial was in the last quarter of the budget.",
     }
     return [meaning for text, meaning in meanings.items() if text in said]

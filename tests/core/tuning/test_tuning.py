@@ -10,9 +10,10 @@ from made_results import FAIR, GOOD, columns_of, failed, result_of
 from made_studies import made_study, made_trials
 
 from recbench import Results, UsageError
+from recbench.tuning.drawn import on_test
 from recbench.tuning.gains import gains_of
 from recbench.tuning.study import FAILED, PRUNED, STOPPED, Study
-from recbench.tuning.tuning import COLUMNS, Tuning, failures, on_test, remark, shortened
+from recbench.tuning.tuning import COLUMNS, Tuning, failures, remark, shortened
 
 BUDGET: dict[str, Any] = {"max_trials": 4, "metric": "ndcg@3"}
 STUDY = made_study(made_trials(0.1, 0.3, FAILED, PRUNED), **BUDGET)
@@ -70,7 +71,7 @@ def test_the_table_says_what_each_model_had() -> None:
     flat = " ".join(text.split())
     assert "NDCG@3 (higher is better) on 40 validation cases with the default and with the" in flat
     assert "Budget: 4 trials per model." in flat
-    assert "not tuned: the model states no options to tune." in flat
+    assert "not tuned: there are no options to tune." in flat
     assert "still improving:" not in flat
     assert "mine: trial 2 failed: broken." in flat
     assert "never: trials 0, 1 failed: broken." in flat

@@ -1,0 +1,84 @@
+"""Tuning: studies that can be drawn: what a call of `tune` and a list of trials share."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+from recbench.errors import RecbenchError
+from recbench.evaluation.uncertainty import Value
+from recbench.files import write_output
+from recbench.heatmap import picture_form
+from recbench.results.results import Results
+from recbench.tuning.study import Study
+
+
+class Drawn(ABC):
+    """Studies with a picture. `_drawn` returns them, with their results on the test targets."""
+
+    @abstractmethod
+    def _drawn(self) -> tuple[Sequence[Study], Results | None]: ...
+
+    def draw(self, path: str | Path) -> None:
+        """Draw validation by trial, the importance of options, and the gap to the test targets.
+
+        Parameters
+        ----------
+        path : str or path
+            A .png, .svg or .pdf file.
+
+        Raises
+        ------
+        UsageError
+            If the suffix is that of no picture.
+        RecbenchError
+            If the studies are on several datasets, splits or metrics, or optuna is not installed.
+        """
+        write_output(Path(path), self.picture(picture_form(path)))
+
+    def picture(self, form: str = "png") -> bytes:
+        """Return the picture that `draw` writes.
+
+        Parameters
+        ----------
+        form : str, default: "png"
+            Format of the picture, such as "png" or "svg".
+
+        Returns
+        -------
+        bytes
+            The content of the file.
+
+        Raises
+        ------
+        RecbenchError
+            If the studies are on several datasets, splits or metrics, or optuna is not installed.
+        """
+        from recbench.tuning.picture import tuning_picture
+
+        studies, results = self._drawn()
+        kinds = {(study.setting.comparison_key, study.metric) for study in studies}
+        if len(kinds) > 1:
+            raise RecbenchError(
+                "a picture shows studies of one dataset, split and metric; choose them with "
+                "--dataset, --split and --metric"
+            )
+        return tuning_picture(studies, on_test(studies, results), form)
+
+
+def on_test(studies: Sequence[Study], results: Results | None) -> dict[str, Value]:
+    """Return the value of each study's best options on the test targets, where they were judged."""
+    rows = {
+        row.model: row
+        for section in (results.sections() if results else ())
+        for row in section.rows
+    }
+    found = {}
+    for study in studies:
+        metric, _, k = study.metric.rpartition("@")
+        row = None if study.best is None else rows.get(study.best.model)
+        if row is not None and row.ok and not math.isnan(row.value(metric, int(k)).mean):
+            found[study.key] = row.value(metric, int(k))
+    return found
