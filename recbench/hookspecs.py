@@ -26,7 +26,7 @@ attribute `renamed_options`, a dict from old to new names; the old name is then 
 error that gives the new one. An attribute `option_groups`, a dict from headings to tuples of
 option names, groups the options in `recbench models NAME`. An attribute `aliases`, a tuple of
 names, lets users type other names, which results and listings do not show. An attribute
-`option_aliases`, a dict from other names of options to their own ones, does the same for options.
+`option_aliases`, a dict from other names to the names of options, does the same for options.
 The factory of a model can have an attribute `search_space`, a dict from options to the ranges in
 which `recbench tune` looks for the best values: `recbench.Float(1, 2000, log=True)`,
 `recbench.Int(5, 1000)` or `recbench.Choice("softmax", "bce")`.
@@ -111,8 +111,8 @@ def recbench_splitters() -> Mapping[str, Callable[..., Any]]:
 
     A method `validation_split(interactions: recbench.Interactions) -> recbench.Split` is optional.
     It gets the same interactions as `split`, and holds out validation targets for `recbench tune`.
-    No target of `split` may be in its train, history or targets. Without it, recbench applies
-    `split` again to the training data.
+    No target of `split` may be in the train, history or targets that it returns. Without this
+    method, recbench applies `split` again to the training data.
 
     recbench calls `split` once per run, dataset and split, in the main process. The same
     interactions must always give the same split.

@@ -92,8 +92,9 @@ def run(
         Recommendations made elsewhere: a name for the table -> a CSV or Parquet file, or a
         DataFrame with the same columns.
     tuned : bool or sequence of Study, default: False
-        Use the best options that `tune` has found for each model on the same data and split, and
-        stored in the folder `results`; or those of the given studies. Rows of the table say so.
+        True uses the best options that `tune` has found for each model on the same data and split,
+        and stored in the folder `results`. Studies that are given here are used in place of stored
+        ones. Rows of the table say so.
     device : str, default: "auto"
         Device of models that use torch: "auto", "cpu", "cuda" or "mps".
     timeout : float or None, default: None

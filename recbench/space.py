@@ -21,7 +21,7 @@ LOG = ":log"
 """What the text of a logarithmic range ends with."""
 
 NOT_TUNED = ("seed", "device")
-"""Options that no space may have: a seed is not better than another, and a device is no choice."""
+"""Options that no space may have: no seed is better than another, and users choose the device."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Int:
 
 @dataclass(frozen=True, init=False)
 class Choice:
-    """Values of which `recbench tune` looks for the best one for an option.
+    """Values among which `recbench tune` looks for the best one of an option.
 
     Parameters
     ----------
@@ -285,7 +285,7 @@ def read_range(what: str, text: str, kind: Any) -> Range:
         if not dots or "|" in text:
             return _choices(what, text, kind)
         if not takes(kind, int) and not takes(kind, float):
-            raise UsageError(f"{what}={text}: it does not take numbers; write choices as A|B")
+            raise UsageError(f"{what}={text}: the option takes no numbers; write choices as A|B")
         first, last, log = _number(what, low), _number(what, high), text.strip().endswith(LOG)
         whole = isinstance(first, int) and isinstance(last, int)
         if takes(kind, int) and (whole or not takes(kind, float)):

@@ -34,13 +34,13 @@ def trials(
     Parameters
     ----------
     models : str, class, object, function, module or path, or several of them, default: ()
-        Only studies of these models, given as for `tune`. None named takes all.
+        Only studies of these models, given as for `tune`. An empty list takes all.
     dataset : str, path, pandas.DataFrame, Dataset or None, default: None
         Only studies on this dataset, given as for `run` or named as in a table. None takes all.
     split : str or None, default: None
         Only studies of this split, named as for `run` or as in a table. None takes all.
     metric : str or None, default: None
-        Only studies by this metric, such as "ndcg@10". None takes all.
+        Only studies with this metric, such as "ndcg@10". None takes all.
     results : str or path, default: "results"
         Folder of stored results.
     plugins : Plugins or None, default: None

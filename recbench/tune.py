@@ -57,7 +57,7 @@ class TuningInterrupted(KeyboardInterrupt):
     Parameters
     ----------
     tuning : Tuning
-        The studies so far; without results.
+        The studies so far, without results.
     """
 
     def __init__(self, tuning: Tuning) -> None:
@@ -93,17 +93,17 @@ def tune(
     Parameters
     ----------
     models : str, class, object, function, module or path, or several of them
-        Models, given as for `run`. Options that a name sets are not tuned: "ease:decay=1".
+        Models, given as for `run`. Options that are set after a name are not tuned: "ease:decay=1".
     dataset : str, path, pandas.DataFrame or Dataset, default: "ml-100k"
         A dataset or the path of a log, given as for `run`.
     split : str, class, object, function or path, default: "leave-last-out"
-        How to hold out targets, given as for `run`. The validation targets are held out in the same
-        way, in the training data.
+        How to hold out targets, given as for `run`. The validation targets are held out from the
+        training data in the same way.
     trials : int or None, default: None
         Number of trials per model; 30 if `minutes` is None too. The first has the default options.
     minutes : float or None, default: None
         Time for the trials of each model, instead of their number. Trials of several processes
-        count together. The trial of the default options is always finished.
+        count together. The trial of the default options is never cut short.
     metric : str, default: "ndcg@10"
         The metric and cut-off that trials are compared by.
     space : mapping or sequence of str, default: ()
@@ -123,8 +123,8 @@ def tune(
     device : str, default: "auto"
         Device of models that use torch: "auto", "cpu", "cuda" or "mps".
     timeout : float or None, default: None
-        Time limit per model and seed, in seconds, for training and answers together. It holds for
-        each trial.
+        Time limit per model and seed, in seconds, for training and answers together. It also holds
+        for each trial.
     memory : int or None, default: None
         Memory limit per model, in megabytes. None allows 90% of the memory that is free.
     in_process : bool, default: False
@@ -156,12 +156,12 @@ def tune(
     -----
     The sampler is the tree-structured Parzen estimator (Bergstra et al., "Algorithms for
     hyper-parameter optimization", NeurIPS 2011) of optuna. For models that report validation values
-    while they train (`report_validation`), trials below the median of others at the same step are
-    pruned.
+    while they train (`report_validation`), a trial is pruned if its best value so far is below the
+    median of the others at the same step.
 
-    Trials run as in `run`: in a separate process each, judged by the same code. The process that
-    runs them loads only the training part of the split; the test targets are loaded after the last
-    trial, to judge the best options.
+    Trials run as in `run`: each in a separate process, and judged by the same code. On Linux, the
+    process that runs them has only the training part of the split. The test targets are loaded
+    after the last trial, to judge the best options.
 
     Examples
     --------
@@ -227,14 +227,14 @@ def tune(
     try:
         return _judged(store, tuned, dataset, arguments, defaults=defaults)
     except RecbenchError as error:
-        log.error("the best options were not judged on test targets: %s", describe_error(error))
+        log.error("the best options were not judged on the test targets: %s", describe_error(error))
         return Tuning(tuned)
     except KeyboardInterrupt as stop:
         raise TuningInterrupted(Tuning(tuned)) from stop
 
 
 def _each_once(plugins: Plugins, models: Sequence[str]) -> list[str]:
-    """Return models without those that are another one under other names of its options."""
+    """Return models without those that repeat another one with other names of its options."""
     found: dict[str, str] = {}
     for model in models:
         spec = Spec.parse(model)
@@ -276,7 +276,7 @@ def _alone(place: Path) -> Iterator[None]:
     """Wait until no other process holds the lock of a folder, and hold it in this block."""
     with contextlib.ExitStack() as held:
         if not held.enter_context(locked(place, patience=0)):
-            log.info("waiting for another process, which judges the same models on test targets")
+            log.info("waiting for another process, which is judging models on the test targets")
             held.enter_context(locked(place, patience=PATIENCE))
         yield
 

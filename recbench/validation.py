@@ -25,7 +25,7 @@ def report_validation(value: float, step: int) -> None:
 
     `recbench tune` may stop a trial whose value is worse than those of other trials at the same
     step. Outside of tuning, nothing happens. The value only decides whether a trial goes on: trials
-    are compared by validation targets that recbench holds out itself.
+    are compared on validation targets that recbench holds out itself.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def report_validation(value: float, step: int) -> None:
     Raises
     ------
     ValueError
-        If the step is outside of this range.
+        If the step is outside this range.
 
     Examples
     --------

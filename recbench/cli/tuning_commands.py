@@ -59,8 +59,8 @@ output = click.option(
     "--space",
     multiple=True,
     metavar="MODEL:OPTION=RANGE,...",
-    help="Where to look for options, instead of the model's own ranges: LOW..HIGH, LOW..HIGH:log, "
-    "or A|B. Can be given several times.",
+    help="Where to look for the best value of an option, instead of in the model's own range: "
+    "LOW..HIGH, LOW..HIGH:log, or A|B. Can be given several times.",
 )
 @click.option(
     "--tuning-seed",
@@ -68,7 +68,7 @@ output = click.option(
     metavar="N",
     default=0,
     show_default=True,
-    help="Random seed of the search, and of models in trials.",
+    help="Random seed of the search, and of the models in trials.",
 )
 @click.option(
     "--k",
@@ -108,11 +108,12 @@ output = click.option(
 def tune_command(
     models: Sequence[str], outputs: Sequence[str], verbose: bool, **arguments: Any
 ) -> Answer:
-    """Tune MODELS on validation targets, with the same budget each, and judge each once.
+    """Tune MODELS on validation targets, all with the same budget, and judge their best options.
 
-    The validation targets are held out in the training data, in the same way as the test targets,
-    which no trial can see. Options that follow a model's name are not tuned. Trials are stored:
-    the same command goes on where it was stopped, and several processes can share the work.
+    The validation targets are held out from the training data, in the same way as the test targets,
+    which no trial uses. The best options are then judged once on the test targets. Options that
+    follow a model's name are not tuned. Trials are stored: the same command continues where it was
+    stopped, and several processes can share the work.
 
     \b
     Examples:

@@ -15,7 +15,7 @@ def make_validation_split(plugins: Plugins, data: Dataset, split: str) -> tuple[
     """Split a dataset twice; return the splitter's name, the split, and the one for validation.
 
     The second holds out targets in the training data of the first, or is what the splitter's own
-    `validation_split` returns. It must have nothing of the first one's targets.
+    `validation_split` returns. It must have none of the first one's targets.
 
     Raises RecbenchError if it does, or if the data are too few.
     """
@@ -35,7 +35,8 @@ def make_validation_split(plugins: Plugins, data: Dataset, split: str) -> tuple[
     if not callable(own) and (foreign := foreign_interaction(test, validation)):
         raise RecbenchError(
             f"{who}: to make validation targets, split was called with the training data, but what "
-            f"it returned has {foreign}; it must depend on nothing else"
+            f"it returned has {foreign}; let split depend on its interactions only, or add "
+            "a method validation_split"
         )
     return name, prepared(test, data), prepared(validation, data)
 
@@ -78,7 +79,7 @@ def shown_target(interactions: Interactions, test: Split, validation: Split) -> 
         common = np.intersect1d(held_out, used)
         if len(common):
             user, item = divmod(int(common[0]), interactions.n_items)
-            return f"the target {item} of user {user} is in its {part}"
+            return f"item {item}, a target of user {user}, is in its {part}"
     return ""
 
 

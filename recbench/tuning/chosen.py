@@ -57,10 +57,11 @@ def _best(experiment: Experiment, studies: Sequence[Study], model: str) -> tuple
     best = best_of(current)
     if best is not None and best.best is not None and best.tuned is not None:
         if len(current) > 1:
-            space = ", ".join(f"{option} {values}" for option, values in best.space.items())
+            ranges = ", ".join(f"{option} {values}" for option, values in best.space.items())
+            space = f"search space: {ranges}" if ranges else "without a search space"
             log.info(
-                "%s: using the best of %d studies: %s, by %s, with the search space %s",
-                *(base, len(current), best.tuned, best.label, space or "of no option"),
+                "%s: using the best of %d studies, by %s (%s; %s)",
+                *(base, len(current), best.label, best.tuned, space),
             )
         return best.best.model, best.tuned
     if not of_model and not space_of(offer.factory):

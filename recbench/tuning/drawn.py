@@ -32,7 +32,7 @@ class Drawn(ABC):
         Raises
         ------
         UsageError
-            If the suffix is that of no picture.
+            If the path has another suffix.
         RecbenchError
             If the studies are on several datasets, splits or metrics, or optuna is not installed.
         """

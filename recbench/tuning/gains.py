@@ -83,5 +83,5 @@ def gain_blocks(gains: Sequence[Gain]) -> Iterator[Block]:
         "Difference: tuned minus default options, on the same users. Interval: bootstrap over "
         "users. p: two-sided paired t-test over users, Holm-corrected over the models."
         if rows
-        else "For no model are the best options other than the default ones."
+        else "No trial was better than the default options of its model."
     )

@@ -85,7 +85,7 @@ class Tuner:
         if claim.pruned:
             return search.end(claim, PRUNED, math.nan, seconds, reason)
         if cell.isolated and seconds >= left:
-            reason = "not finished when the time of the study was over"
+            reason = "not finished when the time was up"
             return search.end(claim, STOPPED, math.nan, seconds, reason)
         log.warning("%s failed: %s", claim.model, reason)
         return search.end(claim, FAILED, math.nan, seconds, reason)
@@ -98,7 +98,7 @@ def _state(search: Search, ended: StudyTrial) -> str:
     if best is not None:
         options = ",".join(f"{key}={value}" for key, value in sorted(best.options.items()))
         found = "the default options" if best.number == 0 else options
-        said.append(f"best {best.value:.4f} by {found}")
+        said.append(f"best {best.value:.4f} with {found}")
     left = _seconds_left(search)
     if math.isfinite(left) and left >= 1:
         said.append(f"about {duration(left)} left")

@@ -24,7 +24,7 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#767676"
 
 UNFINISHED = {
     FAILED: ("x", ORANGE, "failed"),
-    PRUNED: ("|", GREY, "ended early, as others were better"),
+    PRUNED: ("|", GREY, "pruned, as others were better"),
     STOPPED: ("_", GREY, "not finished in time"),
 }
 """State of a trial without a value -> its marker, its colour, and what the legend says."""

@@ -67,7 +67,7 @@ class Plan:
         elif before := others(store, study):
             fewest = min((why_new(study, other) for other in reversed(before)), key=len)
             if fewest:
-                log.info("%s: tuning starts anew: %s", study.model, "; ".join(fewest))
+                log.info("%s: tuning starts from the beginning: %s", study.model, "; ".join(fewest))
         return Search(store, study, ranges, known_defaults(ranges, defaults))
 
     def missing(self, model: str, why: str) -> Study:

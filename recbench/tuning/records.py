@@ -116,7 +116,7 @@ def why_new(study: Study, stored: Study) -> list[str]:
     if study.metric != stored.metric:
         why.append(f"the metric was {stored.label}")
     if study.seed != stored.seed:
-        why.append(f"the seed was {stored.seed}")
+        why.append(f"the tuning seed was {stored.seed}")
     if study.timeout != stored.timeout:
         why.append(f"the time limit was {limit(stored.timeout, 's')}")
     if study.memory != stored.memory:

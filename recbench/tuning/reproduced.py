@@ -1,4 +1,4 @@
-"""Tuning: find and run again the trial that a tuned result owes its options to."""
+"""Tuning: find the trial that gave a tuned result its options, and run it again."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def spaces_of(plugins: Plugins, models: Sequence[str], given: Given) -> dict[str
         both = sorted(fixed.keys() & own.get(offer.name, {}).keys())
         if both:
             raise UsageError(
-                f"{model} sets {both[0]}, and --space says where to look for it; remove one of them"
+                f"{model} sets {both[0]}, and --space gives a range for it; remove one of them"
             )
         space = {**space_of(offer.factory), **own.get(offer.name, {})}
         spaces[model] = {name: values for name, values in space.items() if name not in fixed}
@@ -86,7 +86,7 @@ def _read(offer: Offer, given: Mapping[str, Any]) -> dict[str, Range]:
     what = f"--space {offer.name}"
     check_option_names(what, {key: str(values) for key, values in given.items()}, offer.factory)
     if left_out := given.keys() & set(NOT_TUNED):
-        raise UsageError(f"{what}: {min(left_out)} is not tuned; remove it")
+        raise UsageError(f"{what}: {min(left_out)} cannot be tuned; remove it")
     texts = offer.spec(dict.fromkeys(given, "")).options  # the options under their own names
     kinds = parameters(offer.factory)[0]
     ranges = {}

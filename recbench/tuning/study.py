@@ -12,7 +12,7 @@ from recbench.results.result import Setting, Tuned, metric_label
 
 OK, FAILED, PRUNED, STOPPED = "ok", "failed", "pruned", "stopped"
 """How a trial can end: judged; failed; ended early because others were better at the same step;
-or ended because the time of the study was over."""
+or ended because the time was up."""
 
 LAST_PART = 0.25
 """If the best trial is in this last share of the budget, more trials might find better ones."""
@@ -32,13 +32,13 @@ class StudyTrial:
         The options that were tuned, with their values as users write them.
     state : {"ok", "failed", "pruned", "stopped"}
         How it ended. A pruned trial was worse than others at the same step of the training; a
-        stopped one was not finished when the time of the study was over.
+        stopped one was not finished when the time was up.
     value : float, default: NaN
         The metric on the validation targets.
     seconds : float, default: NaN
         Seconds that the trial took.
     reason : str, default: ""
-        Why it did not end, or what is worth knowing.
+        Why it failed or was ended early, or what else is worth knowing.
     finished : str, default: ""
         When it ended, as an ISO time in UTC.
     """
@@ -72,7 +72,7 @@ class Study:
     validation_sha256 : str
         Hash of the training data and the targets of all trials.
     n_cases : int
-        How many cases the validation has.
+        Number of validation cases.
     metric : str
         The metric and cut-off that trials are compared by, such as "ndcg@10".
     better : {"higher", "lower"}
@@ -186,7 +186,7 @@ class Study:
         Parameters
         ----------
         n_trials : int
-            How many.
+            How many trials to keep.
 
         Returns
         -------

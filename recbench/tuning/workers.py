@@ -27,18 +27,18 @@ class Workers:
         self._can_lock = True
 
     def join(self) -> None:
-        """Begin to work. Raises OSError if the folder cannot be written."""
+        """Start working. Raises OSError if the folder cannot be written."""
         place = self._folder / self.name
         place.mkdir(parents=True)
         self._can_lock = self._held.enter_context(locked(place, patience=0))
         if not self._can_lock:
             log.warning(
-                "%s is on a file system without locks, so only one process may work on it",
+                "%s is on a file system without locks, so only one process at a time may use it",
                 self._folder.parent,
             )
 
     def leave(self) -> None:
-        """End to work."""
+        """Stop working."""
         self._held.close()
         shutil.rmtree(self._folder / self.name, ignore_errors=True)
 

@@ -171,10 +171,10 @@ def _as_targets(self: LeaveLastOut, interactions: recbench.Interactions) -> recb
         ),
         (
             lambda self, log: dataclasses.replace(_again(self, log), train=log),
-            r"must not use targets of split, but the target \d+ of user 0 is in its train",
+            r"must not use targets of split, but item \d+, a target of user 0, is in its train",
         ),
-        (_in_history, r"the target \d+ of user 3 is in its history"),
-        (_as_targets, r"the target \d+ of user 0 is in its targets"),
+        (_in_history, r"item \d+, a target of user 3, is in its history"),
+        (_as_targets, r"item \d+, a target of user 0, is in its targets"),
         (
             lambda self, log: dataclasses.replace(
                 _again(self, log), targets=np.full(len(log), -1), times=None

@@ -73,8 +73,8 @@ def test_tune_prints_the_studies_and_the_results(quick: None, call: Any) -> None
     lines = [line for line in err.splitlines() if line.startswith("Mine: trial ")]
     assert [line.split(",")[0] for line in lines] == [f"Mine: trial {n}/3" for n in (1, 2, 3)]
     assert "best 0." in lines[0]
-    assert "by the default options" in lines[0]
-    assert re.search(r"best 0\.\d+ by a=\S+,n=\d$", lines[2])
+    assert "with the default options" in lines[0]
+    assert re.search(r"best 0\.\d+ with a=\S+,n=\d$", lines[2])
     code, again, err = call("tune", "mine.py", "popular", "--dataset", "log.csv", "--trials", "3")
     assert (code, again) == (0, out)
     assert "Mine: using 3 stored trials" in err
@@ -194,8 +194,8 @@ def test_the_best_of_several_studies_is_used_and_named(quick: None, call: Any) -
     call(*TUNE, "4", "--metric", "hit@3")
     code, out, err = call(*RUN)
     assert code == 0
-    assert "Mine: using the best of 3 studies: " in _text(err)
-    assert "by NDCG@10, with the search space a 0..1, n 1..5" in _text(err)
+    assert "Mine: using the best of 3 studies, " in _text(err)
+    assert "search space: a 0..1, n 1..5)" in _text(err)
     assert "(tuned: 3 trials)" in out
 
 
@@ -212,7 +212,7 @@ def test_wrong_options_are_explained(quick: None, call: Any) -> None:
         (["--space", "mine.py:b=1..2"], "--space Mine has no option 'b'"),
         (["--space", "ease:l2=1..2"], "--space ease: this model is not tuned here"),
         (["--space", "mine.py:a=2..1"], "--space Mine: a=2..1"),
-        (["--space", "mine.py:seed=1..3"], "--space Mine: seed is not tuned; remove it"),
+        (["--space", "mine.py:seed=1..3"], "--space Mine: seed cannot be tuned; remove it"),
     ):
         code, out, err = call("tune", "mine.py", "--dataset", "log.csv", *args)
         assert (code, out) == (2, ""), (args, err)

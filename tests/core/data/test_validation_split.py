@@ -84,7 +84,8 @@ def test_a_splitter_can_have_its_own_validation_split() -> None:
 @pytest.mark.parametrize("part", ["train", "history", "targets"])
 def test_a_validation_split_that_has_a_test_target_is_refused(part: str) -> None:
     shown = (
-        f"validation_split must not use targets of split; the target 4 of user 0 is in its {part}"
+        "validation_split must not use targets of split; "
+        f"item 4, a target of user 0, is in its {part}"
     )
     with pytest.raises(RecbenchError, match=f"^splitter own .plugin mine.: {shown}$"):
         _made(part)
@@ -116,7 +117,7 @@ class Remembers:
 def test_a_splitter_that_remembers_its_first_answer_is_refused() -> None:
     Remembers.made = None
     plugins = load_plugins(mine=plugin(splitters={"remembers": Remembers}))
-    match = "it returned has item 4 of user 0, which is not in them; it must depend on nothing else"
+    match = "it returned has item 4 of user 0, which is not in them; let split depend on its"
     with pytest.raises(RecbenchError, match=match):
         make_validation_split(plugins, _data(LOG), "remembers")
 
@@ -137,7 +138,7 @@ def test_items_that_are_repeated_are_no_leak() -> None:
     assert test.targets.tolist() == [1, 7]
     assert shown_target(log, test, validation) == ""
     leaky = Split(log, validation.history, validation.targets)
-    assert shown_target(log, test, leaky) == "the target 7 of user 1 is in its train"
+    assert shown_target(log, test, leaky) == "item 7, a target of user 1, is in its train"
 
 
 def test_a_function_can_be_a_splitter(tmp_path: Any) -> None:

@@ -110,8 +110,8 @@ def test_the_best_of_several_studies_is_used_and_named(
     broken = _study(experiment, FAILED, changed="2026-01-03")
     with caplog.at_level(logging.INFO):
         assert _chosen(experiment, new, old, broken) == ["mine:x=2"]
-    assert "mine: using the best of 3 studies: tuned: 3 trials, by NDCG@10" in caplog.text
-    assert "with the search space x 0..1" in caplog.text
+    assert "mine: using the best of 3 studies, by NDCG@10 (tuned: 3 trials; " in caplog.text
+    assert "search space: x 0..1)" in caplog.text
 
 
 def test_studies_by_the_same_metric_and_targets_are_compared(experiment: Experiment) -> None:

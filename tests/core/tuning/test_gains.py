@@ -92,6 +92,6 @@ def test_the_table_of_gains() -> None:
     empty, said = gain_blocks([])
     assert isinstance(empty, Table)
     assert not empty.rows
-    assert said == "For no model are the best options other than the default ones."
+    assert said == "No trial was better than the default options of its model."
     assert not isinstance(said, Lines)
     assert not math.isnan(found[0].paired.p)

@@ -141,7 +141,7 @@ def test_trials_in_a_process_are_pruned_or_stopped_too(tmp_path: Path) -> None:
     budget = {"max_trials": None, "max_seconds": 2.0}
     study = _tuned(tmp_path / "2", "mine:how=waits", host, **budget).study
     assert [trial.state for trial in study.trials] == [OK, STOPPED]
-    assert study.trials[1].reason == "not finished when the time of the study was over"
+    assert study.trials[1].reason == "not finished when the time was up"
     assert study.seconds >= 2
 
 
@@ -235,7 +235,7 @@ def test_progress_shows_the_best_and_the_time_left(
     messages = [message for _, message in steps]
     assert len(messages) == 3
     assert "; best 0." in messages[0]
-    assert messages[0].endswith("by the default options; about 7 min left")
+    assert messages[0].endswith("with the default options; about 7 min left")
     assert messages[1].endswith("; about 3 min left")
     assert messages[0].startswith("NDCG@10 0.")
     assert "left" not in messages[2]

@@ -95,7 +95,7 @@ def test_the_default_trial_has_the_defaults_that_are_in_their_ranges(
 CHANGES: list[tuple[dict[str, Any], str]] = [
     ({"space": {**SPACE, "n": Int(1, 8)}}, "the search space has changed"),
     ({"metric": "ndcg@5"}, "the metric was NDCG@10"),
-    ({"seed": 1}, "the seed was 0"),
+    ({"seed": 1}, "the tuning seed was 0"),
 ]
 
 
@@ -114,7 +114,7 @@ def test_another_study_starts_anew_and_says_why(
         again = _search(held_out, tmp_path, **change)
     assert again.study.key != first.key
     assert again.study.trials == ()
-    assert f"mine: tuning starts anew: {why}" in caplog.text
+    assert f"mine: tuning starts from the beginning: {why}" in caplog.text
 
 
 def test_the_reason_is_that_of_the_most_similar_study(
@@ -125,7 +125,7 @@ def test_the_reason_is_that_of_the_most_similar_study(
             search_on(search, lambda claim: 0.5)
     with caplog.at_level(logging.INFO):
         _search(held_out, tmp_path)
-    assert "mine: tuning starts anew: the seed was 1\n" in caplog.text
+    assert "mine: tuning starts from the beginning: the tuning seed was 1\n" in caplog.text
 
 
 def test_ranges_of_other_kinds_with_the_same_text_are_other_spaces(

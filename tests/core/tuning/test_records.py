@@ -137,7 +137,7 @@ CHANGES: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"space": {"x": "0..2"}}, ["the search space has changed"]),
     ({"metric": "mrr@5"}, ["the metric was MRR@5"]),
-    ({"seed": 3}, ["the seed was 3"]),
+    ({"seed": 3}, ["the tuning seed was 3"]),
     ({"isolated": False}, ["it was run in the main process"]),
     ({"device": "cuda"}, ["it ran with --device cuda"]),
     ({"validation_sha256": "w" * 64}, ["the validation targets have changed"]),
@@ -147,7 +147,7 @@ CHANGES: list[tuple[dict[str, Any], list[str]]] = [
     ),
     (
         {"setting": dataclasses.replace(SETTING, protocol=1), "seed": 3},
-        ["the rules of the evaluation have changed", "the seed was 3"],
+        ["the rules of the evaluation have changed", "the tuning seed was 3"],
     ),
 ]
 

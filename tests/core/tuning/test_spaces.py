@@ -93,10 +93,10 @@ WRONG: list[tuple[Given, str]] = [
     ("mine:l2=0..1:log", "must begin above 0"),
     ("mine:l2=a..b", "'a' is not a number"),
     ("mine:k=1.5..2.5", "k"),
-    ("mine:loss=1..9", "it does not take numbers; write choices as"),
+    ("mine:loss=1..9", "the option takes no numbers; write choices as"),
     ("mine:loss=a", "is not a range"),
     ("mine:loss=a|a", "two or more different values"),
-    ("mine:seed=0..9", "--space mine: seed is not tuned; remove it"),
+    ("mine:seed=0..9", "--space mine: seed cannot be tuned; remove it"),
     ("mine:l2=1..2,lambda=1..3", "l2"),
     ({"mine": {"l2": (1, 2)}}, "is not a range"),
     ({"mine": {"l2": None}}, "is not a range"),
@@ -113,7 +113,7 @@ def test_ranges_that_do_not_fit_are_refused(given: Given, match: str) -> None:
 
 
 def test_an_option_that_is_fixed_and_searched_is_refused() -> None:
-    with pytest.raises(UsageError, match="mine:l2=3 sets l2, and --space says where to look"):
+    with pytest.raises(UsageError, match="mine:l2=3 sets l2, and --space gives a range for it"):
         _spaces("mine:l2=3", given="mine:lambda=1..9")
 
 

@@ -117,7 +117,7 @@ def test_gains_are_shown_if_the_default_options_were_judged() -> None:
     assert "What tuning gained on the test targets" in text
     assert f"{GOOD.mean() - FAIR.mean():+.4f}" in text
     assert "What tuning gained" not in str(Tuning([STUDY, PLAIN], results))
-    assert "For no model are" in str(Tuning([PLAIN], results, []))
+    assert "No trial was better" in str(Tuning([PLAIN], results, []))
 
 
 def test_reasons_of_failures_are_given_once() -> None:
