@@ -28,7 +28,7 @@ class Given:
     Whether training data are later than targets depends on how the files were made.
 
     For `recbench tune`, models are trained on the train part only, and the validation targets are
-    the distinct items of the valid part; without a valid part, each user's last training
+    the distinct items of the valid part or, if there is no valid part, each user's last training
     interaction.
 
     Parameters

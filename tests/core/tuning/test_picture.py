@@ -125,7 +125,7 @@ def test_lower_values_are_better_if_the_metric_says_so() -> None:
 
 def test_trials_without_a_value_are_marked() -> None:
     judged = texts([study_of("a", rising(6))], {})
-    words = ["failed", "ended early, as others were better", "not finished in time"]
+    words = ["failed", "pruned, as others were better", "not finished in time"]
     assert not {*words} & {*judged}
     marked = texts([study_of("a", [0.1, FAILED, PRUNED, STOPPED, 0.2])], {})
     assert [text for text in marked if text in words] == words
