@@ -90,7 +90,7 @@ class Search:
     ) -> None:
         self.study, self.ranges, self.defaults = study, ranges, defaults
         self._store, self._folder = store, path_of(store, study).parent.absolute()
-        self._workers, self._stored = Workers(self._folder), tuple[StudyTrial, ...]()
+        self._workers, self._stored = Workers(self._folder), study.trials
         self._journal: optuna.Study
 
     def __enter__(self) -> Self:
