@@ -37,14 +37,6 @@ CELL, SMALLEST = 0.2, 1.3
 """The size of a row or column, and the smallest size of a panel, in inches."""
 
 
-def is_picture(path: str | Path) -> bool:
-    """Whether the suffix of a file is that of a picture."""
-    try:
-        return bool(picture_form(path))
-    except UsageError:
-        return False
-
-
 def picture_form(path: str | Path) -> str:
     """Return the picture format of a file's suffix, such as png. Raises UsageError for others."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -18,7 +18,8 @@ from recbench.experiment import Experiment
 from recbench.files import read
 from recbench.models import checkpoint
 from recbench.progress import log
-from recbench.results.result import Result
+from recbench.results.result import Result, metric_and_k
+from recbench.store.differences import of_data_and_code, of_process
 from recbench.store.format import decode_result, read_cell
 from recbench.store.store import Store
 
@@ -132,7 +133,10 @@ class Keeper:
                 "loaded, so nothing is reused"
             )
         found.sort(key=lambda other: (other.plugin == cell.plugin, other.finished), reverse=True)
-        differences = [_differences(cell, other) for other in found]
+        stored = "its stored result is"
+        differences = [
+            [*of_data_and_code(cell, other, stored), *of_process(cell, other)] for other in found
+        ]
         fewest: list[str] = min(differences, key=len, default=[])
         return "; ".join(fewest)
 
@@ -225,9 +229,7 @@ class Keeper:
     def _at_ks(self, result: Result) -> Result:
         """Return the result with values at the requested cut-offs only."""
         values = {
-            key: value
-            for key, value in result.values.items()
-            if int(key.rpartition("@")[2]) in self.ks
+            key: value for key, value in result.values.items() if metric_and_k(key)[1] in self.ks
         }
         return dataclasses.replace(result, values=values)
 
@@ -252,23 +254,3 @@ def _others(path: Path, cell: Result) -> Iterator[Result]:
 def _names(result: Result) -> tuple[str, int | None, str, str, str]:
     setting = result.setting
     return result.model, result.seed, setting.dataset, setting.split, setting.candidates
-
-
-def _differences(cell: Result, stored: Result) -> list[str]:
-    """Return why a stored result of the same names is not the result of a cell."""
-    now, then = cell.setting, stored.setting
-    why = []
-    if (now.dataset_sha256, now.split_sha256) != (then.dataset_sha256, then.split_sha256):
-        why.append("the data have changed")
-    if now.protocol != then.protocol:
-        why.append("the rules of the evaluation have changed")
-    if cell.plugin != stored.plugin:
-        why.append(f"its stored result is of another plugin, {stored.plugin}")
-    elif cell.model_version != stored.model_version:
-        why.append(f"the code of plugin {cell.plugin} has changed")
-    if cell.isolated != stored.isolated:
-        place = "a separate process" if stored.isolated else "the main process"
-        why.append(f"it was run in {place}")
-    if cell.device != stored.device:
-        why.append(f"it ran with --device {stored.device or 'auto'}")
-    return why

@@ -28,7 +28,7 @@ from recbench.results.shown import with_shown_metrics, without_unmeasured
 from recbench.spec import Spec, seed_of
 from recbench.store.store import Store
 from recbench.trial import Trial
-from recbench.tuning.chosen import best_options, with_best
+from recbench.tuning.chosen import best_options, studies_for, with_best
 from recbench.tuning.study import Study
 
 KS = (3, 5, 10)
@@ -161,10 +161,11 @@ def run(
                 experiments[experiment.setting.comparison_key] = experiment
         facts = {key: experiment.case_facts for key, experiment in experiments.items()}
         check_columns(groups, [known.metadata for known in facts.values()])
+        studies = studies_for(tuned, results)
         planned = [
             (experiment, with_best(experiment.cells(models, request.seeds, host, device), best))
             for experiment in experiments.values()
-            for models, best in [best_options(experiment, request.models, tuned, results)]
+            for models, best in [best_options(experiment, request.models, studies)]
         ]
         total = sum(len(cells) + len(request.recs) for _, cells in planned)
         with Bar("models", total, "model") as bar:

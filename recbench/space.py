@@ -7,15 +7,14 @@ ranges. Users write a range as text: `1..2000`, `1..2000:log`, or `softmax|bce`.
 from __future__ import annotations
 
 import math
-import re
 import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from recbench.errors import RecbenchError, UsageError, suggest
-from recbench.spec import parameters, read_value, signature, unwrapped
+from recbench.spec import BAR, parameters, read_value, signature, unwrapped
 
 LOG = ":log"
 """What the text of a logarithmic range ends with."""
@@ -25,7 +24,39 @@ NOT_TUNED = ("seed", "device")
 
 
 @dataclass(frozen=True)
-class Float:
+class _Numbers:
+    """What ranges of numbers share. kinds: the types that both ends may have."""
+
+    kinds: ClassVar[tuple[type, ...]] = (int, float)
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        _check_bounds(self, self.kinds)
+
+    def __str__(self) -> str:
+        return f"{option_text(self.low)}..{option_text(self.high)}{LOG if self.log else ''}"
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value is in the range.
+
+        Parameters
+        ----------
+        value : object
+            A value of the option.
+
+        Returns
+        -------
+        bool
+            Whether it is in the range.
+        """
+        return _is_number(value) and self.low <= value <= self.high
+
+
+@dataclass(frozen=True)
+class Float(_Numbers):
     """A range of numbers in which `recbench tune` looks for the best value of an option.
 
     Parameters
@@ -48,31 +79,6 @@ class Float:
     1..2000:log
     """
 
-    low: float
-    high: float
-    log: bool = False
-
-    def __post_init__(self) -> None:
-        _check_bounds(self, (int, float))
-
-    def __str__(self) -> str:
-        return _text_of(self)
-
-    def holds(self, value: Any) -> bool:
-        """Whether a value is in the range.
-
-        Parameters
-        ----------
-        value : object
-            A value of the option.
-
-        Returns
-        -------
-        bool
-            Whether it is in the range.
-        """
-        return _is_number(value) and self.low <= value <= self.high
-
     @property
     def ends(self) -> tuple[Any, ...]:
         """The values at which a model must work, if it works in the whole range."""
@@ -80,7 +86,7 @@ class Float:
 
 
 @dataclass(frozen=True)
-class Int:
+class Int(_Numbers):
     """A range of whole numbers in which `recbench tune` looks for the best value of an option.
 
     Parameters
@@ -102,30 +108,13 @@ class Int:
     5..1000
     """
 
+    kinds: ClassVar[tuple[type, ...]] = (int,)
+
     low: int
     high: int
-    log: bool = False
-
-    def __post_init__(self) -> None:
-        _check_bounds(self, (int,))
-
-    def __str__(self) -> str:
-        return _text_of(self)
 
     def holds(self, value: Any) -> bool:
-        """Whether a value is in the range.
-
-        Parameters
-        ----------
-        value : object
-            A value of the option.
-
-        Returns
-        -------
-        bool
-            Whether it is in the range.
-        """
-        return _is_number(value) and self.low <= value <= self.high and value == int(value)
+        return super().holds(value) and value == int(value)
 
     @property
     def ends(self) -> tuple[Any, ...]:
@@ -203,7 +192,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _check_bounds(given: Float | Int, kinds: tuple[type, ...]) -> None:
+def _check_bounds(given: _Numbers, kinds: tuple[type, ...]) -> None:
     low, high, name = given.low, given.high, type(given).__name__
     written = f"{name}({low!r}, {high!r}{', log=True' if given.log else ''})"
     for end in (low, high):
@@ -214,10 +203,6 @@ def _check_bounds(given: Float | Int, kinds: tuple[type, ...]) -> None:
         raise ValueError(f"{written}: the first number must be below the second")
     if given.log and not low > 0:
         raise ValueError(f"{written}: a logarithmic range must begin above 0")
-
-
-def _text_of(given: Float | Int) -> str:
-    return f"{option_text(given.low)}..{option_text(given.high)}{LOG if given.log else ''}"
 
 
 def option_text(value: Any) -> str:
@@ -296,7 +281,7 @@ def read_range(what: str, text: str, kind: Any) -> Range:
 
 
 def _choices(what: str, text: str, kind: Any) -> Choice:
-    values = [value.replace("||", "|") for value in re.split(r"(?<!\|)\|(?!\|)", text)]
+    values = [value.replace("||", "|") for value in BAR.split(text)]
     if len(values) < 2 or not all(values):
         raise UsageError(
             f"{what}={text} is not a range; write numbers as LOW..HIGH or LOW..HIGH:log, and "

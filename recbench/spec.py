@@ -24,7 +24,7 @@ _OPTIONS = re.compile(r"(?P<name>.*?):(?P<options>[A-Za-z_]\w*=.*)", re.DOTALL)
 _COMMA = re.compile(r",(?=\s*(?:[A-Za-z_~]|\.{0,2}/|[^,=]*\.py\b))(?!\s*\w+=)")
 """A comma between names, and not between options or the values of one."""
 
-_BAR = re.compile(r"(?<!\|)\|(?!\|)")
+BAR = re.compile(r"(?<!\|)\|(?!\|)")
 """What separates several values of an option; `||` is a `|` of the value itself."""
 
 MOST_VALUES = 1000
@@ -79,7 +79,7 @@ def each_value(text: str) -> list[str]:
     Raises UsageError for an empty value, and for more combinations than anybody wants.
     """
     spec = Spec.parse(text)
-    values = {key: _BAR.split(value) for key, value in spec.options.items()}
+    values = {key: BAR.split(value) for key, value in spec.options.items()}
     for key, several in values.items():
         if several[1:] and not all(several):
             raise UsageError(

@@ -26,7 +26,7 @@ from recbench.given.models import with_models
 from recbench.given.splitters import with_splitter
 from recbench.plugins import Plugins, current_plugins
 from recbench.progress import log
-from recbench.results.result import OBJECTIVE, metric_of
+from recbench.results.result import OBJECTIVE, metric_and_k, metric_of
 from recbench.results.section import RANKED_BY
 from recbench.results.shown import ALL, with_shown_metrics
 from recbench.run import KS, Request, run
@@ -177,7 +177,7 @@ def tune(
     plugins, split = with_splitter(plugins, split)
     plugins, objective, better = _objective(plugins, metric)
     plugins, shown = _shown(plugins, metrics, metric_of(objective))
-    ks = sorted({*plain_numbers(ks), int(objective.rpartition("@")[2])})
+    ks = sorted({*plain_numbers(ks), metric_and_k(objective)[1]})
     request = Request.of(texts, dataset, [split], ks, seed, None, None)
     check_arguments(request.ks, request.seeds, device, timeout, memory)
     check_seed(tuning_seed)

@@ -16,8 +16,8 @@ class UnseenUsers:
     "Collaborative filtering: a machine learning perspective", 2004). Interactions of the training
     users that are later than a target are training data.
 
-    For `recbench tune`, the users of the training data are divided in the same way, so that others
-    are judged on validation targets.
+    For `recbench tune`, the users of the training data are divided in the same way, so that other
+    users are judged on validation targets.
 
     Parameters
     ----------

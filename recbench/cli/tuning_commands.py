@@ -14,7 +14,7 @@ from recbench.cli.output import save
 from recbench.data.load import paths_in
 from recbench.errors import UsageError
 from recbench.files import check_not_read, output_file
-from recbench.heatmap import is_picture, picture_form
+from recbench.heatmap import picture_form
 from recbench.results.result import OBJECTIVE
 from recbench.run import KS
 from recbench.trials import trials
@@ -187,12 +187,13 @@ def _form(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix in _SUFFIXES:
         return _SUFFIXES[suffix]
-    if is_picture(path):
+    try:
         return picture_form(path)
-    raise UsageError(
-        f"cannot write -o {path}: use .png, .svg or .pdf for a picture, .csv or .json for all "
-        "trials, or .md, .html or .txt for what is printed"
-    )
+    except UsageError:
+        raise UsageError(
+            f"cannot write -o {path}: use .png, .svg or .pdf for a picture, .csv or .json for all "
+            "trials, or .md, .html or .txt for what is printed"
+        ) from None
 
 
 def _as_text(made: Tuning | Trials, form: str) -> str:

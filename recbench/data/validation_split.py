@@ -50,11 +50,7 @@ def of_validation(error: RecbenchError) -> str:
 def foreign_interaction(test: Split, validation: Split) -> str:
     """Return what a split of training data has that is not in them; "" if there is nothing."""
     known = _pairs(test.train)
-    for used in (
-        _pairs(validation.train),
-        _pairs(validation.history),
-        _pairs_of_targets(validation),
-    ):
+    for used in _parts(validation).values():
         others = np.setdiff1d(used, known)
         if len(others):
             user, item = divmod(int(others[0]), test.train.n_items)
@@ -71,16 +67,21 @@ def shown_target(interactions: Interactions, test: Split, validation: Split) -> 
     """
     pairs, counts = np.unique(_pairs(interactions), return_counts=True)
     held_out = np.intersect1d(_pairs_of_targets(test), pairs[counts == 1])
-    for part, used in (
-        ("train", _pairs(validation.train)),
-        ("history", _pairs(validation.history)),
-        ("targets", _pairs_of_targets(validation)),
-    ):
+    for part, used in _parts(validation).items():
         common = np.intersect1d(held_out, used)
         if len(common):
             user, item = divmod(int(common[0]), interactions.n_items)
             return f"item {item}, a target of user {user}, is in its {part}"
     return ""
+
+
+def _parts(split: Split) -> dict[str, Array]:
+    """Return the pairs in each part of a split, as `_pairs` does."""
+    return {
+        "train": _pairs(split.train),
+        "history": _pairs(split.history),
+        "targets": _pairs_of_targets(split),
+    }
 
 
 def _pairs(interactions: Interactions) -> Array:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from recbench.errors import printable
 from recbench.evaluation.uncertainty import Value
-from recbench.results.result import Result
+from recbench.results.result import Result, metric_and_k
 from recbench.results.section import Section
 
 if TYPE_CHECKING:
@@ -130,8 +130,7 @@ def _value(value: Value) -> dict[str, float]:
 
 def _in_order(values: Mapping[str, Value]) -> list[tuple[str, int, Value]]:
     """Return metric, k and value, by name and k, whatever was measured first."""
-    split = ((*key.rpartition("@")[::2], value) for key, value in values.items())
-    return sorted((metric, int(k), value) for metric, k, value in split)
+    return sorted((*metric_and_k(key), value) for key, value in values.items())
 
 
 def _int64(number: int | None) -> int | None:

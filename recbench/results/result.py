@@ -51,6 +51,11 @@ def metric_of(key: str) -> str:
     return key.rpartition("@")[0]
 
 
+def metric_and_k(key: str) -> tuple[str, int]:
+    """Return the metric, with its options, and the cut-off of a key such as `ndcg@10`."""
+    return metric_of(key), int(key.rpartition("@")[2])
+
+
 def metrics_of(keys: Iterable[str]) -> list[str]:
     """Return the metrics of several keys, each once."""
     return list(dict.fromkeys(map(metric_of, keys)))
@@ -294,7 +299,7 @@ class Result:
     @property
     def ks(self) -> set[int]:
         """Every cut-off k that was measured."""
-        return {int(key.rpartition("@")[2]) for key in self.values}
+        return {metric_and_k(key)[1] for key in self.values}
 
     def value(self, metric: str, k: int) -> Value:
         """Return one metric's value.

@@ -105,7 +105,7 @@ def read_cell(path: Path) -> tuple[Result, dict[str, Column]]:
     """
     text = None
     while True:
-        before, text = text, _read(path)
+        before, text = text, read_file(path)
         try:
             result = decode_result(path, text)
             columns = read_cases(path, result) if result.ok else {}
@@ -139,7 +139,7 @@ def read_cases(path: Path, result: Result) -> dict[str, Column]:
     """
     name, digest = result.cases_file
     cases = path.with_name(name or "rows")
-    data = _read(cases)
+    data = read_file(cases)
     if hashlib.sha256(data).hexdigest() != digest:
         raise RecbenchError(f"{cases} is damaged: it does not match the checksum in its JSON file")
     try:
@@ -152,7 +152,7 @@ def read_cases(path: Path, result: Result) -> dict[str, Column]:
     return columns
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
     """Read a file. Raises RecbenchError if it is missing or unreadable."""
     try:
         return read(path)

@@ -21,23 +21,31 @@ Best = Mapping[str, Tuned]
 """A model with its best options -> how they were found."""
 
 
+def studies_for(
+    tuned: bool | Sequence[Study], results: str | Path | None
+) -> Sequence[Study] | None:
+    """Return the studies that models take their best options from; None for untuned models.
+
+    tuned: whether to read those that are stored in the folder `results`, or the studies.
+    """
+    if not isinstance(tuned, bool):
+        return tuned
+    if tuned and results is None:
+        raise UsageError("tuned=True needs a folder of results, in which the studies are stored")
+    return read_studies(results or "") if tuned else None
+
+
 def best_options(
-    experiment: Experiment,
-    models: Sequence[str],
-    tuned: bool | Sequence[Study],
-    results: str | Path | None,
+    experiment: Experiment, models: Sequence[str], studies: Sequence[Study] | None
 ) -> tuple[Sequence[str], Best]:
     """Return models with the best options of their studies, and how these were found.
 
-    tuned: whether to look for studies in the folder `results`, or the studies.
+    studies: as `studies_for` returns them. With None, models are returned as they are.
 
     Raises UsageError if a model was not tuned on these data and this split, or with other code.
     """
-    if tuned is False:
+    if studies is None:
         return models, {}
-    if tuned is True and results is None:
-        raise UsageError("tuned=True needs a folder of results, in which the studies are stored")
-    studies = read_studies(results or "") if tuned is True else tuned
     best = dict(_best(experiment, studies, model) for model in models)
     return list(best), best
 
@@ -57,8 +65,7 @@ def _best(experiment: Experiment, studies: Sequence[Study], model: str) -> tuple
     best = best_of(current)
     if best is not None and best.best is not None and best.tuned is not None:
         if len(current) > 1:
-            ranges = ", ".join(f"{option} {values}" for option, values in best.space.items())
-            space = f"search space: {ranges}" if ranges else "without a search space"
+            space = f"search space: {best.space_text}" if best.space else "without a search space"
             log.info(
                 "%s: using the best of %d studies, by %s (%s; %s)",
                 *(base, len(current), best.label, best.tuned, space),
@@ -104,8 +111,7 @@ def best_of(studies: Sequence[Study]) -> Study | None:
     metric = OBJECTIVE if OBJECTIVE in metrics else found[-1].metric
     found = [study for study in found if study.metric == metric]
     found = [study for study in found if study.validation_sha256 == found[-1].validation_sha256]
-    sign = -1 if found[-1].better == "lower" else 1
-    return max(found, key=lambda study: sign * (study.best.value if study.best else math.nan))
+    return max(found, key=lambda study: study.sign * (study.best.value if study.best else math.nan))
 
 
 def with_best(cells: Sequence[Result], best: Best) -> list[Result]:

@@ -11,6 +11,7 @@ from recbench.errors import RecbenchError
 from recbench.evaluation.uncertainty import Value
 from recbench.files import write_output
 from recbench.heatmap import picture_form
+from recbench.results.result import metric_and_k
 from recbench.results.results import Results
 from recbench.tuning.study import Study
 
@@ -77,8 +78,9 @@ def on_test(studies: Sequence[Study], results: Results | None) -> dict[str, Valu
     }
     found = {}
     for study in studies:
-        metric, _, k = study.metric.rpartition("@")
         row = None if study.best is None else rows.get(study.best.model)
-        if row is not None and row.ok and not math.isnan(row.value(metric, int(k)).mean):
-            found[study.key] = row.value(metric, int(k))
+        if row is not None and row.ok:
+            value = row.value(*metric_and_k(study.metric))
+            if not math.isnan(value.mean):
+                found[study.key] = value
     return found

@@ -11,7 +11,7 @@ import numpy as np
 from recbench.errors import printable
 from recbench.evaluation.uncertainty import PairedTest, Value, holm_correction, paired_test
 from recbench.report.report import Block, Table
-from recbench.results.result import metric_label
+from recbench.results.result import metric_and_k, metric_label
 from recbench.results.results import Results
 from recbench.results.section import RANKED_BY
 from recbench.tuning.study import Study
@@ -46,8 +46,7 @@ def gains_of(studies: Sequence[Study], results: Results) -> list[Gain]:
         tuned = None if study.best is None else rows.get(study.best.model)
         if default is None or tuned is None or default is tuned:
             continue
-        metric, _, at = study.metric.rpartition("@")
-        k = int(at)
+        metric, k = metric_and_k(study.metric)
         first, second = tuned.per_case(metric, k), default.per_case(metric, k)
         if first is None or second is None:
             metric = RANKED_BY

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from recbench.errors import counted
 from recbench.experiment import Experiment, Host
 from recbench.progress import Progress, log
+from recbench.results.result import metric_and_k
 from recbench.trial import judge
 from recbench.tuning.search import Claim, Search
 from recbench.tuning.study import FAILED, OK, PRUNED, STOPPED, Study, StudyTrial
@@ -58,7 +59,7 @@ class Tuner:
         if claim.same_as is not None:
             reason = f"same options as trial {claim.same_as.number}"
             return search.end(claim, OK, claim.same_as.value, began - asked, reason)
-        metric, _, k = study.metric.rpartition("@")
+        metric, k = metric_and_k(study.metric)
         left = search.seconds_left() if claim.number else math.inf
         cell = self.experiment.cell(
             claim.model, study.seed, self.device, isolated=self.host.isolates(claim.model)
@@ -68,13 +69,13 @@ class Tuner:
                 self.experiment,
                 cell,
                 self.host,
-                [int(k)],
+                [k],
                 on_validation=lambda value, step: search.report(claim, value, step),
                 quiet=True,
             )
         seconds = time.perf_counter() - began
         if result.ok:
-            value = result.value(metric, int(k)).mean
+            value = result.value(metric, k).mean
             if math.isfinite(value):
                 return search.end(claim, OK, value, seconds)
             reason = f"{study.label} could not be measured"

@@ -9,7 +9,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from recbench.errors import RecbenchError
 from recbench.evaluation.uncertainty import ROUNDING
@@ -24,6 +24,12 @@ STUDY = "recbench"
 
 FEWEST_TRIALS = 5
 """With fewer judged trials, no importances are computed."""
+
+DIRECTIONS: Mapping[str, Literal["minimize", "maximize"]] = {
+    "higher": "maximize",
+    "lower": "minimize",
+}
+"""Which values are better -> what optuna calls it."""
 
 RUNNING, WAITING = "running", "waiting"
 """Further states of a trial, before it has ended."""
@@ -47,7 +53,7 @@ def open_journal(path: Path, better: str) -> optuna.Study:
     return optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(path.absolute()))),
         study_name=STUDY,
-        direction="minimize" if better == "lower" else "maximize",
+        direction=DIRECTIONS[better],
         pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
         load_if_exists=True,
     )
@@ -64,7 +70,7 @@ def in_memory(study: Study, ranges: Space) -> optuna.Study:
     """Return a study of optuna with the trials of a stored one."""
     import optuna
 
-    made = optuna.create_study(direction="minimize" if study.better == "lower" else "maximize")
+    made = optuna.create_study(direction=DIRECTIONS[study.better])
     for trial in study.trials:
         made.add_trial(frozen(trial, ranges))
     return made
@@ -76,7 +82,7 @@ def frozen(trial: StudyTrial, ranges: Space) -> optuna.trial.FrozenTrial:
 
     known = {name: values for name, values in ranges.items() if name in trial.options}
     return optuna.trial.create_trial(
-        state=states()[trial.state],
+        state=in_optuna(trial.state),
         value=trial.value if trial.state == OK else None,
         params={
             name: value_in_optuna(trial.options[name], values) for name, values in known.items()
@@ -193,8 +199,8 @@ def known_defaults(ranges: Space, defaults: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
-def states() -> dict[str, Any]:
-    """Return what optuna calls the states of trials."""
+def in_optuna(state: str) -> Any:
+    """Return what optuna calls a state of a trial."""
     from optuna.trial import TrialState
 
     return {
@@ -204,7 +210,7 @@ def states() -> dict[str, Any]:
         STOPPED: TrialState.FAIL,
         RUNNING: TrialState.RUNNING,
         WAITING: TrialState.WAITING,
-    }
+    }[state]
 
 
 @contextlib.contextmanager

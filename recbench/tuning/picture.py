@@ -109,7 +109,7 @@ def tuning_picture(
 
 def _rank(study: Study, on_test: Mapping[str, Value]) -> tuple[int, float, str]:
     """Return what models are sorted by: their test value, or else their best validation value."""
-    sign = 1 if study.better == "lower" else -1
+    sign = -study.sign
     test, best = on_test.get(study.key, Value()).mean, study.best
     if math.isfinite(test):
         return 0, sign * test, study.model
@@ -145,10 +145,6 @@ def _parts(
     draw = functools.partial(_draw_gap, studies=studies, label=label, names=names, on_test=on_test)
     height = HEADING + 0.75 + LINE * max(2, len(studies))
     return [*parts, _Part(GAP if known else NO_TEST, height, draw)]
-
-
-def _judged(study: Study) -> list[StudyTrial]:
-    return [trial for trial in study.trials if trial.state == OK]
 
 
 def _lines(number: int) -> int:
@@ -217,7 +213,7 @@ def _found(study: Study) -> str:
 
 def _spread(study: Study) -> float:
     """Return how far the first trial and half of the trials are from the best one, at most."""
-    values = [trial.value for trial in _judged(study)]
+    values = [trial.value for trial in study.judged]
     if study.best is None:
         return 0.0
     best = study.best.value
@@ -228,7 +224,7 @@ def _draw_values(
     axes: Axes, study: Study, best: StudyTrial, span: float, handles: dict[str, Any]
 ) -> None:
     """Draw the values of the judged trials. span: the length of the scale."""
-    judged, sign = _judged(study), -1 if study.better == "lower" else 1
+    judged, sign = study.judged, study.sign
     numbers, values = [trial.number for trial in judged], [trial.value for trial in judged]
     so_far = [sign * max(sign * value for value in values[: end + 1]) for end in range(len(values))]
     last = max(trial.number for trial in study.trials)
@@ -308,7 +304,7 @@ def _draw_importance(
 
 
 def _why_none(study: Study) -> str:
-    values = [trial.value for trial in _judged(study)]
+    values = [trial.value for trial in study.judged]
     if len(values) >= FEWEST_TRIALS and max(values) - min(values) <= ROUNDING:
         return "all trials have the same value"
     return "too few trials"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from recbench.code.source import has_source
 from recbench.errors import RecbenchError, describe_error
 from recbench.experiment import Host
+from recbench.offers import Offer
 from recbench.progress import log
 from recbench.space import Space, default_of, spaces_text
 from recbench.spec import Spec
@@ -55,7 +56,7 @@ class Plan:
         """
         offer = self.held_out.validation.plugins.check("models", Spec.parse(model))
         defaults = {name: default_of(name, offer.factory) for name in ranges}
-        study = self._study(model, ranges)
+        study = self._study(model, offer, ranges)
         path = path_of(store, study)
         if path.exists():
             try:
@@ -91,12 +92,11 @@ class Plan:
             max_seconds=self.budget.seconds,
         )
 
-    def _study(self, model: str, ranges: Space) -> Study:
+    def _study(self, model: str, offer: Offer, ranges: Space) -> Study:
         """Return the study of a model, without trials."""
         experiment, test = self.held_out.validation, self.held_out.test
         isolated = self.host.isolates(model)
         cell = experiment.cell(model, self.seed, self.device, isolated=isolated)
-        offer = experiment.plugins.check("models", Spec.parse(model))
         study = Study(
             key="",
             model=cell.model,

@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from recbench.errors import RecbenchError, describe_error
-from recbench.files import read, write
+from recbench.files import write
 from recbench.progress import log
 from recbench.results.json_form import plain, read_as
 from recbench.results.result import Setting
-from recbench.store.format import seal, unseal
+from recbench.store.differences import has_other_data, of_data_and_code, of_process
+from recbench.store.format import read_file, seal, unseal
 from recbench.store.layout import TUNING, Layout, slug, writing
 from recbench.tuning.study import Study
 
@@ -42,13 +43,7 @@ def write_study(store: Layout, study: Study) -> Study:
 
 def read_study(path: Path) -> Study:
     """Read the JSON file of a study. Raises RecbenchError if it is missing, damaged or edited."""
-    try:
-        text = read(path)
-    except FileNotFoundError:
-        raise RecbenchError(f"{path} is missing") from None
-    except OSError as error:
-        raise RecbenchError(f"cannot read {path}: {error.strerror or error}") from error
-    study: Study = unseal(path, text, "a study", lambda data: read_as(Study, data))
+    study: Study = unseal(path, read_file(path), "a study", lambda data: read_as(Study, data))
     return study
 
 
@@ -99,18 +94,9 @@ def others(store: Layout, study: Study) -> list[Study]:
 
 def why_new(study: Study, stored: Study) -> list[str]:
     """Return why trials of a stored study of the same model are not trials of this one."""
-    now, then = study.setting, stored.setting
-    why = []
-    if (now.dataset_sha256, now.split_sha256) != (then.dataset_sha256, then.split_sha256):
-        why.append("the data have changed")
-    elif study.validation_sha256 != stored.validation_sha256:
+    why = of_data_and_code(study, stored, "the stored trials are")
+    if not has_other_data(study, stored) and study.validation_sha256 != stored.validation_sha256:
         why.append("the validation targets have changed")
-    if now.protocol != then.protocol:
-        why.append("the rules of the evaluation have changed")
-    if study.plugin != stored.plugin:
-        why.append(f"the stored trials are of another plugin, {stored.plugin}")
-    elif study.model_version != stored.model_version:
-        why.append(f"the code of plugin {study.plugin} has changed")
     if study.space != stored.space:
         why.append("the search space has changed")
     if study.metric != stored.metric:
@@ -121,11 +107,7 @@ def why_new(study: Study, stored: Study) -> list[str]:
         why.append(f"the time limit was {limit(stored.timeout, 's')}")
     if study.memory != stored.memory:
         why.append(f"the memory limit was {limit(stored.memory, 'MB')}")
-    if study.isolated != stored.isolated:
-        why.append(f"it was run in {'a separate' if stored.isolated else 'the main'} process")
-    if study.device != stored.device:
-        why.append(f"it ran with --device {stored.device or 'auto'}")
-    return why
+    return [*why, *of_process(study, stored)]
 
 
 def limit(value: float | None, unit: str) -> str:

@@ -10,7 +10,7 @@ from recbench.data.validation_split import make_validation_split
 from recbench.errors import RecbenchError, describe_error
 from recbench.evaluation.uncertainty import Value
 from recbench.experiment import Experiment, Host
-from recbench.results.result import Result, Tuned, metric_of
+from recbench.results.result import Result, Tuned, metric_and_k
 from recbench.store.layout import TUNING
 from recbench.trial import judge
 from recbench.tuning.records import FILE, read_study
@@ -37,7 +37,7 @@ def run_best_again(
     study = _study_of(path, tuned.study)
     if study is not None:
         _check_best(study, cell, tuned)
-    metric, k = metric_of(tuned.metric), int(tuned.metric.rpartition("@")[2])
+    metric, k = metric_and_k(tuned.metric)
     name, _, held_out = make_validation_split(
         experiment.plugins, experiment.dataset, experiment.split_text
     )

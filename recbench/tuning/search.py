@@ -33,12 +33,12 @@ from recbench.tuning.optuna_study import (
     RUNNING,
     WAITING,
     frozen,
+    in_optuna,
     mend,
     n_combinations,
     open_journal,
     quiet_optuna,
     sampler,
-    states,
     suggest,
     values_of,
 )
@@ -164,7 +164,7 @@ class Search:
             return
         claim.reported.append(step)
         with self._turn():
-            claim.trial.report(-value if self.study.better == "lower" else value, step)
+            claim.trial.report(self.study.sign * value, step)
             if claim.number and len(claim.reported) > WARM_UP and claim.trial.should_prune():
                 claim.pruned = True
                 raise RecbenchError(f"pruned at step {step}: other trials were better there")
@@ -191,13 +191,13 @@ class Search:
     def _tell(self, trial: optuna.Trial, ended: StudyTrial) -> None:
         trial.set_user_attr("ended", dataclasses.asdict(ended))
         value = ended.value if ended.state == OK else None
-        self._journal.tell(trial, value, state=states()[ended.state])
+        self._journal.tell(trial, value, state=in_optuna(ended.state))
 
     def refresh(self) -> None:
         """Read the journal, give up the trials of killed processes, and store the trials."""
-        for trial in self._journal.get_trials(deepcopy=False, states=[states()[RUNNING]]):
+        for trial in self._journal.get_trials(deepcopy=False, states=[in_optuna(RUNNING)]):
             if not self._workers.is_alive(trial.user_attrs.get("worker", "")):
-                self._journal.tell(trial.number, state=states()[FAILED])
+                self._journal.tell(trial.number, state=in_optuna(FAILED))
         trials = _ended(self._journal)
         study = dataclasses.replace(self.study, trials=trials)
         self.study = dataclasses.replace(study, exhausted=self._is_exhausted(study))
@@ -206,7 +206,7 @@ class Search:
 
     def _running(self) -> list[Mapping[str, Any]]:
         """Return the number and options of the trials that run now, and when each began."""
-        running = self._journal.get_trials(deepcopy=False, states=[states()[RUNNING]])
+        running = self._journal.get_trials(deepcopy=False, states=[in_optuna(RUNNING)])
         return [trial.user_attrs for trial in running if "began" in trial.user_attrs]
 
     def _is_exhausted(self, study: Study | None = None) -> bool:
@@ -219,7 +219,7 @@ class Search:
 
     def _combinations(self, tried: Iterable[Mapping[str, str]]) -> set[Combination]:
         """Return which combinations were tried, without default options outside the ranges."""
-        return {tuple(sorted(each.items())) for each in tried if each.keys() == self.ranges.keys()}
+        return {_combination(each) for each in tried if each.keys() == self.ranges.keys()}
 
     def _ask(self, number: int, tried: set[Combination]) -> Claim:
         """Return a new trial, whose options are chosen by what other trials have shown.
@@ -233,17 +233,17 @@ class Search:
             claim.model = self.study.model
             return claim
         claim = self._new(number, {})
-        is_known = tuple(sorted(claim.options.items())) in tried
+        is_known = _combination(claim.options) in tried
         if is_known and n_combinations(self.ranges) <= MOST_COMBINATIONS:
-            self._journal.tell(claim.trial, state=states()[FAILED])  # not recorded as ended
+            self._journal.tell(claim.trial, state=in_optuna(FAILED))  # not recorded as ended
             claim = self._new(number, self._untried(tried, np.random.default_rng(seeds)))
         return claim
 
     def _new(self, number: int, fixed: Mapping[str, Any]) -> Claim:
         """Begin a trial. fixed: values of options that are not left to optuna."""
-        while self._journal.get_trials(deepcopy=False, states=[states()[WAITING]]):
-            lost = self._journal.ask()  # of a process that was killed between two lines below
-            self._journal.tell(lost, state=states()[FAILED])
+        while self._journal.get_trials(deepcopy=False, states=[in_optuna(WAITING)]):
+            lost = self._journal.ask()  # enqueued by a process that was killed before it asked
+            self._journal.tell(lost, state=in_optuna(FAILED))
         if fixed:
             self._journal.enqueue_trial(dict(fixed))
         trial = self._journal.ask()
@@ -267,8 +267,7 @@ class Search:
         left = [
             each
             for each in every
-            if tuple(sorted((name, option_text(value)) for name, value in each.items()))
-            not in tried
+            if _combination({name: option_text(value) for name, value in each.items()}) not in tried
         ]
         return left[int(rng.integers(len(left)))]
 
@@ -292,11 +291,15 @@ class Search:
         return journal
 
 
+def _combination(options: Mapping[str, str]) -> Combination:
+    return tuple(sorted(options.items()))
+
+
 def _ended(journal: optuna.Study) -> tuple[StudyTrial, ...]:
     """Return the trials in a journal that have ended, by number."""
     found = {}
     for trial in journal.get_trials(deepcopy=False):
         ended = trial.user_attrs.get("ended")
-        if ended is not None and trial.state == states()[ended["state"]]:
+        if ended is not None and trial.state == in_optuna(ended["state"]):
             found[ended["number"]] = StudyTrial(**ended)
     return tuple(found[number] for number in sorted(found))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from recbench.results.result import Setting, Tuned, metric_label
+from recbench.results.result import Setting, Tuned, metric_and_k, metric_label
 
 OK, FAILED, PRUNED, STOPPED = "ok", "failed", "pruned", "stopped"
 """How a trial can end: judged; failed; ended early because others were better at the same step;
@@ -130,8 +131,7 @@ class Study:
     @property
     def label(self) -> str:
         """The metric and cut-off as tables show them: `NDCG@10`."""
-        metric, _, k = self.metric.rpartition("@")
-        return metric_label(metric, int(k))
+        return metric_label(*metric_and_k(self.metric))
 
     @property
     def default(self) -> StudyTrial | None:
@@ -141,10 +141,24 @@ class Study:
     @property
     def best(self) -> StudyTrial | None:
         """The best trial, the first of several that are equal; None if none was judged."""
-        ended = [trial for trial in self.trials if trial.state == OK]
-        judged = [trial for trial in ended if math.isfinite(trial.value)]
-        sign = -1 if self.better == "lower" else 1
-        return max(judged, key=lambda trial: (sign * trial.value, -trial.number), default=None)
+        return max(
+            self.judged, key=lambda trial: (self.sign * trial.value, -trial.number), default=None
+        )
+
+    @property
+    def judged(self) -> list[StudyTrial]:
+        """The trials with a value."""
+        return [trial for trial in self.trials if trial.state == OK and math.isfinite(trial.value)]
+
+    @property
+    def sign(self) -> int:
+        """1 if higher values are better, -1 if lower ones are."""
+        return -1 if self.better == "lower" else 1
+
+    @property
+    def space_text(self) -> str:
+        """The search space on one line: `decay 0.3..1, l2 1..2000:log`."""
+        return ", ".join(f"{option} {values}" for option, values in self.space.items())
 
     def count(self, state: str) -> int:
         """Return how many trials ended in a state.
@@ -163,7 +177,7 @@ class Study:
     @property
     def seconds(self) -> float:
         """Seconds that all trials took together."""
-        return sum(trial.seconds for trial in self.trials if math.isfinite(trial.seconds))
+        return _seconds(self.trials)
 
     @property
     def still_improving(self) -> bool:
@@ -172,12 +186,8 @@ class Study:
         if best is None or best.number == 0 or self.exhausted or len(self.trials) < 4:
             return False
         if self.max_seconds is not None:
-            before = sum(
-                trial.seconds
-                for trial in self.trials
-                if trial.number <= best.number and math.isfinite(trial.seconds)
-            )
-            return before > (1 - LAST_PART) * self.seconds
+            before = [trial for trial in self.trials if trial.number <= best.number]
+            return _seconds(before) > (1 - LAST_PART) * self.seconds
         return best.number >= (1 - LAST_PART) * len(self.trials)
 
     def first(self, n_trials: int) -> Study:
@@ -204,13 +214,9 @@ class Study:
         """
         if self.max_trials is not None:
             return self.first(self.max_trials)
-        spent, n_trials = 0.0, 0
-        for trial in self.trials:
-            if self.max_seconds is not None and spent >= self.max_seconds:
-                break
-            n_trials += 1
-            spent += trial.seconds if math.isfinite(trial.seconds) else 0.0
-        return self.first(n_trials)
+        most = math.inf if self.max_seconds is None else self.max_seconds
+        before = itertools.accumulate((_seconds([trial]) for trial in self.trials), initial=0.0)
+        return self.first(sum(spent < most for spent in before))
 
     @property
     def tuned(self) -> Tuned | None:
@@ -226,3 +232,8 @@ class Study:
             n_options=len(self.space),
             seed=self.seed,
         )
+
+
+def _seconds(trials: Iterable[StudyTrial]) -> float:
+    """Return how many seconds trials took together, as far as it is known."""
+    return sum(trial.seconds for trial in trials if math.isfinite(trial.seconds))

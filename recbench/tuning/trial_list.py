@@ -84,8 +84,7 @@ class Trials(Drawn, ReportOf[Study]):
             ]
             title = f"{study.model} on {setting.dataset_title}, {setting.split}"
             yield Table(rows, (study.label, "seconds"), printable(title))
-            space = ", ".join(f"{option} {values}" for option, values in study.space.items())
-            said = [f"search space: {space}"] if space else []
+            said = [f"search space: {study.space_text}"] if study.space else []
             said += [remark(study)] if remark(study) else []
             yield " ".join(map(sentence, said))
             yield Lines(failures(study))

@@ -17,7 +17,7 @@ from recbench.experiment import Experiment
 from recbench.results.result import Tuned
 from recbench.spec import Spec
 from recbench.store.layout import Layout
-from recbench.tuning.chosen import best_of, best_options, with_best
+from recbench.tuning.chosen import best_of, best_options, studies_for, with_best
 from recbench.tuning.records import write_study
 from recbench.tuning.study import FAILED, Study
 from recbench_popular import Popular
@@ -60,18 +60,21 @@ def _study(experiment: Experiment, *values: Any, model: str = "mine", **more: An
 
 
 def _chosen(experiment: Experiment, *studies: Study, model: str = "mine") -> list[str]:
-    models, best = best_options(experiment, [model], studies, None)
+    models, best = best_options(experiment, [model], studies_for(studies, None))
     assert list(best) == list(models)
     return list(models)
 
 
 def test_without_tuning_models_are_as_they_were_given(experiment: Experiment) -> None:
-    assert best_options(experiment, ["mine", "plain"], False, None) == (["mine", "plain"], {})
+    assert best_options(experiment, ["mine", "plain"], studies_for(False, None)) == (
+        ["mine", "plain"],
+        {},
+    )
 
 
 def test_the_best_options_of_a_study_are_used(experiment: Experiment) -> None:
     study = _study(experiment, 0.1, 0.3, 0.2)
-    models, best = best_options(experiment, ["mine"], [study], None)
+    models, best = best_options(experiment, ["mine"], studies_for([study], None))
     assert models == ["mine:x=1"]
     assert best == {"mine:x=1": study.tuned}
     assert _chosen(experiment, _study(experiment, 0.3, 0.1)) == ["mine"]
@@ -82,7 +85,7 @@ def test_stored_studies_of_these_data_are_found(experiment: Experiment, tmp_path
     write_study(store, _study(experiment, 0.1, 0.3))
     other = dataclasses.replace(experiment.setting, split_sha256="0" * 64)
     write_study(store, _study(experiment, 0.1, 0.2, 0.9, setting=other, key="b" * 64))
-    models, best = best_options(experiment, ["mine"], True, tmp_path)
+    models, best = best_options(experiment, ["mine"], studies_for(True, tmp_path))
     assert models == ["mine:x=1"]
     assert [tuned.n_trials for tuned in best.values()] == [2]
 
@@ -96,7 +99,7 @@ def test_options_that_are_fixed_are_another_study(experiment: Experiment) -> Non
 
 
 def test_a_model_without_a_space_is_marked_as_not_tuned(experiment: Experiment) -> None:
-    models, best = best_options(experiment, ["plain"], [], None)
+    models, best = best_options(experiment, ["plain"], studies_for([], None))
     assert (models, best) == (["plain"], {"plain": Tuned()})
     (tuned,) = best.values()
     assert str(tuned) == "not tuned"
@@ -156,7 +159,7 @@ def test_models_without_best_options_are_an_error(
 
 def test_stored_studies_need_a_folder(experiment: Experiment) -> None:
     with pytest.raises(UsageError, match="tuned=True needs a folder of results"):
-        best_options(experiment, ["mine"], True, None)
+        best_options(experiment, ["mine"], studies_for(True, None))
     with pytest.raises(UsageError, match="tuned=True needs a folder of results"):
         recbench.run(["popular"], DATA, results=None, tuned=True)
 
