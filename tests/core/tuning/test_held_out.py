@@ -18,6 +18,7 @@ from recbench import Interactions, RecbenchError, Split, UsageError, load_plugin
 from recbench.data.split import make_split
 from recbench.experiment import Experiment
 from recbench.given.splitters import with_splitter
+from recbench.isolation import processes
 from recbench.isolation.runner import AVAILABLE
 from recbench.plugins import Plugins
 from recbench.tuning import held_out
@@ -224,14 +225,24 @@ def kills_itself(interactions: Interactions) -> Split:
         (kills_itself, "the process that loads and splits the data was killed by signal 9"),
     ],
 )
-def test_the_end_of_the_process_that_loads_is_an_error(splitter: Any, match: str) -> None:
+def test_the_end_of_the_process_that_loads_is_an_error(
+    splitter: Any, match: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pid = os.getpid()
+    forked = []
+
+    def fork() -> int:
+        forked.append(processes.fork())
+        return forked[-1]
+
+    monkeypatch.setattr(held_out, "fork", fork)
     with pytest.raises(RecbenchError, match=match) as raised:
         _prepared("synthetic:users=30,items=20,interactions=200", splitter)
     assert not isinstance(raised.value, UsageError)
     assert os.getpid() == pid
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    (child,) = forked
+    with pytest.raises(ChildProcessError):  # it has been waited for
+        os.waitpid(child, os.WNOHANG)
 
 
 class Unpicklable:

@@ -31,18 +31,22 @@ def read_notebook() -> nbformat.NotebookNode:
 def outputs_of(notebook: nbformat.NotebookNode) -> list[list[str]]:
     """Return the outputs of each code cell: "stream" or a MIME type, such as "image/png".
 
-    Without what shows progress: stderr, and bars.
+    Without what shows progress: stderr, and bars. What a cell prints is one "stream", in however
+    many pieces the kernel sent it.
     """
-    return [
-        [
-            kind
-            for output in cell.outputs
-            if output.get("name") != "stderr" and not is_bar(output)
-            for kind in sorted(output.get("data", {output.output_type: ""}))
-        ]
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-    ]
+    return [kinds_of(cell) for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def kinds_of(cell: nbformat.NotebookNode) -> list[str]:
+    kinds: list[str] = []
+    for output in cell.outputs:
+        if output.get("name") == "stderr" or is_bar(output):
+            continue
+        if output.output_type != "stream":
+            kinds += sorted(output.get("data", {output.output_type: ""}))
+        elif kinds[-1:] != ["stream"]:
+            kinds.append("stream")
+    return kinds
 
 
 def is_bar(output: nbformat.NotebookNode) -> bool:
