@@ -78,7 +78,13 @@ class Resumes(Popular):
     def resume(self, file: Path) -> None:
         if file.exists():
             self.scores_ = np.load(file)
-        np.save(file, self.scores_)
+        self.write(file, self.scores_)
+
+    def write(self, file: Path, scores: np.ndarray) -> None:
+        part = file.with_suffix(".part")
+        with part.open("wb") as opened:
+            np.save(opened, scores)
+        part.replace(file)
 
 
 class NeedsCheckpoint(Resumes):
@@ -94,7 +100,7 @@ class BrokenByCheckpoint(Resumes):
 class ResumesWrong(Resumes):
     def resume(self, file: Path) -> None:
         super().resume(file)
-        np.save(file, self.scores_ + 1)
+        self.write(file, self.scores_ + 1)
 
 
 class FailsOnFullDisk(Resumes):
