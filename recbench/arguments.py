@@ -102,9 +102,9 @@ def check_arguments(
         check_whole("--memory", memory, 1, MOST_MEGABYTES)
 
 
-def check_seed(seed: int) -> None:
+def check_seed(seed: int, what: str = "--seed") -> None:
     """Raise UsageError for a seed that some random generators do not take."""
-    check_whole("--seed", seed, 0, MOST_SEED)
+    check_whole(what, seed, 0, MOST_SEED)
 
 
 def check_whole(what: str, value: Any, least: int, most: int) -> None:

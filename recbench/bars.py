@@ -23,6 +23,9 @@ RATE, BURST = 10.0, 10
 LONGEST = 200
 """How many characters of a label or a message are shown."""
 
+BAR, NARROW = 10, 60
+"""The width of a bar, which is half in terminals that are narrower than this, in columns."""
+
 MOST = 20
 """How many bars are shown at once, and how many that have ended."""
 
@@ -156,7 +159,7 @@ class Terminal(Display):
                 redirect_stderr=False,
             )
             self._live.start()
-        self._live.update(_grid(bars), refresh=True)
+        self._live.update(_grid(bars, self._console.width), refresh=True)
 
     def _hide(self) -> None:
         if self._live is not None:
@@ -179,7 +182,7 @@ class Terminal(Display):
     def keep(self, bar: State) -> None:
         """Print a bar above the others."""
         self._hide()
-        self._console.print(_grid([bar]))
+        self._console.print(_grid([bar], self._console.width))
 
     def print(self, stream: TextIO, text: str) -> None:
         """Print text above the bars. They are hidden until the line that it begins has ended."""
@@ -209,17 +212,24 @@ class _Above:
         return getattr(self.below, name)
 
 
-def _grid(bars: list[State]) -> Any:
+def _grid(bars: list[State], width: int) -> Any:
+    """Return bars below each other. In a narrow terminal, messages and long labels are cut."""
+    from rich.cells import cell_len
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
 
+    texts = [bar.texts for bar in bars]
+    labels, counts, _ = (max(map(cell_len, column)) for column in zip(*texts, strict=True))
+    of_bar = BAR if width >= NARROW else BAR // 2
+    widths = [min(labels, max(width // 3, 1)), of_bar, counts]
+    widths.append(max(width - sum(widths) - len(widths), 1))
     grid = Table.grid(padding=(0, 1))
-    for _ in range(4):
-        grid.add_column(no_wrap=True)
-    for bar in bars:
-        label, count, message = map(Text, bar.texts)
-        grid.add_row(label, ProgressBar(bar.total, bar.done, width=10), count, message)
+    for column in widths:
+        grid.add_column(no_wrap=True, width=column, overflow="ellipsis")
+    for bar, (label, count, message) in zip(bars, texts, strict=True):
+        drawn = ProgressBar(bar.total, bar.done, width=of_bar)
+        grid.add_row(Text(label), drawn, Text(count), Text(message))
     return grid
 
 

@@ -165,7 +165,7 @@ def run(
         planned = [
             (experiment, with_best(experiment.cells(models, request.seeds, host, device), best))
             for experiment in experiments.values()
-            for models, best in [best_options(experiment, request.models, studies)]
+            for models, best in [best_options(experiment, request.models, studies, results)]
         ]
         total = sum(len(cells) + len(request.recs) for _, cells in planned)
         with Bar("models", total, "model") as bar:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from recbench.errors import RecbenchError, UsageError, suggest
+from recbench.errors import RecbenchError, UsageError, describe_error, suggest
 from recbench.spec import BAR, parameters, read_value, signature, unwrapped
 
 LOG = ":log"
@@ -250,6 +250,23 @@ def check_space(what: str, space: Any, factory: Callable[..., Any]) -> None:
                 f"{what}: the search_space of {option} is {values!r:.60}; write a recbench.Float, "
                 "recbench.Int or recbench.Choice"
             )
+        if option in known:
+            _check_type(what, option, values, known[option])
+
+
+def _check_type(what: str, option: str, values: Range, kind: Any) -> None:
+    """Raise RecbenchError if an option does not take the values of a range. kind: its type."""
+    if isinstance(values, Float) and takes(kind, int) and not takes(kind, float):
+        raise RecbenchError(
+            f"{what}: {option} takes whole numbers, but its range is a recbench.Float; write "
+            "recbench.Int"
+        )
+    for value in values.ends:
+        try:
+            read_value(option, option_text(value), kind)
+        except UsageError as error:
+            wrong = describe_error(error)
+            raise RecbenchError(f"{what}: the range {values} does not fit: {wrong}") from error
 
 
 def default_of(option: str, factory: Callable[..., Any]) -> Any:

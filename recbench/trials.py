@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from recbench.arguments import with_names_checked
 from recbench.compare import as_stored, names_of_dataset
-from recbench.data.load import Data
-from recbench.errors import UsageError, suggest
+from recbench.data.load import Data, find_dataset
+from recbench.errors import RecbenchError, UsageError, suggest
 from recbench.given.models import with_models
 from recbench.given.splitters import with_splitter
 from recbench.plugins import Plugins, current_plugins
+from recbench.results.result import Setting, distinguished
 from recbench.spec import Spec
 from recbench.store.store import Store
+from recbench.store.versions import installed_versions
 from recbench.tuning.records import read_studies
+from recbench.tuning.study import Study
 from recbench.tuning.trial_list import Trials
 
 
@@ -69,23 +75,24 @@ def trials(
     plugins = current_plugins(plugins)
     plugins, texts = with_models(plugins, models)
     stored = read_studies(results)
+    settings = distinguished([study.setting for study in stored])
+    stored = [
+        dataclasses.replace(study, setting=setting)
+        for study, setting in zip(stored, settings, strict=True)
+    ]
     wanted: Sequence[str] = [as_stored(plugins, "models", text) for text in texts]
     if split is not None:
         plugins, split = with_splitter(plugins, split)
         split = as_stored(plugins, "splitters", split)
-    datasets = None if dataset is None else names_of_dataset(plugins, dataset)
     chosen = [
         study
         for study in stored
         if (not wanted or study.model in wanted or Spec.parse(study.model).name in wanted)
         and (split is None or study.setting.split == split)
         and (metric is None or metric.lower() in (study.metric, study.label.lower()))
-        and (
-            datasets is None
-            or datasets
-            & {study.setting.dataset, study.setting.dataset_title, study.setting.dataset_sha256}
-        )
     ]
+    if dataset is not None:
+        chosen = _on(plugins, dataset, chosen)
     if not chosen:
         known = {study.model for study in stored}
         missing = [name for name in wanted if name not in known]
@@ -93,4 +100,28 @@ def trials(
         like = " like these" if stored and not hint else ""
         tuned = " ".join(texts) or "MODEL"
         raise UsageError(f"{results} has no trials{hint}{like}. To run some: recbench tune {tuned}")
-    return Trials(chosen, Store(results).all(plugins))
+    installed = installed_versions(chosen, plugins)
+    outdated = {
+        study.key
+        for study in chosen
+        if study.model_version != installed.get(study.model, study.model_version)
+    }
+    return Trials(chosen, Store(results).all(plugins), outdated)
+
+
+def _on(plugins: Plugins, dataset: Data, studies: Sequence[Study]) -> list[Study]:
+    """Return the studies on a dataset: those on its content, if it has the name of others."""
+    names = names_of_dataset(plugins, dataset)
+    found = [study for study in studies if names & _names(study.setting)]
+    if len({study.setting.dataset_sha256 for study in found}) > 1:
+        with contextlib.suppress(RecbenchError):  # the data may be gone
+            content = find_dataset(plugins, dataset).load().fingerprint()
+            return [study for study in found if study.setting.dataset_sha256 == content] or found
+    return found
+
+
+def _names(setting: Setting) -> set[str]:
+    """Return what a dataset may be called: as in tables, with its digest or not, or its hash."""
+    names = {setting.dataset, setting.dataset_title}
+    plain = {re.sub(r" \([0-9a-f]{6}\)$", "", name) for name in names}
+    return {*names, *plain, setting.dataset_sha256}

@@ -18,8 +18,11 @@ from recbench.arguments import (
     with_names_checked,
 )
 from recbench.data.load import Data
+from recbench.data.metadata import UnknownFeatureError
 from recbench.errors import RecbenchError, UsageError, describe_error
-from recbench.evaluation.measure import better_of
+from recbench.evaluation.contract import reads_ranks
+from recbench.evaluation.made_up import MadeUp
+from recbench.evaluation.measure import Metric, better_of
 from recbench.experiment import model_host
 from recbench.files import locked
 from recbench.given.models import with_models
@@ -180,7 +183,7 @@ def tune(
     ks = sorted({*plain_numbers(ks), metric_and_k(objective)[1]})
     request = Request.of(texts, dataset, [split], ks, seed, None, None)
     check_arguments(request.ks, request.seeds, device, timeout, memory)
-    check_seed(tuning_seed)
+    check_seed(tuning_seed, "--tuning-seed")
     budget = _budget(trials, minutes)
     request.check(plugins)
     request = dataclasses.replace(request, models=_each_once(plugins, request.models))
@@ -298,7 +301,8 @@ def _budget(trials: int | None, minutes: float | None) -> Budget:
 def _objective(plugins: Plugins, metric: str) -> tuple[Plugins, str, str]:
     """Return plugins that measure a metric, its name with cut-off, and which values are better.
 
-    Raises UsageError for what is not a metric with a cut-off.
+    Raises UsageError for what is not a metric with a cut-off, and if it does not say which values
+    are better.
     """
     name, at, k = str(metric).rpartition("@")
     if not at or not k.isdecimal() or not 1 <= int(k) <= MOST_K:
@@ -309,7 +313,23 @@ def _objective(plugins: Plugins, metric: str) -> tuple[Plugins, str, str]:
     if len(known) != 1:
         raise UsageError(f"--metric {metric}: name a single metric, such as ndcg@10")
     ((name, function),) = known.items()
-    return plugins, f"{name}@{int(k)}", better_of(function) or "higher"
+    better = better_of(function) or ("higher" if _reads_ranks(function) else "")
+    if not better:
+        raise UsageError(
+            f"--metric {metric}: {name} does not state whether higher or lower values are better; "
+            "name another metric, such as ndcg@10, or set the attribute `better` of your own"
+        )
+    return plugins, f"{name}@{int(k)}", better
+
+
+def _reads_ranks(metric: Metric) -> bool:
+    """Whether a metric depends on the ranks of targets, of which higher values are better then."""
+    try:
+        return reads_ranks(metric, MadeUp(None))
+    except UnknownFeatureError:
+        return False
+    except Exception:  # measuring it on the data fails too, and says why
+        return True
 
 
 def _shown(plugins: Plugins, metrics: Any, objective: str) -> tuple[Plugins, list[str]]:

@@ -39,7 +39,7 @@ def report_validation(value: float, step: int) -> None:
     Raises
     ------
     ValueError
-        If the step is outside this range.
+        If the value is not a number, or the step is not a whole number in this range.
 
     Examples
     --------
@@ -50,7 +50,12 @@ def report_validation(value: float, step: int) -> None:
     ...             recbench.report_validation(1 - 1 / epoch, step=epoch)
     ...         return self
     """
-    value, step = float(value), int(step)
+    try:
+        value, step = float(value), int(step)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(
+            f"report_validation: value and step must be numbers, not {value!r:.60} and {step!r:.60}"
+        ) from None
     if not 0 <= step <= MOST_STEPS:
         raise ValueError(f"report_validation: step must be from 0 to {MOST_STEPS}, not {step}")
     if _Current.receive is not None and _Current.pid == os.getpid():  # not in a child of the model

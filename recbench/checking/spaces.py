@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from recbench.checking.rule import NotApplicableError
 from recbench.checking.subject import Subject
 from recbench.code.raised import BrokenRuleError, require
 from recbench.errors import RecbenchError
 from recbench.space import (
-    Float,
-    Range,
     check_space,
     default_of,
     option_text,
     space_of,
     spaces_text,
-    takes,
 )
-from recbench.spec import parameters, unwrapped
+from recbench.spec import unwrapped
 
 RULE = "the search space must fit the options"
 
@@ -33,7 +27,6 @@ def fits_options(subject: Subject) -> str:
     check_space("the model", stated, factory)
     space = space_of(factory)
     for option, values in space.items():
-        _check_kind(option, values, factory)
         default = default_of(option, factory)
         require(
             default is None or values.holds(default),
@@ -47,13 +40,3 @@ def fits_options(subject: Subject) -> str:
             except RecbenchError as error:  # a UsageError too: no user has chosen the value
                 raise BrokenRuleError(RULE, f"{option}={text}: {error}") from error
     return ", ".join(f"{option}={text}" for option, text in spaces_text(space).items())
-
-
-def _check_kind(option: str, values: Range, factory: Callable[..., Any]) -> None:
-    """Require an Int for an option that takes whole numbers only: both of its ends may be whole."""
-    kind = parameters(factory)[0].get(option, Any)
-    require(
-        not isinstance(values, Float) or takes(kind, float) or not takes(kind, int),
-        RULE,
-        f"{option} takes whole numbers, but its range is a recbench.Float; write recbench.Int",
-    )

@@ -24,6 +24,8 @@ from recbench.tuning.tuning import Tuning
 
 metric = click.option(
     "--metric",
+    "--objective",
+    "metric",
     metavar="NAME@K",
     default=OBJECTIVE,
     show_default=True,
@@ -144,7 +146,11 @@ def tune_command(
     "--split", metavar="NAME", help="Only this split, named as in the table.  [default: all]"
 )
 @click.option(
-    "--metric", metavar="NAME@K", help="Only trials compared by this metric.  [default: all]"
+    "--metric",
+    "--objective",
+    "metric",
+    metavar="NAME@K",
+    help="Only trials compared by this metric.  [default: all]",
 )
 @click.option(
     "--format",

@@ -32,6 +32,12 @@ def make_validation_split(plugins: Plugins, data: Dataset, split: str) -> tuple[
         raise type(error)(of_validation(error)) from error
     if callable(own) and (shown := shown_target(data.interactions, test, validation)):
         raise RecbenchError(f"{who}: validation_split must not use targets of split; {shown}")
+    if part := part_without_users(test, validation):
+        raise RecbenchError(
+            f"{who}: the validation split has unknown users (-1) in its {part}, so recbench cannot "
+            "tell whether it has targets of the test; keep the users of the interactions, as take, "
+            "cut and keep do"
+        )
     if not callable(own) and (foreign := foreign_interaction(test, validation)):
         raise RecbenchError(
             f"{who}: to make validation targets, split was called with the training data, but what "
@@ -61,17 +67,30 @@ def foreign_interaction(test: Split, validation: Split) -> str:
 
 
 def shown_target(interactions: Interactions, test: Split, validation: Split) -> str:
-    """Return an example of a target of a split that its validation split uses; "" if there is none.
+    """Return what a validation split must not have; "" if there is nothing.
 
-    Targets that occur several times in the sequence of the user are not examined.
+    That is a target of the test split, or an interaction that is not in the data, which may be a
+    target under another user. Targets that a user has several times are not examined.
     """
     pairs, counts = np.unique(_pairs(interactions), return_counts=True)
     held_out = np.intersect1d(_pairs_of_targets(test), pairs[counts == 1])
     for part, used in _parts(validation).items():
-        common = np.intersect1d(held_out, used)
-        if len(common):
-            user, item = divmod(int(common[0]), interactions.n_items)
-            return f"item {item}, a target of user {user}, is in its {part}"
+        for wrong, what in (
+            (np.intersect1d(held_out, used), "item {item}, a target of user {user}, is in its"),
+            (np.setdiff1d(used, pairs), "item {item} of user {user}, who never had it, is in its"),
+        ):
+            if len(wrong):
+                user, item = divmod(int(wrong[0]), interactions.n_items)
+                return f"{what.format(item=item, user=user)} {part}"
+    return ""
+
+
+def part_without_users(test: Split, validation: Split) -> str:
+    """Return which part of a validation split lacks users that the test split has; "" if none."""
+    for part in ("train", "history"):
+        users = getattr(validation, part).users
+        if (users < 0).any() and (getattr(test, part).users >= 0).all():
+            return part
     return ""
 
 

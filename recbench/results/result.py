@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -159,6 +160,29 @@ class Setting:
             self.candidates_sha256,
             self.protocol,
         )
+
+
+def distinguished(settings: Sequence[Setting]) -> list[Setting]:
+    """Return the settings, renamed where two have the same names but different content."""
+    for part in ("dataset", "split", "candidates"):
+        contents: dict[tuple[str, ...], set[str]] = {}
+        for setting in settings:
+            contents.setdefault(_names(setting), set()).add(getattr(setting, f"{part}_sha256"))
+        settings = [
+            _with_digest(setting, part) if len(contents[_names(setting)]) > 1 else setting
+            for setting in settings
+        ]
+    return list(settings)
+
+
+def _with_digest(setting: Setting, part: str) -> Setting:
+    digest = getattr(setting, f"{part}_sha256")[:6]
+    name: dict[str, Any] = {part: f"{getattr(setting, part)} ({digest})"}
+    return dataclasses.replace(setting, **name)
+
+
+def _names(setting: Setting) -> tuple[str, str, str, str]:
+    return setting.dataset, setting.split, setting.candidates, str(setting.protocol)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from recbench.plugins import Plugins, current_plugins
 from recbench.report.report import LONGEST, shortened_to
 from recbench.results.frame import frame_of
 from recbench.results.groups import Breakdown, Describe, names_of
-from recbench.results.result import Result, Setting, metric_label
+from recbench.results.result import Result, distinguished, metric_label
 from recbench.results.row import ReadColumns
 from recbench.results.section import RANKED_BY, Section, by_seed
 from recbench.results.shown import with_shown_metrics, without_unmeasured
@@ -260,7 +260,7 @@ class Results(Sequence[Result]):
         groups: dict[Any, list[Result]] = {}
         for result in self:
             groups.setdefault(result.setting.comparison_key, []).append(result)
-        settings = _distinguished([group[0].setting for group in groups.values()])
+        settings = distinguished([group[0].setting for group in groups.values()])
         sections = []
         breakdown = self.breakdown
         for setting, (key, group) in zip(settings, groups.items(), strict=True):
@@ -363,29 +363,6 @@ def _best_first(section: Section) -> tuple[Result, ...]:
             key=lambda result: (models.index(result.model), *by_seed(result)),
         )
     )
-
-
-def _distinguished(settings: Sequence[Setting]) -> list[Setting]:
-    """Return the settings, renamed where two have the same names but different content."""
-    for part in ("dataset", "split", "candidates"):
-        contents: dict[tuple[str, ...], set[str]] = {}
-        for setting in settings:
-            contents.setdefault(_names(setting), set()).add(getattr(setting, f"{part}_sha256"))
-        settings = [
-            _with_digest(setting, part) if len(contents[_names(setting)]) > 1 else setting
-            for setting in settings
-        ]
-    return list(settings)
-
-
-def _with_digest(setting: Setting, part: str) -> Setting:
-    digest = getattr(setting, f"{part}_sha256")[:6]
-    name: dict[str, Any] = {part: f"{getattr(setting, part)} ({digest})"}
-    return dataclasses.replace(setting, **name)
-
-
-def _names(setting: Setting) -> tuple[str, str, str, str]:
-    return setting.dataset, setting.split, setting.candidates, str(setting.protocol)
 
 
 def _no_columns(_: Result) -> Columns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,13 @@ from recbench.spec import Spec
 
 RANKS = ("above", "tied")
 """Columns that every successful result has."""
+
+
+class OfModel(Protocol):
+    """What is stored of a model: a result, or a study."""
+
+    @property
+    def model(self) -> str: ...
 
 
 OTHER_CODE = "made by another version of the model's code than the installed one"
@@ -116,12 +123,12 @@ def newest(
     return kept, outdated
 
 
-def installed_versions(results: Iterable[Result], plugins: Plugins | None) -> dict[str, str]:
+def installed_versions(stored: Iterable[OfModel], plugins: Plugins | None) -> dict[str, str]:
     """Return the version of the installed code of each model that has results.
 
     plugins: None loads all installed plugins, if there are results.
     """
-    models = {result.model: Spec.parse(result.model).name for result in results}
+    models = {each.model: Spec.parse(each.model).name for each in stored}
     offers = current_plugins(plugins).offers("models") if models else []
     wanted = set(models.values())
     versions = {offer.name: offer.source_version() for offer in offers if offer.name in wanted}

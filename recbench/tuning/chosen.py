@@ -36,21 +36,27 @@ def studies_for(
 
 
 def best_options(
-    experiment: Experiment, models: Sequence[str], studies: Sequence[Study] | None
+    experiment: Experiment,
+    models: Sequence[str],
+    studies: Sequence[Study] | None,
+    results: str | Path | None = None,
 ) -> tuple[Sequence[str], Best]:
     """Return models with the best options of their studies, and how these were found.
 
-    studies: as `studies_for` returns them. With None, models are returned as they are.
+    studies: as `studies_for` returns them. With None, models are returned as they are. results: the
+    folder in which studies are stored, for errors.
 
     Raises UsageError if a model was not tuned on these data and this split, or with other code.
     """
     if studies is None:
         return models, {}
-    best = dict(_best(experiment, studies, model) for model in models)
+    best = dict(_best(experiment, studies, results, model) for model in models)
     return list(best), best
 
 
-def _best(experiment: Experiment, studies: Sequence[Study], model: str) -> tuple[str, Tuned]:
+def _best(
+    experiment: Experiment, studies: Sequence[Study], results: str | Path | None, model: str
+) -> tuple[str, Tuned]:
     """Return a model with the best options that were found, and how they were found.
 
     A model without a search space that was never tuned is returned as it is.
@@ -78,11 +84,14 @@ def _best(experiment: Experiment, studies: Sequence[Study], model: str) -> tuple
         why = "has no trial that succeeded"
         if not current:
             why = f"was tuned with another version of the code of plugin {offer.plugin}"
+            if all(study.plugin != offer.plugin for study in of_model):
+                why = f"was tuned as a model of {of_model[-1].plugin}, not of {offer.plugin}"
     typed = as_typed(experiment.plugins, "models", base)
     hint = "call recbench.tune first"
     if experiment.dataset_text:
         data = f"--dataset {experiment.dataset_text} --split {experiment.split_text}"
-        hint = f"run: recbench tune {typed} {data}"
+        place = "" if str(results) in ("None", "results") else f" --results {results}"
+        hint = f"run: recbench tune {typed} {data}{place}"
     raise UsageError(f"{base} {why} on {setting.dataset}, {setting.split}; {hint}")
 
 

@@ -11,7 +11,7 @@ from recbench.errors import RecbenchError
 from recbench.evaluation.uncertainty import Value
 from recbench.files import write_output
 from recbench.heatmap import picture_form
-from recbench.results.result import metric_and_k
+from recbench.results.result import Setting, metric_and_k
 from recbench.results.results import Results
 from recbench.tuning.study import Study
 
@@ -72,15 +72,21 @@ class Drawn(ABC):
 def on_test(studies: Sequence[Study], results: Results | None) -> dict[str, Value]:
     """Return the value of each study's best options on the test targets, where they were judged."""
     rows = {
-        row.model: row
+        (_content(section.setting), row.model): row
         for section in (results.sections() if results else ())
         for row in section.rows
     }
     found = {}
     for study in studies:
-        row = None if study.best is None else rows.get(study.best.model)
+        row = None if study.best is None else rows.get((_content(study.setting), study.best.model))
         if row is not None and row.ok:
             value = row.value(*metric_and_k(study.metric))
             if not math.isnan(value.mean):
                 found[study.key] = value
     return found
+
+
+def _content(setting: Setting) -> tuple[str, ...]:
+    """Return what tells data, splits and candidates apart, whatever they are called."""
+    content = setting.dataset_sha256, setting.split_sha256, setting.candidates_sha256
+    return (*content, setting.repeats, str(setting.protocol))

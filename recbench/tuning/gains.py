@@ -63,8 +63,11 @@ def gains_of(studies: Sequence[Study], results: Results) -> list[Gain]:
     ]
 
 
-def gain_blocks(gains: Sequence[Gain]) -> Iterator[Block]:
-    """Yield the table of gains, and what its columns mean."""
+def gain_blocks(gains: Sequence[Gain], studies: Sequence[Study]) -> Iterator[Block]:
+    """Yield the table of gains, what its columns mean, and which models cannot be in it.
+
+    studies: of all models.
+    """
     rows = [
         {
             "model": printable(gain.model),
@@ -78,9 +81,22 @@ def gain_blocks(gains: Sequence[Gain]) -> Iterator[Block]:
     ]
     numbers = [heading for heading in (rows[0] if rows else ()) if heading != "model"]
     yield Table(rows, numbers, "What tuning gained on the test targets")
-    yield (
-        "Difference: tuned minus default options, on the same users. Interval: bootstrap over "
-        "users. p: two-sided paired t-test over users, Holm-corrected over the models."
-        if rows
-        else "No trial was better than the default options of its model."
-    )
+    compared = {gain.model for gain in gains}
+    unknown = [
+        study.model
+        for study in studies
+        if study.model not in compared and (study.best is None or study.best.number)
+    ]
+    said = []
+    if rows:
+        said.append(
+            "Difference: tuned minus default options, on the same users. Interval: bootstrap over "
+            "users. p: two-sided paired t-test over users, Holm-corrected over the models."
+        )
+    elif len(unknown) < len(studies):
+        others = " of the other models" if unknown else ""
+        said.append(f"No trial{others} was better than the default options of its model.")
+    if unknown:
+        names = ", ".join(map(printable, unknown))
+        said.append(f"Not compared, because the default or the best options failed: {names}.")
+    yield " ".join(said)

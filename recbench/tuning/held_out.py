@@ -104,7 +104,8 @@ def _in_own_process(work: Callable[[], T]) -> T:
         if code:
             ended = f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
             raise RecbenchError(
-                f"the process that loads and splits the data {ended}. --debug shows where"
+                f"the process that loads and splits the data {ended}; check the code of the "
+                "dataset and of the splitter, which must not end it"
             )
         if not handed.seek(0, os.SEEK_END):
             raise RecbenchError("the process that loads and splits the data ended without a result")

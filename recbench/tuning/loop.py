@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 
-from recbench.errors import counted
+from recbench.errors import UsageError, counted, describe_error
 from recbench.experiment import Experiment, Host
 from recbench.progress import Progress, log
 from recbench.results.result import metric_and_k
@@ -35,35 +35,42 @@ class Tuner:
         if study.trials:
             log.info("%s: using %s", study.model, counted(len(study.trials), "stored trial"))
         total = study.max_trials if study.space else 1
+        began = time.perf_counter()
         with Progress(study.model, total, "trial", len(study.trials)) as progress:
             while True:
-                began = time.perf_counter()
                 claim = search.claim()
                 if claim is not None:
                     ended = self._run(search, claim, began)
+                    began += ended.seconds
                     number = len(search.study.trials) - progress.done
                     progress.step(number, _state(search, ended))
                 elif search.is_waiting():
                     progress.message = "waiting for trials of other processes"
                     time.sleep(POLL_SECONDS)
+                    began = time.perf_counter()
                 elif not search.has_budget():  # no trial of a killed process is to be run again
                     return search.study
 
-    def _run(self, search: Search, claim: Claim, asked: float) -> StudyTrial:
+    def _run(self, search: Search, claim: Claim, began: float) -> StudyTrial:
         """Run a trial that this process has claimed, and record how it ended.
 
-        asked: when the search was asked for it. The time of the search counts only for trials that
-        are not run, so that a budget in time ends if all options that are left were tried before.
+        began: when the trial before it ended. So the time of the search counts too, and the seconds
+        of all trials of a process are the time that passes.
         """
-        study, began = search.study, time.perf_counter()
+        study = search.study
         if claim.same_as is not None:
             reason = f"same options as trial {claim.same_as.number}"
-            return search.end(claim, OK, claim.same_as.value, began - asked, reason)
+            seconds = time.perf_counter() - began
+            return search.end(claim, OK, claim.same_as.value, seconds, reason)
         metric, k = metric_and_k(study.metric)
         left = search.seconds_left() if claim.number else math.inf
-        cell = self.experiment.cell(
-            claim.model, study.seed, self.device, isolated=self.host.isolates(claim.model)
-        )
+        try:
+            cell = self.experiment.cell(
+                claim.model, study.seed, self.device, isolated=self.host.isolates(claim.model)
+            )
+        except UsageError as error:  # the range has a value that the option does not take
+            return self._failed(search, claim, describe_error(error), time.perf_counter() - began)
+        started = time.perf_counter()
         with self.host.limited(left):
             result = judge(
                 self.experiment,
@@ -73,21 +80,25 @@ class Tuner:
                 on_validation=lambda value, step: search.report(claim, value, step),
                 quiet=True,
             )
-        seconds = time.perf_counter() - began
+        ended = time.perf_counter()
+        seconds = ended - began
         if result.ok:
             value = result.value(metric, k).mean
             if math.isfinite(value):
                 return search.end(claim, OK, value, seconds)
-            reason = f"{study.label} could not be measured"
-            return search.end(claim, FAILED, math.nan, seconds, reason)
+            return self._failed(search, claim, f"{study.label} could not be measured", seconds)
         self.experiment.check_source(cell)
         reason = result.status.removeprefix("failed: ")
         reason = reason.removeprefix(f"{cell.model} (plugin {cell.plugin}): ")
         if claim.pruned:
             return search.end(claim, PRUNED, math.nan, seconds, reason)
-        if cell.isolated and seconds >= left:
+        if cell.isolated and ended - started >= left:
             reason = "not finished when the time was up"
             return search.end(claim, STOPPED, math.nan, seconds, reason)
+        return self._failed(search, claim, reason, seconds)
+
+    def _failed(self, search: Search, claim: Claim, reason: str, seconds: float) -> StudyTrial:
+        """Record that a trial failed."""
         log.warning("%s failed: %s", claim.model, reason)
         return search.end(claim, FAILED, math.nan, seconds, reason)
 
@@ -96,13 +107,13 @@ def _state(search: Search, ended: StudyTrial) -> str:
     """Return how a trial ended, the best one so far, and how long the others may take."""
     study, best = search.study, search.study.best
     said = [f"{study.label} {ended.value:.4f}" if ended.state == OK else ended.state]
-    if best is not None:
+    left = _seconds_left(search)
+    if math.isfinite(left) and left >= 1:
+        said.append(f"{duration(left)} left")
+    if best is not None:  # last, as a narrow terminal cuts the end
         options = ",".join(f"{key}={value}" for key, value in sorted(best.options.items()))
         found = "the default options" if best.number == 0 else options
         said.append(f"best {best.value:.4f} with {found}")
-    left = _seconds_left(search)
-    if math.isfinite(left) and left >= 1:
-        said.append(f"about {duration(left)} left")
     return "; ".join(said)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -36,11 +37,13 @@ RUNNING, WAITING = "running", "waiting"
 
 
 def mend(path: Path) -> None:
-    """Remove a last line that was not written to its end."""
-    content = path.read_bytes()
-    if content and not content.endswith(b"\n"):
-        with path.open("r+b") as file:
-            file.truncate(content.rfind(b"\n") + 1)
+    """Remove a last line that was not written to its end, as on a full disk."""
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        if size and file.read() != b"\n":
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def open_journal(path: Path, better: str) -> optuna.Study:

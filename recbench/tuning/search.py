@@ -111,6 +111,8 @@ class Search:
         with writing(journal), locked(self._folder) as is_alone, quiet_optuna():
             if is_alone:  # optuna's own lock is then that of a killed process
                 journal.with_name(f"{JOURNAL}.lock").unlink(missing_ok=True)
+            if journal.exists():
+                mend(journal)
             yield
 
     def claim(self) -> Claim | None:
@@ -274,8 +276,6 @@ class Search:
     def _open_journal(self) -> optuna.Study:
         """Open the journal, and add the stored trials that it lacks; all if it is damaged."""
         path = self._folder / JOURNAL
-        if path.exists():
-            mend(path)
         try:
             journal = open_journal(path, self.study.better)
         except OSError:

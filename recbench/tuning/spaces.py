@@ -57,9 +57,11 @@ def _given(given: Given) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if isinstance(given, Mapping):
         yield from given.items()
         return
+    if not isinstance(given, (str, Sequence)):
+        raise UsageError(f"space: give a dict from models to ranges, or texts, not {given!r:.60}")
     for text in [given] if isinstance(given, str) else given:
-        spec = Spec.parse(text)
-        if not spec.options:
+        spec = Spec.parse(text) if str(text).strip() else Spec("", {})
+        if not spec.name or not spec.options:
             raise UsageError(
                 f"--space {text}: write MODEL:OPTION=LOW..HIGH, such as ease:l2=1..5000:log"
             )
@@ -71,6 +73,8 @@ def _offer(plugins: Plugins, tuned: Collection[Offer], name: str) -> Offer:
 
     Raises UsageError if it is not tuned.
     """
+    if not isinstance(name, str):
+        raise UsageError(f"space: name models as in results, such as 'ease', not {name!r:.60}")
     for offer in tuned:
         typed = plugins.typed.get(("models", offer.name), offer.name)
         if name in (offer.name, *offer.aliases, typed, file_and_member(typed)[0]):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from recbench.errors import printable
 from recbench.report.report import Block, Lines, ReportOf, Table
 from recbench.results.footer import sentence
 from recbench.results.results import Results
+from recbench.store.versions import OTHER_CODE
 from recbench.tuning.drawn import Drawn
 from recbench.tuning.study import OK, Study, StudyTrial
 from recbench.tuning.tuning import failures, remark
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     *("model", "dataset", "split", "metric", "trial", "state", "value", "best", "seconds"),
-    *("options", "spec", "reason", "finished", "study"),
+    *("options", "spec", "reason", "finished", "study", "outdated"),
 )
 """Columns of `Trials.to_frame`."""
 
@@ -33,6 +34,8 @@ class Trials(Drawn, ReportOf[Study]):
         In any order.
     results : Results or None, default: None
         Stored results, among which are those of the best options on the test targets.
+    outdated : collection of str, default: ()
+        Keys of the studies whose models have other code now.
 
     Examples
     --------
@@ -45,9 +48,14 @@ class Trials(Drawn, ReportOf[Study]):
     [[0, 'ok'], [1, 'ok']]
     """
 
-    def __init__(self, studies: Sequence[Study], results: Results | None = None) -> None:
+    def __init__(
+        self,
+        studies: Sequence[Study],
+        results: Results | None = None,
+        outdated: Collection[str] = (),
+    ) -> None:
         super().__init__(studies)
-        self.results = results
+        self.results, self.outdated = results, frozenset(outdated)
 
     def to_frame(self) -> pd.DataFrame:
         """Return all trials as a table.
@@ -59,11 +67,15 @@ class Trials(Drawn, ReportOf[Study]):
             (its number, from 0), state ("ok", "failed", "pruned" or "stopped"), value (on the
             validation targets), best (whether it is the best of its study), seconds, options (those
             that were tuned), spec (the model with its options, for `run`), reason, finished (an ISO
-            time in UTC) and study (its key).
+            time in UTC), study (its key) and outdated (whether the model has other code now).
         """
         import pandas as pd
 
-        rows = [_row(study, trial) for study in self for trial in study.trials]
+        rows = [
+            {**_row(study, trial), "outdated": study.key in self.outdated}
+            for study in self
+            for trial in study.trials
+        ]
         return pd.DataFrame(rows, columns=COLUMNS)
 
     def _drawn(self) -> tuple[Sequence[Study], Results | None]:
@@ -84,7 +96,8 @@ class Trials(Drawn, ReportOf[Study]):
             ]
             title = f"{study.model} on {setting.dataset_title}, {setting.split}"
             yield Table(rows, (study.label, "seconds"), printable(title))
-            said = [f"search space: {study.space_text}"] if study.space else []
+            said = [OTHER_CODE] if study.key in self.outdated else []
+            said += [f"search space: {study.space_text}"] if study.space else []
             said += [remark(study)] if remark(study) else []
             yield " ".join(map(sentence, said))
             yield Lines(failures(study))

@@ -170,7 +170,7 @@ class Tuning(Drawn, Report):
             ]
         )
         if self.gains is not None:
-            yield from gain_blocks(self.gains)
+            yield from gain_blocks(self.gains, self.studies)
 
 
 def shortened(lines: Sequence[str]) -> list[str]:

@@ -103,6 +103,25 @@ def test_nested_bars_are_drawn_below_each_other_on_a_terminal(terminals: Callabl
     assert left == ["inner | 1/3 loss 1", "outer | 1/2"]
 
 
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (45, "a-model-of-a-l\u2026 | 12/30 NDCG@10 0.4050; \u2026"),
+        (80, "a-model-of-a-long-name:wi\u2026 | 12/30 NDCG@10 0.4050; 3 min left; best 0.\u2026"),
+    ],
+)
+def test_a_narrow_terminal_shows_what_comes_first(
+    columns: int, line: str, terminals: Callable[[], Tty], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    terminal = terminals()
+    with Bar("a-model-of-a-long-name:with=options,that=go,on=and,on=1", 30, "trial", 11) as bar:
+        bar.step(message=f"NDCG@10 0.4050; 3 min left; best 0.4050 with {'decay=0.531,' * 9}")
+        shown = _screen_text(terminal.getvalue())[0]
+    assert len(shown) <= columns
+    assert _without_bars(shown) == line
+
+
 def test_a_bar_that_does_not_stay_leaves_nothing_on_a_terminal(
     terminals: Callable[[], Tty],
 ) -> None:

@@ -211,6 +211,10 @@ def _open(width: int = 1, **others: Any) -> dict[str, Any]:
     return {"width": width, **others}
 
 
+def _literal(kind: Literal["a", "b"] = "a") -> str:
+    return kind
+
+
 @pytest.mark.parametrize(
     ("space", "factory", "message"),
     [
@@ -236,6 +240,21 @@ def _open(width: int = 1, **others: Any) -> dict[str, Any]:
         ),
         ({"seed": Int(0, 9)}, _open, "model m has 'seed' in its search_space; remove it"),
         ({"device": Choice("cpu", "cuda")}, _open, "model m has 'device' in its search_space;"),
+        (
+            {"limit": Float(1, 9)},
+            Model,
+            "model m: limit takes whole numbers, but its range is a recbench.Float; write recben",
+        ),
+        (
+            {"limit": Choice(1, 2.5)},
+            Model,
+            "model m: the range 1|2.5 does not fit: limit=2.5 must be a whole number",
+        ),
+        (
+            {"kind": Choice("a", "c")},
+            _literal,
+            "model m: the range a|c does not fit: kind=c is not allowed; available: a, b",
+        ),
         ({"depth": 3}, _open, "model m: the search_space of depth is 3; write a recbench.Float"),
     ],
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from made_tuning import write_log, write_model
 
@@ -43,3 +46,32 @@ def test_studies_are_chosen_by_model_dataset_split_and_metric() -> None:
 def test_a_folder_without_trials_is_an_error() -> None:
     with pytest.raises(UsageError, match="results has no trials"):
         recbench.trials()
+
+
+def test_data_of_the_same_name_are_told_apart() -> None:
+    for place, users in (("a", 40), ("b", 50)):
+        Path(place).mkdir()
+        log = write_log(f"{place}/log.csv", users=users)
+        recbench.tune(write_model(), log, trials=1, in_process=True)
+    both = recbench.trials()
+    names = [study.setting.dataset for study in both]
+    assert len(set(names)) == 2
+    assert all(re.fullmatch(r"log\.csv \([0-9a-f]{6}\)", name) for name in names)
+    assert f"Mine on {names[0]}, leave-last-out" in str(both)
+    for place, n_users in (("a", 40), ("b", 50)):
+        (study,) = recbench.trials(dataset=f"{place}/log.csv")
+        assert study.setting.n_users == n_users
+        (named,) = recbench.trials(dataset=study.setting.dataset)
+        assert named == study
+    assert len(recbench.trials(dataset="log.csv")) == 2
+
+
+def test_trials_of_other_code_are_marked() -> None:
+    log = write_log()
+    recbench.tune(write_model(), log, trials=1, in_process=True)
+    assert recbench.trials("mine.py").to_frame()["outdated"].tolist() == [False]
+    recbench.tune(write_model("self.changed = True"), log, trials=1, in_process=True)
+    stored = recbench.trials("mine.py")
+    assert sorted(stored.to_frame()["outdated"]) == [False, True]
+    text = " ".join(str(stored).split())
+    assert text.count("Made by another version of the model's code than the installed one.") == 1

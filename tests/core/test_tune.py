@@ -16,7 +16,7 @@ from helpers import plugin
 from made_tuning import fits, write_log, write_model
 
 import recbench
-from recbench import RecbenchError, UsageError, load_plugins, tune
+from recbench import Float, RecbenchError, UsageError, load_plugins, tune
 from recbench.tune import TuningInterrupted
 
 
@@ -309,8 +309,14 @@ def test_wrong_arguments_are_refused_before_anything_runs(quick: None, log: str)
         ("no option 'b'", {"space": ["mine.py:b=1..5"]}),
         ("--space mine.py: write MODEL:OPTION", {"space": ["mine.py"]}),
         ("--space popular: this model is not tuned here", {"space": ["popular:x=1..5"]}),
+        ("^--space : write MODEL:OPTION", {"space": " "}),
+        ("^--space :a=0..1: write MODEL:OPTION", {"space": [":a=0..1"]}),
+        ("^space: give a dict from models to ranges, or texts, not 5", {"space": 5}),
+        ("^space: name models as in results", {"space": {int: {"a": Float(0, 1)}}}),
+        ("^--space Mine: n takes whole numbers", {"space": {"mine.py": {"n": Float(1, 3)}}}),
+        ("gini@5: gini does not state whether higher or lower", {"metric": "gini@5"}),
         ("a", {"space": ["mine.py:a=5..1"]}),
-        ("--seed", {"tuning_seed": -1}),
+        ("--tuning-seed must be 0 or more", {"tuning_seed": -1}),
     ]
     for match, arguments in wrong:
         with pytest.raises(UsageError, match=match):

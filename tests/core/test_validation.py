@@ -104,11 +104,12 @@ def test_only_the_training_is_listened_to(host: Any) -> None:
 WRONG: list[tuple[Any, Any, type[Exception], str]] = [
     (0.5, -1, ValueError, "step must be from 0 to 2147483647, not -1"),
     (0.5, 2**31, ValueError, "step must be from 0 to 2147483647, not 2147483648"),
-    (0.5, math.nan, ValueError, "NaN"),
-    (0.5, None, TypeError, "NoneType"),
-    ("high", 1, ValueError, "could not convert"),
-    (None, 1, TypeError, "NoneType"),
-    (np.zeros(2), 1, TypeError, "array"),
+    (0.5, math.nan, ValueError, "value and step must be numbers, not 0.5 and nan"),
+    (0.5, math.inf, ValueError, "value and step must be numbers, not 0.5 and inf"),
+    (0.5, None, ValueError, "value and step must be numbers, not 0.5 and None"),
+    ("high", 1, ValueError, "value and step must be numbers, not 'high' and 1"),
+    (None, 1, ValueError, "value and step must be numbers, not None and 1"),
+    (np.zeros(2), 1, ValueError, r"value and step must be numbers, not array\("),
 ]
 
 

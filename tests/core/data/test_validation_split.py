@@ -1,5 +1,7 @@
 """Validation targets: held out in the training part, and never one of the test targets."""
 
+import dataclasses
+import re
 from typing import Any
 
 import numpy as np
@@ -54,6 +56,14 @@ class Own:
             return Split(held_out.train, interactions, np.where(test.targets >= 0, 0, -1))
         if self.how == "targets":
             return Split(held_out.train, held_out.history, test.targets)
+        if self.how == "unknown users":
+            users = np.full(len(interactions), -1)
+            every = dataclasses.replace(interactions, users=users)
+            return Split(every, held_out.history, held_out.targets)
+        if self.how == "other users":
+            users = np.roll(interactions.users, 1)
+            every = dataclasses.replace(interactions, users=users)
+            return Split(every, held_out.history, held_out.targets)
         if self.how == "raises":
             raise ValueError("no validation for this")
         if self.how == "refuses":
@@ -89,6 +99,24 @@ def test_a_validation_split_that_has_a_test_target_is_refused(part: str) -> None
     )
     with pytest.raises(RecbenchError, match=f"^splitter own .plugin mine.: {shown}$"):
         _made(part)
+
+
+@pytest.mark.parametrize(
+    ("how", "match"),
+    [
+        (
+            "unknown users",
+            "unknown users (-1) in its train, so recbench cannot tell whether it has targets of",
+        ),
+        (
+            "other users",
+            "validation_split must not use targets of split; item 10 of user 0, who never had it",
+        ),
+    ],
+)
+def test_targets_cannot_be_hidden_behind_other_users(how: str, match: str) -> None:
+    with pytest.raises(RecbenchError, match=re.escape(match)):
+        _made(how)
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,10 @@ def test_studies_by_the_same_metric_and_targets_are_compared(experiment: Experim
 WRONG: list[tuple[dict[str, Any] | None, str]] = [
     (None, "mine is not tuned"),
     ({"model_version": "0"}, "mine was tuned with another version of the code of plugin mine"),
+    (
+        {"model_version": "0", "plugin": "slow.py"},
+        "mine was tuned as a model of slow.py, not of mine",
+    ),
     ({"trials": ()}, "mine has no trial that succeeded"),
     ({"model": "mine:k=4"}, "mine is not tuned"),
 ]
@@ -155,6 +159,17 @@ def test_models_without_best_options_are_an_error(
     text = str(raised.value)
     assert text.startswith(f"{why} on synthetic:")
     assert f"run: recbench tune mine --dataset {DATA} --split leave-last-out" in text
+
+
+@pytest.mark.parametrize(("folder", "said"), [("results", ""), ("other", " --results other")])
+def test_the_error_has_the_command_for_the_same_folder(
+    folder: str, said: str, experiment: Experiment
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        best_options(experiment, ["mine"], [], folder)
+    assert str(raised.value).endswith(
+        f"recbench tune mine --dataset {DATA} --split leave-last-out{said}"
+    )
 
 
 def test_stored_studies_need_a_folder(experiment: Experiment) -> None:

@@ -10,7 +10,7 @@ from made_studies import made_study, made_trials
 
 from recbench import Result, Results
 from recbench.evaluation.uncertainty import paired_test
-from recbench.report.report import Lines, Table
+from recbench.report.report import Table
 from recbench.tuning.gains import gain_blocks, gains_of
 from recbench.tuning.study import FAILED, Study
 
@@ -78,7 +78,8 @@ def test_a_metric_without_values_per_case_is_replaced() -> None:
 def test_the_table_of_gains() -> None:
     results = _results(result_of("ease", {"ndcg@3": FAIR}), result_of("ease:x=1", {"ndcg@3": GOOD}))
     found = gains_of([_study("ease")], results)
-    table, meaning = gain_blocks(found)
+    broken = made_study(made_trials(FAILED, 0.2), model="broken", metric="ndcg@3")
+    table, meaning = gain_blocks(found, [_study("ease"), broken, _study("same", best=0)])
     assert isinstance(table, Table)
     (row,) = table.rows
     assert [*row] == [
@@ -88,10 +89,23 @@ def test_the_table_of_gains() -> None:
     assert row["difference"] == f"{GOOD.mean() - FAIR.mean():+.4f}"
     assert row["difference"].startswith("+")
     assert [*table.numbers] == [*row][1:]
-    assert "Holm-corrected over the models" in str(meaning)
-    empty, said = gain_blocks([])
-    assert isinstance(empty, Table)
-    assert not empty.rows
-    assert said == "No trial was better than the default options of its model."
-    assert not isinstance(said, Lines)
+    assert str(meaning).endswith(
+        "Holm-corrected over the models. Not compared, because the default or the best options "
+        "failed: broken."
+    )
     assert not math.isnan(found[0].paired.p)
+
+
+def test_a_table_without_gains_says_why() -> None:
+    same, never = _study("same", best=0), made_study(made_trials(FAILED), model="never")
+    nothing = "No trial was better than the default options of its model."
+    failed = "Not compared, because the default or the best options failed: never."
+    for studies, meaning in (
+        ([same], nothing),
+        ([never], failed),
+        ([same, never], f"{nothing.replace('trial', 'trial of the other models')} {failed}"),
+    ):
+        empty, said = gain_blocks([], studies)
+        assert isinstance(empty, Table)
+        assert not empty.rows
+        assert said == meaning

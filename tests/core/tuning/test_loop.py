@@ -2,10 +2,11 @@
 
 import itertools
 import logging
+import re
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pytest
@@ -107,6 +108,18 @@ def test_failed_trials_have_their_reason_and_the_others_run(
     assert study.best is study.trials[0]
 
 
+def test_a_value_that_the_option_does_not_take_is_a_failed_trial(tmp_path: Path) -> None:
+    def mine(x: Literal[1, 2, 9] = 1) -> Mine:
+        return Mine(x)
+
+    host = InProcessHost(load_plugins(mine=plugin(models={"mine": mine})))
+    study = _tuned(tmp_path, host=host, ranges={"x": Int(1, 9)}, max_trials=10).study
+    assert study.exhausted
+    assert (study.count(OK), study.count(FAILED)) == (4, 6)  # one has the default options
+    wrong = next(trial for trial in study.trials if trial.options == {"x": "5"})
+    assert wrong.reason == "model mine: x=5 is not allowed; available: 1, 2, 9"
+
+
 def test_a_metric_that_is_not_measured_is_a_failure(tmp_path: Path) -> None:
     plugins = load_plugins(
         mine=plugin(
@@ -173,16 +186,17 @@ def test_options_that_were_tried_are_not_run_again_and_the_time_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Numbers are written with 12 digits, so all are 1.5, and there is nothing left to run."""
-    ticks = itertools.count(step=0.125)
+    ticks = itertools.count(step=0.125)  # what happens between two looks at the clock takes none
     monkeypatch.setattr(
         "recbench.tuning.loop.time", SimpleNamespace(perf_counter=lambda: next(ticks))
     )
     budget = {"max_trials": None, "max_seconds": 1.0}
     study = _tuned(tmp_path, ranges={"y": Float(1.5, 1.5 + 1e-13)}, model="plain", **budget).study
     same = [trial for trial in study.trials if trial.reason == "same options as trial 1"]
-    assert [trial.number for trial in same] == list(range(2, 8))
+    assert len(same) > 2
+    assert [trial.number for trial in same] == list(range(2, len(study.trials)))
     assert {trial.value for trial in same} == {study.trials[1].value}
-    assert study.seconds == 1
+    assert 1 <= study.seconds < 1.5
 
 
 def test_stored_trials_are_not_run_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -246,10 +260,10 @@ def test_progress_shows_the_best_and_the_time_left(
     _tuned(tmp_path, max_trials=3)
     messages = [message for _, message in steps]
     assert len(messages) == 3
-    assert "; best 0." in messages[0]
-    assert messages[0].endswith("with the default options; about 7 min left")
-    assert messages[1].endswith("; about 3 min left")
-    assert messages[0].startswith("NDCG@10 0.")
+    assert re.fullmatch(
+        r"NDCG@10 0\.\d{4}; 7 min left; best 0\.\d{4} with the default options", messages[0]
+    )
+    assert "; 3 min left; best 0." in messages[1]
     assert "left" not in messages[2]
 
 

@@ -108,6 +108,20 @@ def test_a_search_that_is_resumed_has_the_same_trials(
     assert len(study.trials) == 14
 
 
+def test_a_line_that_another_process_has_torn_is_removed_while_this_one_works(
+    tmp_path: Path, alone: tuple[list[StudyTrial], Path]
+) -> None:
+    with made_search(tmp_path, RANGES, DEFAULTS, max_trials=6) as search:
+        for torn in (b"", b'{"op_code": 8, "worker', b"\x00" * 9, b"{"):
+            with _journal(tmp_path).open("ab") as file:
+                file.write(torn)
+            claim = search.claim()
+            assert claim is not None
+            search.end(claim, OK, value_of(claim), 1.0)
+        trials = search_on(search)
+    assert options_of(trials) == options_of(alone[0])[:6]
+
+
 def test_a_trial_of_a_killed_process_is_run_again_under_its_number(
     tmp_path: Path, alone: tuple[list[StudyTrial], Path]
 ) -> None:

@@ -147,6 +147,18 @@ def test_values_on_test_are_those_of_the_best_options() -> None:
         "p": pytest.approx(FAIR.mean()),
     }
     assert on_test([STUDY], None) == {}
+    other = dataclasses.replace(STUDY.setting, dataset_sha256="other")
+    both = Results(
+        [
+            *RESULTS,
+            result_of("mine:x=1", {"ndcg@3": FAIR}, setting=other, tuned=STUDY.tuned),
+        ],
+        columns_of,
+    )
+    elsewhere = dataclasses.replace(STUDY, setting=other, key="elsewhere")
+    found = on_test([STUDY, elsewhere], both)
+    assert found[STUDY.key].mean == pytest.approx(GOOD.mean())
+    assert found["elsewhere"].mean == pytest.approx(FAIR.mean())
     assert on_test([made_study(STUDY.trials, metric="mrr@3")], RESULTS) == {}
     assert on_test([PLAIN], Results([failed("plain")])) == {}
 
