@@ -264,7 +264,8 @@ def read_value(what: str, text: str, kind: Any) -> Any:
     origin, choices = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Literal:
         for choice in choices:
-            if str(choice) == text:
+            written = text if isinstance(choice, str) else text.capitalize()  # true, none
+            if text == str(choice) or written == str(choice):
                 return choice
         raise UsageError(f"{what}={text} is not allowed; {suggest(text, map(str, choices))}")
     if origin in (typing.Union, types.UnionType):

@@ -39,7 +39,7 @@ def report_validation(value: float, step: int) -> None:
     Raises
     ------
     ValueError
-        If the value is not a number, or the step is not a whole number in this range.
+        If the value or the step is not a number, or the step is outside this range.
 
     Examples
     --------

@@ -184,9 +184,10 @@ def _run_again(experiment: Experiment, cell: Result, host: Host, device: str) ->
         try:
             experiment.plugins.find("models", Spec.parse(cell.model).name)
         except UsageError as error:
+            missing = describe_error(error)
             raise RecbenchError(
-                f"{error}. If it was given as an object or a file, give it again: models=..., or "
-                "--models FILE"
+                f"{missing if missing.endswith('?') else f'{missing}.'} If it was given as an "
+                "object or a file, give it again: models=..., or --models FILE"
             ) from error
         device = cell.device if device == "auto" and cell.device else device
         again = experiment.cell(cell.model, cell.seed or 0, device, isolated=cell.isolated)

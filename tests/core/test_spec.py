@@ -58,6 +58,20 @@ def test_invalid_specs_are_refused(text: str) -> None:
         Spec.parse(text)
 
 
+def _choose(what: Literal["a", 2, True] | None = "a") -> Any:
+    return what
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("a", "a"), ("none", None), ("2", 2), ("true", True), ("True", True)],
+)
+def test_choices_that_are_no_texts_are_written_as_elsewhere(text: str, value: Any) -> None:
+    assert build("model m", _choose, {"what": text}) is value
+    with pytest.raises(UsageError, match="what=A is not allowed"):
+        build("model m", _choose, {"what": "A"})
+
+
 def test_values_are_converted_to_the_types_of_the_signature() -> None:
     made = build(
         "model m",
