@@ -16,6 +16,9 @@ from recbench import RecbenchError, load_dataset
 from recbench.progress import log
 from recbench.scaffold.new import KINDS
 
+# Several test processes share the cores. If torch used all of them in each, all would be slower.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 COPIES = {"u.data": "ml-100k.inter", "u.item": "ml-100k.item"}
 """Files of MovieLens 100K as published, and their names in the package that pip fetches."""
 

@@ -309,7 +309,7 @@ def test_wrong_arguments_are_refused_before_anything_runs(quick: None, log: str)
         ("no option 'b'", {"space": ["mine.py:b=1..5"]}),
         ("--space mine.py: write MODEL:OPTION", {"space": ["mine.py"]}),
         ("--space popular: this model is not tuned here", {"space": ["popular:x=1..5"]}),
-        ("^--space : write MODEL:OPTION", {"space": " "}),
+        ("^--space : write MODEL:OPTION", {"space": [""]}),
         ("^--space :a=0..1: write MODEL:OPTION", {"space": [":a=0..1"]}),
         ("^space: give a dict from models to ranges, or texts, not 5", {"space": 5}),
         ("^space: name models as in results", {"space": {int: {"a": Float(0, 1)}}}),
