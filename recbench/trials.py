@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -75,6 +74,7 @@ def trials(
     plugins = current_plugins(plugins)
     plugins, texts = with_models(plugins, models)
     stored = read_studies(results)
+    plain = {study.key: study.setting for study in stored}
     settings = distinguished([study.setting for study in stored])
     stored = [
         dataclasses.replace(study, setting=setting)
@@ -88,11 +88,15 @@ def trials(
         study
         for study in stored
         if (not wanted or study.model in wanted or Spec.parse(study.model).name in wanted)
-        and (split is None or study.setting.split == split)
+        and (split is None or split in (study.setting.split, plain[study.key].split))
         and (metric is None or metric.lower() in (study.metric, study.label.lower()))
     ]
     if dataset is not None:
-        chosen = _on(plugins, dataset, chosen)
+        names = names_of_dataset(plugins, dataset)
+        chosen = [
+            study for study in chosen if names & (_names(study.setting) | _names(plain[study.key]))
+        ]
+        chosen = _of_content(plugins, dataset, chosen)
     if not chosen:
         known = {study.model for study in stored}
         missing = [name for name in wanted if name not in known]
@@ -109,19 +113,19 @@ def trials(
     return Trials(chosen, Store(results).all(plugins), outdated)
 
 
-def _on(plugins: Plugins, dataset: Data, studies: Sequence[Study]) -> list[Study]:
-    """Return the studies on a dataset: those on its content, if it has the name of others."""
-    names = names_of_dataset(plugins, dataset)
-    found = [study for study in studies if names & _names(study.setting)]
-    if len({study.setting.dataset_sha256 for study in found}) > 1:
+def _of_content(plugins: Plugins, dataset: Data, studies: list[Study]) -> list[Study]:
+    """Return the studies on the content of a dataset, if there are studies on several contents.
+
+    studies: on data with the names of the dataset. All are returned if none is on its content.
+    """
+    if len({study.setting.dataset_sha256 for study in studies}) > 1:
         with contextlib.suppress(RecbenchError):  # the data may be gone
             content = find_dataset(plugins, dataset).load().fingerprint()
-            return [study for study in found if study.setting.dataset_sha256 == content] or found
-    return found
+            same = [study for study in studies if study.setting.dataset_sha256 == content]
+            return same or studies
+    return studies
 
 
 def _names(setting: Setting) -> set[str]:
-    """Return what a dataset may be called: as in tables, with its digest or not, or its hash."""
-    names = {setting.dataset, setting.dataset_title}
-    plain = {re.sub(r" \([0-9a-f]{6}\)$", "", name) for name in names}
-    return {*names, *plain, setting.dataset_sha256}
+    """Return what the dataset of a setting may be called: its name, its title or its hash."""
+    return {setting.dataset, setting.dataset_title, setting.dataset_sha256}

@@ -323,7 +323,7 @@ def _objective(plugins: Plugins, metric: str) -> tuple[Plugins, str, str]:
 
 
 def _reads_ranks(metric: Metric) -> bool:
-    """Whether a metric depends on the ranks of targets, of which higher values are better then."""
+    """Whether a metric depends on the ranks of targets. If so, higher values are better."""
     try:
         return reads_ranks(metric, MadeUp(None))
     except UnknownFeatureError:

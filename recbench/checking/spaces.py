@@ -6,13 +6,7 @@ from recbench.checking.rule import NotApplicableError
 from recbench.checking.subject import Subject
 from recbench.code.raised import BrokenRuleError, require
 from recbench.errors import RecbenchError
-from recbench.space import (
-    check_space,
-    default_of,
-    option_text,
-    space_of,
-    spaces_text,
-)
+from recbench.space import check_space, default_of, option_text, space_of, spaces_text
 from recbench.spec import unwrapped
 
 RULE = "the search space must fit the options"

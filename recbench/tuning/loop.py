@@ -55,7 +55,7 @@ class Tuner:
         """Run a trial that this process has claimed, and record how it ended.
 
         began: when the trial before it ended. So the time of the search counts too, and the seconds
-        of all trials of a process are the time that passes.
+        of a process's trials add up to the time that it has spent.
         """
         study = search.study
         if claim.same_as is not None:

@@ -35,7 +35,7 @@ class Trials(Drawn, ReportOf[Study]):
     results : Results or None, default: None
         Stored results, among which are those of the best options on the test targets.
     outdated : collection of str, default: ()
-        Keys of the studies whose models have other code now.
+        Keys of the studies whose model has other code now.
 
     Examples
     --------

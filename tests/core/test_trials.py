@@ -75,3 +75,19 @@ def test_trials_of_other_code_are_marked() -> None:
     assert sorted(stored.to_frame()["outdated"]) == [False, True]
     text = " ".join(str(stored).split())
     assert text.count("Made by another version of the model's code than the installed one.") == 1
+
+
+def test_splits_of_the_same_name_are_chosen_together_or_one_by_one() -> None:
+    log, mine = write_log(), write_model()
+    for seed in (1, 2):
+        Path("halves.py").write_text(
+            "from recbench_splitters import UnseenUsers\n\n\nclass Halves(UnseenUsers):\n"
+            f"    def __init__(self):\n        super().__init__(share=0.5, seed={seed})\n"
+        )
+        recbench.tune(mine, log, split="halves.py", trials=1, in_process=True)
+    both = recbench.trials(split="halves.py")
+    names = {study.setting.split for study in both}
+    assert len(names) == 2
+    assert all(re.fullmatch(r"Halves \([0-9a-f]{6}\)", name) for name in names)
+    for name in names:
+        assert [study.setting.split for study in recbench.trials(split=name)] == [name]
