@@ -58,7 +58,7 @@ from recbench.tune import TuningInterrupted, tune
 from recbench.tuning.study import Study, StudyTrial
 from recbench.tuning.trial_list import Trials
 from recbench.tuning.tuning import Tuning
-from recbench.validation import report_validation
+from recbench.reported import report_validation
 from recbench.verification import Verification
 from recbench.verify import verify
 

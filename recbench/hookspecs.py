@@ -1,4 +1,4 @@
-"""Before step 1: the six hooks that a plugin can implement.
+"""Before step 1: the ten hooks that a plugin can implement.
 
 A plugin is a Python module that an entry point of the group `recbench` names::
 
@@ -16,7 +16,7 @@ decorator `@recbench.hookimpl`::
     def recbench_models():
         return {"my-model": MyModel}
 
-The first five hooks return a mapping from names to callables. The name is what users type: up to
+The first seven hooks return a mapping from names to callables. The name is what users type: up to
 100 letters, digits and characters of `-_.+`, the first a letter or digit. The callable is a
 factory: its keyword parameters are the options that users set with
 `name:option=value`, converted to the annotated types, and its docstring is shown by
@@ -31,7 +31,9 @@ The factory of a model can have an attribute `search_space`, a dict from options
 which `recbench tune` looks for the best values: `recbench.Float(1, 2000, log=True)`,
 `recbench.Int(5, 1000)` or `recbench.Choice("softmax", "bce")`.
 
-recbench calls these five hooks whenever it looks for plugins, so they must be fast. Import large
+The last three hooks are events, which recbench calls while models run.
+
+recbench calls the first seven hooks whenever it looks for plugins, so they must be fast. Import large
 packages such as torch, and read files, in the factories and not in the hooks or the module.
 """
 
@@ -219,6 +221,90 @@ def recbench_tables() -> Mapping[str, Callable[..., str]]:
 
 
 @hookspec
+def recbench_executors() -> Mapping[str, Callable[..., Any]]:
+    """Return the executors of the plugin: a mapping from name to factory.
+
+    `factory(**options)` returns a `concurrent.futures.Executor`, which runs functions in other
+    processes, here or on other machines. `recbench run --executor NAME:OPTION=VALUE` calls its
+    method `submit(function, order)` for each model and seed that is to be run. The function is one
+    of recbench, so it can be pickled by its name, and never raises. The order is a dict of texts,
+    numbers and lists: dataset, split, model, options, seed, limits and versions. What the function
+    returns is a dict of the same, with bytes.
+
+    recbench must be installed where the function runs, in the same version, with the same plugins.
+    The function checks this, loads the dataset by its name, checks that it is the same, and runs
+    the model in a separate process there.
+
+    If a future ends with an exception, for example because its worker was killed, recbench submits
+    the order once more. At the end, also after Ctrl-C, it calls
+    `shutdown(wait=False, cancel_futures=True)`, which must end everything that the factory has
+    started.
+
+    Returns
+    -------
+    Mapping of str to callable
+        Name of the executor to its factory.
+
+    Examples
+    --------
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> import recbench
+    >>> def threads(workers: int = 2):
+    ...     "Threads of this process."
+    ...     return ThreadPoolExecutor(workers)
+    >>> class MyPlugin:
+    ...     @recbench.hookimpl
+    ...     def recbench_executors(self):
+    ...         return {"threads": threads}
+    >>> recbench.load_plugins(mine=MyPlugin()).find("executors", "threads").summary
+    'Threads of this process.'
+    """
+    return {}
+
+
+@hookspec
+def recbench_trackers() -> Mapping[str, Callable[..., Any]]:
+    """Return the trackers of the plugin: a mapping from name to factory.
+
+    `factory(**options)` returns an object with methods that are called like the three hooks below,
+    `recbench_progress`, `recbench_run_finished` and `recbench_all_finished`, or some of them, and
+    marked with `@recbench.hookimpl` too. It is used in commands with `--track NAME:OPTION=VALUE`.
+
+    A tracker is made before the first model runs. If it raises a `recbench.UsageError`, for example
+    because a package is missing, the command ends. Other exceptions of the factory and all
+    exceptions of the methods are logged as warnings, and models run nevertheless.
+
+    Returns
+    -------
+    Mapping of str to callable
+        Name of the tracker to its factory.
+    """
+    return {}
+
+
+@hookspec
+def recbench_progress(cell: Any, step: int, values: Mapping[str, float]) -> None:
+    """Handle values that a model reports while it trains, such as its loss after each epoch.
+
+    recbench calls this hook in the main process whenever a model calls `recbench.Progress.step`
+    with values, or `recbench.report_validation`. With `--executor`, it does so when the model has
+    ended, for all steps. The values of a step can come in several calls, and of more than 1,000
+    steps, some are left out. Models that are tuned are not reported. An exception is logged as a
+    warning.
+
+    Parameters
+    ----------
+    cell : recbench.Result
+        The result that the model will have, without numbers: its `key`, `model`, `seed` and
+        `setting` are those of the result that `recbench_run_finished` gets.
+    step : int
+        How far the training is, such as the number of epochs; from 0.
+    values : mapping of str to float
+        Names and values; the values can be NaN or infinite.
+    """
+
+
+@hookspec
 def recbench_run_finished(result: Any) -> None:
     """Handle a new result, for example to send it to an experiment tracker.
 
@@ -230,4 +316,19 @@ def recbench_run_finished(result: Any) -> None:
     ----------
     result : recbench.Result
         The result of one model on one dataset and split, with one seed; a copy for each plugin.
+    """
+
+
+@hookspec
+def recbench_all_finished(results: Any) -> None:
+    """Handle all results of a run, once its last model has ended, for example to store its table.
+
+    recbench calls this hook once for each call of `recbench.run`, in the main process. After
+    Ctrl-C, it gets the results so far. `results.to_table("markdown")` is the table that the command
+    shows. An exception is logged as a warning.
+
+    Parameters
+    ----------
+    results : recbench.Results
+        One result per dataset, split, model and seed; also those that were stored before.
     """

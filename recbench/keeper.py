@@ -187,7 +187,7 @@ class Keeper:
             result = self._store(self.store, result, columns)
             self._clear_checkpoint(self.store.checkpoint(result), result)
         self.columns[result.key] = columns
-        experiment.plugins.notify(result)
+        experiment.plugins.notify("recbench_run_finished", result=result)
         return self._at_ks(result)
 
     def read_columns(self, result: Result) -> Columns:

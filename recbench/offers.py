@@ -25,16 +25,21 @@ from recbench.guard import CRASHED, guarded, noted
 from recbench.space import check_space
 from recbench.spec import Spec, read_options, unwrapped, with_own_names
 
-TRACKER = "recbench_run_finished"
+EVENTS = {
+    "recbench_progress": ("cell", "step", "values"),
+    "recbench_run_finished": ("result",),
+    "recbench_all_finished": ("results",),
+}
+"""Hooks that recbench calls while models run -> their parameters."""
 
 ORDER = tuple(name for name in vars(hookspecs) if name.startswith("recbench_"))
 
 HOOKS = set(ORDER)
 
-KINDS = ("datasets", "splitters", "models", "metrics", "tables")
+KINDS = ("datasets", "splitters", "models", "metrics", "tables", "executors", "trackers")
 """What plugins offer by name, each with its own hook, such as `recbench_models`."""
 
-NOUNS = {**{kind: kind.removesuffix("s") for kind in ("models", *KINDS)}, TRACKER: "tracker"}
+NOUNS = {kind: kind.removesuffix("s") for kind in ("models", *KINDS)}
 """Kind, or the hook of a tracker -> one of it, as `recbench plugin` calls it."""
 
 NAME = re.compile(r"[^\W_][\w.+-]{0,99}")
@@ -153,7 +158,7 @@ def import_plugin(
             plugin = load()
             hooks = _hooks_of(manager, plugin)
             manager.register(plugin, info.name)
-            _check_tracker(manager, plugin)
+            check_events(manager, plugin)
             offers = list(_offers_of(manager, info, plugin))
             info.hooks = hooks
             return offers
@@ -259,16 +264,24 @@ def _check_attributes(offer: Offer) -> tuple[str, ...]:
     return tuple(aliases)
 
 
-def _check_tracker(manager: pluggy.PluginManager, plugin: Any) -> None:
-    """Raise RecbenchError for a tracker that would not get the result, or not run."""
-    for tracker in _implementations(manager, TRACKER, plugin):
-        function = tracker.function
-        runs = not (inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function))
-        if tracker.argnames != ("result",) or not runs:
-            raise RecbenchError(
-                f"{TRACKER} must be a function, without async and yield, with one parameter, "
-                "`result`, that has no default"
+def check_events(manager: pluggy.PluginManager, plugin: Any) -> None:
+    """Raise RecbenchError for an event hook that would not get what it is called with, or not run.
+
+    Such a hook may have fewer parameters than it can have, but one at least.
+    """
+    for event, known in EVENTS.items():
+        for hook in _implementations(manager, event, plugin):
+            function, names = hook.function, hook.argnames
+            runs = not (
+                inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function)
             )
+            if not names or not set(names) <= set(known) or not runs:
+                wanted = f"one parameter, `{known[0]}`, that has no default"
+                if len(known) > 1:
+                    wanted = f"the parameters {', '.join(known)} or some of them, without defaults"
+                raise RecbenchError(
+                    f"{event} must be a function, without async and yield, with {wanted}"
+                )
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from recbench.code.raised import describe_raised
 from recbench.errors import UsageError
 from recbench.guard import noted
 from recbench.missing import unknown, why_broken
-from recbench.offers import KINDS, NOUNS, TRACKER, Offer, PluginInfo, import_plugin
+from recbench.offers import KINDS, NOUNS, Offer, PluginInfo, import_plugin
 from recbench.progress import log
 from recbench.spec import Spec, needed, read_options
 
@@ -105,7 +105,7 @@ class Plugins:
 
         Parameters
         ----------
-        kind : {"datasets", "splitters", "models", "metrics", "tables"}
+        kind : {"datasets", "splitters", "models", "metrics", "tables", "executors", "trackers"}
             Kind of plugin.
 
         Returns
@@ -125,7 +125,7 @@ class Plugins:
 
         Parameters
         ----------
-        kind : {"datasets", "splitters", "models", "metrics", "tables"}
+        kind : {"datasets", "splitters", "models", "metrics", "tables", "executors", "trackers"}
             Kind of plugin.
 
         Returns
@@ -146,7 +146,7 @@ class Plugins:
 
         Parameters
         ----------
-        kind : {"datasets", "splitters", "models", "metrics", "tables"}
+        kind : {"datasets", "splitters", "models", "metrics", "tables", "executors", "trackers"}
             Kind of plugin.
         name : str
             Name or alias of the offer, without options.
@@ -216,7 +216,7 @@ class Plugins:
 
         Parameters
         ----------
-        kind : {"datasets", "splitters", "models", "metrics", "tables"}
+        kind : {"datasets", "splitters", "models", "metrics", "tables", "executors", "trackers"}
             Kind of plugin.
         spec : recbench.spec.Spec
             Name and options, such as `Spec.parse("transformer:dim=128")`.
@@ -251,7 +251,7 @@ class Plugins:
 
         Parameters
         ----------
-        kind : {"datasets", "splitters", "models", "metrics", "tables"}
+        kind : {"datasets", "splitters", "models", "metrics", "tables", "executors", "trackers"}
             Kind of plugin.
         spec : recbench.spec.Spec
             Name and options.
@@ -301,13 +301,15 @@ class Plugins:
             found[str(spec)] = self.find("metrics", spec.name).metric(spec.options)
         return found
 
-    def notify(self, result: Any) -> None:
-        """Call the hook `recbench_run_finished` of every plugin; log failures as warnings.
+    def notify(self, event: str, **arguments: Any) -> None:
+        """Call a hook that is an event, of every plugin and tracker; log failures as warnings.
 
         Parameters
         ----------
-        result : recbench.Result
-            The result to pass on. Each plugin gets a copy of its own.
+        event : {"recbench_progress", "recbench_run_finished", "recbench_all_finished"}
+            Name of the hook.
+        **arguments : object
+            What it is called with. Each plugin gets a copy of its own of everything but `results`.
 
         Examples
         --------
@@ -316,14 +318,19 @@ class Plugins:
         ...     @recbench.hookimpl
         ...     def recbench_run_finished(self, result):
         ...         print("finished:", result)
-        >>> recbench.load_plugins(tracker=Tracker()).notify("a result")
+        >>> plugins = recbench.load_plugins(tracker=Tracker())
+        >>> plugins.notify("recbench_run_finished", result="a result")
         finished: a result
         """
-        for tracker in getattr(self.manager.hook, TRACKER).get_hookimpls():
-            where = f"{TRACKER} (plugin {tracker.plugin_name})"
+        for hook in getattr(self.manager.hook, event).get_hookimpls():
+            given = {
+                name: arguments[name] if name == "results" else copy.deepcopy(arguments[name])
+                for name in hook.argnames
+            }
+            where = f"{event} (plugin {hook.plugin_name})"
             try:
                 with noted(where):
-                    tracker.function(copy.deepcopy(result))
+                    hook.function(**given)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # also SystemExit

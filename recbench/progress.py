@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from recbench import bars
+from recbench import bars, reported
 
 
 class Log(logging.Logger):
@@ -118,15 +119,30 @@ class Progress(Bar):
         super().__init__(label, total, unit, done)
         self.stays = True
 
-    def step(self, n: int = 1, message: str = "") -> None:
-        """Report that more steps are done.
+    def step(
+        self, n: int = 1, message: str = "", values: Mapping[str, float] | None = None
+    ) -> None:
+        """Report that more steps are done, and values that were measured there.
 
         Parameters
         ----------
         n : int, default: 1
             Number of steps that were done since the last call.
         message : str, optional
-            Current state, such as "loss 0.31". Without a message, no line is written.
+            Current state, such as "loss 0.31". Without a message and values, no line is written.
+        values : mapping of str to float, optional
+            What was measured at this step, such as {"loss": 0.31, "validation": 0.12}. While a
+            model trains, the values are passed to the hook `recbench_progress` and stored with the
+            result, and `recbench curves` draws them. The step is the number of steps done so far.
+            Without a message, they are the message. The name "validation" is for a metric on data
+            that the model holds out itself, of which higher is better: `recbench tune` may stop a
+            trial whose value is worse than those of others. Values that are not finite are ignored.
+
+        Raises
+        ------
+        ValueError
+            If `values` is not a mapping from names to numbers. A name has 1 to 100 characters, and
+            a step at most 100 values.
 
         Examples
         --------
@@ -135,8 +151,17 @@ class Progress(Bar):
         ...     progress.step(25, "a quarter is done")
         >>> progress.done
         25
+        >>> with recbench.Progress("my-model", total=2, unit="epoch") as progress:
+        ...     progress.step(values={"loss": 0.31})
+        >>> progress.message
+        'loss 0.31'
         """
+        if values is not None:
+            numbers = reported.checked("Progress.step", values)
+            message = message or ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
         super().step(n, message)
+        if values is not None:
+            reported.report("Progress.step", self.done, numbers)
         if message and self._screen is None:
             total = f"/{self.total}" if self.total else ""
             log.info("%s: %s %d%s, %s", self.label, self.unit, self.done, total, message)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,12 +17,17 @@ from recbench.errors import RecbenchError, counted, describe_error
 from recbench.evaluation.referee import rank_answers
 from recbench.experiment import Experiment, Host
 from recbench.models.answers import Answers
+from recbench.models.checkpoint import CURVES
 from recbench.models.protocols import FitReport, ModelHandle
 from recbench.progress import announce, log
+from recbench.reported import VALIDATION, Receive
+from recbench.results.recorder import Recorder
 from recbench.results.result import Result
 from recbench.spec import Spec
 from recbench.store.store import Store
-from recbench.validation import Receive
+
+OnValidation = Callable[[float, int], None]
+"""Takes a validation value and its step. It may raise RecbenchError to end the training."""
 
 MOST_PARAMETERS = 2**63 - 1
 """A larger number of parameters cannot be stored."""
@@ -32,7 +38,7 @@ def judge(
     cell: Result,
     host: Host,
     ks: Sequence[int],
-    on_validation: Receive | None = None,
+    on_validation: OnValidation | None = None,
     *,
     quiet: bool = False,
 ) -> Result:
@@ -50,7 +56,7 @@ class Trial:
     Use as a context manager. The model lives until the context ends, where the host runs it. Errors
     in the context are not raised: they become the status of the result.
 
-    quiet: whether the log does not say what is done.
+    quiet: whether neither the log nor the plugins are told what is done.
     result: the result, as soon as `evaluate` has ended. The end of the context adds what only the
     end of the model shows. columns: one row per case, for the store.
     """
@@ -70,6 +76,7 @@ class Trial:
         self.experiment, self.cell, self.host, self.ks = experiment, cell, host, ks
         self._announce = log.debug if quiet else announce
         self._name = f"{cell.model} (plugin {cell.plugin})"
+        self._quiet, self._recorder = quiet, Recorder()
         self._open = contextlib.ExitStack()
         self._model: ModelHandle
         self._report: FitReport
@@ -79,7 +86,7 @@ class Trial:
     def __enter__(self) -> Self:
         return self
 
-    def fit(self, checkpoint: Path | None = None, on_validation: Receive | None = None) -> None:
+    def fit(self, checkpoint: Path | None = None, on_validation: OnValidation | None = None) -> None:
         """Start the model, and train it.
 
         checkpoint: the folder for a checkpoint, from which a later run can resume. on_validation:
@@ -93,8 +100,23 @@ class Trial:
         self.host.share(self.experiment.split.train)
         self._model = self._open.enter_context(self.host.cell(self.cell.model, options))
         self.experiment.check_source(self.cell)
-        self._model.on_validation = on_validation
+        self._recorder = Recorder(None if checkpoint is None else checkpoint / CURVES)
+        self._model.on_values = self._receiver(time.perf_counter(), on_validation)
         self._report = self._model.fit(self.experiment.split.train, checkpoint)
+
+    def _receiver(self, began: float, on_validation: OnValidation | None) -> Receive:
+        """Return what receives the values that the model reports. began: when the training did."""
+
+        def receive(step: int, values: Mapping[str, float]) -> None:
+            is_kept = self._recorder.record(step, time.perf_counter() - began, values)
+            if is_kept and not self._quiet:
+                self.experiment.plugins.notify(
+                    "recbench_progress", cell=self.cell, step=step, values=values
+                )
+            if on_validation is not None and VALIDATION in values:
+                on_validation(values[VALIDATION], step)
+
+        return receive
 
     def score(self) -> None:
         """Prepare the model's answers, which `evaluate` requests batch by batch."""
@@ -124,6 +146,7 @@ class Trial:
             score_seconds=_seconds(evaluation.score_seconds),
             parameters=self._n_parameters(),
             reads=self._reads(),
+            curves=self._recorder.curves,
         )
 
     def _reads(self) -> dict[str, str]:
@@ -162,7 +185,8 @@ class Trial:
                 reason = describe_error(failure)
                 if self.cell.plugin and not reason.startswith(self._name):
                     reason = f"{self._name}: {reason}"
-                self.result = self.experiment.failed(self.cell, reason, self.ks)
+                failed = self.experiment.failed(self.cell, reason, self.ks)
+                self.result = dataclasses.replace(failed, curves=self._recorder.curves)
                 self.columns = {}
                 return True
         self.result = dataclasses.replace(self.result, peak_memory=self._model.peak_memory)

@@ -107,10 +107,10 @@ def train_epochs(
         ) as progress:
             while trainer.epoch < settings.epochs:
                 if trainer.epoch < trainer.n_validated:
-                    n_interactions, message = trainer.run_epoch(rest, held_out)
+                    n_interactions, message, values = trainer.run_epoch(rest, held_out)
                 else:
-                    n_interactions, message = trainer.run_epoch(data, None)
-                progress.step(message=message)
+                    n_interactions, message, values = trainer.run_epoch(data, None)
+                progress.step(message=message, values=values)
                 progress.step(trainer.epoch - progress.done)  # what patience left out
                 write_state(checkpoint, trainer.state())
                 yield Epoch(network.eval(), n_interactions)
@@ -139,10 +139,11 @@ class Trainer:
 
     def run_epoch(
         self, data: recbench.Interactions, held_out: recbench.Interactions | None
-    ) -> tuple[int, str]:
+    ) -> tuple[int, str, dict[str, float]]:
         """Train for an epoch, and validate if there are held-out rows.
 
-        Returns the number of interactions trained on, and a progress message.
+        Returns the number of interactions trained on, a progress message, and the values that
+        learning curves show.
         """
         began, total, n_interactions = time.perf_counter(), 0.0, 0
         settings = self.settings
@@ -178,15 +179,16 @@ class Trainer:
                 f"training diverged in epoch {self.epoch}: the loss is {mean}. Use a learning rate "
                 f"below lr={settings.lr}"
             )
+        values = {"loss": mean}
         if scores is not None:
-            recbench.report_validation(scores[0], step=self.epoch)
+            values |= {"validation": scores[0], "validation loss": scores[1]}
             self.best.update(*scores, self.network)
             message += f", validation NDCG@10 {scores[0]:.4f} (loss {scores[1]:.3f})"
             if self.best.epochs_ago >= settings.patience:
                 self.epoch = max(self.epoch, self.n_validated)
             if self.epoch == self.n_validated:
                 self.network.load_state_dict(self.best.weights)
-        return n_interactions, f"{message}, {speed:,.0f} interactions/s"
+        return n_interactions, f"{message}, {speed:,.0f} interactions/s", values
 
     def step(self, batch: Batch, negatives: Negatives | None = None) -> float:
         """Take one step on one batch; return its loss, summed over its positions.

@@ -13,7 +13,7 @@ from recbench.given.functions import with_dataset, with_table
 from recbench.given.metrics import with_metrics
 from recbench.given.models import with_models
 from recbench.given.splitters import with_splitters
-from recbench.offers import KINDS, NOUNS, TRACKER, Offer, check_noun
+from recbench.offers import KINDS, NOUNS, Offer, check_noun
 from recbench.plugins import Plugins, load_plugins
 from recbench.spec import Spec
 
@@ -86,10 +86,12 @@ def _of_plugin(plugins: Plugins, name: str) -> list[Target]:
         return [Target(PLUGIN, Spec(name), name, info.version, broken=info.broken)]
     offers = [offer for kind in NOUNS if kind in KINDS for offer in plugins.offers(kind)]
     found = [_of_offer(offer, Spec(offer.name)) for offer in offers if offer.plugin == name]
-    for hook in getattr(plugins.manager.hook, TRACKER).get_hookimpls():
+    for hook in plugins.manager.hook.recbench_run_finished.get_hookimpls():
         if hook.plugin_name == name:
             tracker = hook.function
-            found.append(Target(NOUNS[TRACKER], Spec(name), name, info.version, tracker=tracker))
+            found.append(
+                Target(NOUNS["trackers"], Spec(name), name, info.version, tracker=tracker)
+            )
     return found
 
 

@@ -12,7 +12,7 @@ from recbench.data.clean import clean
 from recbench.data.dataset import factory_facts
 from recbench.evaluation.measure import better_of
 from recbench.guard import guarded
-from recbench.offers import ORDER, TRACKER, Offer, PluginInfo
+from recbench.offers import EVENTS, ORDER, Offer, PluginInfo
 from recbench.option_docs import Option, factory_docs
 from recbench.plugins import Plugins
 from recbench.report.text import draw_rows, terminal, wrap_text
@@ -148,4 +148,4 @@ def _hooks(installed: Plugins) -> dict[str, list[str]]:
 
 def _gives(info: PluginInfo) -> str:
     kinds = [f"{kind}: {', '.join(names)}" for kind, names in info.gives.items()]
-    return "; ".join([*kinds, *["a tracker"] * (TRACKER in info.hooks)]) or "nothing"
+    return "; ".join([*kinds, *["a tracker"] * bool(EVENTS.keys() & set(info.hooks))]) or "nothing"

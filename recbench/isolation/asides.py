@@ -1,7 +1,7 @@
 """Steps 3 and 4, fit and score: what a model's process tells and asks while it answers a request.
 
-It tells the progress of long work, which the main process draws, and the validation values that
-the model reports. It asks for the ids, titles and features of users and items that the model reads.
+It tells the progress of long work, which the main process draws, and the values that the model
+reports. It asks for the ids, titles and features of users and items that the model reads.
 All are messages with the key "aside". They come only between a request and its reply, when the main
 process listens, so what it sends next is the answer. Nothing is sent that is not asked for.
 """
@@ -24,7 +24,7 @@ from recbench.errors import RecbenchError, describe_error
 from recbench.isolation.packing import Packed, unpack
 from recbench.isolation.wire import WireError, receive, send
 from recbench.progress import Bar
-from recbench.validation import MOST_STEPS, Receive, receive_by
+from recbench.reported import LONGEST_NAME, MOST_STEPS, MOST_VALUES, Receive, receive_by
 
 Encode = Callable[[Metadata, str], Packed]
 """Returns the array of a name of the metadata, packed."""
@@ -46,13 +46,13 @@ class Asides:
         self._changed: dict[bars.State, None] = {}
         self._pace = bars.Pace()
 
-    def begin(self, *, draws: bool, validates: bool) -> None:
+    def begin(self, *, draws: bool, listens: bool) -> None:
         """Begin to answer a request.
 
-        draws, validates: whether the main process draws bars, and listens to validation values.
+        draws, listens: whether the main process draws bars, and listens to reported values.
         """
         bars.draw_on(self if draws else None)
-        receive_by(self.validation if validates else None)
+        receive_by(self.values if listens else None)
         self._is_answering = True
 
     def reply(self, head: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
@@ -88,11 +88,11 @@ class Asides:
             raise RecbenchError(head["error"])
         return unpack(arrays)
 
-    def validation(self, value: float, step: int) -> None:
-        """Tell the main process of a validation value."""
+    def values(self, step: int, values: Mapping[str, float]) -> None:
+        """Tell the main process of reported values."""
         with self._lock:
             if self._is_answering:
-                send(self._referee, {"aside": "validation", "value": value, "step": step})
+                send(self._referee, {"aside": "values", "step": step, "values": dict(values)})
 
     def open(self, bar: bars.State) -> None:
         """Tell the main process of a bar, as `update` does."""
@@ -139,13 +139,13 @@ class Asides:
 class Listener:
     """The end of the main process, which trusts nothing that it hears.
 
-    reads: the names of the metadata that the model has asked for. on_validation: receives
-    validation values; what it raises passes through `hear`.
+    reads: the names of the metadata that the model has asked for. on_values: receives
+    reported values; what it raises passes through `hear`.
     """
 
     def __init__(self, wire: socket.socket, encode: Encode) -> None:
         self.reads: set[str] = set()
-        self.on_validation: Receive | None = None
+        self.on_values: Receive | None = None
         self._wire, self._encode = wire, encode
         self._metadata: list[Metadata] = []
         self._bars: dict[int, Bar] = {}
@@ -168,19 +168,22 @@ class Listener:
         match head["aside"]:
             case "progress":
                 self._draw(head)
-            case "validation":
-                self._validate(head["value"], head["step"])
+            case "values":
+                self._receive(head["step"], head["values"])
             case "metadata":
                 self._answer(head["number"], head["name"], deadline)
             case other:
                 _refuse(other)
 
-    def _validate(self, value: Any, step: Any) -> None:
-        if self.on_validation is None or type(value) is not float or type(step) is not int:
-            _refuse((value, step))
-        if not 0 <= step <= MOST_STEPS:
+    def _receive(self, step: Any, values: Any) -> None:
+        if self.on_values is None or type(step) is not int or not 0 <= step <= MOST_STEPS:
             _refuse(step)
-        self.on_validation(value, step)
+        if type(values) is not dict or len(values) > MOST_VALUES:
+            _refuse(values)
+        for name, value in values.items():
+            if type(value) is not float or not 0 < len(name) <= LONGEST_NAME:
+                _refuse((name, value))
+        self.on_values(step, values)
 
     def _answer(self, number: Any, name: Any, deadline: float | None) -> None:
         if number not in range(len(self._metadata)) or name not in self._metadata[number].names:

@@ -111,7 +111,7 @@ class ModelProxy(ModelHandle):
             returned = str(head["returned"])
             return FitReport(bool(head["resumed"]), parameters, _seconds(head, began), returned)
 
-        self._listener.on_validation = self.on_validation
+        self._listener.on_values = self.on_values
         place = None if checkpoint is None else str(checkpoint)
         return self._request("fit", read, self._launcher.share(train), checkpoint=place)
 
@@ -215,7 +215,7 @@ class ModelProxy(ModelHandle):
             "request": request,
             "log_level": log.getEffectiveLevel(),
             "draws": screen() is not None,
-            "validates": request == "fit" and self.on_validation is not None,
+            "listens": request == "fit" and self.on_values is not None,
             **arguments,
         }
         if shared is not None:

@@ -65,7 +65,7 @@ def serve(referee: socket.socket, installed: Installed) -> None:
         log.setLevel(head["log_level"])
         if log.isEnabledFor(logging.DEBUG):
             faulthandler.enable(2)  # shows the line if a signal ends this process
-        asides.begin(draws=head["draws"], validates=head["validates"])
+        asides.begin(draws=head["draws"], listens=head["listens"])
         request, array = head["request"], None
         try:
             reply, array = server.answer(head, arrays, given)

@@ -20,6 +20,10 @@ from recbench.progress import log
 
 SUFFIX = ".checkpoint"
 KEPT = "kept"
+
+CURVES = "curves.json"
+"""The learning curves of the training so far, which recbench writes beside the folder."""
+
 FILE = "state"
 DIGEST_SIZE = hashlib.sha256().digest_size
 
@@ -148,6 +152,7 @@ def remove(place: Path) -> bool:
         with locked(place, patience=0) as alone:
             if alone:
                 delete(place / KEPT)
+                delete(place / CURVES)
                 with contextlib.suppress(PermissionError):  # Windows removes it on release
                     (place / LOCK).unlink()
         if alone:

@@ -39,7 +39,7 @@ from recbench.offers import Offer
 from recbench.plugins import Plugins
 from recbench.progress import log
 from recbench.spec import Spec, signature
-from recbench.validation import received_by
+from recbench.reported import received_by
 
 READ_ONLY = (
     "copy an array of train or history before it is changed; train.matrix() is a sparse matrix "
@@ -168,7 +168,7 @@ class InProcessModel(ModelHandle):
         with folder_for(self._model, checkpoint) as folder:
             resumed = bool(checkpoint and folder and can_resume(checkpoint))
             options = {} if folder is None else {"checkpoint": folder}
-            with received_by(self.on_validation):
+            with received_by(self.on_values):
                 fitted = self._call("fit", train, **options)
         returned = "" if fitted is self._model else type(fitted).__name__
         return FitReport(resumed, n_parameters(self._model), self.seconds, returned)

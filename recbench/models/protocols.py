@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from recbench.data.interactions import Array, Interactions
 from recbench.models.signatures import ByParameter
-from recbench.validation import Receive
+from recbench.reported import Receive
 
 
 @runtime_checkable
@@ -352,7 +352,7 @@ class ModelHandle(ABC):
 
     traits: what the model can do. seconds: the time inside the model's method in the last call.
     reads: the names of the metadata that the model has asked for, such as "titles".
-    on_validation: receives reported validation values; what it raises ends the training.
+    on_values: receives the values that `fit` reports; what it raises ends the training.
     peak_memory: the most bytes that its process used. None until that process has ended, or if the
         model has no separate process.
     """
@@ -361,7 +361,7 @@ class ModelHandle(ABC):
     seconds: float = math.nan
     peak_memory: int | None = None
     reads: Collection[str] = frozenset()
-    on_validation: Receive | None = None
+    on_values: Receive | None = None
 
     @abstractmethod
     def fit(self, train: Interactions, checkpoint: Path | None = None) -> FitReport:

@@ -43,6 +43,9 @@ METRIC_LABELS = {
 OBJECTIVE = "ndcg@10"
 """The metric and cut-off that models are tuned by, unless another one is chosen."""
 
+Curves = Mapping[str, tuple[tuple[int, float, float], ...]]
+"""Name of a value -> (step, seconds since the training began, value) of each step."""
+
 WITHOUT_CUT = ("auc", "r-precision")
 """Metrics that are the same at every k. Tables have one column for each, without `@k`."""
 
@@ -262,6 +265,10 @@ class Result:
         Which values of a metric are better, "higher" or "lower", for the metrics that state it.
     tuned : Tuned or None, default: None
         How the options were found, if by `recbench tune`.
+    curves : mapping of str to tuple, default: {}
+        What the model reported while it trained: the name of each value, such as "loss", -> one
+        (step, seconds since the training began, value) per step. Of more than 1,000 steps, every
+        second, fourth and so on is kept.
 
     Examples
     --------
@@ -295,6 +302,7 @@ class Result:
     reads: Mapping[str, str] = field(default_factory=dict)
     better: Mapping[str, str] = field(default_factory=dict)
     tuned: Tuned | None = None
+    curves: Curves = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Result({self.label!r}, {self.setting.dataset_title!r}, {self.status!r})"

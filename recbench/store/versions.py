@@ -56,9 +56,16 @@ def merge(
     made = {**new.provenance, **({"metrics": versions} if measured else {})}
     better = {**old.better, **new.better}
     result = dataclasses.replace(
-        new, values=values, depth=depth, notes=notes, better=better, tuned=new.tuned or old.tuned
+        new,
+        values=values,
+        depth=depth,
+        notes=notes,
+        better=better,
+        tuned=new.tuned or old.tuned,
+        curves=new.curves or old.curves,
+        provenance=made,
     )
-    return dataclasses.replace(result, provenance=made), merged
+    return result, merged
 
 
 def _same_ranks(old: Columns, new: Columns, depth: int) -> bool:

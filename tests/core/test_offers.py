@@ -148,7 +148,7 @@ def test_a_listener_that_would_not_get_the_result_makes_a_plugin_broken(listener
         "recbench_run_finished must be a function, without async and yield, with one parameter, "
         "`result`, that has no default"
     )
-    plugins.notify("result")
+    plugins.notify("recbench_run_finished", result="result")
 
 
 def test_a_usage_error_of_a_factory_names_model_and_plugin() -> None:

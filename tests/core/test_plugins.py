@@ -148,7 +148,7 @@ def test_trackers_are_notified_and_their_errors_do_not_stop_a_run(
             for name, listener in (("first", hears), ("second", breaks), ("third", leaves))
         }
     )
-    plugins.notify("result")
+    plugins.notify("recbench_run_finished", result="result")
     assert received == ["result"]
     messages = sorted(caplog.messages)
     assert [message.partition(" (test_plugins.py, line ")[0] for message in messages] == [
