@@ -41,6 +41,7 @@ from recbench.recommend import recommend
 from recbench.recommending.recommendations import Recommendation, Recommendations
 from recbench.report.html_table import draw_html
 from recbench.report.text import draw_table, wrap_text
+from recbench.reported import report_validation
 from recbench.results.by_group import GroupValue
 from recbench.results.footer import footer_lines, left_out_lines
 from recbench.results.result import Result, metric_label
@@ -58,7 +59,6 @@ from recbench.tune import TuningInterrupted, tune
 from recbench.tuning.study import Study, StudyTrial
 from recbench.tuning.trial_list import Trials
 from recbench.tuning.tuning import Tuning
-from recbench.reported import report_validation
 from recbench.verification import Verification
 from recbench.verify import verify
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recbench.arguments import plain_numbers, with_names_checked
-from recbench.data.load import FILE, Data, find_dataset, text_of
-from recbench.errors import UsageError, suggest
+from recbench.data.load import Data
+from recbench.errors import UsageError
 from recbench.evaluation.referee import PROTOCOL
 from recbench.evaluation.uncertainty import PairedTest, Value, paired_test
 from recbench.given.collect import as_typed
@@ -23,8 +22,8 @@ from recbench.results.results import Results
 from recbench.results.row import Row
 from recbench.results.section import RANKED_BY, Section
 from recbench.results.shown import with_shown_metrics
-from recbench.spec import Spec
 from recbench.store.store import Store
+from recbench.stored import as_stored, is_of, names_of_dataset, of_missing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -236,7 +235,7 @@ def compare(
     comparisons = []
     for section in stored.sections():
         rows = {row.model: row for row in section.rows if row.ok}
-        if _is_of(section, datasets, split) and rows.keys() >= set(names):
+        if is_of(section, datasets, split) and rows.keys() >= set(names):
             first_row, second_row = (rows[name] for name in names)
             shared_ks = first_row.ks & second_row.ks
             for metric in shown:
@@ -246,43 +245,6 @@ def compare(
         typed = " ".join(as_typed(plugins, "models", name) for name in names)
         raise _nothing_to_compare(names, stored, results, typed)
     return Comparisons(comparisons)
-
-
-def as_stored(plugins: Plugins, kind: str, text: str) -> str:
-    """Return a name with options as results have it: no alias, and options in order."""
-    spec = Spec.parse(text)
-    with contextlib.suppress(UsageError):  # stored results may be of plugins that are gone
-        spec = plugins.find(kind, spec.name).spec(spec.options)
-    return str(spec)
-
-
-def _is_of(section: Section, datasets: set[str] | None, split: str | None) -> bool:
-    """Whether a section is of this split and one of these datasets; None stands for any."""
-    setting = section.results[0].setting  # the section's names may end in a hash
-    if split is not None and split not in (setting.split, section.setting.split):
-        return False
-    names = {setting.dataset, section.setting.dataset, section.dataset_name}
-    names.add(setting.dataset_sha256)
-    return datasets is None or bool(names & datasets)
-
-
-def names_of_dataset(plugins: Plugins, dataset: Data) -> set[str]:
-    """Return the names that stored results may have for a dataset, without reading its data.
-
-    A dataset that is given as an object is known by its content.
-    """
-    text = text_of(dataset)
-    if not text:
-        return {find_dataset(plugins, dataset).load().fingerprint()}
-    spec = Spec.parse(text)
-    name, options = Path(spec.name).name, dict(spec.options)
-    names = {text, str(spec), str(Spec(name, options))}
-    with contextlib.suppress(UsageError):  # the data may be gone, or read by a plugin that is
-        chosen = find_dataset(plugins, dataset)
-        own = {key: text for key, text in options.items() if key not in (chosen.cleaning or {})}
-        of_file = chosen.offer.name == FILE
-        names.add(chosen.name(str(Spec(name, own)) if of_file else chosen.offer.name))
-    return names
 
 
 def _compared(section: Section, metric: str, k: int, first: Row, second: Row) -> list[Comparison]:
@@ -300,10 +262,9 @@ def _nothing_to_compare(
 ) -> UsageError:
     """Return the error that says what is missing, and the command that makes it."""
     known = {result.model for result in stored if result.ok}
-    missing = next((name for name in names if name not in known), None)
+    missing = of_missing(names, known)
     if missing:
-        hint = f" ({suggest(missing, known)})" if known else ""
-        problem = f"{folder} has no result of {missing!r}{hint}"
+        problem = f"{folder} has no result{missing}"
     else:
         problem = (
             f"{folder} has no results of both for the same dataset, split, metric and cut-off, or "

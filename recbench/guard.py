@@ -36,6 +36,12 @@ class Note:
     code: int | None = None
 
 
+def detach() -> None:
+    """In a forked process: leave the note of the process that it was forked from as it is."""
+    global _memory  # noqa: PLW0603
+    _memory = mmap.mmap(-1, 1 << 16)
+
+
 def read() -> Note:
     """Return the latest note."""
     text, _, _ = _memory[:].partition(b"\0")

@@ -33,8 +33,8 @@ which `recbench tune` looks for the best values: `recbench.Float(1, 2000, log=Tr
 
 The last three hooks are events, which recbench calls while models run.
 
-recbench calls the first seven hooks whenever it looks for plugins, so they must be fast. Import large
-packages such as torch, and read files, in the factories and not in the hooks or the module.
+recbench calls the first seven hooks whenever it looks for plugins, so they must be fast. Import
+large packages such as torch, and read files, in the factories and not in the hooks or the module.
 """
 
 from __future__ import annotations

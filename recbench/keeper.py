@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from recbench.code.source import has_source
 from recbench.data.interactions import Columns
@@ -31,7 +32,8 @@ class Keeper:
     store: None stores nothing. ks, metrics: the requested cut-offs and metrics. force: do not use
     stored results.
     columns: result key -> columns with one row per case. reused: stored results that were used.
-    not_stored: results that could not be stored.
+    not_stored: results that could not be stored. made: what the provenance of new results says
+    besides what this process knows of itself.
     """
 
     store: Store | None
@@ -41,6 +43,7 @@ class Keeper:
     columns: dict[str, Columns] = field(default_factory=dict)
     reused: list[Result] = field(default_factory=list)
     not_stored: list[Result] = field(default_factory=list)
+    made: Mapping[str, Any] = field(default_factory=dict)
     _prepared: set[Experiment] = field(default_factory=set)
     _before: dict[str, tuple[Result, Columns] | None] = field(default_factory=dict)
 
@@ -173,19 +176,28 @@ class Keeper:
         """
         if self.store is None:
             return
+        result = self._with_origin(result)
         before = _read(self.store.path(result))
         with contextlib.suppress(RecbenchError):
             self.store.write(result, columns)
             is_same = before is not None and before[0].ok and before[0].key == result.key
             self._before[result.key] = before if is_same else None
 
-    def keep(self, experiment: Experiment, result: Result, columns: Columns) -> Result:
-        """Store a new result, notify the plugins, and return it at the requested cut-offs."""
+    def keep(self, result: Result, columns: Columns) -> Result:
+        """Store a new result, and return it as it is stored."""
+        result = self._with_origin(result)
         if not result.ok:
             log.error("%s", result.failure)
         if self.store is not None:
             result = self._store(self.store, result, columns)
             self._clear_checkpoint(self.store.checkpoint(result), result)
+        return result
+
+    def _with_origin(self, result: Result) -> Result:
+        return dataclasses.replace(result, provenance={**result.provenance, **self.made})
+
+    def show(self, experiment: Experiment, result: Result, columns: Columns) -> Result:
+        """Notify the plugins of a new result, and return it at the requested cut-offs."""
         self.columns[result.key] = columns
         experiment.plugins.notify("recbench_run_finished", result=result)
         return self._at_ks(result)

@@ -83,7 +83,7 @@ def report(what: str, step: int, values: Mapping[str, Any]) -> None:
 def checked(what: str, values: Any) -> dict[str, float]:
     """Return values by name as floats. Raises ValueError if they are something else."""
     if not isinstance(values, Mapping):
-        raise ValueError(
+        raise ValueError(  # noqa: TRY004  the same error for all wrong values
             f"{what}: values must be a mapping from names to numbers, such as "
             f"{{'loss': 0.31}}, not {values!r:.60}"
         )

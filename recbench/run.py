@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from recbench.arguments import check_arguments, plain_numbers, with_names_checked
+from recbench.cell import Task
 from recbench.data.candidates import read_candidates
 from recbench.data.load import Data, find_dataset, text_of
 from recbench.errors import RecbenchError, UsageError, describe_error
+from recbench.evaluation.measure import Metric
 from recbench.experiment import Experiment, Host, load_and_log, model_host
 from recbench.external import check_lists, check_name, judge_file
 from recbench.given.models import with_models
 from recbench.given.splitters import with_splitters
+from recbench.jobs.engines import Engine, Limits, Where
 from recbench.keeper import Keeper
 from recbench.offers import NAME
 from recbench.plugins import Plugins, current_plugins
 from recbench.progress import Bar, log
-from recbench.results.groups import check_columns, names_of
+from recbench.results.groups import CaseFacts, check_columns, names_of
 from recbench.results.result import Result
 from recbench.results.results import Results
 from recbench.results.section import RANKED_BY
 from recbench.results.shown import with_shown_metrics, without_unmeasured
 from recbench.spec import Spec, seed_of
 from recbench.store.store import Store
-from recbench.trial import Trial
+from recbench.tracking import check_trackers, tracked
 from recbench.tuning.chosen import best_options, studies_for, with_best
 from recbench.tuning.study import Study
 
@@ -51,6 +56,10 @@ def run(
     timeout: float | None = None,
     memory: int | None = None,
     in_process: bool = False,
+    jobs: int | str = 1,
+    executor: Any = None,
+    shared_results: bool = False,
+    track: Any = (),
     results: str | Path | None = "results",
     data_dir: str | None = None,
     force: bool = False,
@@ -103,6 +112,21 @@ def run(
         Memory limit per model, in megabytes. None allows 90% of the memory that is free.
     in_process : bool, default: False
         Run models in this process, without limits, to debug them.
+    jobs : int or "auto", default: 1
+        How many models run side by side on this machine, each with its share of the cores and of
+        the free memory. "auto" runs as many as there are cores, but one at a time if that is
+        faster: if there is little to do, or if the models share a GPU. Linux only.
+    executor : str, concurrent.futures.Executor or None, default: None
+        Run models in other processes, perhaps on other machines: the name of an executor with
+        options, such as "dask:workers=2" or "slurm:partition=gpu,minutes=120", or the path of a .py
+        file. recbench, the plugins and the data must be the same there.
+    shared_results : bool, default: False
+        Have the processes of the executor store results, fitted models and checkpoints in the
+        folder `results`, which they must share. Otherwise they return results and models.
+    track : str or object, or several of them, default: ()
+        Trackers that are told of what models report while they train, and of each new result: names
+        with options, such as "mlflow:experiment=mine", objects with methods for the event hooks, or
+        paths of .py files.
     results : str, path or None, default: "results"
         Folder of stored results. Results that it holds are not computed again. None stores nothing.
     data_dir : str or None, default: None
@@ -144,12 +168,16 @@ def run(
     check_arguments(request.ks, request.seeds, device, timeout, memory)
     request.check(plugins)
     plugins, shown = with_shown_metrics(plugins, metrics)
+    where = Where(jobs, executor, shared_results)
+    plugins, where = where.checked(plugins, results, in_process=in_process)
+    plugins, trackers = check_trackers(plugins, track)
     groups = names_of(by)
     keeper = Keeper(None if results is None else Store(results), request.ks, list(shown), force)
-    judged: list[Result] = []
-    with model_host(plugins, timeout, memory, in_process=in_process) as host:
+    with contextlib.ExitStack() as open_host:
+        host = model_host(plugins, timeout, memory, in_process=in_process)
+        open_host.enter_context(host)
         request.check_model_options(plugins, host, device)
-        experiments = {}
+        experiments, loaded = {}, {}
         for name, given in request.datasets:
             data = load_and_log(plugins, given, data_dir, log_notes=False)  # load
             data = dataclasses.replace(data, name=name) if name else data
@@ -158,7 +186,8 @@ def run(
                     plugins, data, split_text, request.candidates, text_of(given)
                 )
                 _ = experiment.metrics  # metrics that refuse their options end the command here
-                experiments[experiment.setting.comparison_key] = experiment
+                key = experiment.setting.comparison_key
+                experiments[key], loaded[key] = experiment, (name, given)
         facts = {key: experiment.case_facts for key, experiment in experiments.items()}
         check_columns(groups, [known.metadata for known in facts.values()])
         studies = studies_for(tuned, results)
@@ -167,38 +196,83 @@ def run(
             for experiment in experiments.values()
             for models, best in [best_options(experiment, request.models, studies, results)]
         ]
-        total = sum(len(cells) + len(request.recs) for _, cells in planned)
-        with Bar("models", total, "model") as bar:
+        limits = Limits(timeout, memory, force)
+        engine = Engine(where, host, open_host.close, keeper, limits, loaded, data_dir)
+        made = Made(planned, request.recs, keeper, plugins, shown, groups, facts)
+        with made.tracked(trackers), Bar("models", len(made.places), "model") as bar:
+            tasks = []
             for experiment, cells in planned:
                 for cell in cells:
-                    bar.step(0, cell.label)
-                    result = keeper.find(experiment, cell)
-                    if result is None:
-                        keeper.prepare(experiment)
-                        with Trial(experiment, cell, host, request.ks) as trial:
-                            trial.fit(keeper.checkpoint(cell))  # fit
-                            trial.score()  # score
-                            trial.evaluate()  # evaluate
-                            keeper.keep_numbers(trial.result, trial.columns)  # store
-                            trial.keep_model(keeper.store)
-                        result = keeper.keep(experiment, trial.result, trial.columns)
-                    judged.append(result)
-                    bar.step()
+                    stored = keeper.find(experiment, cell)
+                    if stored is None:
+                        tasks.append(Task(experiment, cell))
+                    else:
+                        made.add(cell.key, stored, bar)
+            for task, result in engine.run(tasks, bar):  # fit, score, evaluate, store
+                made.add(task.cell.key, result, bar)
+            for experiment, _ in planned:
                 for name, lists in request.recs.items():
                     bar.step(0, name)
                     keeper.prepare(experiment)
                     result, columns = judge_file(experiment, name, lists, request.ks)
-                    judged.append(keeper.keep(experiment, result, columns))
-                    bar.step()
-    made = Results(  # show
-        judged,
-        keeper.read_columns,
-        list(without_unmeasured(plugins, shown, judged)),
-        not_stored=keeper.not_stored,
-        reused=keeper.reused,
-        describe=lambda result: facts[result.setting.comparison_key],
-    )
-    return made.showing(by=groups, plugins=plugins)
+                    result = keeper.show(experiment, keeper.keep(result, columns), columns)
+                    made.add((experiment, name), result, bar)
+    return made.results()  # show
+
+
+@dataclass(eq=False)
+class Made:
+    """The results of a run so far, in the order of its arguments.
+
+    planned: the cells of each experiment. recs: as in `Request`. shown: the metrics of the table.
+    groups: columns. facts: comparison key -> what is known of the cases.
+    """
+
+    planned: Sequence[tuple[Experiment, Sequence[Result]]]
+    recs: Mapping[str, Any]
+    keeper: Keeper
+    plugins: Plugins
+    shown: Mapping[str, Metric]
+    groups: Sequence[str]
+    facts: Mapping[Any, CaseFacts]
+    _found: dict[Any, Result] = field(default_factory=dict)
+
+    @cached_property
+    def places(self) -> list[Any]:
+        """What `add` calls each result."""
+        return [
+            place
+            for experiment, cells in self.planned
+            for places in ([cell.key for cell in cells], [(experiment, name) for name in self.recs])
+            for place in places
+        ]
+
+    def add(self, place: Any, result: Result, bar: Bar) -> None:
+        """Add a result, and count it."""
+        self._found[place] = result
+        bar.step()
+
+    @contextlib.contextmanager
+    def tracked(self, trackers: Sequence[Any]) -> Iterator[None]:
+        """In this block, trackers are called, and at its end all are told of all results."""
+        with tracked(self.plugins, trackers):
+            try:
+                yield
+            finally:  # also after Ctrl-C
+                self.plugins.notify("recbench_all_finished", results=self.results())
+
+    def results(self) -> Results:
+        """Return the results so far, to be shown."""
+        found = [self._found[place] for place in self.places if place in self._found]
+        made = Results(
+            found,
+            self.keeper.read_columns,
+            list(without_unmeasured(self.plugins, self.shown, found)),
+            not_stored=self.keeper.not_stored,
+            reused=self.keeper.reused,
+            describe=lambda result: self.facts[result.setting.comparison_key],
+        )
+        return made.showing(by=self.groups, plugins=self.plugins)
 
 
 @dataclass(frozen=True)

@@ -46,15 +46,7 @@ def tracked(plugins: Plugins, trackers: Iterable[Any]) -> Iterator[None]:
         for number, tracker in enumerate(trackers):
             name = tracker if isinstance(tracker, str) else type(tracker).__name__
             try:
-                made = _made(plugins, tracker)
-                title = f"--track {name}" if number == 0 else f"--track {name} ({number + 1})"
-                plugins.manager.register(made, title)
-                registered.callback(plugins.manager.unregister, made)
-                if not plugins.manager.get_hookcallers(made):
-                    raise RecbenchError(
-                        f"it has none of {', '.join(EVENTS)}, marked with @recbench.hookimpl"
-                    )
-                check_events(plugins.manager, made)
+                registered.enter_context(_registered(plugins, tracker, f"--track {name}", number))
             except (UsageError, KeyboardInterrupt):
                 raise
             except BaseException as error:  # also SystemExit
@@ -67,8 +59,20 @@ def tracked(plugins: Plugins, trackers: Iterable[Any]) -> Iterator[None]:
         yield
 
 
-def _made(plugins: Plugins, tracker: Any) -> Any:
-    if not isinstance(tracker, str):
-        return tracker
-    spec = Spec.parse(tracker)
-    return plugins.find("trackers", spec.name).build(spec.options, {})
+@contextlib.contextmanager
+def _registered(plugins: Plugins, tracker: Any, title: str, number: int) -> Iterator[None]:
+    """In this block, a tracker is called for events. title, number: how warnings name it."""
+    made = tracker
+    if isinstance(tracker, str):
+        spec = Spec.parse(tracker)
+        made = plugins.find("trackers", spec.name).build(spec.options, {})
+    plugins.manager.register(made, f"{title} ({number + 1})" if number else title)
+    try:
+        if not plugins.manager.get_hookcallers(made):
+            raise RecbenchError(
+                f"it has none of {', '.join(EVENTS)}, marked with @recbench.hookimpl"
+            )
+        check_events(plugins.manager, made)
+        yield
+    finally:
+        plugins.manager.unregister(made)

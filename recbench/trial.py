@@ -56,7 +56,8 @@ class Trial:
     Use as a context manager. The model lives until the context ends, where the host runs it. Errors
     in the context are not raised: they become the status of the result.
 
-    quiet: whether neither the log nor the plugins are told what is done.
+    on_values: receives the values that the model reports, unless there are too many. quiet: whether
+    the log does not say what is done.
     result: the result, as soon as `evaluate` has ended. The end of the context adds what only the
     end of the model shows. columns: one row per case, for the store.
     """
@@ -70,13 +71,14 @@ class Trial:
         cell: Result,
         host: Host,
         ks: Sequence[int],
+        on_values: Receive | None = None,
         *,
         quiet: bool = False,
     ) -> None:
         self.experiment, self.cell, self.host, self.ks = experiment, cell, host, ks
         self._announce = log.debug if quiet else announce
         self._name = f"{cell.model} (plugin {cell.plugin})"
-        self._quiet, self._recorder = quiet, Recorder()
+        self._on_values, self._recorder = on_values, Recorder()
         self._open = contextlib.ExitStack()
         self._model: ModelHandle
         self._report: FitReport
@@ -86,7 +88,9 @@ class Trial:
     def __enter__(self) -> Self:
         return self
 
-    def fit(self, checkpoint: Path | None = None, on_validation: OnValidation | None = None) -> None:
+    def fit(
+        self, checkpoint: Path | None = None, on_validation: OnValidation | None = None
+    ) -> None:
         """Start the model, and train it.
 
         checkpoint: the folder for a checkpoint, from which a later run can resume. on_validation:
@@ -109,10 +113,8 @@ class Trial:
 
         def receive(step: int, values: Mapping[str, float]) -> None:
             is_kept = self._recorder.record(step, time.perf_counter() - began, values)
-            if is_kept and not self._quiet:
-                self.experiment.plugins.notify(
-                    "recbench_progress", cell=self.cell, step=step, values=values
-                )
+            if is_kept and self._on_values is not None:
+                self._on_values(step, values)
             if on_validation is not None and VALIDATION in values:
                 on_validation(values[VALIDATION], step)
 

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from recbench.arguments import with_names_checked
-from recbench.compare import as_stored, names_of_dataset
 from recbench.data.load import Data, find_dataset
-from recbench.errors import RecbenchError, UsageError, suggest
+from recbench.errors import RecbenchError, UsageError
 from recbench.given.models import with_models
 from recbench.given.splitters import with_splitter
 from recbench.plugins import Plugins, current_plugins
 from recbench.results.result import Setting, distinguished
-from recbench.spec import Spec
 from recbench.store.store import Store
 from recbench.store.versions import installed_versions
+from recbench.stored import as_stored, is_wanted, names_of_dataset, names_of_models, of_missing
 from recbench.tuning.records import read_studies
 from recbench.tuning.study import Study
 from recbench.tuning.trial_list import Trials
@@ -87,7 +86,7 @@ def trials(
     chosen = [
         study
         for study in stored
-        if (not wanted or study.model in wanted or Spec.parse(study.model).name in wanted)
+        if is_wanted(study.model, wanted)
         and (split is None or split in (study.setting.split, plain[study.key].split))
         and (metric is None or metric.lower() in (study.metric, study.label.lower()))
     ]
@@ -98,12 +97,12 @@ def trials(
         ]
         chosen = _of_content(plugins, dataset, chosen)
     if not chosen:
-        known = {study.model for study in stored}
-        missing = [name for name in wanted if name not in known]
-        hint = f" of {missing[0]!r} ({suggest(missing[0], known)})" if missing and known else ""
-        like = " like these" if stored and not hint else ""
+        missing = of_missing(wanted, names_of_models(study.model for study in stored))
+        like = " like these" if stored and not missing else ""
         tuned = " ".join(texts) or "MODEL"
-        raise UsageError(f"{results} has no trials{hint}{like}. To run some: recbench tune {tuned}")
+        raise UsageError(
+            f"{results} has no trials{missing}{like}. To run some: recbench tune {tuned}"
+        )
     installed = installed_versions(chosen, plugins)
     outdated = {
         study.key

@@ -89,9 +89,7 @@ def _of_plugin(plugins: Plugins, name: str) -> list[Target]:
     for hook in plugins.manager.hook.recbench_run_finished.get_hookimpls():
         if hook.plugin_name == name:
             tracker = hook.function
-            found.append(
-                Target(NOUNS["trackers"], Spec(name), name, info.version, tracker=tracker)
-            )
+            found.append(Target(NOUNS["trackers"], Spec(name), name, info.version, tracker=tracker))
     return found
 
 

@@ -67,6 +67,19 @@ class Limit(click.ParamType[float]):
         return int(number) if number.is_integer() else number
 
 
+class Jobs(click.ParamType[int | str]):
+    """A number of jobs, or auto."""
+
+    name = "N|auto"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
+        """Return the number, or "auto"."""
+        try:
+            return "auto" if value == "auto" else int(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a whole number nor auto.", param, ctx)
+
+
 class Names(click.ParamType[tuple[str, ...]]):
     """Names separated by commas."""
 
@@ -182,6 +195,32 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         "--in-process",
         is_flag=True,
         help="Run models in this process, without limits, to debug them.",
+    ),
+    "jobs": click.option(
+        "--jobs",
+        default=1,
+        type=Jobs(),
+        show_default=True,
+        help="Number of models that run side by side, each with its share of cores and memory.",
+    ),
+    "executor": click.option(
+        "--executor",
+        metavar="NAME",
+        help="Run models in other processes, perhaps on other machines: dask:workers=2, "
+        "slurm:partition=gpu,minutes=120; see `recbench executors`.",
+    ),
+    "shared_results": click.option(
+        "--shared-results",
+        is_flag=True,
+        help="With --executor: its processes store results in the folder of --results themselves, "
+        "which they must share.",
+    ),
+    "track": click.option(
+        "--track",
+        metavar="NAME",
+        multiple=True,
+        help="Record what is run in a tracker: mlflow:experiment=mine, wandb, tensorboard; see "
+        "`recbench trackers`. Can be given several times.",
     ),
     "format": click.option(
         "--format",

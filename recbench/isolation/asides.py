@@ -8,22 +8,20 @@ process listens, so what it sends next is the answer. Nothing is sent that is no
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import socket
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from recbench import bars
+from recbench.bar_relay import DrawnBars, SentBars
 from recbench.data.interactions import Array
 from recbench.data.metadata import Metadata
 from recbench.errors import RecbenchError, describe_error
 from recbench.isolation.packing import Packed, unpack
 from recbench.isolation.wire import WireError, receive, send
-from recbench.progress import Bar
 from recbench.reported import LONGEST_NAME, MOST_STEPS, MOST_VALUES, Receive, receive_by
 
 Encode = Callable[[Metadata, str], Packed]
@@ -31,7 +29,7 @@ Encode = Callable[[Metadata, str], Packed]
 
 
 class Asides:
-    """The model's end, and the screen of its bars.
+    """The model's end.
 
     Threads of the model can use it. Processes that the model starts cannot: they would take what
     is meant for the model.
@@ -39,19 +37,17 @@ class Asides:
 
     def __init__(self, referee: socket.socket) -> None:
         self._referee, self._pid = referee, os.getpid()
-        self._lock = threading.RLock()
         self._is_answering = False
         self._metadata: dict[int, Metadata] = {}
-        self._known: dict[bars.State, bool] = {}  # bar -> whether the main process knows it
-        self._changed: dict[bars.State, None] = {}
-        self._pace = bars.Pace()
+        self._bars = SentBars(self._tell_progress, lambda: self._is_answering)
+        self._lock = self._bars.lock
 
     def begin(self, *, draws: bool, listens: bool) -> None:
         """Begin to answer a request.
 
         draws, listens: whether the main process draws bars, and listens to reported values.
         """
-        bars.draw_on(self if draws else None)
+        bars.draw_on(self._bars if draws else None)
         receive_by(self.values if listens else None)
         self._is_answering = True
 
@@ -88,52 +84,14 @@ class Asides:
             raise RecbenchError(head["error"])
         return unpack(arrays)
 
+    def _tell_progress(self, state: dict[str, Any]) -> None:
+        send(self._referee, {"aside": "progress", **state})
+
     def values(self, step: int, values: Mapping[str, float]) -> None:
         """Tell the main process of reported values."""
         with self._lock:
             if self._is_answering:
                 send(self._referee, {"aside": "values", "step": step, "values": dict(values)})
-
-    def open(self, bar: bars.State) -> None:
-        """Tell the main process of a bar, as `update` does."""
-        self._known[bar] = False
-        self.update(bar)
-
-    def update(self, bar: bars.State) -> None:
-        """Tell the main process of the bars that have changed, unless it was told too often."""
-        if os.getpid() != self._pid:
-            return
-        with self._lock:
-            self._changed[bar] = None
-            if self._is_answering and self._pace.allows():
-                for changed in self._changed:
-                    self._tell(changed)
-                self._changed.clear()
-
-    def close(self, bar: bars.State) -> None:
-        """Tell the main process of the end of a bar, if it was told of its beginning."""
-        if os.getpid() != self._pid:
-            return
-        with self._lock:
-            self._changed.pop(bar, None)
-            if self._known.pop(bar) and self._is_answering:
-                self._tell(bar, ended=True)
-
-    def _tell(self, bar: bars.State, *, ended: bool = False) -> None:
-        head = {
-            "aside": "progress",
-            "bar": id(bar),
-            "label": str(bar.label),
-            "total": None if bar.total is None else int(bar.total),
-            "unit": str(bar.unit),
-            "done": int(bar.done),
-            "message": bar.message,
-            "stays": bar.stays,
-            "ended": ended,
-        }
-        send(self._referee, head)
-        if not ended:
-            self._known[bar] = True
 
 
 class Listener:
@@ -148,7 +106,7 @@ class Listener:
         self.on_values: Receive | None = None
         self._wire, self._encode = wire, encode
         self._metadata: list[Metadata] = []
-        self._bars: dict[int, Bar] = {}
+        self._bars = DrawnBars()
 
     def announce(self, metadata: Metadata) -> tuple[int, tuple[str, ...]]:
         """Return what the model's process must know of metadata to ask for them."""
@@ -167,7 +125,7 @@ class Listener:
         """
         match head["aside"]:
             case "progress":
-                self._draw(head)
+                self._bars.draw(head)
             case "values":
                 self._receive(head["step"], head["values"])
             case "metadata":
@@ -196,31 +154,9 @@ class Listener:
         else:
             send(self._wire, {}, packed, deadline=deadline)
 
-    def _draw(self, head: Mapping[str, Any]) -> None:
-        number, total, done = head["bar"], head["total"], head["done"]
-        texts = head["label"], head["unit"], head["message"]
-        numbers = (number, done) if total is None else (number, done, total)
-        if not all(type(value) is int and abs(value) < 2**63 for value in numbers):
-            _refuse(numbers)
-        if not all(type(text) is str for text in texts):
-            _refuse(texts)
-        bar = self._bars.get(number)
-        if bar is not None:
-            bar.total = total
-            bar.step(done - bar.done, head["message"])
-        elif not head["ended"] and len(self._bars) < bars.MOST:
-            bar = self._bars[number] = Bar(head["label"], total, head["unit"], done)
-            bar.message = head["message"]
-            bar.__enter__()
-        if bar is not None and head["ended"]:
-            bar.stays = bool(head["stays"])
-            self._bars.pop(number).__exit__(None, None, None)
-
     def close(self) -> None:
         """Remove all bars, as a request has been answered, or never will be."""
-        while self._bars:
-            with contextlib.ExitStack() as stack:
-                stack.push(self._bars.popitem()[1])
+        self._bars.close()
 
 
 def _refuse(said: object) -> NoReturn:

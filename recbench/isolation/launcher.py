@@ -20,7 +20,7 @@ from recbench.data.metadata import Metadata
 from recbench.errors import RecbenchError
 from recbench.isolation import forkserver
 from recbench.isolation.forkserver import MAX_MESSAGE, CellEnd
-from recbench.isolation.memory import free_memory
+from recbench.isolation.memory import free_memory, jobs
 from recbench.isolation.packing import Packed, pack
 from recbench.isolation.processes import descendants
 from recbench.isolation.wire import SharedInteractions
@@ -49,12 +49,14 @@ class Launcher:
     The fork server is a new interpreter, so nothing of this process is in its memory.
 
     timeout: time limit of a cell, in seconds, for fit and score together. memory: memory limit of
-    a cell in bytes; None means what is free. memory_limit: the limit of the current cell, in bytes.
+    a cell in bytes; None means what is free, or the share of each if several run side by side.
+    memory_limit: the limit of the current cell, in bytes. jobs: how many run side by side.
     """
 
     def __init__(self, timeout: float | None = None, memory: int | None = None) -> None:
         self.timeout, self.memory = timeout, memory
-        self.memory_limit = 0
+        self.memory_limit, self.jobs = 0, jobs()
+        self._share = int(0.9 * free_memory() / self.jobs)  # as long as no model runs yet
         self._cell = 0  # the number of the current cell
         self._commands: socket.socket | None = None
         self._pid = 0
@@ -127,7 +129,7 @@ class Launcher:
         Raises RecbenchError if there is no fork server that does it.
         """
         self._cell += 1
-        self.memory_limit = self.memory or int(0.9 * free_memory())
+        self.memory_limit = self.memory or self._free_share()
         order = json.dumps({"start": self._cell, "memory": self.memory_limit}).encode()
         for _ in range(2):
             with contextlib.suppress(OSError):
@@ -140,6 +142,10 @@ class Launcher:
             f"its process did not start within {STARTUP:g} s. Run it again when the machine is "
             "less busy"
         )
+
+    def _free_share(self) -> int:
+        """Return the memory that a cell may use if there is no limit, in bytes."""
+        return self._share if self.jobs > 1 else int(0.9 * free_memory())
 
     def kill_cell(self) -> None:
         """Kill the current cell."""

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from recbench.isolation.processes import descendants, memory_used
 
+JOBS = "RECBENCH_JOBS"
+"""The environment variable that says how many models run side by side on this machine."""
+
 LIMIT = "RECBENCH_MEMORY_LIMIT"
 """The environment variable that tells a model's process its limit, in bytes."""
 
@@ -51,6 +54,12 @@ def free_memory() -> int:
         if size != resource.RLIM_INFINITY:
             left.append(size - psutil.Process().memory_info().vms)
     return max(0, min(left))
+
+
+def jobs() -> int:
+    """Return how many models run side by side on this machine: 1 unless RECBENCH_JOBS says more."""
+    text = os.environ.get(JOBS, "")
+    return max(1, int(text)) if text.isdecimal() else 1
 
 
 def _left_in_groups() -> Iterator[int]:

@@ -289,9 +289,14 @@ class ModelProxy(ModelHandle):
                     f"{step} used more memory than the limit of {limit} (--memory). Raise the "
                     "limit, or leave it out"
                 )
+            jobs = self._launcher.jobs
+            share, fewer = "90% of what was free", ""
+            if jobs > 1:
+                share = f"its share of what was free, as {jobs} run side by side"
+                fewer = ", run fewer side by side"
             return RecbenchError(
-                f"{step} used more than {limit} of memory, 90% of what was free. Free some "
-                "memory, or use a smaller model or dataset"
+                f"{step} used more than {limit} of memory, {share}. Free some memory{fewer}, or "
+                "use a smaller model or dataset"
             )
         if end.reason == "unwatched":
             return RecbenchError(

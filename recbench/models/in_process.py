@@ -38,8 +38,8 @@ from recbench.models.returned import as_numbers, wrong_shape
 from recbench.offers import Offer
 from recbench.plugins import Plugins
 from recbench.progress import log
-from recbench.spec import Spec, signature
 from recbench.reported import received_by
+from recbench.spec import Spec, signature
 
 READ_ONLY = (
     "copy an array of train or history before it is changed; train.matrix() is a sparse matrix "

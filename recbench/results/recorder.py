@@ -57,16 +57,13 @@ class Recorder:
             self._resume(step)
         if step % self._every:
             return False
+        at = round(self._seconds_before + seconds, 3)
         for name, value in values.items():
-            name = printable(name)
-            if not math.isfinite(value) or (
-                name not in self._points and len(self._points) >= MOST_CURVES
-            ):
-                continue
-            points = self._points.setdefault(name, {})
-            points[step] = round(self._seconds_before + seconds, 3), value
-            if len(points) > MOST_POINTS:
-                self._thin_out()
+            is_known = printable(name) in self._points
+            if math.isfinite(value) and (is_known or len(self._points) < MOST_CURVES):
+                self._points.setdefault(printable(name), {})[step] = at, value
+        if max(map(len, self._points.values()), default=0) > MOST_POINTS:
+            self._thin_out()
         if self._file is not None and time.monotonic() - self._written >= PAUSE:
             self._written = time.monotonic()
             with contextlib.suppress(OSError):

@@ -22,6 +22,9 @@ from recbench.results.result import Result
 
 T = TypeVar("T")
 
+PACKED = "cases.parquet"
+"""The name that a result has for its cases while it is on its way from another process."""
+
 CLOSE = 1e-9
 """Allowed difference between a stored mean and the mean of its rows; relative above 1."""
 
@@ -96,6 +99,31 @@ def stem_of(path: Path) -> Path | None:
     stem, _, digest = path.stem.rpartition("-")
     unchanged = len(digest) == 8 and hashlib.sha256(read(path)).hexdigest().startswith(digest)
     return path.with_name(stem) if unchanged and stem else None
+
+
+def packed(result: Result, columns: Columns) -> tuple[bytes, bytes]:
+    """Return what `unpacked` makes the same result and columns of, in another process.
+
+    Raises RecbenchError for values that could not be read back.
+    """
+    data = _encode_columns(columns) if columns else b""
+    cases_file = (PACKED, hashlib.sha256(data).hexdigest()) if columns else ("", "")
+    return encode_result(dataclasses.replace(result, cases_file=cases_file)), data
+
+
+def unpacked(text: bytes, data: bytes) -> tuple[Result, dict[str, Column]]:
+    """Invert `packed`. Raises RecbenchError for what is damaged, or of another version."""
+    result = decode_result(Path("what a worker returned"), text)
+    columns: dict[str, Column] = {}
+    if data:
+        try:
+            columns = _decode_columns(data)
+            why = _misfit(result, columns)
+        except Exception as error:  # as in `read_cases`
+            why = describe_error(error)
+        if why or hashlib.sha256(data).hexdigest() != result.cases_file[1]:
+            raise RecbenchError(f"what a worker returned is damaged: {why or 'its checksum'}")
+    return dataclasses.replace(result, cases_file=("", "")), columns
 
 
 def read_cell(path: Path) -> tuple[Result, dict[str, Column]]:

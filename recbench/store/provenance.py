@@ -50,8 +50,13 @@ def provenance(offer: Offer | None) -> dict[str, Any]:
         "commits": {name: commit for name, commit in commits.items() if commit},
         "machine": _machine(),
         "threads": threads(),
-        "command": shlex.join([*(Path(program).name for program in sys.argv[:1]), *sys.argv[1:]]),
+        "command": command(),
     }
+
+
+def command() -> str:
+    """Return the command line of this process, with the program's name only."""
+    return shlex.join([*(Path(program).name for program in sys.argv[:1]), *sys.argv[1:]])
 
 
 def threads() -> int:

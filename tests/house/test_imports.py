@@ -22,6 +22,7 @@ ORDER = (
         "bars",
         "reported",
         "progress",
+        "bar_relay",
         "spec",
         "space",
         "option_docs",
@@ -31,7 +32,8 @@ ORDER = (
     *("data", "models", "isolation", "evaluation", "results", "store"),
     *("experiment", "trial", "keeper", "heatmap", "tuning", "external_file", "external", "run"),
     *("recommending", "recommend", "explain", "attention"),
-    *("inspect_user", "compare", "export", "verification", "verify", "table", "trials", "tune"),
+    *("inspect_user", "stored", "compare", "export", "verification", "verify", "table"),
+    *("curves_picture", "curves", "trials", "tune"),
     *("oracles", "selfcheck", "checking", "testing", "scaffold", "cli", "__init__", "__main__"),
 )
 """The core's packages and files: each imports only from those before it, and from within itself."""

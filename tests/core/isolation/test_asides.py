@@ -340,9 +340,7 @@ class Floods(Popular):
     """Sends asides without end, past recbench's own code."""
 
     def fit(self, train: Any) -> Any:
-        from recbench.isolation.asides import Asides
-
-        (asides,) = [value for value in vars(bars._Current).values() if type(value) is Asides]
+        asides = bars._Current.wire._send.__self__  # type: ignore[union-attr]
         for number in range(10**9):
             asides._referee.sendall(_message(PROGRESS | {"bar": number}))
 

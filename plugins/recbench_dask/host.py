@@ -1,0 +1,36 @@
+"""Start Dask's worker processes, and end them when the process that asked for them has ended.
+
+This file runs as a script, so that the workers import neither it nor the user's own script.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Sequence
+
+import psutil
+
+
+def kill(processes: Sequence[psutil.Process]) -> None:
+    """Kill processes in this order, and wait until they are gone."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=10)
+
+
+def _end_with_parent() -> None:
+    """Kill the workers when stdin ends, which the parent keeps open as long as it lives."""
+    os.read(sys.stdin.fileno(), 1)
+    kill(psutil.Process().children(recursive=True))
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    from distributed.cli.dask_worker import main
+
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    main()

@@ -1,0 +1,158 @@
+"""Jobs, collect: hand cells to an executor, and store each result as soon as it is there."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+from recbench.cell import Task
+from recbench.data.interactions import Columns
+from recbench.errors import RecbenchError, counted, describe_error
+from recbench.jobs.relay import Reported
+from recbench.jobs.worker import unpack_model, work
+from recbench.keeper import Keeper
+from recbench.progress import Bar, announce, log
+from recbench.results.result import Result, metric_label
+from recbench.store.format import unpacked
+
+POLL_SECONDS = 0.2
+"""Interval between two looks at what models have reported."""
+
+TRIES = 2
+"""How often a cell is run if the process that runs it is lost."""
+
+
+@dataclass(eq=False)
+class _Sent:
+    """A cell that was handed over. tries: how often. reported: (step, name) of known values."""
+
+    task: Task
+    tries: int = 1
+    reported: set[tuple[int, str]] = field(default_factory=set)
+
+    def report(self, step: int, values: Mapping[str, float]) -> None:
+        """Notify the plugins of values that they do not know yet."""
+        new = {name: value for name, value in values.items() if (step, name) not in self.reported}
+        if new:
+            self.reported.update((step, name) for name in new)
+            self.task.report(step, new)
+
+
+@dataclass
+class Collector:
+    """Hands cells to an executor, and collects their results.
+
+    order: returns what a process of the executor needs to run a cell. reported: what models report
+    while they train, if these processes are on this machine.
+    """
+
+    executor: Executor
+    keeper: Keeper
+    order: Callable[[Task], Mapping[str, Any]]
+    reported: queue.SimpleQueue[Reported] | None = None
+
+    def run(self, tasks: Sequence[Task], bar: Bar) -> Iterator[tuple[Task, Result]]:
+        """Run cells, and yield each with its result as soon as it has ended.
+
+        bar: shows which are running, if the executor says so.
+        """
+        for experiment in dict.fromkeys(task.experiment for task in tasks):
+            self.keeper.prepare(experiment)
+        running = {self._submit(task): _Sent(task) for task in tasks}
+        sent = {each.task.cell.key: each for each in running.values()}
+        n_ended = 0
+        while running:
+            bar.step(
+                0, ", ".join(each.task.cell.label for f, each in running.items() if f.running())
+            )
+            timeout = None if self.reported is None else POLL_SECONDS
+            done, _ = wait(running, timeout, FIRST_COMPLETED)
+            self._report(sent)
+            for future in done:
+                ended = running.pop(future)
+                result = self._result(future, ended)
+                if result is None:
+                    ended.tries += 1
+                    running[self._submit(ended.task)] = ended
+                    continue
+                n_ended += 1
+                if result.ok and len(tasks) > 1:
+                    announce("%s (%d of %d)", self._summary(result), n_ended, len(tasks))
+                yield ended.task, result
+
+    def _submit(self, task: Task) -> Future[Any]:
+        """Hand a cell over. If that fails, the future says why."""
+        try:
+            return self.executor.submit(work, self.order(task))
+        except KeyboardInterrupt:
+            raise
+        except Exception as error:  # of the executor's library
+            lost: Future[Any] = Future()
+            lost.set_exception(error)
+            return lost
+
+    def _report(self, sent: Mapping[str, _Sent]) -> None:
+        """Notify the plugins of what models have reported since the last time."""
+        while self.reported is not None and not self.reported.empty():
+            key, step, values = self.reported.get()
+            if key in sent:
+                sent[key].report(step, values)
+
+    def _result(self, future: Future[Any], ended: _Sent) -> Result | None:
+        """Return the result of a cell that has ended; None if it has to be run once more."""
+        cell = ended.task.cell
+        try:
+            answer = future.result()
+        except (Exception, CancelledError) as error:
+            reason = describe_error(error)
+            if ended.tries < TRIES:
+                log.warning("%s: what ran it was lost (%s); it runs again", cell.label, reason)
+                return None
+            return self._failed(
+                ended, f"what ran it was lost {counted(TRIES, 'time')}, the last time by {reason}"
+            )
+        worker = f"worker {answer['worker']}"
+        if "refused" in answer:
+            return self._failed(ended, f"refused by {worker}: {answer['refused']}")
+        try:
+            result, columns = unpacked(answer["result"], answer["cases"])
+        except RecbenchError as error:
+            return self._failed(ended, f"{describe_error(error)} ({worker})")
+        for level, text in answer["messages"]:
+            if text != result.failure:  # which is logged when it is stored
+                log.log(level, "%s", text)
+        return self._kept(ended, result, columns, answer)
+
+    def _kept(
+        self, ended: _Sent, result: Result, columns: Columns, answer: Mapping[str, Any]
+    ) -> Result:
+        """Store a result, unless it is stored already, and notify the plugins."""
+        steps: dict[int, dict[str, float]] = {}
+        for name, points in result.curves.items():
+            for step, _, value in points:
+                steps.setdefault(step, {})[name] = value
+        for step in sorted(steps):
+            ended.report(step, steps[step])
+        if not answer["stored"]:
+            result = self.keeper.keep(result, columns)
+            if answer["model"] and self.keeper.store is not None:
+                archive = answer["model"]
+                self.keeper.store.keep_model(result, lambda folder: unpack_model(archive, folder))
+        return self.keeper.show(ended.task.experiment, result, columns)
+
+    def _failed(self, ended: _Sent, reason: str) -> Result:
+        experiment = ended.task.experiment
+        failed = experiment.failed(ended.task.cell, reason, self.keeper.ks)
+        return self.keeper.show(experiment, self.keeper.keep(failed, {}), {})
+
+    def _summary(self, result: Result) -> str:
+        """Return a result in a line: its first metric at the largest cut-off."""
+        metric, k = self.keeper.metrics[0], max(self.keeper.ks)
+        value = result.value(metric, k)
+        return (
+            f"{result.label}: {metric_label(metric, k)} {value.mean:.4f} "
+            f"[{value.low:.3f}, {value.high:.3f}]"
+        )

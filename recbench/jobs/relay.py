@@ -1,0 +1,153 @@
+"""Jobs, relay: what forked processes show is drawn and logged by the one that has forked them.
+
+Messages are datagrams of JSON, which arrive whole or not at all, from any number of processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import os
+import queue
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from recbench import bars
+from recbench.bar_relay import DrawnBars, SentBars
+from recbench.progress import log, screen
+
+LARGEST = 1 << 16
+"""The largest message, in bytes."""
+
+LONGEST = 8000
+"""How many characters of a text are sent at once."""
+
+Reported = tuple[str, int, Mapping[str, float]]
+"""The key of a cell, a step, and the values that its model reports there."""
+
+
+class Sender(logging.Handler):
+    """The end of a process that was forked: it sends its log, bars, output and reported values."""
+
+    def __init__(self, sending: socket.socket, *, draws: bool) -> None:
+        super().__init__()
+        self._sending = sending
+        self._draws = draws
+
+    def take_over(self) -> None:
+        """Send all that this process shows from now on."""
+        log.handlers[:] = [self]
+        log.propagate = False
+        sys.stdout = sys.stderr = _Lines(self)
+        shown = SentBars(lambda state: self._send("bar", state=state)) if self._draws else None
+        bars.draw_on(shown)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send a message of the log."""
+        text = self.format(record)[:LONGEST]
+        self._send("log", level=record.levelno, text=text)
+
+    def write(self, text: str) -> None:
+        """Send output."""
+        for start in range(0, len(text), LONGEST):
+            self._send("output", text=text[start : start + LONGEST])
+
+    def report(self, key: str, step: int, values: Mapping[str, float]) -> None:
+        """Send what a model reports. key: of its cell."""
+        self._send("values", key=key, step=step, values=dict(values))
+
+    def _send(self, what: str, **said: Any) -> None:
+        message = json.dumps({"what": what, "pid": os.getpid(), **said}).encode()
+        if len(message) <= LARGEST:
+            with contextlib.suppress(OSError):  # nobody listens any more
+                self._sending.send(message)
+
+
+class _Lines(io.TextIOBase):
+    """A stream that passes whole lines on."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender, self._begun, self._lock = sender, "", threading.Lock()
+
+    def write(self, text: str) -> int:
+        with self._lock:
+            whole, newline, rest = (self._begun + text).rpartition("\n")
+            if len(rest) > LONGEST:
+                whole, newline, rest = whole + newline + rest, "", ""
+            self._begun = rest
+        self._sender.write(whole + newline)
+        return len(text)
+
+
+class Receiver:
+    """The end of the process that draws and logs. Use as a context manager.
+
+    reported: the values that models have reported, for `Reported` events.
+    """
+
+    def __init__(self) -> None:
+        self.reported: queue.SimpleQueue[Reported] = queue.SimpleQueue()
+        self._receiving, self._sending = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._bars: dict[int, DrawnBars] = {}
+        self._lost: set[int] = set()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+
+    def sender(self) -> Sender:
+        """Return the other end, for a process that is forked from this one."""
+        return Sender(self._sending, draws=screen() is not None)
+
+    def start(self) -> None:
+        """Begin to draw and to log."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Draw and log what has been sent, and end."""
+        with contextlib.suppress(OSError):
+            self._sending.send(b"{}")
+        self._thread.join(timeout=5)
+        for drawn in self._bars.values():
+            drawn.close()
+        self._sending.close()
+        self._receiving.close()
+
+    def forget(self, pid: int) -> None:
+        """Remove the bars of a process that has ended."""
+        with self._lock:
+            self._lost.add(pid)
+            drawn = self._bars.pop(pid, None)
+        if drawn is not None:
+            drawn.close()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                message = json.loads(self._receiving.recv(LARGEST))
+            except OSError:
+                return
+            if not message:
+                return
+            with contextlib.suppress(Exception):  # a message that cannot be shown
+                self._show(message)
+
+    def _show(self, message: Mapping[str, Any]) -> None:
+        match message["what"]:
+            case "log":
+                log.log(message["level"], "%s", message["text"])
+            case "output":
+                if sys.stderr is not None:
+                    sys.stderr.write(message["text"])
+                    sys.stderr.flush()
+            case "values":
+                self.reported.put((message["key"], message["step"], message["values"]))
+            case "bar":
+                with self._lock:
+                    if message["pid"] in self._lost:
+                        return
+                    drawn = self._bars.setdefault(message["pid"], DrawnBars())
+                drawn.draw(message["state"])

@@ -1,0 +1,308 @@
+"""Jobs, worker: the process that runs cells for another one, perhaps on another machine.
+
+It loads a dataset once, and keeps the processes that start models, for the cells that follow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import logging
+import os
+import socket
+import tarfile
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from recbench.cell import Task, run_cell
+from recbench.code.python_file import is_python_file
+from recbench.data.interactions import Columns
+from recbench.data.load import find_dataset
+from recbench.errors import RecbenchError, describe_error
+from recbench.experiment import Experiment, Host, model_host
+from recbench.files import delete
+from recbench.given.models import with_models
+from recbench.given.splitters import with_splitter
+from recbench.jobs.order import Order, core_version
+from recbench.keeper import Keeper
+from recbench.plugins import Plugins, current_plugins, load_plugins
+from recbench.progress import log
+from recbench.reported import Receive
+from recbench.results.result import Result
+from recbench.results.shown import with_shown_metrics
+from recbench.spec import Spec
+from recbench.store.format import packed
+from recbench.store.store import Store
+
+MOST_LOADED = 4
+"""How many datasets with their splits a process keeps for the next cells."""
+
+MOST_HOSTS = 8
+"""How many hosts that run no cell a process keeps."""
+
+MOST_MESSAGES = 100
+"""How many warnings and errors of one cell are returned."""
+
+LARGEST_MODEL = 512 * 2**20
+"""The largest fitted model that is returned, in bytes."""
+
+
+class RefusedError(RecbenchError):
+    """A cell cannot be run here, because something differs from where it was ordered."""
+
+
+def work(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a cell, and return its result; what an executor calls in its processes. Never raises.
+
+    order: of `Order.plain`. Returns a dict: `result` and `cases` as `unpacked` takes them, `stored`
+    (whether the result is in the shared folder), `model` (the files of the fitted model, or empty
+    bytes), `messages` (level and text of warnings), `worker` (the name of this process); or
+    `refused` (why the cell cannot be run here) and `worker`.
+    """
+    messages: list[tuple[int, str]] = []
+    name = f"{socket.gethostname()}, process {os.getpid()}"
+    try:
+        with _collecting(messages):
+            answer = WORKER.run(Order.of_plain(order))
+    except RefusedError as error:
+        return {"refused": str(error), "worker": name}
+    except BaseException as error:  # it must not end the process, which runs other cells too
+        return {"refused": describe_error(error), "worker": name}
+    return {**answer, "messages": messages, "worker": name}
+
+
+@contextlib.contextmanager
+def _collecting(messages: list[tuple[int, str]]) -> Iterator[None]:
+    """Collect the warnings and errors that this thread logs, unless another process hears them."""
+    if WORKER.is_heard:
+        yield
+        return
+    thread = threading.get_ident()
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.thread == thread and len(messages) < MOST_MESSAGES:
+                messages.append((record.levelno, record.getMessage()))
+
+    collector = Collector(logging.WARNING)
+    log.addHandler(collector)
+    try:
+        yield
+    finally:
+        log.removeHandler(collector)
+
+
+class Worker:
+    """What this process keeps for the cells that follow. Several threads can use it.
+
+    is_heard: whether another process gets the messages of this one as they are logged. on_values:
+    returns what receives the values that the model of a cell reports.
+    """
+
+    def __init__(self) -> None:
+        self.is_heard = False
+        self.on_values: Callable[[str], Receive | None] = lambda _: None
+        self._lock = threading.Lock()
+        self._plugins: Plugins | None = None
+        self._loaded: OrderedDict[Any, Experiment] = OrderedDict()
+        self._hosts: list[tuple[Any, Host]] = []
+
+    def inherit(self, experiments: Iterable[Experiment]) -> None:
+        """Keep experiments for processes that are forked from this one."""
+        self._loaded = OrderedDict((each.setting.comparison_key, each) for each in experiments)
+
+    def run(self, order: Order) -> dict[str, Any]:
+        """Run a cell. Raises RefusedError if it would not be the same here."""
+        cell, storing = order.result, order.storing
+        log.setLevel(order.log_level)
+        if order.dataset:
+            experiment = self._same_experiment(order, cell)
+        else:
+            experiment = self._loaded[cell.setting.comparison_key]
+        store = None
+        if storing.results is not None:
+            store = Store(storing.results) if storing.is_shared else _own_store()
+            if storing.token:
+                _check_shared(Path(storing.results), storing.token)
+        keeper = Keeper(store, storing.ks, (), storing.force, made=order.made)
+        task = Task(experiment, cell)
+        with self._host(experiment.plugins, order) as host:
+            result, columns = run_cell(task, host, keeper, self.on_values(cell.key))
+        answer = _packed(experiment, result, columns, keeper)
+        answer["stored"] = storing.is_shared and store is not None and not keeper.not_stored
+        answer["model"] = b""
+        if store is not None and not storing.is_shared:
+            answer["model"] = _taken_model(store, result)
+        return answer
+
+    def _same_experiment(self, order: Order, cell: Result) -> Experiment:
+        """Return the experiment of an order, loaded here. Raises RefusedError if it differs."""
+        if order.recbench != core_version():
+            raise RefusedError(_other_version("recbench", core_version(), order.recbench))
+        model, key = Spec.parse(order.model).name, cell.setting.comparison_key
+        known = (key, order.metrics, order.split, is_python_file(model) and order.model)
+        with self._lock:
+            if known not in self._loaded:
+                self._loaded[known] = self._load(order)
+                while len(self._loaded) > MOST_LOADED:
+                    self._loaded.popitem(last=False)
+            self._loaded.move_to_end(known)
+            experiment = self._loaded[known]
+        self._check_same(order, cell, experiment)
+        return experiment
+
+    def _load(self, order: Order) -> Experiment:
+        if self._plugins is None:
+            self._plugins = load_plugins()
+        plugins, _ = with_models(current_plugins(self._plugins), order.model)
+        plugins, split = with_splitter(plugins, order.split)
+        plugins, _ = with_shown_metrics(plugins, list(order.metrics))
+        folder = order.data_dir
+        place = folder if folder is not None and Path(folder).is_dir() else None
+        dataset = find_dataset(plugins, order.dataset, place).load()
+        if order.name is not None:
+            dataset = dataclasses.replace(dataset, name=order.name)
+        return Experiment.of(plugins, dataset, split, order.candidates, order.dataset)
+
+    def _check_same(self, order: Order, cell: Result, experiment: Experiment) -> None:
+        """Raise RefusedError if the data, or the code of the model or a metric, are others."""
+        mine, theirs = experiment.setting, cell.setting
+        for what, field in (
+            ("dataset", "dataset_sha256"),
+            ("split", "split_sha256"),
+            ("candidates", "candidates_sha256"),
+        ):
+            there, here = getattr(mine, field), getattr(theirs, field)
+            if here != there:
+                raise RefusedError(
+                    f"the {what} {getattr(theirs, what)} has other content: its sha256 is "
+                    f"{there[:12]}... there, and {here[:12]}... here; use the same files on all "
+                    "machines"
+                )
+        plugins = experiment.plugins
+        missing = plugins.why_missing(Spec.parse(cell.model).name)
+        if missing:
+            raise RefusedError(missing)
+        offer = plugins.check("models", Spec.parse(cell.model))
+        version = offer.source_version()
+        if (offer.plugin, version) != (cell.plugin, cell.model_version):
+            raise RefusedError(_other_version(f"plugin {cell.plugin}", version, cell.model_version))
+        for name, version in order.metric_versions.items():
+            there = experiment.metric_versions.get(name, "missing")
+            if there != version:
+                raise RefusedError(_other_version(f"metric {name}", there, version))
+        again = experiment.cell(
+            cell.model, cell.seed or 0, cell.device or "auto", isolated=cell.isolated
+        )
+        if again.key != cell.key:
+            raise RefusedError(
+                f"the key of {cell.label} is {again.key[:12]}... there, and {cell.key[:12]}... "
+                "here; install the same versions on all machines"
+            )
+
+    @contextlib.contextmanager
+    def _host(self, plugins: Plugins, order: Order) -> Iterator[Host]:
+        """Yield a host, which is kept for the next cell unless its plugins are of a file."""
+        limits = order.storing.timeout, order.storing.memory
+        kept = id(plugins), limits, order.cell["isolated"]
+        with self._lock:
+            found = next((pair for pair in self._hosts if pair[0] == kept), None)
+            if found is not None:
+                self._hosts.remove(found)
+        host = found[1] if found else self._new_host(plugins, order)
+        try:
+            yield host
+        finally:
+            with self._lock:
+                self._hosts.append((kept, host))
+                old = [self._hosts.pop(0) for _ in self._hosts[MOST_HOSTS:]]
+            for _, each in old:
+                each.__exit__(None, None, None)
+
+    def _new_host(self, plugins: Plugins, order: Order) -> Host:
+        limits = order.storing.timeout, order.storing.memory
+        host = model_host(plugins, *limits, in_process=not order.cell["isolated"])
+        host.__enter__()
+        return host
+
+    def close(self) -> None:
+        """End the processes that start models."""
+        with self._lock:
+            hosts, self._hosts = self._hosts, []
+        for _, host in hosts:
+            host.__exit__(None, None, None)
+
+
+WORKER = Worker()
+"""That of this process."""
+
+
+def _other_version(what: str, there: str, here: str) -> str:
+    return (
+        f"{what} is {there} there, and {here} here; install the same version on all machines, and "
+        "restart the workers"
+    )
+
+
+def _check_shared(folder: Path, token: str) -> None:
+    """Raise RefusedError unless this machine shares a folder with the one that runs the command.
+
+    token: the name of a file that the other one has written into the folder.
+    """
+    if not (folder / token).is_file():
+        raise RefusedError(
+            f"its folder {folder} is another one than here; name a folder with --results that all "
+            "machines share, or leave out --shared-results"
+        )
+
+
+def _own_store() -> Store:
+    """Return a store of this machine: for checkpoints, and until the result is returned."""
+    import pooch
+
+    return Store(Path(pooch.os_cache("recbench")) / "worker").ready()
+
+
+def _packed(
+    experiment: Experiment, result: Result, columns: Columns, keeper: Keeper
+) -> dict[str, Any]:
+    try:
+        text, cases = packed(result, columns)
+    except RecbenchError as error:
+        result = experiment.failed(result, describe_error(error), keeper.ks)
+        text, cases = packed(result, {})
+    return {"result": text, "cases": cases}
+
+
+def _taken_model(store: Store, result: Result) -> bytes:
+    """Return the files of a fitted model as an archive, and remove what is stored of its cell."""
+    folder, path = store.model_folder(result), store.path(result)
+    archive = io.BytesIO()
+    if result.ok and folder.is_dir():
+        files = sorted(file for file in folder.rglob("*") if file.is_file())
+        size = sum(file.stat().st_size for file in files)
+        if size > LARGEST_MODEL:
+            log.warning(
+                "%s: the fitted model was not returned, because it has %d MB; --shared-results "
+                "stores models of any size",
+                result.label,
+                size // 2**20,
+            )
+        else:
+            with tarfile.open(fileobj=archive, mode="w") as tar:
+                for file in files:
+                    tar.add(file, arcname=file.relative_to(folder).as_posix())
+    for left in (folder, path, path.with_name(result.cases_file[0] or path.name)):
+        with contextlib.suppress(OSError):
+            delete(left)
+    return archive.getvalue()
+
+
+def unpack_model(archive: bytes, folder: Path) -> None:
+    """Write the files of a fitted model that `work` has returned."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        tar.extractall(folder, filter="data")
