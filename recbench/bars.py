@@ -132,6 +132,7 @@ class Terminal(Display):
         self._console = Console(file=stream, force_jupyter=False)
         self._live: Any = None  # what is on the terminal now, if anything
         self._in_line = False  # whether the cursor is in a line that somebody has begun
+        self._n_writers = 0  # how many others write now
 
     def draw(self, bars: list[State]) -> None:
         """Show these bars and no others."""
@@ -146,7 +147,7 @@ class Terminal(Display):
             stream = getattr(sys, name)
             if stream is not None and not isinstance(stream, _Above) and stream.isatty():
                 setattr(sys, name, _Above(stream, self))
-        if self._in_line:
+        if self._in_line or self._n_writers:
             return
         if self._live is None:
             from rich.live import Live
@@ -171,11 +172,12 @@ class Terminal(Display):
         """Draw no bars in this context, in which something else writes to the terminal."""
         with self.lock:
             self._hide()
-            self._in_line = True
+            self._n_writers += 1
         try:
             yield  # without the lock, as what writes may have one of its own
         finally:
             with self.lock:
+                self._n_writers -= 1
                 self._in_line = False
                 self.draw(self.bars[:MOST])
 
@@ -281,8 +283,8 @@ class _Current:
 
 
 def draw_on(screen: Screen | None) -> None:
-    """In a model's process: show all bars there; or, with None, none."""
-    _Current.pid, _Current.wire = os.getpid(), screen
+    """In a process that does not draw itself: show all bars there; or, with None, none."""
+    _Current.pid, _Current.wire, _Current.display = os.getpid(), screen, None
 
 
 def screen() -> Screen | None:

@@ -20,6 +20,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from recbench import guard
+from recbench.errors import RecbenchError
 from recbench.isolation.memory import JOBS
 from recbench.isolation.processes import die_with_parent, hide_memory
 from recbench.jobs.relay import Receiver, Sender
@@ -67,11 +68,13 @@ class ForkedPool(Executor):
                 continue
             try:
                 answer = slot.call(function, args, kwargs)
+            except BrokenProcessPool:
+                self.receiver.forget(slot.pid)
+                future.set_exception(RecbenchError(f"its process {slot.ended}"))
+                if not self._is_shut:
+                    slot.start()
             except BaseException as error:
                 future.set_exception(error)
-                if isinstance(error, BrokenProcessPool) and not self._is_shut:
-                    self.receiver.forget(slot.pid)
-                    slot.start()
             else:
                 future.set_result(answer)
 
@@ -133,6 +136,16 @@ class _Slot:
         """Call a function in the process. Raises BrokenProcessPool if it ends."""
         return self._pool.submit(function, *args, **kwargs).result()
 
+    @property
+    def ended(self) -> str:
+        """How the process has ended."""
+        process = self._context.last
+        process.join(timeout=5)
+        code = process.exitcode
+        if code is None or code >= 0:
+            return f"exited with code {code}"
+        return f"was killed by {signal.Signals(-code).name}"
+
     def kill(self) -> None:
         """Kill the process. All that it has started ends with it."""
         self._context.last.kill()
@@ -148,5 +161,4 @@ def _begin(n_jobs: int, sender: Sender) -> None:
     os.environ[JOBS] = str(n_jobs)
     limit_threads(n_jobs)
     sender.take_over()
-    WORKER.is_heard = True
-    WORKER.on_values = lambda key: lambda step, values: sender.report(key, step, values)
+    WORKER.begin = sender.begin

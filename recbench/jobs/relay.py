@@ -20,6 +20,9 @@ from typing import Any
 from recbench import bars
 from recbench.bar_relay import DrawnBars, SentBars
 from recbench.progress import log, screen
+from recbench.reported import Receive
+from recbench.results.result import Result
+from recbench.spec import Spec
 
 LARGEST = 1 << 16
 """The largest message, in bytes."""
@@ -36,30 +39,47 @@ class Sender(logging.Handler):
 
     def __init__(self, sending: socket.socket, *, draws: bool) -> None:
         super().__init__()
-        self._sending = sending
-        self._draws = draws
+        self._sending, self._draws = sending, draws
+        self._name = self._label = ""  # of the model that runs
+
+    def begin(self, cell: Result) -> Receive:
+        """Name a cell in all that follows, and return what sends the values of its model."""
+        self._name, self._label = Spec.parse(cell.model).name.casefold(), cell.label
+
+        def send(step: int, values: Mapping[str, float]) -> None:
+            self._send("values", key=cell.key, step=step, values=dict(values))
+
+        return send
+
+    def _named(self, text: str) -> str:
+        """Return a text that says which model it is about."""
+        if not self._label or not text.strip() or text.startswith(self._label):
+            return text
+        begin, _, rest = text.partition(": ")
+        if begin.casefold() == self._name:
+            return f"{self._label}: {rest}" if rest else self._label
+        return f"{self._label}: {text}"
 
     def take_over(self) -> None:
         """Send all that this process shows from now on."""
         log.handlers[:] = [self]
         log.propagate = False
         sys.stdout = sys.stderr = _Lines(self)
-        shown = SentBars(lambda state: self._send("bar", state=state)) if self._draws else None
-        bars.draw_on(shown)
+        bars.draw_on(SentBars(self._send_bar) if self._draws else None)
+
+    def _send_bar(self, state: dict[str, Any]) -> None:
+        self._send("bar", state={**state, "label": self._named(state["label"])})
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send a message of the log."""
-        text = self.format(record)[:LONGEST]
-        self._send("log", level=record.levelno, text=text)
+        text = self._named(self.format(record))
+        self._send("log", level=record.levelno, text=text[:LONGEST])
 
     def write(self, text: str) -> None:
-        """Send output."""
+        """Send output, line by line."""
+        text = "".join(map(self._named, text.splitlines(keepends=True)))
         for start in range(0, len(text), LONGEST):
             self._send("output", text=text[start : start + LONGEST])
-
-    def report(self, key: str, step: int, values: Mapping[str, float]) -> None:
-        """Send what a model reports. key: of its cell."""
-        self._send("values", key=key, step=step, values=dict(values))
 
     def _send(self, what: str, **said: Any) -> None:
         message = json.dumps({"what": what, "pid": os.getpid(), **said}).encode()

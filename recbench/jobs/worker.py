@@ -78,7 +78,7 @@ def work(order: Mapping[str, Any]) -> dict[str, Any]:
 @contextlib.contextmanager
 def _collecting(messages: list[tuple[int, str]]) -> Iterator[None]:
     """Collect the warnings and errors that this thread logs, unless another process hears them."""
-    if WORKER.is_heard:
+    if WORKER.begin is not None:
         yield
         return
     thread = threading.get_ident()
@@ -99,13 +99,12 @@ def _collecting(messages: list[tuple[int, str]]) -> Iterator[None]:
 class Worker:
     """What this process keeps for the cells that follow. Several threads can use it.
 
-    is_heard: whether another process gets the messages of this one as they are logged. on_values:
-    returns what receives the values that the model of a cell reports.
+    begin: in a process whose messages another one gets as they are logged, what is called with each
+    cell; it returns what receives the values that its model reports.
     """
 
     def __init__(self) -> None:
-        self.is_heard = False
-        self.on_values: Callable[[str], Receive | None] = lambda _: None
+        self.begin: Callable[[Result], Receive] | None = None
         self._lock = threading.Lock()
         self._plugins: Plugins | None = None
         self._loaded: OrderedDict[Any, Experiment] = OrderedDict()
@@ -130,8 +129,9 @@ class Worker:
                 _check_shared(Path(storing.results), storing.token)
         keeper = Keeper(store, storing.ks, (), storing.force, made=order.made)
         task = Task(experiment, cell)
+        on_values = None if self.begin is None else self.begin(cell)
         with self._host(experiment.plugins, order) as host:
-            result, columns = run_cell(task, host, keeper, self.on_values(cell.key))
+            result, columns = run_cell(task, host, keeper, on_values)
         answer = _packed(experiment, result, columns, keeper)
         answer["stored"] = storing.is_shared and store is not None and not keeper.not_stored
         answer["model"] = b""
