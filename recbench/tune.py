@@ -27,6 +27,7 @@ from recbench.experiment import model_host
 from recbench.files import locked
 from recbench.given.models import with_models
 from recbench.given.splitters import with_splitter
+from recbench.jobs.engines import Where
 from recbench.plugins import Plugins, current_plugins
 from recbench.progress import log
 from recbench.results.result import OBJECTIVE, metric_and_k, metric_of
@@ -37,10 +38,10 @@ from recbench.spec import Spec
 from recbench.store.store import Store
 from recbench.tuning.gains import gains_of
 from recbench.tuning.held_out import prepare
-from recbench.tuning.loop import Tuner
 from recbench.tuning.optuna_study import quiet_optuna
 from recbench.tuning.plan import Budget, Plan
 from recbench.tuning.records import path_of
+from recbench.tuning.side_by_side import ModelTuner
 from recbench.tuning.spaces import spaces_of
 from recbench.tuning.study import Study
 from recbench.tuning.tuning import Tuning
@@ -87,6 +88,7 @@ def tune(
     timeout: float | None = None,
     memory: int | None = None,
     in_process: bool = False,
+    jobs: int | str = 1,
     results: str | Path = "results",
     data_dir: str | None = None,
     plugins: Plugins | None = None,
@@ -132,6 +134,11 @@ def tune(
         Memory limit per model, in megabytes. None allows 90% of the memory that is free.
     in_process : bool, default: False
         Run models in this process, without limits, to debug them.
+    jobs : int or "auto", default: 1
+        How many models run side by side on this machine, each with its share of the cores and of
+        the free memory. With more jobs than models, several jobs share the trials of a model;
+        which options are tried then depends on how long trials take. "auto" tunes as many models
+        at the same time as there are cores, but one at a time if they share a GPU. Linux only.
     results : str or path, default: "results"
         Folder of stored results. Trials that it holds are not run again. Several processes may tune
         the same models in the same folder, and share the trials.
@@ -185,6 +192,7 @@ def tune(
     check_arguments(request.ks, request.seeds, device, timeout, memory)
     check_seed(tuning_seed, "--tuning-seed")
     budget = _budget(trials, minutes)
+    plugins, where = Where(jobs, None, False).checked(plugins, results, in_process=in_process)
     request.check(plugins)
     request = dataclasses.replace(request, models=_each_once(plugins, request.models))
     whys = {model: plugins.why_missing(Spec.parse(model).name) for model in request.models}
@@ -196,24 +204,28 @@ def tune(
             "log says why"
         )
     store = Store(results).ready()
-    studies: list[Study] = []
-    with model_host(plugins, timeout, memory, in_process=in_process) as host:
+    with contextlib.ExitStack() as open_host:
+        host = model_host(plugins, timeout, memory, in_process=in_process)
+        open_host.enter_context(host)
         request.check_model_options(plugins, host, device)
         plan = Plan(held_out, host, device, objective, better, tuning_seed, budget, timeout, memory)
-        for model in request.models:
-            if whys[model]:
-                studies.append(plan.missing(model, whys[model]))
-                continue
-            search = None
-            try:
-                search = plan.search(store, model, spaces[model])
-                with search:
-                    studies.append(Tuner(held_out.validation, host, device).tune(search))
-            except KeyboardInterrupt as stop:
-                known = [*studies, *([] if search is None else [search.study])]
-                tuning = Tuning([study.within_budget for study in known])
-                raise TuningInterrupted(tuning) from stop
-    tuned = [study.within_budget for study in studies]
+        studies = {model: plan.missing(model, whys[model]) for model in whys if whys[model]}
+        models = [model for model in request.models if model not in studies]
+        tuner = ModelTuner(plan, store, spaces, lambda: model_host(plugins, timeout, memory))
+        try:
+            n_jobs = where.n_jobs(plan.task(model) for model in models)
+            if n_jobs > 1:
+                open_host.close()
+                studies |= tuner.side_by_side(models, n_jobs)
+            else:
+                for model in models:
+                    studies[model] = tuner.tune(model, host)
+        except KeyboardInterrupt as stop:
+            studies |= tuner.stored(models)
+            known = [studies[model] for model in request.models if model in studies]
+            tuning = Tuning([study.within_budget for study in known])
+            raise TuningInterrupted(tuning) from stop
+    tuned = [studies[model].within_budget for model in request.models]
     arguments = {
         "split": split,
         "ks": ks,
@@ -223,6 +235,7 @@ def tune(
         "timeout": timeout,
         "memory": memory,
         "in_process": in_process,
+        "jobs": jobs,
         "results": results,
         "data_dir": data_dir,
         "plugins": plugins,

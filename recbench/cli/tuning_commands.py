@@ -103,6 +103,7 @@ output = click.option(
     "timeout",
     "memory",
     "in_process",
+    "jobs",
     "results",
     "data_dir",
     "verbose",

@@ -11,6 +11,7 @@ from typing import Any
 from recbench.cell import Task
 from recbench.data.interactions import Columns
 from recbench.errors import RecbenchError, counted, describe_error
+from recbench.jobs.pool import LostProcessError
 from recbench.jobs.relay import Reported
 from recbench.jobs.worker import unpack_model, work
 from recbench.keeper import Keeper
@@ -107,13 +108,14 @@ class Collector:
         try:
             answer = future.result()
         except (Exception, CancelledError) as error:
-            reason = describe_error(error)
+            if isinstance(error, LostProcessError):
+                reason = f"its process {error}"
+            else:
+                reason = f"its worker was lost: {describe_error(error)}"
             if ended.tries < TRIES:
-                log.warning("%s: what ran it was lost (%s); it runs again", cell.label, reason)
+                log.warning("%s: %s; it runs again", cell.label, reason)
                 return None
-            return self._failed(
-                ended, f"what ran it was lost {counted(TRIES, 'time')}, the last time by {reason}"
-            )
+            return self._failed(ended, f"{reason} (the last of {counted(TRIES, 'time')})")
         worker = f"worker {answer['worker']}"
         if "refused" in answer:
             return self._failed(ended, f"refused by {worker}: {answer['refused']}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +82,18 @@ class Where:
             jobs = 1
         return plugins, Where(jobs, executor, self.is_shared)
 
+    def n_jobs(self, tasks: Iterable[Task]) -> int:
+        """Return how many jobs share the work of these and further cells on this machine."""
+        n_jobs, tasks = self.jobs, list(tasks)
+        if not isinstance(n_jobs, int):
+            n_jobs, why = most_jobs(tasks)
+            if why:
+                log.debug("--jobs auto: one at a time, because %s", why)
+        if n_jobs > 1 and not AVAILABLE:
+            log.warning("models run side by side on Linux only, so --jobs has no effect")
+            n_jobs = 1
+        return n_jobs
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -113,28 +125,14 @@ class Engine:
         """Run cells, and yield each with its result. bar: shows which are running."""
         if self.where.executor is not None:
             yield from self._on_executor(tasks, bar) if tasks else ()
-        elif isinstance(self.where.jobs, int):
-            yield from self._on_this_machine(tasks, self.where.jobs, bar)
-        else:
-            yield from self._automatic(tasks, bar)
-
-    def _automatic(self, tasks: Sequence[Task], bar: Bar) -> Ended:
-        """Run as many cells side by side as pays."""
-        n_jobs, why = most_jobs(tasks)
-        if n_jobs == 1:
-            log.debug("--jobs auto: one at a time, because %s", why)
-        elif not any(map(uses_torch, tasks)):  # the first one shows whether the others are short
+            return
+        n_jobs = self.where.n_jobs(tasks)
+        if self.where.jobs == AUTO and n_jobs > 1 and not any(map(uses_torch, tasks)):
             began = time.perf_counter()
             yield from self._here(tasks[:1], bar)
-            tasks = tasks[1:]
+            tasks = tasks[1:]  # which may be too short for several processes
             if not pays(time.perf_counter() - began, len(tasks), n_jobs):
                 n_jobs = 1
-        yield from self._on_this_machine(tasks, n_jobs, bar)
-
-    def _on_this_machine(self, tasks: Sequence[Task], n_jobs: int, bar: Bar) -> Ended:
-        if n_jobs > 1 and not AVAILABLE:
-            log.warning("models run side by side on Linux only, so --jobs has no effect")
-            n_jobs = 1
         n_jobs = min(n_jobs, len(tasks))
         yield from self._side_by_side(tasks, n_jobs, bar) if n_jobs > 1 else self._here(tasks, bar)
 

@@ -30,6 +30,10 @@ from recbench.jobs.worker import WORKER
 Work = tuple["Future[Any]", Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
+class LostProcessError(RecbenchError):
+    """A process was lost. The text says how, as in "was killed by SIGKILL"."""
+
+
 class ForkedPool(Executor):
     """Runs functions in processes that are forked from this one, each with a share of the cores.
 
@@ -70,7 +74,7 @@ class ForkedPool(Executor):
                 answer = slot.call(function, args, kwargs)
             except BrokenProcessPool:
                 self.receiver.forget(slot.pid)
-                future.set_exception(RecbenchError(f"its process {slot.ended}"))
+                future.set_exception(LostProcessError(slot.ended))
                 if not self._is_shut:
                     slot.start()
             except BaseException as error:

@@ -20,6 +20,7 @@ from typing import Any
 
 from recbench.cell import Task, run_cell
 from recbench.code.python_file import is_python_file
+from recbench.code.source import has_source
 from recbench.data.interactions import Columns
 from recbench.data.load import find_dataset
 from recbench.errors import RecbenchError, describe_error
@@ -191,14 +192,14 @@ class Worker:
         version = offer.source_version()
         if (offer.plugin, version) != (cell.plugin, cell.model_version):
             raise RefusedError(_other_version(f"plugin {cell.plugin}", version, cell.model_version))
-        for name, version in order.metric_versions.items():
+        for name, here in order.metric_versions.items():
             there = experiment.metric_versions.get(name, "missing")
-            if there != version:
-                raise RefusedError(_other_version(f"metric {name}", there, version))
+            if there != here:
+                raise RefusedError(_other_version(f"metric {name}", there, here))
         again = experiment.cell(
             cell.model, cell.seed or 0, cell.device or "auto", isolated=cell.isolated
         )
-        if again.key != cell.key:
+        if again.key != cell.key and has_source(version):  # else its key is different every time
             raise RefusedError(
                 f"the key of {cell.label} is {again.key[:12]}... there, and {cell.key[:12]}... "
                 "here; install the same versions on all machines"

@@ -17,7 +17,7 @@ from recbench.results.result import Curves
 MOST_POINTS = 1000
 """How many points a curve has. When there are more, every second one is dropped."""
 
-PAUSE = 1.0
+PAUSE = 0.2
 """Seconds between two writes of the file."""
 
 MOST_CURVES = 100

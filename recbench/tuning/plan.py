@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
 
+from recbench.cell import Task
 from recbench.code.source import has_source
 from recbench.errors import RecbenchError, describe_error
 from recbench.experiment import Host
@@ -54,9 +56,9 @@ class Plan:
 
         If trials of another study of the model are stored, the log says why they are not used.
         """
-        offer = self.held_out.validation.plugins.check("models", Spec.parse(model))
+        offer = self._offer(model)
         defaults = {name: default_of(name, offer.factory) for name in ranges}
-        study = self._study(model, offer, ranges)
+        study = self._study(model, ranges)
         path = path_of(store, study)
         if path.exists():
             try:
@@ -70,6 +72,21 @@ class Plan:
             if fewest:
                 log.info("%s: tuning starts from the beginning: %s", study.model, "; ".join(fewest))
         return Search(store, study, ranges, known_defaults(ranges, defaults))
+
+    def stored(self, store: Layout, model: str, ranges: Space) -> Study | None:
+        """Return the study of a model with its trials; None if none are stored."""
+        study = self._study(model, ranges)
+        with contextlib.suppress(RecbenchError):
+            return dataclasses.replace(study, trials=read_study(path_of(store, study)).trials)
+        return None
+
+    def task(self, model: str) -> Task:
+        """Return the trial of a model with its default options, which is not run."""
+        validation = self.held_out.validation
+        return Task(validation, validation.cell(model, self.seed, self.device))
+
+    def _offer(self, model: str) -> Offer:
+        return self.held_out.validation.plugins.check("models", Spec.parse(model))
 
     def missing(self, model: str, why: str) -> Study:
         """Return the study of a model that a broken plugin should offer, with one failed trial."""
@@ -92,8 +109,9 @@ class Plan:
             max_seconds=self.budget.seconds,
         )
 
-    def _study(self, model: str, offer: Offer, ranges: Space) -> Study:
+    def _study(self, model: str, ranges: Space) -> Study:
         """Return the study of a model, without trials."""
+        offer = self._offer(model)
         experiment, test = self.held_out.validation, self.held_out.test
         isolated = self.host.isolates(model)
         cell = experiment.cell(model, self.seed, self.device, isolated=isolated)
