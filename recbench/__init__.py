@@ -10,6 +10,7 @@ from recbench.arguments import check_options
 from recbench.attention import Attention, attention
 from recbench.checking.plugin import PluginCheck, check_plugin
 from recbench.compare import Comparison, Comparisons, compare
+from recbench.curves import Curves, curves
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Interactions
 from recbench.data.load import load_dataset
@@ -68,6 +69,7 @@ __all__ = [
     "Choice",
     "Comparison",
     "Comparisons",
+    "Curves",
     "Dataset",
     "Explainer",
     "Explanation",
@@ -111,6 +113,7 @@ __all__ = [
     "check_plugin",
     "compare",
     "counted",
+    "curves",
     "draw_html",
     "draw_table",
     "evaluate",

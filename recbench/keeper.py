@@ -33,7 +33,7 @@ class Keeper:
     stored results.
     columns: result key -> columns with one row per case. reused: stored results that were used.
     not_stored: results that could not be stored. made: what the provenance of new results says
-    besides what this process knows of itself.
+    besides what this process knows of itself. is_last: False if another process stores them again.
     """
 
     store: Store | None
@@ -44,6 +44,7 @@ class Keeper:
     reused: list[Result] = field(default_factory=list)
     not_stored: list[Result] = field(default_factory=list)
     made: Mapping[str, Any] = field(default_factory=dict)
+    is_last: bool = True
     _prepared: set[Experiment] = field(default_factory=set)
     _before: dict[str, tuple[Result, Columns] | None] = field(default_factory=dict)
 
@@ -186,7 +187,7 @@ class Keeper:
     def keep(self, result: Result, columns: Columns) -> Result:
         """Store a new result, and return it as it is stored."""
         result = self._with_origin(result)
-        if not result.ok:
+        if not result.ok and self.is_last:
             log.error("%s", result.failure)
         if self.store is not None:
             result = self._store(self.store, result, columns)

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from recbench.checking import datasets, metrics, models, splitters, tables, trackers
+from recbench.checking import datasets, executors, metrics, models, splitters, tables, trackers
 from recbench.checking.logs import example
+from recbench.checking.plugin import LIMIT
 from recbench.checking.rule import enforce
 from recbench.checking.subject import Subject
 from recbench.data.interactions import Interactions
@@ -27,10 +29,12 @@ from recbench.errors import RecbenchError, UsageError
 from recbench.evaluation.measure import Metric
 from recbench.models.in_process import InProcessModel, check_methods, naming
 from recbench.models.protocols import ModelHandle
+from recbench.offers import EVENTS
 from recbench.spec import Spec, needed, parameters, read_options
 
 __all__ = [
     "check_dataset",
+    "check_executor",
     "check_metric",
     "check_model",
     "check_splitter",
@@ -291,31 +295,99 @@ def check_table(table: Callable[..., Any]) -> None:
     enforce(tables.RULES, tables.Shown(table))
 
 
-def check_tracker(run_finished: Callable[..., Any]) -> None:
-    """Check that a tracker meets the contract of `recbench_run_finished`.
+def check_executor(factory: Callable[..., Any], timeout: float = LIMIT, **options: Any) -> None:
+    """Check that an executor meets the contract of `recbench_executors`.
 
-    The tracker gets results that are made up, of a model that ran and of one that failed. It must
-    not raise an exception, change the result or return anything.
+    It checks that the factory returns a `concurrent.futures.Executor`; that futures get the values
+    and exceptions of functions, as they are; that several functions can be submitted at once; that
+    a function can start a process; and that `shutdown(wait=False, cancel_futures=True)` ends
+    everything, also functions that run, and refuses more.
 
     Parameters
     ----------
-    run_finished : callable
-        The function `recbench_run_finished(result)` of the plugin.
+    factory : callable
+        The value that the hook returns for the executor's name: a class or a function.
+    timeout : float, default: 60
+        Seconds within which an answer is expected.
+    **options : object
+        Options of the executor.
+
+    Raises
+    ------
+    AssertionError
+        If the executor breaks a rule. The text names the rule.
+    RecbenchError
+        If the factory raises it, for example because a cluster cannot be reached.
+
+    Examples
+    --------
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> from recbench.testing import check_executor
+    >>> check_executor(ThreadPoolExecutor, max_workers=2)
+    >>> class Forgets(ThreadPoolExecutor):
+    ...     def submit(self, function, order):
+    ...         super().submit(function, order)
+    >>> check_executor(Forgets)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    AssertionError: submit must return a concurrent.futures.Future, but it returned an object of...
+    """
+    _check_callable("check_executor", factory, "a class or a function that builds an executor")
+    make = functools.partial(factory, **options)
+    with executors.Executing(make, timeout) as executing:
+        enforce(executors.RULES, executing)
+
+
+def check_tracker(tracker: Any, **options: Any) -> None:
+    """Check that a tracker meets the contract of `recbench_trackers`, or of event hooks.
+
+    The tracker gets results that are made up, of models that ran and that failed, the values that
+    models report while they train, and the results of whole runs. It must not raise an exception,
+    change what it gets or return anything.
+
+    Parameters
+    ----------
+    tracker : callable, object or module
+        The value that the hook returns for the tracker's name: a class or a function; or something
+        with event hooks, such as the module of a plugin; or a single event hook, such as a
+        function of (result).
+    **options : object
+        Options of the tracker.
 
     Raises
     ------
     AssertionError
         If the tracker breaks a rule. The text names the rule.
+    RecbenchError
+        If the factory raises it, or an event hook has other parameters than it can have.
 
     Examples
     --------
+    >>> import recbench
     >>> from recbench.testing import check_tracker
+    >>> class Best:
+    ...     "Prints the NDCG of each model."
+    ...     @recbench.hookimpl
+    ...     def recbench_run_finished(self, result):
+    ...         print(result.model, result.values["ndcg@10"].mean)
+    >>> check_tracker(Best)  # doctest: +ELLIPSIS
+    popular 0...
     >>> check_tracker(lambda result: result.values["ndcg@10"].mean / result.fit_seconds)
     Traceback (most recent call last):
-    AssertionError: a tracker must return nothing, but it returned an object of type float
+    AssertionError: a tracker must return nothing, but recbench_run_finished returned an object o...
     """
-    _check_callable("check_tracker", run_finished, "a function of (result)")
-    enforce(trackers.RULES, run_finished)
+    if trackers.is_event(tracker):
+        made = trackers.hooked(tracker)
+    elif inspect.isclass(tracker) or inspect.isroutine(tracker):
+        made = None
+    elif any(callable(getattr(tracker, event, None)) for event in EVENTS):
+        made = tracker
+    else:
+        raise UsageError(
+            "check_tracker takes a class or a function that builds a tracker, something with event "
+            f"hooks, or a function of (result), not {tracker!r:.60}"
+        )
+    make = functools.partial(tracker, **options) if made is None else lambda: made
+    enforce(trackers.RULES, trackers.Tracking(make))
 
 
 def _check_callable(name: str, given: Any, takes: str) -> None:

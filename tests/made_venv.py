@@ -25,7 +25,10 @@ class Venv:
         (packages / "parents.pth").write_text("".join(lines))
         for name, code in COMMANDS.items():
             script = self.bin / name
-            script.write_text(f"#!{self.bin / 'python'}\nimport sys\n{code}\nsys.exit(main())\n")
+            script.write_text(
+                f"#!{self.bin / 'python'}\nimport sys\n{code}\n"
+                "if __name__ == '__main__':\n    sys.exit(main())\n"  # as pip writes it
+            )
             script.chmod(0o755)
 
     def run(self, command: str, folder: Path, **variables: str) -> str:

@@ -19,10 +19,8 @@ def recbench_executors() -> Mapping[str, Callable[..., Executor]]:
     return {"dask": dask}
 
 
-def dask(
-    workers: int | None = None, address: str | None = None, timeout: float = 60
-) -> Executor:
-    """Run cells with Dask, in processes on this machine or on a cluster that is running.
+def dask(workers: int | None = None, address: str | None = None, timeout: float = 60) -> Executor:
+    """Run cells with Dask, in processes here or on a cluster that is running.
 
     Parameters
     ----------

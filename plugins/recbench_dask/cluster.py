@@ -36,6 +36,9 @@ THREAD_VARIABLES = (
 )
 """How many threads the libraries of a worker may start."""
 
+WITHOUT_WORKERS = "60s"
+"""How long functions wait if all workers of this machine are gone for good."""
+
 SETTINGS = {
     "DASK_DISTRIBUTED__WORKER__DAEMON": "False",  # a cell may use multiprocessing
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",  # nobody looks at the profile
@@ -50,9 +53,15 @@ def start_cluster(workers: int, timeout: float) -> DaskExecutor:
     """
     with contextlib.ExitStack() as ending:
         ending.enter_context(_quiet())
+        folder = Path(
+            ending.enter_context(
+                tempfile.TemporaryDirectory(prefix="recbench-dask-", ignore_cleanup_errors=True)
+            )
+        )
         settings = {
+            "temporary-directory": str(folder),
             "distributed.scheduler.allowed-failures": 1,
-            "distributed.scheduler.no-workers-timeout": f"{timeout}s",
+            "distributed.scheduler.no-workers-timeout": WITHOUT_WORKERS,
         }
         with dask.config.set(settings):
             cluster = distributed.LocalCluster(
@@ -65,11 +74,6 @@ def start_cluster(workers: int, timeout: float) -> DaskExecutor:
         ending.callback(cluster.close)
         client = distributed.Client(cluster, timeout=timeout, set_as_default=False)
         ending.callback(client.close)
-        folder = Path(
-            ending.enter_context(
-                tempfile.TemporaryDirectory(prefix="recbench-dask-", ignore_cleanup_errors=True)
-            )
-        )
         process = _start_workers(cluster.scheduler_address, workers, folder)
         ending.callback(_end_workers, process)
         _wait_for_worker(client, process, timeout, folder)
@@ -132,7 +136,7 @@ def _start_workers(address: str, workers: int, folder: Path) -> subprocess.Popen
         "--local-directory": folder,
     }
     with (folder / "log.txt").open("wb") as log:
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603
             [
                 *(sys.executable, "-P", host.__file__, address, "--no-dashboard"),
                 *(str(part) for option in options.items() for part in option),
@@ -144,7 +148,10 @@ def _start_workers(address: str, workers: int, folder: Path) -> subprocess.Popen
             env=os.environ
             | SETTINGS
             | dict.fromkeys(THREAD_VARIABLES, str(threads))
-            | {"RECBENCH_JOBS": str(workers), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            | {
+                "RECBENCH_JOBS": str(workers),
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            },
         )
 
 

@@ -13,6 +13,7 @@ import recbench
 
 from .running import stopping
 
+
 class DaskExecutor(Executor):
     """Runs functions on the workers of a client.
 
@@ -98,8 +99,8 @@ class DaskExecutor(Executor):
 
     def _lost(self, cause: Exception | None = None) -> recbench.RecbenchError:
         error = recbench.RecbenchError(
-            f"dask: the connection to the scheduler at {self._address} is lost; start the scheduler "
-            "again if it has ended"
+            f"dask: the connection to the scheduler at {self._address} is lost; start the "
+            "scheduler again if it has ended"
         )
         error.__cause__ = cause
         return error

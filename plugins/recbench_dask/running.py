@@ -27,7 +27,7 @@ def stopping(client: Any) -> Iterator[None]:
     busy = [worker for worker, found in keys.items() if found & own]
     yield
     ours = [worker for worker in busy if keys[worker] <= own]
-    ended = {}
+    ended: dict[str, str] = {}
     with contextlib.suppress(Exception):  # such as workers without a nanny, which starts them again
         ended = client.restart_workers(ours) if ours else {}
     if left := len(busy) - len(ended):

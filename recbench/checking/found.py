@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +13,9 @@ from recbench.given.files import has_hooks, loaded
 from recbench.given.functions import with_dataset, with_table
 from recbench.given.metrics import with_metrics
 from recbench.given.models import with_models
+from recbench.given.services import with_executor, with_trackers
 from recbench.given.splitters import with_splitters
-from recbench.offers import KINDS, NOUNS, Offer, check_noun
+from recbench.offers import EVENTS, KINDS, NOUNS, Offer, check_noun
 from recbench.plugins import Plugins, load_plugins
 from recbench.spec import Spec
 
@@ -25,18 +27,20 @@ WITH: dict[str, Callable[[Plugins, Any], tuple[Plugins, Any]]] = {
     "splitters": with_splitters,
     "metrics": with_metrics,
     "tables": with_table,
+    "trackers": with_trackers,
+    "executors": with_executor,
     "datasets": with_dataset,
 }
-"""Kind -> what finds it in a file. A function without parameters that say more may be a dataset, so
-that is the last."""
+"""Kind -> what finds it in a file. A function whose parameters do not say more may be a dataset, so
+that is the last, or an executor."""
 
 
 @dataclass(frozen=True)
 class Target:
     """Something to check.
 
-    kind: "model" and so on. spec: its name and options. offer: of a plugin; None for a tracker,
-    whose function is in tracker, and for a plugin that is broken, which says why.
+    kind: "model" and so on. spec: its name and options. offer: of a plugin; None for a plugin that
+    has event hooks, which is in tracker, and for a plugin that is broken, which says why.
     """
 
     kind: str
@@ -44,7 +48,7 @@ class Target:
     plugin: str
     version: str = ""
     offer: Offer | None = None
-    tracker: Callable[..., Any] | None = None
+    tracker: Any = None
     broken: str = ""
 
     @property
@@ -84,12 +88,11 @@ def _of_plugin(plugins: Plugins, name: str) -> list[Target]:
         return []
     if info.broken:
         return [Target(PLUGIN, Spec(name), name, info.version, broken=info.broken)]
-    offers = [offer for kind in NOUNS if kind in KINDS for offer in plugins.offers(kind)]
+    offers = [offer for kind in NOUNS for offer in plugins.offers(kind)]
     found = [_of_offer(offer, Spec(offer.name)) for offer in offers if offer.plugin == name]
-    for hook in plugins.manager.hook.recbench_run_finished.get_hookimpls():
-        if hook.plugin_name == name:
-            tracker = hook.function
-            found.append(Target(NOUNS["trackers"], Spec(name), name, info.version, tracker=tracker))
+    if EVENTS.keys() & set(info.hooks):
+        tracker = plugins.manager.get_plugin(name)
+        found.append(Target(NOUNS["trackers"], Spec(name), name, info.version, tracker=tracker))
     return found
 
 
@@ -100,7 +103,7 @@ def _of_offer(offer: Offer, spec: Spec) -> Target:
 def _named(plugins: Plugins, spec: Spec) -> list[Target]:
     """Return what is offered under a name, in every kind."""
     found = []
-    for kind in (kind for kind in NOUNS if kind in KINDS):
+    for kind in NOUNS:
         offers = plugins.offers(kind)
         if any(spec.name in (offer.name, *offer.aliases) for offer in offers):
             offer = plugins.find(kind, spec.name)
@@ -143,7 +146,9 @@ def _in_file(plugins: Plugins, text: str, kind: str | None) -> tuple[Plugins, li
             errors.append(error)
             continue
         for spec in map(Spec.parse, [texts] if isinstance(texts, str) else texts):
-            found.append(_of_offer(plugins.find(each, spec.name), spec))
+            offer = plugins.find(each, spec.name)
+            if each != "executors" or kind or inspect.isclass(offer.factory):
+                found.append(_of_offer(offer, spec))
     if not found:
         raise errors[0]
     return plugins, found

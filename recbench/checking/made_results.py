@@ -63,6 +63,13 @@ def made(model: str, seed: int | None = None, setting: Setting = SETTING) -> Res
     )
 
 
+def cell(model: str, seed: int | None = None) -> Result:
+    """Return what stands for a result while its model trains."""
+    return dataclasses.replace(
+        failed(model, seed), status="failed: not run yet", values={}, depth=0, finished="", notes=()
+    )
+
+
 def _columns(model: str, seed: int | None) -> dict[str, np.ndarray]:
     """Return values per case; those of other models and seeds differ."""
     random = np.random.default_rng([*model.encode(), seed or 0])

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from recbench.checking.rule import NotApplicableError, NotRunError, Rule
 from recbench.code.python_file import FILES
 from recbench.code.raised import BrokenRuleError, require
-from recbench.offers import Offer
+from recbench.offers import EVENTS, Offer
 from recbench.option_docs import factory_docs
 from recbench.spec import needed, parameters
 
-HEAVY = {"implicit", "jax", "lightgbm", "pandas", "polars", "sklearn", "tensorflow", "torch"}
+HEAVY = {
+    *("dask", "distributed", "implicit", "jax", "lightgbm", "mlflow", "pandas", "polars", "ray"),
+    *("sklearn", "tensorboard", "tensorflow", "torch", "wandb"),
+}
 """Packages that no plugin may import when it is found, however fast the machine is."""
 
 SLOW = 400.0
@@ -47,7 +50,7 @@ else:
     import importlib
     module = importlib.import_module(sys.argv[1])
 for name in dir(module):
-    if name.startswith("recbench_") and name != "recbench_run_finished":
+    if name.startswith("recbench_") and name not in {tuple(EVENTS)}:
         getattr(module, name)()
 print(json.dumps([1000 * (time.perf_counter() - began), sorted(set(sys.modules) - before)]),
     file=sys.__stdout__)

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recbench.arguments import check_arguments, with_names_checked
-from recbench.checking import datasets, metrics, models, offered, splitters, tables, trackers
+from recbench.checking import (
+    datasets,
+    executors,
+    metrics,
+    models,
+    offered,
+    splitters,
+    tables,
+    trackers,
+)
 from recbench.checking.found import Target, find
 from recbench.checking.rule import (
     FAILED,
@@ -34,7 +43,7 @@ from recbench.offers import Offer
 from recbench.plugins import Plugins, current_plugins
 from recbench.progress import Bar, log
 from recbench.report.report import Block, Lines, ReportOf
-from recbench.spec import Spec, needed
+from recbench.spec import Spec, needed, read_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,13 +138,14 @@ def check_plugin(
     Parameters
     ----------
     name : str
-        Name of a model, dataset, splitter, metric or table, with options, as in "mine:dim=8"; of a
-        plugin, to check everything that it offers; or the path of a .py file.
+        Name of a model, dataset, splitter, metric, table, executor or tracker, with options, as in
+        "mine:dim=8"; of a plugin, to check everything that it offers; or the path of a .py file.
     kind : str or None, default: None
-        Check only this kind: "model", "dataset", "splitter", "metric", "table" or "tracker".
+        Check only this kind: "model", "dataset", "splitter", "metric", "table", "executor" or
+        "tracker".
     timeout : float or None, default: 60
         Time limit per model and seed, in seconds, for training and answers together. The small
-        data of the checks take seconds.
+        data of the checks take seconds. It is also how long an executor may take for an answer.
     data_dir : str or None, default: None
         Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
     plugins : Plugins or None, default: None
@@ -158,7 +168,8 @@ def check_plugin(
     Notes
     -----
     A dataset that is not on this computer is not downloaded. A tracker gets results that are made
-    up, in a temporary working folder. A model must beat a random order of items on one of three
+    up, in a temporary working folder. An executor whose cluster cannot be reached is not checked,
+    and the findings say why. A model must beat a random order of items on one of three
     logs: one with a few popular items, one with sequences, and one with groups of items that go
     together.
 
@@ -211,11 +222,18 @@ def _findings(
             for found in _CHECKS[target.kind](asked):
                 yield made(*found)
     elif target.tracker is not None:
-        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # it may write here
-            for found in outcomes(trackers.RULES, target.tracker):
+        with _elsewhere():
+            for found in outcomes(trackers.RULES, trackers.Tracking(lambda: target.tracker)):
                 yield made(*found)
     else:
         yield made("the plugin can be loaded", FAILED, target.broken)
+
+
+@contextlib.contextmanager
+def _elsewhere() -> Iterator[None]:
+    """In this block, the working folder is a temporary one, as what is checked may write there."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        yield
 
 
 Found = Iterator[tuple[str, str, str]]
@@ -246,6 +264,11 @@ class _Asked:
             if lacking
             else ""
         )
+
+    def make(self) -> Any:
+        """Call the factory with the options. Raises whatever it raises."""
+        options = read_options(self.offer.what, self.offer.factory, self.spec.options)
+        return self.offer.factory(**options)
 
     def outcomes(
         self,
@@ -313,11 +336,26 @@ def _check_table(asked: _Asked) -> Found:
     return outcomes(tables.RULES, tables.Shown(asked.offer.factory))
 
 
+def _check_executor(asked: _Asked) -> Found:
+    patience = asked.timeout or LIMIT
+    with _elsewhere(), executors.Executing(asked.make, patience) as executing:
+        why_not = asked.why_not() or executing.why_not
+        yield from asked.outcomes(executors.RULES, lambda: executing, why_not)
+
+
+def _check_tracker(asked: _Asked) -> Found:
+    tracking = trackers.Tracking(asked.make)
+    with _elsewhere():
+        yield from asked.outcomes(trackers.RULES, lambda: tracking, asked.why_not())
+
+
 _CHECKS: dict[str, Callable[[_Asked], Found]] = {
     "model": _check_model,
     "dataset": _check_dataset,
     "splitter": _check_splitter,
     "metric": _check_metric,
     "table": _check_table,
+    "executor": _check_executor,
+    "tracker": _check_tracker,
 }
 """Kind -> the function that checks one of it."""

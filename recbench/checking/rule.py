@@ -50,8 +50,8 @@ class Finding:
     Parameters
     ----------
     kind : str
-        What was checked: "model", "dataset", "splitter", "metric", "table" or "tracker"; or
-        "plugin" for a plugin that cannot be loaded.
+        What was checked: "model", "dataset", "splitter", "metric", "table", "executor" or
+        "tracker"; or "plugin" for a plugin that cannot be loaded.
     name : str
         Its name, with options.
     plugin : str

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 import click
 
-from recbench.cli import commands, listing_commands, plugin_commands, tuning_commands
+from recbench.cli import (
+    commands,
+    curves_command,
+    listing_commands,
+    plugin_commands,
+    tuning_commands,
+)
 from recbench.cli.options import Group, options
 
 
@@ -29,7 +35,11 @@ def cli() -> None:
 cli.sections = {
     "Compare models": (commands.run_command, commands.compare_command),
     "Tune models": (tuning_commands.tune_command, tuning_commands.trials_command),
-    "Look at results": (commands.table_command, commands.inspect_command),
+    "Look at results": (
+        commands.table_command,
+        curves_command.curves_command,
+        commands.inspect_command,
+    ),
     "Recommend": (commands.recommend_command, commands.explain_command),
     "Check and reproduce": (
         commands.selfcheck_command,
@@ -41,6 +51,8 @@ cli.sections = {
         listing_commands.datasets_command,
         listing_commands.splitters_command,
         listing_commands.metrics_command,
+        listing_commands.executors_command,
+        listing_commands.trackers_command,
         listing_commands.plugins_command,
     ),
     "Write plugins": (plugin_commands.plugin,),

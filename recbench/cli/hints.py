@@ -17,14 +17,25 @@ from recbench.progress import log
 from recbench.results.result import metric_label
 from recbench.spec import Spec, parameters
 
-_OPTION = {"metrics": "--metrics", "splitters": "--split", "datasets": "--dataset"}
+_OPTION = {
+    "metrics": "--metrics",
+    "splitters": "--split",
+    "datasets": "--dataset",
+    "executors": "--executor",
+    "trackers": "--track",
+}
 """Kind of plugin -> the option that names are given to. Names of models need none."""
+
+_SEVERAL = ("metrics", "splitters")
+"""Kinds of which the option takes several, with commas."""
 
 _TAKES = {
     "models": ("models", "model"),
     "splitters": ("split",),
     "datasets": ("dataset",),
     "metrics": ("metrics",),
+    "executors": ("executor",),
+    "trackers": ("track",),
 }
 """Kind of plugin -> what the parameters of commands are called that take such a name."""
 
@@ -55,9 +66,10 @@ def check_models(plugins: Plugins, models: Sequence[str]) -> None:
             )
         kind = "" if _is(plugins, "models", name) else _kind(plugins, name)
         if kind:
-            several = ". Separate several with commas and no spaces" * (kind != "datasets")
+            noun = f"{'an' if kind == 'executors' else 'a'} {NOUNS[kind]}"
+            several = ". Separate several with commas and no spaces" * (kind in _SEVERAL)
             raise UsageError(
-                f"{model!r} is a {NOUNS[kind]}, not a model; write {_OPTION[kind]} {model}{several}"
+                f"{model!r} is {noun}, not a model; write {_OPTION[kind]} {model}{several}"
             )
 
 

@@ -26,6 +26,10 @@ def _listing(kind: str) -> click.Command:
         if not is_python_file(Spec.parse(name).name):
             return listings.offer_details(plugins.find(kind, name)), 0
         plugins, texts = WITH[kind](plugins, name)
+        if isinstance(texts, str):
+            texts = [texts]
+        if not texts:
+            return f"{name} has event hooks, which have no options\n", 0
         names = dict.fromkeys(Spec.parse(text).name for text in texts)
         found = [
             listings.offer_details(plugins.find(kind, own), as_typed(plugins, kind, own))
@@ -36,8 +40,8 @@ def _listing(kind: str) -> click.Command:
     return listing
 
 
-models_command, splitters_command, metrics_command = map(
-    _listing, ("models", "splitters", "metrics")
+models_command, splitters_command, metrics_command, executors_command, trackers_command = map(
+    _listing, ("models", "splitters", "metrics", "executors", "trackers")
 )
 
 

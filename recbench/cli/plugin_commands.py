@@ -48,14 +48,15 @@ def new_command(**arguments: Any) -> Answer:
     "--timeout",
     type=Limit("SECONDS", "seconds"),
     default=LIMIT,
-    help=f"Time limit per process of a model, in seconds.  [default: {LIMIT:g}]",
+    help="Time limit per process of a model and per answer of an executor, in seconds.  "
+    f"[default: {LIMIT:g}]",
 )
 @options("data_dir")
 def check_command(**arguments: Any) -> Answer:
     """Check a plugin against every rule, and show an example where one is broken.
 
-    NAME is a plugin; a model, dataset, splitter, metric or table, with options; or a .py file. The
-    exit code is 1 if a rule is broken.
+    NAME is a plugin; a model, dataset, splitter, metric, table, executor or tracker, with options;
+    or a .py file. The exit code is 1 if a rule is broken.
 
     \b
     Examples:

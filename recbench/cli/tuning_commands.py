@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from recbench.cli.hints import check_models, plugins_that_work
 from recbench.cli.options import Answer, Limit, Numbers, UnfinishedError, command, options
-from recbench.cli.output import save
+from recbench.cli.output import as_text, report_format, report_output, report_writer
 from recbench.data.load import paths_in
-from recbench.errors import UsageError
-from recbench.files import check_not_read, output_file
-from recbench.heatmap import picture_form
+from recbench.files import check_not_read
 from recbench.results.result import OBJECTIVE
 from recbench.run import KS
 from recbench.trials import trials
 from recbench.tune import TRIALS, TuningInterrupted, tune
 from recbench.tuning.trial_list import Trials
-from recbench.tuning.tuning import Tuning
 
 metric = click.option(
     "--metric",
@@ -30,16 +26,6 @@ metric = click.option(
     default=OBJECTIVE,
     show_default=True,
     help="Metric and cut-off that trials are compared by, on validation targets.",
-)
-
-output = click.option(
-    "-o",
-    "--output",
-    "outputs",
-    multiple=True,
-    metavar="FILE",
-    help="Also write a picture (.png, .svg, .pdf), all trials (.csv, .json), or what is printed "
-    "(.md, .html, .txt). Can be given several times.",
 )
 
 
@@ -94,7 +80,7 @@ output = click.option(
     is_flag=True,
     help="Also judge the default options on the test targets, and test the difference.",
 )
-@output
+@report_output("trials")
 @options(
     "dataset",
     "split",
@@ -127,14 +113,15 @@ def tune_command(
     """
     plugins = plugins_that_work()
     check_models(plugins, models)
-    writers = [_writer(path) for path in outputs]
+    writers = [report_writer(path, "trials") for path in outputs]
     for path in outputs:
         check_not_read(path, {"--dataset": paths_in(arguments["dataset"])})
     try:
         tuning = tune(models, plugins=plugins, **arguments).showing(verbose=verbose)
     except TuningInterrupted as stop:
         raise UnfinishedError(f"{stop.tuning}\n", stop) from stop
-    codes = [write(tuning) for write in writers]
+    listed = Trials(tuning.studies, tuning.results)
+    codes = [write(tuning, listed) for write in writers]
     return f"{tuning}\n", max([*codes, int(not tuning.holds)])
 
 
@@ -153,65 +140,12 @@ def tune_command(
     metavar="NAME@K",
     help="Only trials compared by this metric.  [default: all]",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["plain", "markdown", "csv", "json"]),
-    default="plain",
-    show_default=True,
-    help="Format of the list.",
-)
-@output
+@report_format
+@report_output("trials")
 @options("results")
 def trials_command(form: str, outputs: Sequence[str], **arguments: Any) -> Answer:
     """List the stored trials of MODELS, or of all tuned models."""
-    writers = [_writer(path) for path in outputs]
+    writers = [report_writer(path, "trials") for path in outputs]
     found = trials(**arguments)
-    codes = [write(found) for write in writers]
-    return _as_text(found, form), max(codes, default=0)
-
-
-def _writer(output: str) -> Callable[[Tuning | Trials], int]:
-    """Return a function that writes a file of --output; check the file right away."""
-    path = output_file(output)
-    form = _form(Path(output))
-
-    def write(made: Tuning | Trials) -> int:
-        if form in _FORMS:
-            return save(path, lambda: _as_text(made, form).encode())
-        return save(path, lambda: made.picture(form))
-
-    return write
-
-
-_FORMS = ("plain", "markdown", "html", "csv", "json")
-
-_SUFFIXES = {".txt": "plain", ".md": "markdown", ".html": "html", ".csv": "csv", ".json": "json"}
-
-
-def _form(path: Path) -> str:
-    """Return the format for the suffix of a file. Raises UsageError if there is none."""
-    suffix = path.suffix.lower()
-    if suffix in _SUFFIXES:
-        return _SUFFIXES[suffix]
-    try:
-        return picture_form(path)
-    except UsageError:
-        raise UsageError(
-            f"cannot write -o {path}: use .png, .svg or .pdf for a picture, .csv or .json for all "
-            "trials, or .md, .html or .txt for what is printed"
-        ) from None
-
-
-def _as_text(made: Tuning | Trials, form: str) -> str:
-    if form == "markdown":
-        return made.to_markdown()
-    if form == "html":
-        return f"{made._repr_html_()}\n"
-    if form == "plain":
-        return f"{made}\n"
-    listed = made if isinstance(made, Trials) else Trials(made.studies, made.results)
-    frame = listed.to_frame()
-    if form == "csv":
-        return str(frame.to_csv(index=False))
-    return f"{frame.to_json(orient='records', indent=1, force_ascii=False, double_precision=15)}\n"
+    codes = [write(found, found) for write in writers]
+    return as_text(found, found, form), max(codes, default=0)

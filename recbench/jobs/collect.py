@@ -13,7 +13,7 @@ from recbench.data.interactions import Columns
 from recbench.errors import RecbenchError, counted, describe_error
 from recbench.jobs.pool import LostProcessError
 from recbench.jobs.relay import Reported
-from recbench.jobs.worker import unpack_model, work
+from recbench.jobs.worker import process_name, unpack_model, work
 from recbench.keeper import Keeper
 from recbench.progress import Bar, announce, log
 from recbench.results.result import Result, metric_label
@@ -123,9 +123,8 @@ class Collector:
             result, columns = unpacked(answer["result"], answer["cases"])
         except RecbenchError as error:
             return self._failed(ended, f"{describe_error(error)} ({worker})")
-        for level, text in answer["messages"]:
-            if text != result.failure:  # which is logged when it is stored
-                log.log(level, "%s", text)
+        for level, text in answer["messages"] if answer["worker"] != process_name() else ():
+            log.log(level, "%s", text)
         return self._kept(ended, result, columns, answer)
 
     def _kept(

@@ -11,6 +11,7 @@ import os
 import queue
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -28,6 +29,10 @@ from recbench.jobs.threads import limit_threads
 from recbench.jobs.worker import WORKER
 
 Work = tuple["Future[Any]", Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+
+
+PATIENCE = 5.0
+"""Seconds to wait until it is known how a process has ended."""
 
 
 class LostProcessError(RecbenchError):
@@ -75,7 +80,7 @@ class ForkedPool(Executor):
             except BrokenProcessPool:
                 self.receiver.forget(slot.pid)
                 future.set_exception(LostProcessError(slot.ended))
-                if not self._is_shut:
+                with contextlib.suppress(OSError, BrokenProcessPool):  # the next call tries again
                     slot.start()
             except BaseException as error:
                 future.set_exception(error)
@@ -91,17 +96,17 @@ class ForkedPool(Executor):
             with contextlib.suppress(queue.Empty):
                 while True:
                     work = self._waiting.get_nowait()
-                    if work is not None:
-                        work[0].cancel()
+                    if work is not None and work[0].cancel():
+                        work[0].set_running_or_notify_cancel()  # for those who wait for it
         for _ in self._threads:
             self._waiting.put(None)
         if not wait:
             for slot in self._slots:
-                slot.kill()
+                slot.close()
         for thread in self._threads:
             thread.join()
         for slot in self._slots:
-            slot.kill()
+            slot.close()
         self.receiver.stop()
         hide_memory(hidden=self._was_hidden)
 
@@ -119,22 +124,26 @@ class _Context(ForkContext):
 
 
 class _Slot:
-    """One process of the pool, or the one that has taken its place."""
+    """One process of the pool, or the one that has taken its place. pid: of the current one."""
 
     def __init__(self, n_jobs: int, sender: Sender) -> None:
         self._n_jobs, self._sender = n_jobs, sender
+        self._lock, self._is_closed = threading.Lock(), False
         self.start()
 
     def start(self) -> None:
-        """Fork a process."""
-        self._context = _Context()
-        self._pool = ProcessPoolExecutor(
-            1, self._context, initializer=_begin, initargs=(self._n_jobs, self._sender)
-        )
-        with warnings.catch_warnings():  # the new process does not need the threads of this one
-            warnings.simplefilter("ignore", DeprecationWarning)
-            began = self._pool.submit(os.getpid)
-        self.pid: int = began.result()
+        """Fork a process, unless the slot is closed."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._context = _Context()
+            self._pool = ProcessPoolExecutor(
+                1, self._context, initializer=_begin, initargs=(self._n_jobs, self._sender)
+            )
+            with warnings.catch_warnings():  # the new process does not need the threads of this one
+                warnings.simplefilter("ignore", DeprecationWarning)
+                began = self._pool.submit(os.getpid)
+            self.pid: int = began.result()
 
     def call(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Call a function in the process. Raises BrokenProcessPool if it ends."""
@@ -143,17 +152,20 @@ class _Slot:
     @property
     def ended(self) -> str:
         """How the process has ended."""
-        process = self._context.last
-        process.join(timeout=5)
+        process, until = self._context.last, time.monotonic() + PATIENCE
+        while process.exitcode is None and time.monotonic() < until:
+            time.sleep(0.01)  # another thread waits for it
         code = process.exitcode
         if code is None or code >= 0:
             return f"exited with code {code}"
         return f"was killed by {signal.Signals(-code).name}"
 
-    def kill(self) -> None:
+    def close(self) -> None:
         """Kill the process. All that it has started ends with it."""
-        self._context.last.kill()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        with self._lock:
+            self._is_closed = True
+            self._context.last.kill()
+            self._pool.shutdown()
 
 
 def _begin(n_jobs: int, sender: Sender) -> None:

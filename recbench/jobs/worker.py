@@ -65,7 +65,7 @@ def work(order: Mapping[str, Any]) -> dict[str, Any]:
     `refused` (why the cell cannot be run here) and `worker`.
     """
     messages: list[tuple[int, str]] = []
-    name = f"{socket.gethostname()}, process {os.getpid()}"
+    name = process_name()
     try:
         with _collecting(messages):
             answer = WORKER.run(Order.of_plain(order))
@@ -74,6 +74,11 @@ def work(order: Mapping[str, Any]) -> dict[str, Any]:
     except BaseException as error:  # it must not end the process, which runs other cells too
         return {"refused": describe_error(error), "worker": name}
     return {**answer, "messages": messages, "worker": name}
+
+
+def process_name() -> str:
+    """Return the name of this process among those of several machines."""
+    return f"{socket.gethostname()}, process {os.getpid()}"
 
 
 @contextlib.contextmanager
@@ -128,13 +133,14 @@ class Worker:
             store = Store(storing.results) if storing.is_shared else _own_store()
             if storing.token:
                 _check_shared(Path(storing.results), storing.token)
-        keeper = Keeper(store, storing.ks, (), storing.force, made=order.made)
+        is_last = storing.is_shared and store is not None
+        keeper = Keeper(store, storing.ks, (), storing.force, made=order.made, is_last=is_last)
         task = Task(experiment, cell)
         on_values = None if self.begin is None else self.begin(cell)
         with self._host(experiment.plugins, order) as host:
             result, columns = run_cell(task, host, keeper, on_values)
         answer = _packed(experiment, result, columns, keeper)
-        answer["stored"] = storing.is_shared and store is not None and not keeper.not_stored
+        answer["stored"] = is_last and not keeper.not_stored
         answer["model"] = b""
         if store is not None and not storing.is_shared:
             answer["model"] = _taken_model(store, result)

@@ -21,7 +21,7 @@ from recbench.progress import log
 SUFFIX = ".checkpoint"
 KEPT = "kept"
 
-CURVES = "curves.json"
+CURVES = "curves.jsonl"
 """The learning curves of the training so far, which recbench writes beside the folder."""
 
 FILE = "state"

@@ -5,43 +5,40 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from recbench.errors import printable
-from recbench.files import read, write
+from recbench.files import read
 from recbench.results.json_form import read_as
 from recbench.results.result import Curves
 
 MOST_POINTS = 1000
 """How many points a curve has. When there are more, every second one is dropped."""
 
-PAUSE = 0.2
-"""Seconds between two writes of the file."""
-
 MOST_CURVES = 100
 """How many curves a result has; values with further names are left out."""
+
+Recorded = tuple[int, float, Mapping[str, float]]
+"""A step, the seconds since the training began, and the values there."""
 
 
 class Recorder:
     """Records values by name, with their steps and times, up to a limit.
 
-    file: where the points are kept while the model trains, beside its checkpoint, so that a
-    training that resumes has those of all its runs. None keeps them in memory only.
-    curves: name -> points in the order of their steps.
+    file: where they are kept while the model trains, a line per step, beside its checkpoint, so
+    that a training that resumes has the values of all its runs. None keeps them in memory only.
     """
 
     def __init__(self, file: Path | None = None) -> None:
         self._file, self._every = file, 1
         self._points: dict[str, dict[int, tuple[float, float]]] = {}
+        self._before = [] if file is None else list(_lines(file))
         self._seconds_before = 0.0
-        self._is_first, self._written = True, -math.inf
-        self._before = _read(file)
 
     @property
     def curves(self) -> Curves:
-        """The points of each curve: (step, seconds since the training began, value)."""
+        """Name of a value -> (step, seconds since the training began, value) of each step."""
         return {
             name: tuple((step, *points[step]) for step in sorted(points))
             for name, points in self._points.items()
@@ -53,31 +50,35 @@ class Recorder:
 
         seconds: since this run of the training began.
         """
-        if self._is_first:
-            self._resume(step)
+        self._resume(step)
         if step % self._every:
             return False
         at = round(self._seconds_before + seconds, 3)
+        self._add(step, at, values)
+        if self._file is not None:
+            line = json.dumps([step, at, dict(values)])
+            with contextlib.suppress(OSError), self._file.open("a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
+        return True
+
+    def _add(self, step: int, at: float, values: Mapping[str, float]) -> None:
         for name, value in values.items():
             is_known = printable(name) in self._points
             if math.isfinite(value) and (is_known or len(self._points) < MOST_CURVES):
                 self._points.setdefault(printable(name), {})[step] = at, value
         if max(map(len, self._points.values()), default=0) > MOST_POINTS:
             self._thin_out()
-        if self._file is not None and time.monotonic() - self._written >= PAUSE:
-            self._written = time.monotonic()
-            with contextlib.suppress(OSError):
-                write(self._file, json.dumps(self.curves).encode())
-        return True
 
     def _resume(self, step: int) -> None:
-        """Take over the points of earlier runs that are before the first step of this one."""
-        self._is_first = False
-        for name, points in self._before.items():
-            kept = {number: point for number, *point in points if number < step}
-            if kept:
-                self._points[name] = {number: (at, value) for number, (at, value) in kept.items()}
-                self._seconds_before = max(self._seconds_before, *(at for at, _ in kept.values()))
+        """Take over what earlier runs have recorded before the first step of this one."""
+        before, self._before = self._before, []
+        for number, at, values in before:
+            for points in self._points.values():
+                for later in [each for each in points if each > number]:
+                    del points[later]  # a training that began again, or from an older checkpoint
+            if number < step:
+                self._add(number, at, values)
+                self._seconds_before = at
 
     def _thin_out(self) -> None:
         """Keep every second of the steps that are recorded."""
@@ -88,10 +89,8 @@ class Recorder:
             }
 
 
-def _read(file: Path | None) -> Curves:
-    """Return the curves in a file; none if there is no such file, or if it is damaged."""
-    if file is not None:
-        with contextlib.suppress(OSError, ValueError, RecursionError):
-            curves: Curves = read_as(Curves, json.loads(read(file)))
-            return curves
-    return {}
+def _lines(file: Path) -> Iterator[Recorded]:
+    """Yield what a file has recorded, up to the first line that is damaged."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        for line in read(file).decode().splitlines():
+            yield read_as(tuple[int, float, Mapping[str, float]], json.loads(line))

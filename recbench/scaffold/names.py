@@ -16,7 +16,7 @@ from importlib import metadata
 
 from recbench.code.python_file import is_python_file
 from recbench.errors import UsageError
-from recbench.offers import HOOKS, KINDS
+from recbench.offers import HOOKS
 from recbench.plugins import Plugins
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]{0,99}")
@@ -88,7 +88,7 @@ def _taken(name: str, names: dict[str, str], kind: str, plugins: Plugins) -> Ite
     for info in plugins.infos.values():
         if _same(info.name, name):
             yield f"the installed plugin {info.name}"
-    for offer in plugins.offers(f"{kind}s") if f"{kind}s" in KINDS else ():
+    for offer in plugins.offers(f"{kind}s"):
         if any(_same(other, name) for other in (offer.name, *offer.aliases)):
             yield f"the {offer.where}"
     package = names["recbench-my-plugin"]

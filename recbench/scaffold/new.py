@@ -102,8 +102,9 @@ def new_plugin(
     name : str
         Name of the plugin and of the model, dataset or other thing that it provides: up to 100
         letters from a to z, digits and characters of "-_.+", the first a letter.
-    kind : {"model", "dataset", "splitter", "metric", "table", "tracker"}, default: "model"
-        What the plugin provides.
+    kind : str, default: "model"
+        What the plugin provides: "model", "dataset", "splitter", "metric", "table", "executor" or
+        "tracker".
     output : str or path or None, default: None
         Folder to write, which must not exist. None writes a folder called `name`.
     plugins : Plugins or None, default: None

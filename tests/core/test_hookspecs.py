@@ -1,4 +1,4 @@
-"""The six hooks: their names, docstrings and types."""
+"""The hooks: their names, docstrings and types."""
 
 import inspect
 import subprocess
@@ -8,14 +8,21 @@ from pathlib import Path
 
 import recbench
 from recbench import hookspecs
-from recbench.offers import HOOKS, KINDS
+from recbench.offers import EVENTS, HOOKS, KINDS
 from recbench.plugins import Plugins
 
 SPECS = {name: getattr(hookspecs, name) for name in HOOKS}
 
 
-def test_there_is_a_hook_for_each_kind_and_one_for_the_end_of_a_run() -> None:
-    assert {*(f"recbench_{kind}" for kind in KINDS), "recbench_run_finished"} == HOOKS
+def test_there_is_a_hook_for_each_kind_and_each_event() -> None:
+    assert {*(f"recbench_{kind}" for kind in KINDS), *EVENTS} == HOOKS
+    for event, parameters in EVENTS.items():
+        assert tuple(inspect.signature(SPECS[event]).parameters) == parameters
+
+
+def test_the_page_says_how_many_hooks_there_are() -> None:
+    assert inspect.getdoc(hookspecs).startswith("Before step 1: the ten hooks ")  # type: ignore[union-attr]
+    assert (len(KINDS), len(EVENTS)) == (7, 3)
 
 
 def test_every_hook_has_a_docstring_and_types() -> None:
@@ -26,10 +33,11 @@ def test_every_hook_has_a_docstring_and_types() -> None:
 
 def test_hooks_without_an_implementation_return_nothing() -> None:
     plugins = Plugins()
-    for name in HOOKS - {"recbench_run_finished"}:
+    for name in HOOKS - EVENTS.keys():
         assert SPECS[name]() == {}
         assert getattr(plugins.manager.hook, name)() == []
-    assert SPECS["recbench_run_finished"](None) is None
+    for event, parameters in EVENTS.items():
+        assert SPECS[event](*parameters) is None
 
 
 def test_hookspecs_import_only_pluggy() -> None:

@@ -151,6 +151,21 @@ def test_a_listener_that_would_not_get_the_result_makes_a_plugin_broken(listener
     plugins.notify("recbench_run_finished", result="result")
 
 
+def _takes_step(step: int) -> None: ...
+
+
+def _takes_more(cell: Any, step: int, values: Any, more: Any) -> None: ...
+
+
+def test_an_event_may_be_heard_with_some_of_its_parameters() -> None:
+    heard = types.SimpleNamespace(recbench_progress=hookimpl(_takes_step))
+    odd = types.SimpleNamespace(recbench_progress=hookimpl(_takes_more))
+    plugins = load_plugins(heard=heard, odd=odd)
+    assert not plugins.infos["heard"].broken
+    assert plugins.infos["heard"].hooks == ("recbench_progress",)
+    assert "parameter 'more'" in plugins.infos["odd"].broken.replace("{'more'}", "parameter 'more'")
+
+
 def test_a_usage_error_of_a_factory_names_model_and_plugin() -> None:
     def make(dim: int = 1) -> object:
         raise UsageError(f"dim={dim} is odd")

@@ -157,6 +157,36 @@ def test_trackers_are_notified_and_their_errors_do_not_stop_a_run(
     ]
 
 
+def test_events_are_passed_on_with_the_parameters_that_a_hook_has() -> None:
+    heard: list[Any] = []
+
+    class Steps:
+        @hookimpl
+        def recbench_progress(self, step: int) -> None:
+            heard.append(step)
+
+    class Changes:
+        @hookimpl
+        def recbench_progress(self, values: Any, cell: Any) -> None:
+            heard.append((dict(values), list(cell)))
+            values.clear()
+            cell.append("changed")
+
+        @hookimpl
+        def recbench_all_finished(self, results: Any) -> None:
+            heard.append(results)
+
+    values, cell = {"loss": 0.5}, ["a cell"]
+    plugins = load_plugins(steps=Steps(), first=Changes(), second=Changes())
+    plugins.notify("recbench_progress", cell=cell, step=3, values=values)
+    assert sorted(heard, key=str) == [({"loss": 0.5}, ["a cell"])] * 2 + [3]
+    assert (values, cell) == ({"loss": 0.5}, ["a cell"])
+    heard.clear()
+    plugins.notify("recbench_all_finished", results=cell)
+    assert heard == [cell, cell]
+    assert heard[0] is cell  # results can be large, so they are not copied
+
+
 def test_each_tracker_gets_a_copy_of_its_own(tiny: str) -> None:
     """What one writes to it changes neither the table and the store nor what others get."""
     seen = []

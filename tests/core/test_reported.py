@@ -1,5 +1,6 @@
-"""Validation values that models report, in a separate process and in this one."""
+"""Values that models report, in a separate process and in this one."""
 
+import gc
 import math
 import os
 import threading
@@ -9,13 +10,12 @@ import numpy as np
 import pytest
 from helpers import plugin
 
-import recbench
-from recbench import RecbenchError, load_plugins, report_validation
+from recbench import Progress, RecbenchError, load_plugins, report_validation
 from recbench.isolation.processes import fork
 from recbench.isolation.runner import AVAILABLE, IsolatedHost
 from recbench.models.in_process import InProcessHost
+from recbench.reported import _Current, received_by
 from recbench.testing import example
-from recbench.validation import _Current, received_by
 from recbench_popular import Popular
 
 needs_linux = pytest.mark.skipif(not AVAILABLE, reason="isolating models needs Linux")
@@ -33,18 +33,26 @@ class Reports(Popular):
         return super().fit(train)
 
 
-def _reported(host: Any, model: type) -> list[tuple[float, int]]:
+Reported = list[tuple[int, dict[str, float]]]
+"""Step and values, in the order in which they are reported."""
+
+
+def _reported(host: Any, model: type) -> Reported:
     """Return what a model reports while it is fitted."""
-    found: list[tuple[float, int]] = []
+    found: Reported = []
     with host(load_plugins(mine=plugin(models={"mine": model}))) as made:
-        _fit(made, "mine", lambda value, step: found.append((value, step)))
+        _fit(made, "mine", lambda step, values: found.append((step, dict(values))))
     return found
+
+
+def _validation(*pairs: tuple[int, float]) -> Reported:
+    return [(step, {"validation": value}) for step, value in pairs]
 
 
 def _fit(host: Any, name: str, receive: Any) -> None:
     """Fit a model of a host, and score with it."""
     with host.cell(name, {"seed": 0, "device": "cpu"}) as handle:
-        handle.on_validation = receive
+        handle.on_values = receive
         handle.fit(example())
         assert handle.score(example()).any()
 
@@ -52,9 +60,26 @@ def _fit(host: Any, name: str, receive: Any) -> None:
 @pytest.mark.parametrize("host", HOSTS)
 def test_values_are_received_while_a_model_is_fitted(host: Any) -> None:
     found = _reported(host, Reports)
-    assert str(found) == "[(1.0, 0), (0.5, 1), (nan, 2)]"
-    assert {type(value) for value, _ in found} == {float}
-    assert {type(step) for _, step in found} == {int}
+    assert str(found) == str(_validation((0, 1.0), (1, 0.5), (2, math.nan)))
+    assert {type(value) for _, values in found for value in values.values()} == {float}
+    assert {type(step) for step, _ in found} == {int}
+
+
+class ReportsMore(Popular):
+    """Reports several values with its progress, and a step without values."""
+
+    def fit(self, train: Any) -> Self:
+        with Progress("mine", total=4, unit="epoch", done=1) as progress:
+            progress.step(values={"loss": np.float32(0.5), "validation": 1, "日本 |": -math.inf})
+            progress.step(message="no values")
+        return super().fit(train)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_values_are_reported_with_progress(host: Any) -> None:
+    assert _reported(host, ReportsMore) == [
+        (2, {"loss": 0.5, "validation": 1.0, "日本 |": -math.inf}),
+    ]
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -85,7 +110,7 @@ class ReportsFromOthers(Popular):
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_threads_are_heard_and_child_processes_are_not(host: Any) -> None:
-    assert _reported(host, ReportsFromOthers) == [(0.25, 1), (0.5, 3)]
+    assert _reported(host, ReportsFromOthers) == _validation((1, 0.25), (3, 0.5))
 
 
 class ReportsLate(Popular):
@@ -125,6 +150,30 @@ def test_wrong_values_are_errors_whether_somebody_listens_or_not(
     assert found == []
 
 
+WRONG_VALUES: list[tuple[Any, str]] = [
+    (["loss"], "values must be a mapping from names to numbers, such as .* not \\['loss'\\]"),
+    ({"": 1}, "the name of a value is a text of 1 to 100 characters, not ''"),
+    ({"a" * 101: 1}, "the name of a value is a text of 1 to 100 characters, not 'aaa"),
+    ({3: 1}, "the name of a value is a text of 1 to 100 characters, not 3"),
+    ({"loss": "low"}, "loss must be a number, not 'low'"),
+    ({"loss": None}, "loss must be a number, not None"),
+    ({"loss": np.zeros(2)}, "loss must be a number, not array"),
+    ({str(number): 1.0 for number in range(101)}, "there are 101 values; report 100 at most"),
+]
+
+
+@pytest.mark.parametrize(("values", "match"), WRONG_VALUES)
+def test_wrong_values_of_progress_are_errors(values: Any, match: str) -> None:
+    found: list[Any] = []
+    with (
+        received_by(lambda *given: found.append(given)),
+        Progress("mine") as progress,
+        pytest.raises(ValueError, match=match),
+    ):
+        progress.step(values=values)
+    assert found == []
+
+
 class ReportsBelowZero(Popular):
     """Counts its epochs from -1."""
 
@@ -143,7 +192,7 @@ def test_a_wrong_report_is_an_error_of_the_model(host: Any) -> None:
 def test_what_the_receiver_raises_ends_the_training(host: Any) -> None:
     seen: list[int] = []
 
-    def refuse(value: float, step: int) -> None:
+    def refuse(step: int, values: Any) -> None:
         seen.append(step)
         if step == 1:
             raise RecbenchError("worse than others")
@@ -157,17 +206,17 @@ def test_what_the_receiver_raises_ends_the_training(host: Any) -> None:
 
 
 def test_blocks_can_be_nested() -> None:
-    outer: list[float] = []
-    inner: list[float] = []
+    outer: list[int] = []
+    inner: list[int] = []
     before = _Current.receive
-    with received_by(lambda value, _: outer.append(value)):
-        with received_by(lambda value, _: inner.append(value)):
-            report_validation(1, 1)
+    with received_by(lambda step, _: outer.append(step)):
+        with received_by(lambda step, _: inner.append(step)):
+            report_validation(0.5, 1)
         with received_by(None):
-            report_validation(2, 1)
-        report_validation(3, 1)
-    report_validation(4, 1)
-    assert (outer, inner) == ([2.0, 3.0], [1.0])
+            report_validation(0.5, 2)
+        report_validation(0.5, 3)
+    report_validation(0.5, 4)
+    assert (outer, inner) == ([2, 3], [1])
     assert _Current.receive is before
 
 
@@ -177,22 +226,27 @@ class Forges(Popular):
     said: Any = None
 
     def fit(self, train: Any) -> Self:
+        from recbench.isolation.asides import Asides
         from recbench.isolation.wire import send
 
-        asides = _Current.receive.__self__  # type: ignore[union-attr]
-        send(asides._referee, {"aside": "validation", **self.said})
+        asides = next(each for each in gc.get_objects() if isinstance(each, Asides))
+        send(asides._referee, {"aside": "values", **self.said})
         return super().fit(train)
 
 
 FORGED: list[dict[str, Any]] = [
-    {"value": 1, "step": 1},
-    {"value": "0.5", "step": 1},
-    {"value": 0.5, "step": True},
-    {"value": 0.5, "step": 1.0},
-    {"value": 0.5, "step": -1},
-    {"value": 0.5, "step": 2**31},
-    {"value": 0.5},
-    {"value": [0.5], "step": {}},
+    {"values": {"loss": 1}, "step": 1},
+    {"values": {"loss": "0.5"}, "step": 1},
+    {"values": {"loss": 0.5}, "step": True},
+    {"values": {"loss": 0.5}, "step": 1.0},
+    {"values": {"loss": 0.5}, "step": -1},
+    {"values": {"loss": 0.5}, "step": 2**31},
+    {"values": {"": 0.5}, "step": 1},
+    {"values": {"a" * 101: 0.5}, "step": 1},
+    {"values": {str(number): 0.5 for number in range(101)}, "step": 1},
+    {"values": 0.5, "step": 1},
+    {"values": {"loss": 0.5}},
+    {"values": [0.5], "step": {}},
 ]
 
 
@@ -203,22 +257,21 @@ def test_a_model_that_forges_reports_fails_alone() -> None:
         for number, said in enumerate(FORGED)
     }
     plugins = load_plugins(mine=plugin(models={**models, "fine": Reports}))
-    found: list[tuple[float, int]] = []
+    found: list[int] = []
     with IsolatedHost(plugins) as host:
         for name in models:
             with pytest.raises(RecbenchError, match="fit closed or corrupted the connection"):
-                _fit(host, name, lambda value, step: found.append((value, step)))
-        _fit(host, "fine", lambda value, step: found.append((value, step)))
-    assert len(found) == 3
+                _fit(host, name, lambda step, _: found.append(step))
+        _fit(host, "fine", lambda step, _: found.append(step))
+    assert found == [0, 1, 2]
 
 
 @needs_linux
 def test_a_report_that_nobody_asked_for_is_refused() -> None:
-    """`recbench run` does not listen, so no model has a reason to report there."""
-    forges = type("Forger", (Forges,), {"said": {"value": 0.5, "step": 1}})
-    results = recbench.run(
-        {"forges": forges, "fine": Reports},
-        "synthetic:users=30,items=20,interactions=200",
-        results=None,
-    )
-    assert [result.ok for result in results] == [False, True]
+    """If nobody listens, no model has a reason to report."""
+    forges = type("Forger", (Forges,), {"said": {"values": {"loss": 0.5}, "step": 1}})
+    plugins = load_plugins(mine=plugin(models={"forges": forges, "fine": Reports}))
+    with IsolatedHost(plugins) as host:
+        with pytest.raises(RecbenchError, match="fit closed or corrupted the connection"):
+            _fit(host, "forges", None)
+        _fit(host, "fine", None)

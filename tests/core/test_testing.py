@@ -2,14 +2,22 @@
 
 import contextlib
 import dataclasses
+import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from recbench import Ranking, RecbenchError, UsageError
-from recbench.testing import check_metric, check_model, check_splitter, check_tracker
+from recbench import Ranking, RecbenchError, UsageError, hookimpl
+from recbench.testing import (
+    check_executor,
+    check_metric,
+    check_model,
+    check_splitter,
+    check_tracker,
+)
 from recbench_metrics import recbench_metrics
 from recbench_metrics.ranks import hit, ndcg
 from recbench_splitters import LeaveLastOut
@@ -334,11 +342,51 @@ def test_the_checks_say_what_they_take() -> None:
     checks: Any = (
         (check_metric, r"check_metric takes a function of \(ranking, k\), not 'ndcg'"),
         (check_model, "check_model takes a class or a function that builds a model, not 'ndcg'"),
-        (check_tracker, r"check_tracker takes a function of \(result\), not 'ndcg'"),
+        (check_tracker, r"check_tracker takes a class .*, or a function of \(result\), not 'ndcg'"),
+        (check_executor, "check_executor takes a class or a function that builds an executor, not"),
     )
     for check, takes in checks:
         with pytest.raises(UsageError, match=takes):
             check("ndcg")
+
+
+class Records:
+    def __init__(self, limit: int = 1000) -> None:
+        self.left = limit
+
+    @hookimpl
+    def recbench_progress(self, step: int) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise OSError("the disk is full")
+
+
+def test_a_tracker_is_a_class_a_function_an_object_a_module_or_a_hook() -> None:
+    check_tracker(Records)
+    check_tracker(lambda limit=1000: Records(limit))
+    check_tracker(Records())
+    check_tracker(types.SimpleNamespace(recbench_progress=hookimpl(lambda cell, values: None)))
+    check_tracker(lambda result: None)
+    check_tracker(Records().recbench_progress)
+    with pytest.raises(AssertionError, match="recbench_progress raised OSError: the disk is full"):
+        check_tracker(Records, limit=2)
+    with pytest.raises(
+        AssertionError, match="a tracker must have recbench_progress, recbench_run_"
+    ):
+        check_tracker(Popular)
+    with pytest.raises(RecbenchError, match="must be a function, without async and yield, with"):
+        check_tracker(types.SimpleNamespace(recbench_run_finished=hookimpl(lambda result=1: None)))
+
+
+def test_an_executor_is_checked_with_its_options() -> None:
+    def unreachable(address: str = "") -> Any:
+        if address:
+            raise RecbenchError(f"no cluster at {address}")
+        return ThreadPoolExecutor(1)
+
+    check_executor(unreachable)
+    with pytest.raises(RecbenchError, match=r"^no cluster at here$"):
+        check_executor(unreachable, address="here")
 
 
 def test_a_metric_is_checked_with_its_options() -> None:

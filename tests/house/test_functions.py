@@ -12,12 +12,13 @@ from typing import Any
 import click
 import pandas as pd
 import pytest
+from made_curves import write_curved
 
 import recbench
 from recbench.cli.group import cli
 from recbench.cli.main import main
 
-LISTINGS = {"models", "datasets", "splitters", "metrics", "plugins"}
+LISTINGS = {"models", "datasets", "splitters", "metrics", "executors", "trackers", "plugins"}
 """Commands that list what plugins offer. `recbench.load_plugins()` returns it."""
 
 NAMES = {
@@ -39,6 +40,8 @@ PRESENTATION = {
     ("verify", "every"): "checks.showing(every=True), and to_frame has every number",
     ("tune", "outputs"): "tuning.draw(path), to_markdown() and to_frame()",
     ("tune", "verbose"): "tuning.showing(verbose=True)",
+    ("curves", "form"): "curves.to_markdown() and to_frame()",
+    ("curves", "outputs"): "curves.draw(path), to_markdown() and to_frame()",
     ("trials", "form"): "trials.to_markdown() and to_frame()",
     ("trials", "outputs"): "trials.draw(path), to_markdown() and to_frame()",
     ("explain", "output"): "explanation.draw(output)",
@@ -51,6 +54,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "tune": {"models": ["popular", "rules"], "dataset": "tiny.csv", "trials": 2, "ks": (1, 2)},
     "trials": {"models": ["rules"], "dataset": "tiny.csv"},
     "table": {"metrics": ("ndcg", "hit"), "by": ("history", "popularity")},
+    "curves": {"models": ["curved.py"], "dataset": "tiny.csv", "values": "loss"},
     "compare": {"first": "rules", "second": "popular", "ks": (1, 2), "metrics": ("hit",)},
     "inspect": {"user": "u1", "dataset": "tiny.csv", "k": 2},
     "recommend": {"model": "rules", "user": "u1", "dataset": "tiny.csv", "k": 2},
@@ -154,6 +158,8 @@ def test_the_result_has_a_frame_the_text_of_the_command_and_html(
         recbench.run(["popular", "rules"], tiny, ks=(1, 2))
     if command == "trials":
         recbench.tune(["rules"], tiny, trials=2)
+    if command == "curves":
+        recbench.run(write_curved(), tiny, ks=(1, 2))
     first = _function(command)(**arguments)  # it may train a model, which takes a time
     shutil.rmtree("recbench-new", ignore_errors=True)
     result = _function(command)(**arguments)

@@ -13,6 +13,7 @@ from made_venv import Venv
 
 import recbench
 from recbench import hookspecs
+from recbench.offers import EVENTS
 from recbench.scaffold.new import KINDS
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +75,7 @@ def test_all_other_blocks_run() -> None:
     modules = [importlib.import_module(name.removesuffix(".py")) for name in NEW.values()]
     texts = {path.read_text() for path in FILES} | {inspect.getsource(each) for each in modules}
     others = [block for block in BLOCKS if block not in texts and not block.startswith("[project]")]
-    assert len(others) == 3
+    assert len(others) >= 4
     for block in others:
         exec(compile(block, "plugins/README.md", "exec"), {})
 
@@ -90,13 +91,13 @@ def test_the_sample_meets_the_contract() -> None:
 
 def test_every_hook_is_listed_with_its_parameters() -> None:
     hooks = {
-        name: str(inspect.signature(hook)).partition(" ->")[0]
+        name: f"({', '.join(inspect.signature(hook).parameters)})"
         for name, hook in vars(hookspecs).items()
         if name.startswith("recbench_")
     }
-    listed = dict(re.findall(r"^\| `(recbench_\w+)(\([^`]*\))`", PAGE, re.MULTILINE))
-    expected = {name: re.sub(r": '?\w+'?", "", text) for name, text in hooks.items()}
-    assert listed == expected
+    rows = re.findall(r"^\| `(recbench_\w+)(\([^`]*\))`", PAGE, re.MULTILINE)
+    assert dict(rows) == hooks
+    assert len(rows) == len(hooks) + len(EVENTS)  # the events are in a table of their own too
 
 
 def test_every_shipped_plugin_is_listed() -> None:
@@ -154,6 +155,15 @@ def two_users():
 def names(results):
     return " and ".join(row.model for part in results.sections() for row in part.rows) + "\\n"
 """,
+    "my_tracker.py": """
+import recbench
+
+class Counts:
+    @recbench.hookimpl
+    def recbench_all_finished(self, results):
+        with open("counted.txt", "a") as file:
+            file.write(f"{len(results)} result\\n")
+""",
 }
 """The files that commands on the page name."""
 
@@ -175,6 +185,9 @@ def test_every_command_works(made: tuple[Venv, Path], tmp_path: Path) -> None:
     assert " 0 failed, " in printed["recbench plugin check my-model"]
     assert "failed" not in output.replace(" 0 failed, ", "")
     assert printed["recbench run popular --format my_table.py"] == "popular\n"
+    assert (tmp_path / "counted.txt").read_text() == "1 result\n"
+    mine = (tmp_path / "mine.jsonl").read_text()
+    assert [json.loads(line)["model"] for line in mine.splitlines()] == ["neighbours", "popular"]
     for text in (
         *("library, my-splitter:share=0.3", "library, Last", "first@10"),
         *("MyModel:dim=32 ", "rules:decay=0.9 ", "my-metric:steepness=1@10", "two-users, "),
@@ -217,7 +230,8 @@ def test_commands_that_need_movielens(
 def test_the_tracker_receives_each_new_result_once(made: tuple[Venv, Path], tmp_path: Path) -> None:
     env, _ = made
     for _ in range(2):
-        env.run("recbench run neighbours popular random --dataset library --k 3", tmp_path)
+        command = "recbench run neighbours popular random --dataset library --k 3"
+        env.run(f"{command} --track my-tracker", tmp_path)
     entries = [
         json.loads(line) for line in (tmp_path / "my-tracker.jsonl").read_text().splitlines()
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from helpers import plugin
 
 import recbench
+from recbench.checking import executors
 from recbench.checking.plugin import PluginCheck
 from recbench.cli.main import main
 
@@ -188,7 +190,8 @@ def test_all_that_a_plugin_offers_is_checked_or_only_one_kind() -> None:
     found = recbench.check_plugin("tracks", plugins=plugins)
     assert {each.kind for each in found} == {"tracker"}
     assert broken(found) == {
-        "the result stays unchanged": "a tracker must not change the result, but it changes values"
+        "what it gets stays unchanged": "a tracker must not change what it gets, but "
+        "recbench_run_finished changes result.values"
     }
 
 
@@ -207,6 +210,101 @@ def test_what_trackers_write_and_print_is_apart(
     printed = capsys.readouterr()
     assert (list(tmp_path.iterdir()), printed.out) == ([], "")
     assert "written" in printed.err
+
+
+class Lines:
+    """A file with a line for each result.
+
+    Parameters
+    ----------
+    file : str, default: lines.txt
+        The file.
+    """
+
+    def __init__(self, file: str = "lines.txt") -> None:
+        if not file:
+            raise recbench.UsageError("file must be named")
+        self.file = Path(file)
+
+    @recbench.hookimpl
+    def recbench_run_finished(self, result: Any) -> None:
+        self.file.write_text(result.model)
+
+
+def threads(workers: int = 1, address: str = "") -> ThreadPoolExecutor:
+    """Threads.
+
+    Parameters
+    ----------
+    workers : int, default: 1
+        How many.
+    address : str, default: ""
+        Where they are.
+    """
+    if address:
+        raise recbench.RecbenchError(f"no cluster answers at {address}; start one")
+    return ThreadPoolExecutor(workers)
+
+
+def test_named_trackers_and_executors_are_checked_with_their_options(tmp_path: Path) -> None:
+    module = plugin(trackers={"lines": Lines}, executors={"threads": threads})
+    plugins = recbench.load_plugins(mine=module)
+    checked = recbench.check_plugin("mine", plugins=plugins)
+    assert broken(checked) == {}
+    assert {(each.kind, each.name) for each in checked} == {
+        ("tracker", "lines"),
+        ("executor", "threads"),
+    }
+    file = tmp_path / "mine.txt"
+    checked = recbench.check_plugin(f"lines:file={file}", kind="tracker", plugins=plugins)
+    assert checked.holds
+    assert file.exists()
+    with pytest.raises(recbench.UsageError, match="file must be named"):
+        recbench.check_plugin("lines:file=", plugins=plugins)
+
+
+def test_an_executor_without_its_cluster_is_not_checked_and_the_report_says_why() -> None:
+    plugins = recbench.load_plugins(mine=plugin(executors={"threads": threads}))
+    checked = recbench.check_plugin("threads:address=there", plugins=plugins)
+    assert checked.holds
+    reason = "no executor can be made here: no cluster answers at there; start one"
+    not_run = [each for each in checked if each.outcome == "not run"]
+    assert {each.detail for each in not_run} == {reason}
+    assert len(not_run) == len(executors.RULES)
+    assert " ".join(str(checked).split()).count(reason) == 1
+
+
+SERVICES = """
+from concurrent.futures import ThreadPoolExecutor
+
+import recbench
+
+class Counts:
+    "Counts results."
+    @recbench.hookimpl
+    def recbench_all_finished(self, results):
+        len(results)
+
+class Threads(ThreadPoolExecutor):
+    "Threads."
+    def __init__(self):
+        super().__init__(1)
+"""
+
+
+def test_trackers_and_executors_in_files_are_found(tmp_path: Path) -> None:
+    checked = recbench.check_plugin(write(tmp_path, SERVICES))
+    assert broken(checked) == {}
+    assert {(each.kind, each.name) for each in checked} == {
+        ("tracker", "Counts"),
+        ("executor", "Threads"),
+    }
+    function = "def two():\n    'Two threads.'\n    return ThreadPoolExecutor(2)\n"
+    file = write(tmp_path, f"from concurrent.futures import ThreadPoolExecutor\n{function}", "f.py")
+    assert {each.kind for each in recbench.check_plugin(file)} == {"dataset"}
+    checked = recbench.check_plugin(file, kind="executor")
+    assert broken(checked) == {}
+    assert {(each.kind, each.name) for each in checked} == {("executor", "two")}
 
 
 def test_a_plugin_that_is_broken_is_one_line() -> None:

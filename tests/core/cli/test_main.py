@@ -141,7 +141,9 @@ def test_debug_shows_the_traceback(call: Any) -> None:
     assert "Traceback" in err
 
 
-@pytest.mark.parametrize("kind", ["models", "datasets", "splitters", "metrics"])
+@pytest.mark.parametrize(
+    "kind", ["models", "datasets", "splitters", "metrics", "executors", "trackers"]
+)
 def test_listings(call: Any, kind: str) -> None:
     code, out, _ = call(kind)
     assert code == 0
@@ -150,11 +152,27 @@ def test_listings(call: Any, kind: str) -> None:
         "datasets": "ml-100k",
         "splitters": "windows",
         "metrics": "ndcg",
+        "executors": "dask",
+        "trackers": "mlflow",
     }
     assert known[kind] in out
     code, out, _ = call(kind, known[kind])
     assert code == 0
     assert len(out.splitlines()) > 2
+
+
+def test_the_listing_of_a_file_with_executors_and_trackers(call: Any, tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    hook = "@recbench.hookimpl\n{}def recbench_all_finished({}results): ...\n"
+    path.write_text(f"import recbench\nclass Mine:\n  {hook.format('  ', 'self, ')}")
+    assert "mine.py:Mine:OPTION=VALUE" not in call("trackers", str(path))[1]
+    assert "tracker Mine (plugin mine.py 0)" in call("trackers", str(path))[1]
+    path.write_text(f"import recbench\n{hook.format('', '')}")
+    assert call("trackers", str(path))[1] == f"{path} has event hooks, which have no options\n"
+    path.write_text("def threads(workers: int = 2): ...\n")
+    shown = " ".join(call("executors", str(path))[1].split())
+    assert "executor threads (plugin mine.py 0)" in shown
+    assert f"write {path}:threads:OPTION=VALUE" in shown
 
 
 def test_the_listing_of_one_name_shows_its_options(call: Any) -> None:

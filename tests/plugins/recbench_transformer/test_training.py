@@ -1,6 +1,7 @@
 """Training: what it learns, its schedule, early stopping, final epochs, and errors."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from made_transformer import (
     watch_epochs,
 )
 
-import recbench
 from recbench import RecbenchError
+from recbench.reported import received_by
 from recbench.testing import example
 from recbench_splitters import LeaveLastOut, Windows
 from recbench_transformer import Transformer, binary, loss, training, validation
@@ -215,13 +216,22 @@ def test_the_ndcg_of_each_validated_epoch_is_reported(
 ) -> None:
     script_validation(monkeypatch, [0.3, 0.2, 0.1, 0.4])
     reported: list[tuple[float, int]] = []
-    monkeypatch.setattr(
-        recbench, "report_validation", lambda value, step: reported.append((value, step))
-    )
+    losses: list[int] = []
+
+    def receive(step: int, values: Mapping[str, float]) -> None:
+        assert values["loss"] > 0
+        losses.append(step)
+        if "validation" in values:
+            reported.append((values["validation"], step))
+            assert values["validation loss"] > 0
+
     options = {**SMALL, "epochs": 4, "finish": finish, "patience": patience}
-    Transformer(**options).fit(example())
+    with received_by(receive):
+        Transformer(**options).fit(example())
     n_validated = 4 if patience == 9 and not finish else 3 if patience == 2 else 2
     assert reported == [(0.3, 1), (0.2, 2), (0.1, 3), (0.4, 4)][:n_validated]
+    assert losses == sorted(set(losses))
+    assert len(losses) >= n_validated
 
 
 def test_a_training_that_is_ended_after_an_epoch_trains_no_longer(
@@ -230,12 +240,11 @@ def test_a_training_that_is_ended_after_an_epoch_trains_no_longer(
     script_validation(monkeypatch, [0.3, 0.2, 0.1, 0.4])
     trained = watch_epochs(monkeypatch)
 
-    def end(value: float, step: int) -> None:
+    def end(step: int, values: Mapping[str, float]) -> None:
         if step == 2:
-            raise RecbenchError(f"ended at {value}")
+            raise RecbenchError(f"ended at {values['validation']}")
 
-    monkeypatch.setattr(recbench, "report_validation", end)
-    with pytest.raises(RecbenchError, match=r"ended at 0\.2"):
+    with received_by(end), pytest.raises(RecbenchError, match=r"ended at 0\.2"):
         Transformer(**{**SMALL, "epochs": 4, "finish": 0}).fit(example())
     assert [epoch for epoch, _ in trained] == [0, 1]
 
