@@ -139,6 +139,7 @@ def _draw(
             marker=style.marker,
             markersize=4,
             markevery=APART if len(points) > MARKED else None,
+            clip_on=False,  # points at 0 are on the edge
         )
         if not ok:
             axes.plot(*points[-1], color=style.colour, marker="x", markersize=9)

@@ -35,7 +35,7 @@ class Reports(Popular):
         return super().fit(train)
 
     def _end(self, file: Path) -> None:
-        """Kill the process that waits for this model, or raise, if a file says so; but only once."""
+        """Kill the process that runs this cell, or raise, if a file says so; once for each word."""
         words = file.read_text().split()
         file.write_text(" ".join(words[1:]))
         if words and words[0] == "raise":
@@ -54,8 +54,10 @@ class Prints(Popular):
 
 
 def parent(number: int) -> int:
-    """Return the parent of a process. That of a model is its watcher, then there is the server that
-    has forked both, and then the process that runs the cell.
+    """Return the parent of a process.
+
+    That of a model is its watcher. Then there is the server that has forked both, and then the
+    process that runs the cell.
     """
     lines = Path(f"/proc/{number}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("PPid:"))

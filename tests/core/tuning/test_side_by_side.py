@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from helpers import plugin
-from made_jobs import FIXED
+from made_jobs import FIXED, parent
 
 import recbench
 from recbench import Float, RecbenchError, load_plugins
@@ -65,15 +65,9 @@ class Kills(Tuned):
         left = Path("kills")
         if int(left.read_text()):
             left.write_text(str(int(left.read_text()) - 1))
-            server = _parent(_parent(os.getpid()))
-            os.kill(_parent(server), signal.SIGKILL)
+            os.kill(parent(parent(parent(os.getpid()))), signal.SIGKILL)
             signal.pause()
         return super().fit(train)
-
-
-def _parent(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("PPid:"))
 
 
 @pytest.mark.parametrize("n_kills", [1, 2])
