@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +63,14 @@ class MadeUp:
     def __init__(self, data: Interactions | None) -> None:
         self.data = data
         self._splits: dict[tuple[int, tuple[int, ...]], Split] = {}
+
+    @property
+    def kind(self) -> Any:
+        """What the splits depend on: the features of the data. It can be a key of a dict."""
+        if self.data is None:
+            return None
+        features = {name: values.dtype.str for name, values in self.data.features.items()}
+        return self.data.metadata, tuple(sorted(features.items()))
 
     def examples(self) -> Iterator[tuple[Ranking, int]]:
         """Yield rankings with ties, gaps and several targets, each with cut-offs k.

@@ -101,6 +101,36 @@ def no_values(metrics: Iterable[str], ks: Sequence[int]) -> dict[str, Value]:
     return {f"{name}@{k}": Value() for name in metrics for k in ks}
 
 
+class _Checked:
+    """What came of the checks of metrics, which are the same for data with the same features."""
+
+    MOST = 256
+
+    def __init__(self) -> None:
+        self._outcomes: dict[Any, BaseException | None] = {}
+
+    def check(self, metric: Metric, made: MadeUp) -> None:
+        """Check a metric, unless that has been done. Raises what `check_rules` has raised."""
+        key = metric, made.kind
+        if key not in self._outcomes:
+            if len(self._outcomes) >= self.MOST:
+                self._outcomes.clear()
+            outcome = None
+            try:
+                check_rules(metric, made)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # also SystemExit
+                outcome = error
+            self._outcomes[key] = outcome
+        outcome = self._outcomes[key]
+        if outcome is not None:
+            raise outcome
+
+
+_CHECKED = _Checked()
+
+
 def valid_metrics(
     plugins: Plugins, data: Interactions, only: Collection[str] = ()
 ) -> dict[str, Metric]:
@@ -118,7 +148,7 @@ def valid_metrics(
         offer = plugins.find("metrics", Spec.parse(name).name)
         try:
             with noted(offer.where):
-                check_rules(metric, made)
+                _CHECKED.check(metric, made)
         except KeyboardInterrupt:
             raise
         except UnknownFeatureError as error:

@@ -86,6 +86,13 @@ class Order:
         return order
 
     @property
+    def content(self) -> Any:
+        """What has to be loaded; the same for cells that share it. It can be a key of a dict."""
+        file = self.model if is_python_file(Spec.parse(self.model).name) else ""
+        named = self.dataset, self.name, self.data_dir, self.split, self.candidates
+        return named, self.metrics, file
+
+    @property
     def result(self) -> Result:
         """The cell, before it is run."""
         return from_json(self.cell)

@@ -21,6 +21,7 @@ from typing import Any
 from recbench.cell import Task, run_cell
 from recbench.code.python_file import is_python_file
 from recbench.code.source import has_source
+from recbench.data.dataset import Dataset
 from recbench.data.interactions import Columns
 from recbench.data.load import find_dataset
 from recbench.errors import RecbenchError, describe_error
@@ -39,8 +40,8 @@ from recbench.spec import Spec
 from recbench.store.format import packed
 from recbench.store.store import Store
 
-MOST_LOADED = 4
-"""How many datasets with their splits a process keeps for the next cells."""
+MOST_DATASETS, MOST_LOADED = 2, 4
+"""How many datasets, and how many splits of them, a process keeps for the next cells."""
 
 MOST_HOSTS = 8
 """How many hosts that run no cell a process keeps."""
@@ -113,6 +114,7 @@ class Worker:
         self.begin: Callable[[Result], Receive] | None = None
         self._lock = threading.Lock()
         self._plugins: Plugins | None = None
+        self._datasets: OrderedDict[Any, Dataset] = OrderedDict()
         self._loaded: OrderedDict[Any, Experiment] = OrderedDict()
         self._hosts: list[tuple[Any, Host]] = []
 
@@ -150,19 +152,15 @@ class Worker:
         """Return the experiment of an order, loaded here. Raises RefusedError if it differs."""
         if order.recbench != core_version():
             raise RefusedError(_other_version("recbench", core_version(), order.recbench))
-        model, key = Spec.parse(order.model).name, cell.setting.comparison_key
-        known = (key, order.metrics, order.split, is_python_file(model) and order.model)
         with self._lock:
-            if known not in self._loaded:
-                self._loaded[known] = self._load(order)
-                while len(self._loaded) > MOST_LOADED:
-                    self._loaded.popitem(last=False)
-            self._loaded.move_to_end(known)
-            experiment = self._loaded[known]
+            experiment = self._loaded.get(order.content) or self._load(order)
+            if _other_data(experiment, cell):
+                experiment = self._load(order, afresh=True)  # perhaps the files have changed
         self._check_same(order, cell, experiment)
         return experiment
 
-    def _load(self, order: Order) -> Experiment:
+    def _load(self, order: Order, *, afresh: bool = False) -> Experiment:
+        """Load a dataset and split it. afresh: even if the dataset is loaded already."""
         if self._plugins is None:
             self._plugins = load_plugins()
         plugins, _ = with_models(current_plugins(self._plugins), order.model)
@@ -170,26 +168,28 @@ class Worker:
         plugins, _ = with_shown_metrics(plugins, list(order.metrics))
         folder = order.data_dir
         place = folder if folder is not None and Path(folder).is_dir() else None
-        dataset = find_dataset(plugins, order.dataset, place).load()
-        if order.name is not None:
-            dataset = dataclasses.replace(dataset, name=order.name)
-        return Experiment.of(plugins, dataset, split, order.candidates, order.dataset)
+        named = order.dataset, order.name, place
+        if afresh or named not in self._datasets:
+            dataset = find_dataset(plugins, order.dataset, place).load()
+            if order.name is not None:
+                dataset = dataclasses.replace(dataset, name=order.name)
+            _keep(self._datasets, named, dataset, MOST_DATASETS)
+        dataset = self._datasets[named]
+        experiment = Experiment.of(plugins, dataset, split, order.candidates, order.dataset)
+        _keep(self._loaded, order.content, experiment, MOST_LOADED)
+        return experiment
 
     def _check_same(self, order: Order, cell: Result, experiment: Experiment) -> None:
         """Raise RefusedError if the data, or the code of the model or a metric, are others."""
-        mine, theirs = experiment.setting, cell.setting
-        for what, field in (
-            ("dataset", "dataset_sha256"),
-            ("split", "split_sha256"),
-            ("candidates", "candidates_sha256"),
-        ):
-            there, here = getattr(mine, field), getattr(theirs, field)
-            if here != there:
-                raise RefusedError(
-                    f"the {what} {getattr(theirs, what)} has other content: its sha256 is "
-                    f"{there[:12]}... there, and {here[:12]}... here; use the same files on all "
-                    "machines"
-                )
+        what = _other_data(experiment, cell)
+        if what:
+            there, here = (
+                getattr(each.setting, f"{what}_sha256")[:12] for each in (experiment, cell)
+            )
+            raise RefusedError(
+                f"the {what} {getattr(cell.setting, what)} has other content: its sha256 is "
+                f"{there}... there, and {here}... here; use the same files on all machines"
+            )
         plugins = experiment.plugins
         missing = plugins.why_missing(Spec.parse(cell.model).name)
         if missing:
@@ -215,7 +215,8 @@ class Worker:
     def _host(self, plugins: Plugins, order: Order) -> Iterator[Host]:
         """Yield a host, which is kept for the next cell unless its plugins are of a file."""
         limits = order.storing.timeout, order.storing.memory
-        kept = id(plugins), limits, order.cell["isolated"]
+        is_file = is_python_file(Spec.parse(order.model).name)
+        kept = id(plugins) if is_file else 0, limits, order.cell["isolated"]
         with self._lock:
             found = next((pair for pair in self._hosts if pair[0] == kept), None)
             if found is not None:
@@ -246,6 +247,25 @@ class Worker:
 
 WORKER = Worker()
 """That of this process."""
+
+
+def _other_data(experiment: Experiment, cell: Result) -> str:
+    """Return what has other content than the data of a cell: dataset, split, candidates or ""."""
+    mine, theirs = experiment.setting, cell.setting
+    parts = "dataset", "split", "candidates"
+    fields = {part: f"{part}_sha256" for part in parts}
+    differing = [
+        part for part in parts if getattr(mine, fields[part]) != getattr(theirs, fields[part])
+    ]
+    return next(iter(differing), "")
+
+
+def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:
+    """Keep a value, and the latest others of these."""
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > most:
+        kept.popitem(last=False)
 
 
 def _other_version(what: str, there: str, here: str) -> str:
