@@ -251,13 +251,11 @@ WORKER = Worker()
 
 def _other_data(experiment: Experiment, cell: Result) -> str:
     """Return what has other content than the data of a cell: dataset, split, candidates or ""."""
-    mine, theirs = experiment.setting, cell.setting
-    parts = "dataset", "split", "candidates"
-    fields = {part: f"{part}_sha256" for part in parts}
-    differing = [
-        part for part in parts if getattr(mine, fields[part]) != getattr(theirs, fields[part])
-    ]
-    return next(iter(differing), "")
+    for part in ("dataset", "split", "candidates"):
+        field = f"{part}_sha256"
+        if getattr(experiment.setting, field) != getattr(cell.setting, field):
+            return part
+    return ""
 
 
 def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:

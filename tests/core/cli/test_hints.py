@@ -111,7 +111,7 @@ def test_commands_that_do_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
         "popular:rule=rated"
     )
     assert _error(capsys, ["Tables"]) == "no such command 'Tables'; did you mean 'table'?"
-    assert "available: compare, datasets," in _error(capsys, ["judge"])
+    assert "available: compare, curves, datasets, executors," in _error(capsys, ["judge"])
     assert "no such option '--dim'; available: --by, --data-dir, --debug" in _error(
         capsys, ["table", "--dim", "8"]
     )

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from recbench.results import recorder
 from recbench.results.recorder import MOST_CURVES, MOST_POINTS, Recorder
 
 
@@ -61,13 +60,10 @@ def test_of_many_steps_every_second_or_fourth_is_kept() -> None:
 
 
 def _file(folder: Path) -> Path:
-    return folder / "curves.json"
+    return folder / "curves.jsonl"
 
 
-def test_a_training_that_resumes_has_the_points_of_all_its_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recorder, "PAUSE", 0)
+def test_a_training_that_resumes_has_the_points_of_all_its_runs(tmp_path: Path) -> None:
     first = Recorder(_file(tmp_path))
     for step in (1, 2, 3):
         first.record(step, float(step), {"loss": step / 10})
@@ -78,22 +74,25 @@ def test_a_training_that_resumes_has_the_points_of_all_its_runs(
     third = Recorder(_file(tmp_path))
     third.record(1, 0.25, {"loss": 0.7})  # from the beginning
     assert third.curves == {"loss": ((1, 0.25, 0.7),)}
-
-
-def test_the_file_is_written_from_time_to_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recorder, "PAUSE", math.inf)
-    made = Recorder(_file(tmp_path))
-    made.record(1, 0.1, {"loss": 0.5})
-    made.record(2, 0.2, {"loss": 0.4})
-    written = json.loads(_file(tmp_path).read_text())
-    assert written == {"loss": [[1, 0.1, 0.5]]}  # the first at once, the second not yet
+    fourth = Recorder(_file(tmp_path))
+    fourth.record(3, 0.5, {"loss": 0.6})  # after step 1 of the third, whose step 2 was lost
+    assert fourth.curves == {"loss": ((1, 0.25, 0.7), (3, 0.75, 0.6))}
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"loss": 3}', '{"loss": [[1, 2]]}', '{"loss": [[1, "a", 2]]}', "\xff"]
+    "text", ["", "{", "[]", "[1, 2]", '[1, "a", {}]', '[1, 0.1, {"loss": "low"}]', "{}", "\xff"]
 )
+def test_a_line_that_is_damaged_is_left_out(tmp_path: Path, text: str) -> None:
+    made = Recorder(_file(tmp_path))
+    made.record(1, 0.1, {"loss": 0.5})
+    with _file(tmp_path).open("a", encoding="latin-1") as file:
+        file.write(f"{text}\n")
+    again = Recorder(_file(tmp_path))
+    again.record(2, 0.1, {"loss": 0.4})
+    assert again.curves["loss"][-1] == (2, 0.2 if text != "\xff" else 0.1, 0.4)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"loss": 3}', "\xff"])
 def test_a_damaged_file_is_left_out(tmp_path: Path, text: str) -> None:
     _file(tmp_path).write_text(text, encoding="latin-1")
     made = Recorder(_file(tmp_path))
@@ -102,6 +101,6 @@ def test_a_damaged_file_is_left_out(tmp_path: Path, text: str) -> None:
 
 
 def test_a_folder_that_is_gone_does_not_stop_a_training(tmp_path: Path) -> None:
-    made = Recorder(tmp_path / "gone" / "curves.json")
+    made = Recorder(tmp_path / "gone" / "curves.jsonl")
     assert made.record(1, 0.1, {"loss": 0.5})
     assert made.curves == {"loss": ((1, 0.1, 0.5),)}
