@@ -83,10 +83,8 @@ def curves_picture(
     columns = max(1, ACROSS // (max(map(len, labels)) + 8))
     n_lines = heading.count("\n") + 1 + math.ceil(len(labels) / columns)
     size = WIDTH, 0.4 + PANEL * len(drawn) + LINE * n_lines
-    with canvas(size, [heading, values, *labels, *(each.title for each in drawn)]) as (
-        figure,
-        drawable,
-    ):
+    texts = [heading, values, *labels, *(section.title for section in drawn)]
+    with canvas(size, texts) as (figure, drawable):
         figure.suptitle(drawable(heading), fontsize=MEDIUM, x=0.01, ha="left", parse_math=False)
         panels = figure.subplots(len(drawn), 2, sharey="row", squeeze=False)
         for row, (section, results) in zip(panels, drawn.items(), strict=True):
@@ -100,10 +98,10 @@ def curves_picture(
                     for model, ok, points in curves
                 ]
                 _draw(axes, lines, SECONDS if place else STEPS, is_whole=not place)
-        handles = {drawable(style.label): _handle(style) for style in styles.values()}
+        handles = [_handle(style) for style in styles.values()]
         if failed:
-            handles[FAILED] = _handle(_Style(FAILED, GREY, "x"), dashed=True)
-        _legend(figure, handles, columns)
+            handles.append(_handle(_Style(FAILED, GREY, "x"), dashed=True))
+        _legend(figure, handles, [*map(drawable, labels)], columns)
         return picture_bytes(figure, form)
 
 
@@ -165,10 +163,10 @@ def _handle(style: _Style, *, dashed: bool = False) -> Line2D:
     return handle
 
 
-def _legend(figure: Figure, handles: Mapping[str, Line2D], columns: int) -> None:
+def _legend(figure: Figure, handles: Sequence[Line2D], labels: Sequence[str], columns: int) -> None:
     legend = figure.legend(
-        handles.values(),
         handles,
+        labels,
         loc="outside lower left",
         ncols=min(columns, len(handles)),
         fontsize=SMALL,

@@ -12,7 +12,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import recbench
 from recbench.cell import Task
 from recbench.code.installed import DISTRIBUTION
 from recbench.code.python_file import file_and_member, is_python_file
@@ -212,7 +211,7 @@ def _absolute(path: str) -> str:
 @functools.cache
 def core_version() -> str:
     """Return the version of recbench, and a digest of its code."""
-    folder, digest = Path(recbench.__file__).parent, hashlib.sha256()
+    folder, digest = Path(__file__).parents[1], hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
         digest.update(path.read_bytes())
