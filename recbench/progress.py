@@ -160,7 +160,7 @@ class Progress(Bar):
             numbers = reported.checked("Progress.step", values)
             message = message or ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
         super().step(n, message)
-        if values is not None:
+        if values:
             reported.report("Progress.step", self.done, numbers)
         if message and self._screen is None:
             total = f"/{self.total}" if self.total else ""

@@ -27,7 +27,7 @@ def dask(workers: int | None = None, address: str | None = None, timeout: float 
     workers : int, default: number of cores
         Number of processes that are started on this machine. Each runs one cell at a time, with its
         share of the cores.
-    address : str, optional
+    address : str, default: no cluster
         Scheduler of a cluster, such as "tcp://host:8786", in place of processes on this machine.
     timeout : float, default: 60
         Seconds to wait until the scheduler answers, or until the first process is ready.

@@ -37,26 +37,25 @@ def slurm(
 
     Parameters
     ----------
-    partition : str, optional
+    partition : str, default: that of the cluster
         Partition of the cluster.
     gpus : int, default: 0
         Number of GPUs of each job. With cluster=local, all jobs share the first ones.
     cpus : int, default: 1
         Number of cores of each job.
-    memory : float, optional
+    memory : float, default: that of the cluster
         Memory of each job, in GB.
     minutes : float, default: 60
         Time limit of each job. It includes loading the data.
-    account : str, optional
+    account : str, default: that of the user
         Account that is charged.
-    qos : str, optional
+    qos : str, default: that of the user
         Quality of service.
     cluster : str, default: "slurm"
         Where jobs run: "slurm", or "local" for this machine.
-    at_once : int, optional
-        How many jobs run at the same time at most. Jobs that are submitted together are a job array
-        of SLURM, of which by default at most 256 run at the same time. With cluster=local, the
-        default is as many as there are cores for.
+    at_once : int, default: 256, or as many as there are cores for with cluster=local
+        How many jobs run at the same time at most. On SLURM, this holds for each job array: for the
+        jobs that are submitted together.
     folder : str, default: "recbench-slurm"
         Folder for the files of jobs, on a file system that all nodes share. The files of jobs that
         ended well are removed.

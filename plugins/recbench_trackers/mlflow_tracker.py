@@ -54,10 +54,10 @@ class Mlflow(Tracker):
     ----------
     experiment : str, default: "recbench"
         Name of the experiment, which is made if it does not exist.
-    uri : str or None, default: None
+    uri : str or none, default: None
         Store or server, as in "http://host:5000" or "sqlite:///mlflow.db". None takes that of the
         variable MLFLOW_TRACKING_URI, or else MLflow's local store.
-    name : str or None, default: None
+    name : str or none, default: None
         Name of the run of the command. None makes one of the date and time.
 
     Notes

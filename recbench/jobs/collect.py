@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    wait,
+)
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +27,7 @@ from recbench.results.result import Result, metric_label
 from recbench.store.format import unpacked
 
 POLL_SECONDS = 0.2
-"""Interval between two looks at what models have reported."""
+"""Interval between two looks at what has ended, and at what models have reported."""
 
 TRIES = 2
 """How often a cell is run if the process that runs it is lost."""
@@ -47,13 +54,14 @@ class Collector:
     """Hands cells to an executor, and collects their results.
 
     order: returns what a process of the executor needs to run a cell. reported: what models report
-    while they train, if these processes are on this machine.
+    while they train, if these processes are on this machine. renew: makes another executor.
     """
 
     executor: Executor
     keeper: Keeper
     order: Callable[[Task], Mapping[str, Any]]
     reported: queue.SimpleQueue[Reported] | None = None
+    renew: Callable[[], Executor] | None = None
 
     def run(self, tasks: Sequence[Task], bar: Bar) -> Iterator[tuple[Task, Result]]:
         """Run cells, and yield each with its result as soon as it has ended.
@@ -69,10 +77,9 @@ class Collector:
             bar.step(
                 0, ", ".join(each.task.cell.label for f, each in running.items() if f.running())
             )
-            timeout = None if self.reported is None else POLL_SECONDS
-            done, _ = wait(running, timeout, FIRST_COMPLETED)
+            wait(running, POLL_SECONDS, FIRST_COMPLETED)  # which does not see all cancelled futures
             self._report(sent)
-            for future in done:
+            for future in [future for future in running if future.done()]:
                 ended = running.pop(future)
                 result = self._result(future, ended)
                 if result is None:
@@ -87,9 +94,13 @@ class Collector:
     def _submit(self, task: Task) -> Future[Any]:
         """Hand a cell over. If that fails, the future says why."""
         try:
-            return self.executor.submit(work, self.order(task))
-        except KeyboardInterrupt:
-            raise
+            try:
+                return self.executor.submit(work, self.order(task))
+            except BrokenExecutor:  # such as a pool of processes of which one was killed
+                if self.renew is None:
+                    raise
+                self.executor = self.renew()
+                return self.executor.submit(work, self.order(task))
         except Exception as error:  # of the executor's library
             lost: Future[Any] = Future()
             lost.set_exception(error)

@@ -165,8 +165,14 @@ class Engine:
         level = log.getEffectiveLevel()
         orders = {task: loading.order(task, storing, level).plain() for task in tasks}
         self.end_host()
-        with _sharing(storing), self._executor(plugins) as executor:
-            yield from Collector(executor, self.keeper, orders.__getitem__).run(tasks, bar)
+        with _sharing(storing), contextlib.ExitStack() as opened:
+
+            def make() -> Executor:
+                return opened.enter_context(self._executor(plugins))
+
+            renew = make if isinstance(self.where.executor, str) else None
+            collector = Collector(make(), self.keeper, orders.__getitem__, renew=renew)
+            yield from collector.run(tasks, bar)
 
     def _storing(self, *, is_shared: bool, token: str = "") -> Storing:
         store = self.keeper.store

@@ -11,7 +11,7 @@ from pathlib import Path
 from recbench.errors import printable
 from recbench.files import read
 from recbench.results.json_form import read_as
-from recbench.results.result import Curves
+from recbench.results.result import LearningCurves
 
 MOST_POINTS = 1000
 """How many points a curve has. When there are more, every second one is dropped."""
@@ -37,7 +37,7 @@ class Recorder:
         self._seconds_before = 0.0
 
     @property
-    def curves(self) -> Curves:
+    def curves(self) -> LearningCurves:
         """Name of a value -> (step, seconds since the training began, value) of each step."""
         return {
             name: tuple((step, *points[step]) for step in sorted(points))

@@ -43,7 +43,7 @@ METRIC_LABELS = {
 OBJECTIVE = "ndcg@10"
 """The metric and cut-off that models are tuned by, unless another one is chosen."""
 
-Curves = Mapping[str, tuple[tuple[int, float, float], ...]]
+LearningCurves = Mapping[str, tuple[tuple[int, float, float], ...]]
 """Name of a value -> (step, seconds since the training began, value) of each step."""
 
 WITHOUT_CUT = ("auc", "r-precision")
@@ -302,7 +302,7 @@ class Result:
     reads: Mapping[str, str] = field(default_factory=dict)
     better: Mapping[str, str] = field(default_factory=dict)
     tuned: Tuned | None = None
-    curves: Curves = field(default_factory=dict)
+    curves: LearningCurves = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Result({self.label!r}, {self.setting.dataset_title!r}, {self.status!r})"

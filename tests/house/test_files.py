@@ -19,7 +19,9 @@ OF_SEVERAL_FILES = {
     "core/test_aliases.py",
     "core/test_notebook.py",
     "core/test_platforms.py",
+    "plugins/recbench_dask/test_cells.py",
     "plugins/recbench_files/test_round_trip.py",
+    "plugins/recbench_slurm/test_cells.py",
     "plugins/recbench_transformer/test_lesson.py",
     "plugins/recbench_transformer/test_readme.py",
 }
