@@ -37,6 +37,9 @@ SIZES = (30_000, 10_000_000)
 
 N_DATASETS, N_SEEDS = 20, 5
 
+N_DRAWS = 20
+"""How many random orders are simulated."""
+
 LEAST_SECONDS = 0.001
 """What a time is taken for if it is shorter, so that it has a logarithm."""
 
@@ -101,7 +104,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Costs:
+class RunCosts:
     """What a run costs besides the work of its cells, in seconds.
 
     cell: for each cell on its worker. keep: for each result in the process that submits. start: for
@@ -143,7 +146,7 @@ def leaderboard(models: Sequence[Model], sizes: Sequence[int], rest: Sequence[fl
     ]
 
 
-def simulate(cells: Sequence[Cell], n_workers: int, costs: Costs) -> Run:
+def simulate(cells: Sequence[Cell], n_workers: int, costs: RunCosts) -> Run:
     """Return the run of cells in this order: each goes to the worker that is free first.
 
     A worker keeps the datasets that it has loaded last, as those of recbench do. The results are
@@ -179,7 +182,7 @@ def shuffled(cells: Sequence[Cell], seed: int) -> list[Cell]:
     return [cells[place] for place in np.random.default_rng(seed).permutation(len(cells))]
 
 
-def schedule_rows(cells: Sequence[Cell], costs: Costs, n_draws: int = 20) -> list[str]:
+def schedule_rows(cells: Sequence[Cell], costs: RunCosts) -> list[str]:
     """Return a row for each number of workers: hours in each order, and what limits them."""
     work = sum(cell.seconds for cell in cells)
     longest = max(cells, key=lambda cell: cell.seconds)
@@ -188,7 +191,7 @@ def schedule_rows(cells: Sequence[Cell], costs: Costs, n_draws: int = 20) -> lis
         best = simulate(longest_first(cells), n_workers, costs)
         given = simulate(cells, n_workers, costs)
         random = statistics.median(
-            simulate(shuffled(cells, seed), n_workers, costs).seconds for seed in range(n_draws)
+            simulate(shuffled(cells, seed), n_workers, costs).seconds for seed in range(N_DRAWS)
         )
         share = work / (n_workers * best.seconds)
         limit = "the work" if work / n_workers > longest.seconds else "the longest cell"

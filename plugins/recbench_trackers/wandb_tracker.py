@@ -46,12 +46,12 @@ class Wandb(Tracker):
         Project that the runs belong to.
     entity : str or none, default: None
         User or team that the project belongs to. None lets wandb choose.
-    mode : {"online", "offline"} or None, default: None
+    mode : {"online", "offline", none}, default: None
         Whether runs are uploaded. None takes it from wandb's own settings and the variable
         WANDB_MODE; without an account (`wandb login`), runs stay on this computer.
     group : str or none, default: None
         Name of the group. None makes one of the date and time.
-    folder : pathlib.Path or None, default: None
+    folder : str or none, default: None
         Where the folder `wandb` with the runs is made. None takes the folder of the variable
         WANDB_DIR, or else the current one.
 
