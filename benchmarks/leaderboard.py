@@ -207,9 +207,7 @@ def model_rows(models: Iterable[Model]) -> list[str]:
     sizes = sorted({size for model in models for size in model.points})
     rows = []
     for model in models:
-        measured = [
-            f"{model.points[size]:.3f}" if size in model.points else "-" for size in sizes
-        ]
+        measured = [f"{model.points[size]:.3f}" if size in model.points else "-" for size in sizes]
         rows.append(
             f"| {model.name} | {' | '.join(measured)} | {model.power[1]:.2f} "
             f"| {model.seconds(SIZES[1]):,.1f} |"
