@@ -32,7 +32,7 @@ def check_trackers(plugins: Plugins, track: Any) -> tuple[Plugins, list[Any]]:
     for text in found:
         if isinstance(text, str):
             plugins.check("trackers", Spec.parse(text))
-    return plugins, list(dict.fromkeys(found))
+    return plugins, [each for n, each in enumerate(found) if each not in found[:n]]
 
 
 @contextlib.contextmanager
@@ -43,10 +43,10 @@ def tracked(plugins: Plugins, trackers: Iterable[Any]) -> Iterator[None]:
     made. Other errors cost a warning and this tracker.
     """
     with contextlib.ExitStack() as registered:
-        for number, tracker in enumerate(trackers):
+        for tracker in trackers:
             name = tracker if isinstance(tracker, str) else type(tracker).__name__
             try:
-                registered.enter_context(_registered(plugins, tracker, f"--track {name}", number))
+                registered.enter_context(_registered(plugins, tracker, f"--track {name}"))
             except (UsageError, KeyboardInterrupt):
                 raise
             except BaseException as error:  # also SystemExit
@@ -60,13 +60,15 @@ def tracked(plugins: Plugins, trackers: Iterable[Any]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _registered(plugins: Plugins, tracker: Any, title: str, number: int) -> Iterator[None]:
-    """In this block, a tracker is called for events. title, number: how warnings name it."""
+def _registered(plugins: Plugins, tracker: Any, title: str) -> Iterator[None]:
+    """In this block, a tracker is called for events. title: how warnings name it."""
     made = tracker
     if isinstance(tracker, str):
         spec = Spec.parse(tracker)
         made = plugins.find("trackers", spec.name).build(spec.options, {})
-    plugins.manager.register(made, f"{title} ({number + 1})" if number else title)
+    while plugins.manager.has_plugin(title):
+        title += " (another)"
+    plugins.manager.register(made, title)
     try:
         if not plugins.manager.get_hookcallers(made):
             raise RecbenchError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -19,7 +18,7 @@ from recbench.cell import Task
 from recbench.data.interactions import Columns
 from recbench.errors import RecbenchError, counted, describe_error
 from recbench.jobs.pool import LostProcessError
-from recbench.jobs.relay import Reported
+from recbench.jobs.relay import Receiver
 from recbench.jobs.worker import process_name, unpack_model, work
 from recbench.keeper import Keeper
 from recbench.progress import Bar, announce, log
@@ -53,14 +52,14 @@ class _Sent:
 class Collector:
     """Hands cells to an executor, and collects their results.
 
-    order: returns what a process of the executor needs to run a cell. reported: what models report
-    while they train, if these processes are on this machine. renew: makes another executor.
+    order: returns what a process of the executor needs to run a cell. receiver: what such processes
+    show and report, if they are forked from this one. renew: makes another executor.
     """
 
     executor: Executor
     keeper: Keeper
     order: Callable[[Task], Mapping[str, Any]]
-    reported: queue.SimpleQueue[Reported] | None = None
+    receiver: Receiver | None = None
     renew: Callable[[], Executor] | None = None
 
     def run(self, tasks: Sequence[Task], bar: Bar) -> Iterator[tuple[Task, Result]]:
@@ -70,46 +69,48 @@ class Collector:
         """
         for experiment in dict.fromkeys(task.experiment for task in tasks):
             self.keeper.prepare(experiment)
-        running = {self._submit(task): _Sent(task) for task in tasks}
+        running = {self._submit(self.order(task)): _Sent(task) for task in tasks}
         sent = {each.task.cell.key: each for each in running.values()}
         n_ended = 0
-        while running:
-            bar.step(
-                0, ", ".join(each.task.cell.label for f, each in running.items() if f.running())
-            )
-            wait(running, POLL_SECONDS, FIRST_COMPLETED)  # which does not see all cancelled futures
-            self._report(sent)
-            for future in [future for future in running if future.done()]:
-                ended = running.pop(future)
-                result = self._result(future, ended)
-                if result is None:
-                    ended.tries += 1
-                    running[self._submit(ended.task)] = ended
-                    continue
-                n_ended += 1
-                if result.ok and len(tasks) > 1:
-                    announce("%s (%d of %d)", self._summary(result), n_ended, len(tasks))
-                yield ended.task, result
+        try:
+            while running:
+                labels = [each.task.cell.label for f, each in running.items() if f.running()]
+                bar.step(0, ", ".join(labels))
+                wait(running, POLL_SECONDS, FIRST_COMPLETED)  # it overlooks some cancelled futures
+                self._report(sent)
+                for future in [future for future in running if future.done()]:
+                    ended = running.pop(future)
+                    result = self._result(future, ended)
+                    if result is None:
+                        ended.tries += 1
+                        running[self._submit(_resuming(self.order(ended.task)))] = ended
+                        continue
+                    n_ended += 1
+                    if result.ok and len(tasks) > 1:
+                        announce("%s (%d of %d)", self._summary(result), n_ended, len(tasks))
+                    yield ended.task, result
+        finally:
+            for future in running:
+                future.cancel()
 
-    def _submit(self, task: Task) -> Future[Any]:
+    def _submit(self, order: Mapping[str, Any]) -> Future[Any]:
         """Hand a cell over. If that fails, the future says why."""
         try:
             try:
-                return self.executor.submit(work, self.order(task))
+                return self.executor.submit(work, order)
             except BrokenExecutor:  # such as a pool of processes of which one was killed
                 if self.renew is None:
                     raise
                 self.executor = self.renew()
-                return self.executor.submit(work, self.order(task))
+                return self.executor.submit(work, order)
         except Exception as error:  # of the executor's library
             lost: Future[Any] = Future()
             lost.set_exception(error)
             return lost
 
     def _report(self, sent: Mapping[str, _Sent]) -> None:
-        """Notify the plugins of what models have reported since the last time."""
-        while self.reported is not None and not self.reported.empty():
-            key, step, values = self.reported.get()
+        """Show what has come since the last time, and notify the plugins of reported values."""
+        for key, step, values in () if self.receiver is None else self.receiver.show():
             if key in sent:
                 sent[key].report(step, values)
 
@@ -168,3 +169,8 @@ class Collector:
             f"{result.label}: {metric_label(metric, k)} {value.mean:.4f} "
             f"[{value.low:.3f}, {value.high:.3f}]"
         )
+
+
+def _resuming(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the order of a cell that was run before, and may have left a checkpoint."""
+    return {**order, "storing": {**order["storing"], "force": False}}

@@ -17,6 +17,7 @@ from recbench.data.load import Data
 from recbench.errors import RecbenchError, UsageError, describe_error
 from recbench.experiment import Host
 from recbench.given.services import with_executor
+from recbench.isolation.memory import free_memory
 from recbench.isolation.runner import AVAILABLE
 from recbench.jobs.auto import most_jobs, pays, uses_torch
 from recbench.jobs.collect import Collector
@@ -63,6 +64,7 @@ class Where:
             if isinstance(jobs, str):
                 raise UsageError(f"--jobs must be a whole number or auto, not {jobs!r}")
             check_whole("--jobs", jobs, 1, MOST_JOBS)
+            jobs = int(jobs)
         executor = self.executor
         if executor is None and self.is_shared:
             raise UsageError("--shared-results is for --executor; leave it out")
@@ -142,6 +144,12 @@ class Engine:
             yield from run_here([task], self.host, self.keeper)
 
     def _side_by_side(self, tasks: Sequence[Task], n_jobs: int, bar: Bar) -> Ended:
+        if self.limits.memory and n_jobs * self.limits.memory * 2**20 > free_memory():
+            log.warning(
+                "%d models of %d MB (--memory) need more than is free; run fewer side by side",
+                n_jobs,
+                self.limits.memory,
+            )
         self.end_host()
         WORKER.inherit(task.experiment for task in tasks)
         pool = ForkedPool(n_jobs)
@@ -151,7 +159,7 @@ class Engine:
                 pool,
                 self.keeper,
                 lambda task: Order.of_forked(task, storing, level).plain(),
-                pool.receiver.reported,
+                pool.receiver,
             )
             yield from collector.run(tasks, bar)
         finally:

@@ -27,8 +27,11 @@ from recbench.spec import Spec
 LARGEST = 1 << 16
 """The largest message, in bytes."""
 
-LONGEST = 8000
+LONGEST = 5000
 """How many characters of a text are sent at once."""
+
+END = b"{}"
+"""The last message, which the receiver sends itself."""
 
 Reported = tuple[str, int, Mapping[str, float]]
 """The key of a cell, a step, and the values that its model reports there."""
@@ -105,17 +108,18 @@ class _Lines(io.TextIOBase):
 
 
 class Receiver:
-    """The end of the process that draws and logs. Use as a context manager.
+    """The end of the process that draws and logs.
 
-    reported: the values that models have reported, for `Reported` events.
+    A thread receives, so that no process has to wait; `show` draws and logs what has come, in the
+    thread that calls it.
     """
 
     def __init__(self) -> None:
-        self.reported: queue.SimpleQueue[Reported] = queue.SimpleQueue()
         self._receiving, self._sending = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._come: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._bars: dict[int, DrawnBars] = {}
         self._lost: set[int] = set()
-        self._lock = threading.Lock()
+        self._reported: list[Reported] = []
         self._thread = threading.Thread(target=self._listen, daemon=True)
 
     def sender(self) -> Sender:
@@ -123,37 +127,38 @@ class Receiver:
         return Sender(self._sending, draws=screen() is not None)
 
     def start(self) -> None:
-        """Begin to draw and to log."""
+        """Begin to receive."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Draw and log what has been sent, and end."""
+        """Draw and log what has come, and end."""
         with contextlib.suppress(OSError):
-            self._sending.send(b"{}")
+            self._sending.send(END)
         self._thread.join(timeout=5)
+        self.show()
         for drawn in self._bars.values():
             drawn.close()
         self._sending.close()
         self._receiving.close()
 
     def forget(self, pid: int) -> None:
-        """Remove the bars of a process that has ended."""
-        with self._lock:
-            self._lost.add(pid)
-            drawn = self._bars.pop(pid, None)
-        if drawn is not None:
-            drawn.close()
+        """Take no more notice of the bars of a process that has ended. Threads can call this."""
+        self._lost.add(pid)
+
+    def show(self) -> list[Reported]:
+        """Draw and log what has come since the last time, and return what models have reported."""
+        while not self._come.empty():
+            with contextlib.suppress(ValueError, LookupError, TypeError):  # it cannot be shown
+                self._show(json.loads(self._come.get()))
+        for pid in self._lost & self._bars.keys():
+            self._bars.pop(pid).close()
+        reported, self._reported = self._reported, []
+        return reported
 
     def _listen(self) -> None:
-        while True:
-            try:
-                message = json.loads(self._receiving.recv(LARGEST))
-            except OSError:
-                return
-            if not message:
-                return
-            with contextlib.suppress(Exception):  # a message that cannot be shown
-                self._show(message)
+        with contextlib.suppress(OSError):
+            while (message := self._receiving.recv(LARGEST)) != END:
+                self._come.put(message)
 
     def _show(self, message: Mapping[str, Any]) -> None:
         match message["what"]:
@@ -164,10 +169,8 @@ class Receiver:
                     sys.stderr.write(message["text"])
                     sys.stderr.flush()
             case "values":
-                self.reported.put((message["key"], message["step"], message["values"]))
+                self._reported.append((message["key"], message["step"], message["values"]))
             case "bar":
-                with self._lock:
-                    if message["pid"] in self._lost:
-                        return
+                if message["pid"] not in self._lost:
                     drawn = self._bars.setdefault(message["pid"], DrawnBars())
-                drawn.draw(message["state"])
+                    drawn.draw(message["state"])

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import io
 import logging
 import os
 import socket
 import tarfile
+import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -191,6 +193,10 @@ class Worker:
                 f"{there}... there, and {here}... here; use the same files on all machines"
             )
         plugins = experiment.plugins
+        if cell.plugin not in plugins.infos:
+            raise RefusedError(
+                _other_version(f"plugin {cell.plugin}", "missing", cell.model_version)
+            )
         missing = plugins.why_missing(Spec.parse(cell.model).name)
         if missing:
             raise RefusedError(missing)
@@ -286,10 +292,21 @@ def _check_shared(folder: Path, token: str) -> None:
 
 
 def _own_store() -> Store:
-    """Return a store of this machine: for checkpoints, and until the result is returned."""
+    """Return a store of this machine: for checkpoints, and until the result is returned.
+
+    If there is no place for the user's files, it is a folder that only this process knows.
+    """
     import pooch
 
-    return Store(Path(pooch.os_cache("recbench")) / "worker").ready()
+    try:
+        return Store(Path(pooch.os_cache("recbench")) / "worker").ready()
+    except RecbenchError:
+        return Store(_temporary_folder())
+
+
+@functools.cache
+def _temporary_folder() -> str:
+    return tempfile.mkdtemp(prefix="recbench-")
 
 
 def _packed(

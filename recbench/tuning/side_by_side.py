@@ -17,6 +17,9 @@ from recbench.tuning.loop import Tuner
 from recbench.tuning.plan import Plan
 from recbench.tuning.study import Study
 
+POLL_SECONDS = 0.2
+"""Interval between two looks at what the processes show."""
+
 TRIES = 2
 """How often a model is tuned if the process that does it is lost."""
 
@@ -62,7 +65,8 @@ class ModelTuner:
         try:
             running = {pool.submit(_tune, model): (model, 1) for model in [*models, *more]}
             while running:
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                done, _ = wait(running, POLL_SECONDS, FIRST_COMPLETED)
+                pool.receiver.show()
                 for future in done:
                     model, tries = running.pop(future)
                     try:

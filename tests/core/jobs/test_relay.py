@@ -95,9 +95,11 @@ def test_what_is_sent_is_logged_printed_and_kept(
     sender.begin(made_results.made("popular"))(1, {"loss": 0.5})
     sender._sending.send(b'{"what": "log"}')  # a message without its parts is left out
     receiver.forget(1)
+    while not (reported := receiver.show()):
+        pass
     receiver.stop()
     assert "logged" in caplog.messages
     assert capsys.readouterr().err == "printed\n"
-    _, step, values = receiver.reported.get_nowait()
+    ((_, step, values),) = reported
     assert (step, values) == (1, {"loss": 0.5})
     _log(sender, "nobody listens any more")
