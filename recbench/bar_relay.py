@@ -20,11 +20,18 @@ class SentBars:
 
     Threads can use it. Processes that are forked from this one cannot, and show nothing.
 
-    is_heard: whether the other process listens now.
+    is_heard: whether the other process listens now. is_enough: as that of the screen there.
     """
 
-    def __init__(self, send: Send, is_heard: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self,
+        send: Send,
+        is_heard: Callable[[], bool] = lambda: True,
+        *,
+        is_enough: bool = False,
+    ) -> None:
         self._send, self._is_heard, self._pid = send, is_heard, os.getpid()
+        self.is_enough = is_enough
         self.lock = threading.RLock()
         self._known: dict[bars.State, bool] = {}  # bar -> whether the other process knows it
         self._changed: dict[bars.State, None] = {}

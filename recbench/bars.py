@@ -236,7 +236,12 @@ def _grid(bars: list[State], width: int) -> Any:
 
 
 class Notebook(Display):
-    """Draws bars as HTML below the cell of a notebook that runs."""
+    """Draws bars as HTML below the cell of a notebook that runs.
+
+    is_enough: whether the log need not say what is done next.
+    """
+
+    is_enough = True
 
     def __init__(self) -> None:
         super().__init__()

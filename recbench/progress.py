@@ -76,7 +76,7 @@ def screen() -> bars.Screen | None:
 
 def announce(text: str, *values: object) -> None:
     """Log what is done next, unless a notebook shows it as bars."""
-    if not isinstance(screen(), bars.Notebook):
+    if not getattr(screen(), "is_enough", False):
         log.info(text, *values)
 
 

@@ -87,9 +87,13 @@ class Order:
     @property
     def content(self) -> Any:
         """What has to be loaded; the same for cells that share it. It can be a key of a dict."""
-        file = self.model if is_python_file(Spec.parse(self.model).name) else ""
         named = self.dataset, self.name, self.data_dir, self.split, self.candidates
-        return named, self.metrics, file
+        return named, self.metrics, self.model if self.is_of_file else ""
+
+    @property
+    def is_of_file(self) -> bool:
+        """Whether the model is in a .py file, and not in a plugin."""
+        return bool(self.model) and is_python_file(Spec.parse(self.model).name)
 
     @property
     def result(self) -> Result:

@@ -19,6 +19,7 @@ from typing import Any
 
 from recbench import bars
 from recbench.bar_relay import DrawnBars, SentBars
+from recbench.bars import Screen
 from recbench.progress import log, screen
 from recbench.reported import Receive
 from recbench.results.result import Result
@@ -38,11 +39,14 @@ Reported = tuple[str, int, Mapping[str, float]]
 
 
 class Sender(logging.Handler):
-    """The end of a process that was forked: it sends its log, bars, output and reported values."""
+    """The end of a process that was forked: it sends its log, bars, output and reported values.
 
-    def __init__(self, sending: socket.socket, *, draws: bool) -> None:
+    shown: where the other process draws bars; None if nowhere.
+    """
+
+    def __init__(self, sending: socket.socket, shown: Screen | None) -> None:
         super().__init__()
-        self._sending, self._draws = sending, draws
+        self._sending, self._shown = sending, shown
         self._name = self._label = ""  # of the model that runs
 
     def begin(self, cell: Result) -> Receive:
@@ -68,7 +72,8 @@ class Sender(logging.Handler):
         log.handlers[:] = [self]
         log.propagate = False
         sys.stdout = sys.stderr = _Lines(self)
-        bars.draw_on(SentBars(self._send_bar) if self._draws else None)
+        is_enough = getattr(self._shown, "is_enough", False)
+        bars.draw_on(SentBars(self._send_bar, is_enough=is_enough) if self._shown else None)
 
     def _send_bar(self, state: dict[str, Any]) -> None:
         self._send("bar", state={**state, "label": self._named(state["label"])})
@@ -124,7 +129,7 @@ class Receiver:
 
     def sender(self) -> Sender:
         """Return the other end, for a process that is forked from this one."""
-        return Sender(self._sending, draws=screen() is not None)
+        return Sender(self._sending, screen())
 
     def start(self) -> None:
         """Begin to receive."""

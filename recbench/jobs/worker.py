@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from recbench.cell import Task, run_cell
-from recbench.code.python_file import is_python_file
 from recbench.code.source import has_source
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Columns
@@ -221,8 +220,7 @@ class Worker:
     def _host(self, plugins: Plugins, order: Order) -> Iterator[Host]:
         """Yield a host, which is kept for the next cell unless its plugins are of a file."""
         limits = order.storing.timeout, order.storing.memory
-        is_file = is_python_file(Spec.parse(order.model).name)
-        kept = id(plugins) if is_file else 0, limits, order.cell["isolated"]
+        kept = id(plugins) if order.is_of_file else 0, limits, order.cell["isolated"]
         with self._lock:
             found = next((pair for pair in self._hosts if pair[0] == kept), None)
             if found is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from recbench import bars
 from recbench.checking import made_results
 from recbench.jobs.relay import LARGEST, LONGEST, Receiver, Sender, _Lines
 
@@ -21,7 +22,7 @@ class Heard:
     def __init__(self) -> None:
         self.receiving, self.sending = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.receiving.setblocking(False)
-        self.sender = Sender(self.sending, draws=True)
+        self.sender = Sender(self.sending, bars.Notebook())
 
     def all(self) -> list[dict[str, Any]]:
         found = []
