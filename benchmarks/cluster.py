@@ -28,7 +28,7 @@ from typing import Any
 from unittest import mock
 
 import cluster_page
-from cluster_page import Costs, Found, OfDataset, Timed
+from cluster_found import Costs, Found, OfDataset, Timed
 
 import recbench
 from recbench.jobs.threads import VARIABLES
@@ -291,6 +291,7 @@ def size(path: Path) -> int:
 
 def of_dataset(data: str, folder: Path) -> OfDataset:
     """Return what a dataset costs."""
+    recbench.load_dataset(SMALL)  # imports what reads files
     began = time.perf_counter()
     interactions = recbench.load_dataset(data).interactions
     LeaveLastOut().split(interactions)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import platform
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import metadata
 
 import leaderboard
 import numpy as np
-from leaderboard import Cell, Model, RunCosts, simulate
+from cluster_found import Found
+from leaderboard import Model, RunCosts, hours, sizes_of
 
 NFS_BYTES = 100e6
 """Assumption: bytes that a shared folder takes in a second."""
@@ -27,106 +25,6 @@ MINUTE = 60
 
 CELL_SECONDS = (1, 10, 100, 1000)
 """Lengths of cells in the table of limits."""
-
-
-@dataclass(frozen=True)
-class Timed:
-    """A run. seconds: in all. before: until the first cell was submitted. ends: of each cell, in
-    the order of their ends, since then. inside: seconds inside the model of each.
-    """
-
-    seconds: float
-    before: float
-    ends: Sequence[float]
-    inside: Sequence[float]
-
-    def later(self, seconds: float) -> Timed:
-        """Return a run that began these seconds earlier."""
-        return dataclasses.replace(self, seconds=self.seconds + seconds)
-
-    @property
-    def cells(self) -> Sequence[float]:
-        """Seconds between the end of each cell and the one before, if they do not overlap."""
-        return np.diff(self.ends, prepend=0).tolist()
-
-    @property
-    def rest(self) -> Sequence[float]:
-        """Seconds of each cell besides fit and score: its process, evaluation and storage."""
-        return (np.array(self.cells) - self.inside).tolist()
-
-
-@dataclass(frozen=True)
-class OfDataset:
-    """What depends on a dataset: seconds to load and split it, and of a cell besides its model."""
-
-    interactions: int
-    load: float
-    rest: float
-
-
-@dataclass(frozen=True)
-class Costs:
-    """Costs of a cell: of the scheduler, of its way there and back, and where it is stored.
-
-    round_trip: seconds of an empty task. order_bytes, answer_bytes: sent to a worker, and returned;
-    model_bytes: of these, the fitted model. keep: seconds to store what was returned. written:
-    bytes and calls in the folder of results.
-    """
-
-    round_trip: float
-    tasks_per_second: float
-    order_bytes: float
-    answer_bytes: float
-    model_bytes: float
-    keep: float
-    written: Mapping[str, float]
-    small: OfDataset
-    large: OfDataset
-
-
-@dataclass(frozen=True)
-class Found:
-    """All that was measured. runs: kind of run -> the runs."""
-
-    data: str
-    n_cells: int
-    n_runs: int
-    runs: Mapping[str, Sequence[Timed]]
-    costs: Costs
-
-    def seconds(self, kind: str) -> float:
-        """Return the median of a kind of run."""
-        return statistics.median(run.seconds for run in self.runs[kind])
-
-    @property
-    def overhead(self) -> float:
-        """Seconds of a cell on a worker beyond those that it takes without one."""
-        return (self.seconds("warm 1") - self.seconds("plain")) / self.n_cells
-
-    @property
-    def overhead_of_job(self) -> float:
-        """The same for a job, which starts Python and loads the data."""
-        jobs, plain = self.runs["jobs"][0], self.runs["plain"]
-        n_cells = len(jobs.ends)
-        own = statistics.median(run.before + run.ends[n_cells - 1] for run in plain)
-        return (jobs.seconds - own) / n_cells
-
-    @property
-    def start(self) -> float:
-        """Seconds until a new worker begins its second cell, beyond those of a warm one."""
-        return self.seconds("cold 1") - self.seconds("warm 1")
-
-    @property
-    def predicted(self) -> float:
-        """Seconds of the run on two workers, as simulated from the cells of the run on one."""
-        return statistics.median(map(predicted, self.runs["warm 1"]))
-
-
-def predicted(run: Timed) -> float:
-    """Return the seconds that a run on one worker would take on two."""
-    cells = [Cell("", 0, seconds) for seconds in run.cells]
-    others = run.seconds - run.ends[-1]
-    return others + simulate(cells, 2, RunCosts(0, 0, 0, [0])).seconds
 
 
 def page(found: Found, command: str) -> str:
@@ -192,7 +90,7 @@ def two_workers(found: Found) -> list[str]:
 def costs_of_a_cell(found: Found) -> list[str]:
     """Return the section on what a cell costs besides its work."""
     costs = found.costs
-    calls = [f"{n:g} {name}" for name, n in costs.written.items() if name != "bytes"]
+    calls = [f"{n:.0f} {name}" for name, n in costs.written.items() if name != "bytes"]
     rows = (
         ("a cell on a warm Dask worker, beyond its own work", f"{found.overhead:.3f} s"),
         ("an empty task of Dask, there and back", f"{1000 * costs.round_trip:.1f} ms"),
@@ -219,7 +117,7 @@ def costs_of_a_cell(found: Found) -> list[str]:
         *(f"| {name} | {value} |" for name, value in rows),
         "",
         (
-            f"A job of a cluster is one cell: it starts Python and loads and splits the data for "
+            "A job of a cluster is one cell: it starts Python and loads and splits the data for "
             f"it. Means of {len(found.runs['jobs'][0].ends)} jobs, one at a time. With "
             "`--shared-results`, the workers write to the folder themselves. Numbers are written "
             "twice, before and after the process of the model has ended."
@@ -246,7 +144,7 @@ def check(found: Found) -> list[str]:
 def on_many_workers(found: Found) -> list[str]:
     """Return the section on the leaderboard."""
     models = leaderboard.committed_models()
-    sizes = leaderboard.datasets({size for model in models for size in model.points})
+    sizes = leaderboard.datasets(sizes_of(models))
     cells = leaderboard.leaderboard(models, sizes, [at(found, size, "rest") for size in sizes])
     costs = RunCosts(
         cell=max(0.0, found.overhead),
@@ -256,7 +154,7 @@ def on_many_workers(found: Found) -> list[str]:
     )
     short = [cell for cell in cells if not cell.model.startswith("transformer")]
     longest = max(cells, key=lambda cell: cell.seconds)
-    work, measured = sum(cell.seconds for cell in cells), len({*found_sizes(models)})
+    work, measured = sum(cell.seconds for cell in cells), len(sizes_of(models))
     head = [
         "| workers | longest first, hours | efficiency | loads of data | limited by "
         "| as submitted, hours | loads | random order, hours |",
@@ -297,7 +195,7 @@ def on_many_workers(found: Found) -> list[str]:
         "",
         (
             "| model | "
-            + " | ".join(f"s with {size:,}" for size in found_sizes(models))
+            + " | ".join(f"s with {size:,}" for size in sizes_of(models))
             + f" | exponent | s with {leaderboard.SIZES[1]:,}, extrapolated |"
         ),
         "|---|" + "---:|" * (measured + 2),
@@ -333,11 +231,6 @@ def on_many_workers(found: Found) -> list[str]:
             "do their own work."
         ),
     ]
-
-
-def found_sizes(models: Sequence[Model]) -> list[int]:
-    """Return the interactions of the measured datasets."""
-    return sorted({size for model in models for size in model.points})
 
 
 def at(found: Found, size: int, name: str) -> float:
@@ -408,13 +301,8 @@ def limits(found: Found) -> list[str]:
         ),
         (
             f"- Results that are returned are stored by a single process, {1 / costs.keep:,.0f} in "
-            "a second here. That is enough for hundreds of workers if cells take a minute. Beyond "
-            "that, or if models are large, use `--shared-results`: the workers write to the "
-            "folder themselves, and can resume a training that another one has begun."
+            f"a second here. That is enough for {MINUTE / costs.keep:,.0f} workers if cells take "
+            "a minute. Beyond that, or if models are large, use `--shared-results`: the workers "
+            "write to the folder themselves, and can resume a training that another one has begun."
         ),
     ]
-
-
-def hours(seconds: float) -> str:
-    """Return seconds as hours."""
-    return leaderboard.hours(seconds)

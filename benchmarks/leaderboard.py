@@ -125,9 +125,13 @@ class Run:
     loads: int
 
 
-def datasets(sizes: Iterable[int]) -> list[int]:
-    """Return the interactions of each dataset: these sizes, and others between them."""
-    measured = list(sizes)
+def sizes_of(models: Iterable[Model]) -> list[int]:
+    """Return the interactions of the measured datasets."""
+    return sorted({size for model in models for size in model.points})
+
+
+def datasets(measured: Sequence[int]) -> list[int]:
+    """Return the interactions of each dataset: the measured ones, and others around them."""
     spread = np.geomspace(*SIZES, N_DATASETS - len(measured)).round(-3).astype(int)
     return sorted([*measured, *map(int, spread)])
 
@@ -202,10 +206,9 @@ def schedule_rows(cells: Sequence[Cell], costs: RunCosts) -> list[str]:
     return rows
 
 
-def model_rows(models: Iterable[Model]) -> list[str]:
+def model_rows(models: Sequence[Model]) -> list[str]:
     """Return a row for each model: measured seconds, exponent, and the largest extrapolation."""
-    sizes = sorted({size for model in models for size in model.points})
-    rows = []
+    sizes, rows = sizes_of(models), []
     for model in models:
         measured = [f"{model.points[size]:.3f}" if size in model.points else "-" for size in sizes]
         rows.append(
@@ -216,5 +219,5 @@ def model_rows(models: Iterable[Model]) -> list[str]:
 
 
 def hours(seconds: float) -> str:
-    """Return seconds as hours, with a digit behind the point."""
-    return f"{seconds / 3600:,.1f}"
+    """Return seconds as hours."""
+    return f"{seconds / 3600:,.1f}" if seconds >= 36_000 else f"{seconds / 3600:.2f}"

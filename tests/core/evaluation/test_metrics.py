@@ -239,3 +239,28 @@ def test_a_direction_that_is_none_is_an_error(better: Any) -> None:
     metric.better = better  # type: ignore[attr-defined]
     with pytest.raises(RecbenchError, match="must be 'higher' or 'lower', not"):
         measure(RANKING, "it", metric, [3])
+
+
+def test_a_metric_is_checked_once_for_data_with_the_same_features() -> None:
+    calls: list[int] = []
+
+    def counted(ranking: Ranking, k: int) -> Any:
+        calls.append(k)
+        return ranking.expectation(np.ones(k))
+
+    plugins = load_plugins(mine=plugin(metrics={"counted": counted}))
+    assert "counted" in valid_metrics(plugins, example())
+    n_calls = len(calls)
+    assert n_calls
+    assert "counted" in valid_metrics(plugins, example())
+    assert len(calls) == n_calls
+
+
+def test_why_a_metric_is_left_out_is_told_each_time(caplog: pytest.LogCaptureFixture) -> None:
+    def wrong(ranking: Ranking, k: int) -> Any:
+        return "no number"
+
+    plugins = load_plugins(mine=plugin(metrics={"wrong": wrong}))
+    for _ in range(2):
+        assert "wrong" not in valid_metrics(plugins, example())
+    assert caplog.text.count("metric wrong (plugin mine) is left out") == 2
