@@ -89,7 +89,7 @@ def measure(data: str, splits: Sequence[str], n_runs: int, folder: Path) -> Foun
         answers = clusters[1].executor.answers[-len(cells.last) :]
         orders = clusters[1].executor.orders[-len(cells.last) :]
     jobs = f"slurm:cluster=local,at_once=1,folder={folder / 'jobs'}"
-    runs["jobs"].append(Cells(data, splits[:1], folder).run(jobs))
+    runs["jobs"].append(Cells(data, splits[:1], folder, cells.last).run(jobs))
     keep = keeping(answers, folder)
     returned = [len(pickle.dumps(answer)) for answer in answers]
     costs = Costs(

@@ -156,8 +156,10 @@ def on_many_workers(found: Found) -> list[str]:
     longest = max(cells, key=lambda cell: cell.seconds)
     work, measured = sum(cell.seconds for cell in cells), len(sizes_of(models))
     head = [
-        "| workers | longest first, hours | efficiency | loads of data | limited by "
-        "| as submitted, hours | loads | random order, hours |",
+        (
+            "| workers | longest first, hours | efficiency | loads of data | limited by "
+            "| as submitted, hours | loads | random order, hours |"
+        ),
         "|---:|---:|---:|---:|---|---:|---:|---:|",
     ]
     n_models = len(models) + len(leaderboard.SECOND_SETTINGS)

@@ -45,6 +45,8 @@ JOBS = ("1", "2", "auto")
 
 METRIC = "ndcg@10"
 
+AFTER_THE_OTHER = "one after the other, all cores for each"
+
 Values = Mapping[str, float]
 """Model and seed -> its value of the metric."""
 
@@ -122,28 +124,26 @@ def row(name: str, models: Sequence[str], dataset: str, runs: int) -> str:
 
 def pair_rows(dataset: str, runs: int) -> list[str]:
     """Return a row for two commands one after the other, and rows for two at the same time."""
-    commands = [[TRANSFORMER, "--dataset", dataset, "--seeds", seed] for seed in ("0", "1")]
+
+    def commands(folder: str) -> list[list[str]]:
+        return [[*command, "--seeds", seed, "--results", folder] for seed in ("0", "1")]
+
+    def both(folder: str) -> list[str]:
+        return [*command, "--seeds", "0,1", "--jobs", "2", "--results", folder]
+
+    command, threads = [TRANSFORMER, "--dataset", dataset], dict.fromkeys(VARIABLES, "1")
     kinds = {
-        "one after the other, all cores for each": lambda folder: sum(
-            together([[*command, "--results", folder]], {}) for command in commands
-        ),
-        "at the same time, all cores for each": lambda folder: together(
-            [[*command, "--results", folder] for command in commands], {}
-        ),
-        "at the same time, `OMP_NUM_THREADS=1`": lambda folder: together(
-            [[*command, "--results", folder] for command in commands],
-            dict.fromkeys(VARIABLES, "1"),
-        ),
-        "one command with `--jobs 2`": lambda folder: together(
-            [[*commands[0], "--seeds", "0,1", "--jobs", "2", "--results", folder]], {}
-        ),
+        AFTER_THE_OTHER: lambda folder: sum(together([each], {}) for each in commands(folder)),
+        "at the same time, all cores for each": lambda folder: together(commands(folder), {}),
+        "at the same time, `OMP_NUM_THREADS=1`": lambda folder: together(commands(folder), threads),
+        "one command with `--jobs 2`": lambda folder: together([both(folder)], {}),
     }
     seconds: dict[str, list[float]] = defaultdict(list)
     for number in range(runs):
         for kind in kinds if number % 2 == 0 else reversed(kinds):
             with tempfile.TemporaryDirectory() as folder:
                 seconds[kind].append(kinds[kind](folder))
-    base = statistics.median(seconds["one after the other, all cores for each"])
+    base = statistics.median(seconds[AFTER_THE_OTHER])
     medians = {kind: statistics.median(seconds[kind]) for kind in kinds}
     return [f"| {kind} | {took:.1f} | {took / base:.2f} |" for kind, took in medians.items()]
 

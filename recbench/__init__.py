@@ -25,6 +25,7 @@ from recbench.export import ExportedSplit, export_split
 from recbench.hookspecs import hookimpl
 from recbench.inspect_user import Inspection, inspect_user
 from recbench.isolation.memory import free_memory
+from recbench.jobs.threads import job_environment, usable_cores
 from recbench.models.checkpoint import read_checkpoint, write_checkpoint
 from recbench.models.fitted import check_fitted, load_arrays, save_arrays
 from recbench.models.protocols import (
@@ -123,6 +124,7 @@ __all__ = [
     "free_memory",
     "hookimpl",
     "inspect_user",
+    "job_environment",
     "left_out_lines",
     "load_arrays",
     "load_dataset",
@@ -140,6 +142,7 @@ __all__ = [
     "table",
     "trials",
     "tune",
+    "usable_cores",
     "verify",
     "wrap_text",
     "write_checkpoint",

@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 
 import recbench
 
-from .cores import usable_cores
-
 __all__ = ["dask"]
 
 
@@ -74,7 +72,7 @@ def dask(workers: int | None = None, address: str | None = None, timeout: float 
 
     if address is not None:
         return join_cluster(address if "://" in address else f"tcp://{address}", timeout)
-    return start_cluster(workers or usable_cores(), timeout)
+    return start_cluster(workers or recbench.usable_cores(), timeout)
 
 
 def _has_port(address: str) -> bool:

@@ -22,19 +22,9 @@ import psutil
 import recbench
 
 from . import host
-from .cores import usable_cores
 from .executor import DaskExecutor
 
 LOG = logging.getLogger("recbench")
-
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
-"""How many threads the libraries of a worker may start."""
 
 WITHOUT_WORKERS = "60s"
 """How long functions wait if all workers of this machine are gone for good."""
@@ -127,7 +117,6 @@ def _quiet() -> Iterator[None]:
 
 
 def _start_workers(address: str, workers: int, folder: Path) -> subprocess.Popen[bytes]:
-    threads = max(1, usable_cores() // workers)
     options = {
         "--nworkers": workers,
         "--nthreads": 1,
@@ -147,11 +136,8 @@ def _start_workers(address: str, workers: int, folder: Path) -> subprocess.Popen
             start_new_session=True,  # Ctrl-C is for the main process
             env=os.environ
             | SETTINGS
-            | dict.fromkeys(THREAD_VARIABLES, str(threads))
-            | {
-                "RECBENCH_JOBS": str(workers),
-                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-            },
+            | recbench.job_environment(workers)
+            | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -110,12 +109,6 @@ def slurm(
     from .executor import JobExecutor
 
     if is_local:
-        at_once = at_once or max(1, _usable_cores() // cpus)
+        at_once = at_once or max(1, recbench.usable_cores() // cpus)
         return JobExecutor(Local(folder, minutes, gpus, cpus, at_once))
     return JobExecutor(Slurm(folder, minutes, gpus, cpus, at_once, memory, partition, account, qos))
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

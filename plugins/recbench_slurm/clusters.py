@@ -21,16 +21,9 @@ import psutil
 import submitit
 import submitit.slurm.slurm
 
-from .call import Call
+import recbench
 
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
-"""How many threads the libraries of a job may start."""
+from .call import Call
 
 logging.getLogger("submitit").setLevel(logging.CRITICAL + 1)  # what matters becomes an exception
 
@@ -106,7 +99,9 @@ class Slurm(_Cluster):
         qos: str | None,
     ) -> None:
         super().__init__(folder, minutes)
-        self._executor = submitit.SlurmExecutor(self._folder, python=_python(_threads(cpus)))
+        self._executor = submitit.SlurmExecutor(
+            self._folder, python=_python(recbench.job_environment(1, cpus))
+        )
         given = {
             "job_name": "recbench",
             "time": math.ceil(minutes),
@@ -156,7 +151,7 @@ class Local(_Cluster):
     def __init__(self, folder: str, minutes: float, gpus: int, cpus: int, at_once: int) -> None:
         super().__init__(folder, minutes)
         self.at_once = at_once
-        variables = {**_threads(cpus), "RECBENCH_JOBS": str(at_once)}
+        variables = recbench.job_environment(at_once, cpus)
         self._executor = submitit.LocalExecutor(self._folder, python=_python(variables))
         self._executor.update_parameters(timeout_min=minutes, gpus_per_node=gpus, signal_delay_s=0)
         self._started: dict[str, float] = {}
@@ -205,10 +200,6 @@ def _has_ended(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
         return bool(process.status() == psutil.STATUS_ZOMBIE)
     return True
-
-
-def _threads(cpus: int) -> dict[str, str]:
-    return dict.fromkeys(THREAD_VARIABLES, str(cpus))
 
 
 def _python(variables: Mapping[str, str]) -> str:

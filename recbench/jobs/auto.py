@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from recbench.cell import Task
 from recbench.isolation.memory import free_memory
 from recbench.isolation.runner import AVAILABLE
-from recbench.jobs.threads import n_cores
+from recbench.jobs.threads import usable_cores
 from recbench.spec import Spec
 
 START_SECONDS = 1.0
@@ -28,7 +28,7 @@ def most_jobs(tasks: Sequence[Task]) -> tuple[int, str]:
         return 1, "cells run side by side on Linux only"
     if len(tasks) < 2:
         return 1, "there is only one cell to run"
-    if n_cores() < 2:
+    if usable_cores() < 2:
         return 1, "there is only one core"
     if _has_gpu() and any(map(uses_torch, tasks)):
         return 1, "the models would share a GPU"
@@ -36,7 +36,7 @@ def most_jobs(tasks: Sequence[Task]) -> tuple[int, str]:
     room = int(0.9 * free_memory() / (LEAST_MEMORY + BYTES_PER_INTERACTION * largest))
     if room < 2:
         return 1, "there is too little memory for several"
-    return min(len(tasks), n_cores(), room), ""
+    return min(len(tasks), usable_cores(), room), ""
 
 
 def pays(seconds: float, n_left: int, n_jobs: int) -> bool:

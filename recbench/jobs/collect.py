@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
-    CancelledError,
     Executor,
     Future,
     wait,
@@ -61,6 +60,7 @@ class Collector:
     order: Callable[[Task], Mapping[str, Any]]
     receiver: Receiver | None = None
     renew: Callable[[], Executor] | None = None
+    _running: dict[Future[Any], _Sent] = field(default_factory=dict)
 
     def run(self, tasks: Sequence[Task], bar: Bar) -> Iterator[tuple[Task, Result]]:
         """Run cells, and yield each with its result as soon as it has ended.
@@ -69,29 +69,31 @@ class Collector:
         """
         for experiment in dict.fromkeys(task.experiment for task in tasks):
             self.keeper.prepare(experiment)
-        running = {self._submit(self.order(task)): _Sent(task) for task in tasks}
+        running = self._running
+        running.update({self._submit(self.order(task)): _Sent(task) for task in tasks})
         sent = {each.task.cell.key: each for each in running.values()}
         n_ended = 0
-        try:
-            while running:
-                labels = [each.task.cell.label for f, each in running.items() if f.running()]
-                bar.step(0, ", ".join(labels))
-                wait(running, POLL_SECONDS, FIRST_COMPLETED)  # it overlooks some cancelled futures
-                self._report(sent)
-                for future in [future for future in running if future.done()]:
-                    ended = running.pop(future)
-                    result = self._result(future, ended)
-                    if result is None:
-                        ended.tries += 1
-                        running[self._submit(_resuming(self.order(ended.task)))] = ended
-                        continue
-                    n_ended += 1
-                    if result.ok and len(tasks) > 1:
-                        announce("%s (%d of %d)", self._summary(result), n_ended, len(tasks))
-                    yield ended.task, result
-        finally:
-            for future in running:
-                future.cancel()
+        while running:
+            labels = [each.task.cell.label for future, each in running.items() if future.running()]
+            bar.step(0, ", ".join(labels))
+            wait(running, POLL_SECONDS, FIRST_COMPLETED)  # it overlooks some cancelled futures
+            self._report(sent)
+            for future in [future for future in running if future.done()]:
+                ended = running.pop(future)
+                result = self._result(future, ended)
+                if result is None:
+                    ended.tries += 1
+                    running[self._submit(_resuming(self.order(ended.task)))] = ended
+                    continue
+                n_ended += 1
+                if result.ok and len(tasks) > 1:
+                    announce("%s (%d of %d)", self._summary(result), n_ended, len(tasks))
+                yield ended.task, result
+
+    def cancel(self) -> None:
+        """Cancel what has not ended."""
+        for future in self._running:
+            future.cancel()
 
     def _submit(self, order: Mapping[str, Any]) -> Future[Any]:
         """Hand a cell over. If that fails, the future says why."""
@@ -103,7 +105,9 @@ class Collector:
                     raise
                 self.executor = self.renew()
                 return self.executor.submit(work, order)
-        except Exception as error:  # of the executor's library
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # of the executor's library
             lost: Future[Any] = Future()
             lost.set_exception(error)
             return lost
@@ -119,7 +123,9 @@ class Collector:
         cell = ended.task.cell
         try:
             answer = future.result()
-        except (Exception, CancelledError) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # also CancelledError
             if isinstance(error, LostProcessError):
                 reason = f"its process {error}"
             else:
@@ -128,14 +134,17 @@ class Collector:
                 log.warning("%s: %s; it runs again", cell.label, reason)
                 return None
             return self._failed(ended, f"{reason} (the last of {counted(TRIES, 'time')})")
-        worker = f"worker {answer['worker']}"
-        if "refused" in answer:
-            return self._failed(ended, f"refused by {worker}: {answer['refused']}")
         try:
+            worker = f"worker {answer['worker']}"
+            if "refused" in answer:
+                return self._failed(ended, f"refused by {worker}: {answer['refused']}")
             result, columns = unpacked(answer["result"], answer["cases"])
+            messages, _, _ = answer["messages"], answer["stored"], answer["model"]
         except RecbenchError as error:
             return self._failed(ended, f"{describe_error(error)} ({worker})")
-        for level, text in answer["messages"] if answer["worker"] != process_name() else ():
+        except Exception:  # an executor that returns something else
+            return self._failed(ended, f"the executor returned {answer!r:.60}, not a result")
+        for level, text in messages if answer["worker"] != process_name() else ():
             log.log(level, "%s", text)
         return self._kept(ended, result, columns, answer)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -77,6 +78,11 @@ class Where:
             )
         if in_process and (executor is not None or jobs not in (1, AUTO)):
             raise UsageError("--in-process runs one model at a time, in this process; leave it out")
+        if inspect.isclass(executor):
+            raise UsageError(
+                f"the executor is the class {executor.__name__}; give an object of it, as in "
+                f"{executor.__name__}()"
+            )
         if executor is not None and not callable(getattr(executor, "submit", None)):
             plugins, executor = with_executor(plugins, executor)
             plugins.check("executors", Spec.parse(executor))
@@ -180,7 +186,11 @@ class Engine:
 
             renew = make if isinstance(self.where.executor, str) else None
             collector = Collector(make(), self.keeper, orders.__getitem__, renew=renew)
-            yield from collector.run(tasks, bar)
+            try:
+                yield from collector.run(tasks, bar)
+            finally:
+                if renew is None:  # it is not shut down
+                    collector.cancel()
 
     def _storing(self, *, is_shared: bool, token: str = "") -> Storing:
         store = self.keeper.store

@@ -88,7 +88,7 @@ class Order:
     def content(self) -> Any:
         """What has to be loaded; the same for cells that share it. It can be a key of a dict."""
         named = self.dataset, self.name, self.data_dir, self.split, self.candidates
-        return named, self.metrics, self.model if self.is_of_file else ""
+        return named, self.metrics, Spec.parse(self.model).name if self.is_of_file else ""
 
     @property
     def is_of_file(self) -> bool:

@@ -22,7 +22,6 @@ from typing import Any
 
 from recbench import guard
 from recbench.errors import RecbenchError
-from recbench.isolation.memory import JOBS
 from recbench.isolation.processes import die_with_parent, hide_memory
 from recbench.jobs.relay import Receiver, Sender
 from recbench.jobs.threads import limit_threads
@@ -174,7 +173,6 @@ def _begin(n_jobs: int, sender: Sender) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that waits for this one decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     guard.detach()
-    os.environ[JOBS] = str(n_jobs)
     limit_threads(n_jobs)
     sender.take_over()
     WORKER.begin = sender.begin

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import io
 import logging
 import os
@@ -15,22 +14,24 @@ import socket
 import tarfile
 import tempfile
 import threading
+import types
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from recbench.cell import Task, run_cell
+from recbench.code.python_file import is_python_file
 from recbench.code.source import has_source
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Columns
 from recbench.data.load import find_dataset
 from recbench.errors import RecbenchError, describe_error
 from recbench.experiment import Experiment, Host, model_host
-from recbench.files import delete
 from recbench.given.models import with_models
 from recbench.given.splitters import with_splitter
 from recbench.jobs.order import Order, core_version
+from recbench.jobs.passing import Passing
 from recbench.keeper import Keeper
 from recbench.plugins import Plugins, current_plugins, load_plugins
 from recbench.progress import log
@@ -70,6 +71,7 @@ def work(order: Mapping[str, Any]) -> dict[str, Any]:
     name = process_name()
     try:
         with _collecting(messages):
+            _check_core(order.get("recbench"))
             answer = WORKER.run(Order.of_plain(order))
     except RefusedError as error:
         return {"refused": str(error), "worker": name}
@@ -115,6 +117,7 @@ class Worker:
         self.begin: Callable[[Result], Receive] | None = None
         self._lock = threading.Lock()
         self._plugins: Plugins | None = None
+        self._files: dict[Path, types.ModuleType] = {}
         self._datasets: OrderedDict[Any, Dataset] = OrderedDict()
         self._loaded: OrderedDict[Any, Experiment] = OrderedDict()
         self._hosts: list[tuple[Any, Host]] = []
@@ -131,41 +134,42 @@ class Worker:
             experiment = self._same_experiment(order, cell)
         else:
             experiment = self._loaded[cell.setting.comparison_key]
-        store = None
-        if storing.results is not None:
-            store = Store(storing.results) if storing.is_shared else _own_store()
-            if storing.token:
-                _check_shared(Path(storing.results), storing.token)
-        is_last = storing.is_shared and store is not None
-        keeper = Keeper(store, storing.ks, (), storing.force, made=order.made, is_last=is_last)
         task = Task(experiment, cell)
         on_values = None if self.begin is None else self.begin(cell)
-        with self._host(experiment.plugins, order) as host:
-            result, columns = run_cell(task, host, keeper, on_values)
-        answer = _packed(experiment, result, columns, keeper)
-        answer["stored"] = is_last and not keeper.not_stored
-        answer["model"] = b""
-        if store is not None and not storing.is_shared:
-            answer["model"] = _taken_model(store, result)
+        with tempfile.TemporaryDirectory(prefix="recbench-") as folder:
+            keeper = _keeper(order, folder)
+            with self._host(experiment.plugins, order) as host:
+                result, columns = run_cell(task, host, keeper, on_values)
+            answer = _packed(experiment, result, columns, keeper)
+            is_stored = keeper.store is not None and storing.is_shared and not keeper.not_stored
+            answer["stored"] = is_stored
+            answer["model"] = b""
+            if keeper.store is not None and not storing.is_shared and result.ok:
+                answer["model"] = _packed_model(keeper.store.model_folder(result), result)
         return answer
 
     def _same_experiment(self, order: Order, cell: Result) -> Experiment:
         """Return the experiment of an order, loaded here. Raises RefusedError if it differs."""
-        if order.recbench != core_version():
-            raise RefusedError(_other_version("recbench", core_version(), order.recbench))
         with self._lock:
             experiment = self._loaded.get(order.content) or self._load(order)
-            if _other_data(experiment, cell):
-                experiment = self._load(order, afresh=True)  # perhaps the files have changed
-        self._check_same(order, cell, experiment)
+            if _other_data(experiment, cell):  # perhaps the files have changed
+                experiment = self._load(order, afresh=True)
+            elif _other_code(experiment, order, cell):
+                self._files.clear()
+                self._loaded.clear()
+                experiment = self._load(order)
+            self._check_same(order, cell, experiment)
         return experiment
 
     def _load(self, order: Order, *, afresh: bool = False) -> Experiment:
         """Load a dataset and split it. afresh: even if the dataset is loaded already."""
         if self._plugins is None:
             self._plugins = load_plugins()
-        plugins, _ = with_models(current_plugins(self._plugins), order.model)
+        plugins = current_plugins(self._plugins)
+        plugins.files = self._files  # each is loaded once, for all cells
+        plugins, _ = with_models(plugins, order.model)
         plugins, split = with_splitter(plugins, order.split)
+        self._check_metrics(order, plugins)
         plugins, _ = with_shown_metrics(plugins, list(order.metrics))
         folder = order.data_dir
         place = folder if folder is not None and Path(folder).is_dir() else None
@@ -179,6 +183,15 @@ class Worker:
         experiment = Experiment.of(plugins, dataset, split, order.candidates, order.dataset)
         _keep(self._loaded, order.content, experiment, MOST_LOADED)
         return experiment
+
+    def _check_metrics(self, order: Order, plugins: Plugins) -> None:
+        """Raise RefusedError if a metric that is asked for belongs to a plugin that is missing."""
+        known = plugins.names("metrics")
+        for metric in order.metrics:
+            name = Spec.parse(metric).name
+            if not is_python_file(name) and name not in known:
+                here = order.metric_versions.get(name, "installed")
+                raise RefusedError(_other_version(f"metric {name}", "missing", here))
 
     def _check_same(self, order: Order, cell: Result, experiment: Experiment) -> None:
         """Raise RefusedError if the data, or the code of the model or a metric, are others."""
@@ -207,6 +220,7 @@ class Worker:
             there = experiment.metric_versions.get(name, "missing")
             if there != here:
                 raise RefusedError(_other_version(f"metric {name}", there, here))
+        experiment.code.pop(offer.name, None)  # a worker may live longer than the code
         again = experiment.cell(
             cell.model, cell.seed or 0, cell.device or "auto", isolated=cell.isolated
         )
@@ -253,6 +267,12 @@ WORKER = Worker()
 """That of this process."""
 
 
+def _check_core(here: str | None) -> None:
+    """Raise RefusedError if another version of recbench has made an order."""
+    if here and here != core_version():
+        raise RefusedError(_other_version("recbench", core_version(), here))
+
+
 def _other_data(experiment: Experiment, cell: Result) -> str:
     """Return what has other content than the data of a cell: dataset, split, candidates or ""."""
     for part in ("dataset", "split", "candidates"):
@@ -260,6 +280,17 @@ def _other_data(experiment: Experiment, cell: Result) -> str:
         if getattr(experiment.setting, field) != getattr(cell.setting, field):
             return part
     return ""
+
+
+def _other_code(experiment: Experiment, order: Order, cell: Result) -> bool:
+    """Whether the code of the model or of a metric is not that of a cell."""
+    offers = experiment.plugins.offers("models")
+    name = Spec.parse(cell.model).name
+    mine = {offer.source_version() for offer in offers if offer.name == name}
+    metrics = experiment.metric_versions
+    return cell.model_version not in mine or any(
+        metrics.get(metric) != version for metric, version in order.metric_versions.items()
+    )
 
 
 def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:
@@ -289,22 +320,16 @@ def _check_shared(folder: Path, token: str) -> None:
         )
 
 
-def _own_store() -> Store:
-    """Return a store of this machine: for checkpoints, and until the result is returned.
-
-    If there is no place for the user's files, it is a folder that only this process knows.
-    """
-    import pooch
-
-    try:
-        return Store(Path(pooch.os_cache("recbench")) / "worker").ready()
-    except RecbenchError:
-        return Store(_temporary_folder())
-
-
-@functools.cache
-def _temporary_folder() -> str:
-    return tempfile.mkdtemp(prefix="recbench-")
+def _keeper(order: Order, folder: str) -> Keeper:
+    """Return what stores the result of a cell, or keeps what is returned. folder: for this."""
+    storing = order.storing
+    if storing.results is None:
+        return Keeper(None, storing.ks, (), storing.force, made=order.made, is_last=False)
+    if not storing.is_shared:
+        return Passing.in_folder(folder, storing.ks, force=storing.force, made=order.made)
+    if storing.token:
+        _check_shared(Path(storing.results), storing.token)
+    return Keeper(Store(storing.results), storing.ks, (), storing.force, made=order.made)
 
 
 def _packed(
@@ -318,27 +343,24 @@ def _packed(
     return {"result": text, "cases": cases}
 
 
-def _taken_model(store: Store, result: Result) -> bytes:
-    """Return the files of a fitted model as an archive, and remove what is stored of its cell."""
-    folder, path = store.model_folder(result), store.path(result)
+def _packed_model(folder: Path, result: Result) -> bytes:
+    """Return the files of a fitted model as an archive; empty bytes if there are none."""
     archive = io.BytesIO()
-    if result.ok and folder.is_dir():
-        files = sorted(file for file in folder.rglob("*") if file.is_file())
-        size = sum(file.stat().st_size for file in files)
-        if size > LARGEST_MODEL:
-            log.warning(
-                "%s: the fitted model was not returned, because it has %d MB; --shared-results "
-                "stores models of any size",
-                result.label,
-                size // 2**20,
-            )
-        else:
-            with tarfile.open(fileobj=archive, mode="w") as tar:
-                for file in files:
-                    tar.add(file, arcname=file.relative_to(folder).as_posix())
-    for left in (folder, path, path.with_name(result.cases_file[0] or path.name)):
-        with contextlib.suppress(OSError):
-            delete(left)
+    if not folder.is_dir():
+        return b""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    size = sum(file.stat().st_size for file in files)
+    if size > LARGEST_MODEL:
+        log.warning(
+            "%s: the fitted model was not returned, because it has %d MB; --shared-results "
+            "stores models of any size",
+            result.label,
+            size // 2**20,
+        )
+        return b""
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for file in files:
+            tar.add(file, arcname=file.relative_to(folder).as_posix())
     return archive.getvalue()
 
 

@@ -24,7 +24,7 @@ def _tasks(*models: str) -> list[Task]:
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine with 8 cores, 64 GB and no GPU."""
-    monkeypatch.setattr(auto, "n_cores", lambda: 8)
+    monkeypatch.setattr(auto, "usable_cores", lambda: 8)
     monkeypatch.setattr(auto, "free_memory", lambda: 64 * 2**30)
     monkeypatch.setattr(auto, "_has_gpu", lambda: False)
 
@@ -41,11 +41,11 @@ def test_as_many_as_there_are_cells_or_cores() -> None:
     ("changed", "value", "models", "why"),
     [
         ("AVAILABLE", False, ("popular", "rules"), "on Linux only"),
-        ("n_cores", lambda: 1, ("popular", "rules"), "only one core"),
+        ("usable_cores", lambda: 1, ("popular", "rules"), "only one core"),
         ("free_memory", lambda: 2 * 2**30, ("popular", "rules"), "too little memory"),
         ("_has_gpu", lambda: True, ("popular", "transformer"), "would share a GPU"),
-        ("n_cores", lambda: 8, ("popular",), "only one cell"),
-        ("n_cores", lambda: 8, (), "only one cell"),
+        ("usable_cores", lambda: 8, ("popular",), "only one cell"),
+        ("usable_cores", lambda: 8, (), "only one cell"),
     ],
 )
 def test_one_at_a_time(

@@ -1,0 +1,64 @@
+"""Jobs, passing: what a worker keeps of a cell until it has returned the result."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recbench.code.source import has_source
+from recbench.data.interactions import Columns
+from recbench.errors import RecbenchError
+from recbench.keeper import Keeper
+from recbench.models import checkpoint
+from recbench.results.result import Result
+from recbench.store.store import Store
+
+
+@dataclass(eq=False)
+class Passing(Keeper):
+    """Keeps the checkpoint of a cell on this machine, and its fitted model in a folder of its own.
+
+    The result is not stored here. store: that of this folder.
+    """
+
+    @classmethod
+    def in_folder(
+        cls, folder: str, ks: Sequence[int], *, force: bool, made: Mapping[str, Any]
+    ) -> Passing:
+        """Return it for one cell. folder: where its fitted model is until it is returned."""
+        return cls(Store(folder), ks, (), force, made=made)
+
+    def checkpoint(self, cell: Result) -> Path | None:
+        """Return the folder for a checkpoint, which later cells of this machine find again."""
+        if not has_source(cell.model_version):
+            return None
+        place = _checkpoints().checkpoint(cell)
+        return None if self.force and not checkpoint.remove(place) else place
+
+    def keep_numbers(self, result: Result, columns: Columns) -> None:
+        """Do nothing: the numbers are returned."""
+
+    def keep(self, result: Result, columns: Columns) -> Result:  # noqa: ARG002
+        """Return the result, and remove a checkpoint that is not needed any more."""
+        place = _checkpoints().checkpoint(result)
+        if result.ok or not checkpoint.can_resume(place):
+            checkpoint.remove(place)
+        return self._with_origin(result)
+
+
+@functools.cache
+def _checkpoints() -> Store:
+    """Return where this machine keeps checkpoints.
+
+    If there is no place for the user's files, it is a folder that only this process knows.
+    """
+    import pooch
+
+    try:
+        return Store(Path(pooch.os_cache("recbench")) / "worker").ready()
+    except RecbenchError:
+        return Store(tempfile.mkdtemp(prefix="recbench-"))
