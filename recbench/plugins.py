@@ -54,6 +54,7 @@ class Plugins:
         self.typed: dict[tuple[str, str], str] = {}
         self.measured: list[Spec] = []
         self.asked: set[str] = set()
+        self._warned: set[str] = set()
         self.manager = pluggy.PluginManager(GROUP)
         self.manager.add_hookspecs(hookspecs)
         self.infos: dict[str, PluginInfo] = {}
@@ -327,7 +328,8 @@ class Plugins:
                 name: arguments[name] if name == "results" else copy.deepcopy(arguments[name])
                 for name in hook.argnames
             }
-            where = f"{event} (plugin {hook.plugin_name})"
+            title = hook.plugin_name  # of a plugin, or "tracker" and its name
+            where = f"{event} ({title if title.startswith('tracker ') else f'plugin {title}'})"
             try:
                 with noted(where):
                     hook.function(**given)
@@ -335,7 +337,12 @@ class Plugins:
                 raise
             except BaseException as error:  # also SystemExit
                 log.debug("%s failed", where, exc_info=True)
-                log.warning("%s failed: %s", where, describe_raised(error))
+                if event != "recbench_progress":
+                    log.warning("%s failed: %s", where, describe_raised(error))
+                elif where not in self._warned:
+                    self._warned.add(where)
+                    told = "%s failed: %s. It is called again, but further failures are not shown"
+                    log.warning(told, where, describe_raised(error))
 
 
 def load_plugins(**extra: Any) -> Plugins:

@@ -46,7 +46,7 @@ def tracked(plugins: Plugins, trackers: Iterable[Any]) -> Iterator[None]:
         for tracker in trackers:
             name = tracker if isinstance(tracker, str) else type(tracker).__name__
             try:
-                registered.enter_context(_registered(plugins, tracker, f"--track {name}"))
+                registered.enter_context(_registered(plugins, tracker, f"tracker {name}"))
             except (UsageError, KeyboardInterrupt):
                 raise
             except BaseException as error:  # also SystemExit

@@ -17,7 +17,9 @@ def recbench_executors() -> Mapping[str, Callable[..., Executor]]:
     return {"dask": dask}
 
 
-def dask(workers: int | None = None, address: str | None = None, timeout: float = 60) -> Executor:
+def dask(
+    workers: int | None = None, address: str | None = None, timeout: float | None = None
+) -> Executor:
     """Run cells with Dask, in processes here or on a cluster that is running.
 
     Parameters
@@ -27,8 +29,9 @@ def dask(workers: int | None = None, address: str | None = None, timeout: float 
         share of the cores.
     address : str, default: no cluster
         Scheduler of a cluster, such as "tcp://host:8786", in place of processes on this machine.
-    timeout : float, default: 60
-        Seconds to wait until the scheduler answers, or until the first process is ready.
+    timeout : float or none, default: None
+        Seconds to wait until the scheduler answers, or until the first process is ready; 10 or 60
+        if none is given.
 
     Returns
     -------
@@ -60,7 +63,7 @@ def dask(workers: int | None = None, address: str | None = None, timeout: float 
     recbench.check_options(
         "dask",
         ("workers", workers, workers is None or workers >= 1, "1 or more"),
-        ("timeout", timeout, 0 < timeout < float("inf"), "above 0"),
+        ("timeout", timeout, timeout is None or 0 < timeout < float("inf"), "above 0"),
         ("address", address, address is None or _has_port(address), "like tcp://host:8786"),
     )
     if find_spec("distributed") is None:
@@ -71,8 +74,8 @@ def dask(workers: int | None = None, address: str | None = None, timeout: float 
     from .cluster import join_cluster, start_cluster
 
     if address is not None:
-        return join_cluster(address if "://" in address else f"tcp://{address}", timeout)
-    return start_cluster(workers or recbench.usable_cores(), timeout)
+        return join_cluster(address if "://" in address else f"tcp://{address}", timeout or 10)
+    return start_cluster(workers or recbench.usable_cores(), timeout or 60)
 
 
 def _has_port(address: str) -> bool:

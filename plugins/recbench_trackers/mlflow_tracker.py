@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import recbench
 
-from .facts import Point, ended_at, flat, numbers, origin, parameters, title, training_name
+from .facts import Point, flat, numbers, origin, parameters, title, training_name
 from .tracker import Tracker, missing, require
 
 LONGEST = 5000
@@ -174,10 +174,10 @@ class Mlflow(Tracker):
                 ],
             )
 
-    def _end(self, run: str, result: recbench.Result) -> None:
+    def _end(self, run: str, result: recbench.Result, ended: float) -> None:
         from mlflow.entities import Metric
 
-        at = _milliseconds(ended_at(result))
+        at = _milliseconds(ended)
         tags = {f"recbench.{key}": value for key, value in flat(origin(result)).items()}
         tags["recbench.status"] = "ok" if result.ok else "failed"
         if not result.ok:

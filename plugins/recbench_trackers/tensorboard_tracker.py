@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import recbench
 
-from .facts import Plain, Point, ended_at, flat, numbers, origin, parameters, training_name
+from .facts import Plain, Point, flat, numbers, origin, parameters, training_name
 from .tracker import Tracker, require
 
 LONGEST = 100
@@ -67,8 +67,7 @@ class TensorBoard(Tracker):
             _add_scalar(run, training_name(point), point.value, point.step, point.time)
         run.flush()
 
-    def _end(self, run: Any, result: recbench.Result) -> None:
-        ended = ended_at(result)
+    def _end(self, run: Any, result: recbench.Result, ended: float) -> None:
         for name, value in numbers(result).items():
             _add_scalar(run, name, value, 0, ended)
         _add_text(run, "status", recbench.printable(result.failure or result.status), ended)

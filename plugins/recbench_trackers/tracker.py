@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import recbench
 
-from .facts import Point, began_at, points_of
+from .facts import Point, began_at, ended_at, points_of
 
 LOG = logging.getLogger("recbench")
 
@@ -30,11 +30,13 @@ MOST_FAILURES = 3
 class Open:
     """A cell whose run has begun and not ended.
 
-    run: what the tracker calls it. waiting: points that are not written yet. written: those that
-    are, by name and step. last: when something was written. is_lost: whether that has failed.
+    run: what the tracker calls it. latest: the time of its beginning or of its latest point, in
+    seconds since 1970. waiting: points that are not written yet. written: those that are, by name
+    and step. last: when something was written.
     """
 
     run: Any
+    latest: float
     waiting: list[Point] = field(default_factory=list)
     written: set[tuple[str, int]] = field(default_factory=set)
     last: float = -math.inf
@@ -101,7 +103,8 @@ class Tracker(abc.ABC):
                     point for point in points_of(result) if (point.name, point.step) not in known
                 ]
                 self._write_waiting(opened)
-                self._end(opened.run, result)
+                # events can come later than they happened, such as while a store is made
+                self._end(opened.run, result, max(ended_at(result), opened.latest))
             except Exception:
                 del self._open[result.key]
                 raise
@@ -157,13 +160,14 @@ class Tracker(abc.ABC):
     def _opened(self, cell: recbench.Result, began: float) -> Open:
         """Return the open run of a cell. It begins if there is none."""
         if cell.key not in self._open:
-            self._open[cell.key] = Open(self._begin(cell, began))
+            self._open[cell.key] = Open(self._begin(cell, began), began)
         return self._open[cell.key]
 
     def _write_waiting(self, opened: Open) -> None:
         if opened.waiting:
             self._write(opened.run, opened.waiting)
             opened.written |= {(point.name, point.step) for point in opened.waiting}
+            opened.latest = max(opened.latest, *(point.time for point in opened.waiting))
             opened.waiting = []
         opened.last = time.monotonic()
 
@@ -176,8 +180,8 @@ class Tracker(abc.ABC):
         """Record points of learning curves."""
 
     @abc.abstractmethod
-    def _end(self, run: Any, result: recbench.Result) -> None:
-        """Record a result, and end its run."""
+    def _end(self, run: Any, result: recbench.Result, ended: float) -> None:
+        """Record a result, and end its run. ended: in seconds since 1970."""
 
     @abc.abstractmethod
     def _interrupt(self, run: Any) -> None:

@@ -140,7 +140,7 @@ class Wandb(Tracker):
             values = {training_name(point): point.value for point in several}
             run.log({"step": step, "_timestamp": several[0].time, **values})
 
-    def _end(self, run: Any, result: recbench.Result) -> None:
+    def _end(self, run: Any, result: recbench.Result, ended: float) -> None:  # noqa: ARG002
         run.config.update(origin(result), allow_val_change=True)
         run.summary.update({**numbers(result), "status": "ok" if result.ok else "failed"})
         if not result.ok:

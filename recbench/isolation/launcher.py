@@ -36,11 +36,14 @@ HANGS = 30.0
 """Seconds without an answer after which the fork server counts as stuck."""
 
 _FORKSERVER = (
-    "import sys; own, *path = sys.argv[2:]; n = int(own); sys.path[:] = path[n:] + path[:n]; "
+    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9, 0, 0, 0); "  # PR_SET_PDEATHSIG, SIGKILL
+    "parent, own, *path = sys.argv[2:]; os.getppid() == int(parent) or os._exit(1); "
+    "n = int(own); sys.path[:] = path[n:] + path[:n]; "
     "from recbench.isolation.forkserver import main; sys.path[:] = path; main(int(sys.argv[1]))"
 )
 """What the fork server runs. The folders of files that were named, which are the first `own` of the
-path, are the last at first: a `random.py` in them must not take the place of the real one."""
+path, are the last at first: a `random.py` in them must not take the place of the real one. From its
+first moment on, it ends with the thread that has started it."""
 
 
 class Launcher:
@@ -75,7 +78,10 @@ class Launcher:
             theirs.set_inheritable(True)
             self._pid = os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-c", _FORKSERVER, str(theirs.fileno()), str(own), *sys.path],
+                [
+                    *(sys.executable, "-c", _FORKSERVER),
+                    *(str(theirs.fileno()), str(os.getpid()), str(own), *sys.path),
+                ],
                 os.environ,
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

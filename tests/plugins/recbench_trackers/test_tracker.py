@@ -39,7 +39,7 @@ class Lists(Tracker):
         self._call("write")
         run["points"] += [(point.name, point.step, point.value) for point in points]
 
-    def _end(self, run: Any, result: recbench.Result) -> None:
+    def _end(self, run: Any, result: recbench.Result, ended: float) -> None:
         self._call("end")
         run["end"] = result.status
 
@@ -117,7 +117,7 @@ def test_open_runs_are_interrupted_at_the_end(done: recbench.Result) -> None:
 
 def test_a_run_whose_end_is_interrupted_is_still_open(done: recbench.Result) -> None:
     class Stopped(Lists):
-        def _end(self, run: Any, result: recbench.Result) -> None:
+        def _end(self, run: Any, result: recbench.Result, ended: float) -> None:
             raise KeyboardInterrupt
 
     tracker = Stopped()
