@@ -14,7 +14,7 @@ import recbench
 from recbench import RecbenchError, Store
 from recbench.cli.main import main
 
-pytest.importorskip("distributed")
+pytest.importorskip("distributed", exc_type=ImportError)
 if not sys.platform.startswith("linux"):
     pytest.skip("isolating models needs Linux", allow_module_level=True)
 

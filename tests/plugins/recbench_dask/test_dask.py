@@ -10,7 +10,7 @@ import pytest
 
 import recbench
 
-pytest.importorskip("distributed")
+pytest.importorskip("distributed", exc_type=ImportError)
 
 from recbench_dask import dask
 

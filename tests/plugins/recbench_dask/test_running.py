@@ -5,7 +5,7 @@ import os
 import psutil
 import pytest
 
-pytest.importorskip("distributed")
+pytest.importorskip("distributed", exc_type=ImportError)
 
 from recbench_dask import dask
 

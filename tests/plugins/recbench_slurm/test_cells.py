@@ -10,7 +10,7 @@ from made_cells import DATA, check_worst, run_killed, run_worst, values
 import recbench
 from recbench import Store
 
-pytest.importorskip("submitit")
+pytest.importorskip("submitit", exc_type=ImportError)
 if not sys.platform.startswith("linux"):
     pytest.skip("isolating models needs Linux", allow_module_level=True)
 

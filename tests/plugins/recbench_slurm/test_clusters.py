@@ -8,7 +8,7 @@ import pytest
 
 import recbench
 
-pytest.importorskip("submitit")
+pytest.importorskip("submitit", exc_type=ImportError)
 
 from recbench_slurm import slurm
 

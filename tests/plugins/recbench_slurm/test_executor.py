@@ -8,7 +8,7 @@ from concurrent.futures import wait
 import psutil
 import pytest
 
-pytest.importorskip("submitit")
+pytest.importorskip("submitit", exc_type=ImportError)
 
 from recbench_slurm import slurm
 
