@@ -58,7 +58,7 @@ def test_a_variable_limits_the_plugins(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("RECBENCH_PLUGINS", f"limited_plugin, {both[1]},")
     plugins = load_plugins()
     assert list(plugins.infos) == ["limited_plugin", both[1]]
-    with pytest.raises(UsageError, match=r"^no model 'popular'; .*leaves out the plugins dask, files, "):
+    with pytest.raises(UsageError, match=r"^no model 'popular'; .*leaves out the plugins dask, "):
         plugins.find("models", "popular")
     monkeypatch.setenv("RECBENCH_PLUGINS", "")
     assert {"limited_plugin", *both} < load_plugins().infos.keys()
