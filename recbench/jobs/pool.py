@@ -175,4 +175,4 @@ def _begin(n_jobs: int, sender: Sender) -> None:
     guard.detach()
     limit_threads(n_jobs)
     sender.take_over()
-    WORKER.begin = sender.begin
+    WORKER.forked(sender.begin)

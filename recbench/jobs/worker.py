@@ -122,6 +122,11 @@ class Worker:
         self._loaded: OrderedDict[Any, Experiment] = OrderedDict()
         self._hosts: list[tuple[Any, Host]] = []
 
+    def forked(self, begin: Callable[[Result], Receive]) -> None:
+        """In a forked process: leave the hosts of the other one alone, and be heard by it."""
+        self._hosts, self._lock = [], threading.Lock()
+        self.begin = begin
+
     def inherit(self, experiments: Iterable[Experiment]) -> None:
         """Keep experiments for processes that are forked from this one."""
         self._loaded = OrderedDict((each.setting.comparison_key, each) for each in experiments)
@@ -234,7 +239,10 @@ class Worker:
     def _host(self, plugins: Plugins, order: Order) -> Iterator[Host]:
         """Yield a host, which is kept for the next cell unless its plugins are of a file."""
         limits = order.storing.timeout, order.storing.memory
-        kept = id(plugins) if order.is_of_file else 0, limits, order.cell["isolated"]
+        is_shared = (
+            bool(order.dataset) and not order.is_of_file
+        )  # its plugins are the installed ones
+        kept = 0 if is_shared else id(plugins), limits, order.cell["isolated"]
         with self._lock:
             found = next((pair for pair in self._hosts if pair[0] == kept), None)
             if found is not None:

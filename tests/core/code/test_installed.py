@@ -67,6 +67,6 @@ def test_a_variable_limits_the_plugins(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("RECBENCH_PLUGINS", "limited_plugin,limitd_plugin")
     with pytest.raises(
         UsageError,
-        match="limitd_plugin: there is no plugin 'limitd_plugin'; installed: files,",
+        match="limitd_plugin: there is no plugin 'limitd_plugin'; installed: dask,",
     ):
         load_plugins()
