@@ -307,29 +307,26 @@ class Plugins:
 
         Parameters
         ----------
-        event : {"recbench_progress", "recbench_run_finished", "recbench_all_finished"}
-            Name of the hook.
+        event : str
+            Name of the hook, such as "recbench_run_finished".
         **arguments : object
-            What it is called with. Each plugin gets a copy of its own of everything but `results`.
+            What it is called with; each plugin gets copies of all but `results`.
 
         Examples
         --------
         >>> import recbench
-        >>> class Tracker:
+        >>> class Mine:
         ...     @recbench.hookimpl
         ...     def recbench_run_finished(self, result):
         ...         print("finished:", result)
-        >>> plugins = recbench.load_plugins(tracker=Tracker())
-        >>> plugins.notify("recbench_run_finished", result="a result")
+        >>> recbench.load_plugins(mine=Mine()).notify("recbench_run_finished", result="a result")
         finished: a result
         """
         for hook in getattr(self.manager.hook, event).get_hookimpls():
-            given = {
-                name: arguments[name] if name == "results" else copy.deepcopy(arguments[name])
-                for name in hook.argnames
-            }
-            title = hook.plugin_name  # of a plugin, or "tracker" and its name
-            where = f"{event} ({title if title.startswith('tracker ') else f'plugin {title}'})"
+            given = {key: arguments[key] for key in hook.argnames}
+            given = {key: v if key == "results" else copy.deepcopy(v) for key, v in given.items()}
+            name = hook.plugin_name
+            where = f"{event} ({name if name.startswith('tracker ') else f'plugin {name}'})"
             try:
                 with noted(where):
                     hook.function(**given)
@@ -337,12 +334,10 @@ class Plugins:
                 raise
             except BaseException as error:  # also SystemExit
                 log.debug("%s failed", where, exc_info=True)
-                if event != "recbench_progress":
+                if where not in self._warned:
                     log.warning("%s failed: %s", where, describe_raised(error))
-                elif where not in self._warned:
+                if event == "recbench_progress":  # one warning for all steps is enough
                     self._warned.add(where)
-                    told = "%s failed: %s. It is called again, but further failures are not shown"
-                    log.warning(told, where, describe_raised(error))
 
 
 def load_plugins(**extra: Any) -> Plugins:
