@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recbench.data.interactions import Columns
@@ -43,9 +43,8 @@ def run_cell(
     return keeper.keep(trial.result, trial.columns), trial.columns
 
 
-def run_here(tasks: Iterable[Task], host: Host, keeper: Keeper) -> Iterator[tuple[Task, Result]]:
-    """Run cells one after the other in this process, and yield each with its result."""
-    for task in tasks:
-        keeper.prepare(task.experiment)
-        result, columns = run_cell(task, host, keeper, task.report)
-        yield task, keeper.show(task.experiment, result, columns)
+def run_here(task: Task, host: Host, keeper: Keeper) -> Result:
+    """Run a cell for this process, notify the plugins, and return its result."""
+    keeper.prepare(task.experiment)
+    result, columns = run_cell(task, host, keeper, task.report)
+    return keeper.show(task.experiment, result, columns)

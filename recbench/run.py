@@ -20,7 +20,7 @@ from recbench.experiment import Experiment, Host, load_and_log, model_host
 from recbench.external import check_lists, check_name, judge_file
 from recbench.given.models import with_models
 from recbench.given.splitters import with_splitters
-from recbench.jobs.engines import Engine, Limits, Where
+from recbench.jobs.engines import Engine, Where
 from recbench.keeper import Keeper
 from recbench.offers import NAME
 from recbench.plugins import Plugins, current_plugins
@@ -196,8 +196,7 @@ def run(
             for experiment in experiments.values()
             for models, best in [best_options(experiment, request.models, studies, results)]
         ]
-        limits = Limits(timeout, memory, force)
-        engine = Engine(where, host, open_host.close, keeper, limits, loaded, data_dir)
+        engine = Engine(where, host, open_host.close, keeper, timeout, memory, loaded, data_dir)
         made = Made(planned, request.recs, keeper, plugins, shown, groups, facts)
         with made.tracked(trackers), Bar("models", len(made.places), "model") as bar:
             tasks = []

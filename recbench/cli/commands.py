@@ -10,7 +10,7 @@ import click
 
 from recbench.attention import Attention, attention
 from recbench.cli.hints import check_models, plugins_that_work
-from recbench.cli.options import Answer, Numbers, command, options
+from recbench.cli.options import Answer, Numbers, command, only_dataset, only_split, options
 from recbench.cli.output import save, table_writer
 from recbench.compare import compare
 from recbench.data.load import paths_in
@@ -149,12 +149,8 @@ def table_command(form: str | None, output: str | None, verbose: bool, **argumen
 @command("compare")
 @click.argument("first")
 @click.argument("second")
-@click.option(
-    "--dataset", metavar="NAME", help="Only this dataset, named as in the table.  [default: all]"
-)
-@click.option(
-    "--split", metavar="NAME", help="Only this split, named as in the table.  [default: all]"
-)
+@only_dataset
+@only_split
 @click.option(
     "--k", "--ks", "ks", type=Numbers("K"), help="Cut-offs to show.  [default: all stored ones]"
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from recbench.cli.options import Answer, command, options
+from recbench.cli.options import Answer, command, only_dataset, only_split, options
 from recbench.cli.output import as_text, report_format, report_output, report_writer
 from recbench.curves import curves
 from recbench.reported import VALIDATION
@@ -15,12 +15,8 @@ from recbench.reported import VALIDATION
 
 @command("curves")
 @click.argument("models", nargs=-1)
-@click.option(
-    "--dataset", metavar="NAME", help="Only this dataset, named as in the table.  [default: all]"
-)
-@click.option(
-    "--split", metavar="NAME", help="Only this split, named as in the table.  [default: all]"
-)
+@only_dataset
+@only_split
 @click.option(
     "--values",
     metavar="NAME",
@@ -32,8 +28,9 @@ from recbench.reported import VALIDATION
 @report_output("points")
 @options("results")
 def curves_command(form: str, outputs: Sequence[str], **arguments: Any) -> Answer:
-    """Show the learning curves of MODELS, or of all stored models: validation while they trained.
+    """Show how good MODELS were on their own validation data while they trained.
 
+    Without MODELS, all stored models are shown.
     A name without options stands for all settings of the model. A picture shows the values by
     seconds and by epoch, with the models together.
 

@@ -248,6 +248,14 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+only_dataset = click.option(
+    "--dataset", metavar="NAME", help="Only this dataset, named as in the table.  [default: all]"
+)
+only_split = click.option(
+    "--split", metavar="NAME", help="Only this split, named as in the table.  [default: all]"
+)
+
+
 def options(*names: str) -> Callable[[Any], Any]:
     """Add the named options, in this order, and --debug."""
     return lambda command: functools.reduce(

@@ -8,7 +8,16 @@ from typing import Any
 import click
 
 from recbench.cli.hints import check_models, plugins_that_work
-from recbench.cli.options import Answer, Limit, Numbers, UnfinishedError, command, options
+from recbench.cli.options import (
+    Answer,
+    Limit,
+    Numbers,
+    UnfinishedError,
+    command,
+    only_dataset,
+    only_split,
+    options,
+)
 from recbench.cli.output import as_text, report_format, report_output, report_writer
 from recbench.data.load import paths_in
 from recbench.files import check_not_read
@@ -127,12 +136,8 @@ def tune_command(
 
 @command("trials")
 @click.argument("models", nargs=-1)
-@click.option(
-    "--dataset", metavar="NAME", help="Only this dataset, named as in the table.  [default: all]"
-)
-@click.option(
-    "--split", metavar="NAME", help="Only this split, named as in the table.  [default: all]"
-)
+@only_dataset
+@only_split
 @click.option(
     "--metric",
     "--objective",

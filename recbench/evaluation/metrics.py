@@ -102,34 +102,20 @@ def no_values(metrics: Iterable[str], ks: Sequence[int]) -> dict[str, Value]:
     return {f"{name}@{k}": Value() for name in metrics for k in ks}
 
 
-class _Checked:
-    """What came of the checks of metrics, which are the same for data with the same features."""
+_PASSED: set[tuple[Metric, Any]] = set()
+"""Metrics that have passed the checks, and the kind of data that they have passed them with."""
 
-    MOST = 256
-
-    def __init__(self) -> None:
-        self._outcomes: dict[Any, BaseException | None] = {}
-
-    def check(self, metric: Metric, made: MadeUp) -> None:
-        """Check a metric, unless that has been done. Raises what `check_rules` has raised."""
-        key = metric, made.kind
-        if key not in self._outcomes:
-            if len(self._outcomes) >= self.MOST:
-                self._outcomes.clear()
-            outcome = None
-            try:
-                check_rules(metric, made)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # also SystemExit
-                outcome = error
-            self._outcomes[key] = outcome
-        outcome = self._outcomes[key]
-        if outcome is not None:
-            raise outcome
+MOST_PASSED = 256
 
 
-_CHECKED = _Checked()
+def _check_once(metric: Metric, made: MadeUp) -> None:
+    """Check a metric, unless it has passed with data that have the same features."""
+    passed = metric, made.kind
+    if passed not in _PASSED:
+        check_rules(metric, made)
+        if len(_PASSED) >= MOST_PASSED:
+            _PASSED.clear()
+        _PASSED.add(passed)
 
 
 def valid_metrics(
@@ -149,7 +135,7 @@ def valid_metrics(
         offer = plugins.find("metrics", Spec.parse(name).name)
         try:
             with noted(offer.where):
-                _CHECKED.check(metric, made)
+                _check_once(metric, made)
         except KeyboardInterrupt:
             raise
         except UnknownFeatureError as error:

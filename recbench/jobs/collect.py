@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    Executor,
-    Future,
-    wait,
-)
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
 from recbench.cell import Task
-from recbench.data.interactions import Columns
 from recbench.errors import RecbenchError, counted, describe_error
-from recbench.jobs.pool import LostProcessError
+from recbench.jobs.pool import POLL_SECONDS, TRIES, LostProcessError
 from recbench.jobs.relay import Receiver
 from recbench.jobs.worker import process_name, unpack_model, work
 from recbench.keeper import Keeper
 from recbench.progress import Bar, announce, log
 from recbench.results.result import Result, metric_label
 from recbench.store.format import unpacked
-
-POLL_SECONDS = 0.2
-"""Interval between two looks at what has ended, and at what models have reported."""
-
-TRIES = 2
-"""How often a cell is run if the process that runs it is lost."""
 
 
 @dataclass(eq=False)
@@ -45,6 +32,15 @@ class _Sent:
         if new:
             self.reported.update((step, name) for name in new)
             self.task.report(step, new)
+
+    def report_all(self, result: Result) -> None:
+        """Notify the plugins of all that the model has reported and they do not know yet."""
+        steps: dict[int, dict[str, float]] = {}
+        for name, points in result.curves.items():
+            for step, _, value in points:
+                steps.setdefault(step, {})[name] = value
+        for step in sorted(steps):
+            self.report(step, steps[step])
 
 
 @dataclass
@@ -139,30 +135,18 @@ class Collector:
             if "refused" in answer:
                 return self._failed(ended, f"refused by {worker}: {answer['refused']}")
             result, columns = unpacked(answer["result"], answer["cases"])
-            messages, _, _ = answer["messages"], answer["stored"], answer["model"]
+            is_stored, model, messages = answer["stored"], answer["model"], answer["messages"]
         except RecbenchError as error:
             return self._failed(ended, f"{describe_error(error)} ({worker})")
         except Exception:  # an executor that returns something else
             return self._failed(ended, f"the executor returned {answer!r:.60}, not a result")
         for level, text in messages if answer["worker"] != process_name() else ():
             log.log(level, "%s", text)
-        return self._kept(ended, result, columns, answer)
-
-    def _kept(
-        self, ended: _Sent, result: Result, columns: Columns, answer: Mapping[str, Any]
-    ) -> Result:
-        """Store a result, unless it is stored already, and notify the plugins."""
-        steps: dict[int, dict[str, float]] = {}
-        for name, points in result.curves.items():
-            for step, _, value in points:
-                steps.setdefault(step, {})[name] = value
-        for step in sorted(steps):
-            ended.report(step, steps[step])
-        if not answer["stored"]:
+        ended.report_all(result)
+        if not is_stored:
             result = self.keeper.keep(result, columns)
-            if answer["model"] and self.keeper.store is not None:
-                archive = answer["model"]
-                self.keeper.store.keep_model(result, lambda folder: unpack_model(archive, folder))
+            if model and self.keeper.store is not None:
+                self.keeper.store.keep_model(result, lambda folder: unpack_model(model, folder))
         return self.keeper.show(ended.task.experiment, result, columns)
 
     def _failed(self, ended: _Sent, reason: str) -> Result:

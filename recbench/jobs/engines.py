@@ -103,20 +103,12 @@ class Where:
         return n_jobs
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What each cell may use: seconds and megabytes. force: whether checkpoints are not used."""
-
-    timeout: float | None
-    memory: int | None
-    force: bool
-
-
 @dataclass
 class Engine:
     """Runs the cells of a command.
 
     host: runs models one after the other. end_host: ends it, before other processes begin.
+    timeout, memory: the limits of a cell, in seconds and megabytes.
     loaded: comparison key -> the name that the user has given to the dataset, or None, and what it
     was loaded from. data_dir: the folder that the user has named.
     """
@@ -125,7 +117,8 @@ class Engine:
     host: Host
     end_host: Callable[[], None]
     keeper: Keeper
-    limits: Limits
+    timeout: float | None
+    memory: int | None
     loaded: Mapping[Any, tuple[str | None, Data]]
     data_dir: str | None
 
@@ -147,14 +140,14 @@ class Engine:
     def _here(self, tasks: Sequence[Task], bar: Bar) -> Ended:
         for task in tasks:
             bar.step(0, task.cell.label)
-            yield from run_here([task], self.host, self.keeper)
+            yield task, run_here(task, self.host, self.keeper)
 
     def _side_by_side(self, tasks: Sequence[Task], n_jobs: int, bar: Bar) -> Ended:
-        if self.limits.memory and n_jobs * self.limits.memory * 2**20 > free_memory():
+        if self.memory and n_jobs * self.memory * 2**20 > free_memory():
             log.warning(
                 "%d models of %d MB (--memory) need more than is free; run fewer side by side",
                 n_jobs,
-                self.limits.memory,
+                self.memory,
             )
         self.end_host()
         WORKER.inherit(task.experiment for task in tasks)
@@ -174,7 +167,9 @@ class Engine:
 
     def _on_executor(self, tasks: Sequence[Task], bar: Bar) -> Ended:
         plugins = tasks[0].experiment.plugins
-        storing = self._storing(is_shared=self.where.is_shared, token=_new_token())
+        storing = self._storing(
+            is_shared=self.where.is_shared, token=f".shared-{secrets.token_hex(8)}"
+        )
         loading = Loading.of(plugins, self.loaded, self.data_dir, self.keeper.metrics)
         level = log.getEffectiveLevel()
         orders = {task: loading.order(task, storing, level).plain() for task in tasks}
@@ -196,9 +191,9 @@ class Engine:
         store = self.keeper.store
         return Storing(
             ks=tuple(self.keeper.ks),
-            timeout=self.limits.timeout,
-            memory=self.limits.memory,
-            force=self.limits.force,
+            timeout=self.timeout,
+            memory=self.memory,
+            force=self.keeper.force,
             results=None if store is None else str(store.folder.absolute()),
             is_shared=is_shared,
             token=token if is_shared else "",
@@ -242,8 +237,3 @@ def _sharing(storing: Storing) -> Iterator[None]:
     finally:
         with contextlib.suppress(OSError):
             place.unlink()
-
-
-def _new_token() -> str:
-    """Return the name of a file that no other command uses."""
-    return f".shared-{secrets.token_hex(8)}"

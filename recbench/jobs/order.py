@@ -19,7 +19,7 @@ from recbench.data.load import Data, find_dataset, text_of
 from recbench.errors import UsageError
 from recbench.given.collect import as_typed
 from recbench.plugins import Plugins
-from recbench.results.json_form import from_json, read_as, to_json
+from recbench.results.json_form import from_json, plain, read_as, to_json
 from recbench.results.result import Result
 from recbench.spec import Spec
 from recbench.store.provenance import command
@@ -76,12 +76,13 @@ class Order:
 
     def plain(self) -> dict[str, Any]:
         """Return the order as texts, numbers, lists and dicts."""
-        return dataclasses.asdict(self)
+        found: dict[str, Any] = plain(dataclasses.asdict(self))
+        return found
 
     @classmethod
     def of_plain(cls, data: Mapping[str, Any]) -> Order:
         """Invert `plain`. Raises ValueError for the order of another version of recbench."""
-        order: Order = read_as(Order, _listed(data))
+        order: Order = read_as(Order, data)
         return order
 
     @property
@@ -99,13 +100,6 @@ class Order:
     def result(self) -> Result:
         """The cell, before it is run."""
         return from_json(self.cell)
-
-
-def _listed(value: Any) -> Any:
-    """Return plain values with lists for tuples, as JSON has them."""
-    if isinstance(value, Mapping):
-        return {key: _listed(each) for key, each in value.items()}
-    return [_listed(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 @dataclass(frozen=True)
@@ -175,9 +169,7 @@ def loadable(plugins: Plugins, kind: str, text: str) -> str:
     typed = as_typed(plugins, kind, text)
     spec = Spec.parse(typed)
     if is_python_file(spec.name):
-        file, member = file_and_member(spec.name)
-        place = Path(file).expanduser().absolute()
-        return str(Spec(f"{place}:{member}" if member else str(place), spec.options))
+        return str(Spec(_absolute(spec.name), spec.options))
     offer = plugins.find(kind, spec.name)
     if offer.plugin in plugins.given:
         raise UsageError(

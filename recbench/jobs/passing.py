@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from recbench.code.source import has_source
 from recbench.data.interactions import Columns
@@ -22,15 +20,13 @@ from recbench.store.store import Store
 class Passing(Keeper):
     """Keeps the checkpoint of a cell on this machine, and its fitted model in a folder of its own.
 
-    The result is not stored here. store: that of this folder.
+    The result is not stored here. store: of the folder with the model.
     """
 
-    @classmethod
-    def in_folder(
-        cls, folder: str, ks: Sequence[int], *, force: bool, made: Mapping[str, Any]
-    ) -> Passing:
-        """Return it for one cell. folder: where its fitted model is until it is returned."""
-        return cls(Store(folder), ks, (), force, made=made)
+    def model_folder(self, result: Result) -> Path:
+        """Return where the fitted model of a result is, if it has been kept."""
+        assert self.store is not None  # noqa: S101  it is made with a folder
+        return self.store.model_folder(result)
 
     def checkpoint(self, cell: Result) -> Path | None:
         """Return the folder for a checkpoint, which later cells of this machine find again."""

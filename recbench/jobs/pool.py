@@ -29,6 +29,11 @@ from recbench.jobs.worker import WORKER
 
 Work = tuple["Future[Any]", Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
+POLL_SECONDS = 0.2
+"""Interval between two looks at what has ended, and at what processes show and report."""
+
+TRIES = 2
+"""How often something is run if the process that runs it is lost."""
 
 PATIENCE = 5.0
 """Seconds to wait until it is known how a process has ended."""
@@ -48,7 +53,6 @@ class ForkedPool(Executor):
 
     def __init__(self, n_jobs: int) -> None:
         self.receiver = Receiver()
-        self._n_jobs = n_jobs
         self._waiting: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._is_shut = False
         self._was_hidden = hide_memory()

@@ -55,10 +55,6 @@ LARGEST_MODEL = 512 * 2**20
 """The largest fitted model that is returned, in bytes."""
 
 
-class RefusedError(RecbenchError):
-    """A cell cannot be run here, because something differs from where it was ordered."""
-
-
 def work(order: Mapping[str, Any]) -> dict[str, Any]:
     """Run a cell, and return its result; what an executor calls in its processes. Never raises.
 
@@ -68,16 +64,13 @@ def work(order: Mapping[str, Any]) -> dict[str, Any]:
     `refused` (why the cell cannot be run here) and `worker`.
     """
     messages: list[tuple[int, str]] = []
-    name = process_name()
     try:
         with _collecting(messages):
             _check_core(order.get("recbench"))
             answer = WORKER.run(Order.of_plain(order))
-    except RefusedError as error:
-        return {"refused": str(error), "worker": name}
     except BaseException as error:  # it must not end the process, which runs other cells too
-        return {"refused": describe_error(error), "worker": name}
-    return {**answer, "messages": messages, "worker": name}
+        return {"refused": describe_error(error), "worker": process_name()}
+    return {**answer, "messages": messages, "worker": process_name()}
 
 
 def process_name() -> str:
@@ -132,8 +125,8 @@ class Worker:
         self._loaded = OrderedDict((each.setting.comparison_key, each) for each in experiments)
 
     def run(self, order: Order) -> dict[str, Any]:
-        """Run a cell. Raises RefusedError if it would not be the same here."""
-        cell, storing = order.result, order.storing
+        """Run a cell. Raises RecbenchError if it would not be the same here."""
+        cell = order.result
         log.setLevel(order.log_level)
         if order.dataset:
             experiment = self._same_experiment(order, cell)
@@ -141,45 +134,45 @@ class Worker:
             experiment = self._loaded[cell.setting.comparison_key]
         task = Task(experiment, cell)
         on_values = None if self.begin is None else self.begin(cell)
-        with tempfile.TemporaryDirectory(prefix="recbench-") as folder:
-            keeper = _keeper(order, folder)
+        with _keeper(order) as keeper:
             with self._host(experiment.plugins, order) as host:
                 result, columns = run_cell(task, host, keeper, on_values)
             answer = _packed(experiment, result, columns, keeper)
-            is_stored = keeper.store is not None and storing.is_shared and not keeper.not_stored
-            answer["stored"] = is_stored
+            is_returned = keeper.store is None or isinstance(keeper, Passing)
+            answer["stored"] = not is_returned and not keeper.not_stored
             answer["model"] = b""
-            if keeper.store is not None and not storing.is_shared and result.ok:
-                answer["model"] = _packed_model(keeper.store.model_folder(result), result)
+            if isinstance(keeper, Passing) and result.ok:
+                answer["model"] = _packed_model(keeper.model_folder(result), result)
         return answer
 
     def _same_experiment(self, order: Order, cell: Result) -> Experiment:
-        """Return the experiment of an order, loaded here. Raises RefusedError if it differs."""
+        """Return the experiment of an order, loaded here. Raises RecbenchError if it differs."""
         with self._lock:
             experiment = self._loaded.get(order.content) or self._load(order)
-            if _other_data(experiment, cell):  # perhaps the files have changed
-                experiment = self._load(order, afresh=True)
-            elif _other_code(experiment, order, cell):
+            if _difference(experiment, order, cell):  # perhaps files have changed since
                 self._files.clear()
+                self._datasets.clear()
                 self._loaded.clear()
                 experiment = self._load(order)
-            self._check_same(order, cell, experiment)
+            why = _difference(experiment, order, cell)
+        if why:
+            raise RecbenchError(why)
         return experiment
 
-    def _load(self, order: Order, *, afresh: bool = False) -> Experiment:
-        """Load a dataset and split it. afresh: even if the dataset is loaded already."""
+    def _load(self, order: Order) -> Experiment:
+        """Load a dataset, unless it is loaded already, and split it."""
         if self._plugins is None:
             self._plugins = load_plugins()
         plugins = current_plugins(self._plugins)
         plugins.files = self._files  # each is loaded once, for all cells
         plugins, _ = with_models(plugins, order.model)
         plugins, split = with_splitter(plugins, order.split)
-        self._check_metrics(order, plugins)
+        _check_metrics(order, plugins)
         plugins, _ = with_shown_metrics(plugins, list(order.metrics))
         folder = order.data_dir
         place = folder if folder is not None and Path(folder).is_dir() else None
         named = order.dataset, order.name, place
-        if afresh or named not in self._datasets:
+        if named not in self._datasets:
             dataset = find_dataset(plugins, order.dataset, place).load()
             if order.name is not None:
                 dataset = dataclasses.replace(dataset, name=order.name)
@@ -189,79 +182,27 @@ class Worker:
         _keep(self._loaded, order.content, experiment, MOST_LOADED)
         return experiment
 
-    def _check_metrics(self, order: Order, plugins: Plugins) -> None:
-        """Raise RefusedError if a metric that is asked for belongs to a plugin that is missing."""
-        known = plugins.names("metrics")
-        for metric in order.metrics:
-            name = Spec.parse(metric).name
-            if not is_python_file(name) and name not in known:
-                here = order.metric_versions.get(name, "installed")
-                raise RefusedError(_other_version(f"metric {name}", "missing", here))
-
-    def _check_same(self, order: Order, cell: Result, experiment: Experiment) -> None:
-        """Raise RefusedError if the data, or the code of the model or a metric, are others."""
-        what = _other_data(experiment, cell)
-        if what:
-            there, here = (
-                getattr(each.setting, f"{what}_sha256")[:12] for each in (experiment, cell)
-            )
-            raise RefusedError(
-                f"the {what} {getattr(cell.setting, what)} has other content: its sha256 is "
-                f"{there}... there, and {here}... here; use the same files on all machines"
-            )
-        plugins = experiment.plugins
-        if cell.plugin not in plugins.infos:
-            raise RefusedError(
-                _other_version(f"plugin {cell.plugin}", "missing", cell.model_version)
-            )
-        missing = plugins.why_missing(Spec.parse(cell.model).name)
-        if missing:
-            raise RefusedError(missing)
-        offer = plugins.check("models", Spec.parse(cell.model))
-        version = offer.source_version()
-        if (offer.plugin, version) != (cell.plugin, cell.model_version):
-            raise RefusedError(_other_version(f"plugin {cell.plugin}", version, cell.model_version))
-        for name, here in order.metric_versions.items():
-            there = experiment.metric_versions.get(name, "missing")
-            if there != here:
-                raise RefusedError(_other_version(f"metric {name}", there, here))
-        experiment.code.pop(offer.name, None)  # a worker may live longer than the code
-        again = experiment.cell(
-            cell.model, cell.seed or 0, cell.device or "auto", isolated=cell.isolated
-        )
-        if again.key != cell.key and has_source(version):  # else its key is different every time
-            raise RefusedError(
-                f"the key of {cell.label} is {again.key[:12]}... there, and {cell.key[:12]}... "
-                "here; install the same versions on all machines"
-            )
-
     @contextlib.contextmanager
     def _host(self, plugins: Plugins, order: Order) -> Iterator[Host]:
-        """Yield a host, which is kept for the next cell unless its plugins are of a file."""
-        limits = order.storing.timeout, order.storing.memory
-        is_shared = (
-            bool(order.dataset) and not order.is_of_file
-        )  # its plugins are the installed ones
-        kept = 0 if is_shared else id(plugins), limits, order.cell["isolated"]
+        """Yield a host, which is kept for the next cell with the same limits and plugins."""
+        limits, isolated = (order.storing.timeout, order.storing.memory), order.cell["isolated"]
+        is_installed = bool(order.dataset) and not order.is_of_file
+        kind = 0 if is_installed else id(plugins), limits, isolated
         with self._lock:
-            found = next((pair for pair in self._hosts if pair[0] == kept), None)
-            if found is not None:
-                self._hosts.remove(found)
-        host = found[1] if found else self._new_host(plugins, order)
+            kept = next((pair for pair in self._hosts if pair[0] == kind), None)
+            if kept is not None:
+                self._hosts.remove(kept)
+        host = kept[1] if kept else model_host(plugins, *limits, in_process=not isolated)
+        if kept is None:
+            host.__enter__()
         try:
             yield host
         finally:
             with self._lock:
-                self._hosts.append((kept, host))
+                self._hosts.append((kind, host))
                 old = [self._hosts.pop(0) for _ in self._hosts[MOST_HOSTS:]]
             for _, each in old:
                 each.__exit__(None, None, None)
-
-    def _new_host(self, plugins: Plugins, order: Order) -> Host:
-        limits = order.storing.timeout, order.storing.memory
-        host = model_host(plugins, *limits, in_process=not order.cell["isolated"])
-        host.__enter__()
-        return host
 
     def close(self) -> None:
         """End the processes that start models."""
@@ -276,29 +217,55 @@ WORKER = Worker()
 
 
 def _check_core(here: str | None) -> None:
-    """Raise RefusedError if another version of recbench has made an order."""
+    """Raise RecbenchError if another version of recbench has made an order."""
     if here and here != core_version():
-        raise RefusedError(_other_version("recbench", core_version(), here))
+        raise RecbenchError(_other_version("recbench", core_version(), here))
 
 
-def _other_data(experiment: Experiment, cell: Result) -> str:
-    """Return what has other content than the data of a cell: dataset, split, candidates or ""."""
+def _check_metrics(order: Order, plugins: Plugins) -> None:
+    """Raise RecbenchError if a metric that is asked for belongs to a plugin that is missing."""
+    known = plugins.names("metrics")
+    for metric in order.metrics:
+        name = Spec.parse(metric).name
+        if not is_python_file(name) and name not in known:
+            here = order.metric_versions.get(name, "installed")
+            raise RecbenchError(_other_version(f"metric {name}", "missing", here))
+
+
+def _difference(experiment: Experiment, order: Order, cell: Result) -> str:
+    """Return how data or code differ from those of a cell; "" if they are the same."""
     for part in ("dataset", "split", "candidates"):
         field = f"{part}_sha256"
-        if getattr(experiment.setting, field) != getattr(cell.setting, field):
-            return part
+        there, here = getattr(experiment.setting, field), getattr(cell.setting, field)
+        if there != here:
+            return (
+                f"the {part} {getattr(cell.setting, part)} has other content: its sha256 is "
+                f"{there[:12]}... there, and {here[:12]}... here; use the same files on all "
+                "machines"
+            )
+    plugins, spec = experiment.plugins, Spec.parse(cell.model)
+    if cell.plugin not in plugins.infos:
+        return _other_version(f"plugin {cell.plugin}", "missing", cell.model_version)
+    missing = plugins.why_missing(spec.name)
+    if missing:
+        return missing
+    offer = plugins.check("models", spec)
+    version = offer.source_version()
+    if (offer.plugin, version) != (cell.plugin, cell.model_version):
+        return _other_version(f"plugin {cell.plugin}", version, cell.model_version)
+    for name, here in order.metric_versions.items():
+        there = experiment.metric_versions.get(name, "missing")
+        if there != here:
+            return _other_version(f"metric {name}", there, here)
+    experiment.code.pop(offer.name, None)  # a worker may live longer than the code
+    device = cell.device or "auto"
+    key = experiment.cell(cell.model, cell.seed or 0, device, isolated=cell.isolated).key
+    if key != cell.key and has_source(version):  # else it is different every time
+        return (
+            f"the key of {cell.label} is {key[:12]}... there, and {cell.key[:12]}... here; install "
+            "the same versions on all machines"
+        )
     return ""
-
-
-def _other_code(experiment: Experiment, order: Order, cell: Result) -> bool:
-    """Whether the code of the model or of a metric is not that of a cell."""
-    offers = experiment.plugins.offers("models")
-    name = Spec.parse(cell.model).name
-    mine = {offer.source_version() for offer in offers if offer.name == name}
-    metrics = experiment.metric_versions
-    return cell.model_version not in mine or any(
-        metrics.get(metric) != version for metric, version in order.metric_versions.items()
-    )
 
 
 def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:
@@ -317,27 +284,30 @@ def _other_version(what: str, there: str, here: str) -> str:
 
 
 def _check_shared(folder: Path, token: str) -> None:
-    """Raise RefusedError unless this machine shares a folder with the one that runs the command.
+    """Raise RecbenchError unless this machine shares a folder with the one that runs the command.
 
     token: the name of a file that the other one has written into the folder.
     """
     if not (folder / token).is_file():
-        raise RefusedError(
+        raise RecbenchError(
             f"its folder {folder} is another one than here; name a folder with --results that all "
             "machines share, or leave out --shared-results"
         )
 
 
-def _keeper(order: Order, folder: str) -> Keeper:
-    """Return what stores the result of a cell, or keeps what is returned. folder: for this."""
+@contextlib.contextmanager
+def _keeper(order: Order) -> Iterator[Keeper]:
+    """Yield what stores the result of a cell, or what keeps it until it has been returned."""
     storing = order.storing
     if storing.results is None:
-        return Keeper(None, storing.ks, (), storing.force, made=order.made, is_last=False)
-    if not storing.is_shared:
-        return Passing.in_folder(folder, storing.ks, force=storing.force, made=order.made)
-    if storing.token:
-        _check_shared(Path(storing.results), storing.token)
-    return Keeper(Store(storing.results), storing.ks, (), storing.force, made=order.made)
+        yield Keeper(None, storing.ks, (), storing.force, made=order.made, is_last=False)
+    elif storing.is_shared:
+        if storing.token:
+            _check_shared(Path(storing.results), storing.token)
+        yield Keeper(Store(storing.results), storing.ks, (), storing.force, made=order.made)
+    else:
+        with tempfile.TemporaryDirectory(prefix="recbench-") as folder:
+            yield Passing(Store(folder), storing.ks, (), storing.force, made=order.made)
 
 
 def _packed(
@@ -353,7 +323,6 @@ def _packed(
 
 def _packed_model(folder: Path, result: Result) -> bytes:
     """Return the files of a fitted model as an archive; empty bytes if there are none."""
-    archive = io.BytesIO()
     if not folder.is_dir():
         return b""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
@@ -366,6 +335,7 @@ def _packed_model(folder: Path, result: Result) -> bytes:
             size // 2**20,
         )
         return b""
+    archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for file in files:
             tar.add(file, arcname=file.relative_to(folder).as_posix())

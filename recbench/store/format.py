@@ -113,16 +113,9 @@ def packed(result: Result, columns: Columns) -> tuple[bytes, bytes]:
 
 def unpacked(text: bytes, data: bytes) -> tuple[Result, dict[str, Column]]:
     """Invert `packed`. Raises RecbenchError for what is damaged, or of another version."""
-    result = decode_result(Path("what a worker returned"), text)
-    columns: dict[str, Column] = {}
-    if data:
-        try:
-            columns = _decode_columns(data)
-            why = _misfit(result, columns)
-        except Exception as error:  # as in `read_cases`
-            why = describe_error(error)
-        if why or hashlib.sha256(data).hexdigest() != result.cases_file[1]:
-            raise RecbenchError(f"what a worker returned is damaged: {why or 'its checksum'}")
+    where = Path("what a worker returned")
+    result = decode_result(where, text)
+    columns = _checked_columns(where, data, result) if data else {}
     return dataclasses.replace(result, cases_file=("", "")), columns
 
 
@@ -165,10 +158,13 @@ def read_cases(path: Path, result: Result) -> dict[str, Column]:
     path: of the JSON file. Strings become arrays of objects. Raises RecbenchError if the Parquet
     file is missing, damaged or unreadable.
     """
-    name, digest = result.cases_file
-    cases = path.with_name(name or "rows")
-    data = read_file(cases)
-    if hashlib.sha256(data).hexdigest() != digest:
+    cases = path.with_name(result.cases_file[0] or "rows")
+    return _checked_columns(cases, read_file(cases), result)
+
+
+def _checked_columns(cases: Path, data: bytes, result: Result) -> dict[str, Column]:
+    """Return the columns in the content of a Parquet file. cases: the file, for errors."""
+    if hashlib.sha256(data).hexdigest() != result.cases_file[1]:
         raise RecbenchError(f"{cases} is damaged: it does not match the checksum in its JSON file")
     try:
         columns = _decode_columns(data)

@@ -9,19 +9,13 @@ from dataclasses import dataclass
 
 from recbench.errors import RecbenchError
 from recbench.experiment import Host
-from recbench.jobs.pool import ForkedPool, LostProcessError
+from recbench.jobs.pool import POLL_SECONDS, TRIES, ForkedPool, LostProcessError
 from recbench.progress import log
 from recbench.space import Space
 from recbench.store.layout import Layout
 from recbench.tuning.loop import Tuner
 from recbench.tuning.plan import Plan
 from recbench.tuning.study import Study
-
-POLL_SECONDS = 0.2
-"""Interval between two looks at what the processes show."""
-
-TRIES = 2
-"""How often a model is tuned if the process that does it is lost."""
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ import pytest
 
 @pytest.fixture
 def functions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this process and those of a cluster import the functions of dask_work."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    """Let this process and those of a cluster import the functions of made_work."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("functions")
 def test_a_cluster_runs_functions_retries_and_leaves_nothing_behind(
     tmp_path, capfd, monkeypatch
 ) -> None:
-    import dask_work as work
+    import made_work as work
 
     before = {thread for thread in threading.enumerate() if not thread.daemon}
     others = set(psutil.Process().children(recursive=True))
@@ -62,17 +62,17 @@ def test_a_cluster_runs_functions_retries_and_leaves_nothing_behind(
 
 def test_workers_end_with_the_process_that_started_them(tmp_path) -> None:
     code = (
-        "import os, time, dask_work\n"
+        "import os, time, made_work\n"
         "from pathlib import Path\n"
         "from recbench_dask import dask\n"
         "executor = dask(workers=1)\n"
-        f"executor.submit(dask_work.last_long, Path({str(tmp_path / 'cell')!r}))\n"
+        f"executor.submit(made_work.last_long, Path({str(tmp_path / 'cell')!r}))\n"
         "time.sleep(600)\n"
     )
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     variables["TMPDIR"] = str(tmp_path)
     process = subprocess.Popen([sys.executable, "-c", code], env=variables)
-    import dask_work as work
+    import made_work as work
 
     cell = psutil.Process(work.wait_for(tmp_path / "cell"))
     process.send_signal(signal.SIGKILL)
@@ -81,7 +81,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path) -> None:
 
 
 def test_functions_fail_if_all_workers_are_gone_for_good(tmp_path, monkeypatch) -> None:
-    import dask_work as work
+    import made_work as work
 
     monkeypatch.setattr("recbench_dask.cluster.WITHOUT_WORKERS", "2s")
     executor = dask(workers=1)

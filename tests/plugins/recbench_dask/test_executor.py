@@ -14,7 +14,7 @@ from recbench_dask import dask
 def test_functions_fail_with_a_reason_if_the_scheduler_is_gone(
     scheduler, add_worker, tmp_path, capfd
 ) -> None:
-    import dask_work as work
+    import made_work as work
 
     process, address = scheduler
     add_worker("--nworkers", "1")

@@ -11,7 +11,7 @@ from recbench_dask import dask
 
 
 def test_what_runs_is_stopped_and_the_workers_start_again(scheduler, add_worker, tmp_path) -> None:
-    import dask_work as work
+    import made_work as work
 
     add_worker("--nworkers", "1")
     executor = dask(address=scheduler[1])
@@ -26,7 +26,7 @@ def test_what_runs_is_stopped_and_the_workers_start_again(scheduler, add_worker,
 def test_a_worker_that_cannot_start_again_is_reported(
     scheduler, add_worker, tmp_path, caplog
 ) -> None:
-    import dask_work as work
+    import made_work as work
 
     add_worker("--no-nanny")
     executor = dask(address=scheduler[1])
@@ -40,7 +40,7 @@ def test_a_worker_that_cannot_start_again_is_reported(
 def test_workers_that_hold_results_of_others_are_left_alone(
     scheduler, add_worker, tmp_path, caplog
 ) -> None:
-    import dask_work as work
+    import made_work as work
     from distributed import Client
 
     add_worker("--nworkers", "1")

@@ -10,9 +10,9 @@ import pytest
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return the functions of slurm_work, which jobs can import too."""
+    """Return the functions of made_work, which jobs can import too."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    return importlib.import_module("slurm_work")
+    return importlib.import_module("made_work")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Functions that the tests run on Dask's workers."""
+"""Functions that tests run on the workers of executors."""
 
 import contextlib
 import os
@@ -23,6 +23,12 @@ def die_once(marker: Path) -> str:
     marker.touch()
     os.kill(os.getpid(), 9)
     raise AssertionError
+
+
+def die(*, of: str) -> None:
+    """End this process, or the one that started it, with a signal."""
+    os.kill({"job": os.getpid(), "parent": os.getppid()}[of], 9)
+    time.sleep(600)
 
 
 def last_long(marker: Path) -> None:
