@@ -23,11 +23,10 @@ import recbench
 
 from . import host
 from .executor import DaskExecutor
+from .watching import watch_cluster, watch_processes
 
-LOG = logging.getLogger("recbench")
-
-WITHOUT_WORKERS = "60s"
-"""How long functions wait if all workers of this machine are gone for good."""
+UNLIMITED = 1_000_000
+"""How many workers may be lost with a function; those that only wait there are not to blame."""
 
 SETTINGS = {
     "DASK_DISTRIBUTED__WORKER__DAEMON": "False",  # a cell may use multiprocessing
@@ -50,8 +49,7 @@ def start_cluster(workers: int, timeout: float) -> DaskExecutor:
         )
         settings = {
             "temporary-directory": str(folder),
-            "distributed.scheduler.allowed-failures": 1,
-            "distributed.scheduler.no-workers-timeout": WITHOUT_WORKERS,
+            "distributed.scheduler.allowed-failures": UNLIMITED,
         }
         with dask.config.set(settings):
             cluster = distributed.LocalCluster(
@@ -67,7 +65,9 @@ def start_cluster(workers: int, timeout: float) -> DaskExecutor:
         process = _start_workers(cluster.scheduler_address, workers, folder)
         ending.callback(_end_workers, process)
         _wait_for_worker(client, process, timeout, folder)
-        return DaskExecutor(client, ending.pop_all().close)
+        executor = DaskExecutor(client, ending.pop_all().close)
+        watch_processes(process, executor)
+        return executor
 
 
 def join_cluster(address: str, timeout: float) -> DaskExecutor:
@@ -83,9 +83,9 @@ def join_cluster(address: str, timeout: float) -> DaskExecutor:
                 "`dask scheduler`, or check the address"
             ) from error
         ending.callback(client.close)
-        if not client.nthreads():
-            LOG.warning("dask: no worker is connected to %s; models wait for the first", address)
-        return DaskExecutor(client, ending.pop_all().close)
+        executor = DaskExecutor(client, ending.pop_all().close)
+        watch_cluster(client, address, executor)
+        return executor
 
 
 def _greet(address: str, timeout: float) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import functools
+import secrets
+import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import Any
 
 import recbench
 
+from .beginning import call_once
 from .running import stopping
 
 
@@ -26,14 +29,20 @@ class DaskExecutor(Executor):
         A connected client.
     end : callable
         Ends the client and what was started for it. It is called once.
+
+    Attributes
+    ----------
+    has_ended : threading.Event
+        Set as soon as it is shut down.
     """
 
     def __init__(self, client: Any, end: Callable[[], None]) -> None:
         self._client, self._end = client, end
         self._address = client.scheduler.address
         self._inner = client.get_executor(pure=False)
-        self._futures: set[Future[Any]] = set()
-        self._is_open = True
+        self._inners: dict[Future[Any], Future[Any]] = {}
+        self._is_broken = False
+        self.has_ended = threading.Event()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run a function on a worker.
@@ -50,18 +59,21 @@ class DaskExecutor(Executor):
         concurrent.futures.Future
             What it returns, or the exception that it or its worker ended with.
         """
-        if not self._is_open:
+        if self.has_ended.is_set():
             raise RuntimeError("cannot schedule new futures after shutdown")
+        if self._is_broken:
+            raise self._lost()
         future: Future[Any] = Future()
         try:
-            inner = self._inner.submit(functools.partial(fn, *args, **kwargs))
+            call = functools.partial(fn, *args, **kwargs)
+            inner = self._inner.submit(call_once, secrets.token_hex(8), call)
             if self._client.status not in ("running", "connecting"):  # it ends no more futures
                 raise ConnectionError(self._client.status)  # noqa: TRY301
         except Exception as error:
             future.set_exception(self._lost(error))
             return future
-        self._futures.add(future)
-        future.add_done_callback(self._futures.discard)
+        self._inners[future] = inner
+        future.add_done_callback(self._inners.pop)
         future.add_done_callback(lambda future: future.cancelled() and inner.cancel())
         inner.add_done_callback(functools.partial(self._settle, future))
         return future
@@ -76,16 +88,22 @@ class DaskExecutor(Executor):
         cancel_futures : bool, default: False
             Whether to cancel everything, also what runs.
         """
-        if not self._is_open:
+        if self.has_ended.is_set():
             return
-        self._is_open = False
+        self.has_ended.set()
         if wait and not cancel_futures:
-            concurrent.futures.wait(self._futures.copy())
+            concurrent.futures.wait(list(self._inners))
         is_joined = self._client.cluster is None and self._client.status == "running"
         with stopping(self._client) if is_joined else contextlib.nullcontext():
-            for future in self._futures.copy():
+            for future in list(self._inners):
                 future.cancel()
         self._end()
+
+    def lose_workers(self) -> None:
+        """End what is left with a BrokenExecutor, because all workers have ended for good."""
+        self._is_broken = True
+        for inner in list(self._inners.values()):
+            inner.cancel()
 
     def _settle(self, future: Future[Any], inner: Future[Any]) -> None:
         """Pass on what a future of Dask ended with."""
@@ -97,7 +115,9 @@ class DaskExecutor(Executor):
         else:
             future.set_exception(error)
 
-    def _lost(self, cause: Exception | None = None) -> recbench.RecbenchError:
+    def _lost(self, cause: Exception | None = None) -> Exception:
+        if self._is_broken:
+            return BrokenExecutor("dask: the processes on this machine have been ended")
         error = recbench.RecbenchError(
             f"dask: the connection to the scheduler at {self._address} is lost; start the "
             "scheduler again if it has ended"

@@ -20,10 +20,16 @@ from recbench.store.format import unpacked
 
 @dataclass(eq=False)
 class _Sent:
-    """A cell that was handed over. tries: how often. reported: (step, name) of known values."""
+    """A cell that was handed over.
+
+    tries: how often. has_run: whether the executor has said that it runs. is_alone: whether nothing
+    else runs, so that it is known who has ended the worker. reported: (step, name) of known values.
+    """
 
     task: Task
     tries: int = 1
+    has_run: bool = False
+    is_alone: bool = False
     reported: set[tuple[int, str]] = field(default_factory=set)
 
     def report(self, step: int, values: Mapping[str, float]) -> None:
@@ -68,18 +74,27 @@ class Collector:
         running = self._running
         running.update({self._submit(self.order(task)): _Sent(task) for task in tasks})
         sent = {each.task.cell.key: each for each in running.values()}
-        n_ended = 0
-        while running:
-            labels = [each.task.cell.label for future, each in running.items() if future.running()]
+        n_ended, alone = 0, list[_Sent]()
+        while running or alone:
+            if not running:
+                lost = alone.pop(0)
+                running[self._submit_again(lost)] = lost
+            labels = []
+            for future, each in running.items():
+                if future.running():
+                    each.has_run = True
+                    labels.append(each.task.cell.label)
             bar.step(0, ", ".join(labels))
             wait(running, POLL_SECONDS, FIRST_COMPLETED)  # it overlooks some cancelled futures
             self._report(sent)
             for future in [future for future in running if future.done()]:
                 ended = running.pop(future)
                 result = self._result(future, ended)
+                if result is None and ended.is_alone:
+                    alone.append(ended)
+                    continue
                 if result is None:
-                    ended.tries += 1
-                    running[self._submit(_resuming(self.order(ended.task)))] = ended
+                    running[self._submit_again(ended)] = ended
                     continue
                 n_ended += 1
                 if result.ok and len(tasks) > 1:
@@ -90,6 +105,12 @@ class Collector:
         """Cancel what has not ended."""
         for future in self._running:
             future.cancel()
+
+    def _submit_again(self, lost: _Sent) -> Future[Any]:
+        """Hand over a cell that was lost, and may have left a checkpoint."""
+        lost.tries += 1
+        order = self.order(lost.task)
+        return self._submit({**order, "storing": {**order["storing"], "force": False}})
 
     def _submit(self, order: Mapping[str, Any]) -> Future[Any]:
         """Hand a cell over. If that fails, the future says why."""
@@ -116,20 +137,12 @@ class Collector:
 
     def _result(self, future: Future[Any], ended: _Sent) -> Result | None:
         """Return the result of a cell that has ended; None if it has to be run once more."""
-        cell = ended.task.cell
         try:
             answer = future.result()
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # also CancelledError
-            if isinstance(error, LostProcessError):
-                reason = f"its process {error}"
-            else:
-                reason = f"its worker was lost: {describe_error(error)}"
-            if ended.tries < TRIES:
-                log.warning("%s: %s; it runs again", cell.label, reason)
-                return None
-            return self._failed(ended, f"{reason} (the last of {counted(TRIES, 'time')})")
+            return self._lost(ended, error)
         try:
             worker = f"worker {answer['worker']}"
             if "refused" in answer:
@@ -149,6 +162,25 @@ class Collector:
                 self.keeper.store.keep_model(result, lambda folder: unpack_model(model, folder))
         return self.keeper.show(ended.task.experiment, result, columns)
 
+    def _lost(self, ended: _Sent, error: BaseException) -> Result | None:
+        """Return None if a cell that was lost has to be run once more, or else a failed result.
+
+        An executor that is broken loses all its cells, also those that have not begun. Those that
+        may have broken it run again one at a time.
+        """
+        is_broken = isinstance(error, BrokenExecutor)
+        if is_broken and not ended.has_run and ended.tries == 1:
+            return None
+        if isinstance(error, LostProcessError):
+            reason = f"its process {error}"
+        else:
+            reason = f"its worker was lost: {describe_error(error)}"
+        if ended.tries < TRIES or (is_broken and not ended.is_alone):
+            log.warning("%s: %s; it runs again", ended.task.cell.label, reason)
+            ended.is_alone = is_broken
+            return None
+        return self._failed(ended, f"{reason} (the last of {counted(ended.tries, 'time')})")
+
     def _failed(self, ended: _Sent, reason: str) -> Result:
         experiment = ended.task.experiment
         failed = experiment.failed(ended.task.cell, reason, self.keeper.ks)
@@ -162,8 +194,3 @@ class Collector:
             f"{result.label}: {metric_label(metric, k)} {value.mean:.4f} "
             f"[{value.low:.3f}, {value.high:.3f}]"
         )
-
-
-def _resuming(order: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the order of a cell that was run before, and may have left a checkpoint."""
-    return {**order, "storing": {**order["storing"], "force": False}}

@@ -1,8 +1,10 @@
 """Results of an executor: stored when they are there, and run again if they are lost."""
 
 import logging
+import multiprocessing
+import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,58 @@ def test_a_lost_worker_costs_a_retry_and_no_row(caplog: pytest.LogCaptureFixture
     assert [result.ok for result in results] == [True, True]
     assert executor.n_submitted == 3
     assert "popular: its worker was lost: ConnectionError: the worker is gone" in caplog.text
+
+
+KILLS = """
+import os, signal, sys, time
+from pathlib import Path
+from recbench_popular import Popular
+
+class Kills(Popular):
+    "Kills the worker each time, or only the first time."
+
+    def __init__(self, file: str = "", once: bool = False):
+        super().__init__()
+        self.file, self.once = Path(file), once
+
+    def fit(self, train):
+        began = self.file.read_text() if self.file.exists() else ""
+        self.file.write_text(began + "x")
+        if not (began and self.once):
+            time.sleep(0.5)
+            pid = os.getpid()
+            for _ in range(3):
+                lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+                pid = next(int(line.split()[1]) for line in lines if line.startswith("PPid:"))
+            os.kill(pid, signal.SIGKILL)
+            time.sleep(600)
+        return super().fit(train)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="isolating models needs Linux")
+def test_of_a_pool_that_breaks_only_the_cell_that_breaks_it_again_fails() -> None:
+    """Python's own pool of processes loses all its cells if one of its processes is killed."""
+    Path("kills.py").write_text(KILLS)
+    made = []
+
+    def pool() -> ProcessPoolExecutor:
+        made.append(ProcessPoolExecutor(2, multiprocessing.get_context("spawn")))
+        return made[-1]
+
+    models = ["kills.py:Kills:file=always", "kills.py:Kills:file=once,once=true"]
+    others = ["popular", "random", "rules", "markov"]
+    results = recbench.run(
+        [*models, *others],
+        FIXED,
+        executor="pool",
+        plugins=load_plugins(mine=plugin(executors={"pool": pool})),
+    )
+    assert [result.model for result in results if not result.ok] == ["Kills:file=always"]
+    assert "its worker was lost: BrokenProcessPool: " in results[0].status
+    assert "(the last of " in results[0].status
+    assert 2 <= len(Path("always").read_text()) <= 3
+    assert len(made) >= 3
 
 
 def test_a_cell_whose_workers_are_lost_twice_is_a_failed_row() -> None:
