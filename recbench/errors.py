@@ -50,6 +50,11 @@ class UsageError(RecbenchError):
     """
 
 
+def with_article(noun: str) -> str:
+    """Return a noun with its indefinite article: `an executor`."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, for messages.
 

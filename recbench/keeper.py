@@ -189,6 +189,10 @@ class Keeper:
         result = self._with_origin(result)
         if not result.ok and self.is_last:
             log.error("%s", result.failure)
+        return self.keep_reported(result, columns)
+
+    def keep_reported(self, result: Result, columns: Columns) -> Result:
+        """Store a new result that is complete, and whose failure has been logged, if it failed."""
         if self.store is not None:
             result = self._store(self.store, result, columns)
             self._clear_checkpoint(self.store.checkpoint(result), result)
@@ -224,9 +228,13 @@ class Keeper:
                 store.write(*before)
             log.warning("%s: the stored result of an earlier run is kept", result.label)
         except RecbenchError as error:
-            log.error("%s: the result was NOT STORED: %s", result.label, describe_error(error))
-            self.not_stored.append(result)
+            self.report_not_stored(result, error)
         return result
+
+    def report_not_stored(self, result: Result, error: RecbenchError) -> None:
+        """Log that a result could not be stored, and remember it."""
+        log.error("%s: the result was NOT STORED: %s", result.label, describe_error(error))
+        self.not_stored.append(result)
 
     def _clear_checkpoint(self, place: Path, result: Result) -> None:
         """Remove an empty checkpoint; log how to resume from one of a failed training."""

@@ -16,15 +16,6 @@ def fail(text: str) -> None:
     raise ValueError(text)
 
 
-def die_once(marker: Path) -> str:
-    """End the worker with a signal, but not the second time."""
-    if marker.exists():
-        return "done"
-    marker.touch()
-    os.kill(os.getpid(), 9)
-    raise AssertionError
-
-
 def die(*, of: str) -> None:
     """End this process, or the one that started it, with a signal."""
     os.kill({"job": os.getpid(), "parent": os.getppid()}[of], 9)
@@ -43,6 +34,16 @@ def wait_for(marker: Path) -> int:
         assert time.monotonic() < deadline, f"{marker} was not written"
         time.sleep(0.02)
     return int(marker.read_text())
+
+
+def is_gone(folder: Path, pattern: str) -> bool:
+    """Return whether the files of a folder with such names are removed soon."""
+    deadline = time.monotonic() + 60
+    while list(folder.glob(pattern)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def ends(process: psutil.Process) -> bool:

@@ -1,4 +1,4 @@
-"""The executor `dask`: cells on the processes of this machine, or on a cluster, by Dask."""
+"""The executor `dask`: models on the processes of this machine, or on a cluster, by Dask."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def recbench_executors() -> Mapping[str, Callable[..., Executor]]:
 def dask(
     workers: int | None = None, address: str | None = None, timeout: float | None = None
 ) -> Executor:
-    """Run cells with Dask, in processes here or on a cluster that is running.
+    """Run models with Dask, in processes here or on a cluster that is running.
 
     Parameters
     ----------
     workers : int, default: number of cores
-        Number of processes that are started on this machine. Each runs one cell at a time, with its
-        share of the cores.
+        Number of processes that are started on this machine. Each runs one model at a time, with
+        its share of the cores.
     address : str, default: no cluster
         Scheduler of a cluster, such as "tcp://host:8786", in place of processes on this machine.
     timeout : float or none, default: None
@@ -48,8 +48,8 @@ def dask(
     Notes
     -----
     To install Dask: `pip install "recbench-toolkit[dask]"`. The workers of a cluster need the same
-    versions of recbench and its plugins. If a process on this machine dies, Dask starts a new one,
-    and runs its cell once more.
+    versions of recbench and its plugins. If a process on this machine dies, Dask starts a new
+    one.
 
     References
     ----------

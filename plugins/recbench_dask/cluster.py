@@ -60,7 +60,7 @@ def start_cluster(workers: int, timeout: float) -> DaskExecutor:
                 silence_logs=False,
             )
         ending.callback(cluster.close)
-        client = distributed.Client(cluster, timeout=timeout, set_as_default=False)
+        client = distributed.Client(cluster, set_as_default=False)
         ending.callback(client.close)
         process = _start_workers(cluster.scheduler_address, workers, folder)
         ending.callback(_end_workers, process)

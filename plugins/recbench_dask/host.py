@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 import threading
 import time
@@ -34,9 +35,13 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 def _end_with_parent() -> None:
-    """Kill the workers when stdin ends, which the parent keeps open as long as it lives."""
+    """Kill the workers when stdin ends, which the parent keeps open as long as it lives.
+
+    Their folder, which the parent can no longer remove, is removed too.
+    """
     os.read(sys.stdin.fileno(), 1)
     kill(psutil.Process().children(recursive=True))
+    shutil.rmtree(sys.argv[sys.argv.index("--local-directory") + 1], ignore_errors=True)
     os._exit(1)
 
 

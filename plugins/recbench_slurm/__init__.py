@@ -1,4 +1,4 @@
-"""The executor `slurm`: cells as jobs of a SLURM cluster, or of this machine, by submitit."""
+"""The executor `slurm`: models as jobs of a SLURM cluster, or of this machine, by submitit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def slurm(
     at_once: int | None = None,
     folder: str = "recbench-slurm",
 ) -> Executor:
-    """Run cells as jobs of a SLURM cluster, or as processes of this machine.
+    """Run models as jobs of a SLURM cluster, or as processes of this machine.
 
     Parameters
     ----------

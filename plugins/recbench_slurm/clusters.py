@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import math
 import os
@@ -160,7 +161,7 @@ class Local(_Cluster):
         """Return the jobs that run these calls."""
         # jobs would get Ctrl-C too, and end with a traceback; the mask is for this thread
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        jobs = super().submit(calls)
+        jobs = super().submit([dataclasses.replace(call, owner=os.getpid()) for call in calls])
         self._started |= {job.job_id: time.monotonic() for job in jobs}
         return jobs
 

@@ -37,11 +37,10 @@ def title(cell: recbench.Result) -> str:
 
 def parameters(cell: recbench.Result) -> dict[str, Plain]:
     """Return what was chosen for a cell; `options.dim` is the option `dim` of the model."""
-    name, options = options_of(cell.model)
     found: dict[str, Plain] = {
         "model": cell.model,
-        "model_name": name,
-        **{f"options.{key}": _as_number(value) for key, value in options.items()},
+        "model_name": cell.model_name,
+        **{f"options.{key}": _as_number(value) for key, value in cell.options.items()},
         "dataset": cell.setting.dataset,
         "split": cell.setting.split,
         "candidates": cell.setting.candidates or "all items",
@@ -52,15 +51,6 @@ def parameters(cell: recbench.Result) -> dict[str, Plain]:
     if cell.tuned is not None:
         found["tuned"] = str(cell.tuned)
     return {key: _printable(value) for key, value in found.items()}
-
-
-def options_of(model: str) -> tuple[str, dict[str, str]]:
-    """Return the name and the options of a model such as `transformer:dim=128,layers=3`."""
-    match = re.fullmatch(r"(.*?):([A-Za-z_]\w*=.*)", model, re.DOTALL)
-    if match is None:
-        return model, {}
-    parts = re.split(r",(?=[A-Za-z_]\w*=)", match[2])
-    return match[1], {key: value for key, _, value in (part.partition("=") for part in parts)}
 
 
 def _as_number(text: str) -> Plain:

@@ -10,7 +10,7 @@ import click
 
 from recbench.code.python_file import is_python_file
 from recbench.data.clean import clean
-from recbench.errors import UsageError, suggest
+from recbench.errors import UsageError, suggest, with_article
 from recbench.offers import NOUNS
 from recbench.plugins import Plugins, load_plugins
 from recbench.progress import log
@@ -66,7 +66,7 @@ def check_models(plugins: Plugins, models: Sequence[str]) -> None:
             )
         kind = "" if _is(plugins, "models", name) else _kind(plugins, name)
         if kind:
-            noun = f"{'an' if kind == 'executors' else 'a'} {NOUNS[kind]}"
+            noun = with_article(NOUNS[kind])
             several = ". Separate several with commas and no spaces" * (kind in _SEVERAL)
             raise UsageError(
                 f"{model!r} is {noun}, not a model; write {_OPTION[kind]} {model}{several}"

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from recbench.code.content import same
 from recbench.code.python_file import FILES, file_and_member, is_python_file
-from recbench.errors import RecbenchError, UsageError
+from recbench.errors import RecbenchError, UsageError, with_article
 from recbench.given.files import has_hooks, loaded, member
 from recbench.given.instances import SCALARS, rebuilt_with
 from recbench.given.option_text import option_text, read_values, reads_as
@@ -118,8 +118,8 @@ class Given:
         if missing:
             kind = "None" if given is None else f"an object of type {type(given).__name__}"
             if isinstance(given, SCALARS) or hasattr(given, "columns"):  # a table
-                raise UsageError(f"{kind} is not a {self.noun}; {self.accepted}")
-            raise UsageError(f"{kind} is not a {self.noun}: it has no {missing}")
+                raise UsageError(f"{kind} is not {with_article(self.noun)}; {self.accepted}")
+            raise UsageError(f"{kind} is not {with_article(self.noun)}: it has no {missing}")
         self.check(given, type(given).__name__)
         self._add_factory(name, type(given), rebuilt_with(given, name or type(given).__name__))
 
@@ -270,7 +270,8 @@ class Given:
             return self.of_function(made)
         missing = self.missing(made)
         if missing:
-            raise UsageError(f"class {made.__name__} is not a {self.noun}: it has no {missing}")
+            kind = with_article(self.noun)
+            raise UsageError(f"class {made.__name__} is not {kind}: it has no {missing}")
         self.check(made, made.__name__)
         return made
 
@@ -332,8 +333,8 @@ class Given:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             wrong = "a lambda" if shown == "<lambda>" else repr(name)
             raise UsageError(
-                f"{wrong} is not a valid name for a {self.noun}. Give it one of 1 to 100 letters, "
-                "digits and characters of '-_.+', with a letter or digit first, as in {'mine': ...}"
+                f"{wrong} is not a valid name for {with_article(self.noun)}. Give it one of 1 to "
+                "100 letters, digits and -_.+, with a letter or digit first, as in {'mine': ...}"
             )
 
     def _check_free(self, name: str, file: str = "") -> None:
@@ -346,7 +347,7 @@ class Given:
             if file
             else f"give yours another name, as in {{'my-{name}': ...}}"
         )
-        raise UsageError(f"{name!r} is a {self.noun} of plugin {plugin}; {rename}")
+        raise UsageError(f"{name!r} is {with_article(self.noun)} of plugin {plugin}; {rename}")
 
     def _free(self, title: str, others: Iterable[str] = ()) -> str:
         """Return a name for a plugin that no other has."""

@@ -149,6 +149,7 @@ class Collector:
                 return self._failed(ended, f"refused by {worker}: {answer['refused']}")
             result, columns = unpacked(answer["result"], answer["cases"])
             is_stored, model, messages = answer["stored"], answer["model"], answer["messages"]
+            keep = self.keeper.keep_reported if answer["reported"] else self.keeper.keep
         except RecbenchError as error:
             return self._failed(ended, f"{describe_error(error)} ({worker})")
         except Exception:  # an executor that returns something else
@@ -157,7 +158,7 @@ class Collector:
             log.log(level, "%s", text)
         ended.report_all(result)
         if not is_stored:
-            result = self.keeper.keep(result, columns)
+            result = keep(result, columns)
             if model and self.keeper.store is not None:
                 self.keeper.store.keep_model(result, lambda folder: unpack_model(model, folder))
         return self.keeper.show(ended.task.experiment, result, columns)

@@ -133,6 +133,7 @@ class Engine:
             yield from self._here(tasks[:1], bar)
             tasks = tasks[1:]  # which may be too short for several processes
             if not pays(time.perf_counter() - began, len(tasks), n_jobs):
+                log.debug("--jobs auto: one at a time, because the models are short")
                 n_jobs = 1
         n_jobs = min(n_jobs, len(tasks))
         yield from self._side_by_side(tasks, n_jobs, bar) if n_jobs > 1 else self._here(tasks, bar)
@@ -184,6 +185,7 @@ class Engine:
             try:
                 yield from collector.run(tasks, bar)
             finally:
+                WORKER.close()  # an executor may have run models in this process
                 if renew is None:  # it is not shut down
                     collector.cancel()
 

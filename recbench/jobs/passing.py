@@ -1,4 +1,4 @@
-"""Jobs, passing: what a worker keeps of a cell until it has returned the result."""
+"""Jobs, passing: what a worker stores of a cell, and what it keeps until it has returned it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,18 @@ from recbench.keeper import Keeper
 from recbench.models import checkpoint
 from recbench.results.result import Result
 from recbench.store.store import Store
+
+
+@dataclass(eq=False)
+class Sharing(Keeper):
+    """Stores the result of a cell in a shared folder.
+
+    If it cannot, the process that gets the result tries again, and reports it.
+    """
+
+    def report_not_stored(self, result: Result, error: RecbenchError) -> None:  # noqa: ARG002
+        """Remember that a result could not be stored."""
+        self.not_stored.append(result)
 
 
 @dataclass(eq=False)

@@ -31,7 +31,7 @@ from recbench.experiment import Experiment, Host, model_host
 from recbench.given.models import with_models
 from recbench.given.splitters import with_splitter
 from recbench.jobs.order import Order, core_version
-from recbench.jobs.passing import Passing
+from recbench.jobs.passing import Passing, Sharing
 from recbench.keeper import Keeper
 from recbench.plugins import Plugins, current_plugins, load_plugins
 from recbench.progress import log
@@ -59,9 +59,10 @@ def work(order: Mapping[str, Any]) -> dict[str, Any]:
     """Run a cell, and return its result; what an executor calls in its processes. Never raises.
 
     order: of `Order.plain`. Returns a dict: `result` and `cases` as `unpacked` takes them, `stored`
-    (whether the result is in the shared folder), `model` (the files of the fitted model, or empty
-    bytes), `messages` (level and text of warnings), `worker` (the name of this process); or
-    `refused` (why the cell cannot be run here) and `worker`.
+    (whether the result is in the shared folder), `reported` (whether its failure was logged),
+    `model` (the files of the fitted model, or empty bytes), `messages` (level and text of
+    warnings), `worker` (the name of this process); or `refused` (why the cell cannot be run here)
+    and `worker`.
     """
     messages: list[tuple[int, str]] = []
     try:
@@ -138,8 +139,8 @@ class Worker:
             with self._host(experiment.plugins, order) as host:
                 result, columns = run_cell(task, host, keeper, on_values)
             answer = _packed(experiment, result, columns, keeper)
-            is_returned = keeper.store is None or isinstance(keeper, Passing)
-            answer["stored"] = not is_returned and not keeper.not_stored
+            answer["reported"] = isinstance(keeper, Sharing)
+            answer["stored"] = isinstance(keeper, Sharing) and not keeper.not_stored
             answer["model"] = b""
             if isinstance(keeper, Passing) and result.ok:
                 answer["model"] = _packed_model(keeper.model_folder(result), result)
@@ -304,7 +305,7 @@ def _keeper(order: Order) -> Iterator[Keeper]:
     elif storing.is_shared:
         if storing.token:
             _check_shared(Path(storing.results), storing.token)
-        yield Keeper(Store(storing.results), storing.ks, (), storing.force, made=order.made)
+        yield Sharing(Store(storing.results), storing.ks, (), storing.force, made=order.made)
     else:
         with tempfile.TemporaryDirectory(prefix="recbench-") as folder:
             yield Passing(Store(folder), storing.ks, (), storing.force, made=order.made)

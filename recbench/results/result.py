@@ -308,6 +308,16 @@ class Result:
         return f"Result({self.label!r}, {self.setting.dataset_title!r}, {self.status!r})"
 
     @property
+    def model_name(self) -> str:
+        """The model without its options: `transformer`."""
+        return Spec.parse(self.model).name
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """The options of the model as they were given, such as `dim` -> `128`."""
+        return Spec.parse(self.model).options
+
+    @property
     def label(self) -> str:
         """The model and its seed: `transformer, seed 0`."""
         return self.model if self.seed is None else f"{self.model}, seed {self.seed}"

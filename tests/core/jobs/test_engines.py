@@ -60,6 +60,20 @@ def test_results_side_by_side_are_those_of_one_after_the_other(pools: list[Forke
 
 
 @needs_linux
+def test_with_a_full_disk_results_are_returned_and_each_is_reported_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    results = recbench.run([Prints, "popular", "rules"], FIXED, jobs=2)
+    assert [result.ok for result in results] == [False, True, True]
+    assert caplog.text.count("NOT STORED") == 3
+    assert caplog.text.count("ZeroDivisionError: ") == 1
+
+
+@needs_linux
 def test_objects_run_side_by_side_and_nothing_has_to_be_stored() -> None:
     log = pd.DataFrame({"user": np.repeat(range(20), 5), "item": np.tile(range(10), 10)})
     given = {"first": Reports(), "second": "popular", "third": Prints()}

@@ -79,6 +79,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert work.ends(cell)
+    assert work.is_gone(tmp_path, "recbench-dask-*")
 
 
 def test_an_executor_is_broken_if_its_workers_are_gone_for_good(tmp_path) -> None:

@@ -39,7 +39,7 @@ def test_without_dask_the_error_says_how_to_install_it(monkeypatch) -> None:
 def test_it_is_offered_with_its_options() -> None:
     offer = recbench.load_plugins().find("executors", "dask")
     assert (
-        offer.summary == "Run cells with Dask, in processes here or on a cluster that is running."
+        offer.summary == "Run models with Dask, in processes here or on a cluster that is running."
     )
 
 

@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -45,6 +47,23 @@ def test_a_local_job_ends_at_its_limit(work, tmp_path) -> None:
         with pytest.raises(recbench.RecbenchError, match=r"job \d+ passed its 0\.02 minutes"):
             future.result()
     assert set(psutil.Process().children()) <= before
+
+
+def test_local_jobs_end_with_the_process_that_started_them(work, tmp_path) -> None:
+    code = (
+        "import time, made_work\n"
+        "from pathlib import Path\n"
+        "from recbench_slurm import slurm\n"
+        "executor = slurm(cluster='local')\n"
+        f"executor.submit(made_work.last_long, Path({str(tmp_path / 'job')!r}))\n"
+        "time.sleep(600)\n"
+    )
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    process = subprocess.Popen([sys.executable, "-c", code], env=variables)
+    job = psutil.Process(work.wait_for(tmp_path / "job"))
+    process.kill()
+    process.wait()
+    assert work.ends(job)
 
 
 def test_jobs_that_are_submitted_together_are_an_array(work, fake, tmp_path) -> None:

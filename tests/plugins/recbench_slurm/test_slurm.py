@@ -44,4 +44,6 @@ def test_without_slurm_the_error_names_the_other_way(monkeypatch, tmp_path) -> N
 
 def test_it_is_offered_with_its_options() -> None:
     offer = recbench.load_plugins().find("executors", "slurm")
-    assert offer.summary == "Run cells as jobs of a SLURM cluster, or as processes of this machine."
+    assert (
+        offer.summary == "Run models as jobs of a SLURM cluster, or as processes of this machine."
+    )

@@ -12,7 +12,6 @@ from recbench_trackers.facts import (
     flat,
     metric_name,
     numbers,
-    options_of,
     origin,
     parameters,
     points_of,
@@ -31,19 +30,6 @@ def test_parameters_have_every_option_that_was_set(results: recbench.Results) ->
     assert found["candidates"] == "all items"
     assert "seed" not in parameters(results[2])
     assert title(results[2]) == "popular on synthetic"
-
-
-@pytest.mark.parametrize(
-    ("model", "name", "options"),
-    [
-        ("popular", "popular", {}),
-        ("a:x=1,y=b=c", "a", {"x": "1", "y": "b=c"}),
-        ("a:x=1,2,y=http://h:1/", "a", {"x": "1,2", "y": "http://h:1/"}),
-        ("m.py:Mine:x=", "m.py:Mine", {"x": ""}),
-    ],
-)
-def test_options_are_those_of_the_model(model: str, name: str, options: dict[str, str]) -> None:
-    assert options_of(model) == (name, options)
 
 
 def test_options_that_are_numbers_are_recorded_as_numbers(results: recbench.Results) -> None:
