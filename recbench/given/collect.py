@@ -342,11 +342,9 @@ class Given:
         if name not in self.plugins.names(self.kind):
             return
         plugin = self.plugins.find(self.kind, name).plugin
-        rename = (
-            f"rename the one in {file}"
-            if file
-            else f"give yours another name, as in {{'my-{name}': ...}}"
-        )
+        rename = f"give yours another name, as in {{'my-{name}': ...}}"
+        if file:
+            rename = f"rename the one in {file}"
         raise UsageError(f"{name!r} is {with_article(self.noun)} of plugin {plugin}; {rename}")
 
     def _free(self, title: str, others: Iterable[str] = ()) -> str:
