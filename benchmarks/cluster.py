@@ -188,28 +188,11 @@ class Cluster:
 
 @contextlib.contextmanager
 def cluster(n_workers: int) -> Iterator[Cluster]:
-    """Start workers with one thread each, as `dask:workers=N` does, and end them afterwards."""
-    import dask as settings
-    import distributed
-
-    os.environ["RECBENCH_JOBS"] = str(n_workers)  # the share of memory of each
-    with (
-        settings.config.set({"distributed.worker.daemon": False}),
-        distributed.LocalCluster(
-            n_workers=n_workers,
-            threads_per_worker=1,
-            memory_limit=0,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},
-        ) as local,
-        distributed.Client(local, set_as_default=False) as client,
-    ):
-        del os.environ["RECBENCH_JOBS"]
-        client.wait_for_workers(n_workers)
-        executor = dask(address=local.scheduler_address)
-        yield Cluster(client, Recording(executor))
-        executor.shutdown()
+    """Start workers with one thread each, and end them afterwards."""
+    executor: Any = dask(workers=n_workers)
+    executor.client.wait_for_workers(n_workers)
+    yield Cluster(executor.client, Recording(executor))
+    executor.shutdown()
 
 
 def empty_tasks(client: Any) -> tuple[float, float]:

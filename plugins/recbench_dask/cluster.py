@@ -31,6 +31,10 @@ UNLIMITED = 1_000_000
 SETTINGS = {
     "DASK_DISTRIBUTED__WORKER__DAEMON": "False",  # a cell may use multiprocessing
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",  # nobody looks at the profile
+    # Dask has workers give memory back as soon as it is free, so that every large array is slow.
+    # These are the limits that glibc itself arrives at, in bytes.
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(64 * 2**20),
 }
 
 
@@ -60,7 +64,7 @@ def start_cluster(workers: int, timeout: float) -> DaskExecutor:
                 silence_logs=False,
             )
         ending.callback(cluster.close)
-        client = distributed.Client(cluster, set_as_default=False)
+        client = distributed.Client(cluster, set_as_default=False, direct_to_workers=True)
         ending.callback(client.close)
         process = _start_workers(cluster.scheduler_address, workers, folder)
         ending.callback(_end_workers, process)

@@ -32,12 +32,14 @@ class DaskExecutor(Executor):
 
     Attributes
     ----------
+    client : distributed.Client
+        The client.
     has_ended : threading.Event
         Set as soon as it is shut down.
     """
 
     def __init__(self, client: Any, end: Callable[[], None]) -> None:
-        self._client, self._end = client, end
+        self.client, self._end = client, end
         self._address = client.scheduler.address
         self._inner = client.get_executor(pure=False)
         self._inners: dict[Future[Any], Future[Any]] = {}
@@ -67,8 +69,8 @@ class DaskExecutor(Executor):
         try:
             call = functools.partial(fn, *args, **kwargs)
             inner = self._inner.submit(call_once, secrets.token_hex(8), call)
-            if self._client.status not in ("running", "connecting"):  # it ends no more futures
-                raise ConnectionError(self._client.status)  # noqa: TRY301
+            if self.client.status not in ("running", "connecting"):  # it ends no more futures
+                raise ConnectionError(self.client.status)  # noqa: TRY301
         except Exception as error:
             future.set_exception(self._lost(error))
             return future
@@ -93,8 +95,8 @@ class DaskExecutor(Executor):
         self.has_ended.set()
         if wait and not cancel_futures:
             concurrent.futures.wait(list(self._inners))
-        is_joined = self._client.cluster is None and self._client.status == "running"
-        with stopping(self._client) if is_joined else contextlib.nullcontext():
+        is_joined = self.client.cluster is None and self.client.status == "running"
+        with stopping(self.client) if is_joined else contextlib.nullcontext():
             for future in list(self._inners):
                 future.cancel()
         self._end()

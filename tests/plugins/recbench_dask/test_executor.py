@@ -19,7 +19,7 @@ def test_functions_fail_with_a_reason_if_the_scheduler_is_gone(
     process, address = scheduler
     add_worker("--nworkers", "1")
     executor = dask(address=address)
-    executor._client._timeout = 1  # seconds in which it tries to connect again
+    executor.client._timeout = 1  # seconds in which it tries to connect again
     future = executor.submit(work.last_long, tmp_path / "cell")
     work.wait_for(tmp_path / "cell")
     process.kill()
