@@ -32,7 +32,7 @@ from cluster_found import Costs, Found, OfDataset, Timed
 
 import recbench
 from recbench.jobs.threads import VARIABLES
-from recbench.jobs.worker import unpack_model
+from recbench.jobs.worker import write_files
 from recbench.keeper import Keeper
 from recbench.store.format import unpacked
 from recbench.store.store import Store
@@ -97,7 +97,7 @@ def measure(data: str, splits: Sequence[str], n_runs: int, folder: Path) -> Foun
         tasks_per_second=tasks_per_second,
         order_bytes=statistics.fmean(len(pickle.dumps(order)) for order in orders),
         answer_bytes=statistics.fmean(returned),
-        model_bytes=statistics.fmean(len(answer["model"]) for answer in answers),
+        model_bytes=statistics.fmean(sum(map(len, answer["model"].values())) for answer in answers),
         keep=keep,
         written=written(data, splits[0], folder),
         small=of_dataset(SMALL, folder),
@@ -218,7 +218,9 @@ def keeping(answers: Sequence[Mapping[str, Any]], folder: Path) -> float:
         keeper.keep(result, columns)
         model = answer["model"]
         if model:
-            store.keep_model(result, lambda place, model=model: unpack_model(model, place))
+            store.keep_model(
+                result, lambda place, model=model: write_files(model, place), is_sealed=True
+            )
         seconds.append(time.perf_counter() - began)
     return statistics.median(seconds)
 

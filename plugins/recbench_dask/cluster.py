@@ -29,13 +29,23 @@ UNLIMITED = 1_000_000
 """How many workers may be lost with a function; those that only wait there are not to blame."""
 
 SETTINGS = {
-    "DASK_DISTRIBUTED__WORKER__DAEMON": "False",  # a cell may use multiprocessing
-    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",  # nobody looks at the profile
-    # Dask has workers give memory back as soon as it is free, so that every large array is slow.
+    "distributed.scheduler.allowed-failures": UNLIMITED,
+    "distributed.worker.daemon": False,  # a model may use multiprocessing
+    # nobody looks at these, and every process would take a part of a core for them
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.cycle": "5s",
+    "distributed.admin.system-monitor.interval": "10s",
+}
+"""Settings of Dask for the scheduler and the workers that are started here."""
+
+MEMORY = {
+    # Dask has its workers give memory back as soon as it is free, which makes large arrays slow.
     # These are the limits that glibc itself arrives at, in bytes.
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(64 * 2**20),
 }
+"""Variables of the environment of workers."""
 
 
 def start_cluster(workers: int, timeout: float) -> DaskExecutor:
@@ -51,11 +61,7 @@ def start_cluster(workers: int, timeout: float) -> DaskExecutor:
                 tempfile.TemporaryDirectory(prefix="recbench-dask-", ignore_cleanup_errors=True)
             )
         )
-        settings = {
-            "temporary-directory": str(folder),
-            "distributed.scheduler.allowed-failures": UNLIMITED,
-        }
-        with dask.config.set(settings):
+        with dask.config.set({**SETTINGS, "temporary-directory": str(folder)}):
             cluster = distributed.LocalCluster(
                 n_workers=0,
                 host="127.0.0.1",
@@ -139,10 +145,16 @@ def _start_workers(address: str, workers: int, folder: Path) -> subprocess.Popen
             stderr=log,
             start_new_session=True,  # Ctrl-C is for the main process
             env=os.environ
-            | SETTINGS
+            | MEMORY
+            | {_variable(name): str(value) for name, value in SETTINGS.items()}
             | recbench.job_environment(workers)
             | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
+
+
+def _variable(setting: str) -> str:
+    """Return the variable by which Dask takes a setting."""
+    return "DASK_" + setting.upper().replace(".", "__").replace("-", "_")
 
 
 def _wait_for_worker(

@@ -11,7 +11,7 @@ from recbench.cell import Task
 from recbench.errors import RecbenchError, counted, describe_error
 from recbench.jobs.pool import POLL_SECONDS, TRIES, LostProcessError
 from recbench.jobs.relay import Receiver
-from recbench.jobs.worker import process_name, unpack_model, work
+from recbench.jobs.worker import process_name, work, write_files
 from recbench.keeper import Keeper
 from recbench.progress import Bar, announce, log
 from recbench.results.result import Result, metric_label
@@ -160,7 +160,9 @@ class Collector:
         if not is_stored:
             result = keep(result, columns)
             if model and self.keeper.store is not None:
-                self.keeper.store.keep_model(result, lambda folder: unpack_model(model, folder))
+                self.keeper.store.keep_model(
+                    result, lambda folder: write_files(model, folder), is_sealed=True
+                )
         return self.keeper.show(ended.task.experiment, result, columns)
 
     def _lost(self, ended: _Sent, error: BaseException) -> Result | None:

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 import logging
 import os
 import socket
-import tarfile
 import tempfile
 import threading
 import types
@@ -60,7 +58,7 @@ def work(order: Mapping[str, Any]) -> dict[str, Any]:
 
     order: of `Order.plain`. Returns a dict: `result` and `cases` as `unpacked` takes them, `stored`
     (whether the result is in the shared folder), `reported` (whether its failure was logged),
-    `model` (the files of the fitted model, or empty bytes), `messages` (level and text of
+    `model` (the files of the fitted model: path -> content), `messages` (level and text of
     warnings), `worker` (the name of this process); or `refused` (why the cell cannot be run here)
     and `worker`.
     """
@@ -141,9 +139,9 @@ class Worker:
             answer = _packed(experiment, result, columns, keeper)
             answer["reported"] = isinstance(keeper, Sharing)
             answer["stored"] = isinstance(keeper, Sharing) and not keeper.not_stored
-            answer["model"] = b""
+            answer["model"] = {}
             if isinstance(keeper, Passing) and result.ok:
-                answer["model"] = _packed_model(keeper.model_folder(result), result)
+                answer["model"] = _model_files(keeper.model_folder(result), result)
         return answer
 
     def _same_experiment(self, order: Order, cell: Result) -> Experiment:
@@ -322,10 +320,8 @@ def _packed(
     return {"result": text, "cases": cases}
 
 
-def _packed_model(folder: Path, result: Result) -> bytes:
-    """Return the files of a fitted model as an archive; empty bytes if there are none."""
-    if not folder.is_dir():
-        return b""
+def _model_files(folder: Path, result: Result) -> dict[str, bytes]:
+    """Return the files of a fitted model, with its checksums, by their paths in the folder."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     size = sum(file.stat().st_size for file in files)
     if size > LARGEST_MODEL:
@@ -335,15 +331,15 @@ def _packed_model(folder: Path, result: Result) -> bytes:
             result.label,
             size // 2**20,
         )
-        return b""
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        for file in files:
-            tar.add(file, arcname=file.relative_to(folder).as_posix())
-    return archive.getvalue()
+        return {}
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
 
-def unpack_model(archive: bytes, folder: Path) -> None:
-    """Write the files of a fitted model that `work` has returned."""
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extractall(folder, filter="data")
+def write_files(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write files that `work` has returned. Raises ValueError for a path outside the folder."""
+    for name, data in files.items():
+        place = (folder / name).resolve()
+        if not place.is_relative_to(folder.resolve()):
+            raise ValueError(f"{name!r} is not a path in the folder of the model")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)

@@ -292,7 +292,9 @@ class Store(Layout):
         """
         return Ranking.of_columns(self.case_columns(result))
 
-    def write_model(self, result: Result, save: Callable[[Path], None]) -> Path:
+    def write_model(
+        self, result: Result, save: Callable[[Path], None], *, is_sealed: bool = False
+    ) -> Path:
         """Store a fitted model.
 
         Parameters
@@ -301,6 +303,8 @@ class Store(Layout):
             The model's result.
         save : callable
             Fills the empty folder that it is called with. If it raises, an older model is kept.
+        is_sealed : bool, default: False
+            Whether the folder gets the files of a stored model, with their checksums.
 
         Returns
         -------
@@ -315,7 +319,8 @@ class Store(Layout):
         folder = self.model_folder(result)
         with writing(folder), atomic_folder(folder) as unfinished:
             save(unfinished)
-            seal_model(unfinished, result.key, result.reads)
+            if not is_sealed:
+                seal_model(unfinished, result.key, result.reads)
         return folder
 
     def find_model(self, result: Result, metadata: Metadata) -> Path | None:
@@ -342,7 +347,9 @@ class Store(Layout):
             log.warning("%s. It is not used", describe_error(error))
         return None
 
-    def keep_model(self, result: Result, save: Callable[[Path], None]) -> None:
+    def keep_model(
+        self, result: Result, save: Callable[[Path], None], *, is_sealed: bool = False
+    ) -> None:
         """Store a model as `write_model` does, but only log a warning if that fails.
 
         Parameters
@@ -351,9 +358,11 @@ class Store(Layout):
             The model's result.
         save : callable
             Fills the empty folder that it is called with.
+        is_sealed : bool, default: False
+            As in `write_model`.
         """
         try:
-            self.write_model(result, save)
+            self.write_model(result, save, is_sealed=is_sealed)
         except Exception as error:  # the numbers are still valid
             log.warning(
                 "%s: the fitted model was not saved: %s. Its numbers are not affected",

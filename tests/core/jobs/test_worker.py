@@ -18,7 +18,7 @@ from recbench.cell import Task
 from recbench.experiment import Experiment
 from recbench.isolation.runner import AVAILABLE
 from recbench.jobs.order import Loading, Order, Storing
-from recbench.jobs.worker import WORKER, unpack_model, work
+from recbench.jobs.worker import WORKER, work, write_files
 from recbench.store.format import unpacked
 
 
@@ -49,7 +49,7 @@ def _order(model: str = "popular", data: str = FIXED, **storing: Any) -> dict[st
 def test_the_result_is_the_one_of_a_run_here() -> None:
     answer = work(_order())
     assert answer["worker"] == f"{socket.gethostname()}, process {os.getpid()}"
-    assert (answer["stored"], answer["model"], answer["messages"]) == (False, b"", [])
+    assert (answer["stored"], answer["model"], answer["messages"]) == (False, {}, [])
     result, columns = unpacked(answer["result"], answer["cases"])
     (here,) = recbench.run("popular", FIXED, ks=(3, 10), results=None)
     assert result.key == here.key
@@ -60,10 +60,14 @@ def test_the_result_is_the_one_of_a_run_here() -> None:
 def test_the_model_is_returned_and_nothing_is_left() -> None:
     results = Path("results").absolute()
     answer = work(_order("rules", results=str(results)))
-    folder = Path("model")
-    folder.mkdir()
-    unpack_model(answer["model"], folder)
-    assert any(folder.iterdir())
+    store, result = Store("own"), unpacked(answer["result"], answer["cases"])[0]
+    folder = store.write_model(
+        result, lambda place: write_files(answer["model"], place), is_sealed=True
+    )
+    assert store.find_model(result, recbench.load_dataset(FIXED).metadata) == folder
+    with pytest.raises(ValueError, match="is not a path in the folder of the model"):
+        write_files({"../outside": b""}, folder)
+    assert not Path("own/outside").exists()
     assert not results.exists()
     kept = [path for path in Path("cache").rglob("*") if path.is_file() and path.name != ".lock"]
     assert kept == []
@@ -74,7 +78,7 @@ def test_a_shared_folder_gets_the_result_and_the_model() -> None:
     results.mkdir()
     (results / "token").touch()
     answer = work(_order("rules", results=str(results), is_shared=True, token="token"))
-    assert (answer["stored"], answer["model"]) == (True, b"")
+    assert (answer["stored"], answer["model"]) == (True, {})
     (stored,) = Store(results).all()
     assert stored.key == unpacked(answer["result"], answer["cases"])[0].key
     assert Store(results).model_folder(stored).is_dir()
