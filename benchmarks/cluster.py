@@ -218,9 +218,7 @@ def keeping(answers: Sequence[Mapping[str, Any]], folder: Path) -> float:
         keeper.keep(result, columns)
         model = answer["model"]
         if model:
-            store.keep_model(
-                result, lambda place, model=model: write_files(model, place), is_sealed=True
-            )
+            store.keep_model(result, lambda place, model=model: write_files(model, place))
         seconds.append(time.perf_counter() - began)
     return statistics.median(seconds)
 

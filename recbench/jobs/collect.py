@@ -160,9 +160,7 @@ class Collector:
         if not is_stored:
             result = keep(result, columns)
             if model and self.keeper.store is not None:
-                self.keeper.store.keep_model(
-                    result, lambda folder: write_files(model, folder), is_sealed=True
-                )
+                self.keeper.store.keep_model(result, lambda folder: write_files(model, folder))
         return self.keeper.show(ended.task.experiment, result, columns)
 
     def _lost(self, ended: _Sent, error: BaseException) -> Result | None:

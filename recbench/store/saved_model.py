@@ -18,8 +18,10 @@ MANIFEST = ".sha256.json"
 def seal_model(folder: Path, key: str, reads: Mapping[str, str]) -> None:
     """Write the checksums of a folder's files, and those of the metadata that the model has read.
 
-    Raises RecbenchError for anything that is not a regular file or a folder, and OSError.
+    If another process has sent the files of a model with their checksums, these stay. Raises RecbenchError for anything that is not a regular file or a folder, and OSError.
     """
+    if (folder / MANIFEST).exists():
+        return
     files = _checksums(folder)
     manifest = {"key": key, "files": files, "reads": dict(reads)}
     write(folder / MANIFEST, json.dumps(manifest, indent=1).encode())

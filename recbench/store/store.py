@@ -292,9 +292,7 @@ class Store(Layout):
         """
         return Ranking.of_columns(self.case_columns(result))
 
-    def write_model(
-        self, result: Result, save: Callable[[Path], None], *, is_sealed: bool = False
-    ) -> Path:
+    def write_model(self, result: Result, save: Callable[[Path], None]) -> Path:
         """Store a fitted model.
 
         Parameters
@@ -303,8 +301,6 @@ class Store(Layout):
             The model's result.
         save : callable
             Fills the empty folder that it is called with. If it raises, an older model is kept.
-        is_sealed : bool, default: False
-            Whether the folder gets the files of a stored model, with their checksums.
 
         Returns
         -------
@@ -319,8 +315,7 @@ class Store(Layout):
         folder = self.model_folder(result)
         with writing(folder), atomic_folder(folder) as unfinished:
             save(unfinished)
-            if not is_sealed:
-                seal_model(unfinished, result.key, result.reads)
+            seal_model(unfinished, result.key, result.reads)
         return folder
 
     def find_model(self, result: Result, metadata: Metadata) -> Path | None:
@@ -347,9 +342,7 @@ class Store(Layout):
             log.warning("%s. It is not used", describe_error(error))
         return None
 
-    def keep_model(
-        self, result: Result, save: Callable[[Path], None], *, is_sealed: bool = False
-    ) -> None:
+    def keep_model(self, result: Result, save: Callable[[Path], None]) -> None:
         """Store a model as `write_model` does, but only log a warning if that fails.
 
         Parameters
@@ -358,11 +351,9 @@ class Store(Layout):
             The model's result.
         save : callable
             Fills the empty folder that it is called with.
-        is_sealed : bool, default: False
-            As in `write_model`.
         """
         try:
-            self.write_model(result, save, is_sealed=is_sealed)
+            self.write_model(result, save)
         except Exception as error:  # the numbers are still valid
             log.warning(
                 "%s: the fitted model was not saved: %s. Its numbers are not affected",

@@ -61,13 +61,14 @@ def test_the_model_is_returned_and_nothing_is_left() -> None:
     results = Path("results").absolute()
     answer = work(_order("rules", results=str(results)))
     store, result = Store("own"), unpacked(answer["result"], answer["cases"])[0]
-    folder = store.write_model(
-        result, lambda place: write_files(answer["model"], place), is_sealed=True
-    )
+    folder = store.write_model(result, lambda place: write_files(answer["model"], place))
     assert store.find_model(result, recbench.load_dataset(FIXED).metadata) == folder
     with pytest.raises(ValueError, match="is not a path in the folder of the model"):
         write_files({"../outside": b""}, folder)
     assert not Path("own/outside").exists()
+    damaged = {name: data + b" " for name, data in answer["model"].items() if "." not in name[:1]}
+    store.write_model(result, lambda place: write_files({**answer["model"], **damaged}, place))
+    assert store.find_model(result, recbench.load_dataset(FIXED).metadata) is None
     assert not results.exists()
     kept = [path for path in Path("cache").rglob("*") if path.is_file() and path.name != ".lock"]
     assert kept == []
