@@ -18,7 +18,8 @@ MANIFEST = ".sha256.json"
 def seal_model(folder: Path, key: str, reads: Mapping[str, str]) -> None:
     """Write the checksums of a folder's files, and those of the metadata that the model has read.
 
-    If another process has sent the files of a model with their checksums, these stay. Raises RecbenchError for anything that is not a regular file or a folder, and OSError.
+    Checksums that another process has sent with the files stay. Raises RecbenchError for anything
+    that is not a regular file or a folder, and OSError.
     """
     if (folder / MANIFEST).exists():
         return
