@@ -184,7 +184,7 @@ class Experiment:
         source = offer.source
         self.code.setdefault(offer.name, source.code_digest())
         asked = device != "auto" and "device" in parameters(offer.factory)[0].keys() - spec.options
-        version = offer.source_version()
+        version = offer.version_of(source)
         if not isolated and not source.is_as_loaded():
             version = f"{offer.version}{NO_SOURCE}"
         cell = self.blank(str(offer.spec(spec.options)), version, offer.plugin, own_seed)

@@ -236,9 +236,10 @@ def recbench_executors() -> Mapping[str, Callable[..., Any]]:
     the model in a separate process there.
 
     If a future ends with an exception, for example because its worker was killed, recbench submits
-    the order once more. At the end, also after Ctrl-C, it calls
-    `shutdown(wait=False, cancel_futures=True)`, which must end everything that the factory has
-    started.
+    the order once more; the executor itself should not. A `concurrent.futures.BrokenExecutor` says
+    that the executor accepts no more, and recbench makes a new one. At the end, also after Ctrl-C,
+    it calls `shutdown(wait=False, cancel_futures=True)`, which must end everything that the factory
+    has started.
 
     Returns
     -------

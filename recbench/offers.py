@@ -130,7 +130,11 @@ class Offer:
 
         Because of the digest, stored results become outdated when the code of their plugin changes.
         """
-        digest = self.source.digest()
+        return self.version_of(self.source)
+
+    def version_of(self, source: Source) -> str:
+        """Return the same for a source that is known."""
+        digest = source.digest()
         return f"{self.version}+{digest[:8]}" if digest else f"{self.version}{NO_SOURCE}"
 
 

@@ -84,6 +84,7 @@ def plugin_packages() -> set[str]:
     return (named | {file.parts[0].partition(".")[0] for file in files}) - {"recbench"}
 
 
+@functools.lru_cache(maxsize=4096)
 def is_library(place: Path) -> bool:
     """Whether something is in a folder that Python or pip installs to."""
     return place.is_relative_to(STANDARD) or not FOLDERS.isdisjoint(place.parts)

@@ -241,14 +241,16 @@ def _follow_imports(units: dict[str, Path], folder: Path | None) -> set[str]:
 
     folder: where to look first.
     """
-    libraries: set[str] = set()
+    libraries, known = set[str](), set[str]()
     waiting = list(units.items())
     while waiting:
         name, place = waiting.pop()
         for file in _files(place):
             folders = file.relative_to(place).parts[:-1] if place.is_dir() else None
             package = name.rpartition(".")[0] if folders is None else ".".join((name, *folders))
-            for imported in _imports(_stamp(file), package) if file.suffix == ".py" else ():
+            names = _imports(_stamp(file), package) if file.suffix == ".py" else frozenset[str]()
+            for imported in names - known:
+                known.add(imported)
                 unit = _unit(imported, folder)
                 if unit is None or unit[0] in units or unit[0] == "recbench":
                     continue

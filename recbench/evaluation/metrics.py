@@ -102,20 +102,26 @@ def no_values(metrics: Iterable[str], ks: Sequence[int]) -> dict[str, Value]:
     return {f"{name}@{k}": Value() for name in metrics for k in ks}
 
 
-_PASSED: set[tuple[Metric, Any]] = set()
-"""Metrics that have passed the checks, and the kind of data that they have passed them with."""
+_CHECKED: dict[tuple[Metric, Any], UnknownFeatureError | None] = {}
+"""Metrics and kinds of data that were checked -> the error if such data lack a feature."""
 
-MOST_PASSED = 256
+MOST_CHECKED = 256
 
 
 def _check_once(metric: Metric, made: MadeUp) -> None:
-    """Check a metric, unless it has passed with data that have the same features."""
-    passed = metric, made.kind
-    if passed not in _PASSED:
-        check_rules(metric, made)
-        if len(_PASSED) >= MOST_PASSED:
-            _PASSED.clear()
-        _PASSED.add(passed)
+    """Check a metric, unless it is known what it does with data that have the same features."""
+    checked = metric, made.kind
+    if checked not in _CHECKED:
+        unknown = None
+        try:
+            check_rules(metric, made)
+        except UnknownFeatureError as error:
+            unknown = error
+        if len(_CHECKED) >= MOST_CHECKED:
+            _CHECKED.clear()
+        _CHECKED[checked] = unknown
+    if (error := _CHECKED[checked]) is not None:
+        raise error.with_traceback(None)
 
 
 def valid_metrics(

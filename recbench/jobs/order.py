@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import os
@@ -76,7 +75,7 @@ class Order:
 
     def plain(self) -> dict[str, Any]:
         """Return the order as texts, numbers, lists and dicts."""
-        found: dict[str, Any] = plain(dataclasses.asdict(self))
+        found: dict[str, Any] = plain({**vars(self), "storing": vars(self.storing)})
         return found
 
     @classmethod
