@@ -120,8 +120,9 @@ def _check_once(metric: Metric, made: MadeUp) -> None:
         if len(_CHECKED) >= MOST_CHECKED:
             _CHECKED.clear()
         _CHECKED[checked] = unknown
-    if (error := _CHECKED[checked]) is not None:
-        raise error.with_traceback(None)
+    known = _CHECKED[checked]
+    if known is not None:
+        raise known.with_traceback(None)
 
 
 def valid_metrics(
