@@ -43,7 +43,7 @@ RULES = [f"rules:window={window}" for window in range(2, 20, 2)]
 
 MODELS = ["popular", *RULES]
 
-SPLITS = [f"users:share=0.9,seed={seed}" for seed in range(4)]
+SPLITS = [f"leave-n-out:n={n}" for n in range(1, 5)]
 
 SMALL = "ml-100k"
 """A dataset with few interactions, for costs that grow with their number."""

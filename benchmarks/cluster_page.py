@@ -72,8 +72,8 @@ def two_workers(found: Found) -> list[str]:
         "## Two workers",
         "",
         (
-            f"{n_cells} cells of `popular` and `rules` on {found.data}, with nine tenths of "
-            "the users judged. All runs have the same values."
+            f"{n_cells} cells of `popular` and `rules` on {found.data}, split by "
+            "`leave-n-out`. All runs have the same values."
         ),
         "",
         "| run | seconds | per cell | share of one worker |",
