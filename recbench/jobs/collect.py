@@ -117,9 +117,10 @@ class Collector:
         try:
             try:
                 return self.executor.submit(work, order)
-            except BrokenExecutor:  # such as a pool of processes of which one was killed
+            except BrokenExecutor as error:  # such as a pool of processes of which one was killed
                 if self.renew is None:
                     raise
+                log.warning("the executor is started again: %s", describe_error(error))
                 self.executor = self.renew()
                 return self.executor.submit(work, order)
         except KeyboardInterrupt:
