@@ -35,12 +35,12 @@ from typing import Any
 from recbench.code.installed import Installed, installed_plugins
 from recbench.isolation.memory import LIMIT
 from recbench.isolation.processes import (
+    MEMORY,
     adopt_orphans,
     blank_files,
     descendants,
     die_with_parent,
     fork,
-    hide_memory,
     kill_descendants,
     limits,
     memory_used,
@@ -85,7 +85,7 @@ def main(fd: int) -> None:
     """
     with _exiting():
         blank_files(but=fd)
-        hide_memory()
+        MEMORY.hide()
         adopt_orphans()
         sys.argv[:] = ["recbench"]
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -187,7 +187,7 @@ def _become_cell(
     """In the cell: set up streams, signals and logging, serve the referee, and exit."""
     with _exiting():
         die_with_parent()
-        hide_memory(hidden=False)  # else its watcher could not measure it
+        MEMORY.show()  # else its watcher could not measure it
         commands.close()
         os.environ[LIMIT] = str(memory)
         os.setsid()

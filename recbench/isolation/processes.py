@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Sequence
@@ -35,14 +36,33 @@ def die_with_parent() -> None:
     _prctl(_DEATH_SIGNAL, signal.SIGKILL)
 
 
-def hide_memory(*, hidden: bool = True) -> bool:
-    """Decide whether processes of the same user may read this one's memory and descriptors.
+class _Memory:
+    """Whether processes of the same user may read this one's memory and descriptors.
 
-    Returns whether they could not before. An administrator always can.
+    An administrator always can.
     """
-    was_hidden = _prctl(_GET_DUMPABLE, 0) == 0
-    _prctl(_DUMPABLE, int(not hidden))
-    return was_hidden
+
+    def __init__(self) -> None:
+        self._lock, self._n_hiding, self._was_hidden = threading.Lock(), 0, False
+
+    def hide(self) -> None:
+        """Hide it until `show` has been called as often, in whatever order."""
+        with self._lock:
+            if self._n_hiding == 0:
+                self._was_hidden = _prctl(_GET_DUMPABLE, 0) == 0
+                _prctl(_DUMPABLE, 0)
+            self._n_hiding += 1
+
+    def show(self) -> None:
+        """Show it again, unless it was hidden before or somebody else hides it."""
+        with self._lock:
+            self._n_hiding -= 1
+            if self._n_hiding == 0 and not self._was_hidden:
+                _prctl(_DUMPABLE, 1)
+
+
+MEMORY = _Memory()
+"""That of this process."""
 
 
 def _prctl(option: int, value: int) -> int:

@@ -16,7 +16,7 @@ from recbench.data.interactions import Interactions
 from recbench.errors import RecbenchError, UsageError
 from recbench.isolation.launcher import Launcher
 from recbench.isolation.pickling import UnpicklableError, pickled
-from recbench.isolation.processes import hide_memory, hold_standard_files
+from recbench.isolation.processes import MEMORY, hold_standard_files
 from recbench.isolation.proxy import ModelProxy
 from recbench.isolation.worker import heavy_imports
 from recbench.models.in_process import InProcessHost
@@ -47,17 +47,16 @@ class IsolatedHost:
         self._launcher = Launcher(timeout, memory)
         self._in_process = InProcessHost(plugins)
         self._pickled: dict[str, bytes | None] = {}
-        self._was_hidden = False
 
     def __enter__(self) -> Self:
         hold_standard_files()
-        self._was_hidden = hide_memory()
+        MEMORY.hide()
         self._launcher.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._launcher.stop()
-        hide_memory(hidden=self._was_hidden)
+        MEMORY.show()
 
     def share(self, train: Interactions) -> None:
         """Put the training data into shared memory, before the time limit of a cell starts."""

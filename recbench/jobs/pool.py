@@ -22,7 +22,7 @@ from typing import Any
 
 from recbench import guard
 from recbench.errors import RecbenchError
-from recbench.isolation.processes import die_with_parent, hide_memory
+from recbench.isolation.processes import MEMORY, die_with_parent
 from recbench.jobs.relay import Receiver, Sender
 from recbench.jobs.threads import limit_threads
 from recbench.jobs.worker import WORKER
@@ -55,7 +55,7 @@ class ForkedPool(Executor):
         self.receiver = Receiver()
         self._waiting: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._is_shut = False
-        self._was_hidden = hide_memory()
+        MEMORY.hide()
         self._slots = [_Slot(n_jobs, self.receiver.sender()) for _ in range(n_jobs)]
         self.receiver.start()
         self._threads = [
@@ -111,7 +111,7 @@ class ForkedPool(Executor):
         for slot in self._slots:
             slot.close()
         self.receiver.stop()
-        hide_memory(hidden=self._was_hidden)
+        MEMORY.show()
 
 
 class _Context(ForkContext):

@@ -274,14 +274,14 @@ def test_only_results_of_the_installed_code_are_run(
     call: Any, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(recbench.plugins.Offer, "source_version", lambda self: "other")
+        patch.setattr(recbench.plugins.Offer, "version_of", lambda *_: "other")
         recbench.run(["popular"], tiny)
     code, out, err = call("results")
     assert code == 0
     assert "popular: the plugin's code has changed since it was stored." in out
     recbench.run(["popular"], tiny)
     with monkeypatch.context() as patch:
-        patch.setattr(recbench.plugins.Offer, "source_version", lambda self: "third")
+        patch.setattr(recbench.plugins.Offer, "version_of", lambda *_: "third")
         recbench.run(["random"], tiny)
     assert len(list(Path("results").rglob("popular*.json"))) == 2
     code, out, err = call("results")

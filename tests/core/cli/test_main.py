@@ -425,7 +425,7 @@ def test_table_reports_what_it_leaves_out_and_why(
 ) -> None:
     call("run", "popular", "random", "--dataset", tiny, "--seeds", "0,1")
     with monkeypatch.context() as patch:
-        patch.setattr("recbench.plugins.Offer.source_version", lambda _: "edited")
+        patch.setattr("recbench.plugins.Offer.version_of", lambda *_: "edited")
         call("run", "random", "--dataset", tiny)
     (path,) = Path("results").glob("*/*/popular*.json")
     path.write_text(path.read_text().replace('"ok"', '"so"'))

@@ -17,7 +17,7 @@ from helpers import plugin
 import recbench
 from recbench import load_plugins
 from recbench.isolation.launcher import Launcher
-from recbench.isolation.processes import hide_memory, limits
+from recbench.isolation.processes import limits
 from recbench.isolation.runner import AVAILABLE, IsolatedHost
 from recbench.testing import example
 from recbench_popular import Popular
@@ -209,8 +209,13 @@ def test_only_an_administrator_can_read_the_memory_of_the_main_process_during_a_
         with host.cell("popular", OPTIONS):
             pass
     assert dumpable() == 1
-    assert not hide_memory()
-    assert hide_memory(hidden=False)
+    first, second = IsolatedHost(load_plugins()), IsolatedHost(load_plugins())
+    for host in (first, second):
+        host.__enter__()
+    first.__exit__()
+    assert dumpable() == 0
+    second.__exit__()
+    assert dumpable() == 1
 
 
 def test_limits_show_every_change() -> None:
