@@ -249,14 +249,15 @@ def _difference(experiment: Experiment, order: Order, cell: Result) -> str:
     if missing:
         return missing
     offer = plugins.check("models", spec)
-    version = offer.source_version()
+    source = offer.source
+    version = offer.version_of(source)
     if (offer.plugin, version) != (cell.plugin, cell.model_version):
         return _other_version(f"plugin {cell.plugin}", version, cell.model_version)
     for name, here in order.metric_versions.items():
         there = experiment.metric_versions.get(name, "missing")
         if there != here:
             return _other_version(f"metric {name}", there, here)
-    experiment.code.pop(offer.name, None)  # a worker may live longer than the code
+    experiment.code[offer.name] = source.code_digest()  # a worker may live longer than the code
     device = cell.device or "auto"
     key = experiment.cell(cell.model, cell.seed or 0, device, isolated=cell.isolated).key
     if key != cell.key and has_source(version):  # else it is different every time
