@@ -30,8 +30,8 @@ def dask(
     address : str, default: no cluster
         Scheduler of a cluster, such as "tcp://host:8786", in place of processes on this machine.
     timeout : float or none, default: None
-        Seconds to wait until the scheduler answers, or until the first process is ready; 10 or 60
-        if none is given.
+        Seconds to wait for the scheduler to answer, by default 10, or for the first process to be
+        ready, by default 60.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Run a function on a worker, but not once more if another worker has begun it and is lost."""
+"""Run a function on a worker, unless another worker that was lost has begun it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import recbench
 def call_once(token: str, call: Callable[[], Any]) -> Any:
     """Return what a function returns. Raises RecbenchError if a worker has begun this call before.
 
-    Dask runs what a lost worker was running on other workers, several times. Whoever submits the
-    call should learn that it was lost, and decide.
+    If a worker is lost, Dask itself runs its calls again on other workers, several times. With
+    this, whoever has submitted a call hears of the loss instead, and decides.
 
     token: identifies the call among all those of the cluster.
     """

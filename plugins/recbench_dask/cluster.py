@@ -26,7 +26,7 @@ from .executor import DaskExecutor
 from .watching import watch_cluster, watch_processes
 
 UNLIMITED = 1_000_000
-"""How many workers may be lost with a function; those that only wait there are not to blame."""
+"""How many workers may be lost that a function was assigned to: it may only have waited there."""
 
 SETTINGS = {
     "distributed.scheduler.allowed-failures": UNLIMITED,
@@ -41,7 +41,7 @@ SETTINGS = {
 
 MEMORY = {
     # Dask has its workers give memory back as soon as it is free, which makes large arrays slow.
-    # These are the limits that glibc itself arrives at, in bytes.
+    # These limits, in bytes, are the ones that glibc ends up with if it may adjust them.
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(64 * 2**20),
 }

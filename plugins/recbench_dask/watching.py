@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import subprocess
 import threading
 import time
@@ -16,7 +17,7 @@ INTERVAL = 1.0
 """Seconds between two looks at the workers of a cluster."""
 
 PATIENCE = 5.0
-"""Seconds without any worker until the user is told."""
+"""Seconds for which a cluster may lack workers, while they start again, before a warning."""
 
 
 def watch_processes(process: subprocess.Popen[bytes], executor: DaskExecutor) -> None:
@@ -38,19 +39,15 @@ def watch_cluster(client: Any, address: str, executor: DaskExecutor) -> None:
         except Exception:  # without a connection, functions fail anyway
             return False
 
-    def tell() -> None:
-        LOG.warning("dask: no worker is connected to %s; models wait for one", address)
-
-    def watch(*, is_told: bool) -> None:
-        last = time.monotonic()
-        while not executor.has_ended.wait(INTERVAL):
+    def watch() -> None:
+        last, is_told = -math.inf, False
+        while True:
             if not has_none():
                 last, is_told = time.monotonic(), False
             elif not is_told and time.monotonic() - last > PATIENCE:
-                tell()
+                LOG.warning("dask: no worker is connected to %s; models wait for one", address)
                 is_told = True
+            if executor.has_ended.wait(INTERVAL):
+                return
 
-    is_empty = has_none()
-    if is_empty:
-        tell()
-    threading.Thread(target=watch, kwargs={"is_told": is_empty}, daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()

@@ -109,7 +109,7 @@ MOST_CHECKED = 256
 
 
 def _check_once(metric: Metric, made: MadeUp) -> None:
-    """Check a metric, unless it is known what it does with data that have the same features."""
+    """Check a metric, unless it was checked with data that have the same features."""
     checked = metric, made.kind
     if checked not in _CHECKED:
         unknown = None

@@ -22,8 +22,9 @@ from recbench.store.format import unpacked
 class _Sent:
     """A cell that was handed over.
 
-    tries: how often. has_run: whether the executor has said that it runs. is_alone: whether nothing
-    else runs, so that it is known who has ended the worker. reported: (step, name) of known values.
+    tries: how often. has_run: whether the executor has said that it runs. is_alone: whether it
+    runs alone, so that nothing else can have broken the executor. reported: (step, name) of the
+    values that plugins know.
     """
 
     task: Task

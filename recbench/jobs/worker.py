@@ -148,12 +148,13 @@ class Worker:
         """Return the experiment of an order, loaded here. Raises RecbenchError if it differs."""
         with self._lock:
             experiment = self._loaded.get(order.content) or self._load(order)
-            if _difference(experiment, order, cell):  # perhaps files have changed since
+            why = _difference(experiment, order, cell)
+            if why:  # perhaps files have changed since
                 self._files.clear()
                 self._datasets.clear()
                 self._loaded.clear()
                 experiment = self._load(order)
-            why = _difference(experiment, order, cell)
+                why = _difference(experiment, order, cell)
         if why:
             raise RecbenchError(why)
         return experiment
