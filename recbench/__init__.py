@@ -14,7 +14,9 @@ from recbench.curves import Curves, curves
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Interactions
 from recbench.data.load import load_dataset
-from recbench.data.split import Split, split
+from recbench.data.make_split import split
+from recbench.data.split import Split
+from recbench.data.validation_data import validation_split
 from recbench.data.where import Where
 from recbench.errors import RecbenchError, UsageError, counted, printable
 from recbench.evaluation.ranking import Ranking
@@ -143,6 +145,7 @@ __all__ = [
     "trials",
     "tune",
     "usable_cores",
+    "validation_split",
     "verify",
     "wrap_text",
     "write_checkpoint",

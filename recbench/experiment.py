@@ -18,7 +18,8 @@ from recbench.data.dataset import Dataset, outside_ids
 from recbench.data.interactions import Array, Column, Columns
 from recbench.data.leakage import count_users, leakage
 from recbench.data.load import Data, find_dataset, text_of
-from recbench.data.split import Split, make_split
+from recbench.data.make_split import make_split
+from recbench.data.split import Split
 from recbench.errors import RecbenchError, clean_reason
 from recbench.evaluation.facts import count_ranked
 from recbench.evaluation.measure import Metric, better_of

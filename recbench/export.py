@@ -13,7 +13,8 @@ from recbench.arguments import with_names_checked
 from recbench.data.dataset import Dataset, outside_ids
 from recbench.data.interactions import Array, Interactions
 from recbench.data.load import Data
-from recbench.data.split import Split, make_split
+from recbench.data.make_split import make_split
+from recbench.data.split import Split
 from recbench.errors import RecbenchError, UsageError
 from recbench.experiment import load_and_log
 from recbench.files import atomic

@@ -157,6 +157,9 @@ def recbench_models() -> Mapping[str, Callable[..., Any]]:
     `recbench.write_checkpoint(checkpoint, content)`, and resume from what
     `recbench.read_checkpoint(checkpoint)` returns: a state that was damaged is never returned.
 
+    A model that needs validation targets, for example to decide when to stop training, gets them
+    from `recbench.validation_split(train)`.
+
     recbench calls the model in a separate process (with `--in-process`, in the main one): first
     `fit`, then `score` or `recommend` for the histories, in batches. The held-out items stay in
     the main process. Check a model with `recbench.testing.check_model`.

@@ -17,7 +17,8 @@ from recbench.data.arrays import offsets_of, slices
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Interactions
 from recbench.data.load import Data
-from recbench.data.split import Split, make_split
+from recbench.data.make_split import make_split
+from recbench.data.split import Split
 from recbench.experiment import load_and_log
 from recbench.given.splitters import with_splitter
 from recbench.hookspecs import hookimpl

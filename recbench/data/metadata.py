@@ -14,6 +14,9 @@ from recbench.errors import RecbenchError, suggest
 MISSING = ("None", "nan", "NaN", "NaT", "<NA>")
 """How missing values of Python, numpy and pandas are written as text."""
 
+VALIDATION = "validation."
+"""The names of metadata that begin with this are columns of a validation split."""
+
 
 class UnknownFeatureError(RecbenchError, KeyError):
     """A feature was asked for that the data do not have."""
@@ -64,9 +67,9 @@ class Features(Mapping[str, Array]):
 class Metadata:
     """What is known of users and items besides their numbers.
 
-    names: user_ids, item_ids and titles, and names such as user_features.age and
-    item_features.genres. load: returns the array of a name; it is called once, when the name is
-    first asked for.
+    names: user_ids, item_ids and titles, names such as user_features.age and
+    item_features.genres, and those of a validation split. load: returns the array of a name; it is
+    called once, when the name is first asked for.
     """
 
     def __init__(self, names: Sequence[str], load: Callable[[str], Array]) -> None:
@@ -79,6 +82,14 @@ class Metadata:
         metadata = cls(tuple(arrays), _cannot_load)
         metadata._loaded = dict(arrays)
         return metadata
+
+    def extended(self, names: Sequence[str], load: Callable[[str], Array]) -> Metadata:
+        """Return the same metadata with further names. load: returns the array of one of these."""
+        both = Metadata(
+            (*self.names, *names), lambda name: load(name) if name in names else self.load(name)
+        )
+        both._loaded = dict(self._loaded)
+        return both
 
     def __getitem__(self, name: str) -> Array:
         """Return the array of a name, read-only."""
@@ -102,8 +113,12 @@ class Metadata:
         return "" if array is None else hashlib.sha256(content(array)).hexdigest()[:16]
 
     def digests(self, names: Iterable[str]) -> dict[str, str]:
-        """Return a hash of each name but ids, which are part of the data's own hash."""
-        return {name: self.digest(name) for name in sorted(names) if not name.endswith("_ids")}
+        """Return a hash of each name, but of none that the data and the split decide."""
+        return {
+            name: self.digest(name)
+            for name in sorted(names)
+            if not name.endswith("_ids") and not name.startswith(VALIDATION)
+        }
 
     def changed(self, digests: Mapping[str, str]) -> list[str]:
         """Return the names whose hashes differ from earlier ones."""

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from recbench.arguments import with_names_checked
 from recbench.data.arrays import check_range, freeze_arrays, offsets_of
-from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
-from recbench.data.load import Data, find_dataset
-from recbench.errors import RecbenchError, counted
-from recbench.given.splitters import with_splitter
-from recbench.guard import guarded
-from recbench.plugins import Plugins, current_plugins
-from recbench.spec import Spec
+from recbench.errors import counted
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -184,109 +175,3 @@ class Splitter(Protocol):
     def split(self, interactions: Interactions) -> Split:
         """Split all interactions, which have one sequence per user."""
         ...
-
-
-def make_split(plugins: Plugins, data: Dataset, split: str) -> tuple[str, Split]:
-    """Split a dataset; return the name of the splitter with its options, and the split.
-
-    Only splitters see the parts of the interactions: train and history have none.
-    """
-    splitter, name, who = build_splitter(plugins, split)
-    made = call_splitter(who, data, "split", splitter.split, data.interactions)
-    return name, prepared(made, data)
-
-
-def build_splitter(plugins: Plugins, split: str) -> tuple[Any, str, str]:
-    """Return a splitter, its name with options, and what errors call it."""
-    spec = Spec.parse(split)
-    offer = plugins.find("splitters", spec.name)
-    spec = offer.spec(spec.options)  # the names, if the text has aliases
-    splitter = offer.build(spec.options, {})
-    who = f"splitter {spec} (plugin {offer.plugin})"
-    if not callable(getattr(splitter, "split", None)):
-        raise RecbenchError(
-            f"{who}: its factory returned {type(splitter).__name__}; it must return an object with "
-            "split(interactions)"
-        )
-    return splitter, str(spec), who
-
-
-def call_splitter(
-    who: str, data: Dataset, method: str, split: Callable[[Interactions], Any], given: Interactions
-) -> Split:
-    """Call a method of a splitter, and check what it returns."""
-    with guarded(who):
-        made = split(given)
-    if not isinstance(made, Split):
-        where = "" if method == "split" else f" from {method}"
-        raise RecbenchError(
-            f"{who} returned {type(made).__name__}{where}; it must return a recbench.Split"
-        )
-    own, unit = made.train.time_unit, data.interactions.time_unit
-    if own != unit and made.train.times is not None:
-        raise RecbenchError(
-            f"{who} returned times in {own}, but those of the data are in {unit}; it must make "
-            "train with take, cut or keep, which keep the unit"
-        )
-    return made
-
-
-def prepared(split: Split, data: Dataset) -> Split:
-    """Return the split without parts, and with what is known of users and items."""
-    train = history = _described(split.train, data)
-    if split.history is not split.train:
-        history = _described(split.history, data)
-    return dataclasses.replace(split, train=train, history=history)
-
-
-def _described(part: Interactions, data: Dataset) -> Interactions:
-    return data.describe(part if part.parts is None else dataclasses.replace(part, parts=None))
-
-
-@with_names_checked
-def split(
-    dataset: Data,
-    split: Any = "leave-last-out",
-    *,
-    data_dir: str | None = None,
-    plugins: Plugins | None = None,
-) -> Split:
-    """Load a dataset and split it, as `recbench.run` does.
-
-    Parameters
-    ----------
-    dataset : str, path, pandas.DataFrame or Dataset
-        A dataset or the path of a log, with options, as in "log.csv:user=customer,item=sku", a log
-        as a DataFrame, or what `load_dataset` returned.
-    split : str, path, class, object or function, default: "leave-last-out"
-        How to hold out targets: a splitter with options, such as "temporal:share=0.9", the path of
-        a .py file, an object with `split`, or a function of (interactions).
-    data_dir : str or None, default: None
-        Folder holding one sub-folder per dataset. None uses the variable RECBENCH_DATA, if set.
-    plugins : Plugins or None, default: None
-        What `load_plugins` returned. None loads all installed plugins.
-
-    Returns
-    -------
-    Split
-        The training data, the histories and the targets, as numbers of users and items.
-        `split.train.item_ids` has the ids of the source.
-
-    Raises
-    ------
-    UsageError
-        If a name or an option is wrong.
-    RecbenchError
-        If the data cannot be loaded or split.
-
-    Examples
-    --------
-    >>> import recbench
-    >>> parts = recbench.split("synthetic")
-    >>> len(parts.judged), parts.train.matrix().shape
-    (1000, (1000, 500))
-    """
-    plugins = current_plugins(plugins)
-    plugins, split = with_splitter(plugins, split)
-    plugins.check("splitters", Spec.parse(split))
-    return make_split(plugins, find_dataset(plugins, dataset, data_dir).load(), split)[1]

@@ -6,7 +6,8 @@ import numpy as np
 
 from recbench.data.dataset import Dataset
 from recbench.data.interactions import Array, Interactions
-from recbench.data.split import Split, build_splitter, call_splitter, prepared
+from recbench.data.split import Split
+from recbench.data.splitting import build_splitter, call_splitter, prepared
 from recbench.errors import RecbenchError, describe_error
 from recbench.plugins import Plugins
 

@@ -19,6 +19,7 @@ from typing import IO, Any, TypeVar
 
 from recbench.data.dataset import Dataset
 from recbench.data.load import Data, text_of
+from recbench.data.make_split import with_inner_validation
 from recbench.data.split import Split
 from recbench.data.validation_split import make_validation_split, of_validation
 from recbench.errors import RecbenchError, UsageError, describe_error
@@ -61,6 +62,7 @@ def prepare(
 
     setting, data, name, validation = _in_own_process(load) if AVAILABLE else load()
     data, validation = _read_only(data, validation)
+    validation = with_inner_validation(plugins, data, split, validation)
     try:
         experiment = Experiment.of_split(
             plugins, data, name, validation, None, text_of(dataset), frozenset({metric})

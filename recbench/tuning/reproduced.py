@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
+from recbench.data.make_split import with_inner_validation
 from recbench.data.validation_split import make_validation_split
 from recbench.errors import RecbenchError, describe_error
 from recbench.evaluation.uncertainty import Value
@@ -38,14 +39,13 @@ def run_best_again(
     if study is not None:
         _check_best(study, cell, tuned)
     metric, k = metric_and_k(tuned.metric)
-    name, _, held_out = make_validation_split(
-        experiment.plugins, experiment.dataset, experiment.split_text
-    )
+    plugins = experiment.plugins
+    name, _, held_out = make_validation_split(plugins, experiment.dataset, experiment.split_text)
     validation = Experiment.of_split(
-        experiment.plugins,
+        plugins,
         experiment.dataset,
         name,
-        held_out,
+        with_inner_validation(plugins, experiment.dataset, experiment.split_text, held_out),
         dataset_text=experiment.dataset_text,
         only=frozenset({metric}),
     )

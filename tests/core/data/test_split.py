@@ -8,7 +8,7 @@ import pytest
 from helpers import plugin
 
 from recbench import Dataset, Interactions, RecbenchError, Split, UsageError, load_plugins
-from recbench.data.split import make_split
+from recbench.data.make_split import make_split
 
 LOG = Interactions.from_log([0, 0, 1, 1, 2], [0, 1, 1, 2, 3], n_users=4, n_items=6)
 TARGETS = [2, -1, 4]

@@ -15,7 +15,7 @@ from helpers import plugin
 
 import recbench
 from recbench import Interactions, RecbenchError, Split, UsageError, load_plugins
-from recbench.data.split import make_split
+from recbench.data.make_split import make_split
 from recbench.experiment import Experiment
 from recbench.given.splitters import with_splitter
 from recbench.isolation import processes
