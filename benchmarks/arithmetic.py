@@ -29,7 +29,7 @@ from torch.profiler import ProfilerActivity, profile
 import recbench
 from recbench_splitters import LeaveLastOut
 from recbench_transformer import Transformer, loss
-from recbench_transformer.network import build_network
+from recbench_transformer.build import build_network
 from recbench_transformer.presets import Settings, size_to_data
 from recbench_transformer.training import Trainer
 from recbench_transformer.windows import Batch, make_batches

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from recbench import Interactions, evaluate
-from recbench_transformer import Transformer, network, training
+from recbench_transformer import Transformer, build, training
 
 SMALL: dict[str, Any] = {
     "dim": 16, "heads": 2, "feedforward": 16, "length": 8, "epochs": 2, "device": "cpu"
@@ -28,7 +28,7 @@ def log_of(sequences: list[list[int]], n_items: int = 12, users: list[int] | Non
 def small_network(preset: str = "default", *, embed_users: bool = False, n_items: int = 12):
     torch.manual_seed(0)
     settings = Transformer(preset=preset, **{**SMALL, "layers": 2}).settings
-    net = network.build_network(settings, n_items, 4, embed_users=embed_users)
+    net = build.build_network(settings, n_items, 4, embed_users=embed_users)
     if embed_users and hasattr(net, "users"):
         torch.nn.init.normal_(net.users.weight)
     return net.eval()

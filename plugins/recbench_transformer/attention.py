@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 import recbench
 
-from .network import CausalAttention, Network
+from .build import Network
+from .network import CausalAttention
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 import recbench
 
-from .network import Network
+from .build import Network
 from .windows import group_by_length, pad
 
 MAX_POSITIONS = 2**14
@@ -33,10 +33,9 @@ def encode_histories(network: Network, history: recbench.Interactions, length: i
         rows = order[group]
         items = torch.from_numpy(pad(history.items, starts[rows], lengths[rows]))
         users = torch.from_numpy(history.users[rows].astype(np.int64))
-        hidden = network(items.to(weight.device), users.to(weight.device))  # (rows, time, width)
         last = torch.from_numpy(lengths[rows] - 1).to(weight.device)
-        row = torch.arange(len(rows), device=weight.device)
-        vectors[torch.from_numpy(rows).to(weight.device)] = hidden[row, last]
+        hidden = network(items.to(weight.device), users.to(weight.device), last=last)
+        vectors[torch.from_numpy(rows).to(weight.device)] = hidden[:, 0]  # (rows, width)
     return vectors
 
 

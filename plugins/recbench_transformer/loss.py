@@ -7,6 +7,8 @@ whole batch, positions x items, are never in memory at once (Wijmans et al. 2024
 2411.09009).
 """
 
+from __future__ import annotations
+
 import math
 
 import torch
@@ -24,6 +26,7 @@ def backward(
     output: tuple[Tensor, Tensor],
     negatives: int,
     dtype: torch.dtype,
+    seen: Seen | None = None,
 ) -> float:
     """Return the batch's mean cross-entropy, and set the gradients of all weights.
 
@@ -33,6 +36,7 @@ def backward(
     negatives: 0 for the softmax over all items. Otherwise the softmax is over the target and this
         number of items, drawn uniformly with replacement and shared by the batch.
     dtype: type of the matrix products; sums are in float32.
+    seen: what the softmax over all items leaves out at each position; None for nothing.
     """
     weight, bias = output
     drawn = torch.randint(len(weight), (negatives,), device=weight.device) if negatives else None
@@ -48,7 +52,8 @@ def backward(
         chunk = slice(start, start + chunk_size)
         inputs, answers = hidden[chunk].to(dtype), targets[chunk]
         if drawn is None:
-            losses, score_grad = full_softmax(inputs, answers, table, bias)
+            left_out = None if seen is None else seen.within(start, start + len(inputs))
+            losses, score_grad = full_softmax(inputs, answers, table, bias, left_out)
         else:
             losses, score_grad, answer_grad = sampled_softmax(
                 inputs, answers, (weight, bias), drawn
@@ -73,16 +78,50 @@ def backward(
     return float(total) / len(targets)
 
 
+class Seen:
+    """The items that the history of each position has, up to and with the position itself.
+
+    The network never has to say that they come again, so it does not have to learn to say no. An
+    item that does come next counts all the same.
+
+    items, targets: (rows, time). real: (rows, time), False for padding. Positions are counted
+    without padding.
+    """
+
+    def __init__(self, items: Tensor, targets: Tensor, real: Tensor) -> None:
+        time = items.shape[1]
+        earlier = torch.ones(time, time, dtype=torch.bool, device=items.device).tril()
+        is_seen = earlier & real[:, :, None] & (items[:, None, :] != targets[:, :, None])
+        row, position, place = is_seen.nonzero(as_tuple=True)
+        self.items = items[row, place]
+        number = real.flatten().cumsum(0).view(real.shape) - 1
+        self.positions = number[row, position]
+        counts = torch.bincount(self.positions, minlength=int(real.sum()))
+        self.starts = [0, *counts.cumsum(0).tolist()]
+
+    def within(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """Return the positions, counted from `start`, and the items of positions before `stop`."""
+        chosen = slice(self.starts[start], self.starts[stop])
+        return self.positions[chosen] - start, self.items[chosen]
+
+
 def full_softmax(
-    hidden: Tensor, targets: Tensor, weight: Tensor, bias: Tensor
+    hidden: Tensor,
+    targets: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    left_out: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the cross-entropies (positions,) and their gradients by the scores.
 
-    The gradients are (positions, n_items).
+    The gradients are (positions, n_items). left_out: positions and items whose scores do not
+    count.
     """
     ones = hidden.new_ones(len(hidden), 1)
     table = torch.cat([weight, bias.to(weight.dtype)[:, None]], dim=1)
     scores = torch.cat([hidden, ones], dim=1) @ table.t()  # (positions, n_items); faster than addmm
+    if left_out is not None:
+        scores[left_out] = -math.inf
     score_grad = torch.softmax(scores, dim=1)
     row = torch.arange(len(targets), device=hidden.device)
     losses = -score_grad[row, targets].float().clamp(min=1e-38).log()

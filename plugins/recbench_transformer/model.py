@@ -12,33 +12,31 @@ import numpy as np
 import numpy.typing as npt
 
 import recbench
-from recbench_rules import Rules
 
+from .evidence import Evidence, log_softmax
 from .presets import PRESETS, Settings, check, require, size_to_data
 
 if TYPE_CHECKING:
-    from .network import Network
+    from .build import Network
     from .training import Epoch
-
-RULES_LENGTH, RULES_DECAY, RULES_FLOOR = 30, 0.7, 1e-4
-"""Length and decay of the rules, and the number that is added to their scores before the log."""
 
 
 class Transformer:
-    """A causal Transformer over each user's sequence (as in SASRec), combined with item rules.
+    """A causal Transformer over each user's sequence (as in SASRec), combined with counts.
 
-    By default, the network is trained with the softmax over the catalogue. Two things let it reach
-    good results within minutes: its item embeddings start from co-occurrences (`warm`), and its
-    scores are combined with those of sequential rules (`rules`), which count pairs of items that
-    embeddings of this size cannot represent. `transformer:warm=false,rules=0` is the network alone.
-    Other presets are published models, which have neither.
+    By default, the network is trained with the softmax over the items that the history does not
+    have (`mask`). Its item embeddings start from co-occurrences (`warm`). Its scores are combined
+    with counts: which items follow which (`rules`), what is popular lately (`recent`), and who
+    consumes what again (`repeats`). How much each of them weighs is fitted on validation targets.
+    `transformer:warm=false,rules=false,recent=false,repeats=false` is the network alone. Other
+    presets are published models, which have none of this.
 
     Parameters
     ----------
     preset : {"default", "sasrec", "sasrec-bce", "gsasrec", "notebook"}, default: "default"
         Set of defaults for the other options: recbench's own model, or a published one. The
         defaults below are those of "default"; the notes say what the others are.
-    dim : int, default: 64
+    dim : int, default: 64 up to 500,000 interactions, 128 above
         Numbers per embedding; a multiple of 2 x heads.
     layers : int, default: 2
         Number of Transformer blocks.
@@ -46,22 +44,28 @@ class Transformer:
         Attention heads per block.
     feedforward : int, default: 256
         Width of the feed-forward network in each block.
-    dropout : float, default: 0.2 up to 300,000 interactions, 0.1 above
+    dropout : float, default: 0.5 up to 200,000 interactions, 0.1 from 1,000,000
         Share of activations set to 0 in training, in [0, 1).
     rotary : bool, default: True
         Use rotary position embeddings: attention then knows how far apart items are.
     length : int, default: 100
-        Number of latest items that the network reads; the rules read at most 30.
+        Number of latest items that the network reads.
     warm : bool, default: True
         Start item embeddings from co-occurrences instead of random numbers.
     tied : bool, default: True
         Use the item embeddings as output weights too; only SASRec's presets can do without.
-    rules : float, default: 0.8
-        Weight of the logarithm of the rules' scores; 0 leaves the rules out.
+    rules : bool, default: True
+        Add counts of which items follow, or are near, those of the history.
+    recent : bool, default: True
+        Add what is popular lately, if the data have times.
+    repeats : bool, default: True
+        Add how often and how lately the user had an item before.
     loss : {"softmax", "bce"}, default: "softmax"
         Softmax over the catalogue, or binary cross-entropy with drawn negatives.
     negatives : int, default: 0 up to 50,000 items, 4,096 above
         Negatives per batch, or per position with loss=bce (1 by default); 0 for all items.
+    mask : bool, default: True
+        Leave the items of the history out of the softmax over all items.
     calibration : float, default: 0.0
         Calibration t of gBCE, from 0 to 1; 0 is plain binary cross-entropy.
     epochs : int, default: 12
@@ -97,15 +101,15 @@ class Transformer:
     The preset ``notebook`` is the model of the notebook that recbench grew from, for
     ``--split windows``.
 
-    The rules are the model `rules` with the latest 30 items and a decay of 0.7. Both parts are
-    log-probabilities, up to a constant, so adding them multiplies two estimates of the probability
-    of the next item.
+    The parts of the score are logarithms of shares or probabilities, so adding them multiplies
+    estimates of the probability of the next item, each raised to a power. In a comparison, the
+    validation targets are made by its splitter (`recbench.validation_split`), so the powers suit
+    what the model is judged by: the next item, the next basket, or a later period.
 
     `recbench tune` searches `dim` in 32, 64 and 128, `layers` from 1 to 4, `dropout` from 0 to 0.5,
-    `length` in 50, 100 and 200, `lr` from 0.001 to 0.02 on a logarithmic scale, and `rules` from 0
-    to 2. With a published preset, write `rules=0`, so that no rules are added; the preset
+    `length` in 50, 100 and 200, and `lr` from 0.001 to 0.02 on a logarithmic scale. The preset
     ``notebook`` needs a much higher `lr`. `epochs` is not tuned, so that a trial can be stopped
-    after an epoch in which its validation NDCG@10, without the rules, is lower than others'.
+    after an epoch in which its validation NDCG@10, without the counts, is lower than others'.
 
     References
     ----------
@@ -131,9 +135,9 @@ class Transformer:
             *("preset", "dim", "layers", "heads", "feedforward"),
             *("dropout", "rotary", "length", "warm", "tied"),
         ),
-        "loss": ("loss", "negatives", "calibration"),
+        "loss": ("loss", "negatives", "mask", "calibration"),
         "training": ("epochs", "patience", "finish", "batch", "lr"),
-        "rules": ("rules",),
+        "counts": ("rules", "recent", "repeats"),
         "reproducibility": ("seed", "device", "bfloat16"),
     }
     """Headings of `recbench models transformer`, and the options below each."""
@@ -144,7 +148,6 @@ class Transformer:
         "dropout": recbench.Float(0, 0.5),
         "length": recbench.Choice(50, 100, 200),
         "lr": recbench.Float(0.001, 0.02, log=True),
-        "rules": recbench.Float(0, 2),
     }
 
     def __init__(
@@ -159,9 +162,12 @@ class Transformer:
         length: int | None = None,
         warm: bool | None = None,
         tied: bool | None = None,
-        rules: float | None = None,
+        rules: bool | None = None,
+        recent: bool | None = None,
+        repeats: bool | None = None,
         loss: Literal["softmax", "bce"] | None = None,
         negatives: int | None = None,
+        mask: bool | None = None,
         calibration: float | None = None,
         epochs: int | None = None,
         patience: int | None = None,
@@ -175,8 +181,9 @@ class Transformer:
         self.preset = preset
         self.dim, self.layers, self.heads, self.feedforward = dim, layers, heads, feedforward
         self.dropout, self.rotary, self.length = dropout, rotary, length
-        self.warm, self.tied, self.rules = warm, tied, rules
-        self.loss, self.negatives, self.calibration = loss, negatives, calibration
+        self.warm, self.tied = warm, tied
+        self.rules, self.recent, self.repeats = rules, recent, repeats
+        self.loss, self.negatives, self.mask, self.calibration = loss, negatives, mask, calibration
         self.epochs, self.patience, self.finish = epochs, patience, finish
         self.batch, self.lr, self.bfloat16 = batch, lr, bfloat16
         self.seed, self.device = seed, device
@@ -241,13 +248,26 @@ class Transformer:
             The finished model is yielded once more at the end, with 0 interactions.
         """
         from . import device, training, warm_start
+        from .validation import hold_out
 
-        self.n_items_, self.n_users_, self.rules_ = train.n_items, train.n_users, None
-        if self.settings.rules:
-            self.rules_ = self._new_rules(warm_start.window_for(train)).fit(train)
+        self.n_items_, self.n_users_ = train.n_items, train.n_users
+        self.sized_ = size_to_data(self.settings, train.lengths)
+        rest, held_out = hold_out(train, self.sized_, np.random.default_rng(self.seed))
+        window = warm_start.window_for(train)
+        self.evidence_ = Evidence(self.sized_).fit(rest, window)
+
+        def weigh(best: Network) -> None:
+            self.network_ = best
+            if held_out is not None:
+                self.evidence_.fit_weights(held_out, self._network, self.seed)
+            self.evidence_.fit(train, window)
+
         for epoch in training.train_epochs(
             train,
-            size_to_data(self.settings, train.lengths),
+            self.sized_,
+            rest=rest,
+            held_out=held_out,
+            on_best=weigh,
             seed=self.seed,
             device=device.choose_device(self.device),
             checkpoint=checkpoint,
@@ -257,9 +277,9 @@ class Transformer:
 
     @property
     def n_parameters(self) -> int:
-        """Number of learned parameters: the network's weights, and the counted rules."""
+        """Number of learned parameters: the network's weights, and what is counted."""
         weights = sum(weight.numel() for weight in self._fitted_network().parameters())
-        return weights + (0 if self.rules_ is None else self.rules_.n_parameters)
+        return weights + self.evidence_.n_parameters
 
     def score(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
         """Score every item for each history.
@@ -273,21 +293,22 @@ class Transformer:
         Returns
         -------
         numpy.ndarray of shape (len(history), n_items), float32
-            Logarithms of probabilities, up to a constant per history.
+            The weighted sum of the logarithms of the network's probabilities and of the counts.
         """
+        self._fitted_network(history)
+        scores: npt.NDArray[np.float32] = self.evidence_.combine(history, self._network)
+        return scores
+
+    def _network(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
+        """Return the network's scores, (rows, n_items)."""
         import torch
 
         from .encoding import encode_histories
 
-        network = self._fitted_network(history)
         with torch.no_grad():
-            hidden = encode_histories(network, history, self.settings.length)
-            scores = torch.nn.functional.linear(hidden, *network.output())
+            hidden = encode_histories(self.network_, history, self.settings.length)
+            scores = torch.nn.functional.linear(hidden, *self.network_.output())
         array: npt.NDArray[np.float32] = scores.float().cpu().numpy()
-        if self.rules_ is not None:
-            rule_scores = self.rules_.score(history)
-            rule_scores += RULES_FLOOR
-            array += self.settings.rules * np.log(rule_scores, out=rule_scores)
         return array
 
     def explain(
@@ -297,8 +318,8 @@ class Transformer:
 
         Each interaction's embedding, and its part in the rules, is multiplied by a factor of 1. The
         weight of the interaction is the derivative of the score with respect to this factor
-        (Simonyan et al. 2014, arXiv 1312.6034). Interactions before the latest `length` have
-        weight 0.
+        (Simonyan et al. 2014, arXiv 1312.6034). What an item gets because the history has it
+        already belongs to the interactions with it.
 
         Parameters
         ----------
@@ -315,12 +336,9 @@ class Transformer:
         from .encoding import score_gradients
 
         network = self._fitted_network(history)
-        weights = score_gradients(network, history, items, self.settings.length)
-        if self.rules_ is not None:
-            parts = self.rules_.explain(history, items)
-            weights += (
-                self.settings.rules * parts / (parts.sum(axis=1, keepdims=True) + RULES_FLOOR)
-            )
+        gradients = score_gradients(network, history, items, self.settings.length)
+        own = log_softmax(self._network(history))[0, items]
+        weights: npt.NDArray[np.float32] = self.evidence_.explain(history, items, gradients, own)
         return weights
 
     def attention(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
@@ -354,9 +372,8 @@ class Transformer:
         from .stored import write_network
 
         network = self._fitted_network()
-        write_network(folder, network, self.settings, self.n_items_, self.n_users_)
-        if self.rules_ is not None:
-            self.rules_.save(folder)
+        write_network(folder, network, self.sized_, self.n_items_, self.n_users_)
+        self.evidence_.save(folder)
 
     def load(self, folder: Path) -> Self:
         """Read a model that `save` has written with the same options.
@@ -379,14 +396,10 @@ class Transformer:
         from . import device
         from .stored import read_network
 
-        settings = self.settings
-        network, self.n_items_, self.n_users_ = read_network(folder, settings)
-        self.rules_ = self._new_rules(1).load(folder) if settings.rules else None
+        network, self.sized_, self.n_items_, self.n_users_ = read_network(folder, self.settings)
+        self.evidence_ = Evidence(self.sized_).load(folder)
         self.network_ = network.to(device.choose_device(self.device)).eval()
         return self
-
-    def _new_rules(self, window: int) -> Rules:
-        return Rules(window, min(RULES_LENGTH, self.settings.length), RULES_DECAY)
 
     def _fitted_network(self, history: recbench.Interactions | None = None) -> Network:
         if not hasattr(self, "network_"):

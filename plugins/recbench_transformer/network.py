@@ -1,9 +1,8 @@
-"""The networks, top to bottom: item ids, embeddings, positions, causal attention, scores.
+"""The network, top to bottom: item ids, embeddings, positions, causal attention, scores.
 
-Three networks: `Causal`, the default; `SASRec`, as published; and `Notebook`. Each reads a batch of
-histories and returns one vector per position. The vector at a position predicts the item that comes
-next. `output()` returns the last layer, which turns such a vector into one score per item of the
-catalogue.
+It reads a batch of histories and returns one vector per position. The vector at a position predicts
+the item that comes next. `output()` returns the last layer, which turns such a vector into one
+score per item of the catalogue. The networks of published models are in `published.py`.
 
 Shapes in the comments:
 
@@ -43,7 +42,7 @@ class Causal(nn.Module):
         self, settings: Settings, n_items: int, n_users: int, *, embed_users: bool
     ) -> None:
         super().__init__()
-        dim = settings.dim
+        dim = settings.width
         self.items = nn.Embedding(n_items, dim)
         self.users = nn.Embedding(n_users + 1, dim) if embed_users else None  # last: unknown users
         self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.layers))
@@ -55,12 +54,20 @@ class Causal(nn.Module):
         if self.users is not None:
             nn.init.zeros_(self.users.weight)
 
-    def forward(self, items: Tensor, users: Tensor, scale: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        items: Tensor,
+        users: Tensor,
+        scale: Tensor | None = None,
+        last: Tensor | None = None,
+    ) -> Tensor:
         """Return one vector per position, (rows, time, dim).
 
         items: (rows, time) item numbers. users: (rows,) user numbers, -1 for unknown users.
         scale: (rows, time) factors for the item embeddings, 1 if None. `score_gradients`
             differentiates a score with respect to them, to explain the score.
+        last: (rows,) the only position of each row that is wanted; the result is then
+            (rows, 1, dim), and the last block does no work for the others.
         """
         x: Tensor = self.items(items)  # look up an embedding per item: (rows, time, dim)
         if scale is not None:
@@ -69,9 +76,10 @@ class Causal(nn.Module):
         time, rotary = items.shape[1], None
         if self.rotary_dim:
             rotary = rotary_positions(time, self.rotary_dim, items.device)
-        for block in self.blocks:
+        *first, final = self.blocks
+        for block in first:
             x = block(x, rotary)  # (rows, time, dim)
-        x = self.norm(x)
+        x = self.norm(final(x, rotary, last))
         if self.users is not None:
             if self.training:
                 users = users.masked_fill(torch.rand(users.shape, device=users.device) < 0.2, -1)
@@ -114,7 +122,7 @@ class Block(nn.Module):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        dim, feedforward = settings.dim, settings.feedforward
+        dim, feedforward = settings.width, settings.feedforward
         self.heads = settings.heads
         self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.query_key_value = nn.Linear(dim, 3 * dim)
@@ -126,13 +134,15 @@ class Block(nn.Module):
             self.merge_heads.weight.mul_(0.5)
             self.down.weight.mul_(0.5)
 
-    def forward(self, x: Tensor, rotary: Tensor | None) -> Tensor:
-        """Return x (rows, time, dim) with both updates added."""
-        x = x + self.dropout(self.attend(self.norm1(x), rotary))  # (rows, time, dim)
-        update: Tensor = self.dropout(self.down(functional.gelu(self.up(self.norm2(x)))))
-        return x + update  # (rows, time, dim)
+    def forward(self, x: Tensor, rotary: Tensor | None, last: Tensor | None = None) -> Tensor:
+        """Return x (rows, time, dim) with both updates added; (rows, 1, dim) of position `last`."""
+        update = self.dropout(self.attend(self.norm1(x), rotary, last))  # (rows, time, dim)
+        x = update + (x if last is None else pick(x, last))
+        update = self.dropout(self.down(functional.gelu(self.up(self.norm2(x)))))
+        updated: Tensor = x + update  # (rows, time, dim)
+        return updated
 
-    def attend(self, x: Tensor, rotary: Tensor | None) -> Tensor:
+    def attend(self, x: Tensor, rotary: Tensor | None, last: Tensor | None = None) -> Tensor:
         """Return what each position gets from itself and from earlier positions.
 
         Three linear maps give each position a query (what it looks for), a key (what it can be
@@ -144,8 +154,12 @@ class Block(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (rows, heads, time, dim / heads)
         if rotary is not None:
             q, k = apply_rotary(q, rotary), apply_rotary(k, rotary)
-        x = self.attention(q, k, v)  # (rows, heads, time, dim / heads)
-        merged: Tensor = self.merge_heads(x.transpose(1, 2).reshape(rows, time, dim))
+        mask = None
+        if last is not None:  # one query per row; keys after it are padding
+            q = pick(q.transpose(1, 2), last).transpose(1, 2)  # (rows, heads, 1, dim / heads)
+            mask = torch.arange(time, device=x.device) <= last[:, None, None, None]
+        x = self.attention(q, k, v, mask)  # (rows, heads, time, dim / heads)
+        merged: Tensor = self.merge_heads(x.transpose(1, 2).flatten(2))
         return merged  # (rows, time, dim)
 
 
@@ -155,16 +169,19 @@ class CausalAttention(nn.Module):
     It has no weights of its own. It is a module so that `attention.py` can see its inputs.
     """
 
-    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return softmax(q k^T / sqrt(size)) v, where the softmax sees no later position.
 
         The library computes this in one step, without storing the (time, time) attention weights;
         `weights` returns them. q, k, v and the result: (rows, heads, time, size).
+        mask: which positions to see, if it is not all that are not later.
         """
         if not q.is_cuda:  # on CPUs, attention is slower in bfloat16
             q, k, v = q.float(), k.float(), v.float()
         with torch.autocast(q.device.type, enabled=False):
-            return functional.scaled_dot_product_attention(q, k, v.to(q.dtype), is_causal=True)
+            return functional.scaled_dot_product_attention(
+                q, k, v.to(q.dtype), attn_mask=mask, is_causal=mask is None
+            )
 
     def weights(self, q: Tensor, k: Tensor) -> Tensor:
         """Return the attention weights, (rows, heads, time, time), float32.
@@ -174,6 +191,11 @@ class CausalAttention(nn.Module):
         """
         scores = q.float() @ k.float().transpose(2, 3) / math.sqrt(q.shape[3])
         return scores.masked_fill(causal_mask(q.shape[2], q.device), -math.inf).softmax(dim=3)
+
+
+def pick(x: Tensor, position: Tensor) -> Tensor:
+    """Return (rows, 1, ...): one position of each row of x (rows, time, ...)."""
+    return x[torch.arange(len(x), device=x.device), position][:, None]
 
 
 def causal_mask(time: int, device: torch.device) -> Tensor:
@@ -234,145 +256,6 @@ class Dropout(nn.Module):
         return x * keep.to(x.dtype).mul_(256 / (256 - threshold))
 
 
-class SASRec(nn.Module):
-    """SASRec as published (Kang & McAuley 2018, arXiv 1808.09781), for the presets of that name.
-
-    It differs from `Causal` in five ways. A learned vector for each position is added to the
-    embeddings. Queries are made of normalised vectors, keys and values of the vectors themselves,
-    and the update is added to the normalised ones. The nonlinear function is ReLU. Items have no
-    bias. Where the output weights are not tied, they are a second table of items.
-    """
-
-    def __init__(self, settings: Settings, n_items: int) -> None:
-        super().__init__()
-        dim = settings.dim
-        self.items = nn.Embedding(n_items, dim)
-        self.output_items = None if settings.tied else nn.Embedding(n_items, dim)
-        self.positions = nn.Embedding(settings.length, dim)
-        self.blocks = nn.ModuleList(SASRecBlock(settings) for _ in range(settings.layers))
-        self.norm = nn.LayerNorm(dim)
-        self.dropout = Dropout(settings.dropout_share)
-        self.register_buffer("bias", torch.zeros(n_items), persistent=False)
-        for module in self.modules():
-            if isinstance(module, nn.Embedding):
-                nn.init.normal_(module.weight, std=0.02)
-        if self.output_items is not None:
-            nn.init.normal_(self.output_items.weight, std=dim**-0.5)
-
-    def forward(self, items: Tensor, _users: Tensor, scale: Tensor | None = None) -> Tensor:
-        """Return one vector per position, (rows, time, dim); arguments as for `Causal`."""
-        time, dim = items.shape[1], self.items.embedding_dim
-        x = self.items(items) * math.sqrt(dim)  # (rows, time, dim)
-        if scale is not None:
-            x = x * scale[..., None]
-        x = self.dropout(x + self.positions.weight[:time])
-        for block in self.blocks:
-            x = block(x)
-        normalised: Tensor = self.norm(x)
-        return normalised
-
-    def output(self) -> tuple[Tensor, Tensor]:
-        """Return the output layer: weight (n_items, dim) and bias (n_items,), which is 0."""
-        table = self.items if self.output_items is None else self.output_items
-        return table.weight, self.get_buffer("bias")
-
-    @torch.no_grad()
-    def init_from_counts(self, _counts: Tensor, embeddings: Tensor | None) -> None:
-        """Before training, set the item embeddings (n_items, dim), unless they are None."""
-        if embeddings is not None:
-            self.items.weight.copy_(embeddings)
-
-    def fill_unknown_users(self, users: Tensor) -> None:
-        """Do nothing: users have no embeddings."""
-
-
-class SASRecBlock(nn.Module):
-    """One layer of `SASRec`: attention, then a feed-forward network on each position."""
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__()
-        dim, feedforward = settings.dim, settings.feedforward
-        self.heads = settings.heads
-        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.query, self.key_value = nn.Linear(dim, dim), nn.Linear(dim, 2 * dim)
-        self.attention = CausalAttention()
-        self.merge_heads = nn.Linear(dim, dim)
-        self.up, self.down = nn.Linear(dim, feedforward), nn.Linear(feedforward, dim)
-        self.dropout = Dropout(settings.dropout_share)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return x (rows, time, dim) after both steps."""
-        rows, time, dim = x.shape
-        normalised = self.norm1(x)
-        split = (rows, time, 3, self.heads, dim // self.heads)
-        qkv = torch.cat([self.query(normalised), self.key_value(x)], dim=2).view(split)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (rows, heads, time, dim / heads)
-        attended = self.attention(q, k, v).transpose(1, 2).reshape(rows, time, dim)
-        x = self.norm2(normalised + self.merge_heads(attended))
-        update: Tensor = self.dropout(self.down(functional.relu(self.dropout(self.up(x)))))
-        return x + update  # (rows, time, dim)
-
-
-class Notebook(nn.Module):
-    """The network of the notebook that recbench grew from, built from PyTorch's own layers.
-
-    It differs from `Causal` in four ways. Layer normalisation follows each step (post-norm).
-    Sinusoidal positions are added to the embeddings. Every user has an embedding. The output layer
-    has its own weights.
-    """
-
-    def __init__(self, settings: Settings, n_items: int, n_users: int) -> None:
-        super().__init__()
-        dim, dropout = settings.dim, settings.dropout_share
-        self.items = nn.Embedding(n_items, dim)
-        self.users = nn.Embedding(n_users + 1, dim)  # the last row is for unknown users
-        layer = nn.TransformerEncoderLayer(
-            dim, settings.heads, settings.feedforward, dropout, batch_first=True
-        )
-        self.encoder = nn.TransformerEncoder(layer, settings.layers, enable_nested_tensor=False)
-        self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(2 * dim, n_items)
-        for weight in (self.items.weight, self.users.weight, self.linear.weight):
-            nn.init.uniform_(weight, -0.1, 0.1)
-        nn.init.zeros_(self.linear.bias)
-
-    def forward(self, items: Tensor, users: Tensor, scale: Tensor | None = None) -> Tensor:
-        """Return one vector per position, (rows, time, 2 dim); arguments as for `Causal`."""
-        time, dim = items.shape[1], self.items.embedding_dim
-        x = self.items(items) * math.sqrt(dim)  # (rows, time, dim)
-        if scale is not None:
-            x = x * scale[..., None]
-        x = self.dropout(x + sinusoidal_positions(time, dim, items.device))
-        x = self.encoder(x, mask=causal_mask(time, items.device), is_causal=True)
-        user = user_embedding(self.users, users) * math.sqrt(dim)  # (rows, dim)
-        return torch.cat([x, user[:, None].expand_as(x)], dim=-1)  # (rows, time, 2 dim)
-
-    def output(self) -> tuple[Tensor, Tensor]:
-        """Return the output layer: weight (n_items, 2 dim) and bias (n_items,)."""
-        return self.linear.weight, self.linear.bias
-
-    def init_from_counts(self, counts: Tensor, embeddings: Tensor | None) -> None:
-        """Do nothing: as in the notebook, training starts from random weights."""
-
-    def fill_unknown_users(self, users: Tensor) -> None:
-        """After training, give all users that are not in `users` the mean embedding of `users`."""
-        fill_all_but(self.users, users, self.users.weight[users].mean(dim=0))
-
-
-def sinusoidal_positions(time: int, dim: int, device: torch.device) -> Tensor:
-    """Return (time, dim) sinusoidal positions (Vaswani et al. 2017, arXiv 1706.03762).
-
-    Even columns hold sines and odd columns cosines; a later pair of columns oscillates more slowly.
-    """
-    position = torch.arange(time, device=device)[:, None]  # (time, 1)
-    frequency = torch.exp(torch.arange(0, dim, 2, device=device) * (-math.log(10_000) / dim))
-    angle = position * frequency  # (time, dim / 2)
-    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :dim]
-
-
-Network = Causal | SASRec | Notebook
-
-
 def user_embedding(table: nn.Embedding, users: Tensor) -> Tensor:
     """Return (rows, dim) user embeddings; -1 and numbers beyond the table get its last row."""
     unknown = table.num_embeddings - 1
@@ -386,15 +269,3 @@ def fill_all_but(table: nn.Embedding, users: Tensor, vector: Tensor) -> None:
     unknown = torch.ones(table.num_embeddings, dtype=torch.bool, device=users.device)
     unknown[users] = False
     table.weight[unknown] = vector.clone()
-
-
-def build_network(settings: Settings, n_items: int, n_users: int, *, embed_users: bool) -> Network:
-    """Return a network with random weights, drawn from torch's global generator.
-
-    embed_users: as for `Causal`; `SASRec` never embeds users, and `Notebook` always does.
-    """
-    if settings.network == "sasrec":
-        return SASRec(settings, n_items)
-    if settings.network == "notebook":
-        return Notebook(settings, n_items, n_users)
-    return Causal(settings, n_items, n_users, embed_users=embed_users)

@@ -16,7 +16,7 @@ class Settings:
     """Everything that decides a network and its training, except data and seed.
 
     network: "causal", "sasrec" or "notebook", all in `network.py`.
-    dim: numbers per embedding; a multiple of `heads`.
+    dim: numbers per embedding; a multiple of `heads`. None depends on the data.
     layers, heads: blocks, and attention heads per block.
     feedforward: width of the feed-forward network in each block.
     dropout: share of activations set to 0 in training, in [0, 1); None depends on the data.
@@ -24,10 +24,12 @@ class Settings:
     tied: whether the item embeddings are the output weights too.
     length: number of latest items that a recommendation depends on.
     warm: whether item embeddings start from co-occurrences (`warm_start.py`) or at random.
-    rules: weight of the logarithm of the rules' scores; 0 leaves the rules out.
+    rules, recent, repeats: whether scores of rules, of recent popularity, and of items that the
+        user has had before are added to those of the network (`evidence.py`).
     loss: "softmax" over the catalogue (`loss.py`), or "bce", binary cross-entropy (`binary.py`).
     negatives: items that the loss draws: per batch for "softmax", where 0 stands for all items; per
         position for "bce". None depends on the loss and the catalogue.
+    mask: whether the softmax over all items leaves out those that the history already has.
     calibration: t of gBCE, in [0, 1]; 0 is the plain binary cross-entropy.
     drawn_from: where "bce" draws from: "all" items but the positive, or those "unseen" in the row.
     trained_on: "all" interactions, or those that the "latest" window of each row predicts.
@@ -43,12 +45,13 @@ class Settings:
         "sgd" decays by 5% per epoch; that of "adam" is constant.
     weight_decay: AdamW's weight decay, applied to the matrices of the blocks only.
     max_grad_norm: norm that a batch's gradient is clipped to; None does not clip it.
-    held_out_part: what validation holds out: the "last" interaction of some rows, or whole "rows".
-    held_out_rows: maximum number of rows that validation uses; None for all that are long enough.
+    held_out_part: what validation holds out: what the "split" of the comparison would, the "last"
+        interaction of some rows, or whole "rows".
+    held_out_rows: maximum number of rows that validation predicts; None for all.
     """
 
     network: Literal["causal", "sasrec", "notebook"]
-    dim: int
+    dim: int | None
     layers: int
     heads: int
     feedforward: int
@@ -57,9 +60,12 @@ class Settings:
     tied: bool
     length: int
     warm: bool
-    rules: float
+    rules: bool
+    recent: bool
+    repeats: bool
     loss: Literal["softmax", "bce"]
     negatives: int | None
+    mask: bool
     calibration: float
     drawn_from: Literal["all", "unseen"]
     trained_on: Literal["all", "latest"]
@@ -73,8 +79,14 @@ class Settings:
     optimiser: Literal["adamw", "adam", "sgd"]
     weight_decay: float
     max_grad_norm: float | None
-    held_out_part: Literal["last", "rows"]
+    held_out_part: Literal["split", "last", "rows"]
     held_out_rows: int | None
+
+    @property
+    def width(self) -> int:
+        """Numbers per embedding, once `size_to_data` has set it."""
+        assert self.dim is not None  # noqa: S101
+        return self.dim
 
     @property
     def dropout_share(self) -> float:
@@ -82,30 +94,38 @@ class Settings:
         return self.dropout or 0.0
 
 
+LARGE = 500_000
+"""Up to this number of interactions, embeddings have 64 numbers, and 128 above."""
+
+
 def size_to_data(settings: Settings, lengths: npt.NDArray[Any]) -> Settings:
     """Return the settings with the values that depend on the size of the data.
 
-    dropout: 0.2 up to 300,000 interactions, because small data are easily memorised; 0.1 above.
+    dim: 64 up to `LARGE` interactions, and 128 above.
+    dropout: 0.5 up to 200,000 interactions, because small data are easily memorised; 0.1 from
+        1,000,000 interactions on; in between, it falls with the logarithm of their number.
     batch: 1/64 of the interactions, for about 64 batches per epoch; at least 2,048, at most 8,192.
         With `batch_rows`, that many rows of mean length; at least one row of full length.
 
     lengths: (rows,) interactions per row.
     """
     dropout, batch, n_interactions = settings.dropout, settings.batch, int(lengths.sum())
+    dim = settings.dim or (64 if n_interactions <= LARGE else 128)
     if dropout is None:
-        dropout = 0.2 if n_interactions <= 300_000 else 0.1
+        share = math.log(max(1, n_interactions) / 200_000) / math.log(1_000_000 / 200_000)
+        dropout = 0.5 - 0.4 * min(1.0, max(0.0, share))
     if batch is None and settings.batch_rows is not None:
         n_inputs = np.minimum(lengths[lengths >= 2] - 1, settings.length)
         mean = float(n_inputs.mean()) if len(n_inputs) else 0.0
         batch = max(settings.length, round(settings.batch_rows * mean))
     elif batch is None:
         batch = min(8192, max(2048, n_interactions // 64))
-    return dataclasses.replace(settings, dropout=dropout, batch=batch)
+    return dataclasses.replace(settings, dim=dim, dropout=dropout, batch=batch)
 
 
 DEFAULT = Settings(
     network="causal",
-    dim=64,
+    dim=None,
     layers=2,
     heads=2,
     feedforward=256,
@@ -114,9 +134,12 @@ DEFAULT = Settings(
     tied=True,
     length=100,
     warm=True,
-    rules=0.8,
+    rules=True,
+    recent=True,
+    repeats=True,
     loss="softmax",
     negatives=None,
+    mask=True,
     calibration=0.0,
     drawn_from="all",
     trained_on="all",
@@ -130,13 +153,12 @@ DEFAULT = Settings(
     optimiser="adamw",
     weight_decay=0.01,
     max_grad_norm=1.0,
-    held_out_part="last",
-    held_out_rows=1024,
+    held_out_part="split",
+    held_out_rows=2048,
 )
 """SASRec (Kang & McAuley 2018, arXiv 1808.09781) with pre-norm blocks, rotary positions and the
 full softmax that made it strong (Klenitskiy & Vasilev 2023, arXiv 2309.07602). Embeddings start
-from co-occurrences, and the scores of rules are added. `benchmarks/tune.py` chose the values on
-validation data."""
+from co-occurrences. Counts are added to the scores of the network (`evidence.py`)."""
 
 SASREC = Settings(
     network="sasrec",
@@ -149,9 +171,12 @@ SASREC = Settings(
     tied=True,
     length=200,
     warm=False,
-    rules=0.0,
+    rules=False,
+    recent=False,
+    repeats=False,
     loss="softmax",
     negatives=None,
+    mask=False,
     calibration=0.0,
     drawn_from="all",
     trained_on="latest",
@@ -209,9 +234,12 @@ NOTEBOOK = Settings(
     tied=False,
     length=3,
     warm=False,
-    rules=0.0,
+    rules=False,
+    recent=False,
+    repeats=False,
     loss="softmax",
     negatives=None,
+    mask=False,
     calibration=0.0,
     drawn_from="all",
     trained_on="all",
@@ -261,16 +289,19 @@ FIXED: dict[str, dict[str, bool]] = {
 
 def check(settings: Settings) -> None:
     """Raise UsageError for the first value that is not allowed."""
-    for name in ["dim", "layers", "heads", "feedforward", "length", "epochs", "patience", "batch"]:
+    for name in ("dim", "layers", "heads", "feedforward", "length", "epochs", "patience", "batch"):
         value = getattr(settings, name)
         require(name, value, "must be 1 or more", value is None or value >= 1)
     dim, heads, rotary = settings.dim, settings.heads, settings.rotary
     multiple = 2 * heads if rotary else heads
     factors = "2 x heads, for rotary positions" if rotary else "heads"
     for name, rule, holds in (
-        ("dim", f"must be a multiple of {multiple} ({factors})", dim % multiple == 0),
+        (
+            "dim",
+            f"must be a multiple of {multiple} ({factors})",
+            dim is None or dim % multiple == 0,
+        ),
         ("dropout", "must be at least 0 and below 1", 0 <= settings.dropout_share < 1),
-        ("rules", "must be 0 or more, and finite", 0 <= settings.rules < math.inf),
         ("loss", "is not a loss. Available: softmax, bce", settings.loss in ("softmax", "bce")),
         ("calibration", "must be from 0 to 1", 0 <= settings.calibration <= 1),
         ("finish", "must be at least 0 and below 1", 0 <= settings.finish < 1),

@@ -12,13 +12,14 @@ import recbench
 from .presets import Settings
 
 if TYPE_CHECKING:
-    from .network import Network
+    from .build import Network
 
 WEIGHTS_FILE, SIZES_FILE = "transformer.safetensors", "transformer.json"
 ARCHITECTURE = (
-    *("network", "dim", "layers", "heads", "feedforward", "length", "rotary", "tied", "rules"),
+    *("network", "dim", "layers", "heads", "feedforward", "length", "rotary", "tied"),
+    *("rules", "recent", "repeats"),
 )
-"""The settings that must be the same when a saved model is loaded."""
+"""The settings that must be the same when a saved model is loaded, unless the data decide them."""
 
 
 def write_network(
@@ -35,32 +36,34 @@ def write_network(
     (folder / SIZES_FILE).write_text(json.dumps(sizes, indent=1) + "\n")
 
 
-def read_network(folder: Path, settings: Settings) -> tuple[Network, int, int]:
-    """Return the network, the number of items and that of users.
+def read_network(folder: Path, settings: Settings) -> tuple[Network, Settings, int, int]:
+    """Return the network, the settings that it has, the number of items and that of users.
 
     Raises RecbenchError if a file is missing or damaged, or was written with other settings.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from . import network
+    from .build import build_network
 
     try:
         sizes = json.loads((folder / SIZES_FILE).read_text())
         saved = sizes["settings"]
-        wrong = [name for name in ARCHITECTURE if saved[name] != getattr(settings, name)]
+        asked = {name: getattr(settings, name) for name in ARCHITECTURE}
+        wrong = [name for name in ARCHITECTURE if asked[name] not in (None, saved[name])]
         if wrong:
             raise recbench.RecbenchError(
                 f"{folder / SIZES_FILE} was saved with {wrong[0]}={saved[wrong[0]]}, "
-                f"not {getattr(settings, wrong[0])}. Load it with the options that it was "
+                f"not {asked[wrong[0]]}. Load it with the options that it was "
                 "trained with"
             )
         n_items, n_users = int(sizes["n_items"]), int(sizes["n_users"])
         embed_users = bool(sizes["embed_users"])
-        loaded = network.build_network(settings, n_items, n_users, embed_users=embed_users)
+        settings = dataclasses.replace(settings, dim=int(saved["dim"]))
+        loaded = build_network(settings, n_items, n_users, embed_users=embed_users)
         loaded.load_state_dict(load_file(folder / WEIGHTS_FILE))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise recbench.RecbenchError(
             f"{folder} has no complete saved transformer ({error}). Train it again"
         ) from error
-    return loaded, n_items, n_users
+    return loaded, settings, n_items, n_users

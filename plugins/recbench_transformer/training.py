@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,12 @@ from torch import Tensor, nn
 import recbench
 
 from . import binary, loss
+from .build import Network, build_network
 from .checkpoint import read_state, write_state
 from .device import matmul_dtype
 from .negatives import Negatives
-from .network import Network, build_network
 from .presets import Settings
-from .validation import Best, hold_out, validate
+from .validation import Best, validate
 from .warm_start import cooccurrence_embeddings
 from .windows import Batch, make_batches
 
@@ -48,19 +49,23 @@ def train_epochs(
     data: recbench.Interactions,
     settings: Settings,
     *,
+    rest: recbench.Interactions,
+    held_out: recbench.Split | None,
+    on_best: Callable[[Network], None],
     seed: int,
     device: torch.device,
     checkpoint: Path | None = None,
 ) -> Iterator[Epoch]:
     """Train a network on `data`, and yield it after each epoch; the last one is the result.
 
-    1. Some interactions are held out, and predicted after each epoch. This part ends early after
-       `patience` epochs without a better NDCG@10.
+    1. The first epochs train on `rest`, a part of the data, and predict the cases of `held_out`
+       after each epoch. This ends early after `patience` epochs without a better NDCG@10. Then
+       `on_best` is called with the network of the best epoch.
     2. The final epochs (`finish`) continue from the best epoch and train on all data, while the
        learning rate falls to zero.
 
-    If no row has 3 interactions, nothing can be held out, and training runs for all epochs. Torch's
-    global random generators are restored at the end.
+    If nothing is held out, training runs for all epochs. Torch's global random generators are
+    restored at the end.
 
     checkpoint: a folder for the state after each epoch; if it holds one, training resumes from it.
     """
@@ -75,11 +80,11 @@ def train_epochs(
         large = DEFAULT_NEGATIVES if data.n_items > MAX_FULL_SOFTMAX else 0
         negatives = 1 if settings.loss == "bce" else large
     rng = np.random.default_rng(seed)
-    rest, held_out = hold_out(data, settings, rng)
     users = np.unique(data.users[trainable & (data.users >= 0)]).astype(np.int64)
     embed_users = len(users) < int(trainable.sum())
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        mask_seen = len(data.pairs()) == data.n_interactions  # no item is consumed twice
+        has_repeats = len(data.pairs()) < data.n_interactions
+        mask_seen = settings.mask or not has_repeats
 
         def start() -> Trainer:
             torch.manual_seed(seed)
@@ -100,14 +105,19 @@ def train_epochs(
             counts = torch.from_numpy(rest.popularity).to(device)
             embeddings = None
             if settings.warm:
-                embeddings = cooccurrence_embeddings(rest, settings.dim, seed)
+                embeddings = cooccurrence_embeddings(rest, settings.width, seed)
             network.init_from_counts(counts, embeddings)
+        if trainer.epoch >= trainer.n_validated:
+            with trainer.best_network() as best:
+                on_best(best)
         with recbench.Progress(
             "transformer", total=settings.epochs, unit="epoch", done=trainer.epoch
         ) as progress:
             while trainer.epoch < settings.epochs:
                 if trainer.epoch < trainer.n_validated:
                     n_interactions, message, values = trainer.run_epoch(rest, held_out)
+                    if trainer.epoch >= trainer.n_validated and held_out is not None:
+                        on_best(network.eval())
                 else:
                     n_interactions, message, values = trainer.run_epoch(data, None)
                 progress.step(message=message, values=values)
@@ -137,8 +147,16 @@ class Trainer:
         self.device = network.output()[0].device
         self.dtype = matmul_dtype(self.device) if settings.bfloat16 else torch.float32
 
+    @contextlib.contextmanager
+    def best_network(self) -> Iterator[Network]:
+        """Yield the network with the weights of the best epoch, for as long as the context."""
+        weights = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.network.load_state_dict(self.best.weights or weights)
+        yield self.network.eval()
+        self.network.load_state_dict(weights)
+
     def run_epoch(
-        self, data: recbench.Interactions, held_out: recbench.Interactions | None
+        self, data: recbench.Interactions, held_out: recbench.Split | None
     ) -> tuple[int, str, dict[str, float]]:
         """Train for an epoch, and validate if there are held-out rows.
 
@@ -171,7 +189,7 @@ class Trainer:
         if settings.loss == "softmax":
             message += f" (perplexity {math.exp(min(mean, 99)):,.0f})"
         scores: tuple[float, float] | None = None
-        if held_out is not None and len(held_out):
+        if held_out is not None:
             scores = validate(self.network, held_out, settings, mask_seen=self.mask_seen)
         self.epoch += 1
         if not math.isfinite(mean + sum(scores or ())):
@@ -206,7 +224,10 @@ class Trainer:
             hidden = self.network(items, users)[real]  # (positions, width)
         output = self.network.output()
         if negatives is None:
-            mean = loss.backward(hidden, targets[real], output, self.negatives, self.dtype)
+            seen = None
+            if self.settings.mask and not self.negatives:
+                seen = loss.Seen(items, targets, real)
+            mean = loss.backward(hidden, targets[real], output, self.negatives, self.dtype, seen)
         else:
             mean = binary.backward(
                 hidden,

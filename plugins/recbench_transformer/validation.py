@@ -2,75 +2,152 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 import recbench
+from recbench_rules.held_out import hold_out_last
 
+from .build import Network
 from .encoding import encode_histories
 from .loss import MAX_SCORES
-from .network import Network
 from .presets import Settings
 
 K = 10
 """The cut-off of the NDCG that decides which epoch is best."""
 
+MOST_TARGETS = 16
+"""How many targets of a case are predicted, if it has more."""
+
 
 def hold_out(
     data: recbench.Interactions, settings: Settings, rng: np.random.Generator
-) -> tuple[recbench.Interactions, recbench.Interactions]:
-    """Return the data to train on, and the rows whose last interactions validation predicts.
+) -> tuple[recbench.Interactions, recbench.Split | None]:
+    """Return the data to train on, and the cases that validation predicts; None if there are none.
 
-    `settings.held_out_rows` rows with 3 or more interactions are chosen at random. They are at most
-    half of such rows where only their last interaction is held out, and at most a tenth where the
-    whole row is. If it is None, all such rows are chosen.
+    With `held_out_part` "split", the cases are made by the splitter of the comparison, so that they
+    are of the same kind as those that the model is judged by. Outside a comparison, and for "last",
+    the last interaction of some rows with 3 or more is held out; for "rows", these rows are not
+    trained on at all. They are at most half, or for "rows" a tenth, of all such rows.
+
+    At most `settings.held_out_rows` cases are predicted, chosen at random; all, if it is None.
     """
-    only_last = settings.held_out_part == "last"
+    if settings.held_out_part == "split":
+        split = recbench.validation_split(data)
+        if split is not None and len(split.judged) and (split.train.lengths >= 2).any():
+            return without_cases(data, split, settings.held_out_rows, rng)
+    only_last = settings.held_out_part != "rows"
     eligible = np.flatnonzero(data.lengths >= 3)
     limit = len(eligible) // (2 if only_last else 10)
     rows = eligible
     if settings.held_out_rows is not None:
         rows = np.sort(rng.choice(eligible, min(settings.held_out_rows, limit), replace=False))
-    trained_on = np.ones(data.n_interactions, dtype=bool)
-    for row in rows:
-        stop = data.offsets[row + 1]
-        trained_on[stop - 1 if only_last else data.offsets[row] : stop] = False
-    return data.keep(trained_on), data.take(rows)
+    split = hold_out_last(data, rows)
+    if split is None or only_last:
+        return data if split is None else split.train, split
+    is_chosen = np.zeros(len(data), dtype=bool)
+    is_chosen[rows] = True
+    rest = data.keep(~np.repeat(is_chosen, data.lengths))
+    return rest, dataclasses.replace(split, train=rest)
+
+
+def without_cases(
+    data: recbench.Interactions, split: recbench.Split, most: int | None, rng: np.random.Generator
+) -> tuple[recbench.Interactions, recbench.Split]:
+    """Return the data without the targets of some cases of a split, and these cases.
+
+    Where each user is held out by itself, half of the cases are enough, and all other users are
+    trained on as they are. With one cut in time for all, nothing after it is trained on.
+    """
+    cases = split.judged
+    shortened = np.full(data.n_users, -1)
+    shortened[split.train.users] = split.train.lengths
+    starts = np.repeat(data.offsets[:-1], data.lengths)
+    place, user = np.arange(data.n_interactions) - starts, np.repeat(data.users, data.lengths)
+    is_left = place < shortened[user]
+    per_user = (
+        len(np.unique(data.users)) == len(data) == len(split.train)
+        and bool((data.users >= 0).all())
+        and not is_left.all()
+        and np.array_equal(data.items[is_left], split.train.items)
+        and (data.times is None or data.times[is_left].max() > data.times[~is_left].min())
+    )
+    limit = max(1, len(cases) // 2) if per_user else len(cases)
+    limit = limit if most is None else min(most, limit)
+    if len(cases) > limit:
+        cases = np.sort(rng.choice(cases, limit, replace=False))
+    chosen = only_cases(split, cases)
+    if not per_user:
+        return split.train, chosen
+    is_case = np.zeros(data.n_users, dtype=bool)
+    is_case[chosen.history.users] = True
+    rest = data.keep(is_left | ~is_case[user])
+    return rest, dataclasses.replace(chosen, train=rest)
+
+
+def only_cases(split: recbench.Split, cases: npt.NDArray[Any]) -> recbench.Split:
+    """Return the split with some of its cases, and no other rows in its history."""
+    targets, offsets = split.targets[cases] if split.offsets is None else split.targets, None
+    if split.offsets is not None:
+        begins, lengths = split.offsets[cases], np.diff(split.offsets)[cases]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        place = np.repeat(begins - offsets[:-1], lengths) + np.arange(offsets[-1])
+        targets = split.targets[place]
+    return dataclasses.replace(
+        split, history=split.history.take(cases), targets=targets, offsets=offsets, times=None
+    )
 
 
 @torch.no_grad()
 def validate(
-    network: Network, held_out: recbench.Interactions, settings: Settings, *, mask_seen: bool
+    network: Network, held_out: recbench.Split, settings: Settings, *, mask_seen: bool
 ) -> tuple[float, float]:
-    """Return the mean NDCG@10 and cross-entropy of each row's last interaction, given the others.
+    """Return the mean NDCG@10 of the held-out cases, and the mean cross-entropy of their targets.
 
-    mask_seen: whether the items of a row's history are left out of its ranking, which is right
-        where no user consumes an item twice.
+    mask_seen: whether the items of a history are neither ranked nor, if they are targets, judged.
+        So it is where the network is trained to predict unseen items, or where no user consumes an
+        item twice.
     """
-    last = held_out.offsets[1:] - 1
-    before_last = np.ones(held_out.n_interactions, dtype=bool)
-    before_last[last] = False
-    history = held_out.keep(before_last)
+    history, targets = held_out.history, held_out.targets
+    row = np.arange(len(history))
+    if held_out.offsets is not None:
+        row = np.repeat(row, np.diff(held_out.offsets))
+        nth = np.arange(len(targets)) - held_out.offsets[row]
+        row, targets = row[nth < MOST_TARGETS], targets[nth < MOST_TARGETS]
+    if mask_seen:
+        is_new = ~np.isin(row * history.n_items + targets, history.pairs())
+        row, targets = row[is_new], targets[is_new]
+    if not len(row):
+        return 0.0, math.inf
     hidden = encode_histories(network, history, settings.length)
-    targets = torch.from_numpy(held_out.items[last].astype(np.int64)).to(hidden.device)
     weight, bias = network.output()
-    chunk_size, ndcg, loss = max(1, MAX_SCORES // len(weight)), 0.0, 0.0
-    for start, seen in enumerate(history.batches(chunk_size)):
-        rows = slice(start * chunk_size, start * chunk_size + len(seen))
-        scores = functional.linear(hidden[rows], weight, bias)  # (rows, n_items)
-        loss += float(functional.cross_entropy(scores, targets[rows], reduction="sum"))
-        target_scores = scores.gather(1, targets[rows][:, None])
+    chunk_size = max(1, MAX_SCORES // len(weight))
+    gains, loss = np.zeros(len(history)), 0.0
+    for start in range(0, len(row), chunk_size):
+        rows, items = row[start : start + chunk_size], targets[start : start + chunk_size]
+        item = torch.from_numpy(items.astype(np.int64)).to(hidden.device)[:, None]
+        scores = functional.linear(hidden[torch.from_numpy(rows).to(hidden.device)], weight, bias)
+        target_scores = scores.gather(1, item)  # (targets, 1)
         if mask_seen:
-            row = np.repeat(np.arange(len(seen)), seen.lengths)
-            scores[torch.from_numpy(row), torch.from_numpy(seen.items.astype(np.int64))] = -math.inf
-        rank = 1 + (scores > target_scores).sum(dim=1)
-        ndcg += float(torch.where(rank <= K, 1 / torch.log2(rank + 1.0), 0).sum())
-    return ndcg / len(targets), loss / len(targets)
+            seen = history.take(rows)
+            place = torch.from_numpy(np.repeat(np.arange(len(rows)), seen.lengths))
+            scores[place, torch.from_numpy(seen.items.astype(np.int64))] = -math.inf
+        loss += float((torch.logsumexp(scores, dim=1) - target_scores[:, 0]).sum())
+        rank = 1 + (scores > target_scores).sum(dim=1).cpu().numpy()
+        np.add.at(gains, rows, np.where(rank <= K, 1 / np.log2(rank + 1), 0))
+    n_targets = np.bincount(row, minlength=len(history))
+    judged = n_targets > 0
+    best = np.concatenate([[0], np.cumsum(1 / np.log2(np.arange(2, K + 2)))])
+    ndcg = gains[judged] / best[np.minimum(n_targets[judged], K)]
+    return float(ndcg.mean()), loss / len(row)
 
 
 @dataclass

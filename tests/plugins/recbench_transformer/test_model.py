@@ -14,12 +14,9 @@ from made_transformer import SMALL, log_of
 
 from recbench import RecbenchError
 from recbench.testing import check_model, example
-from recbench_rules import Rules
 from recbench_splitters import Windows
 from recbench_transformer import Transformer, training
-from recbench_transformer.model import RULES_DECAY, RULES_FLOOR
 from recbench_transformer.presets import DEFAULT, PRESETS, size_to_data
-from recbench_transformer.warm_start import MAX_WINDOW
 
 
 @pytest.mark.parametrize(
@@ -27,32 +24,20 @@ from recbench_transformer.warm_start import MAX_WINDOW
     [
         *({"preset": preset} for preset in PRESETS),
         {"negatives": 7},
-        {"rules": 0, "warm": False},
+        {"rules": False, "warm": False, "repeats": False, "recent": False, "mask": False},
         {"loss": "bce", "negatives": 3, "calibration": 0.5},
-        {"preset": "sasrec", "warm": True, "rules": 0.8, "tied": False},
+        {"preset": "sasrec", "warm": True, "rules": True, "tied": False},
     ],
 )
 def test_contract(options: dict[str, Any]) -> None:
     check_model(Transformer, **{**SMALL, **options})
 
 
-def test_the_logarithm_of_the_rules_is_added_to_the_network() -> None:
-    log = example()
-    network_alone = Transformer(**SMALL, rules=0).fit(log)
-    both = Transformer(**SMALL, rules=0.5).fit(log)
-    rules = Rules(MAX_WINDOW, 8, RULES_DECAY).fit(log)
-    expected = network_alone.score(log) + 0.5 * np.log(rules.score(log) + RULES_FLOOR)
-    assert both.score(log) == pytest.approx(expected, abs=1e-4)
-    assert rules.n_parameters > 0
-    assert both.n_parameters == network_alone.n_parameters + rules.n_parameters
-
-
-@pytest.mark.parametrize("options", [{"rules": 0}, *({"preset": preset} for preset in PRESETS)])
+@pytest.mark.parametrize("options", [{"rules": False}, *({"preset": preset} for preset in PRESETS)])
 def test_load_restores_what_save_wrote(options: dict[str, Any], tmp_path: Path) -> None:
     train, options = Windows().split(example()).train, {**SMALL, **options}
     model = Transformer(**options).fit(train)
     model.save(tmp_path)
-    assert (tmp_path / "rules.safetensors").exists() == (model.settings.rules > 0)
     loaded = Transformer(**options).load(tmp_path)
     assert np.array_equal(model.score(train), loaded.score(train))
     assert loaded.n_parameters == model.n_parameters
@@ -75,8 +60,8 @@ def test_broken_files_are_refused(tmp_path: Path) -> None:
     Transformer(**options).fit(example()).save(tmp_path)
     with pytest.raises(RecbenchError, match="saved with dim=16, not 32"):
         Transformer(**{**options, "dim": 32}).load(tmp_path)
-    with pytest.raises(RecbenchError, match=r"saved with rules=0\.8, not 0"):
-        Transformer(**options, rules=0).load(tmp_path)
+    with pytest.raises(RecbenchError, match="saved with rules=True, not False"):
+        Transformer(**options, rules=False).load(tmp_path)
     weights, sizes = tmp_path / "transformer.safetensors", tmp_path / "transformer.json"
     whole, text = weights.read_bytes(), sizes.read_text()
     for broken in (whole[:-8], whole[:20], b""):
@@ -92,8 +77,8 @@ def test_broken_files_are_refused(tmp_path: Path) -> None:
         Transformer(**options).load(tmp_path / "nowhere")
     sizes.write_text(text)
     assert Transformer(**options).load(tmp_path).n_items_ == 32
-    (tmp_path / "rules.safetensors").unlink()
-    with pytest.raises(RecbenchError, match="has no complete saved rules"):
+    (tmp_path / "evidence.safetensors").unlink()
+    with pytest.raises(RecbenchError, match="has no complete saved transformer"):
         Transformer(**options).load(tmp_path)
 
 
@@ -122,10 +107,15 @@ def test_the_docstring_states_the_real_defaults() -> None:
     assert list(stated) == list(signature.parameters)
     real = {name: getattr(DEFAULT, name, None) for name in stated}
     small, large = (size_to_data(DEFAULT, np.array([n])) for n in (0, 10**9))
-    assert size_to_data(DEFAULT, np.array([300_000])).dropout == small.dropout
-    assert size_to_data(DEFAULT, np.array([300_001])).dropout == large.dropout
+    for n, sized in ((200_000, small), (1_000_000, large)):
+        assert size_to_data(DEFAULT, np.array([n])).dropout == pytest.approx(sized.dropout)
+    assert size_to_data(DEFAULT, np.array([500_000])).dim == small.dim
+    assert size_to_data(DEFAULT, np.array([500_001])).dim == large.dim
     assert size_to_data(DEFAULT, np.array([64, 64 * 4999])).batch == 5000
-    real["dropout"] = f"{small.dropout} up to 300,000 interactions, {large.dropout} above"
+    real["dim"] = f"{small.dim} up to 500,000 interactions, {large.dim} above"
+    real["dropout"] = (
+        f"{small.dropout} up to 200,000 interactions, {large.dropout:.1f} from 1,000,000"
+    )
     real["batch"] = f"1/64 of the interactions, from {small.batch:,} to {large.batch:,}"
     limit, drawn = training.MAX_FULL_SOFTMAX, training.DEFAULT_NEGATIVES
     real["negatives"] = f"0 up to {limit:,} items, {drawn:,} above"

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from recbench import Interactions
 from recbench.testing import example
-from recbench_transformer import Transformer, network
+from recbench_transformer import Transformer, build, network, published
 from recbench_transformer.presets import PRESETS
 
 
@@ -93,7 +93,7 @@ def test_unknown_users_get_the_same_scores(preset: str) -> None:
         assert torch.allclose(table[-1], table[:30].mean(dim=0), atol=1e-6)
 
 
-def plain_sasrec(net: network.SASRec, items: Iterable[Any], heads: int) -> torch.Tensor:
+def plain_sasrec(net: published.SASRec, items: Iterable[Any], heads: int) -> torch.Tensor:
     """Compute SASRec position by position, as the paper describes it, for one history."""
     norm = functional.layer_norm
     size = net.items.embedding_dim
@@ -121,7 +121,7 @@ def plain_sasrec(net: network.SASRec, items: Iterable[Any], heads: int) -> torch
 def test_sasrec_is_the_published_network(heads: int) -> None:
     torch.manual_seed(0)
     settings = Transformer(preset="sasrec", **{**SMALL, "heads": heads}).settings
-    net = network.build_network(settings, 12, 4, embed_users=True).eval()
+    net = build.build_network(settings, 12, 4, embed_users=True).eval()
     for weight in net.parameters():
         torch.nn.init.normal_(weight, std=0.5)
     items = torch.tensor([[3, 1, 4, 1, 5, 9]])

@@ -13,15 +13,16 @@ from recbench_transformer.presets import DEFAULT, NOTEBOOK, PRESETS, SASREC, siz
 
 @pytest.mark.parametrize(
     ("n_interactions", "dropout", "batch"),
-    [(0, 0.2, 2048), (300_000, 0.2, 4687), (300_001, 0.1, 4687), (10**6, 0.1, 8192)],
+    [(0, 0.5, 2048), (200_000, 0.5, 3125), (447_214, 0.3, 6987), (10**6, 0.1, 8192)],
 )
 def test_options_that_are_not_given_depend_on_the_data(
     n_interactions: int, dropout: float, batch: int
 ) -> None:
     lengths = np.array([n_interactions])
     sized = size_to_data(DEFAULT, lengths)
-    assert (sized.dropout, sized.batch) == (dropout, batch)
-    given = Transformer(dropout=0.0, batch=7).settings
+    assert (sized.dropout, sized.batch) == (pytest.approx(dropout, abs=1e-4), batch)
+    assert sized.dim == (64 if n_interactions < 500_000 else 128)
+    given = Transformer(dim=32, dropout=0.0, batch=7).settings
     assert size_to_data(given, lengths) == given
 
 
@@ -37,8 +38,6 @@ def test_options_that_are_not_given_depend_on_the_data(
         ({"dim": 6}, r"dim=6 must be a multiple of 4 \(2 x heads, for rotary positions\)"),
         ({"batch": 0}, "batch=0 must be 1 or more"),
         ({"patience": 0}, "patience=0 must be 1 or more"),
-        ({"rules": -0.1}, r"rules=-0\.1 must be 0 or more, and finite"),
-        ({"rules": math.inf}, "rules=inf must be 0 or more, and finite"),
         ({"finish": 1.0}, r"finish=1\.0 must be at least 0 and below 1"),
         ({"finish": -0.1}, r"finish=-0\.1 must be at least 0"),
         ({"negatives": -1}, "negatives=-1 must be 0 or more with loss=softmax"),

@@ -163,8 +163,8 @@ def additional_weights(clone: Path, env: dict[str, str]) -> int:
     """Return how many weights the network of the copy has more than the original."""
     lines = """python -c "
 from recbench_mine import Transformer
-from recbench_mine.network import build_network as build_mine
-from recbench_transformer.network import build_network
+from recbench_mine.build import build_network as build_mine
+from recbench_transformer.build import build_network
 made = [build(Transformer().settings, 9, 9, embed_users=False)
         for build in (build_mine, build_network)]
 mine, original = (sum(weight.numel() for weight in net.parameters()) for net in made)

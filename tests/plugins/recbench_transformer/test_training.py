@@ -29,7 +29,9 @@ NETWORK_ALONE = {
     "patience": 4,
     "batch": 256,
     "device": "cpu",
-    "rules": 0,
+    "rules": False,
+    "repeats": False,
+    "dropout": 0.1,
     "warm": False,
 }
 """The network alone, with random initial embeddings."""
@@ -147,7 +149,7 @@ def test_with_one_row_per_user_no_users_are_embedded() -> None:
     assert Transformer(**SMALL).fit(example()).network_.users is None
 
 
-def test_validation_masks_seen_items_if_no_item_is_repeated(
+def test_validation_masks_seen_items_unless_they_are_trained_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     collected = []
@@ -156,7 +158,8 @@ def test_validation_masks_seen_items_if_no_item_is_repeated(
     )
     for log in (log_of([[1, 2, 3], [3, 2, 4]]), log_of([[1, 2, 3], [3, 2, 3]])):
         Transformer(**{**SMALL, "epochs": 1, "finish": 0}).fit(log)
-    assert collected == [True, False]
+        Transformer(**{**SMALL, "epochs": 1, "finish": 0}, mask=False).fit(log)
+    assert collected == [True, True, True, False]
 
 
 def test_large_catalogues_use_a_sampled_softmax(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +167,9 @@ def test_large_catalogues_use_a_sampled_softmax(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(training, "MAX_FULL_SOFTMAX", 20)
     monkeypatch.setattr(training, "DEFAULT_NEGATIVES", 5)
     monkeypatch.setattr(
-        loss, "backward", lambda h, t, o, n, d: collected.append(n) or float(h.detach().sum() * 0)
+        loss,
+        "backward",
+        lambda h, t, o, n, d, s: collected.append(n) or float(h.detach().sum() * 0),
     )
     Transformer(**SMALL).fit(example())
     Transformer(**SMALL, negatives=0).fit(example())
