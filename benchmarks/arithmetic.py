@@ -152,7 +152,7 @@ def time_products(
 ) -> float:
     """Return the seconds of the matrix products of one step."""
     rows, length = batch.items.shape
-    dim, layers, heads = settings.dim, settings.layers, rows * settings.heads
+    dim, layers, heads = settings.width, settings.layers, rows * settings.heads
     positions, n_interactions = rows * length, int(batch.lengths.sum())
     chunk = min(n_interactions, loss.MAX_SCORES // n_items)
     shapes = [(positions, dim, out) for out in (3 * dim, dim, settings.feedforward)]

@@ -28,7 +28,7 @@ import recbench
 from recbench_metrics.ranks import ndcg
 from recbench_popular import Popular
 from recbench_rules import Rules
-from recbench_splitters import LeaveLastOut
+from recbench_rules.combination import Weights
 from recbench_transformer import Transformer
 from recbench_transformer.network import Causal, apply_rotary, causal_mask, rotary_positions
 from recbench_transformer.presets import size_to_data
@@ -75,7 +75,7 @@ class Lesson:
 
     user: the user's number. random: (n_items, dim) item embeddings drawn at random. start: the
     network after the warm start, before any training. ndcg: "transformer" (the complete model) or
-    "network" (its network without the rules) -> NDCG@10 over all users before training and after
+    "network" (its network without the counts) -> NDCG@10 over all users before training and after
     each epoch. ranks: the same for the rank of each user's held-out film. levels: NDCG@10 of
     `popular` and `rules`.
     """
@@ -93,16 +93,14 @@ class Lesson:
     @classmethod
     def fit(cls, user: str, epochs: int | None, data_dir: str | None) -> Lesson:
         dataset = recbench.load_dataset("ml-100k", data_dir)
-        split = LeaveLastOut().split(dataset.interactions)
+        split = recbench.split(dataset)
         model = Transformer(epochs=epochs, device="cpu", seed=0)
         random, start = before_training(model, split.train)
         lesson = cls(dataset, split, dataset.user(user), model, random, start)
         for name, other in (("popular", Popular()), ("rules", Rules())):
             lesson.levels[name] = mean_ndcg(other.fit(split.train), split)[0]
         for nth, epoch in enumerate(model.fit_epochs(split.train)):
-            if (
-                nth == 0
-            ):  # the rules are counted by now, so the initial state can be judged with them
+            if nth == 0:  # counts are made by now, so the initial state can be judged with them
                 trained, model.network_ = model.network_, start
                 lesson.judge()
                 model.network_ = trained
@@ -112,14 +110,15 @@ class Lesson:
         return lesson
 
     def judge(self) -> None:
-        """Evaluate the model as it is now, with and without the rules."""
-        rules = self.model.rules_
-        for name, used in (("transformer", rules), ("network", None)):
-            self.model.rules_ = used
+        """Evaluate the model as it is now, and its network alone."""
+        weights = self.model.evidence_.weights
+        alone = np.eye(1, len(weights.parts), dtype=np.float32)[0]
+        for name, used in (("transformer", weights), ("network", Weights(alone, weights.repeats))):
+            self.model.evidence_.weights = used
             value, ranks = mean_ndcg(self.model, self.split)
             self.ndcg.setdefault(name, []).append(value)
             self.ranks.setdefault(name, []).append(ranks)
-        self.model.rules_ = rules
+        self.model.evidence_.weights = weights
 
     @property
     def network(self) -> Causal:
@@ -148,7 +147,7 @@ def before_training(model: Transformer, train: recbench.Interactions) -> tuple[T
         torch.manual_seed(model.seed)
         network = Causal(settings, train.n_items, train.n_users, embed_users=False)
     random = network.items.weight.detach().clone()
-    embeddings = cooccurrence_embeddings(rest, settings.dim, model.seed)
+    embeddings = cooccurrence_embeddings(rest, settings.width, model.seed)
     network.init_from_counts(torch.from_numpy(rest.popularity), embeddings)
     return random, network.eval()
 
@@ -294,12 +293,9 @@ def draw_scores(lesson: Lesson) -> bytes:
 
 
 def draw_rules(lesson: Lesson) -> bytes:
-    items, (network, rules) = candidates(lesson), score_parts(lesson)
+    items, (network, counts) = candidates(lesson), score_parts(lesson)
     return pictures.parts(
-        {
-            "network": network[items],
-            f"{lesson.model.settings.rules:g} x log of the rules": rules[items],
-        },
+        {"network": network[items], "counts": counts[items]},
         lesson.titles(items),
         items.index(lesson.target),
         "score above that of the average film",
@@ -307,21 +303,18 @@ def draw_rules(lesson: Lesson) -> bytes:
 
 
 def score_parts(lesson: Lesson) -> tuple[Array, Array]:
-    """Return (n_items,) each: how far network and rules lift a film above the average film."""
-    model, rules = lesson.model, lesson.model.rules_
-    total = model.score(lesson.history)[0]
-    model.rules_ = None
-    network = model.score(lesson.history)[0]
-    model.rules_ = rules
-    unseen = np.setdiff1d(np.arange(len(total)), lesson.history.items)
-    parts = network, total - network
-    return parts[0] - parts[0][unseen].mean(), parts[1] - parts[1][unseen].mean()
+    """Return (n_items,) each: how far network and counts lift a film above the average film."""
+    parts = lesson.model.score_parts(lesson.history)
+    network = parts.pop("network")[0]
+    counts = np.sum([scores[0] for scores in parts.values()], axis=0)
+    unseen = np.setdiff1d(np.arange(len(network)), lesson.history.items)
+    return network - network[unseen].mean(), counts - counts[unseen].mean()
 
 
 def candidates(lesson: Lesson) -> list[int]:
     """Return the model's top five, the held-out, the most popular unseen and a rare film."""
-    network, rules = score_parts(lesson)
-    total, popularity = network + rules, lesson.split.train.popularity.astype(float)
+    network, counts = score_parts(lesson)
+    total, popularity = network + counts, lesson.split.train.popularity.astype(float)
     for values in (total, popularity):
         values[lesson.history.items] = -np.inf
     rare = int(np.flatnonzero(popularity == 5)[0])

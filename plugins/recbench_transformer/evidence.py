@@ -17,7 +17,7 @@ weights are fitted on held-out targets (`combination.py` of the plugin `recbench
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,6 +35,7 @@ from .presets import Settings
 Array = npt.NDArray[Any]
 
 NETWORK, RULES, NEIGHBOURS, HISTORY, RECENT = "network", "rules", "neighbours", "history", "recent"
+REPEATS = "repeats"
 
 START = {NETWORK: 1.0, RULES: 0.3, NEIGHBOURS: 0.3, HISTORY: 0.2, RECENT: 0.0}
 """The weights before any are fitted, and where nothing can be held out."""
@@ -124,15 +125,27 @@ class Evidence:
         self, history: recbench.Interactions, network: Callable[[recbench.Interactions], Array]
     ) -> Array:
         """Return the combined scores of histories, (rows, n_items) float32."""
+        weighted = self.weighted_parts(history, network)
+        total: Array = next(weighted)[1]
+        for _, scores in weighted:
+            total += scores
+        return total
+
+    def weighted_parts(
+        self, history: recbench.Interactions, network: Callable[[recbench.Interactions], Array]
+    ) -> Iterator[tuple[str, Array]]:
+        """Yield each part of the combined scores, which is their sum, with its name."""
         weights = self.weights
         own = self._part(NETWORK, history, network)
-        total: Array = own * weights.parts[0]
+        yield NETWORK, own * weights.parts[0]
         for part, weight in zip(self.parts[1:], weights.parts[1:], strict=True):
             if weight:
-                total += weight * self._part(part, history, network)
+                scores = weight * self._part(part, history, network)
+                yield part, np.broadcast_to(scores, own.shape)
         if self.habits is not None:
-            weights.add_repeats(total, own, features_of(history, self.habits))
-        return total
+            added = np.zeros_like(own)
+            weights.add_repeats(added, own, features_of(history, self.habits))
+            yield REPEATS, added
 
     def _part(
         self,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .build import Network
     from .training import Epoch
 
+Scores = npt.NDArray[np.float32]
+
 
 class Transformer:
     """A causal Transformer over each user's sequence (as in SASRec), combined with counts.
@@ -27,9 +29,8 @@ class Transformer:
     By default, the network is trained with the softmax over the items that the history does not
     have (`mask`). Its item embeddings start from co-occurrences (`warm`). Its scores are combined
     with counts: which items follow which (`rules`), what is popular lately (`recent`), and who
-    consumes what again (`repeats`). How much each of them weighs is fitted on validation targets.
-    `transformer:warm=false,rules=false,recent=false,repeats=false` is the network alone. Other
-    presets are published models, which have none of this.
+    consumes what again (`repeats`). Their weights are fitted on validation targets. Other presets
+    are published models, which have none of this.
 
     Parameters
     ----------
@@ -87,37 +88,24 @@ class Transformer:
 
     Notes
     -----
-    Three presets have the sizes, the loss and the training of published models. Their positions are
-    learned. They hold out the last interaction of every sequence for validation, and read the
-    latest 200:
+    Three presets are published models: ``sasrec`` is SASRec with the softmax over the catalogue
+    (Klenitskiy & Vasilev 2023), ``sasrec-bce`` has SASRec's own loss (Kang & McAuley 2018), and
+    ``gsasrec`` is gSASRec (Petrov & Macdonald 2023). `presets.py` has their sizes. The preset
+    ``notebook`` is the model of the notebook that recbench grew from, for ``--split windows``.
 
-    - ``sasrec``: SASRec with the softmax over the catalogue (Klenitskiy & Vasilev 2023): dim=64,
-      2 layers, 1 head, dropout=0.1, Adam with lr=0.001, at most 100 epochs, patience=10.
-    - ``sasrec-bce``: the same with SASRec's own loss (Kang & McAuley 2018), binary cross-entropy
-      with one negative per position that the user has not seen.
-    - ``gsasrec``: gSASRec (Petrov & Macdonald 2023): dim=128, dropout=0.5, output weights of its
-      own, and gBCE with calibration=0.75 and 256 negatives per position.
-
-    The preset ``notebook`` is the model of the notebook that recbench grew from, for
-    ``--split windows``.
-
-    The parts of the score are logarithms of shares or probabilities, so adding them multiplies
-    estimates of the probability of the next item, each raised to a power. In a comparison, the
-    validation targets are made by its splitter (`recbench.validation_split`), so the powers suit
-    what the model is judged by: the next item, the next basket, or a later period.
+    In a comparison, its splitter makes the validation targets (`recbench.validation_split`), so the
+    weights suit what the model is judged by: the next item, the next basket, or a later period.
 
     `recbench tune` searches `dim` in 32, 64 and 128, `layers` from 1 to 4, `dropout` from 0 to 0.5,
-    `length` in 50, 100 and 200, and `lr` from 0.001 to 0.02 on a logarithmic scale. The preset
-    ``notebook`` needs a much higher `lr`. `epochs` is not tuned, so that a trial can be stopped
-    after an epoch in which its validation NDCG@10, without the counts, is lower than others'.
+    `length` in 50, 100 and 200, and `lr` from 0.001 to 0.02 on a logarithmic scale. `epochs` is not
+    tuned, so that a trial can be stopped after an epoch if its validation NDCG@10 is lower than
+    others' (without the counts).
 
     References
     ----------
     Kang & McAuley 2018, "Self-attentive sequential recommendation", arXiv 1808.09781.
-    Klenitskiy & Vasilev 2023, "Turning dross into gold loss", arXiv 2309.07602: with the softmax
-    over the catalogue, SASRec is a strong model.
-    Petrov & Macdonald 2023, "gSASRec: reducing overconfidence in sequential recommendation trained
-    with negative sampling", arXiv 2308.07192.
+    Klenitskiy & Vasilev 2023, "Turning dross into gold loss", arXiv 2309.07602.
+    Petrov & Macdonald 2023, "gSASRec", arXiv 2308.07192.
 
     Examples
     --------
@@ -140,7 +128,7 @@ class Transformer:
         "counts": ("rules", "recent", "repeats"),
         "reproducibility": ("seed", "device", "bfloat16"),
     }
-    """Headings of `recbench models transformer`, and the options below each."""
+    """Headings of `recbench models transformer`."""
 
     search_space: ClassVar[Mapping[str, Any]] = {
         "dim": recbench.Choice(32, 64, 128),
@@ -182,13 +170,13 @@ class Transformer:
         self.dim, self.layers, self.heads, self.feedforward = dim, layers, heads, feedforward
         self.dropout, self.rotary, self.length = dropout, rotary, length
         self.warm, self.tied = warm, tied
-        self.rules, self.recent, self.repeats = rules, recent, repeats
-        self.loss, self.negatives, self.mask, self.calibration = loss, negatives, mask, calibration
+        self.rules, self.recent, self.repeats, self.mask = rules, recent, repeats, mask
+        self.loss, self.negatives, self.calibration = loss, negatives, calibration
         self.epochs, self.patience, self.finish = epochs, patience, finish
         self.batch, self.lr, self.bfloat16 = batch, lr, bfloat16
         self.seed, self.device = seed, device
-        names = ", ".join(PRESETS)
-        require("preset", preset, f"is not a preset. Available: {names}", preset in PRESETS)
+        known = f"is not a preset. Available: {', '.join(PRESETS)}"
+        require("preset", preset, known, preset in PRESETS)
         check(self.settings)
         require("seed", seed, "must be from 0 to 2**63 - 1", 0 <= seed < 2**63)
         rule = "is not a device. Available: auto, cpu, cuda, cuda:N, mps"
@@ -198,12 +186,9 @@ class Transformer:
     @property
     def settings(self) -> Settings:
         """The values of the preset, replaced by the options that were given."""
-        preset = PRESETS[self.preset]
-        names = [field.name for field in dataclasses.fields(Settings)]
-        given = {name: getattr(self, name, None) for name in names}
-        return dataclasses.replace(
-            preset, **{name: value for name, value in given.items() if value is not None}
-        )
+        fields = [field.name for field in dataclasses.fields(Settings)]
+        changes = {name: vars(self)[name] for name in fields if vars(self).get(name) is not None}
+        return dataclasses.replace(PRESETS[self.preset], **changes)
 
     def fit(self, train: recbench.Interactions, checkpoint: Path | None = None) -> Self:
         """Learn to predict every interaction from those before it in its sequence.
@@ -239,13 +224,13 @@ class Transformer:
         train : Interactions
             The training data.
         checkpoint : pathlib.Path, default: None
-            Folder for the state after each epoch. If it holds a state, training resumes from it.
+            As for `fit`.
 
         Yields
         ------
         Epoch
-            The network after an epoch, and the number of interactions that the epoch learned from.
-            The finished model is yielded once more at the end, with 0 interactions.
+            The network after an epoch, and the number of interactions that it learned from. The
+            finished model is yielded once more at the end, with 0 interactions.
         """
         from . import device, training, warm_start
         from .validation import hold_out
@@ -281,14 +266,13 @@ class Transformer:
         weights = sum(weight.numel() for weight in self._fitted_network().parameters())
         return weights + self.evidence_.n_parameters
 
-    def score(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
+    def score(self, history: recbench.Interactions) -> Scores:
         """Score every item for each history.
 
         Parameters
         ----------
         history : Interactions
-            The histories. For an empty one, only item popularity decides; published presets know no
-        popularity, and give all items the same score.
+            The histories. For an empty one, only item popularity decides.
 
         Returns
         -------
@@ -296,10 +280,25 @@ class Transformer:
             The weighted sum of the logarithms of the network's probabilities and of the counts.
         """
         self._fitted_network(history)
-        scores: npt.NDArray[np.float32] = self.evidence_.combine(history, self._network)
-        return scores
+        return self.evidence_.combine(history, self._network)
 
-    def _network(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
+    def score_parts(self, history: recbench.Interactions) -> dict[str, Scores]:
+        """Return what the network and the counts contribute to the scores.
+
+        Parameters
+        ----------
+        history : Interactions
+            The histories.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray of shape (len(history), n_items), float32
+            "network", and the counts whose weight is not 0. Their sum is what `score` returns.
+        """
+        self._fitted_network(history)
+        return dict(self.evidence_.weighted_parts(history, self._network))
+
+    def _network(self, history: recbench.Interactions) -> Scores:
         """Return the network's scores, (rows, n_items)."""
         import torch
 
@@ -308,18 +307,14 @@ class Transformer:
         with torch.no_grad():
             hidden = encode_histories(self.network_, history, self.settings.length)
             scores = torch.nn.functional.linear(hidden, *self.network_.output())
-        array: npt.NDArray[np.float32] = scores.float().cpu().numpy()
-        return array
+        return np.asarray(scores.float().cpu().numpy())
 
-    def explain(
-        self, history: recbench.Interactions, items: npt.NDArray[Any]
-    ) -> npt.NDArray[np.float32]:
+    def explain(self, history: recbench.Interactions, items: npt.NDArray[Any]) -> Scores:
         """Gradient times input, or how fast a score changes when an interaction is scaled down.
 
-        Each interaction's embedding, and its part in the rules, is multiplied by a factor of 1. The
-        weight of the interaction is the derivative of the score with respect to this factor
-        (Simonyan et al. 2014, arXiv 1312.6034). What an item gets because the history has it
-        already belongs to the interactions with it.
+        Each interaction's embedding, and its part in the rules, has a factor of 1. The weight of
+        the interaction is the derivative of the score with respect to this factor (Simonyan et al.
+        2014, arXiv 1312.6034). What an item gets as a repeat belongs to the interactions with it.
 
         Parameters
         ----------
@@ -331,17 +326,16 @@ class Transformer:
         Returns
         -------
         numpy.ndarray of shape (n, history.n_interactions), float32
-            Weight of each interaction, oldest first, for the score of each item.
+            Weight of each interaction, oldest first, for each item.
         """
         from .encoding import score_gradients
 
         network = self._fitted_network(history)
         gradients = score_gradients(network, history, items, self.settings.length)
         own = log_softmax(self._network(history))[0, items]
-        weights: npt.NDArray[np.float32] = self.evidence_.explain(history, items, gradients, own)
-        return weights
+        return self.evidence_.explain(history, items, gradients, own)
 
-    def attention(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
+    def attention(self, history: recbench.Interactions) -> Scores:
         """Return the attention weights of every layer and head for one history.
 
         Parameters
@@ -352,9 +346,8 @@ class Transformer:
         Returns
         -------
         numpy.ndarray of shape (layers, heads, n, n), float32
-            Entry [l, h, i, j] is the weight with which position i attends to position j. The
-            positions are the latest n interactions, oldest first; n is at most `length`. Each row
-            sums to 1, and entries above the diagonal are 0.
+            Entry [l, h, i, j] is the weight with which position i attends to position j, of the
+            latest n interactions, oldest first; n is at most `length`. Each row sums to 1.
         """
         from .attention import attention_weights
 
@@ -362,7 +355,7 @@ class Transformer:
         return attention_weights(network, history, self.settings.length)
 
     def save(self, folder: Path) -> None:
-        """Write the model to a folder: weights as safetensors, sizes and settings as JSON.
+        """Write the model to a folder, as safetensors and JSON.
 
         Parameters
         ----------
@@ -402,11 +395,6 @@ class Transformer:
         return self
 
     def _fitted_network(self, history: recbench.Interactions | None = None) -> Network:
-        if not hasattr(self, "network_"):
-            raise recbench.RecbenchError("this transformer is not trained; call fit or load first")
-        if history is not None and history.n_items != self.n_items_:
-            raise recbench.RecbenchError(
-                f"this transformer was trained on {self.n_items_} items, but the history has "
-                f"{history.n_items}. Train it on the same dataset"
-            )
+        n_items = self.n_items_ if hasattr(self, "network_") else None
+        recbench.check_fitted("transformer", n_items, history)
         return self.network_

@@ -112,9 +112,9 @@ def validate(
 ) -> tuple[float, float]:
     """Return the mean NDCG@10 of the held-out cases, and the mean cross-entropy of their targets.
 
-    mask_seen: whether the items of a history are neither ranked nor, if they are targets, judged.
-        So it is where the network is trained to predict unseen items, or where no user consumes an
-        item twice.
+    mask_seen: whether the items of a history are neither ranked nor, if they are targets, judged,
+        unless all targets are such items. So it is where the network is trained to predict unseen
+        items, or where no user consumes an item twice.
     """
     history, targets = held_out.history, held_out.targets
     row = np.arange(len(history))
@@ -122,11 +122,10 @@ def validate(
         row = np.repeat(row, np.diff(held_out.offsets))
         nth = np.arange(len(targets)) - held_out.offsets[row]
         row, targets = row[nth < MOST_TARGETS], targets[nth < MOST_TARGETS]
+    is_new = ~np.isin(row * history.n_items + targets, history.pairs())
+    mask_seen = mask_seen and bool(is_new.any())
     if mask_seen:
-        is_new = ~np.isin(row * history.n_items + targets, history.pairs())
         row, targets = row[is_new], targets[is_new]
-    if not len(row):
-        return 0.0, math.inf
     hidden = encode_histories(network, history, settings.length)
     weight, bias = network.output()
     chunk_size = max(1, MAX_SCORES // len(weight))

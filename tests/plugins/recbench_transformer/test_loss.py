@@ -102,3 +102,32 @@ def test_the_sampled_softmax_approximates_the_full_softmax() -> None:
         for drawn in torch.randint(50, (4000, 16))
     ]
     assert np.mean(sums) == pytest.approx(float(scores.exp().sum()), rel=0.05)
+
+
+def test_items_of_the_history_do_not_count_unless_they_come_next() -> None:
+    torch.manual_seed(0)
+    items = torch.tensor([[1, 2, 3], [4, 5, 0]])
+    targets = torch.tensor([[2, 3, 1], [6, 7, 0]])  # item 1 comes again
+    real = torch.tensor([[True, True, True], [True, True, False]])
+    weight, bias = torch.randn(9, 4, requires_grad=True), torch.randn(9, requires_grad=True)
+    start = torch.randn(5, 4, requires_grad=True)
+    value = loss.backward(
+        start * 1, targets[real], (weight, bias), 0, torch.float32, loss.Seen(items, targets, real)
+    )
+    expected, hidden = [], start.detach().clone().requires_grad_()
+    own_weight, own_bias = weight.detach().clone().requires_grad_(), bias.detach().clone()
+    position = 0
+    for row, n in enumerate((3, 2)):
+        for time in range(n):
+            scores = own_weight @ hidden[position] + own_bias
+            target = int(targets[row, time])
+            left_out = [i for i in items[row, : time + 1].tolist() if i != target]
+            kept = torch.ones(9, dtype=torch.bool)
+            kept[left_out] = False
+            expected.append(torch.logsumexp(scores[kept], dim=0) - scores[target])
+            position += 1
+    mean = torch.stack(expected).mean()
+    mean.backward()
+    assert value == pytest.approx(mean.item(), abs=1e-5)
+    assert torch.allclose(weight.grad, own_weight.grad, atol=1e-5)
+    assert torch.allclose(start.grad, hidden.grad, atol=1e-5)

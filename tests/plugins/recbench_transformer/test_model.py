@@ -44,7 +44,7 @@ def test_load_restores_what_save_wrote(options: dict[str, Any], tmp_path: Path) 
     history, items = train.take([0]), np.array([0, 3])
     assert np.array_equal(model.explain(history, items), loaded.explain(history, items))
     assert np.array_equal(model.attention(history), loaded.attention(history))
-    with pytest.raises(RecbenchError, match="trained on 32 items, but the history has 12"):
+    with pytest.raises(RecbenchError, match="fitted on 32 items, but the history has 12"):
         loaded.score(log_of([[1]]))
 
 

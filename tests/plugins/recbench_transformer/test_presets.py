@@ -64,7 +64,7 @@ def test_options_override_the_preset() -> None:
     assert Transformer(preset="notebook").settings == NOTEBOOK
     changed = Transformer(preset="notebook", dim=32, dropout=0.0).settings
     assert (changed.dim, changed.dropout, changed.lr) == (32, 0.0, NOTEBOOK.lr)
-    none = Transformer(rules=0, warm=False, finish=0, rotary=False, bfloat16=False).settings
+    none = Transformer(rules=False, warm=False, finish=0, rotary=False, bfloat16=False).settings
     assert not any((none.rules, none.warm, none.finish, none.rotary, none.bfloat16))
     assert Transformer(dim=6, rotary=False).settings.dim == 6
 

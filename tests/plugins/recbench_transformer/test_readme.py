@@ -55,22 +55,28 @@ def test_the_ablation_has_the_numbers_of_the_stored_tables(name: str, column: in
         assert row[column] == stored.get(row[0], "not run"), row
 
 
+def ordinal(number: float) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(int(number) % 10, "th")
+    return f"{number:.0f}{'th' if 10 < number % 100 < 14 else ending}"
+
+
 def test_numbers_are_those_of_the_committed_pictures() -> None:
     numbers = json.loads((ROOT / "benchmarks" / "lesson.json").read_text())
     ndcg, blocks = numbers["NDCG@10"], numbers["rank after each block"]
     network, end = ndcg["network"], ndcg["transformer"][-1]
     passed = next(n for n, value in enumerate(network) if value > ndcg["rules"])
+    assert blocks[1] == blocks[2]
     ranks = numbers["rank of the held-out film"]["transformer"]
     for words in (
         f"user {numbers['user']}, who has watched {numbers['films in the history']} films",
         f"*{numbers['held out'].rpartition(' (')[0]}*, is held out",
-        f"It ranks this film {ranks[-1]:.0f}rd",
+        f"It ranks this film {ordinal(ranks[-1])} among",
         f"the median rank is {numbers['median rank over users'][-1]:.0f}",
-        f"ranks {blocks[0]}rd; after the first block has looked at the history, {blocks[1]}th",
-        f"after the second, {blocks[2]}nd",
+        f"ranks {ordinal(blocks[0])}; after the first block has looked at the history, and after",
+        f"after the second, it ranks {ordinal(blocks[2])}",
         f"the network is at {network[0]:.4f}, below `popular` with {ndcg['popular']:.4f}",
         f"passes `rules`, {ndcg['rules']:.4f}, in epoch {passed} and ends at {network[-1]:.4f}",
-        f"with the rules added it ends at {end:.4f}",
+        f"with the counts added it ends at {end:.4f}",
         f"would give {np.log(1682):.2f}, the logarithm of the number of films, 1,682",
     ):
         assert words in README, words
@@ -165,7 +171,7 @@ def additional_weights(clone: Path, env: dict[str, str]) -> int:
 from recbench_mine import Transformer
 from recbench_mine.build import build_network as build_mine
 from recbench_transformer.build import build_network
-made = [build(Transformer().settings, 9, 9, embed_users=False)
+made = [build(Transformer(dim=64).settings, 9, 9, embed_users=False)
         for build in (build_mine, build_network)]
 mine, original = (sum(weight.numel() for weight in net.parameters()) for net in made)
 print(mine - original)

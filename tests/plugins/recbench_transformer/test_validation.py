@@ -157,8 +157,10 @@ def test_several_targets_of_a_case_share_its_ndcg() -> None:
     )
 
 
-def test_if_only_seen_items_are_targets_there_is_nothing_to_validate() -> None:
+def test_if_all_targets_are_seen_items_these_are_ranked() -> None:
     log = log_of([[1, 2]])
     split = Split(log, log, [1])
-    settings = Transformer(**SMALL).settings
-    assert validation.validate(small_network(), split, settings, mask_seen=True) == (0, math.inf)
+    net, settings = small_network(), Transformer(**SMALL).settings
+    masked, plain = (validation.validate(net, split, settings, mask_seen=m) for m in (True, False))
+    assert masked == plain
+    assert masked[1] > 0
