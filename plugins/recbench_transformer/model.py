@@ -88,10 +88,12 @@ class Transformer:
 
     Notes
     -----
-    Three presets are published models: ``sasrec`` is SASRec with the softmax over the catalogue
-    (Klenitskiy & Vasilev 2023), ``sasrec-bce`` has SASRec's own loss (Kang & McAuley 2018), and
-    ``gsasrec`` is gSASRec (Petrov & Macdonald 2023). `presets.py` has their sizes. The preset
-    ``notebook`` is the model of the notebook that recbench grew from, for ``--split windows``.
+    The other presets; `presets.py` has their sizes:
+
+    - ``sasrec``: SASRec with the softmax over the catalogue (Klenitskiy & Vasilev 2023).
+    - ``sasrec-bce``: SASRec with its own loss (Kang & McAuley 2018).
+    - ``gsasrec``: gSASRec (Petrov & Macdonald 2023).
+    - ``notebook``: the model that recbench grew from, for ``--split windows``.
 
     In a comparison, its splitter makes the validation targets (`recbench.validation_split`), so the
     weights suit what the model is judged by: the next item, the next basket, or a later period.
@@ -129,7 +131,6 @@ class Transformer:
         "reproducibility": ("seed", "device", "bfloat16"),
     }
     """Headings of `recbench models transformer`."""
-
     search_space: ClassVar[Mapping[str, Any]] = {
         "dim": recbench.Choice(32, 64, 128),
         "layers": recbench.Int(1, 4),
@@ -229,8 +230,7 @@ class Transformer:
         Yields
         ------
         Epoch
-            The network after an epoch, and the number of interactions that it learned from. The
-            finished model is yielded once more at the end, with 0 interactions.
+            The network, and how many interactions the epoch trained on; 0 for the finished model.
         """
         from . import device, training, warm_start
         from .validation import hold_out

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recbench import Interactions, UsageError, evaluate, load_dataset
+from recbench import Interactions, RecbenchError, UsageError, evaluate, load_dataset, split
 from recbench.testing import check_model
 from recbench_rules import Rules
 from recbench_splitters import LeaveLastOut
@@ -149,3 +149,56 @@ def test_ndcg_on_real_data(real: Callable[[str], Path], name: str, level: float)
     ranking = evaluate(Rules().fit(split.train), split, mask_seen=True).ranking
     ndcg = ranking.expectation(1 / np.log2(np.arange(10) + 2)).mean()
     assert ndcg == pytest.approx(level, abs=0.00006)
+
+
+def _regulars(n_users: int = 120) -> Interactions:
+    """Return users who have their own four items again and again, with times."""
+    rng = np.random.default_rng(0)
+    own = np.stack([rng.permutation(40)[:4] for _ in range(n_users)])
+    items = np.stack([own[np.arange(n_users), rng.integers(0, 4, n_users)] for _ in range(9)], 1)
+    return Interactions.from_log(
+        np.repeat(np.arange(n_users), 9), items.ravel(), np.tile(np.arange(9), n_users), n_items=40
+    )
+
+
+def test_repeats_rank_what_the_user_has_again_and_again() -> None:
+    data = load_dataset(_regulars().to_frame(), repeats="keep")
+    parts = split(data)
+    ranks = {}
+    for repeats in (False, True):
+        model = Rules(repeats=repeats).fit(parts.train)
+        scores, targets = model.score(parts.history), parts.targets
+        own = scores[np.arange(len(targets)), targets][:, None]
+        ranks[repeats] = ((scores > own).sum(axis=1) + (scores >= own).sum(axis=1)) / 2
+    assert ranks[True].mean() < 4 < ranks[False].mean()
+
+
+def test_without_repeats_in_the_data_only_items_of_the_history_change() -> None:
+    log = log_of([[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 0], [4, 0, 1]])
+    plain, other = Rules().fit(log).score(log), Rules(repeats=True).fit(log).score(log)
+    row = np.repeat(np.arange(5), 3)
+    for scores in (plain, other):
+        scores[row, log.items] = -np.inf
+    assert np.array_equal(np.argsort(-plain, kind="stable"), np.argsort(-other, kind="stable"))
+
+
+def test_a_model_with_repeats_keeps_the_contract(tmp_path: Path) -> None:
+    check_model(Rules, repeats=True)
+    log = _regulars()
+    model = Rules(repeats=True).fit(log)
+    model.save(tmp_path)
+    loaded = Rules(repeats=True).load(tmp_path)
+    assert np.array_equal(loaded.score(log), model.score(log))
+    history, items = log.take([3]), np.arange(40)
+    weights = model.explain(history, items)
+    assert np.array_equal(loaded.explain(history, items), weights)
+    assert weights.shape == (40, 9)
+    (tmp_path / "rules-repeats.safetensors").unlink()
+    with pytest.raises(RecbenchError, match="no complete saved rules"):
+        Rules(repeats=True).load(tmp_path)
+
+
+def test_too_few_interactions_to_hold_out_leave_repeats_unweighted() -> None:
+    log = log_of([[0, 1], [1, 1]])
+    scores = Rules(repeats=True).fit(log).score(log)
+    assert np.isfinite(scores).all()
