@@ -83,8 +83,8 @@ class Weights:
     def unfitted(cls, parts: Array, data: recbench.Interactions) -> Weights:
         """Return weights of which those for repeats follow from the data alone.
 
-        In data without repeats, a repeat is about as likely as half an event in all interactions.
-        In others, items that a history has are ranked like all others.
+        Where the data have no repeats, a repeat gets the odds of half a repeat in all interactions.
+        Where they have, items of the history get nothing extra.
         """
         repeats = np.zeros(len(FEATURES) + 1, dtype=np.float32)
         if not has_repeats(data):

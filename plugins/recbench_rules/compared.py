@@ -115,7 +115,7 @@ def rivals(
     """Return the items that the targets of a case are compared with, and for how many each stands.
 
     scores: (n_items, parts). excluded: items that are not ranked, and the targets. had: the items
-    of the history, which are compared unless they are excluded.
+    of the history; they are compared too, unless they are excluded.
     """
     n_items = len(scores)
     left = np.ones(n_items, dtype=bool)

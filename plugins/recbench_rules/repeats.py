@@ -42,8 +42,9 @@ def has_repeats(data: recbench.Interactions) -> bool:
 def count_habits(train: recbench.Interactions) -> npt.NDArray[np.float32]:
     """Return (n_items,): how much more often an item is consumed again than the average item.
 
-    It is the logarithm of a ratio: in how many further baskets the item's consumers have it, over
-    the mean of all items. 0 is average, and for an item with few consumers it is close to 0.
+    It is the logarithm of a ratio: the number of further baskets in which a consumer of the item
+    has it again, over the mean of all items. An average item has 0, and one with few consumers is
+    close to 0.
     """
     row, age, _ = basket_ages(train)
     pair_and_basket = np.unique(np.stack([row * train.n_items + train.items, age]), axis=1)

@@ -19,7 +19,7 @@ from .repeats import count_habits, features_of
 Array = npt.NDArray[Any]
 
 FLOOR = 1e-4
-"""Added to the rules' scores before the logarithm."""
+"""Added to a share before the logarithm."""
 
 REPEATS_FILE = "rules-repeats.safetensors"
 
@@ -104,7 +104,7 @@ class Rules(ItemToItem):
         return self.use(normalise_rows(count_followers(train, self.window)))
 
     def _fit_repeats(self, train: recbench.Interactions) -> tuple[Array, Weights]:
-        """Return the habits of the items, and the weights, which rules of a part of train get."""
+        """Return the habits of the items, and weights fitted with the rules of a part of train."""
         start = np.ones(1, dtype=np.float32)
         split = recbench.validation_split(train) or hold_out_last(train)
         if split is None or not len(split.judged):
@@ -112,11 +112,28 @@ class Rules(ItemToItem):
         part = Rules(self.window, self.length or 1, self.decay).fit(split.train)
 
         def score(history: recbench.Interactions) -> Array:
-            logs: Array = np.log(part.score(history) + FLOOR)[:, :, None]
-            return logs
+            return part.log_shares(history)[:, :, None]
 
         weights = fit_weights(split, score, start, count_habits(split.train), seed=0)
         return count_habits(train), weights
+
+    def log_shares(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
+        """Return the logarithm of the weighted sum of the rules, (rows, n_items) float32.
+
+        Parameters
+        ----------
+        history : recbench.Interactions
+            Histories to score, one sequence per row.
+
+        Returns
+        -------
+        numpy.ndarray of shape (len(history), n_items), float32
+            The logarithm of the sum and a small constant, so that it is finite.
+        """
+        shares = super().score(history)
+        shares += FLOOR
+        logs: npt.NDArray[np.float32] = np.log(shares, out=shares)
+        return logs
 
     def score(self, history: recbench.Interactions) -> npt.NDArray[np.float32]:
         """Return the weighted sum of the rules of the history's items, and what repeats add.
@@ -136,10 +153,9 @@ class Rules(ItemToItem):
         recbench.RecbenchError
             If the model is not fitted, or was fitted on another catalogue.
         """
-        shares = super().score(history)
         if not self.repeats:
-            return shares
-        own = np.log(shares + FLOOR)
+            return super().score(history)
+        own = self.log_shares(history)
         total: npt.NDArray[np.float32] = own * self.weights_.parts[0]
         self.weights_.add_repeats(total, own, features_of(history, self.habits_))
         return total

@@ -29,6 +29,7 @@ from recbench_rules import Rules
 from recbench_rules.combination import Weights, fit_weights
 from recbench_rules.counts import count_followers, normalise_rows
 from recbench_rules.repeats import count_habits, features_of
+from recbench_rules.rules import FLOOR
 
 from .presets import Settings
 
@@ -42,9 +43,6 @@ START = {NETWORK: 1.0, RULES: 0.3, NEIGHBOURS: 0.3, HISTORY: 0.2, RECENT: 0.0}
 
 REACH = {RULES: (30, 0.7), NEIGHBOURS: (30, 0.7), HISTORY: (200, 0.98)}
 """How many items of a history count, and the factor per step back (`recbench_rules.Rules`)."""
-
-FLOOR = 1e-4
-"""Added to a share before the logarithm."""
 
 HALF_LIFE = 0.02
 """After this share of the time that the training data span, an interaction counts half."""
@@ -159,10 +157,7 @@ class Evidence:
         if part == RECENT:
             assert self.recent is not None  # noqa: S101  else it is not a part
             return self.recent
-        shares = self.rules[part].score(history)
-        shares += FLOOR
-        logs: Array = np.log(shares, out=shares)
-        return logs
+        return self.rules[part].log_shares(history)
 
     def explain(
         self, history: recbench.Interactions, items: Array, network: Array, own: Array

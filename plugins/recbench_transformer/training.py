@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 import recbench
+from recbench_rules.repeats import has_repeats
 
 from . import binary, loss
 from .build import Network, build_network
@@ -83,8 +84,7 @@ def train_epochs(
     users = np.unique(data.users[trainable & (data.users >= 0)]).astype(np.int64)
     embed_users = len(users) < int(trainable.sum())
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        has_repeats = len(data.pairs()) < data.n_interactions
-        mask_seen = settings.mask or not has_repeats
+        mask_seen = settings.mask or not has_repeats(data)
 
         def start() -> Trainer:
             torch.manual_seed(seed)

@@ -17,7 +17,7 @@ from recbench.progress import log
 
 COLUMNS = "users", "items", "offsets", "times", "ratings"
 NONE = np.empty(0, dtype=np.int64)
-"""Stands for a column that does not exist, and for what a split without it would have."""
+"""Stands for a column that does not exist."""
 
 
 def validation_split(train: Interactions) -> Split | None:
