@@ -70,20 +70,21 @@ def main() -> None:
     torch.manual_seed(0)
     network = build_network(settings, data.n_items, data.n_users, embed_users=False)
     rng = np.random.default_rng(0)
-    trainer = Trainer(network, settings, 0, rng, mask_seen=True)
+    counts = torch.from_numpy(data.popularity)
+    trainer = Trainer(network, settings, counts, rng, mask_seen=True)
     network.train()
     batches = make_batches(data, settings.length, settings.batch or 0, rng)[: options.batches]
     for batch in batches[:3]:
-        trainer.step(batch)
-    float32_trainer = Trainer(network, in_float32, 0, rng, mask_seen=True)
-    float32_trainer.step(batches[0])
+        trainer.step(network, batch)
+    float32_trainer = Trainer(network, in_float32, counts, rng, mask_seen=True)
+    float32_trainer.step(network, batches[0])
     spent: dict[str, list[float]] = {name: [] for name in ROWS}
     trainers = (trainer, float32_trainer)
     for batch in batches:  # all four take turns, so that a busy machine slows down all of them
         for name, (timed_trainer, bare) in zip(
             ROWS, itertools.product(trainers, (False, True)), strict=True
         ):
-            step = functools.partial(timed_trainer.step, batch)
+            step = functools.partial(timed_trainer.step, network, batch)
             spent[name].append(
                 time_products(batch, settings, data.n_items, timed_trainer.dtype, options.repeats)
                 if bare
@@ -92,7 +93,7 @@ def main() -> None:
     n_interactions = sum(int(batch.lengths.sum()) for batch in batches)
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         for batch in batches[:10]:
-            trainer.step(batch)
+            trainer.step(network, batch)
     lines = [
         "# Training and its matrix products",
         "",
@@ -154,7 +155,7 @@ def time_products(
     rows, length = batch.items.shape
     dim, layers, heads = settings.width, settings.layers, rows * settings.heads
     positions, n_interactions = rows * length, int(batch.lengths.sum())
-    chunk = min(n_interactions, loss.MAX_SCORES // n_items)
+    chunk = min(n_interactions, max(loss.LEAST_POSITIONS, loss.MAX_SCORES // n_items))
     shapes = [(positions, dim, out) for out in (3 * dim, dim, settings.feedforward)]
     shapes.append((positions, settings.feedforward, dim))
     seconds = 0.0

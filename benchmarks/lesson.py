@@ -33,7 +33,7 @@ from recbench_transformer import Transformer
 from recbench_transformer.network import Causal, apply_rotary, causal_mask, rotary_positions
 from recbench_transformer.presets import size_to_data
 from recbench_transformer.validation import hold_out
-from recbench_transformer.warm_start import cooccurrence_embeddings
+from recbench_transformer.warm_start import cooccurrence_embeddings, count_pairs
 
 Array = npt.NDArray[Any]
 FOLDER = Path(__file__).parents[1] / "plugins" / "recbench_transformer" / "pictures"
@@ -94,7 +94,7 @@ class Lesson:
     def fit(cls, user: str, epochs: int | None, data_dir: str | None) -> Lesson:
         dataset = recbench.load_dataset("ml-100k", data_dir)
         split = recbench.split(dataset)
-        model = Transformer(epochs=epochs, device="cpu", seed=0)
+        model = Transformer(networks=1, epochs=epochs, device="cpu", seed=0)
         random, start = before_training(model, split.train)
         lesson = cls(dataset, split, dataset.user(user), model, random, start)
         for name, other in (("popular", Popular()), ("rules", Rules())):
@@ -147,7 +147,7 @@ def before_training(model: Transformer, train: recbench.Interactions) -> tuple[T
         torch.manual_seed(model.seed)
         network = Causal(settings, train.n_items, train.n_users, embed_users=False)
     random = network.items.weight.detach().clone()
-    embeddings = cooccurrence_embeddings(rest, settings.width, model.seed)
+    embeddings = cooccurrence_embeddings(count_pairs(rest), settings.width, model.seed)
     network.init_from_counts(torch.from_numpy(rest.popularity), embeddings)
     return random, network.eval()
 

@@ -10,8 +10,14 @@ from recbench import Interactions, evaluate
 from recbench_transformer import Transformer, build, training
 
 SMALL: dict[str, Any] = {
-    "dim": 16, "heads": 2, "feedforward": 16, "length": 8, "epochs": 2, "device": "cpu"
-}  # fmt: skip
+    "networks": 1,
+    "dim": 16,
+    "heads": 2,
+    "feedforward": 16,
+    "length": 8,
+    "epochs": 2,
+    "device": "cpu",
+}
 
 
 def log_of(sequences: list[list[int]], n_items: int = 12, users: list[int] | None = None):
@@ -43,9 +49,9 @@ def script_validation(monkeypatch: pytest.MonkeyPatch, ndcg: list[float]) -> lis
     """Make validation return these NDCG values; return a list that collects item embeddings."""
     values, seen = iter(ndcg), []
 
-    def validate(net: Any, held_out: Any, settings: Any, *, mask_seen: bool) -> tuple[float, float]:
+    def validate(net: Any, held_out: Any, settings: Any, *, mask_seen: bool) -> tuple[Any, float]:
         seen.append(net.items.weight.detach().clone())
-        return next(values), 4.0
+        return torch.full((20,), next(values), dtype=torch.float64), 4.0
 
     monkeypatch.setattr(training, "validate", validate)
     return seen

@@ -28,7 +28,7 @@ Array = npt.NDArray[Any]
 TEMPERATURES = 1.0, 0.5, 0.25
 """How soft the sigmoid is. Each search starts from the result of the one before."""
 
-PENALTY = 1.5
+PENALTY = 5.0
 """Times the mean squared change of the weights, over the number of targets. With few targets it
 keeps the weights near their start."""
 

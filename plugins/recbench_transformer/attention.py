@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 import recbench
 
-from .build import Network
+from .build import Network, members_of
 from .network import CausalAttention
 
 
@@ -27,14 +27,18 @@ def attention_weights(
 ) -> npt.NDArray[np.float32]:
     """Return (layers, heads, n, n) float32: the weights over the latest n interactions.
 
-    history: one row. n: `length`, or the number of interactions if it is smaller.
+    The heads are those of all networks. history: one row. n: `length`, or the number of
+    interactions if it is smaller.
     """
     weight, _ = network.output()
     items = torch.from_numpy(history.items[-length:].astype(np.int64)).to(weight.device)
     users = torch.from_numpy(history.users.astype(np.int64)).to(weight.device)
-    with record_attention(network.eval()) as layers:
-        network(items[None], users)
-    return torch.stack(layers)[:, 0].float().cpu().numpy()
+    members = []
+    for member in members_of(network):
+        with record_attention(member.eval()) as layers:
+            member(items[None], users)
+        members.append(torch.stack(layers)[:, 0])
+    return torch.cat(members, dim=1).float().cpu().numpy()
 
 
 @contextlib.contextmanager

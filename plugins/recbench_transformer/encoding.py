@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 import recbench
 
@@ -37,6 +38,16 @@ def encode_histories(network: Network, history: recbench.Interactions, length: i
         hidden = network(items.to(weight.device), users.to(weight.device), last=last)
         vectors[torch.from_numpy(rows).to(weight.device)] = hidden[:, 0]  # (rows, width)
     return vectors
+
+
+@torch.no_grad()
+def score_histories(
+    network: Network, history: recbench.Interactions, length: int
+) -> npt.NDArray[np.float32]:
+    """Return the network's scores of all items, (rows, n_items) float32."""
+    hidden = encode_histories(network, history, length)
+    scores = functional.linear(hidden, *network.output())
+    return scores.float().cpu().numpy()
 
 
 def score_gradients(

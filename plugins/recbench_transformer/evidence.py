@@ -27,7 +27,7 @@ import numpy.typing as npt
 import recbench
 from recbench_rules import Rules
 from recbench_rules.combination import Weights, fit_weights
-from recbench_rules.counts import count_followers, normalise_rows
+from recbench_rules.counts import normalise_rows
 from recbench_rules.repeats import count_habits, features_of
 from recbench_rules.rules import FLOOR
 
@@ -64,14 +64,14 @@ class Evidence:
         self.habits: Array | None = None
         self.weights = Weights(np.empty(0, dtype=np.float32))
 
-    def fit(self, data: recbench.Interactions, window: int) -> Self:
+    def fit(self, data: recbench.Interactions, followers: Any) -> Self:
         """Count everything in the data; weights that are fitted already are kept.
 
-        window: the largest distance, in steps, at which an item counts as near another.
+        followers: (n_items, n_items), how often an item follows another (`count_pairs`).
         """
         settings = self.settings
         if settings.rules:
-            self._use(count_followers(data, window))
+            self._use(followers)
         if settings.recent and data.times is not None:
             self.recent = recent_shares(data)
         if settings.repeats:

@@ -10,13 +10,16 @@ whole batch, positions x items, are never in memory at once (Wijmans et al. 2024
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 MAX_SCORES = 2**21
 """Scores per chunk: few enough to stay in a CPU's cache."""
+
+LEAST_POSITIONS = 128
+"""Positions per chunk, at least; with fewer, products with many items are slow."""
 
 
 @torch.no_grad()
@@ -24,7 +27,7 @@ def backward(
     hidden: Tensor,
     targets: Tensor,
     output: tuple[Tensor, Tensor],
-    negatives: int,
+    sampler: Sampler | None,
     dtype: torch.dtype,
     seen: Seen | None = None,
 ) -> float:
@@ -33,46 +36,43 @@ def backward(
     hidden: (positions, width) output of the network, without padding.
     targets: (positions,) the items that followed.
     output: weight (n_items, width) and bias (n_items,); their `grad` must be None.
-    negatives: 0 for the softmax over all items. Otherwise the softmax is over the target and this
-        number of items, drawn uniformly with replacement and shared by the batch.
+    sampler: None for the softmax over all items. Otherwise the softmax is over the target and the
+        items that are drawn for the batch.
     dtype: type of the matrix products; sums are in float32.
     seen: what the softmax over all items leaves out at each position; None for nothing.
     """
     weight, bias = output
-    drawn = torch.randint(len(weight), (negatives,), device=weight.device) if negatives else None
-    chunk_size = max(1, MAX_SCORES // (negatives or len(weight)))
+    width = weight.shape[1]
+    everything = torch.cat([weight, bias[:, None]], dim=1)  # (n_items, width + 1)
+    inputs = torch.cat([hidden, hidden.new_ones(len(hidden), 1)], dim=1).to(dtype)
+    drawn = None if sampler is None else sampler.draw()
+    table = everything if drawn is None else everything[drawn.items]
+    table_grad = table.new_zeros(table.shape[::-1])  # (width + 1, items of the table)
+    answers_grad = torch.zeros_like(everything[: 0 if drawn is None else None])
+    table = table.to(dtype)  # the items whose scores every position needs
     hidden_grad = torch.empty_like(hidden, dtype=torch.float32)
-    weight.grad, bias.grad = torch.zeros_like(weight), torch.zeros_like(bias)
     total = hidden.new_zeros((), dtype=torch.float32)
-    table = weight.to(dtype) if drawn is None else weight[drawn].to(dtype)
-    ones = torch.ones(
-        1, chunk_size, dtype=dtype, device=weight.device
-    )  # sums over rows as a matrix product, which is faster
+    chunk_size = max(LEAST_POSITIONS, MAX_SCORES // len(table))
     for start in range(0, len(hidden), chunk_size):
         chunk = slice(start, start + chunk_size)
-        inputs, answers = hidden[chunk].to(dtype), targets[chunk]
+        own, answers = inputs[chunk], targets[chunk]
+        scores = own @ table.t()  # (chunk, items of the table)
         if drawn is None:
-            left_out = None if seen is None else seen.within(start, start + len(inputs))
-            losses, score_grad = full_softmax(inputs, answers, table, bias, left_out)
+            left_out = None if seen is None else seen.within(start, start + len(own))
+            losses, score_grad = full_softmax(scores, answers, left_out)
         else:
-            losses, score_grad, answer_grad = sampled_softmax(
-                inputs, answers, (weight, bias), drawn
-            )
+            answer_scores = (own * everything[answers]).sum(dim=1)
+            losses, score_grad, answer_grad = sampled_softmax(scores, answers, answer_scores, drawn)
         total += losses.sum()
-        hidden_grad[chunk] = score_grad @ table  # (chunk, width)
-        weight_grad = score_grad.t() @ inputs
-        bias_grad = (ones[:, : len(inputs)] @ score_grad)[0]
-        if drawn is None:
-            weight.grad += weight_grad
-            bias.grad += bias_grad
-        else:
+        hidden_grad[chunk] = score_grad @ table[:, :width]
+        table_grad += own.t() @ score_grad  # faster than the product the other way round
+        if drawn is not None:
             hidden_grad[chunk] += answer_grad[:, None] * weight[answers]
-            weight.grad.index_add_(0, drawn, weight_grad.float())
-            bias.grad.index_add_(0, drawn, bias_grad.float())
-            weight.grad.index_add_(0, answers, answer_grad[:, None] * inputs.float())
-            bias.grad.index_add_(0, answers, answer_grad)
-    weight.grad /= len(targets)
-    bias.grad /= len(targets)
+            answers_grad.index_add_(0, answers, answer_grad[:, None] * own)
+    gradient = table_grad.t() / len(targets)
+    if drawn is not None:
+        gradient = answers_grad.index_add_(0, drawn.items, table_grad.t()) / len(targets)
+    weight.grad, bias.grad = gradient[:, :width].contiguous(), gradient[:, width].contiguous()
     with torch.enable_grad():
         hidden.backward((hidden_grad / len(targets)).to(hidden.dtype))  # type: ignore[no-untyped-call]
     return float(total) / len(targets)
@@ -81,23 +81,22 @@ def backward(
 class Seen:
     """The items that the history of each position has, up to and with the position itself.
 
-    The network never has to say that they come again, so it does not have to learn to say no. An
-    item that does come next counts all the same.
+    The network never has to say that they come again, so it does not have to learn to say no.
 
-    items, targets: (rows, time). real: (rows, time), False for padding. Positions are counted
-    without padding.
+    items: (rows, time). real: (rows, time), False for padding, which is on the right. Positions are
+    counted without padding.
     """
 
-    def __init__(self, items: Tensor, targets: Tensor, real: Tensor) -> None:
-        time = items.shape[1]
-        earlier = torch.ones(time, time, dtype=torch.bool, device=items.device).tril()
-        is_seen = earlier & real[:, :, None] & (items[:, None, :] != targets[:, :, None])
-        row, position, place = is_seen.nonzero(as_tuple=True)
-        self.items = items[row, place]
-        number = real.flatten().cumsum(0).view(real.shape) - 1
-        self.positions = number[row, position]
-        counts = torch.bincount(self.positions, minlength=int(real.sum()))
-        self.starts = [0, *counts.cumsum(0).tolist()]
+    def __init__(self, items: Tensor, real: Tensor) -> None:
+        row, position = real.nonzero(as_tuple=True)
+        n_seen = position + 1
+        ends = n_seen.cumsum(0)
+        number = torch.arange(len(row), device=row.device)
+        self.positions = number.repeat_interleave(n_seen)
+        place = torch.arange(len(self.positions), device=row.device)
+        place += (row * items.shape[1] - (ends - n_seen))[self.positions]
+        self.items = items.flatten()[place]
+        self.starts = [0, *ends.tolist()]
 
     def within(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Return the positions, counted from `start`, and the items of positions before `stop`."""
@@ -106,49 +105,69 @@ class Seen:
 
 
 def full_softmax(
-    hidden: Tensor,
-    targets: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    left_out: tuple[Tensor, Tensor] | None = None,
+    scores: Tensor, targets: Tensor, left_out: tuple[Tensor, Tensor] | None = None
 ) -> tuple[Tensor, Tensor]:
     """Return the cross-entropies (positions,) and their gradients by the scores.
 
-    The gradients are (positions, n_items). left_out: positions and items whose scores do not
-    count.
+    scores and gradients: (positions, n_items). targets: (positions,). left_out: positions and
+    items whose scores do not count, unless they are the target.
     """
-    ones = hidden.new_ones(len(hidden), 1)
-    table = torch.cat([weight, bias.to(weight.dtype)[:, None]], dim=1)
-    scores = torch.cat([hidden, ones], dim=1) @ table.t()  # (positions, n_items); faster than addmm
+    row = torch.arange(len(targets), device=scores.device)
     if left_out is not None:
+        target_scores = scores[row, targets]
         scores[left_out] = -math.inf
+        scores[row, targets] = target_scores
     score_grad = torch.softmax(scores, dim=1)
-    row = torch.arange(len(targets), device=hidden.device)
     losses = -score_grad[row, targets].float().clamp(min=1e-38).log()
     score_grad[row, targets] -= 1
     return losses, score_grad
 
 
-def sampled_softmax(
-    hidden: Tensor, targets: Tensor, output: tuple[Tensor, Tensor], drawn: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the same as `full_softmax`, with the items `drawn` (negatives,) in place of all items.
+@dataclass(frozen=True)
+class Drawn:
+    """Items drawn with replacement, and the logarithm of how often each is expected: (n,) each."""
 
-    Returns the cross-entropies (positions,), and their gradients by the scores of the drawn items
-    (positions, negatives) and by the score of the target (positions,).
+    items: Tensor
+    log_expected: Tensor
 
-    With n items drawn uniformly from a catalogue of V, each draw stands for V / n items. So
-    log(V / n) is added to its score (logQ correction; Bengio & Senecal 2008). The target is always
-    present, not drawn, so its score is not corrected, and a draw that equals the target does not
-    count (Khrylchenko et al. 2025, arXiv 2507.09331). The denominator of the softmax is then right
-    on average over the draws.
+
+class Sampler:
+    """Draws the items of a sampled softmax: half of them by popularity, half uniformly.
+
+    The popular items are the ones with high scores, so that the denominator of the softmax varies
+    less; the others must be compared with too. Mixed negatives are from Yang et al. 2020, "Mixed
+    negative sampling for learning two-tower neural networks in recommendations".
+
+    number: how many items. counts: (n_items,), interactions of each item.
     """
-    weight, bias = output
-    target_scores = (hidden.float() * weight[targets]).sum(dim=1) + bias[targets]  # (positions,)
-    drawn_scores = functional.linear(hidden, weight[drawn].to(hidden.dtype)).float() + bias[drawn]
-    drawn_scores = drawn_scores + math.log(len(weight) / len(drawn))  # (positions, negatives)
-    drawn_scores = drawn_scores.masked_fill(targets[:, None] == drawn, -math.inf)
-    scores = torch.cat([target_scores[:, None], drawn_scores], dim=1)  # (positions, 1 + negatives)
-    score_grad = torch.softmax(scores, dim=1)
-    losses = torch.logsumexp(scores, dim=1) - target_scores
-    return losses, score_grad[:, 1:].to(hidden.dtype), score_grad[:, 0] - 1
+
+    def __init__(self, number: int, counts: Tensor) -> None:
+        shares = counts.float() / counts.sum()
+        self.number, self.shares = number, (shares + 1 / len(counts)) / 2
+        self.log_expected = torch.log(number * self.shares)
+
+    def draw(self) -> Drawn:
+        """Draw from torch's global generator."""
+        items = torch.multinomial(self.shares, self.number, replacement=True)
+        return Drawn(items, self.log_expected[items])
+
+
+def sampled_softmax(
+    scores: Tensor, targets: Tensor, target_scores: Tensor, drawn: Drawn
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the same as `full_softmax`, with the drawn items in place of all items.
+
+    scores: (positions, drawn). targets, target_scores: (positions,). Returns the cross-entropies
+    (positions,), and their gradients by the scores (positions, drawn) and by those of the targets.
+
+    The logarithm of how often an item is expected is taken from its score (logQ correction; Bengio
+    & Senecal 2008). The target is always present, not drawn, so its score is not corrected, and a
+    draw that equals the target does not count (Khrylchenko et al. 2025, arXiv 2507.09331). The
+    denominator of the softmax is then right on average over the draws.
+    """
+    corrected = scores.float() - drawn.log_expected
+    corrected = corrected.masked_fill(targets[:, None] == drawn.items, -math.inf)
+    together = torch.cat([target_scores.float()[:, None], corrected], dim=1)
+    score_grad = torch.softmax(together, dim=1)
+    losses = torch.logsumexp(together, dim=1) - target_scores
+    return losses, score_grad[:, 1:].to(scores.dtype), score_grad[:, 0] - 1

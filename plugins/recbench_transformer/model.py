@@ -14,7 +14,7 @@ import numpy.typing as npt
 import recbench
 
 from .evidence import Evidence, log_softmax
-from .presets import PRESETS, Settings, check, require, size_to_data
+from .presets import DEVICES, PRESETS, Preset, Settings, check, require, size_to_data
 
 if TYPE_CHECKING:
     from .build import Network
@@ -34,9 +34,11 @@ class Transformer:
 
     Parameters
     ----------
-    preset : {"default", "sasrec", "sasrec-bce", "gsasrec", "notebook"}, default: "default"
-        Set of defaults for the other options: recbench's own model, or a published one. The
-        defaults below are those of "default"; the notes say what the others are.
+    preset : str, default: "default"
+        Set of defaults for the other options; the notes list them. The defaults below are those of
+        "default".
+    networks : int, default: 3 up to 500,000 interactions, 1 above
+        Number of networks whose scores are averaged; each takes its own time to train.
     dim : int, default: 64 up to 500,000 interactions, 128 above
         Numbers per embedding; a multiple of 2 x heads.
     layers : int, default: 2
@@ -63,7 +65,7 @@ class Transformer:
         Add how often and how lately the user had an item before.
     loss : {"softmax", "bce"}, default: "softmax"
         Softmax over the catalogue, or binary cross-entropy with drawn negatives.
-    negatives : int, default: 0 up to 50,000 items, 4,096 above
+    negatives : int, default: 0 up to 200,000 items, 4,096 above
         Negatives per batch, or per position with loss=bce (1 by default); 0 for all items.
     mask : bool, default: True
         Leave the items of the history out of the softmax over all items.
@@ -88,20 +90,20 @@ class Transformer:
 
     Notes
     -----
-    The other presets; `presets.py` has their sizes:
+    The presets; `presets.py` has their sizes:
 
+    - ``accurate``: the default with 4 networks, for all sizes of data: slower, and better.
     - ``sasrec``: SASRec with the softmax over the catalogue (Klenitskiy & Vasilev 2023).
     - ``sasrec-bce``: SASRec with its own loss (Kang & McAuley 2018).
     - ``gsasrec``: gSASRec (Petrov & Macdonald 2023).
     - ``notebook``: the model that recbench grew from, for ``--split windows``.
 
-    In a comparison, its splitter makes the validation targets (`recbench.validation_split`), so the
-    weights suit what the model is judged by: the next item, the next basket, or a later period.
+    In a comparison, its splitter makes the validation targets (`recbench.validation_split`): the
+    next item, the next basket, or a later period, as in the test.
 
     `recbench tune` searches `dim` in 32, 64 and 128, `layers` from 1 to 4, `dropout` from 0 to 0.5,
-    `length` in 50, 100 and 200, and `lr` from 0.001 to 0.02 on a logarithmic scale. `epochs` is not
-    tuned, so that a trial can be stopped after an epoch if its validation NDCG@10 is lower than
-    others' (without the counts).
+    `length` in 50, 100 and 200, and `lr` from 0.001 to 0.02 on a logarithmic scale. A trial can be
+    stopped after an epoch if its validation NDCG@10, without the counts, is lower than others'.
 
     References
     ----------
@@ -122,7 +124,7 @@ class Transformer:
 
     option_groups: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "network": (
-            *("preset", "dim", "layers", "heads", "feedforward"),
+            *("preset", "networks", "dim", "layers", "heads", "feedforward"),
             *("dropout", "rotary", "length", "warm", "tied"),
         ),
         "loss": ("loss", "negatives", "mask", "calibration"),
@@ -141,7 +143,8 @@ class Transformer:
 
     def __init__(
         self,
-        preset: Literal["default", "sasrec", "sasrec-bce", "gsasrec", "notebook"] = "default",
+        preset: Preset = "default",
+        networks: int | None = None,
         dim: int | None = None,
         layers: int | None = None,
         heads: int | None = None,
@@ -167,7 +170,7 @@ class Transformer:
         seed: int = 0,
         device: str = "auto",
     ) -> None:
-        self.preset = preset
+        self.preset, self.networks = preset, networks
         self.dim, self.layers, self.heads, self.feedforward = dim, layers, heads, feedforward
         self.dropout, self.rotary, self.length = dropout, rotary, length
         self.warm, self.tied = warm, tied
@@ -176,20 +179,19 @@ class Transformer:
         self.epochs, self.patience, self.finish = epochs, patience, finish
         self.batch, self.lr, self.bfloat16 = batch, lr, bfloat16
         self.seed, self.device = seed, device
-        known = f"is not a preset. Available: {', '.join(PRESETS)}"
-        require("preset", preset, known, preset in PRESETS)
+        rule = f"is not a preset. Available: {', '.join(PRESETS)}"
+        require("preset", preset, rule, preset in PRESETS)
         check(self.settings)
         require("seed", seed, "must be from 0 to 2**63 - 1", 0 <= seed < 2**63)
         rule = "is not a device. Available: auto, cpu, cuda, cuda:N, mps"
-        is_device = re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", device) is not None
-        require("device", device, rule, is_device)
+        require("device", device, rule, re.fullmatch(DEVICES, device) is not None)
 
     @property
     def settings(self) -> Settings:
         """The values of the preset, replaced by the options that were given."""
-        fields = [field.name for field in dataclasses.fields(Settings)]
-        changes = {name: vars(self)[name] for name in fields if vars(self).get(name) is not None}
-        return dataclasses.replace(PRESETS[self.preset], **changes)
+        names = (field.name for field in dataclasses.fields(Settings))
+        given = {name: vars(self)[name] for name in names if vars(self).get(name) is not None}
+        return dataclasses.replace(PRESETS[self.preset], **given)
 
     def fit(self, train: recbench.Interactions, checkpoint: Path | None = None) -> Self:
         """Learn to predict every interaction from those before it in its sequence.
@@ -232,25 +234,29 @@ class Transformer:
         Epoch
             The network, and how many interactions the epoch trained on; 0 for the finished model.
         """
-        from . import device, training, warm_start
+        from . import device, training
         from .validation import hold_out
+        from .warm_start import cooccurrence_embeddings, count_pairs
 
         self.n_items_, self.n_users_ = train.n_items, train.n_users
-        self.sized_ = size_to_data(self.settings, train.lengths)
-        rest, held_out = hold_out(train, self.sized_, np.random.default_rng(self.seed))
-        window = warm_start.window_for(train)
-        self.evidence_ = Evidence(self.sized_).fit(rest, window)
+        sized = self.sized_ = size_to_data(self.settings, train.lengths)
+        rest, held_out = hold_out(train, sized, np.random.default_rng(self.seed))
+        followers = count_pairs(rest) if sized.warm or sized.rules else None
+        seeds = range(self.seed, self.seed + sized.n_networks) if sized.warm else ()
+        embeddings = [cooccurrence_embeddings(followers, sized.width, seed) for seed in seeds]
+        self.evidence_ = Evidence(sized).fit(rest, followers)
 
         def weigh(best: Network) -> None:
             self.network_ = best
             if held_out is not None:
                 self.evidence_.fit_weights(held_out, self._network, self.seed)
-            self.evidence_.fit(train, window)
+            self.evidence_.fit(train, count_pairs(train) if sized.rules else None)
 
         for epoch in training.train_epochs(
             train,
-            self.sized_,
+            sized,
             rest=rest,
+            embeddings=embeddings,
             held_out=held_out,
             on_best=weigh,
             seed=self.seed,
@@ -300,21 +306,16 @@ class Transformer:
 
     def _network(self, history: recbench.Interactions) -> Scores:
         """Return the network's scores, (rows, n_items)."""
-        import torch
+        from .encoding import score_histories
 
-        from .encoding import encode_histories
-
-        with torch.no_grad():
-            hidden = encode_histories(self.network_, history, self.settings.length)
-            scores = torch.nn.functional.linear(hidden, *self.network_.output())
-        return np.asarray(scores.float().cpu().numpy())
+        return score_histories(self.network_, history, self.settings.length)
 
     def explain(self, history: recbench.Interactions, items: npt.NDArray[Any]) -> Scores:
         """Gradient times input, or how fast a score changes when an interaction is scaled down.
 
-        Each interaction's embedding, and its part in the rules, has a factor of 1. The weight of
-        the interaction is the derivative of the score with respect to this factor (Simonyan et al.
-        2014, arXiv 1312.6034). What an item gets as a repeat belongs to the interactions with it.
+        The weight of an interaction is the derivative of the score by a factor of its embedding and
+        of its counts (Simonyan et al. 2014, arXiv 1312.6034). What an item gets as a repeat belongs
+        to the interactions with it.
 
         Parameters
         ----------
@@ -347,7 +348,8 @@ class Transformer:
         -------
         numpy.ndarray of shape (layers, heads, n, n), float32
             Entry [l, h, i, j] is the weight with which position i attends to position j, of the
-            latest n interactions, oldest first; n is at most `length`. Each row sums to 1.
+            latest n interactions, oldest first; n is at most `length`. Each row sums to 1. The
+            heads are those of all networks, one network after another.
         """
         from .attention import attention_weights
 

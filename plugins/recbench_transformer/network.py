@@ -208,14 +208,14 @@ def causal_mask(time: int, device: torch.device) -> Tensor:
 
 
 def rotary_positions(time: int, dim: int, device: torch.device) -> Tensor:
-    """Return (2, time, dim / 2): the cosine and sine of the angle for each position and pair.
+    """Return (time, dim / 2): for each position and pair, the complex number that turns by an angle.
 
     The angle grows with the position. Pairs differ in speed: the first turns by 1 radian per
     position, the last by little more than 1/10,000.
     """
     frequency = 10_000 ** (-torch.arange(dim // 2, device=device) / max(1, dim // 2))  # (dim / 2,)
     angle = torch.arange(time, device=device)[:, None] * frequency  # (time, dim / 2)
-    return torch.stack([angle.cos(), angle.sin()])
+    return torch.polar(torch.ones_like(angle), angle)
 
 
 def apply_rotary(x: Tensor, rotary: Tensor) -> Tensor:
@@ -224,13 +224,13 @@ def apply_rotary(x: Tensor, rotary: Tensor) -> Tensor:
     The dot product of a query and a key does not depend on how far apart the two items are. So each
     pair of numbers in them is rotated by an angle that grows with the position. The dot product
     then depends on the distance between the two positions, and not on where in the history they are
-    (Su et al. 2021, arXiv 2104.09864).
+    (Su et al. 2021, arXiv 2104.09864). A pair is a point in the plane, or a complex number; the
+    product with a complex number of length 1 turns it.
 
     x and the result: (rows, heads, time, dim / heads).
     """
-    x1, x2 = x.chunk(2, dim=-1)  # each (rows, heads, time, dim / heads / 2)
-    cosine, sine = rotary.to(x.dtype)
-    return torch.cat([x1 * cosine - x2 * sine, x1 * sine + x2 * cosine], dim=-1)
+    pairs = torch.view_as_complex(x.float().unflatten(3, (-1, 2)))  # (..., time, dim / heads / 2)
+    return torch.view_as_real(pairs * rotary).flatten(3)
 
 
 class Dropout(nn.Module):
@@ -252,8 +252,9 @@ class Dropout(nn.Module):
             return functional.dropout(x, self.share)
         threshold = min(255, round(self.share * 256))
         noise = torch.empty((x.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
-        keep = noise.view(torch.uint8)[: x.numel()].view(x.shape) >= threshold
-        return x * keep.to(x.dtype).mul_(256 / (256 - threshold))
+        keep = torch.empty_like(x)  # 1 or 0
+        torch.ge(noise.view(torch.uint8)[: x.numel()].view(x.shape), threshold, out=keep)
+        return x * keep.mul_(256 / (256 - threshold))
 
 
 def user_embedding(table: nn.Embedding, users: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ class Settings:
     """Everything that decides a network and its training, except data and seed.
 
     network: "causal", "sasrec" or "notebook", all in `network.py`.
+    networks: how many networks are trained, whose scores are averaged; None depends on the data.
     dim: numbers per embedding; a multiple of `heads`. None depends on the data.
     layers, heads: blocks, and attention heads per block.
     feedforward: width of the feed-forward network in each block.
@@ -51,6 +52,7 @@ class Settings:
     """
 
     network: Literal["causal", "sasrec", "notebook"]
+    networks: int | None
     dim: int | None
     layers: int
     heads: int
@@ -89,19 +91,26 @@ class Settings:
         return self.dim
 
     @property
+    def n_networks(self) -> int:
+        """The number of networks; 1 before `size_to_data` has set it."""
+        return self.networks or 1
+
+    @property
     def dropout_share(self) -> float:
         """The dropout share; 0 if it depends on data that are not known, as in a loaded model."""
         return self.dropout or 0.0
 
 
 LARGE = 500_000
-"""Up to this number of interactions, embeddings have 64 numbers, and 128 above."""
+"""Up to this number of interactions, 3 networks with embeddings of 64 numbers are trained; above,
+one with 128."""
 
 
 def size_to_data(settings: Settings, lengths: npt.NDArray[Any]) -> Settings:
     """Return the settings with the values that depend on the size of the data.
 
-    dim: 64 up to `LARGE` interactions, and 128 above.
+    networks, dim: 3 and 64 up to `LARGE` interactions, 1 and 128 above. With few interactions, the
+        result depends much on chance, and networks take little time.
     dropout: 0.5 up to 200,000 interactions, because small data are easily memorised; 0.1 from
         1,000,000 interactions on; in between, it falls with the logarithm of their number.
     batch: 1/64 of the interactions, for about 64 batches per epoch; at least 2,048, at most 8,192.
@@ -120,11 +129,13 @@ def size_to_data(settings: Settings, lengths: npt.NDArray[Any]) -> Settings:
         batch = max(settings.length, round(settings.batch_rows * mean))
     elif batch is None:
         batch = min(8192, max(2048, n_interactions // 64))
-    return dataclasses.replace(settings, dim=dim, dropout=dropout, batch=batch)
+    networks = settings.networks or (3 if n_interactions <= LARGE else 1)
+    return dataclasses.replace(settings, networks=networks, dim=dim, dropout=dropout, batch=batch)
 
 
 DEFAULT = Settings(
     network="causal",
+    networks=None,
     dim=None,
     layers=2,
     heads=2,
@@ -160,8 +171,12 @@ DEFAULT = Settings(
 full softmax that made it strong (Klenitskiy & Vasilev 2023, arXiv 2309.07602). Embeddings start
 from co-occurrences. Counts are added to the scores of the network (`evidence.py`)."""
 
+ACCURATE = dataclasses.replace(DEFAULT, networks=4, dim=128)
+"""The default with more and larger networks, for when quality matters more than time."""
+
 SASREC = Settings(
     network="sasrec",
+    networks=1,
     dim=64,
     layers=2,
     heads=1,
@@ -225,6 +240,7 @@ much longer: until 200 x 100 batches bring no improvement."""
 
 NOTEBOOK = Settings(
     network="notebook",
+    networks=1,
     dim=128,
     layers=2,
     heads=2,
@@ -271,13 +287,18 @@ Two mistakes of the notebook are corrected:
    item that it had to predict.
 """
 
-PRESETS = {
+Preset = Literal["default", "accurate", "sasrec", "sasrec-bce", "gsasrec", "notebook"]
+
+PRESETS: dict[Preset, Settings] = {
     "default": DEFAULT,
+    "accurate": ACCURATE,
     "sasrec": SASREC,
     "sasrec-bce": SASREC_BCE,
     "gsasrec": GSASREC,
     "notebook": NOTEBOOK,
 }
+
+DEVICES = r"auto|cpu|cuda(:\d+)?|mps"
 
 FIXED: dict[str, dict[str, bool]] = {
     "causal": {"tied": True},
@@ -289,7 +310,17 @@ FIXED: dict[str, dict[str, bool]] = {
 
 def check(settings: Settings) -> None:
     """Raise UsageError for the first value that is not allowed."""
-    for name in ("dim", "layers", "heads", "feedforward", "length", "epochs", "patience", "batch"):
+    for name in (
+        "networks",
+        "dim",
+        "layers",
+        "heads",
+        "feedforward",
+        "length",
+        "epochs",
+        "patience",
+        "batch",
+    ):
         value = getattr(settings, name)
         require(name, value, "must be 1 or more", value is None or value >= 1)
     dim, heads, rotary = settings.dim, settings.heads, settings.rotary

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 WEIGHTS_FILE, SIZES_FILE = "transformer.safetensors", "transformer.json"
 ARCHITECTURE = (
-    *("network", "dim", "layers", "heads", "feedforward", "length", "rotary", "tied"),
+    *("network", "networks", "dim", "layers", "heads", "feedforward", "length", "rotary", "tied"),
     *("rules", "recent", "repeats"),
 )
 """The settings that must be the same when a saved model is loaded, unless the data decide them."""
@@ -28,10 +28,12 @@ def write_network(
     """Write both files to an existing folder."""
     from safetensors.torch import save
 
+    from .build import members_of
+
     weights = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
     (folder / WEIGHTS_FILE).write_bytes(save(weights))  # save_file would ignore the umask
     sizes: dict[str, Any] = {"n_items": n_items, "n_users": n_users}
-    sizes["embed_users"] = getattr(network, "users", None) is not None
+    sizes["embed_users"] = getattr(members_of(network)[0], "users", None) is not None
     sizes["settings"] = dataclasses.asdict(settings)
     (folder / SIZES_FILE).write_text(json.dumps(sizes, indent=1) + "\n")
 
@@ -59,7 +61,9 @@ def read_network(folder: Path, settings: Settings) -> tuple[Network, Settings, i
             )
         n_items, n_users = int(sizes["n_items"]), int(sizes["n_users"])
         embed_users = bool(sizes["embed_users"])
-        settings = dataclasses.replace(settings, dim=int(saved["dim"]))
+        settings = dataclasses.replace(
+            settings, dim=int(saved["dim"]), networks=int(saved["networks"])
+        )
         loaded = build_network(settings, n_items, n_users, embed_users=embed_users)
         loaded.load_state_dict(load_file(folder / WEIGHTS_FILE))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:

@@ -7,8 +7,9 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,18 @@ import recbench
 from recbench_rules.repeats import has_repeats
 
 from . import binary, loss
-from .build import Network, build_network
+from .build import Network, build_network, members_of
 from .checkpoint import read_state, write_state
 from .device import matmul_dtype
+from .ensemble import Single
 from .negatives import Negatives
 from .presets import Settings
 from .validation import Best, validate
-from .warm_start import cooccurrence_embeddings
 from .windows import Batch, make_batches
 
 LOG = logging.getLogger("recbench")
 
-MAX_FULL_SOFTMAX = 50_000
+MAX_FULL_SOFTMAX = 200_000
 """The largest catalogue with a full softmax, if `negatives` is not given."""
 
 DEFAULT_NEGATIVES = 4096
@@ -51,6 +52,7 @@ def train_epochs(
     settings: Settings,
     *,
     rest: recbench.Interactions,
+    embeddings: Sequence[Tensor],
     held_out: recbench.Split | None,
     on_best: Callable[[Network], None],
     seed: int,
@@ -61,9 +63,13 @@ def train_epochs(
 
     1. The first epochs train on `rest`, a part of the data, and predict the cases of `held_out`
        after each epoch. This ends early after `patience` epochs without a better NDCG@10. Then
-       `on_best` is called with the network of the best epoch.
-    2. The final epochs (`finish`) continue from the best epoch and train on all data, while the
-       learning rate falls to zero.
+       training goes back to the best epoch if it is clearly better than the latest (`Best`), and
+       `on_best` is called with the network.
+    2. The final epochs (`finish`) continue from there and train on all data, while the learning
+       rate falls to zero.
+
+    embeddings: for each network, where its item embeddings start, (n_items, dim); empty for random
+        ones.
 
     If nothing is held out, training runs for all epochs. Torch's global random generators are
     restored at the end.
@@ -76,20 +82,17 @@ def train_epochs(
             "there is nothing to learn: no sequence of the training data has 2 interactions. Use a "
             "dataset or a split with longer sequences"
         )
-    negatives = settings.negatives
-    if negatives is None:
-        large = DEFAULT_NEGATIVES if data.n_items > MAX_FULL_SOFTMAX else 0
-        negatives = 1 if settings.loss == "bce" else large
     rng = np.random.default_rng(seed)
     users = np.unique(data.users[trainable & (data.users >= 0)]).astype(np.int64)
     embed_users = len(users) < int(trainable.sum())
+    counts = torch.from_numpy(rest.popularity).to(device)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         mask_seen = settings.mask or not has_repeats(data)
 
         def start() -> Trainer:
             torch.manual_seed(seed)
             network = build_network(settings, data.n_items, data.n_users, embed_users=embed_users)
-            return Trainer(network.to(device), settings, negatives, rng, mask_seen=mask_seen)
+            return Trainer(network.to(device), settings, counts, rng, mask_seen=mask_seen)
 
         trainer = start()
         try:
@@ -102,11 +105,8 @@ def train_epochs(
             trainer, resumed = start(), False
         network = trainer.network
         if not resumed:
-            counts = torch.from_numpy(rest.popularity).to(device)
-            embeddings = None
-            if settings.warm:
-                embeddings = cooccurrence_embeddings(rest, settings.width, seed)
-            network.init_from_counts(counts, embeddings)
+            for member, own in zip_longest(members_of(network), embeddings):
+                member.init_from_counts(counts, own)
         if trainer.epoch >= trainer.n_validated:
             with trainer.best_network() as best:
                 on_best(best)
@@ -129,19 +129,25 @@ def train_epochs(
 
 
 class Trainer:
-    """A network in training, with everything that changes from epoch to epoch."""
+    """A network in training, with everything that changes from epoch to epoch.
+
+    counts: (n_items,), interactions of each item. mask_seen: as for `validate`.
+    """
 
     def __init__(
         self,
         network: Network,
         settings: Settings,
-        negatives: int,
+        counts: Tensor,
         rng: np.random.Generator,
         *,
         mask_seen: bool,
     ) -> None:
         self.network, self.settings = network, settings
-        self.negatives, self.rng, self.mask_seen = negatives, rng, mask_seen
+        self.rng, self.mask_seen = rng, mask_seen
+        self.negatives = number_of_negatives(settings, len(counts))
+        is_sampled = settings.loss == "softmax" and self.negatives
+        self.sampler = loss.Sampler(self.negatives, counts) if is_sampled else None
         self.optimiser, self.best, self.epoch = _build_optimiser(network, settings), Best(), 0
         self.n_validated = settings.epochs - round(settings.epochs * settings.finish)
         self.device = network.output()[0].device
@@ -167,51 +173,52 @@ class Trainer:
         settings = self.settings
         self.network.train()
         assert settings.batch is not None  # noqa: S101  `size_to_data` has set it
-        batches = make_batches(
-            data,
-            settings.length,
-            settings.batch,
-            self.rng,
-            only_latest=settings.trained_on == "latest",
-        )
         negatives = None
         if settings.loss == "bce":
             unseen_in = data if settings.drawn_from == "unseen" else None
             negatives = Negatives(self.negatives, data.n_items, unseen_in, self.device)
-        for nth, batch in enumerate(batches):
-            done = self.epoch + (nth + 0.5) / len(batches)
-            for group in self.optimiser.param_groups:
-                group["lr"] = settings.lr * lr_factor(settings, done)
-            total += self.step(batch, negatives)
-            n_interactions += int(batch.lengths.sum())
+        only_latest = settings.trained_on == "latest"
+        for member in members_of(self.network):
+            batches = make_batches(
+                data, settings.length, settings.batch, self.rng, only_latest=only_latest
+            )
+            for nth, batch in enumerate(batches):
+                done = self.epoch + (nth + 0.5) / len(batches)
+                for group in self.optimiser.param_groups:
+                    group["lr"] = settings.lr * lr_factor(settings, done)
+                total += self.step(member, batch, negatives)
+                n_interactions += int(batch.lengths.sum())
         mean, speed = total / n_interactions, n_interactions / (time.perf_counter() - began)
         message = f"loss {mean:.3f}"
         if settings.loss == "softmax":
             message += f" (perplexity {math.exp(min(mean, 99)):,.0f})"
-        scores: tuple[float, float] | None = None
+        scores: tuple[Tensor, float] | None = None
         if held_out is not None:
             scores = validate(self.network, held_out, settings, mask_seen=self.mask_seen)
         self.epoch += 1
-        if not math.isfinite(mean + sum(scores or ())):
+        if not math.isfinite(mean + (scores[1] if scores else 0.0)):
             raise recbench.RecbenchError(
                 f"training diverged in epoch {self.epoch}: the loss is {mean}. Use a learning rate "
                 f"below lr={settings.lr}"
             )
         values = {"loss": mean}
         if scores is not None:
-            values |= {"validation": scores[0], "validation loss": scores[1]}
+            ndcg = float(scores[0].mean())
+            values |= {"validation": ndcg, "validation loss": scores[1]}
             self.best.update(*scores, self.network)
-            message += f", validation NDCG@10 {scores[0]:.4f} (loss {scores[1]:.3f})"
+            message += f", validation NDCG@10 {ndcg:.4f} (loss {scores[1]:.3f})"
             if self.best.epochs_ago >= settings.patience:
                 self.epoch = max(self.epoch, self.n_validated)
             if self.epoch == self.n_validated:
-                self.network.load_state_dict(self.best.weights)
+                self.best.settle(self.network)
+        n_interactions //= settings.n_networks  # every network has trained on them
         return n_interactions, f"{message}, {speed:,.0f} interactions/s", values
 
-    def step(self, batch: Batch, negatives: Negatives | None = None) -> float:
+    def step(self, member: Single, batch: Batch, negatives: Negatives | None = None) -> float:
         """Take one step on one batch; return its loss, summed over its positions.
 
-        negatives: draws the negatives of the binary cross-entropy; None for the softmax.
+        member: the network to train. negatives: draws the negatives of the binary cross-entropy;
+            None for the softmax.
         """
         items, targets, users, rows, lengths = (
             torch.from_numpy(array).to(self.device)
@@ -221,13 +228,13 @@ class Trainer:
         self.optimiser.zero_grad()
         in_bfloat16 = self.dtype == torch.bfloat16
         with torch.autocast(self.device.type, torch.bfloat16, enabled=in_bfloat16):
-            hidden = self.network(items, users)[real]  # (positions, width)
-        output = self.network.output()
+            hidden = member(items, users)[real]  # (positions, width)
+        output = member.output()
         if negatives is None:
             seen = None
-            if self.settings.mask and not self.negatives:
-                seen = loss.Seen(items, targets, real)
-            mean = loss.backward(hidden, targets[real], output, self.negatives, self.dtype, seen)
+            if self.settings.mask and self.sampler is None:
+                seen = loss.Seen(items, real)
+            mean = loss.backward(hidden, targets[real], output, self.sampler, self.dtype, seen)
         else:
             mean = binary.backward(
                 hidden,
@@ -239,7 +246,7 @@ class Trainer:
                 self.dtype,
             )
         if self.settings.max_grad_norm is not None:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.max_grad_norm)
+            nn.utils.clip_grad_norm_(member.parameters(), self.settings.max_grad_norm)
         self.optimiser.step()
         return mean * len(hidden)
 
@@ -276,6 +283,15 @@ class Trainer:
         return True
 
 
+def number_of_negatives(settings: Settings, n_items: int) -> int:
+    """Return how many negatives the loss draws; 0 for none."""
+    if settings.negatives is not None:
+        return settings.negatives
+    if settings.loss == "bce":
+        return 1
+    return DEFAULT_NEGATIVES if n_items > MAX_FULL_SOFTMAX else 0
+
+
 def lr_factor(settings: Settings, epochs_done: float) -> float:
     """Return the factor of the learning rate after a number of epochs, which may be a fraction."""
     if settings.optimiser == "sgd":
@@ -295,7 +311,7 @@ def _build_optimiser(network: nn.Module, settings: Settings) -> torch.optim.Opti
     decayed: list[Tensor] = []
     undecayed: list[Tensor] = []
     for name, weight in network.named_parameters():
-        is_matrix_of_block = name.startswith("blocks") and weight.ndim == 2
+        is_matrix_of_block = "blocks." in name and weight.ndim == 2
         (decayed if is_matrix_of_block else undecayed).append(weight)
     groups = [
         {"params": decayed, "weight_decay": settings.weight_decay},

@@ -109,8 +109,8 @@ def only_cases(split: recbench.Split, cases: npt.NDArray[Any]) -> recbench.Split
 @torch.no_grad()
 def validate(
     network: Network, held_out: recbench.Split, settings: Settings, *, mask_seen: bool
-) -> tuple[float, float]:
-    """Return the mean NDCG@10 of the held-out cases, and the mean cross-entropy of their targets.
+) -> tuple[Tensor, float]:
+    """Return the NDCG@10 of each held-out case, and the mean cross-entropy of their targets.
 
     mask_seen: whether the items of a history are neither ranked nor, if they are targets, judged,
         unless all targets are such items. So it is where the network is trained to predict unseen
@@ -146,7 +146,7 @@ def validate(
     judged = n_targets > 0
     best = np.concatenate([[0], np.cumsum(1 / np.log2(np.arange(2, K + 2)))])
     ndcg = gains[judged] / best[np.minimum(n_targets[judged], K)]
-    return float(ndcg.mean()), loss / len(row)
+    return torch.from_numpy(ndcg), loss / len(row)
 
 
 @dataclass
@@ -155,17 +155,32 @@ class Best:
 
     A higher NDCG@10 is better. If it is equal, which happens with few held-out rows, a lower loss
     is better.
+
+    ndcg: (cases,), of each held-out case. behind: (cases,), the best minus the latest.
     """
 
-    ndcg: float = -math.inf
+    ndcg: Tensor = field(default_factory=lambda: torch.full((1,), -math.inf))
     loss: float = math.inf
     weights: dict[str, Tensor] = field(default_factory=dict)
     epochs_ago: int = 0
+    behind: Tensor = field(default_factory=lambda: torch.zeros(1))
 
-    def update(self, ndcg: float, loss: float, network: nn.Module) -> None:
+    def update(self, ndcg: Tensor, loss: float, network: nn.Module) -> None:
         """Record an epoch, and copy its weights if it is the best so far."""
-        if (ndcg, -loss) <= (self.ndcg, -self.loss):
+        self.behind = self.ndcg - ndcg
+        if (ndcg.mean(), -loss) <= (self.ndcg.mean(), -self.loss):
             self.epochs_ago += 1
             return
-        self.ndcg, self.loss, self.epochs_ago = ndcg, loss, 0
+        self.ndcg, self.loss, self.epochs_ago, self.behind = ndcg, loss, 0, torch.zeros(1)
+        self.weights = {name: value.clone() for name, value in network.state_dict().items()}
+
+    def settle(self, network: nn.Module) -> None:
+        """Go back to the best epoch if it is better than the latest by more than a standard error.
+
+        Otherwise the latest counts as the best: it has learned more, and may only have been unlucky
+        (the one standard error rule; Breiman et al. 1984).
+        """
+        error = self.behind.std(correction=0) / math.sqrt(len(self.behind))
+        if self.behind.mean() > error:
+            network.load_state_dict(self.weights)
         self.weights = {name: value.clone() for name, value in network.state_dict().items()}

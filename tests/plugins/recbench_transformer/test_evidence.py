@@ -29,7 +29,7 @@ def _network(history: Interactions) -> Any:
 
 def test_the_score_is_the_weighted_sum_of_logarithms() -> None:
     log = example(users=50)
-    counted = Evidence(SETTINGS).fit(log, window=10)
+    counted = Evidence(SETTINGS).fit(log, count_followers(log, 10))
     assert counted.parts == ["network", "rules", "neighbours", "history", "recent"]
     counted.weights = Weights(np.array([2, 0.3, 0.5, 0.7, 0.9], dtype=np.float32), np.zeros(6))
     near = count_followers(log, 10)
@@ -68,7 +68,7 @@ def test_recent_interactions_count_more() -> None:
 )
 def test_options_leave_parts_out(options: dict[str, Any], parts: list[str]) -> None:
     settings = Transformer(**{**SMALL, **options}).settings
-    counted = Evidence(settings).fit(example(users=50), window=10)
+    counted = Evidence(settings).fit(example(users=50), count_followers(example(users=50), 10))
     assert counted.parts == parts
     assert (counted.habits is not None) == settings.repeats
     if parts == ["network"] and not settings.repeats:
@@ -78,7 +78,7 @@ def test_options_leave_parts_out(options: dict[str, Any], parts: list[str]) -> N
 
 def test_without_times_nothing_is_recent() -> None:
     log = log_of([[1, 2, 3], [3, 4, 5]])
-    assert "recent" not in Evidence(SETTINGS).fit(log, window=10).parts
+    assert "recent" not in Evidence(SETTINGS).fit(log, count_followers(log, 10)).parts
 
 
 def test_weights_are_fitted_on_the_validation_split_of_the_comparison() -> None:
@@ -128,7 +128,7 @@ def test_an_interrupted_training_fits_the_same_weights(
 
 
 def test_a_file_of_another_shape_is_refused(tmp_path: Path) -> None:
-    counted = Evidence(SETTINGS).fit(example(users=50), window=10)
+    counted = Evidence(SETTINGS).fit(example(users=50), count_followers(example(users=50), 10))
     counted.weights = Weights(np.ones(3, dtype=np.float32))
     counted.save(tmp_path)
     with pytest.raises(RecbenchError, match="no complete saved transformer"):

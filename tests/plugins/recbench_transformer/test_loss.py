@@ -12,6 +12,9 @@ from torch.nn import functional
 from recbench_transformer import loss
 from recbench_transformer.presets import PRESETS
 
+COUNTS = torch.tensor([5, 0, 1, 2, 9, 1])
+"""Interactions of each item, by which negatives are drawn."""
+
 
 def plain_loss(
     hidden: torch.Tensor, targets: torch.Tensor, output: Any, negatives: int
@@ -20,10 +23,11 @@ def plain_loss(
     scores = functional.linear(hidden, *output)
     if not negatives:
         return functional.cross_entropy(scores, targets)
-    drawn = torch.randint(scores.shape[1], (negatives,))
+    shares = (COUNTS / COUNTS.sum() + 1 / len(COUNTS)) / 2
+    drawn = torch.multinomial(shares, negatives, replacement=True)
     is_target = drawn == targets[:, None]
     assert is_target.any()
-    drawn_scores = scores[:, drawn] + math.log(scores.shape[1] / negatives)
+    drawn_scores = scores[:, drawn] - torch.log(negatives * shares[drawn])
     target_scores = scores.gather(1, targets[:, None])
     drawn_scores = drawn_scores.masked_fill(is_target, -math.inf)
     together = torch.cat([target_scores, drawn_scores], dim=1)
@@ -39,7 +43,8 @@ def gradients(dtype: torch.dtype, negatives: int) -> list[list[torch.Tensor]]:
         start, *output = (tensor.clone().requires_grad_() for tensor in given)
         torch.manual_seed(1)
         if fused:
-            value = loss.backward(start * 2, targets, tuple(output), negatives, dtype)
+            sampler = loss.Sampler(negatives, COUNTS) if negatives else None
+            value = loss.backward(start * 2, targets, tuple(output), sampler, dtype)
         else:
             value = plain_loss(start * 2, targets, output, negatives)
             value.backward()
@@ -54,6 +59,7 @@ def test_the_fused_gradient_equals_autograd(
     negatives: int, scores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loss, "MAX_SCORES", scores)
+    monkeypatch.setattr(loss, "LEAST_POSITIONS", 2)
     for fused, plain in zip(*gradients(torch.float32, negatives), strict=True):
         assert torch.allclose(fused, plain, atol=1e-5)
 
@@ -77,7 +83,7 @@ def test_every_weight_of_a_network_gets_its_gradient(preset: str) -> None:
         net = small_network(preset, embed_users=True)
         hidden = net(items, torch.tensor([0, -1])).flatten(0, 1)
         if fused:
-            loss.backward(hidden, targets, net.output(), 0, torch.float32)
+            loss.backward(hidden, targets, net.output(), None, torch.float32)
         else:
             plain_loss(hidden, targets, net.output(), 0).backward()
         results.append({name: weight.grad for name, weight in net.named_parameters()})
@@ -92,16 +98,27 @@ def test_the_sampled_softmax_approximates_the_full_softmax() -> None:
     torch.manual_seed(0)
     hidden, weight, bias = torch.randn(1, 4), torch.randn(50, 4), torch.randn(50)
     scores = functional.linear(hidden, weight, bias)[0]
-    sums = [
-        math.exp(
-            float(
-                loss.sampled_softmax(hidden, torch.tensor([3]), (weight, bias), drawn)[0]
-                + scores[3]
-            )
-        )
-        for drawn in torch.randint(50, (4000, 16))
-    ]
+    sampler, sums = loss.Sampler(16, torch.arange(50)), []
+    for _ in range(4000):
+        drawn = sampler.draw()
+        answer = torch.tensor([3]), scores[3:4]
+        losses, *_ = loss.sampled_softmax(scores[None, drawn.items], *answer, drawn)
+        sums.append(math.exp(float(losses + scores[3])))
     assert np.mean(sums) == pytest.approx(float(scores.exp().sum()), rel=0.05)
+
+
+def test_a_chunk_has_enough_positions_for_many_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes, full_softmax = [], loss.full_softmax
+
+    def recorded(scores: torch.Tensor, *rest: Any) -> Any:
+        sizes.append(len(scores))
+        return full_softmax(scores, *rest)
+
+    monkeypatch.setattr(loss, "full_softmax", recorded)
+    weight, bias = torch.randn(20_000, 2, requires_grad=True), torch.zeros(20_000)
+    hidden, targets = torch.randn(300, 2, requires_grad=True), torch.arange(300)
+    loss.backward(hidden * 1, targets, (weight, bias.requires_grad_()), None, torch.float32)
+    assert sizes == [128, 128, 44]
 
 
 def test_items_of_the_history_do_not_count_unless_they_come_next() -> None:
@@ -112,7 +129,12 @@ def test_items_of_the_history_do_not_count_unless_they_come_next() -> None:
     weight, bias = torch.randn(9, 4, requires_grad=True), torch.randn(9, requires_grad=True)
     start = torch.randn(5, 4, requires_grad=True)
     value = loss.backward(
-        start * 1, targets[real], (weight, bias), 0, torch.float32, loss.Seen(items, targets, real)
+        start * 1,
+        targets[real],
+        (weight, bias),
+        None,
+        torch.float32,
+        loss.Seen(items, real),
     )
     expected, hidden = [], start.detach().clone().requires_grad_()
     own_weight, own_bias = weight.detach().clone().requires_grad_(), bias.detach().clone()

@@ -112,6 +112,7 @@ def test_the_docstring_states_the_real_defaults() -> None:
     assert size_to_data(DEFAULT, np.array([500_000])).dim == small.dim
     assert size_to_data(DEFAULT, np.array([500_001])).dim == large.dim
     assert size_to_data(DEFAULT, np.array([64, 64 * 4999])).batch == 5000
+    real["networks"] = f"{small.networks} up to 500,000 interactions, {large.networks} above"
     real["dim"] = f"{small.dim} up to 500,000 interactions, {large.dim} above"
     real["dropout"] = (
         f"{small.dropout} up to 200,000 interactions, {large.dropout:.1f} from 1,000,000"

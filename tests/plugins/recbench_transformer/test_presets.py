@@ -21,15 +21,15 @@ def test_options_that_are_not_given_depend_on_the_data(
     lengths = np.array([n_interactions])
     sized = size_to_data(DEFAULT, lengths)
     assert (sized.dropout, sized.batch) == (pytest.approx(dropout, abs=1e-4), batch)
-    assert sized.dim == (64 if n_interactions < 500_000 else 128)
-    given = Transformer(dim=32, dropout=0.0, batch=7).settings
+    assert (sized.networks, sized.dim) == ((3, 64) if n_interactions < 500_000 else (1, 128))
+    given = Transformer(networks=2, dim=32, dropout=0.0, batch=7).settings
     assert size_to_data(given, lengths) == given
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"preset": "large"}, r"preset=large is not a preset\. Available: default, sasrec, "),
+        ({"preset": "large"}, r"preset=large is not a preset\. Available: default, accurate, "),
         ({"dim": 10, "heads": 3}, r"dim=10 must be a multiple of 6 \(2 x heads"),
         ({"dim": 0}, "dim=0 must be 1 or more"),
         ({"epochs": 0}, "epochs=0"),

@@ -22,7 +22,7 @@ from recbench.testing import example
 from recbench_splitters import LeaveLastOut, Windows
 from recbench_transformer import Transformer, binary, loss, training, validation
 from recbench_transformer.presets import DEFAULT, NOTEBOOK, PRESETS
-from recbench_transformer.warm_start import cooccurrence_embeddings
+from recbench_transformer.warm_start import cooccurrence_embeddings, count_pairs
 
 NETWORK_ALONE = {
     "epochs": 4,
@@ -110,7 +110,11 @@ def test_negatives_are_drawn_as_published(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_published_presets_use_adam_with_a_constant_learning_rate() -> None:
     trainer = training.Trainer(
-        small_network("sasrec"), PRESETS["sasrec"], 0, np.random.default_rng(0), mask_seen=True
+        small_network("sasrec"),
+        PRESETS["sasrec"],
+        torch.ones(12),
+        np.random.default_rng(0),
+        mask_seen=True,
     )
     assert type(trainer.optimiser) is torch.optim.Adam
     (group,) = trainer.optimiser.param_groups
@@ -125,7 +129,7 @@ def test_embeddings_start_from_co_occurrences_unless_warm_is_false(
     for warm in (True, False):
         Transformer(**{**SMALL, "epochs": 1}, warm=warm, seed=3).fit(log)
     rest, _ = validation.hold_out(log, DEFAULT, np.random.default_rng(3))
-    embeddings = cooccurrence_embeddings(rest, 16, 3)
+    embeddings = cooccurrence_embeddings(count_pairs(rest), 16, 3)
     assert torch.equal(trained[0][1], embeddings)
     assert not torch.allclose(trained[1][1], embeddings, atol=0.1)
 
@@ -154,7 +158,9 @@ def test_validation_masks_seen_items_unless_they_are_trained_on(
 ) -> None:
     collected = []
     monkeypatch.setattr(
-        training, "validate", lambda *_, mask_seen: collected.append(mask_seen) or (0.0, 1.0)
+        training,
+        "validate",
+        lambda *_, mask_seen: collected.append(mask_seen) or (torch.zeros(1), 1.0),
     )
     for log in (log_of([[1, 2, 3], [3, 2, 4]]), log_of([[1, 2, 3], [3, 2, 3]])):
         Transformer(**{**SMALL, "epochs": 1, "finish": 0}).fit(log)
@@ -169,17 +175,21 @@ def test_large_catalogues_use_a_sampled_softmax(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         loss,
         "backward",
-        lambda h, t, o, n, d, s: collected.append(n) or float(h.detach().sum() * 0),
+        lambda h, t, o, sampler, d, s: (
+            collected.append((sampler, s)) or float(h.detach().sum() * 0)
+        ),
     )
     Transformer(**SMALL).fit(example())
+    assert {(sampler.number, seen) for sampler, seen in collected} == {(5, None)}
+    collected.clear()
     Transformer(**SMALL, negatives=0).fit(example())
-    assert set(collected) == {0, 5}
+    assert {sampler for sampler, _ in collected} == {None}
 
 
 def test_without_final_epochs_patience_ends_training_with_the_best_epoch(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    seen = script_validation(monkeypatch, [0.1, 0.3, 0.2, 0.3, 0.9])
+    seen = script_validation(monkeypatch, [0.1, 0.3, 0.2, 0.29, 0.9])
     caplog.set_level(logging.INFO, logger="recbench")
     model = Transformer(**{**SMALL, "epochs": 9, "patience": 2, "finish": 0}).fit(example())
     assert len(seen) == 4
@@ -194,7 +204,7 @@ def test_without_final_epochs_patience_ends_training_with_the_best_epoch(
 @pytest.mark.parametrize(
     ("ndcg", "epochs", "best"),
     [
-        ([0.1, 0.3, 0.2, 0.3], [0, 1, 2, 3, 6, 7], 1),  # patience ends after 4; two are left out
+        ([0.1, 0.3, 0.2, 0.29], [0, 1, 2, 3, 6, 7], 1),  # patience ends after 4; two are left out
         ([0.1, 0.3, 0.2, 0.4, 0.3, 0.5], [0, 1, 2, 3, 4, 5, 6, 7], 5),
         ([0.1, 0.2, 0.3, 0.4, 0.5, 0.4], [0, 1, 2, 3, 4, 5, 6, 7], 4),
     ],

@@ -40,8 +40,10 @@ def test_validation_agrees_with_plain_loops(
     assert min(ranks) <= 10 < max(ranks)
     log = log_of(rows, n_items=40)
     split = Split(log, log_of([row[:-1] for row in rows], n_items=40), [row[-1] for row in rows])
-    validated = validation.validate(net, split, settings, mask_seen=mask_seen)
-    assert validated == pytest.approx((ndcg, loss), abs=1e-5)
+    per_case, mean_loss = validation.validate(net, split, settings, mask_seen=mask_seen)
+    assert (per_case.mean(), mean_loss) == pytest.approx((ndcg, loss), abs=1e-5)
+    gains = [1 / math.log2(rank + 1) if rank <= 10 else 0 for rank in ranks]
+    assert per_case.tolist() == pytest.approx(gains)
 
 
 @pytest.mark.parametrize("part", ["last", "rows"])
@@ -61,13 +63,29 @@ def test_held_out_interactions_are_not_trained_on(part: str) -> None:
 def test_at_equal_ndcg_the_lower_loss_is_better() -> None:
     best, net, agos = validation.Best(), small_network(), []
     for ndcg, loss in ((0.1, 3.0), (0.1, 2.0), (0.1, 2.0), (0.1, 2.5), (0.2, 9.0), (0.1, 1.0)):
-        best.update(ndcg, loss, net)
+        best.update(torch.full((3,), ndcg), loss, net)
         agos.append(best.epochs_ago)
     assert agos == [0, 0, 1, 2, 0, 1]
     before = best.weights["items.weight"].clone()
     with torch.no_grad():
         net.items.weight.add_(1)
     assert torch.equal(best.weights["items.weight"], before), "the weights must be a copy"
+
+
+@pytest.mark.parametrize(("latest", "goes_back"), [([0.1, 0.6], False), ([0.3, 0.4], True)])
+def test_training_goes_back_only_to_a_clearly_better_epoch(
+    latest: list[float], goes_back: bool
+) -> None:
+    """The best has (0.5, 0.5): it is 0.15 better, with an error of 0.18 or of 0.04."""
+    best, net = validation.Best(), small_network()
+    best.update(torch.tensor([0.5, 0.5]), 1.0, net)
+    before = net.items.weight.detach().clone()
+    with torch.no_grad():
+        net.items.weight.add_(1)
+    best.update(torch.tensor(latest), 1.0, net)
+    best.settle(net)
+    assert torch.equal(net.items.weight, before) == goes_back
+    assert torch.equal(best.weights["items.weight"], net.items.weight)
 
 
 def test_published_presets_hold_out_the_last_interaction_of_every_row() -> None:
