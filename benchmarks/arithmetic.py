@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="also write the table to this file")
     options = parser.parse_args()
     data = LeaveLastOut().split(recbench.load_dataset(options.data).interactions).train
-    settings = size_to_data(Transformer().settings, data.lengths)
+    settings = size_to_data(Transformer().settings, data.lengths, data.n_items)
     in_float32 = dataclasses.replace(settings, bfloat16=False)
     torch.manual_seed(0)
     network = build_network(settings, data.n_items, data.n_users, embed_users=False)

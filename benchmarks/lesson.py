@@ -141,7 +141,7 @@ def before_training(model: Transformer, train: recbench.Interactions) -> tuple[T
 
     The steps and the seed are those of `training.py`.
     """
-    settings = size_to_data(model.settings, train.lengths)
+    settings = size_to_data(model.settings, train.lengths, train.n_items)
     rest, _ = hold_out(train, settings, np.random.default_rng(model.seed))
     with torch.random.fork_rng():
         torch.manual_seed(model.seed)
@@ -210,9 +210,9 @@ def nearest(table: Tensor, item: int, count: int) -> list[int]:
 def draw_positions(lesson: Lesson) -> bytes:
     q, k = queries_and_keys(lesson.network, history_row(lesson), LAYER)
     half = q.shape[-1] // 2
-    cosine, sine = rotary_positions(6, 2 * half, q.device)
+    turns = rotary_positions(6, 2 * half, q.device).angle()  # (time, pairs)
     pairs = [0, half // 4, half // 2]
-    angles = {f"pair {pair + 1}": torch.atan2(sine, cosine)[:, pair].numpy() for pair in pairs}
+    angles = {f"pair {pair + 1}": turns[:, pair].numpy() for pair in pairs}
     distance = 30
     rotary = rotary_positions(distance + 1, 2 * half, q.device)
     products = {}

@@ -299,7 +299,7 @@ def attention(query: Query) -> Attention:
     Examples
     --------
     >>> import recbench
-    >>> model = "transformer:dim=8,layers=1,heads=2,epochs=1"
+    >>> model = "transformer:networks=1,dim=8,layers=1,heads=2,epochs=1"
     >>> found = recbench.attention(
     ...     model, user=1, dataset="synthetic:users=50,interactions=600", results=None, device="cpu"
     ... )

@@ -46,7 +46,7 @@ def count_habits(train: recbench.Interactions) -> npt.NDArray[np.float32]:
     has it again, over the mean of all items. An average item has 0, and one with few consumers is
     close to 0.
     """
-    row, age, _ = basket_ages(train)
+    row, age = basket_ages(train)
     pair_and_basket = np.unique(np.stack([row * train.n_items + train.items, age]), axis=1)
     pairs, n_baskets = np.unique(pair_and_basket[0], return_counts=True)
     item = pairs % train.n_items
@@ -67,7 +67,7 @@ def features_of(history: recbench.Interactions, habits: npt.NDArray[Any]) -> Con
     baskets with the item. age: log of 1 + the number of baskets since the latest one with it.
     current: whether the latest basket has it.
     """
-    row, age, _ = basket_ages(history)
+    row, age = basket_ages(history)
     pair_and_basket = np.unique(np.stack([row * history.n_items + history.items, age]), axis=1)
     pairs, first, n_baskets = np.unique(pair_and_basket[0], return_index=True, return_counts=True)
     latest = pair_and_basket[1][first]  # baskets are in ascending order of age
@@ -78,8 +78,8 @@ def features_of(history: recbench.Interactions, habits: npt.NDArray[Any]) -> Con
 
 def basket_ages(
     data: recbench.Interactions,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the row of each interaction, its age in baskets, and the number of baskets per row.
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the row of each interaction, and its age in baskets.
 
     A basket is what a row has at the same time; without times, each interaction is a basket. The
     latest basket of a row has age 0.
@@ -90,4 +90,4 @@ def basket_ages(
         begins[1:] = (np.diff(data.times) != 0) | (np.diff(row) != 0)
     basket = np.cumsum(begins)
     n_until = np.concatenate([[0], basket])[data.offsets]
-    return row, n_until[1:][row] - basket, np.diff(n_until)
+    return row, n_until[1:][row] - basket

@@ -183,12 +183,35 @@ class Rules(ItemToItem):
         recbench.RecbenchError
             If the model is not fitted, or was fitted on another catalogue.
         """
-        parts = super().explain(history, items)
         if not self.repeats:
-            return parts
-        shares = parts.sum(axis=1) + FLOOR
-        parts *= self.weights_.parts[0] / shares[:, None]
-        return parts + self.weights_.explain_repeats(history, items, np.log(shares), self.habits_)
+            return super().explain(history, items)
+        own = self.log_shares(history)[0, items]
+        parts: npt.NDArray[np.float32] = (
+            self.explain_log_shares(history, items) * self.weights_.parts[0]
+        )
+        parts += self.weights_.explain_repeats(history, items, own, self.habits_)
+        return parts
+
+    def explain_log_shares(
+        self, history: recbench.Interactions, items: Array
+    ) -> npt.NDArray[np.float32]:
+        """Return how fast each item's `log_shares` changes with the weight of an interaction.
+
+        Parameters
+        ----------
+        history : recbench.Interactions
+            One history.
+        items : numpy.ndarray of shape (n,), int
+            Item numbers.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n, history.n_interactions), float32
+            The derivatives.
+        """
+        parts = super().explain(history, items)
+        derivatives: npt.NDArray[np.float32] = parts / (parts.sum(axis=1, keepdims=True) + FLOOR)
+        return derivatives
 
     def save(self, folder: Path) -> None:
         """Save the matrix in safetensors format and, with repeats, the habits and the weights.

@@ -29,7 +29,6 @@ from recbench_rules import Rules
 from recbench_rules.combination import Weights, fit_weights
 from recbench_rules.counts import normalise_rows
 from recbench_rules.repeats import count_habits, features_of
-from recbench_rules.rules import FLOOR
 
 from .presets import Settings
 
@@ -171,8 +170,7 @@ class Evidence:
         total = weights.parts[0] * network
         for part, weight in zip(self.parts, weights.parts, strict=True):
             if part in self.rules:
-                parts = self.rules[part].explain(history, items)
-                total += weight * parts / (parts.sum(axis=1, keepdims=True) + FLOOR)
+                total += weight * self.rules[part].explain_log_shares(history, items)
         if self.habits is not None:
             total += weights.explain_repeats(history, items, own, self.habits)
         weighted: Array = total.astype(np.float32)

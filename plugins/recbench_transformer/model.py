@@ -35,10 +35,9 @@ class Transformer:
     Parameters
     ----------
     preset : str, default: "default"
-        Set of defaults for the other options; the notes list them. The defaults below are those of
-        "default".
-    networks : int, default: 3 up to 500,000 interactions, 1 above
-        Number of networks whose scores are averaged; each takes its own time to train.
+        Set of defaults for the other options; those below are of "default" (see the notes).
+    networks : int, default: 3 for small data, 1 for large
+        Number of networks whose scores are averaged. Small is up to 500,000 interactions.
     dim : int, default: 64 up to 500,000 interactions, 128 above
         Numbers per embedding; a multiple of 2 x heads.
     layers : int, default: 2
@@ -117,8 +116,7 @@ class Transformer:
     >>> from recbench_transformer import Transformer
     >>> log = example()
     >>> model = Transformer(dim=8, layers=1, heads=1, epochs=2, device="cpu").fit(log)
-    >>> scores = model.score(log)
-    >>> scores.shape == (len(log), log.n_items)
+    >>> model.score(log).shape == (len(log), log.n_items)
     True
     """
 
@@ -239,7 +237,7 @@ class Transformer:
         from .warm_start import cooccurrence_embeddings, count_pairs
 
         self.n_items_, self.n_users_ = train.n_items, train.n_users
-        sized = self.sized_ = size_to_data(self.settings, train.lengths)
+        sized = self.sized_ = size_to_data(self.settings, train.lengths, train.n_items)
         rest, held_out = hold_out(train, sized, np.random.default_rng(self.seed))
         followers = count_pairs(rest) if sized.warm or sized.rules else None
         seeds = range(self.seed, self.seed + sized.n_networks) if sized.warm else ()

@@ -176,11 +176,11 @@ class CausalAttention(nn.Module):
         `weights` returns them. q, k, v and the result: (rows, heads, time, size).
         mask: which positions to see, if it is not all that are not later.
         """
-        if not q.is_cuda:  # on CPUs, attention is slower in bfloat16
-            q, k, v = q.float(), k.float(), v.float()
+        dtype = v.dtype if v.is_cuda else torch.float32  # on CPUs, it is slower in bfloat16
+        q, k, v = q.to(dtype), k.to(dtype), v.to(dtype)
         with torch.autocast(q.device.type, enabled=False):
             return functional.scaled_dot_product_attention(
-                q, k, v.to(q.dtype), attn_mask=mask, is_causal=mask is None
+                q, k, v, attn_mask=mask, is_causal=mask is None
             )
 
     def weights(self, q: Tensor, k: Tensor) -> Tensor:
@@ -208,7 +208,7 @@ def causal_mask(time: int, device: torch.device) -> Tensor:
 
 
 def rotary_positions(time: int, dim: int, device: torch.device) -> Tensor:
-    """Return (time, dim / 2): for each position and pair, the complex number that turns by an angle.
+    """Return (time, dim / 2) complex numbers, which turn each pair at each position by an angle.
 
     The angle grows with the position. Pairs differ in speed: the first turns by 1 radian per
     position, the last by little more than 1/10,000.
@@ -229,7 +229,8 @@ def apply_rotary(x: Tensor, rotary: Tensor) -> Tensor:
 
     x and the result: (rows, heads, time, dim / heads).
     """
-    pairs = torch.view_as_complex(x.float().unflatten(3, (-1, 2)))  # (..., time, dim / heads / 2)
+    size = x.shape[3] // 2
+    pairs = torch.view_as_complex(x.float().reshape(*x.shape[:3], size, 2))  # (..., time, size)
     return torch.view_as_real(pairs * rotary).flatten(3)
 
 

@@ -102,21 +102,25 @@ class Settings:
 
 
 LARGE = 500_000
-"""Up to this number of interactions, 3 networks with embeddings of 64 numbers are trained; above,
-one with 128."""
+"""Up to this number of interactions, embeddings have 64 numbers, and 128 above."""
+
+MOST_SCORES = 10**10
+"""Up to this product of interactions and items, several networks are trained. It is the number of
+scores that the full softmax of an epoch computes."""
 
 
-def size_to_data(settings: Settings, lengths: npt.NDArray[Any]) -> Settings:
+def size_to_data(settings: Settings, lengths: npt.NDArray[Any], n_items: int) -> Settings:
     """Return the settings with the values that depend on the size of the data.
 
-    networks, dim: 3 and 64 up to `LARGE` interactions, 1 and 128 above. With few interactions, the
-        result depends much on chance, and networks take little time.
+    networks: 3 up to `LARGE` interactions and `MOST_SCORES`, and 1 above. With few interactions,
+        chance decides more, and a network takes little time.
+    dim: 64 up to `LARGE` interactions, and 128 above.
     dropout: 0.5 up to 200,000 interactions, because small data are easily memorised; 0.1 from
         1,000,000 interactions on; in between, it falls with the logarithm of their number.
     batch: 1/64 of the interactions, for about 64 batches per epoch; at least 2,048, at most 8,192.
         With `batch_rows`, that many rows of mean length; at least one row of full length.
 
-    lengths: (rows,) interactions per row.
+    lengths: (rows,) interactions per row. n_items: the size of the catalogue.
     """
     dropout, batch, n_interactions = settings.dropout, settings.batch, int(lengths.sum())
     dim = settings.dim or (64 if n_interactions <= LARGE else 128)
@@ -129,7 +133,8 @@ def size_to_data(settings: Settings, lengths: npt.NDArray[Any]) -> Settings:
         batch = max(settings.length, round(settings.batch_rows * mean))
     elif batch is None:
         batch = min(8192, max(2048, n_interactions // 64))
-    networks = settings.networks or (3 if n_interactions <= LARGE else 1)
+    is_small = n_interactions <= LARGE and n_interactions * n_items <= MOST_SCORES
+    networks = settings.networks or (3 if is_small else 1)
     return dataclasses.replace(settings, networks=networks, dim=dim, dropout=dropout, batch=batch)
 
 

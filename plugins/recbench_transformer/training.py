@@ -68,12 +68,11 @@ def train_epochs(
     2. The final epochs (`finish`) continue from there and train on all data, while the learning
        rate falls to zero.
 
-    embeddings: for each network, where its item embeddings start, (n_items, dim); empty for random
-        ones.
-
     If nothing is held out, training runs for all epochs. Torch's global random generators are
     restored at the end.
 
+    embeddings: for each network, where its item embeddings start, (n_items, dim); empty for random
+        ones.
     checkpoint: a folder for the state after each epoch; if it holds one, training resumes from it.
     """
     trainable = data.lengths >= 2

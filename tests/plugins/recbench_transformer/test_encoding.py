@@ -10,9 +10,10 @@ from torch.nn import functional
 
 from recbench.testing import example
 from recbench_rules.repeats import features_of
+from recbench_rules.rules import FLOOR
 from recbench_transformer import Transformer
 from recbench_transformer.encoding import score_gradients
-from recbench_transformer.evidence import FLOOR, log_softmax
+from recbench_transformer.evidence import log_softmax
 from recbench_transformer.presets import PRESETS
 
 

@@ -106,13 +106,13 @@ def test_the_docstring_states_the_real_defaults() -> None:
     signature = inspect.signature(Transformer)
     assert list(stated) == list(signature.parameters)
     real = {name: getattr(DEFAULT, name, None) for name in stated}
-    small, large = (size_to_data(DEFAULT, np.array([n])) for n in (0, 10**9))
+    small, large = (size_to_data(DEFAULT, np.array([n]), 9) for n in (0, 10**9))
     for n, sized in ((200_000, small), (1_000_000, large)):
-        assert size_to_data(DEFAULT, np.array([n])).dropout == pytest.approx(sized.dropout)
-    assert size_to_data(DEFAULT, np.array([500_000])).dim == small.dim
-    assert size_to_data(DEFAULT, np.array([500_001])).dim == large.dim
-    assert size_to_data(DEFAULT, np.array([64, 64 * 4999])).batch == 5000
-    real["networks"] = f"{small.networks} up to 500,000 interactions, {large.networks} above"
+        assert size_to_data(DEFAULT, np.array([n]), 9).dropout == pytest.approx(sized.dropout)
+    assert size_to_data(DEFAULT, np.array([500_000]), 9).dim == small.dim
+    assert size_to_data(DEFAULT, np.array([500_001]), 9).dim == large.dim
+    assert size_to_data(DEFAULT, np.array([64, 64 * 4999]), 9).batch == 5000
+    real["networks"] = f"{small.networks} for small data, {large.networks} for large"
     real["dim"] = f"{small.dim} up to 500,000 interactions, {large.dim} above"
     real["dropout"] = (
         f"{small.dropout} up to 200,000 interactions, {large.dropout:.1f} from 1,000,000"

@@ -19,11 +19,12 @@ def test_options_that_are_not_given_depend_on_the_data(
     n_interactions: int, dropout: float, batch: int
 ) -> None:
     lengths = np.array([n_interactions])
-    sized = size_to_data(DEFAULT, lengths)
+    sized = size_to_data(DEFAULT, lengths, 20_000)
     assert (sized.dropout, sized.batch) == (pytest.approx(dropout, abs=1e-4), batch)
     assert (sized.networks, sized.dim) == ((3, 64) if n_interactions < 500_000 else (1, 128))
+    assert size_to_data(DEFAULT, lengths, 10**6).networks == (3 if n_interactions < 10**4 else 1)
     given = Transformer(networks=2, dim=32, dropout=0.0, batch=7).settings
-    assert size_to_data(given, lengths) == given
+    assert size_to_data(given, lengths, 9) == given
 
 
 @pytest.mark.parametrize(
@@ -71,10 +72,10 @@ def test_options_override_the_preset() -> None:
 
 def test_a_batch_of_a_published_preset_has_room_for_128_rows_of_mean_length() -> None:
     lengths = np.array([1, 0, 11, 301, 31])  # 10, 200 and 30 inputs
-    assert size_to_data(SASREC, lengths).batch == 128 * 80
-    assert size_to_data(SASREC, np.array([2, 2, 0])).batch == 200, "one row of full length"
-    assert size_to_data(SASREC, np.array([1, 0])).batch == 200
-    assert size_to_data(Transformer(preset="sasrec", batch=7).settings, lengths).batch == 7
+    assert size_to_data(SASREC, lengths, 9).batch == 128 * 80
+    assert size_to_data(SASREC, np.array([2, 2, 0]), 9).batch == 200, "one row of full length"
+    assert size_to_data(SASREC, np.array([1, 0]), 9).batch == 200
+    assert size_to_data(Transformer(preset="sasrec", batch=7).settings, lengths, 9).batch == 7
 
 
 def test_published_presets_have_the_published_sizes() -> None:

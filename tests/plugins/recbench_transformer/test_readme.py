@@ -65,15 +65,14 @@ def test_numbers_are_those_of_the_committed_pictures() -> None:
     ndcg, blocks = numbers["NDCG@10"], numbers["rank after each block"]
     network, end = ndcg["network"], ndcg["transformer"][-1]
     passed = next(n for n, value in enumerate(network) if value > ndcg["rules"])
-    assert blocks[1] == blocks[2]
     ranks = numbers["rank of the held-out film"]["transformer"]
     for words in (
         f"user {numbers['user']}, who has watched {numbers['films in the history']} films",
         f"*{numbers['held out'].rpartition(' (')[0]}*, is held out",
         f"It ranks this film {ordinal(ranks[-1])} among",
         f"the median rank is {numbers['median rank over users'][-1]:.0f}",
-        f"ranks {ordinal(blocks[0])}; after the first block has looked at the history, and after",
-        f"after the second, it ranks {ordinal(blocks[2])}",
+        f"ranks {ordinal(blocks[0])}; after the first block has looked at the history, it ranks",
+        f"it ranks {ordinal(blocks[1])}, and after the second, it ranks {ordinal(blocks[2])}",
         f"the network is at {network[0]:.4f}, below `popular` with {ndcg['popular']:.4f}",
         f"passes `rules`, {ndcg['rules']:.4f}, in epoch {passed} and ends at {network[-1]:.4f}",
         f"with the counts added it ends at {end:.4f}",
