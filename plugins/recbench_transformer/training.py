@@ -63,8 +63,8 @@ def train_epochs(
 
     1. The first epochs train on `rest`, a part of the data, and predict the cases of `held_out`
        after each epoch. This ends early after `patience` epochs without a better NDCG@10. Then
-       training goes back to the best epoch if it is clearly better than the latest (`Best`), and
-       `on_best` is called with the network.
+       training goes back to the best epoch (`Best.settle`), and `on_best` is called with the
+       network.
     2. The final epochs (`finish`) continue from there and train on all data, while the learning
        rate falls to zero.
 
@@ -209,7 +209,7 @@ class Trainer:
             if self.best.epochs_ago >= settings.patience:
                 self.epoch = max(self.epoch, self.n_validated)
             if self.epoch == self.n_validated:
-                self.best.settle(self.network)
+                self.best.settle(self.network, goes_on=self.epoch < settings.epochs)
         n_interactions //= settings.n_networks  # every network has trained on them
         return n_interactions, f"{message}, {speed:,.0f} interactions/s", values
 

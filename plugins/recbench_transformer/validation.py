@@ -174,13 +174,15 @@ class Best:
         self.ndcg, self.loss, self.epochs_ago, self.behind = ndcg, loss, 0, torch.zeros(1)
         self.weights = {name: value.clone() for name, value in network.state_dict().items()}
 
-    def settle(self, network: nn.Module) -> None:
-        """Go back to the best epoch if it is better than the latest by more than a standard error.
+    def settle(self, network: nn.Module, *, goes_on: bool) -> None:
+        """Go back to the best epoch.
 
-        Otherwise the latest counts as the best: it has learned more, and may only have been unlucky
-        (the one standard error rule; Breiman et al. 1984).
+        goes_on: whether training goes on from there. Then it goes back only if the best epoch is
+            better than the latest by more than a standard error. Otherwise the latest counts as the
+            best: it has learned more, and may only have been unlucky (the one standard error rule;
+            Breiman et al. 1984).
         """
         error = self.behind.std(correction=0) / math.sqrt(len(self.behind))
-        if self.behind.mean() > error:
+        if not goes_on or self.behind.mean() > error:
             network.load_state_dict(self.weights)
         self.weights = {name: value.clone() for name, value in network.state_dict().items()}

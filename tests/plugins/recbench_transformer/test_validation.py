@@ -72,9 +72,12 @@ def test_at_equal_ndcg_the_lower_loss_is_better() -> None:
     assert torch.equal(best.weights["items.weight"], before), "the weights must be a copy"
 
 
-@pytest.mark.parametrize(("latest", "goes_back"), [([0.1, 0.6], False), ([0.3, 0.4], True)])
-def test_training_goes_back_only_to_a_clearly_better_epoch(
-    latest: list[float], goes_back: bool
+@pytest.mark.parametrize(
+    ("latest", "goes_on", "goes_back"),
+    [([0.1, 0.6], True, False), ([0.3, 0.4], True, True), ([0.1, 0.6], False, True)],
+)
+def test_training_goes_on_from_a_clearly_better_epoch_only(
+    latest: list[float], goes_on: bool, goes_back: bool
 ) -> None:
     """The best has (0.5, 0.5): it is 0.15 better, with an error of 0.18 or of 0.04."""
     best, net = validation.Best(), small_network()
@@ -83,7 +86,7 @@ def test_training_goes_back_only_to_a_clearly_better_epoch(
     with torch.no_grad():
         net.items.weight.add_(1)
     best.update(torch.tensor(latest), 1.0, net)
-    best.settle(net)
+    best.settle(net, goes_on=goes_on)
     assert torch.equal(net.items.weight, before) == goes_back
     assert torch.equal(best.weights["items.weight"], net.items.weight)
 
