@@ -42,18 +42,18 @@ def backward(
     seen: what the softmax over all items leaves out at each position; None for nothing.
     """
     weight, bias = output
-    width = weight.shape[1]
-    everything = torch.cat([weight, bias[:, None]], dim=1)  # (n_items, width + 1)
-    inputs = torch.cat([hidden, hidden.new_ones(len(hidden), 1)], dim=1).to(dtype)
+    width, n = weight.shape[1], len(targets)
+    inputs = torch.cat([hidden, hidden.new_ones(n, 1)], dim=1).to(dtype)  # the 1 is for the bias
     drawn = None if sampler is None else sampler.draw()
-    table = everything if drawn is None else everything[drawn.items]
+    table = rows_of(output, None if drawn is None else drawn.items)
     table_grad = table.new_zeros(table.shape[::-1])  # (width + 1, items of the table)
-    answers_grad = torch.zeros_like(everything[: 0 if drawn is None else None])
-    table = table.to(dtype)  # the items whose scores every position needs
+    if drawn is not None:
+        weight.grad, bias.grad = torch.zeros_like(weight), torch.zeros_like(bias)
+    table = table.to(dtype)
     hidden_grad = torch.empty_like(hidden, dtype=torch.float32)
     total = hidden.new_zeros((), dtype=torch.float32)
     chunk_size = max(LEAST_POSITIONS, MAX_SCORES // len(table))
-    for start in range(0, len(hidden), chunk_size):
+    for start in range(0, n, chunk_size):
         chunk = slice(start, start + chunk_size)
         own, answers = inputs[chunk], targets[chunk]
         scores = own @ table.t()  # (chunk, items of the table)
@@ -61,21 +61,36 @@ def backward(
             left_out = None if seen is None else seen.within(start, start + len(own))
             losses, score_grad = full_softmax(scores, answers, left_out)
         else:
-            answer_scores = (own * everything[answers]).sum(dim=1)
+            answer_rows = rows_of(output, answers)
+            answer_scores = (own * answer_rows).sum(dim=1)
             losses, score_grad, answer_grad = sampled_softmax(scores, answers, answer_scores, drawn)
         total += losses.sum()
         hidden_grad[chunk] = score_grad @ table[:, :width]
         table_grad += own.t() @ score_grad  # faster than the product the other way round
         if drawn is not None:
-            hidden_grad[chunk] += answer_grad[:, None] * weight[answers]
-            answers_grad.index_add_(0, answers, answer_grad[:, None] * own)
-    gradient = table_grad.t() / len(targets)
-    if drawn is not None:
-        gradient = answers_grad.index_add_(0, drawn.items, table_grad.t()) / len(targets)
-    weight.grad, bias.grad = gradient[:, :width].contiguous(), gradient[:, width].contiguous()
+            hidden_grad[chunk] += answer_grad[:, None] * answer_rows[:, :width]
+            add_to_grads(output, answers, answer_grad[:, None] * own / n)
+    table_grad /= n
+    if drawn is None:
+        weight.grad, bias.grad = table_grad[:width].t().contiguous(), table_grad[width]
+    else:
+        add_to_grads(output, drawn.items, table_grad.t())
     with torch.enable_grad():
-        hidden.backward((hidden_grad / len(targets)).to(hidden.dtype))  # type: ignore[no-untyped-call]
-    return float(total) / len(targets)
+        hidden.backward((hidden_grad / n).to(hidden.dtype))  # type: ignore[no-untyped-call]
+    return float(total) / n
+
+
+def rows_of(output: tuple[Tensor, Tensor], items: Tensor | None) -> Tensor:
+    """Return the weights and the bias of items side by side, (items, width + 1); None for all."""
+    weight, bias = output if items is None else (output[0][items], output[1][items])
+    return torch.cat([weight, bias[:, None]], dim=1)
+
+
+def add_to_grads(output: tuple[Tensor, Tensor], items: Tensor, rows: Tensor) -> None:
+    """Add rows (items, width + 1) to the gradients of the weights and biases of items."""
+    for weight, added in zip(output, (rows[:, :-1], rows[:, -1]), strict=True):
+        assert weight.grad is not None  # noqa: S101  callers have set it
+        weight.grad.index_add_(0, items, added.to(weight.dtype))
 
 
 class Seen:

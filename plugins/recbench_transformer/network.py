@@ -215,7 +215,7 @@ def rotary_positions(time: int, dim: int, device: torch.device) -> Tensor:
     """
     frequency = 10_000 ** (-torch.arange(dim // 2, device=device) / max(1, dim // 2))  # (dim / 2,)
     angle = torch.arange(time, device=device)[:, None] * frequency  # (time, dim / 2)
-    return torch.polar(torch.ones_like(angle), angle)
+    return torch.complex(angle.cos(), angle.sin())
 
 
 def apply_rotary(x: Tensor, rotary: Tensor) -> Tensor:
