@@ -46,11 +46,11 @@ class Transformer:
         Attention heads per block.
     feedforward : int, default: 256
         Width of the feed-forward network in each block.
-    dropout : float, default: 0.5 up to 200,000 interactions, 0.1 from 1,000,000
+    dropout : float, default: 0.4 up to 200,000 interactions, 0.1 from 1,000,000
         Share of activations set to 0 in training, in [0, 1).
     rotary : bool, default: True
         Use rotary position embeddings: attention then knows how far apart items are.
-    length : int, default: 100
+    length : int, default: 200 up to 500,000 interactions, 100 above
         Number of latest items that the network reads.
     warm : bool, default: True
         Start item embeddings from co-occurrences instead of random numbers.
@@ -306,7 +306,7 @@ class Transformer:
         """Return the network's scores, (rows, n_items)."""
         from .encoding import score_histories
 
-        return score_histories(self.network_, history, self.settings.length)
+        return score_histories(self.network_, history, self.sized_.window)
 
     def explain(self, history: recbench.Interactions, items: npt.NDArray[Any]) -> Scores:
         """Gradient times input, or how fast a score changes when an interaction is scaled down.
@@ -330,7 +330,7 @@ class Transformer:
         from .encoding import score_gradients
 
         network = self._fitted_network(history)
-        gradients = score_gradients(network, history, items, self.settings.length)
+        gradients = score_gradients(network, history, items, self.sized_.window)
         own = log_softmax(self._network(history))[0, items]
         return self.evidence_.explain(history, items, gradients, own)
 
@@ -352,7 +352,7 @@ class Transformer:
         from .attention import attention_weights
 
         network = self._fitted_network(history)
-        return attention_weights(network, history, self.settings.length)
+        return attention_weights(network, history, self.sized_.window)
 
     def save(self, folder: Path) -> None:
         """Write the model to a folder, as safetensors and JSON.

@@ -23,7 +23,7 @@ class Settings:
     dropout: share of activations set to 0 in training, in [0, 1); None depends on the data.
     rotary: whether queries and keys are rotated by their positions.
     tied: whether the item embeddings are the output weights too.
-    length: number of latest items that a recommendation depends on.
+    length: number of latest items that the network reads; None depends on the data.
     warm: whether item embeddings start from co-occurrences (`warm_start.py`) or at random.
     rules, recent, repeats: whether scores of rules, of recent popularity, and of items that the
         user has had before are added to those of the network (`evidence.py`).
@@ -60,7 +60,7 @@ class Settings:
     dropout: float | None
     rotary: bool
     tied: bool
-    length: int
+    length: int | None
     warm: bool
     rules: bool
     recent: bool
@@ -91,6 +91,12 @@ class Settings:
         return self.dim
 
     @property
+    def window(self) -> int:
+        """The number of latest items that the network reads, once `size_to_data` has set it."""
+        assert self.length is not None  # noqa: S101
+        return self.length
+
+    @property
     def n_networks(self) -> int:
         """The number of networks; 1 before `size_to_data` has set it."""
         return self.networks or 1
@@ -102,7 +108,8 @@ class Settings:
 
 
 LARGE = 500_000
-"""Up to this number of interactions, embeddings have 64 numbers, and 128 above."""
+"""Up to this number of interactions, embeddings have 64 numbers, and the network reads 200 items of
+a history. Above, they have 128, and it reads 100."""
 
 MOST_SCORES = 10**10
 """Up to this product of interactions and items, several networks are trained. It is the number of
@@ -114,8 +121,8 @@ def size_to_data(settings: Settings, lengths: npt.NDArray[Any], n_items: int) ->
 
     networks: 3 up to `LARGE` interactions and `MOST_SCORES`, and 1 above. With few interactions,
         chance decides more, and a network takes little time.
-    dim: 64 up to `LARGE` interactions, and 128 above.
-    dropout: 0.5 up to 200,000 interactions, because small data are easily memorised; 0.1 from
+    dim, length: 64 and 200 up to `LARGE` interactions, 128 and 100 above.
+    dropout: 0.4 up to 200,000 interactions, because small data are easily memorised; 0.1 from
         1,000,000 interactions on; in between, it falls with the logarithm of their number.
     batch: 1/64 of the interactions, for about 64 batches per epoch; at least 2,048, at most 8,192.
         With `batch_rows`, that many rows of mean length; at least one row of full length.
@@ -124,18 +131,21 @@ def size_to_data(settings: Settings, lengths: npt.NDArray[Any], n_items: int) ->
     """
     dropout, batch, n_interactions = settings.dropout, settings.batch, int(lengths.sum())
     dim = settings.dim or (64 if n_interactions <= LARGE else 128)
+    length = settings.length or (200 if n_interactions <= LARGE else 100)
     if dropout is None:
         share = math.log(max(1, n_interactions) / 200_000) / math.log(1_000_000 / 200_000)
-        dropout = 0.5 - 0.4 * min(1.0, max(0.0, share))
+        dropout = 0.4 - 0.3 * min(1.0, max(0.0, share))
     if batch is None and settings.batch_rows is not None:
-        n_inputs = np.minimum(lengths[lengths >= 2] - 1, settings.length)
+        n_inputs = np.minimum(lengths[lengths >= 2] - 1, length)
         mean = float(n_inputs.mean()) if len(n_inputs) else 0.0
-        batch = max(settings.length, round(settings.batch_rows * mean))
+        batch = max(length, round(settings.batch_rows * mean))
     elif batch is None:
         batch = min(8192, max(2048, n_interactions // 64))
     is_small = n_interactions <= LARGE and n_interactions * n_items <= MOST_SCORES
     networks = settings.networks or (3 if is_small else 1)
-    return dataclasses.replace(settings, networks=networks, dim=dim, dropout=dropout, batch=batch)
+    return dataclasses.replace(
+        settings, networks=networks, dim=dim, length=length, dropout=dropout, batch=batch
+    )
 
 
 DEFAULT = Settings(
@@ -148,7 +158,7 @@ DEFAULT = Settings(
     dropout=None,
     rotary=True,
     tied=True,
-    length=100,
+    length=None,
     warm=True,
     rules=True,
     recent=True,
@@ -176,7 +186,7 @@ DEFAULT = Settings(
 full softmax that made it strong (Klenitskiy & Vasilev 2023, arXiv 2309.07602). Embeddings start
 from co-occurrences. Counts are added to the scores of the network (`evidence.py`)."""
 
-ACCURATE = dataclasses.replace(DEFAULT, networks=4, dim=128)
+ACCURATE = dataclasses.replace(DEFAULT, networks=4, dim=128, length=200)
 """The default with more and larger networks, for when quality matters more than time."""
 
 SASREC = Settings(
@@ -313,19 +323,16 @@ FIXED: dict[str, dict[str, bool]] = {
 """For each network, the settings that it has no choice of."""
 
 
+COUNTS = (
+    *("networks", "dim", "layers", "heads", "feedforward", "length"),
+    *("epochs", "patience", "batch"),
+)
+"""The settings that are numbers of 1 or more."""
+
+
 def check(settings: Settings) -> None:
     """Raise UsageError for the first value that is not allowed."""
-    for name in (
-        "networks",
-        "dim",
-        "layers",
-        "heads",
-        "feedforward",
-        "length",
-        "epochs",
-        "patience",
-        "batch",
-    ):
+    for name in COUNTS:
         value = getattr(settings, name)
         require(name, value, "must be 1 or more", value is None or value >= 1)
     dim, heads, rotary = settings.dim, settings.heads, settings.rotary

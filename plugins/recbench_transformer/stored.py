@@ -61,9 +61,8 @@ def read_network(folder: Path, settings: Settings) -> tuple[Network, Settings, i
             )
         n_items, n_users = int(sizes["n_items"]), int(sizes["n_users"])
         embed_users = bool(sizes["embed_users"])
-        settings = dataclasses.replace(
-            settings, dim=int(saved["dim"]), networks=int(saved["networks"])
-        )
+        sized: dict[str, Any] = {name: int(saved[name]) for name in ("networks", "dim", "length")}
+        settings = dataclasses.replace(settings, **sized)
         loaded = build_network(settings, n_items, n_users, embed_users=embed_users)
         loaded.load_state_dict(load_file(folder / WEIGHTS_FILE))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:

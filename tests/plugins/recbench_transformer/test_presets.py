@@ -13,7 +13,7 @@ from recbench_transformer.presets import DEFAULT, NOTEBOOK, PRESETS, SASREC, siz
 
 @pytest.mark.parametrize(
     ("n_interactions", "dropout", "batch"),
-    [(0, 0.5, 2048), (200_000, 0.5, 3125), (447_214, 0.3, 6987), (10**6, 0.1, 8192)],
+    [(0, 0.4, 2048), (200_000, 0.4, 3125), (447_214, 0.25, 6987), (10**6, 0.1, 8192)],
 )
 def test_options_that_are_not_given_depend_on_the_data(
     n_interactions: int, dropout: float, batch: int
@@ -21,9 +21,10 @@ def test_options_that_are_not_given_depend_on_the_data(
     lengths = np.array([n_interactions])
     sized = size_to_data(DEFAULT, lengths, 20_000)
     assert (sized.dropout, sized.batch) == (pytest.approx(dropout, abs=1e-4), batch)
-    assert (sized.networks, sized.dim) == ((3, 64) if n_interactions < 500_000 else (1, 128))
+    sizes = sized.networks, sized.dim, sized.length
+    assert sizes == ((3, 64, 200) if n_interactions < 500_000 else (1, 128, 100))
     assert size_to_data(DEFAULT, lengths, 10**6).networks == (3 if n_interactions < 10**4 else 1)
-    given = Transformer(networks=2, dim=32, dropout=0.0, batch=7).settings
+    given = Transformer(networks=2, dim=32, length=9, dropout=0.0, batch=7).settings
     assert size_to_data(given, lengths, 9) == given
 
 
