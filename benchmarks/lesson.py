@@ -348,7 +348,7 @@ def draw_rank(lesson: Lesson) -> bytes:
 
 def history_row(lesson: Lesson) -> Tensor:
     """Return (1, time): the part of the user's history that the network reads."""
-    items = lesson.history.items[-lesson.model.settings.length :]
+    items = lesson.history.items[-lesson.model.sized_.window :]
     return torch.from_numpy(items.astype(np.int64))[None]
 
 
