@@ -20,31 +20,10 @@ from pathlib import Path
 import recbench
 
 CHANGES = (
-    "networks=1",
-    "networks=2",
-    "networks=5",
-    "dim=32",
-    "dim=64",
-    "dim=128",
-    "dropout=0.1",
-    "dropout=0.3",
-    "dropout=0.6",
-    "layers=1",
-    "layers=3",
-    "heads=4",
-    "length=50",
-    "length=200",
-    "lr=0.004",
-    "lr=0.016",
-    "epochs=8",
-    "epochs=20",
-    "finish=0",
-    "mask=false",
-    "rotary=false",
-    "warm=false",
-    "rules=false",
-    "recent=false",
-    "repeats=false",
+    *("networks=1", "networks=5", "dim=32", "dim=128", "dropout=0.2", "dropout=0.5"),
+    *("layers=1", "layers=3", "length=50", "length=100", "length=400"),
+    *("lr=0.004", "lr=0.016", "epochs=8", "epochs=20", "finish=0"),
+    *("mask=false", "rotary=false", "warm=false", "rules=false", "recent=false"),
 )
 """The changes that are compared, if `--changes` names no others."""
 

@@ -170,7 +170,7 @@ def additional_weights(clone: Path, env: dict[str, str]) -> int:
 from recbench_mine import Transformer
 from recbench_mine.build import build_network as build_mine
 from recbench_transformer.build import build_network
-made = [build(Transformer(dim=64).settings, 9, 9, embed_users=False)
+made = [build(Transformer(dim=64, length=100).settings, 9, 9, embed_users=False)
         for build in (build_mine, build_network)]
 mine, original = (sum(weight.numel() for weight in net.parameters()) for net in made)
 print(mine - original)
