@@ -50,6 +50,6 @@ class Ensemble(nn.Module):
         return torch.cat(weights, dim=1) / n, torch.stack(biases).mean(dim=0)
 
     def fill_unknown_users(self, users: Tensor) -> None:
-        """Do what each network does after training."""
+        """Give unknown users their embedding, in every network."""
         for network in self.networks:
             network.fill_unknown_users(users)

@@ -241,7 +241,7 @@ class Transformer:
         rest, held_out = hold_out(train, sized, np.random.default_rng(self.seed))
         followers = count_pairs(rest) if sized.warm or sized.rules else None
         seeds = range(self.seed, self.seed + sized.n_networks) if sized.warm else ()
-        embeddings = [cooccurrence_embeddings(followers, sized.width, seed) for seed in seeds]
+        embeddings = (cooccurrence_embeddings(followers, sized.width, seed) for seed in seeds)
         self.evidence_ = Evidence(sized).fit(rest, followers)
 
         def weigh(best: Network) -> None:

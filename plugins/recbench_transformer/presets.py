@@ -15,7 +15,7 @@ import recbench
 class Settings:
     """Everything that decides a network and its training, except data and seed.
 
-    network: "causal", "sasrec" or "notebook", all in `network.py`.
+    network: "causal" (`network.py`), "sasrec" or "notebook" (`published.py`).
     networks: how many networks are trained, whose scores are averaged; None depends on the data.
     dim: numbers per embedding; a multiple of `heads`. None depends on the data.
     layers, heads: blocks, and attention heads per block.
@@ -323,16 +323,16 @@ FIXED: dict[str, dict[str, bool]] = {
 """For each network, the settings that it has no choice of."""
 
 
-COUNTS = (
+ONE_OR_MORE = (
     *("networks", "dim", "layers", "heads", "feedforward", "length"),
     *("epochs", "patience", "batch"),
 )
-"""The settings that are numbers of 1 or more."""
+"""The settings that must be at least 1."""
 
 
 def check(settings: Settings) -> None:
     """Raise UsageError for the first value that is not allowed."""
-    for name in COUNTS:
+    for name in ONE_OR_MORE:
         value = getattr(settings, name)
         require(name, value, "must be 1 or more", value is None or value >= 1)
     dim, heads, rotary = settings.dim, settings.heads, settings.rotary

@@ -7,7 +7,7 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -52,7 +52,7 @@ def train_epochs(
     settings: Settings,
     *,
     rest: recbench.Interactions,
-    embeddings: Sequence[Tensor],
+    embeddings: Iterable[Tensor],
     held_out: recbench.Split | None,
     on_best: Callable[[Network], None],
     seed: int,
@@ -72,7 +72,7 @@ def train_epochs(
     restored at the end.
 
     embeddings: for each network, where its item embeddings start, (n_items, dim); empty for random
-        ones.
+        ones. It is not read if training resumes.
     checkpoint: a folder for the state after each epoch; if it holds one, training resumes from it.
     """
     trainable = data.lengths >= 2
