@@ -71,12 +71,12 @@ def main() -> None:
     network = build_network(settings, data.n_items, data.n_users, embed_users=False)
     rng = np.random.default_rng(0)
     counts = torch.from_numpy(data.popularity)
-    trainer = Trainer(network, settings, counts, rng, mask_seen=True)
+    trainer = Trainer(network, settings, counts, rng, repeats=False)
     network.train()
     batches = make_batches(data, settings.window, settings.batch or 0, rng)[: options.batches]
     for batch in batches[:3]:
         trainer.step(network, batch)
-    float32_trainer = Trainer(network, in_float32, counts, rng, mask_seen=True)
+    float32_trainer = Trainer(network, in_float32, counts, rng, repeats=False)
     float32_trainer.step(network, batches[0])
     spent: dict[str, list[float]] = {name: [] for name in ROWS}
     trainers = (trainer, float32_trainer)

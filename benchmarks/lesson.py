@@ -29,11 +29,12 @@ from recbench_metrics.ranks import ndcg
 from recbench_popular import Popular
 from recbench_rules import Rules
 from recbench_rules.combination import Weights
+from recbench_rules.counts import count_followers
 from recbench_transformer import Transformer
 from recbench_transformer.network import Causal, apply_rotary, causal_mask, rotary_positions
 from recbench_transformer.presets import size_to_data
 from recbench_transformer.validation import hold_out
-from recbench_transformer.warm_start import cooccurrence_embeddings, count_pairs
+from recbench_transformer.warm_start import cooccurrence_embeddings, window_for
 
 Array = npt.NDArray[Any]
 FOLDER = Path(__file__).parents[1] / "plugins" / "recbench_transformer" / "pictures"
@@ -147,7 +148,8 @@ def before_training(model: Transformer, train: recbench.Interactions) -> tuple[T
         torch.manual_seed(model.seed)
         network = Causal(settings, train.n_items, train.n_users, embed_users=False)
     random = network.items.weight.detach().clone()
-    embeddings = cooccurrence_embeddings(count_pairs(rest), settings.width, model.seed)
+    followers = count_followers(rest, window_for(train))
+    embeddings = cooccurrence_embeddings(followers, settings.width, model.seed)
     network.init_from_counts(torch.from_numpy(rest.popularity), embeddings)
     return random, network.eval()
 

@@ -4,7 +4,8 @@
 
 The test targets are taken away first: the script splits the data as `recbench run` does, and keeps
 the training part. It then splits this part again, in the same way, and compares the options on the
-targets of this second split. Each line of the table is one change of the defaults.
+targets of this second split. Each line of the first table is one change of the defaults, with its
+difference from them on the same users.
 
 Results are stored in the folder `--results`, so an interrupted run goes on where it stopped.
 """
@@ -19,11 +20,13 @@ from pathlib import Path
 
 import recbench
 
+DEFAULT = "transformer"
+
 CHANGES = (
-    *("networks=1", "networks=5", "dim=32", "dim=128", "dropout=0.2", "dropout=0.5"),
-    *("layers=1", "layers=3", "length=50", "length=100", "length=400"),
-    *("lr=0.004", "lr=0.016", "epochs=8", "epochs=20", "finish=0"),
-    *("mask=false", "rotary=false", "warm=false", "rules=false", "recent=false"),
+    *("networks=1", "mask=false", "rotary=false", "warm=false", "finish=0"),
+    *("rules=false", "recent=false", "rules=false,recent=false,repeats=false"),
+    *("dim=128", "layers=1", "layers=3", "length=100", "length=400"),
+    *("dropout=0.2", "dropout=0.5", "lr=0.004", "lr=0.016", "epochs=20"),
 )
 """The changes that are compared, if `--changes` names no others."""
 
@@ -34,17 +37,27 @@ def main() -> None:
     parser.add_argument("--split", default="leave-last-out", help="splitter, as in `recbench run`")
     parser.add_argument("--seeds", default="0", help="seeds, as in 0,1,2")
     parser.add_argument("--changes", default=" ".join(CHANGES), help="changes to compare")
+    parser.add_argument("--jobs", default="1", help="models that run side by side")
     parser.add_argument("--results", type=Path, default=Path("results/tuning"), help="folder")
-    parser.add_argument("-o", "--output", type=Path, help="also write the table to this file")
+    parser.add_argument("-o", "--output", type=Path, help="also write the tables to this file")
     options = parser.parse_args()
-    seeds = [int(seed) for seed in options.seeds.split(",")]
-    models = ["transformer", *(f"transformer:{change}" for change in options.changes.split())]
+    changed = [f"{DEFAULT}:{change}" for change in options.changes.split()]
     whole = recbench.load_dataset(options.data)
     train = recbench.split(whole, options.split).train
     validation = dataclasses.replace(whole, interactions=train, name=f"{whole.name} (validation)")
     results = recbench.run(
-        models, validation, split=options.split, seed=seeds, ks=10, results=options.results
+        [DEFAULT, *changed],
+        validation,
+        split=options.split,
+        seed=[int(seed) for seed in options.seeds.split(",")],
+        ks=10,
+        jobs=options.jobs,
+        results=options.results,
     )
+    comparisons = [
+        recbench.compare(model, DEFAULT, dataset=validation, ks=10, results=options.results)[0]
+        for model in changed
+    ]
     text = "\n".join(
         [
             "# Options of the transformer on validation targets",
@@ -56,12 +69,38 @@ def main() -> None:
                 "part. The test targets were not used."
             ),
             "",
+            *differences(comparisons),
+            "",
             results.to_table("markdown"),
         ]
     )
     print(text)
     if options.output:
         options.output.write_text(text + "\n")
+
+
+def differences(comparisons: list[recbench.Comparison]) -> list[str]:
+    """Return the lines of a table with the difference of each change from the defaults."""
+    default = comparisons[0].second_value.mean
+    lines = [
+        "| change | NDCG@10 | difference from the defaults | p |",
+        "|---|---|---|---|",
+        f"| none | {default:.4f} | | |",
+    ]
+    for each in sorted(comparisons, key=lambda each: -each.paired.difference):
+        change, paired = each.first_row.model.partition(":")[2], each.paired
+        difference = f"{paired.difference:+.4f} [{paired.low:+.4f}, {paired.high:+.4f}]"
+        lines.append(
+            f"| `{change}` | {each.first_value.mean:.4f} | {difference} | {paired.p:.2g} |"
+        )
+    return [
+        *lines,
+        "",
+        (
+            "Means over seeds; [] is the 95% bootstrap interval over users; p: two-sided paired "
+            "t-test over users, not corrected for the number of changes."
+        ),
+    ]
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import recbench
 
 from .compared import Compared, compare_targets
-from .repeats import FEATURES, Consumed, features_of, has_repeats
+from .repeats import FEATURES, Consumed, features_of, has_repeated_targets, has_repeats
 
 Array = npt.NDArray[Any]
 
@@ -29,8 +29,8 @@ TEMPERATURES = 1.0, 0.5, 0.25
 """How soft the sigmoid is. Each search starts from the result of the one before."""
 
 PENALTY = 5.0
-"""Times the mean squared change of the weights, over the number of targets. With few targets it
-keeps the weights near their start."""
+"""The penalty is this number times the mean squared change of the weights, divided by the number of
+targets. With few targets, it keeps the weights near their start."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Weights:
     """How scores are combined.
 
     parts: (parts,), at least 0. repeats: (6,), what each feature of `repeats.py` adds to the score
-    of a consumed item, and a factor of its score by the first part; None where items that a history
-    has are not ranked.
+    of a consumed item, and a factor of its score by the first part; None if consumed items get
+    nothing extra.
     """
 
     parts: Array
@@ -106,10 +106,10 @@ def fit_weights(
     (n_items,), as `count_habits` returns them; None for no weights for repeats. seed: decides which
     items the targets are compared with.
 
-    In data where nobody consumes an item twice, the weights for repeats are not fitted.
+    Where nobody consumes an item twice, targets included, the weights for repeats are not fitted.
     """
     consumed = None
-    if habits is not None and has_repeats(held_out.train):
+    if habits is not None and (has_repeats(held_out.train) or has_repeated_targets(held_out)):
         consumed = functools.partial(features_of, habits=habits)
     cases = compare_targets(held_out, score, start, consumed, np.random.default_rng(seed))
     begin = start

@@ -98,7 +98,7 @@ def compare_targets(
             counts.append(np.concatenate([np.zeros(len(asked)), stand_for]))
             rows += [len(values) - 1] * len(asked)
             places += range(len(asked))
-    width = max(map(len, counts), default=0)
+    width = max(map(len, counts))
     return Compared(
         np.stack([np.pad(own, ((0, width - len(own)), (0, 0))) for own in values]),
         np.stack([np.pad(own, (0, width - len(own))) for own in counts]).astype(np.float32),

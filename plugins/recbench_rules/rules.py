@@ -71,6 +71,7 @@ class Rules(ItemToItem):
     """
 
     name: ClassVar[str] = "rules"
+    length: int
     search_space: ClassVar[Mapping[str, Any]] = {
         "window": recbench.Int(1, 50, log=True),
         "length": recbench.Int(1, 50, log=True),
@@ -106,10 +107,12 @@ class Rules(ItemToItem):
     def _fit_repeats(self, train: recbench.Interactions) -> tuple[Array, Weights]:
         """Return the habits of the items, and weights fitted with the rules of a part of train."""
         start = np.ones(1, dtype=np.float32)
-        split = recbench.validation_split(train) or hold_out_last(train)
+        split = recbench.validation_split(train)
         if split is None or not len(split.judged):
+            split = hold_out_last(train)
+        if split is None:
             return count_habits(train), Weights.unfitted(start, train)
-        part = Rules(self.window, self.length or 1, self.decay).fit(split.train)
+        part = Rules(self.window, self.length, self.decay).fit(split.train)
 
         def score(history: recbench.Interactions) -> Array:
             return part.log_shares(history)[:, :, None]

@@ -6,7 +6,7 @@ gives every item the logarithm of a share:
 
 - rules: its share among the items that followed the latest ones of the history.
 - neighbours: its share among those that were near the latest ones, before or after them.
-- history: the same for the whole history, where older items count almost as much.
+- history: the same for the latest 200 items, whose weights fall more slowly with their age.
 - recent: its share of the latest interactions of all users.
 
 The combined score is a weighted sum of these and of the network's score. Items that the history
@@ -66,19 +66,18 @@ class Evidence:
     def fit(self, data: recbench.Interactions, followers: Any) -> Self:
         """Count everything in the data; weights that are fitted already are kept.
 
-        followers: (n_items, n_items), how often an item follows another (`count_pairs`).
+        followers: (n_items, n_items), how often an item follows another (`count_followers`).
         """
         settings = self.settings
         if settings.rules:
             self._use(followers)
-        if settings.recent and data.times is not None:
+        if settings.recent and data.times is not None and data.n_interactions:
             self.recent = recent_shares(data)
         if settings.repeats:
             self.habits = count_habits(data)
-        if len(self.weights.parts) != len(self.parts):
-            self.weights = Weights(self.start)
-            if settings.repeats:
-                self.weights = Weights.unfitted(self.start, data)
+        if not len(self.weights.parts):
+            start = self.start
+            self.weights = Weights.unfitted(start, data) if settings.repeats else Weights(start)
         return self
 
     def _use(self, counts: Any) -> None:
@@ -106,7 +105,7 @@ class Evidence:
         network: Callable[[recbench.Interactions], Array],
         seed: int,
     ) -> None:
-        """Fit the weights on targets that neither the network nor the counts have learned from.
+        """Fit the weights on targets that were held out from the network and the counts.
 
         network: returns its scores of histories.
         """

@@ -96,7 +96,7 @@ def add_to_grads(output: tuple[Tensor, Tensor], items: Tensor, rows: Tensor) -> 
 class Seen:
     """The items that the history of each position has, up to and with the position itself.
 
-    The network never has to say that they come again, so it does not have to learn to say no.
+    The softmax leaves them out, so that the network need not learn to give them low scores.
 
     items: (rows, time). real: (rows, time), False for padding, which is on the right. Positions are
     counted without padding.

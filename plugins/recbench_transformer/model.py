@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 import recbench
+from recbench_rules.counts import count_followers
 
 from .evidence import Evidence, log_softmax
-from .presets import DEVICES, PRESETS, Preset, Settings, check, require, size_to_data
+from .presets import DEVICES, PRESETS, SEARCH_SPACE, Preset, Settings, check, require, size_to_data
 
 if TYPE_CHECKING:
     from .build import Network
@@ -29,15 +30,16 @@ class Transformer:
     By default, the network is trained with the softmax over the items that the history does not
     have (`mask`). Its item embeddings start from co-occurrences (`warm`). Its scores are combined
     with counts: which items follow which (`rules`), what is popular lately (`recent`), and who
-    consumes what again (`repeats`). Their weights are fitted on validation targets. Other presets
-    are published models, which have none of this.
+    consumes what again (`repeats`). Their weights are fitted on validation targets. The presets
+    after `accurate` (see the notes) have none of this.
 
     Parameters
     ----------
     preset : str, default: "default"
         Set of defaults for the other options; those below are of "default" (see the notes).
     networks : int, default: 3 for small data, 1 for large
-        Number of networks whose scores are averaged. Small is up to 500,000 interactions.
+        Number of networks whose scores are averaged. Small: up to 500,000 interactions, and up to
+        10**10 interactions times items.
     dim : int, default: 64 up to 500,000 interactions, 128 above
         Numbers per embedding; a multiple of 2 x heads.
     layers : int, default: 2
@@ -79,7 +81,7 @@ class Transformer:
     batch : int, default: 1/64 of the interactions, from 2,048 to 8,192
         Maximum number of positions per batch, including padding.
     lr : float, default: 0.008
-        Peak learning rate, after which it falls to zero; constant in published presets.
+        Peak learning rate, after which it falls to zero; constant for SASRec and gSASRec.
     bfloat16 : bool, default: True
         Compute matrix products in bfloat16 where the hardware supports it.
     seed : int, default: 0
@@ -91,7 +93,7 @@ class Transformer:
     -----
     The presets; `presets.py` has their sizes:
 
-    - ``accurate``: the default with 4 networks, for all sizes of data: slower, and better.
+    - ``accurate``: networks=4, dim=128 and length=200 for all sizes of data: slower, and better.
     - ``sasrec``: SASRec with the softmax over the catalogue (Klenitskiy & Vasilev 2023).
     - ``sasrec-bce``: SASRec with its own loss (Kang & McAuley 2018).
     - ``gsasrec``: gSASRec (Petrov & Macdonald 2023).
@@ -131,13 +133,7 @@ class Transformer:
         "reproducibility": ("seed", "device", "bfloat16"),
     }
     """Headings of `recbench models transformer`."""
-    search_space: ClassVar[Mapping[str, Any]] = {
-        "dim": recbench.Choice(32, 64, 128),
-        "layers": recbench.Int(1, 4),
-        "dropout": recbench.Float(0, 0.5),
-        "length": recbench.Choice(50, 100, 200),
-        "lr": recbench.Float(0.001, 0.02, log=True),
-    }
+    search_space: ClassVar[Mapping[str, Any]] = SEARCH_SPACE
 
     def __init__(
         self,
@@ -234,12 +230,13 @@ class Transformer:
         """
         from . import device, training
         from .validation import hold_out
-        from .warm_start import cooccurrence_embeddings, count_pairs
+        from .warm_start import cooccurrence_embeddings, window_for
 
         self.n_items_, self.n_users_ = train.n_items, train.n_users
         sized = self.sized_ = size_to_data(self.settings, train.lengths, train.n_items)
         rest, held_out = hold_out(train, sized, np.random.default_rng(self.seed))
-        followers = count_pairs(rest) if sized.warm or sized.rules else None
+        window = window_for(train)
+        followers = count_followers(rest, window) if sized.warm or sized.rules else None
         seeds = range(self.seed, self.seed + sized.n_networks) if sized.warm else ()
         embeddings = (cooccurrence_embeddings(followers, sized.width, seed) for seed in seeds)
         self.evidence_ = Evidence(sized).fit(rest, followers)
@@ -248,7 +245,7 @@ class Transformer:
             self.network_ = best
             if held_out is not None:
                 self.evidence_.fit_weights(held_out, self._network, self.seed)
-            self.evidence_.fit(train, count_pairs(train) if sized.rules else None)
+            self.evidence_.fit(train, count_followers(train, window) if sized.rules else None)
 
         for epoch in training.train_epochs(
             train,
@@ -276,7 +273,7 @@ class Transformer:
         Parameters
         ----------
         history : Interactions
-            The histories. For an empty one, only item popularity decides.
+            The histories. For an empty one, only biases and recent popularity decide.
 
         Returns
         -------
@@ -297,7 +294,7 @@ class Transformer:
         Returns
         -------
         dict of str to numpy.ndarray of shape (len(history), n_items), float32
-            "network", and the counts whose weight is not 0. Their sum is what `score` returns.
+            "network", counts with a weight, and "repeats" if it is on. Their sum is the score.
         """
         self._fitted_network(history)
         return dict(self.evidence_.weighted_parts(history, self._network))
@@ -312,8 +309,8 @@ class Transformer:
         """Gradient times input, or how fast a score changes when an interaction is scaled down.
 
         The weight of an interaction is the derivative of the score by a factor of its embedding and
-        of its counts (Simonyan et al. 2014, arXiv 1312.6034). What an item gets as a repeat belongs
-        to the interactions with it.
+        of its counts (Simonyan et al. 2014, arXiv 1312.6034). The normaliser of the softmax, which
+        all items share, is left out. What a repeat adds belongs to the interactions with the item.
 
         Parameters
         ----------

@@ -109,11 +109,11 @@ class Settings:
 
 LARGE = 500_000
 """Up to this number of interactions, embeddings have 64 numbers, and the network reads 200 items of
-a history. Above, they have 128, and it reads 100."""
+a history. Above, they have 128, it reads 100, and one network is trained."""
 
 MOST_SCORES = 10**10
-"""Up to this product of interactions and items, several networks are trained. It is the number of
-scores that the full softmax of an epoch computes."""
+"""Up to this product of interactions and items, several networks may be trained. It is the number
+of scores that the full softmax of an epoch computes."""
 
 
 def size_to_data(settings: Settings, lengths: npt.NDArray[Any], n_items: int) -> Settings:
@@ -313,6 +313,15 @@ PRESETS: dict[Preset, Settings] = {
     "notebook": NOTEBOOK,
 }
 
+SEARCH_SPACE: dict[str, Any] = {
+    "dim": recbench.Choice(32, 64, 128),
+    "layers": recbench.Int(1, 4),
+    "dropout": recbench.Float(0, 0.5),
+    "length": recbench.Choice(50, 100, 200),
+    "lr": recbench.Float(0.001, 0.02, log=True),
+}
+"""What `recbench tune` searches."""
+
 DEVICES = r"auto|cpu|cuda(:\d+)?|mps"
 
 FIXED: dict[str, dict[str, bool]] = {
@@ -343,6 +352,11 @@ def check(settings: Settings) -> None:
             "dim",
             f"must be a multiple of {multiple} ({factors})",
             dim is None or dim % multiple == 0,
+        ),
+        (
+            "heads",
+            f"does not fit the default dim, 64 or 128; give a dim that is a multiple of {multiple}",
+            dim is not None or 64 % multiple == 0,
         ),
         ("dropout", "must be at least 0 and below 1", 0 <= settings.dropout_share < 1),
         ("loss", "is not a loss. Available: softmax, bce", settings.loss in ("softmax", "bce")),

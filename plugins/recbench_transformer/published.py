@@ -147,7 +147,8 @@ class Notebook(nn.Module):
 
     def fill_unknown_users(self, users: Tensor) -> None:
         """After training, give all users that are not in `users` the mean embedding of `users`."""
-        fill_all_but(self.users, users, self.users.weight[users].mean(dim=0))
+        if len(users):
+            fill_all_but(self.users, users, self.users.weight[users].mean(dim=0))
 
 
 def sinusoidal_positions(time: int, dim: int, device: torch.device) -> Tensor:

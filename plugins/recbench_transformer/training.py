@@ -63,8 +63,8 @@ def train_epochs(
 
     1. The first epochs train on `rest`, a part of the data, and predict the cases of `held_out`
        after each epoch. This ends early after `patience` epochs without a better NDCG@10. Then
-       training goes back to the best epoch (`Best.settle`), and `on_best` is called with the
-       network.
+       training goes back to the best epoch, unless the latest is about as good and training goes
+       on (`Best.settle`), and `on_best` is called with the network.
     2. The final epochs (`finish`) continue from there and train on all data, while the learning
        rate falls to zero.
 
@@ -86,12 +86,12 @@ def train_epochs(
     embed_users = len(users) < int(trainable.sum())
     counts = torch.from_numpy(rest.popularity).to(device)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        mask_seen = settings.mask or not has_repeats(data)
+        repeats = has_repeats(data)
 
         def start() -> Trainer:
             torch.manual_seed(seed)
             network = build_network(settings, data.n_items, data.n_users, embed_users=embed_users)
-            return Trainer(network.to(device), settings, counts, rng, mask_seen=mask_seen)
+            return Trainer(network.to(device), settings, counts, rng, repeats=repeats)
 
         trainer = start()
         try:
@@ -130,7 +130,7 @@ def train_epochs(
 class Trainer:
     """A network in training, with everything that changes from epoch to epoch.
 
-    counts: (n_items,), interactions of each item. mask_seen: as for `validate`.
+    counts: (n_items,), interactions of each item. repeats: whether a row has an item twice.
     """
 
     def __init__(
@@ -140,15 +140,16 @@ class Trainer:
         counts: Tensor,
         rng: np.random.Generator,
         *,
-        mask_seen: bool,
+        repeats: bool,
     ) -> None:
-        self.network, self.settings = network, settings
-        self.rng, self.mask_seen = rng, mask_seen
+        self.network, self.settings, self.rng = network, settings, rng
         self.negatives = number_of_negatives(settings, len(counts))
-        is_sampled = settings.loss == "softmax" and self.negatives
-        self.sampler = loss.Sampler(self.negatives, counts) if is_sampled else None
+        is_softmax, is_sampled = settings.loss == "softmax", self.negatives > 0
+        self.sampler = loss.Sampler(self.negatives, counts) if is_softmax and is_sampled else None
+        self.leaves_out_seen = settings.mask and is_softmax and not is_sampled
+        self.mask_seen = self.leaves_out_seen or not repeats
         self.optimiser, self.best, self.epoch = _build_optimiser(network, settings), Best(), 0
-        self.n_validated = settings.epochs - round(settings.epochs * settings.finish)
+        self.n_validated = max(1, settings.epochs - round(settings.epochs * settings.finish))
         self.device = network.output()[0].device
         self.dtype = matmul_dtype(self.device) if settings.bfloat16 else torch.float32
 
@@ -197,8 +198,9 @@ class Trainer:
         self.epoch += 1
         if not math.isfinite(mean + (scores[1] if scores else 0.0)):
             raise recbench.RecbenchError(
-                f"training diverged in epoch {self.epoch}: the loss is {mean}. Use a learning rate "
-                f"below lr={settings.lr}"
+                f"training diverged in epoch {self.epoch}: the loss is {mean}"
+                + (f", and on the held-out targets {scores[1]}" if scores else "")
+                + f". Use a learning rate below lr={settings.lr}"
             )
         values = {"loss": mean}
         if scores is not None:
@@ -230,9 +232,7 @@ class Trainer:
             hidden = member(items, users)[real]  # (positions, width)
         output = member.output()
         if negatives is None:
-            seen = None
-            if self.settings.mask and self.sampler is None:
-                seen = loss.Seen(items, real)
+            seen = loss.Seen(items, real) if self.leaves_out_seen else None
             mean = loss.backward(hidden, targets[real], output, self.sampler, self.dtype, seen)
         else:
             mean = binary.backward(

@@ -36,9 +36,10 @@ def hold_out(
     With `held_out_part` "split", the cases are made by the splitter of the comparison, so that they
     are of the same kind as those that the model is judged by. Outside a comparison, and for "last",
     the last interaction of some rows with 3 or more is held out; for "rows", these rows are not
-    trained on at all. They are at most half, or for "rows" a tenth, of all such rows.
+    trained on at all.
 
-    At most `settings.held_out_rows` cases are predicted, chosen at random; all, if it is None.
+    At most `settings.held_out_rows` rows are held out, chosen at random, and at most half of all
+    such rows, or for "rows" a tenth; without `held_out_rows`, all of them.
     """
     if settings.held_out_part == "split":
         split = recbench.validation_split(data)
@@ -78,7 +79,7 @@ def without_cases(
         and bool((data.users >= 0).all())
         and not is_left.all()
         and np.array_equal(data.items[is_left], split.train.items)
-        and (data.times is None or data.times[is_left].max() > data.times[~is_left].min())
+        and (data.times is None or data.times[is_left].max() >= data.times[~is_left].min())
     )
     limit = max(1, len(cases) // 2) if per_user else len(cases)
     limit = limit if most is None else min(most, limit)

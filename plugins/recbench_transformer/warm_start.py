@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 import recbench
-from recbench_rules.counts import count_followers
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -26,14 +25,6 @@ def window_for(data: recbench.Interactions) -> int:
     if data.n_items**2 <= MAX_PAIRS:
         return MAX_WINDOW
     return max(1, min(MAX_WINDOW, MAX_PAIRS // max(1, data.n_interactions)))
-
-
-def count_pairs(data: recbench.Interactions) -> csr_matrix:
-    """Return (n_items, n_items) float32: how often an item (column) follows another (row).
-
-    Pairs within the window count, each with weight 1 / distance.
-    """
-    return count_followers(data, window_for(data))
 
 
 def cooccurrence_embeddings(followers: csr_matrix, dim: int, seed: int) -> Tensor:
@@ -61,7 +52,7 @@ def cooccurrence_embeddings(followers: csr_matrix, dim: int, seed: int) -> Tenso
     counts.eliminate_zeros()
     rank = min(dim, n_items - 1)
     if counts.nnz and rank > 0:
-        left, singular_values, _ = randomized_svd(counts, rank, n_iter=2, random_state=seed)
+        left, singular_values, _ = randomized_svd(counts, rank, n_iter=2, random_state=seed % 2**32)
         vectors = left * np.sqrt(singular_values)
         table[:, :rank] += vectors * (dim**-0.5 / max(vectors.std(), 1e-9))
     return torch.from_numpy(table)

@@ -93,6 +93,21 @@ def test_where_nobody_repeats_consumed_items_are_ranked_last() -> None:
     assert own == pytest.approx(consumed)
 
 
+def test_repeats_that_only_the_targets_have_are_learned() -> None:
+    rng = np.random.default_rng(0)
+    items = np.stack([rng.choice(N_ITEMS, 2, replace=False) for _ in range(200)])
+    users = np.repeat(np.arange(200), 2)
+    history = Interactions.from_log(users, items.ravel(), n_items=N_ITEMS)
+    split = Split(history, history, items[:, 0])
+    scores = rng.normal(size=(200, N_ITEMS, 1)).astype(np.float32)
+    start, habits = np.ones(1, dtype=np.float32), count_habits(history)
+    weights = fit_weights(split, lambda rows: scores[rows.users], start, habits, seed=0)
+    total = scores[:, :, 0] * weights.parts
+    weights.add_repeats(total, scores[:, :, 0], features_of(history, habits))
+    own = total[np.arange(200), items[:, 0]][:, None]
+    assert (total > own).sum(axis=1).max() < 2
+
+
 def test_repeats_are_explained_by_the_interactions_with_the_item() -> None:
     weights = Weights(np.ones(1), np.array([0.5, 0, 2.0, 0, 0, 0.1]))
     history = Interactions.from_log(users=[0] * 4, items=[3, 1, 3, 2], n_items=5)

@@ -48,6 +48,19 @@ def test_an_interrupted_training_resumes(
     assert [path.name for path in folder.iterdir()] == ["state"]
 
 
+def test_one_epoch_is_validated_however_many_are_final(tmp_path: Path) -> None:
+    options, log = {**SMALL, "epochs": 2, "finish": 0.9}, example()
+    expected = Transformer(**options)
+    numbers = [epoch.n_interactions for epoch in expected.fit_epochs(log)]
+    assert 0 < numbers[0] < numbers[1], "the first epoch leaves out what is held out"
+    for after in (1, 2, 3):
+        folder = tmp_path / str(after)
+        folder.mkdir()
+        interrupt(options, log, folder, after)
+        again = Transformer(**options).fit(log, checkpoint=folder)
+        assert np.array_equal(again.score(log), expected.score(log))
+
+
 def test_training_interrupted_when_patience_ran_out_is_completed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

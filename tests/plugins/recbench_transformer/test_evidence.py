@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from recbench.testing import example
 from recbench_rules import Rules
 from recbench_rules.combination import Weights
 from recbench_rules.counts import count_followers, normalise_rows
-from recbench_transformer import Transformer, evidence
+from recbench_transformer import Transformer, evidence, model, warm_start
 from recbench_transformer.evidence import Evidence, log_softmax, recent_shares
 
 SETTINGS = Transformer(**SMALL).settings
@@ -79,6 +80,19 @@ def test_options_leave_parts_out(options: dict[str, Any], parts: list[str]) -> N
 def test_without_times_nothing_is_recent() -> None:
     log = log_of([[1, 2, 3], [3, 4, 5]])
     assert "recent" not in Evidence(SETTINGS).fit(log, count_followers(log, 10)).parts
+
+
+def test_all_counts_have_the_same_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights are fitted for counts of a part of the data, and used for those of all."""
+    log, windows = example(), []
+    monkeypatch.setattr(warm_start, "MAX_PAIRS", 2 * log.n_interactions - 1)
+    monkeypatch.setattr(warm_start, "MAX_WINDOW", 2)
+    count = model.count_followers
+    monkeypatch.setattr(
+        model, "count_followers", lambda data, window: windows.append(window) or count(data, window)
+    )
+    Transformer(**SMALL).fit(dataclasses.replace(log, n_items=10 * log.n_items))
+    assert windows == [1, 1]
 
 
 def test_weights_are_fitted_on_the_validation_split_of_the_comparison() -> None:

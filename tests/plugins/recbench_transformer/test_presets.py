@@ -34,6 +34,8 @@ def test_options_that_are_not_given_depend_on_the_data(
         ({"preset": "large"}, r"preset=large is not a preset\. Available: default, accurate, "),
         ({"dim": 10, "heads": 3}, r"dim=10 must be a multiple of 6 \(2 x heads"),
         ({"dim": 0}, "dim=0 must be 1 or more"),
+        ({"heads": 3}, "heads=3 does not fit the default dim, 64 or 128; give a dim that is a mul"),
+        ({"heads": 64}, "heads=64 does not fit .* a multiple of 128"),
         ({"epochs": 0}, "epochs=0"),
         ({"dropout": 1.0}, "dropout=1.0"),
         ({"lr": math.nan}, "lr=nan"),
@@ -59,6 +61,11 @@ def test_options_that_are_not_given_depend_on_the_data(
 def test_invalid_options_are_errors(options: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         Transformer(**options)
+
+
+def test_heads_that_fit_the_default_dim_or_a_given_one_are_accepted() -> None:
+    assert Transformer(heads=32).settings.heads == 32
+    assert Transformer(heads=3, dim=12).settings.heads == 3
 
 
 def test_options_override_the_preset() -> None:

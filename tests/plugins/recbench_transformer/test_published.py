@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from made_transformer import SMALL, small_network
+from made_transformer import SMALL, log_of, small_network
 from torch.nn import functional
 
 from recbench_transformer import Transformer, build, published
@@ -47,6 +48,13 @@ def test_sasrec_is_the_published_network(heads: int) -> None:
         computed = net(items, torch.tensor([0]))[0]
         expected = plain_sasrec(net, enumerate(items[0]), heads)
     assert torch.allclose(computed, expected, atol=1e-4)
+
+
+def test_the_notebook_trains_on_rows_without_a_known_user() -> None:
+    rows = [[1, 2, 3, 4], [2, 3, 4, 5]] * 4
+    model = Transformer(preset="notebook", dim=16, epochs=1, device="cpu")
+    log = log_of(rows, users=[-1] * len(rows))
+    assert np.isfinite(model.fit(log).score(log)).all()
 
 
 def test_sasrec_scores_with_item_embeddings_or_a_table_of_their_own() -> None:

@@ -19,10 +19,11 @@ from made_transformer import (
 from recbench import RecbenchError
 from recbench.reported import received_by
 from recbench.testing import example
+from recbench_rules.counts import count_followers
 from recbench_splitters import LeaveLastOut, Windows
 from recbench_transformer import Transformer, binary, loss, training, validation
 from recbench_transformer.presets import DEFAULT, NOTEBOOK, PRESETS
-from recbench_transformer.warm_start import cooccurrence_embeddings, count_pairs
+from recbench_transformer.warm_start import cooccurrence_embeddings
 
 NETWORK_ALONE = {
     "epochs": 4,
@@ -114,7 +115,7 @@ def test_published_presets_use_adam_with_a_constant_learning_rate() -> None:
         PRESETS["sasrec"],
         torch.ones(12),
         np.random.default_rng(0),
-        mask_seen=True,
+        repeats=False,
     )
     assert type(trainer.optimiser) is torch.optim.Adam
     (group,) = trainer.optimiser.param_groups
@@ -129,7 +130,7 @@ def test_embeddings_start_from_co_occurrences_unless_warm_is_false(
     for warm in (True, False):
         Transformer(**{**SMALL, "epochs": 1}, warm=warm, seed=3).fit(log)
     rest, _ = validation.hold_out(log, DEFAULT, np.random.default_rng(3))
-    embeddings = cooccurrence_embeddings(count_pairs(rest), 16, 3)
+    embeddings = cooccurrence_embeddings(count_followers(rest, 10), 16, 3)
     assert torch.equal(trained[0][1], embeddings)
     assert not torch.allclose(trained[1][1], embeddings, atol=0.1)
 
@@ -165,7 +166,9 @@ def test_validation_masks_seen_items_unless_they_are_trained_on(
     for log in (log_of([[1, 2, 3], [3, 2, 4]]), log_of([[1, 2, 3], [3, 2, 3]])):
         Transformer(**{**SMALL, "epochs": 1, "finish": 0}).fit(log)
         Transformer(**{**SMALL, "epochs": 1, "finish": 0}, mask=False).fit(log)
-    assert collected == [True, True, True, False]
+        for options in ({"loss": "bce"}, {"negatives": 4}):  # these never leave seen items out
+            Transformer(**{**SMALL, "epochs": 1, "finish": 0}, **options).fit(log)
+    assert collected == [True, True, True, True, True, False, False, False]
 
 
 def test_large_catalogues_use_a_sampled_softmax(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,12 +289,20 @@ def test_sequences_too_short_for_validation_are_trained_on() -> None:
     assert np.isfinite(model.score(log_of([[1]], users=[-1]))).all()
 
 
+def test_the_largest_seed_is_accepted() -> None:
+    model = Transformer(**{**SMALL, "networks": 2}, seed=2**63 - 1).fit(example())
+    assert np.isfinite(model.score(example())).all()
+
+
 @pytest.mark.parametrize("sequences", [[], [[1], []]])
 def test_training_data_without_two_items_in_a_sequence_is_an_error(
     sequences: list[list[int]],
 ) -> None:
     with pytest.raises(RecbenchError, match="nothing to learn"):
         Transformer(**SMALL).fit(log_of(sequences))
+    log = example()
+    with pytest.raises(RecbenchError, match="nothing to learn"):
+        Transformer(**SMALL).fit(log.keep(np.zeros(log.n_interactions, dtype=bool)))
 
 
 def test_training_that_diverges_is_an_error() -> None:

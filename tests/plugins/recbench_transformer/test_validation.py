@@ -14,6 +14,7 @@ from torch.nn import functional
 import recbench
 from recbench import Split
 from recbench.testing import example
+from recbench_splitters import LeaveLastOut
 from recbench_transformer import Transformer, validation
 from recbench_transformer.presets import PRESETS
 
@@ -123,6 +124,15 @@ def test_where_users_are_held_out_one_by_one_only_those_of_the_cases_are_shorten
     for history, target in zip(held_out.history.batches(1), held_out.targets, strict=True):
         assert targets[int(history.users[0])] == target
         assert history.items.tolist() == shortened[int(history.users[0])]
+
+
+def test_users_with_equal_times_are_held_out_one_by_one() -> None:
+    rows = [[1, 2, 3, 4]] * 40
+    train = dataclasses.replace(log_of(rows), times=np.zeros(160))
+    split = LeaveLastOut().split(train)
+    rest, held_out = validation.without_cases(train, split, None, np.random.default_rng(0))
+    assert len(held_out.judged) == 20
+    assert sorted(rest.lengths.tolist()) == [3] * 20 + [4] * 20
 
 
 @pytest.mark.parametrize("split", ["temporal:share=0.8,targets=all", "windows", "random"])

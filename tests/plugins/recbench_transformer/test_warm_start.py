@@ -10,8 +10,9 @@ from torch.nn import functional
 
 from recbench import Interactions
 from recbench.testing import example
+from recbench_rules.counts import count_followers
 from recbench_transformer import warm_start
-from recbench_transformer.warm_start import cooccurrence_embeddings, count_pairs
+from recbench_transformer.warm_start import cooccurrence_embeddings
 
 
 def two_groups() -> Interactions:
@@ -21,7 +22,7 @@ def two_groups() -> Interactions:
 
 
 def test_items_that_co_occur_get_similar_embeddings() -> None:
-    table = cooccurrence_embeddings(count_pairs(two_groups()), 4, 0)
+    table = cooccurrence_embeddings(count_followers(two_groups(), 10), 4, 0)
     assert (table.shape, table.dtype) == ((12, 4), torch.float32)
     known = functional.normalize(table[:10], dim=1)
     alike, same = known @ known.T, torch.arange(10)[:, None] // 5 == torch.arange(10) // 5
@@ -30,16 +31,16 @@ def test_items_that_co_occur_get_similar_embeddings() -> None:
 
 def test_the_seed_decides_the_embeddings_of_items_without_co_occurrences() -> None:
     table, again, reseeded = (
-        cooccurrence_embeddings(count_pairs(two_groups()), 4, s) for s in (1, 1, 2)
+        cooccurrence_embeddings(count_followers(two_groups(), 10), 4, s) for s in (1, 1, 2)
     )
     assert torch.equal(table, again)
     assert not torch.equal(table[10:], reseeded[10:])
     assert torch.isfinite(table).all()
     assert table[10:].all()
     assert table[10:].norm(dim=1).max() < table[:10].norm(dim=1).min()
-    assert float(cooccurrence_embeddings(count_pairs(example()), 16, 0).std()) == pytest.approx(
-        16**-0.5, rel=0.1
-    )
+    assert float(
+        cooccurrence_embeddings(count_followers(example(), 10), 16, 0).std()
+    ) == pytest.approx(16**-0.5, rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_the_window_shrinks_for_large_data(
     [([[0, 0, 0]], 1), ([[0, 1, 0]], 2), ([[1], [2], []], 5), ([], 3)],
 )
 def test_a_warm_start_works_without_pairs(sequences: list[list[int]], n_items: int) -> None:
-    table = cooccurrence_embeddings(count_pairs(log_of(sequences, n_items=n_items)), 4, 0)
+    table = cooccurrence_embeddings(count_followers(log_of(sequences, n_items=n_items), 10), 4, 0)
     assert table.shape == (n_items, 4)
     assert torch.isfinite(table).all()
     assert table.all()
