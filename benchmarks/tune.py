@@ -36,12 +36,18 @@ def main() -> None:
     parser.add_argument("data", help="dataset: a name or a path, as in `recbench run --dataset`")
     parser.add_argument("--split", default="leave-last-out", help="splitter, as in `recbench run`")
     parser.add_argument("--seeds", default="0", help="seeds, as in 0,1,2")
-    parser.add_argument("--changes", default=" ".join(CHANGES), help="changes to compare")
+    parser.add_argument(
+        "--changes",
+        default=" ".join(CHANGES),
+        help="changes of the options to compare, separated by spaces, and names of other models",
+    )
     parser.add_argument("--jobs", default="1", help="models that run side by side")
     parser.add_argument("--results", type=Path, default=Path("results/tuning"), help="folder")
     parser.add_argument("-o", "--output", type=Path, help="also write the tables to this file")
     options = parser.parse_args()
-    changed = [f"{DEFAULT}:{change}" for change in options.changes.split()]
+    changed = [
+        f"{DEFAULT}:{change}" if "=" in change else change for change in options.changes.split()
+    ]
     whole = recbench.load_dataset(options.data)
     train = recbench.split(whole, options.split).train
     validation = dataclasses.replace(whole, interactions=train, name=f"{whole.name} (validation)")
@@ -88,7 +94,7 @@ def differences(comparisons: list[recbench.Comparison]) -> list[str]:
         f"| none | {default:.4f} | | |",
     ]
     for each in sorted(comparisons, key=lambda each: -each.paired.difference):
-        change, paired = each.first_row.model.partition(":")[2], each.paired
+        change, paired = each.first_row.model.removeprefix(f"{DEFAULT}:"), each.paired
         difference = f"{paired.difference:+.4f} [{paired.low:+.4f}, {paired.high:+.4f}]"
         lines.append(
             f"| `{change}` | {each.first_value.mean:.4f} | {difference} | {paired.p:.2g} |"
