@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 import recbench
+from recbench.evaluation.uncertainty import paired_test
 
 DEFAULT = "transformer"
 
@@ -60,10 +61,7 @@ def main() -> None:
         jobs=options.jobs,
         results=options.results,
     )
-    comparisons = [
-        recbench.compare(model, DEFAULT, dataset=validation, ks=10, results=options.results)[0]
-        for model in changed
-    ]
+    (section,) = results.sections()
     text = "\n".join(
         [
             "# Options of the transformer on validation targets",
@@ -75,7 +73,7 @@ def main() -> None:
                 "part. The test targets were not used."
             ),
             "",
-            *differences(comparisons),
+            *differences([row for row in section.rows if row.ok]),
             "",
             results.to_table("markdown"),
         ]
@@ -85,20 +83,25 @@ def main() -> None:
         options.output.write_text(text + "\n")
 
 
-def differences(comparisons: list[recbench.Comparison]) -> list[str]:
-    """Return the lines of a table with the difference of each change from the defaults."""
-    default = comparisons[0].second_value.mean
+def differences(rows: list[recbench.Row]) -> list[str]:
+    """Return the lines of a table with the difference of each row, best first, from the default."""
+    cases = {row.model: row.per_case("ndcg", 10) for row in rows}
+    values = {model: own for model, own in cases.items() if own is not None}
+    default = values.get(DEFAULT)
+    if default is None:
+        return ["The default options have no result, so there is nothing to compare with."]
     lines = [
         "| change | NDCG@10 | difference from the defaults | p |",
         "|---|---|---|---|",
-        f"| none | {default:.4f} | | |",
     ]
-    for each in sorted(comparisons, key=lambda each: -each.paired.difference):
-        change, paired = each.first_row.model.removeprefix(f"{DEFAULT}:"), each.paired
+    for row in rows:
+        change, own = row.model.removeprefix(f"{DEFAULT}:"), values[row.model]
+        if own is default:
+            lines.append(f"| none | {row.mean('ndcg', 10):.4f} | | |")
+            continue
+        paired = paired_test(own, default, row.users)
         difference = f"{paired.difference:+.4f} [{paired.low:+.4f}, {paired.high:+.4f}]"
-        lines.append(
-            f"| `{change}` | {each.first_value.mean:.4f} | {difference} | {paired.p:.2g} |"
-        )
+        lines.append(f"| `{change}` | {row.mean('ndcg', 10):.4f} | {difference} | {paired.p:.2g} |")
     return [
         *lines,
         "",

@@ -41,10 +41,8 @@ def has_repeats(data: recbench.Interactions) -> bool:
 
 def has_repeated_targets(held_out: recbench.Split) -> bool:
     """Whether a held-out target is also in its history."""
-    targets, offsets = held_out.judged_targets
-    row = np.repeat(np.arange(len(held_out.judged)), np.diff(offsets))
     history = held_out.history.take(held_out.judged)
-    return bool(np.isin(row * history.n_items + targets, history.pairs()).any())
+    return bool(np.isin(held_out.target_pairs, history.pairs()).any())
 
 
 def count_habits(train: recbench.Interactions) -> npt.NDArray[np.float32]:

@@ -17,8 +17,8 @@ Single = Causal | SASRec | Notebook
 class Ensemble(nn.Module):
     """Networks that differ by chance: in initial weights, batches and dropout.
 
-    Each makes mistakes of its own, so the mean of their scores is usually better than
-    those of one (Lakshminarayanan et al. 2017, arXiv 1612.01474). Each is trained on its own.
+    Each makes mistakes of its own, so the mean of their scores is usually better than the scores of
+    one (Lakshminarayanan et al. 2017, arXiv 1612.01474). Each is trained on its own.
 
     For everything else they are one network, whose vectors are those of all networks side by side:
     the dot product with their embeddings, side by side, is the sum of their scores.

@@ -94,7 +94,7 @@ def add_to_grads(output: tuple[Tensor, Tensor], items: Tensor, rows: Tensor) -> 
 
 
 class Seen:
-    """The items that the history of each position has, up to and with the position itself.
+    """The items that the history of each position has, up to and including the position itself.
 
     The softmax leaves them out, so that the network need not learn to give them low scores.
 

@@ -294,7 +294,8 @@ class Transformer:
         Returns
         -------
         dict of str to numpy.ndarray of shape (len(history), n_items), float32
-            "network", counts with a weight, and "repeats" if it is on. Their sum is the score.
+            "network", the counts whose weight is not 0, and "repeats" if it is on. Their sum is
+            what `score` returns.
         """
         self._fitted_network(history)
         return dict(self.evidence_.weighted_parts(history, self._network))

@@ -108,8 +108,11 @@ class Settings:
 
 
 LARGE = 500_000
-"""Up to this number of interactions, embeddings have 64 numbers, and the network reads 200 items of
-a history. Above, they have 128, it reads 100, and one network is trained."""
+"""Up to this number of interactions, the network reads 200 items of a history. Above, it reads 100,
+embeddings have more numbers, and one network is trained."""
+
+DIMS = 64, 128
+"""Numbers per embedding up to `LARGE` interactions, and above."""
 
 MOST_SCORES = 10**10
 """Up to this product of interactions and items, several networks may be trained. It is the number
@@ -130,7 +133,7 @@ def size_to_data(settings: Settings, lengths: npt.NDArray[Any], n_items: int) ->
     lengths: (rows,) interactions per row. n_items: the size of the catalogue.
     """
     dropout, batch, n_interactions = settings.dropout, settings.batch, int(lengths.sum())
-    dim = settings.dim or (64 if n_interactions <= LARGE else 128)
+    dim = settings.dim or DIMS[n_interactions > LARGE]
     length = settings.length or (200 if n_interactions <= LARGE else 100)
     if dropout is None:
         share = math.log(max(1, n_interactions) / 200_000) / math.log(1_000_000 / 200_000)
@@ -346,6 +349,7 @@ def check(settings: Settings) -> None:
         require(name, value, "must be 1 or more", value is None or value >= 1)
     dim, heads, rotary = settings.dim, settings.heads, settings.rotary
     multiple = 2 * heads if rotary else heads
+    dims = " or ".join(map(str, DIMS))
     factors = "2 x heads, for rotary positions" if rotary else "heads"
     for name, rule, holds in (
         (
@@ -355,8 +359,8 @@ def check(settings: Settings) -> None:
         ),
         (
             "heads",
-            f"does not fit the default dim, 64 or 128; give a dim that is a multiple of {multiple}",
-            dim is not None or 64 % multiple == 0,
+            f"does not fit the default dim, {dims}; give a dim that is a multiple of {multiple}",
+            dim is not None or not any(each % multiple for each in DIMS),
         ),
         ("dropout", "must be at least 0 and below 1", 0 <= settings.dropout_share < 1),
         ("loss", "is not a loss. Available: softmax, bce", settings.loss in ("softmax", "bce")),

@@ -38,8 +38,9 @@ def hold_out(
     the last interaction of some rows with 3 or more is held out; for "rows", these rows are not
     trained on at all.
 
-    At most `settings.held_out_rows` rows are held out, chosen at random, and at most half of all
-    such rows, or for "rows" a tenth; without `held_out_rows`, all of them.
+    At most `settings.held_out_rows` cases are predicted, chosen at random; all, if it is None.
+    Where it is given, the rows held out outside a comparison are at most half of all such rows, or
+    for "rows" a tenth.
     """
     if settings.held_out_part == "split":
         split = recbench.validation_split(data)
