@@ -1,11 +1,14 @@
-"""Combine several scores into one: weights that put held-out targets high in the ranking.
+"""Combine several scores into one: weights that make held-out targets probable.
 
 Each part scores all items: a model, a count, the logarithm of a probability. The combined score is
-their weighted sum. If the parts are logarithms of probabilities, this multiplies the probabilities,
-each raised to a power (a product of experts; Hinton 2002). The weights maximise the mean of
-1 / log2(1 + rank) over held-out targets, which is NDCG without a cut-off. The rank counts the items
-that are above the target. Here each counts by the sigmoid of how far it is above, so that the rank
-has a gradient (ApproxNDCG; Qin, Liu & Li 2010).
+their weighted sum, and its softmax over the items is a probability (a conditional logit; McFadden
+1974). If the parts are logarithms of probabilities, this multiplies the probabilities, each raised
+to a power (a product of experts; Hinton 2002).
+
+The weights first maximise the mean log-probability of held-out targets. A few targets that no
+weights would rank high have a large say in it. From there, the weights therefore maximise the mean
+of p ** q / q, where p is the probability of a target (the generalised cross-entropy; Zhang &
+Sabuncu 2018, arXiv 1805.07836). With it, as with NDCG, such targets count little.
 """
 
 from __future__ import annotations
@@ -25,19 +28,19 @@ from .repeats import FEATURES, Consumed, features_of, has_repeated_targets, has_
 
 Array = npt.NDArray[Any]
 
-TEMPERATURES = 1.0, 0.5, 0.25
-"""How soft the sigmoid is. Each search starts from the result of the one before."""
+POWERS = 0.0, 0.4
+"""The power q of each search; 0 is the logarithm. A search starts where the one before ended."""
 
 PENALTY = 5.0
-"""The penalty is this number times the mean squared change of the weights, divided by the number of
-targets. With few targets, it keeps the weights near their start."""
+"""The penalty is this number times the mean squared change of the weights in a search, divided by
+the number of cases. With few cases, it keeps the weights near their start."""
 
 
 @dataclass(frozen=True)
 class Weights:
     """How scores are combined.
 
-    parts: (parts,), at least 0. repeats: (6,), what each feature of `repeats.py` adds to the score
+    parts: (parts,), at least 0. repeats: (5,), what each feature of `repeats.py` adds to the score
     of a consumed item, and a factor of its score by the first part; None if consumed items get
     nothing extra.
     """
@@ -99,7 +102,7 @@ def fit_weights(
     habits: Array | None,
     seed: int,
 ) -> Weights:
-    """Return the weights that rank the held-out targets best.
+    """Return the weights with which the held-out targets are most probable.
 
     held_out: targets that the parts have not learned from. score: returns the parts' scores of
     histories, (rows, n_items, parts) float32. start: (parts,), where the search begins. habits:
@@ -129,34 +132,39 @@ def maximise(cases: Compared, start: Array, n_parts: int) -> Array:
 
     weights = start.astype(np.float64)
     bounds = [(0, None)] * n_parts + [(None, None)] * (len(start) - n_parts)
-    for temperature in TEMPERATURES:
+    for power in POWERS:
         found = minimize(
-            lambda w, t=temperature: _loss(cases, w, start, t),
+            functools.partial(_loss, cases, start=weights, power=power),
             weights,
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
-            options={"maxiter": 30},
+            options={"maxiter": 100},
         )
         weights = found.x
     return weights
 
 
-def _loss(cases: Compared, weights: Array, start: Array, temperature: float) -> tuple[float, Array]:
-    """Return minus the mean of 1 / log2(1 + rank), plus the penalty, and the gradient."""
-    scores = cases.values @ weights.astype(np.float32)  # (cases, items)
-    row, place = cases.rows, cases.places
-    ahead = (scores[row] - scores[row, place][:, None]) / temperature  # (targets, items)
-    above = 1 / (1 + np.exp(-np.clip(ahead, -50, 50)))
-    rank = 1 + (above * cases.counts[row]).sum(axis=1)
-    log_rank = np.log2(1 + rank)
-    by_rank = -1 / (log_rank**2 * (1 + rank) * np.log(2) * len(row))  # of the mean gain
-    by_ahead = by_rank[:, None] * cases.counts[row] * above * (1 - above) / temperature
-    by_score = np.zeros_like(scores)
-    np.add.at(by_score, row, by_ahead)
-    np.add.at(by_score, (row, place), -by_ahead.sum(axis=1))
-    gradient = -np.einsum("ci,cif->f", by_score, cases.values, optimize=True)
-    change = weights - start
-    penalty = PENALTY / len(row)
-    loss = -float((1 / log_rank).mean()) + penalty * float((change**2).mean())
+def _loss(cases: Compared, weights: Array, start: Array, power: float) -> tuple[float, Array]:
+    """Return minus the mean of p ** power / power, plus the penalty, and the gradient.
+
+    Each target is compared with the items of its case that are not targets. Its probability p is
+    its share of the sum of exp(score).
+    """
+    is_target = np.arange(cases.values.shape[1]) < cases.asked[:, None]  # (cases, items)
+    is_real = is_target | (cases.counts > 0)
+    scores = np.where(is_real, cases.values @ weights.astype(np.float32), -np.inf)
+    sizes = np.exp(scores - scores.max(axis=1, keepdims=True))
+    of_others = cases.counts * sizes
+    tiny = np.finfo(np.float32).tiny
+    total = np.maximum(sizes + of_others.sum(axis=1, keepdims=True), tiny)  # for each target
+    p = np.where(is_target, sizes / total, 1)
+    share = is_target / is_target.sum()  # of a target in the mean
+    log_p = np.log(np.maximum(p, tiny))
+    gain = log_p if power == 0 else np.exp(power * log_p) / power
+    by_log_p = share * np.exp(power * log_p)
+    by_score = by_log_p * (1 - p) - of_others * (by_log_p / total).sum(axis=1, keepdims=True)
+    change, penalty = weights - start, PENALTY / len(cases.asked)
+    loss = -float((share * gain).sum()) + penalty * float((change**2).mean())
+    gradient = -np.tensordot(by_score, cases.values, axes=2)
     return loss, gradient.astype(np.float64) + 2 * penalty * change / len(change)

@@ -20,10 +20,10 @@ from .repeats import FEATURES, Consumed
 
 Array = npt.NDArray[Any]
 
-MOST_CASES, MOST_TARGETS = 1024, 3
+MOST_CASES, MOST_TARGETS = 2048, 3
 """How many cases are used, and how many targets of each."""
 
-N_BEST, N_OTHERS = 100, 100
+N_BEST, N_OTHERS = 50, 100
 """How many of the best items of each part, and of the others, a target is compared with."""
 
 MAX_SCORES = 2**24
@@ -32,19 +32,18 @@ MAX_SCORES = 2**24
 
 @dataclass(frozen=True)
 class Compared:
-    """The compared items of each case.
+    """The compared items of each case, its targets first.
 
     values: (cases, items, columns) float32, to be weighted: the scores of the parts, and where
         repeats are ranked, the features of consumed items and their score by the first part.
     counts: (cases, items) float32, for how many items each stands; 0 for targets and padding.
-    rows, places: (targets,), the case of each target, and its place among the items.
+    asked: (cases,), how many of the items are targets.
     n_targets, n_repeated: how many targets the cases have, and how many of these they had before.
     """
 
     values: Array
     counts: Array
-    rows: Array
-    places: Array
+    asked: Array
     n_targets: int
     n_repeated: int
 
@@ -66,8 +65,7 @@ def compare_targets(
     n_columns = n_parts + (0 if consumed is None else len(FEATURES) + 1)
     values: list[Array] = []
     counts: list[Array] = []
-    rows: list[int] = []
-    places: list[int] = []
+    asked: list[int] = []
     n_targets = n_repeated = 0
     per_batch = max(1, MAX_SCORES // (n_items * n_parts))
     for first in range(0, len(chosen), per_batch):
@@ -80,12 +78,10 @@ def compare_targets(
             had = np.unique(history.items[history.offsets[nth] : history.offsets[nth + 1]])
             n_targets += len(own)
             n_repeated += len(np.intersect1d(own, had))
-            asked = (
-                own if len(own) <= MOST_TARGETS else rng.choice(own, MOST_TARGETS, replace=False)
-            )
+            some = own if len(own) <= MOST_TARGETS else rng.choice(own, MOST_TARGETS, replace=False)
             excluded = own if consumed is not None else np.union1d(own, had)
             items, stand_for = rivals(scores[nth], start, excluded, had, rng)
-            items = np.concatenate([asked, items])
+            items = np.concatenate([some, items])
             columns = np.zeros((len(items), n_columns), dtype=np.float32)
             columns[:, :n_parts] = scores[nth, items]
             if seen is not None:
@@ -95,15 +91,13 @@ def compare_targets(
                 columns[is_seen, n_parts:-1] = seen.features[begin:stop][place[is_seen]]
                 columns[is_seen, -1] = scores[nth, items[is_seen], 0]
             values.append(columns)
-            counts.append(np.concatenate([np.zeros(len(asked)), stand_for]))
-            rows += [len(values) - 1] * len(asked)
-            places += range(len(asked))
+            counts.append(np.concatenate([np.zeros(len(some)), stand_for]))
+            asked.append(len(some))
     width = max(map(len, counts))
     return Compared(
         np.stack([np.pad(own, ((0, width - len(own)), (0, 0))) for own in values]),
         np.stack([np.pad(own, (0, width - len(own))) for own in counts]).astype(np.float32),
-        np.array(rows),
-        np.array(places),
+        np.array(asked),
         n_targets,
         n_repeated,
     )

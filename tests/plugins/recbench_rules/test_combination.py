@@ -18,23 +18,44 @@ N_ITEMS = 50
 def _cases(seed: int = 0) -> Compared:
     rng = np.random.default_rng(seed)
     counts = rng.integers(0, 4, (6, 9)).astype(np.float32)
-    rows = np.array([0, 1, 1, 2, 3, 4, 5])
-    places = np.array([0, 0, 1, 2, 0, 1, 0])
-    counts[rows, places] = 0
-    return Compared(rng.normal(size=(6, 9, 3)).astype(np.float32), counts, rows, places, 7, 0)
+    counts[:, 0] = counts[1, 1] = counts[4, :] = 0  # case 4 has only a target and padding
+    asked = np.array([1, 2, 1, 1, 1, 1])
+    return Compared(rng.normal(size=(6, 9, 3)).astype(np.float32), counts, asked, 7, 0)
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.25])
-def test_the_gradient_is_that_of_the_loss(temperature: float) -> None:
+@pytest.mark.parametrize("power", combination.POWERS)
+def test_the_gradient_is_that_of_the_loss(power: float) -> None:
     cases, start = _cases(), np.array([1.0, 0.5, -0.2])
     for weights in (start, np.array([0.3, 1.2, 0.4])):
         error = check_grad(
-            lambda w: combination._loss(cases, w, start, temperature)[0],
-            lambda w: combination._loss(cases, w, start, temperature)[1],
+            lambda w: combination._loss(cases, w, start, power)[0],
+            lambda w: combination._loss(cases, w, start, power)[1],
             weights,
             epsilon=1e-3,
         )
         assert error < 2e-3
+
+
+@pytest.mark.parametrize("power", combination.POWERS)
+def test_the_loss_is_that_of_the_probabilities(power: float) -> None:
+    cases, weights = _cases(), np.array([0.3, 1.2, 0.4])
+    size = np.exp(cases.values @ weights)
+    gains = []
+    for case, n_asked in enumerate(cases.asked):
+        others = cases.counts[case] @ size[case]
+        p = size[case, :n_asked] / (size[case, :n_asked] + others)
+        gains.extend(p**power / power if power else np.log(p))
+    loss = combination._loss(cases, weights, weights, power)[0]
+    assert loss == pytest.approx(-np.mean(gains), rel=1e-5)
+
+
+def test_scores_that_are_far_apart_do_not_overflow() -> None:
+    cases = _cases()
+    for power in combination.POWERS:
+        for weights in (np.full(3, 1e3), np.full(3, -1e3)):
+            loss, gradient = combination._loss(cases, weights, weights, power)
+            assert np.isfinite(loss)
+            assert np.isfinite(gradient).all()
 
 
 def _informed(share_repeats: float, seed: int = 0) -> tuple[Split, Any]:
@@ -71,7 +92,7 @@ def test_how_often_items_are_repeated_is_learned() -> None:
         split, score = _informed(share)
         weights = fit_weights(split, score, start, count_habits(split.train), seed=0)
         assert weights.repeats is not None
-        latest, other = np.array([[1, 0, 0, 0, 1], [1, 0, 0, np.log(3), 0]]), np.zeros(2)
+        latest, other = np.array([[1, 0, 0, 1], [1, 0, np.log(0.9**2), 0]]), np.zeros(2)
         offsets.append(weights.of_repeats(latest, other))
     assert offsets[1][0] > offsets[0][0] + 1
     assert (np.diff(offsets, axis=1) < -1).all(), "it is the latest item that comes again"
@@ -109,11 +130,11 @@ def test_repeats_that_only_the_targets_have_are_learned() -> None:
 
 
 def test_repeats_are_explained_by_the_interactions_with_the_item() -> None:
-    weights = Weights(np.ones(1), np.array([0.5, 0, 2.0, 0, 0, 0.1]))
+    weights = Weights(np.ones(1), np.array([0.5, 0, 2.0, 0, 0.1]))
     history = Interactions.from_log(users=[0] * 4, items=[3, 1, 3, 2], n_items=5)
     own = np.array([-1.0, -2.0])
     shares = weights.explain_repeats(history, np.array([3, 4]), own, np.zeros(5))
-    gets = 0.5 + 2 * np.log(2) - 0.1
+    gets = 0.5 + 2 * np.log(0.9 + 0.9**3) - 0.1
     assert shares == pytest.approx(np.array([[gets / 2, 0, gets / 2, 0], [0, 0, 0, 0]]))
     empty = weights.explain_repeats(
         history.keep(np.zeros(4, dtype=bool)), np.array([3]), own[:1], np.zeros(5)

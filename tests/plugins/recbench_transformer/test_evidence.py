@@ -32,7 +32,7 @@ def test_the_score_is_the_weighted_sum_of_logarithms() -> None:
     log = example(users=50)
     counted = Evidence(SETTINGS).fit(log, count_followers(log, 10))
     assert counted.parts == ["network", "rules", "neighbours", "history", "recent"]
-    counted.weights = Weights(np.array([2, 0.3, 0.5, 0.7, 0.9], dtype=np.float32), np.zeros(6))
+    counted.weights = Weights(np.array([2, 0.3, 0.5, 0.7, 0.9], dtype=np.float32), np.zeros(5))
     near = count_followers(log, 10)
     near = normalise_rows((near + near.T).tocsr())
     shares = [
