@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 import recbench
 
@@ -12,10 +13,14 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 
-def count_followers(data: recbench.Interactions, window: int) -> csr_matrix:
+def count_followers(
+    data: recbench.Interactions, window: int, weights: npt.NDArray[Any] | None = None
+) -> csr_matrix:
     """Return (n_items, n_items) float32: how often item j (column) follows item i (row).
 
     Each pair of the same sequence, at most `window` steps apart, counts 1 / distance.
+
+    weights: (n_interactions,), a factor of the pairs in which an interaction follows; None for 1.
     """
     from scipy.sparse import coo_matrix, csr_matrix
 
@@ -25,6 +30,8 @@ def count_followers(data: recbench.Interactions, window: int) -> csr_matrix:
     for distance in range(1, min(window, int(data.lengths.max(initial=1)) - 1) + 1):
         place = np.flatnonzero(row[distance:] == row[:-distance])
         weight = np.full(len(place), 1 / distance, dtype=np.float32)
+        if weights is not None:
+            weight *= weights[place + distance]
         pairs = data.items[place], data.items[place + distance]
         counts += coo_matrix((weight, pairs), shape=(n_items, n_items)).tocsr()
     return counts

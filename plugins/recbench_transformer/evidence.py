@@ -6,7 +6,8 @@ gives every item the logarithm of a share:
 
 - rules: its share among the items that followed the latest ones of the history.
 - neighbours: its share among those that were near the latest ones, before or after them.
-- history: the same for the latest 200 items, whose weights fall more slowly with their age.
+- history: the same for the latest 200 items, whose weights fall more slowly with their age. If the
+  data have times, what was near each other lately counts more.
 - recent: its share of the latest interactions of all users.
 
 The combined score is a weighted sum of these and of the network's score. Items that the history
@@ -27,7 +28,7 @@ import numpy.typing as npt
 import recbench
 from recbench_rules import Rules
 from recbench_rules.combination import Weights, fit_weights
-from recbench_rules.counts import normalise_rows
+from recbench_rules.counts import count_followers, normalise_rows
 from recbench_rules.repeats import count_habits, features_of
 
 from .presets import Settings
@@ -43,13 +44,19 @@ START = {NETWORK: 1.0, RULES: 0.3, NEIGHBOURS: 0.3, HISTORY: 0.2, RECENT: 0.0}
 REACH = {RULES: (30, 0.7), NEIGHBOURS: (30, 0.7), HISTORY: (200, 0.98)}
 """How many items of a history count, and the factor per step back (`recbench_rules.Rules`)."""
 
-HALF_LIFE = 0.02
-"""After this share of the time that the training data span, an interaction counts half."""
+HALF_LIFE, HALF_LIFE_OF_PAIRS = 0.02, 0.1
+"""After this share of the time that the data span, an interaction counts half: for what is popular,
+and for what is near each other."""
 
 SMOOTHING = 0.01
 """How much of the recent interactions is spread over all items."""
 
 FILE = "evidence.safetensors"
+COLUMNS = "data", "indices", "indptr"
+"""The arrays of a sparse matrix, as they are called in the file."""
+
+LATE = "late."
+"""What the names of those of the late counts begin with."""
 
 
 class Evidence:
@@ -58,20 +65,24 @@ class Evidence:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.counts: Any = None
+        self.late_counts: Any = None
         self.rules: dict[str, Rules] = {}
         self.recent: Array | None = None
         self.habits: Array | None = None
         self.weights = Weights(np.empty(0, dtype=np.float32))
 
-    def fit(self, data: recbench.Interactions, followers: Any) -> Self:
+    def fit(self, data: recbench.Interactions, followers: Any, window: int) -> Self:
         """Count everything in the data; weights that are fitted already are kept.
 
         followers: (n_items, n_items), how often an item follows another (`count_followers`).
+        window: how many steps apart the two are at most.
         """
         settings = self.settings
+        timed = settings.recent and data.times is not None and data.n_interactions > 0
         if settings.rules:
-            self._use(followers)
-        if settings.recent and data.times is not None and data.n_interactions:
+            late = time_decay(data, HALF_LIFE_OF_PAIRS) if timed else None
+            self._use(followers, None if late is None else count_followers(data, window, late))
+        if timed:
             self.recent = recent_shares(data)
         if settings.repeats:
             self.habits = count_habits(data)
@@ -80,12 +91,16 @@ class Evidence:
             self.weights = Weights.unfitted(start, data) if settings.repeats else Weights(start)
         return self
 
-    def _use(self, counts: Any) -> None:
-        """Make the rules of counts (n_items, n_items)."""
-        near = (counts + counts.T).tocsr()
-        shares = {RULES: normalise_rows(counts), NEIGHBOURS: normalise_rows(near)}
-        shares[HISTORY] = shares[NEIGHBOURS]
-        self.counts = counts
+    def _use(self, counts: Any, late_counts: Any) -> None:
+        """Make the rules of counts (n_items, n_items), and of those where late pairs count more.
+
+        late_counts: None for data without times.
+        """
+        near = normalise_rows((counts + counts.T).tocsr())
+        shares = {RULES: normalise_rows(counts), NEIGHBOURS: near, HISTORY: near}
+        if late_counts is not None:
+            shares[HISTORY] = normalise_rows((late_counts + late_counts.T).tocsr())
+        self.counts, self.late_counts = counts, late_counts
         for part, (length, decay) in REACH.items():
             self.rules[part] = Rules(length=length, decay=decay).use(shares[part])
 
@@ -178,7 +193,7 @@ class Evidence:
     @property
     def n_parameters(self) -> int:
         """Number of counted pairs and shares that are not 0, and of weights."""
-        pairs = 0 if self.counts is None else self.counts.nnz
+        pairs = sum(each.nnz for each in (self.counts, self.late_counts) if each is not None)
         arrays = self.recent, self.habits, self.weights.parts, self.weights.repeats
         return int(pairs) + sum(int(np.count_nonzero(each)) for each in arrays if each is not None)
 
@@ -190,8 +205,9 @@ class Evidence:
             "weights": self.weights.parts,
             "repeats": self.weights.repeats,
         }
-        if self.counts is not None:
-            arrays |= {name: getattr(self.counts, name) for name in ("data", "indices", "indptr")}
+        for prefix, counts in (("", self.counts), (LATE, self.late_counts)):
+            if counts is not None:
+                arrays |= {prefix + name: getattr(counts, name) for name in COLUMNS}
         known = {name: array for name, array in arrays.items() if array is not None}
         recbench.save_arrays(folder / FILE, known)
 
@@ -200,14 +216,9 @@ class Evidence:
         return recbench.load_arrays(folder / FILE, "transformer", self._restore)
 
     def _restore(self, saved: Any) -> Self:
-        from scipy.sparse import csr_matrix
-
         if self.settings.rules:
-            n_items = len(saved["indptr"]) - 1
-            arrays = saved["data"], saved["indices"], saved["indptr"]
-            counts = csr_matrix(arrays, shape=(n_items, n_items))
-            counts.check_format()
-            self._use(counts)
+            late = _read_counts(saved, LATE) if LATE + COLUMNS[0] in saved else None
+            self._use(_read_counts(saved, ""), late)
         self.recent = saved.get("recent")
         self.habits = saved["habits"] if self.settings.repeats else None
         self.weights = Weights(saved["weights"], saved.get("repeats"))
@@ -223,16 +234,33 @@ def log_softmax(scores: Array) -> Array:
     return scores
 
 
+def _read_counts(saved: Any, prefix: str) -> Any:
+    from scipy.sparse import csr_matrix
+
+    data, indices, indptr = (saved[prefix + name] for name in COLUMNS)
+    n_items = len(indptr) - 1
+    counts = csr_matrix((data, indices, indptr), shape=(n_items, n_items))
+    counts.check_format()
+    return counts
+
+
+def time_decay(data: recbench.Interactions, half_life: float) -> Array:
+    """Return (n_interactions,): 1 for the latest, half for each `half_life` before it.
+
+    half_life: as a share of the time that the data span.
+    """
+    assert data.times is not None  # noqa: S101  callers have checked it
+    age = (data.times.max() - data.times).astype(np.float64)
+    weights: Array = np.exp2(-age / (half_life * max(1.0, age.max())))
+    return weights
+
+
 def recent_shares(data: recbench.Interactions) -> Array:
     """Return (n_items,): the logarithm of each item's share of the recent interactions.
 
     An interaction counts half after every `HALF_LIFE` of the time span of the data.
     """
-    assert data.times is not None  # noqa: S101  callers have checked it
-    age = (data.times.max() - data.times).astype(np.float64)
-    counts = np.bincount(
-        data.items, np.exp2(-age / (HALF_LIFE * max(1.0, age.max()))), minlength=data.n_items
-    )
+    counts = np.bincount(data.items, time_decay(data, HALF_LIFE), minlength=data.n_items)
     shares = counts / counts.sum() + SMOOTHING / data.n_items
     logs: Array = np.log(shares / (1 + SMOOTHING)).astype(np.float32)
     return logs

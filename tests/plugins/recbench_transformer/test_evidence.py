@@ -17,7 +17,7 @@ from recbench_rules import Rules
 from recbench_rules.combination import Weights
 from recbench_rules.counts import count_followers, normalise_rows
 from recbench_transformer import Transformer, evidence, model, warm_start
-from recbench_transformer.evidence import Evidence, log_softmax, recent_shares
+from recbench_transformer.evidence import Evidence, log_softmax, recent_shares, time_decay
 
 SETTINGS = Transformer(**SMALL).settings
 
@@ -30,15 +30,15 @@ def _network(history: Interactions) -> Any:
 
 def test_the_score_is_the_weighted_sum_of_logarithms() -> None:
     log = example(users=50)
-    counted = Evidence(SETTINGS).fit(log, count_followers(log, 10))
+    counted = Evidence(SETTINGS).fit(log, count_followers(log, 10), 10)
     assert counted.parts == ["network", "rules", "neighbours", "history", "recent"]
     counted.weights = Weights(np.array([2, 0.3, 0.5, 0.7, 0.9], dtype=np.float32), np.zeros(5))
-    near = count_followers(log, 10)
-    near = normalise_rows((near + near.T).tocsr())
+    near, late = count_followers(log, 10), count_followers(log, 10, time_decay(log, 0.1))
+    near, late = (normalise_rows((each + each.T).tocsr()) for each in (near, late))
     shares = [
         Rules(length=30, decay=0.7).fit(log).score(log),
         Rules(length=30, decay=0.7).use(near).score(log),
-        Rules(length=200, decay=0.98).use(near).score(log),
+        Rules(length=200, decay=0.98).use(late).score(log),
     ]
     expected = 2 * log_softmax(_network(log)) + 0.9 * recent_shares(log)
     for weight, share in zip((0.3, 0.5, 0.7), shares, strict=True):
@@ -69,7 +69,7 @@ def test_recent_interactions_count_more() -> None:
 )
 def test_options_leave_parts_out(options: dict[str, Any], parts: list[str]) -> None:
     settings = Transformer(**{**SMALL, **options}).settings
-    counted = Evidence(settings).fit(example(users=50), count_followers(example(users=50), 10))
+    counted = Evidence(settings).fit(example(users=50), count_followers(example(users=50), 10), 10)
     assert counted.parts == parts
     assert (counted.habits is not None) == settings.repeats
     if parts == ["network"] and not settings.repeats:
@@ -79,7 +79,38 @@ def test_options_leave_parts_out(options: dict[str, Any], parts: list[str]) -> N
 
 def test_without_times_nothing_is_recent() -> None:
     log = log_of([[1, 2, 3], [3, 4, 5]])
-    assert "recent" not in Evidence(SETTINGS).fit(log, count_followers(log, 10)).parts
+    counted = Evidence(SETTINGS).fit(log, count_followers(log, 10), 10)
+    assert "recent" not in counted.parts
+    assert counted.late_counts is None
+    settings = dataclasses.replace(SETTINGS, recent=False)
+    log = example(users=50)
+    assert Evidence(settings).fit(log, count_followers(log, 10), 10).late_counts is None
+
+
+def test_what_was_near_each_other_lately_counts_more() -> None:
+    """Item 0 was followed by item 1 three times long ago, and by item 2 once lately."""
+    log = Interactions.from_log(
+        users=np.repeat(np.arange(4), 2),
+        items=[0, 1, 0, 1, 0, 1, 0, 2],
+        times=[0, 1, 0, 1, 0, 1, 999, 1000],
+    )
+    counted = Evidence(SETTINGS).fit(log, count_followers(log, 10), 10)
+    history = Interactions.from_log(users=[0], items=[0], n_items=3)
+    scores = {part: counted.rules[part].score(history)[0] for part in counted.rules}
+    for part in ("rules", "neighbours"):
+        assert scores[part] == pytest.approx([0, 0.75, 0.25])
+    assert scores["history"] == pytest.approx([0, 0.003, 0.997], abs=1e-3)
+
+
+def test_saved_counts_are_those_that_were_saved(tmp_path: Path) -> None:
+    for log in (example(users=50), log_of([[1, 2, 3], [3, 4, 5]])):
+        counted = Evidence(SETTINGS).fit(log, count_followers(log, 10), 10)
+        counted.save(tmp_path)
+        loaded = Evidence(SETTINGS).load(tmp_path)
+        assert loaded.n_parameters == counted.n_parameters
+        assert loaded.parts == counted.parts
+        for part, rules in counted.rules.items():
+            assert np.array_equal(loaded.rules[part].score(log), rules.score(log))
 
 
 def test_all_counts_have_the_same_window(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,12 +118,15 @@ def test_all_counts_have_the_same_window(monkeypatch: pytest.MonkeyPatch) -> Non
     log, windows = example(), []
     monkeypatch.setattr(warm_start, "MAX_PAIRS", 2 * log.n_interactions - 1)
     monkeypatch.setattr(warm_start, "MAX_WINDOW", 2)
-    count = model.count_followers
-    monkeypatch.setattr(
-        model, "count_followers", lambda data, window: windows.append(window) or count(data, window)
-    )
+    for module in (model, evidence):
+
+        def count(*args: Any, original: Any = module.count_followers) -> Any:
+            windows.append(args[1])
+            return original(*args)
+
+        monkeypatch.setattr(module, "count_followers", count)
     Transformer(**SMALL).fit(dataclasses.replace(log, n_items=10 * log.n_items))
-    assert windows == [1, 1]
+    assert windows == [1, 1, 1, 1]  # of the part and of the whole, each for all times and for late
 
 
 def test_weights_are_fitted_on_the_validation_split_of_the_comparison() -> None:
@@ -142,7 +176,7 @@ def test_an_interrupted_training_fits_the_same_weights(
 
 
 def test_a_file_of_another_shape_is_refused(tmp_path: Path) -> None:
-    counted = Evidence(SETTINGS).fit(example(users=50), count_followers(example(users=50), 10))
+    counted = Evidence(SETTINGS).fit(example(users=50), count_followers(example(users=50), 10), 10)
     counted.weights = Weights(np.ones(3, dtype=np.float32))
     counted.save(tmp_path)
     with pytest.raises(RecbenchError, match="no complete saved transformer"):
