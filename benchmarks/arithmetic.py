@@ -73,7 +73,7 @@ def main() -> None:
     counts = torch.from_numpy(data.popularity)
     trainer = Trainer(network, settings, counts, rng, repeats=False)
     network.train()
-    batches = make_batches(data, settings.window, settings.batch or 0, rng)[: options.batches]
+    batches = make_batches(data, settings.length, settings.batch or 0, rng)[: options.batches]
     for batch in batches[:3]:
         trainer.step(network, batch)
     float32_trainer = Trainer(network, in_float32, counts, rng, repeats=False)

@@ -350,7 +350,7 @@ def draw_rank(lesson: Lesson) -> bytes:
 
 def history_row(lesson: Lesson) -> Tensor:
     """Return (1, time): the part of the user's history that the network reads."""
-    items = lesson.history.items[-lesson.model.sized_.window :]
+    items = lesson.history.items[-lesson.model.sized_.length :]
     return torch.from_numpy(items.astype(np.int64))[None]
 
 

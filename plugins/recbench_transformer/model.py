@@ -52,7 +52,7 @@ class Transformer:
         Share of activations set to 0 in training, in [0, 1).
     rotary : bool, default: True
         Use rotary position embeddings: attention then knows how far apart items are.
-    length : int, default: 200 up to 500,000 interactions, 100 above
+    length : int, default: 200
         Number of latest items that the network reads.
     warm : bool, default: True
         Start item embeddings from co-occurrences instead of random numbers.
@@ -73,7 +73,7 @@ class Transformer:
         Leave the items of the history out of the softmax over all items.
     calibration : float, default: 0.0
         Calibration t of gBCE, from 0 to 1; 0 is plain binary cross-entropy.
-    epochs : int, default: 12
+    epochs : int, default: 12 up to 500,000 interactions, 10 above
         Maximum number of passes over the training data.
     patience : int, default: 4
         Epochs without better validation NDCG@10 before early stopping.
@@ -94,7 +94,7 @@ class Transformer:
     -----
     The presets; `presets.py` has their sizes:
 
-    - ``accurate``: networks=4, dim=128 and length=200 for all sizes of data: slower, and better.
+    - ``accurate``: networks=4, dim=128 and epochs=12 for all sizes of data: slower, and better.
     - ``sasrec``: SASRec with the softmax over the catalogue (Klenitskiy & Vasilev 2023).
     - ``sasrec-bce``: SASRec with its own loss (Kang & McAuley 2018).
     - ``gsasrec``: gSASRec (Petrov & Macdonald 2023).
@@ -306,7 +306,7 @@ class Transformer:
         """Return the network's scores, (rows, n_items)."""
         from .encoding import score_histories
 
-        return score_histories(self.network_, history, self.sized_.window)
+        return score_histories(self.network_, history, self.sized_.length)
 
     def explain(self, history: recbench.Interactions, items: npt.NDArray[Any]) -> Scores:
         """Gradient times input, or how fast a score changes when an interaction is scaled down.
@@ -330,7 +330,7 @@ class Transformer:
         from .encoding import score_gradients
 
         network = self._fitted_network(history)
-        gradients = score_gradients(network, history, items, self.sized_.window)
+        gradients = score_gradients(network, history, items, self.sized_.length)
         own = log_softmax(self._network(history))[0, items]
         return self.evidence_.explain(history, items, gradients, own)
 
@@ -352,7 +352,7 @@ class Transformer:
         from .attention import attention_weights
 
         network = self._fitted_network(history)
-        return attention_weights(network, history, self.sized_.window)
+        return attention_weights(network, history, self.sized_.length)
 
     def save(self, folder: Path) -> None:
         """Write the model to a folder, as safetensors and JSON.

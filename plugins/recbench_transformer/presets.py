@@ -23,7 +23,7 @@ class Settings:
     dropout: share of activations set to 0 in training, in [0, 1); None depends on the data.
     rotary: whether queries and keys are rotated by their positions.
     tied: whether the item embeddings are the output weights too.
-    length: number of latest items that the network reads; None depends on the data.
+    length: number of latest items that the network reads.
     warm: whether item embeddings start from co-occurrences (`warm_start.py`) or at random.
     rules, recent, repeats: whether scores of rules, of recent popularity, and of items that the
         user has had before are added to those of the network (`evidence.py`).
@@ -35,6 +35,7 @@ class Settings:
     drawn_from: where "bce" draws from: "all" items but the positive, or those "unseen" in the row.
     trained_on: "all" interactions, or those that the "latest" window of each row predicts.
     epochs: maximum number of passes over the data; the learning rate's schedule spans all of them.
+        None depends on the data.
     patience: epochs without better validation NDCG@10 before early stopping.
     finish: share of the epochs, at the end, that also train on the held-out interactions.
     batch: maximum number of positions per batch, including padding; None depends on the data.
@@ -60,7 +61,7 @@ class Settings:
     dropout: float | None
     rotary: bool
     tied: bool
-    length: int | None
+    length: int
     warm: bool
     rules: bool
     recent: bool
@@ -71,7 +72,7 @@ class Settings:
     calibration: float
     drawn_from: Literal["all", "unseen"]
     trained_on: Literal["all", "latest"]
-    epochs: int
+    epochs: int | None
     patience: int
     finish: float
     batch: int | None
@@ -91,10 +92,10 @@ class Settings:
         return self.dim
 
     @property
-    def window(self) -> int:
-        """The number of latest items that the network reads, once `size_to_data` has set it."""
-        assert self.length is not None  # noqa: S101
-        return self.length
+    def n_epochs(self) -> int:
+        """The maximum number of epochs, once `size_to_data` has set it."""
+        assert self.epochs is not None  # noqa: S101
+        return self.epochs
 
     @property
     def n_networks(self) -> int:
@@ -108,11 +109,14 @@ class Settings:
 
 
 LARGE = 500_000
-"""Up to this number of interactions, the network reads 200 items of a history. Above, it reads 100,
-embeddings have more numbers, and one network is trained."""
+"""Above this number of interactions, embeddings are larger, and one network is trained, for fewer
+epochs."""
 
 DIMS = 64, 128
 """Numbers per embedding up to `LARGE` interactions, and above."""
+
+EPOCHS = 12, 10
+"""The maximum number of epochs up to `LARGE` interactions, and above."""
 
 MOST_SCORES = 10**10
 """Up to this product of interactions and items, several networks may be trained. It is the number
@@ -124,7 +128,7 @@ def size_to_data(settings: Settings, lengths: npt.NDArray[Any], n_items: int) ->
 
     networks: 3 up to `LARGE` interactions and `MOST_SCORES`, and 1 above. With few interactions,
         chance decides more, and a network takes little time.
-    dim, length: 64 and 200 up to `LARGE` interactions, 128 and 100 above.
+    dim, epochs: 64 and 12 up to `LARGE` interactions, 128 and 10 above.
     dropout: 0.4 up to 200,000 interactions, because small data are easily memorised; 0.1 from
         1,000,000 interactions on; in between, it falls with the logarithm of their number.
     batch: 1/64 of the interactions, for about 64 batches per epoch; at least 2,048, at most 8,192.
@@ -133,21 +137,21 @@ def size_to_data(settings: Settings, lengths: npt.NDArray[Any], n_items: int) ->
     lengths: (rows,) interactions per row. n_items: the size of the catalogue.
     """
     dropout, batch, n_interactions = settings.dropout, settings.batch, int(lengths.sum())
-    dim = settings.dim or DIMS[n_interactions > LARGE]
-    length = settings.length or (200 if n_interactions <= LARGE else 100)
+    is_large = n_interactions > LARGE
+    dim, epochs = settings.dim or DIMS[is_large], settings.epochs or EPOCHS[is_large]
     if dropout is None:
         share = math.log(max(1, n_interactions) / 200_000) / math.log(1_000_000 / 200_000)
         dropout = 0.4 - 0.3 * min(1.0, max(0.0, share))
     if batch is None and settings.batch_rows is not None:
-        n_inputs = np.minimum(lengths[lengths >= 2] - 1, length)
+        n_inputs = np.minimum(lengths[lengths >= 2] - 1, settings.length)
         mean = float(n_inputs.mean()) if len(n_inputs) else 0.0
-        batch = max(length, round(settings.batch_rows * mean))
+        batch = max(settings.length, round(settings.batch_rows * mean))
     elif batch is None:
         batch = min(8192, max(2048, n_interactions // 64))
-    is_small = n_interactions <= LARGE and n_interactions * n_items <= MOST_SCORES
+    is_small = not is_large and n_interactions * n_items <= MOST_SCORES
     networks = settings.networks or (3 if is_small else 1)
     return dataclasses.replace(
-        settings, networks=networks, dim=dim, length=length, dropout=dropout, batch=batch
+        settings, networks=networks, dim=dim, dropout=dropout, epochs=epochs, batch=batch
     )
 
 
@@ -161,7 +165,7 @@ DEFAULT = Settings(
     dropout=None,
     rotary=True,
     tied=True,
-    length=None,
+    length=200,
     warm=True,
     rules=True,
     recent=True,
@@ -172,7 +176,7 @@ DEFAULT = Settings(
     calibration=0.0,
     drawn_from="all",
     trained_on="all",
-    epochs=12,
+    epochs=None,
     patience=4,
     finish=0.25,
     batch=None,
@@ -189,7 +193,7 @@ DEFAULT = Settings(
 full softmax that made it strong (Klenitskiy & Vasilev 2023, arXiv 2309.07602). Embeddings start
 from co-occurrences. Counts are added to the scores of the network (`evidence.py`)."""
 
-ACCURATE = dataclasses.replace(DEFAULT, networks=4, dim=128, length=200)
+ACCURATE = dataclasses.replace(DEFAULT, networks=4, dim=128, epochs=12)
 """The default with more and larger networks, for when quality matters more than time."""
 
 SASREC = Settings(

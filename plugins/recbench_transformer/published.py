@@ -26,7 +26,7 @@ class SASRec(nn.Module):
         dim = settings.width
         self.items = nn.Embedding(n_items, dim)
         self.output_items = None if settings.tied else nn.Embedding(n_items, dim)
-        self.positions = nn.Embedding(settings.window, dim)
+        self.positions = nn.Embedding(settings.length, dim)
         self.blocks = nn.ModuleList(SASRecBlock(settings) for _ in range(settings.layers))
         self.norm = nn.LayerNorm(dim)
         self.dropout = Dropout(settings.dropout_share)

@@ -110,9 +110,9 @@ def train_epochs(
             with trainer.best_network() as best:
                 on_best(best)
         with recbench.Progress(
-            "transformer", total=settings.epochs, unit="epoch", done=trainer.epoch
+            "transformer", total=settings.n_epochs, unit="epoch", done=trainer.epoch
         ) as progress:
-            while trainer.epoch < settings.epochs:
+            while trainer.epoch < settings.n_epochs:
                 if trainer.epoch < trainer.n_validated:
                     n_interactions, message, values = trainer.run_epoch(rest, held_out)
                     if trainer.epoch >= trainer.n_validated and held_out is not None:
@@ -149,7 +149,7 @@ class Trainer:
         self.leaves_out_seen = settings.mask and is_softmax and not is_sampled
         self.mask_seen = self.leaves_out_seen or not repeats
         self.optimiser, self.best, self.epoch = _build_optimiser(network, settings), Best(), 0
-        self.n_validated = max(1, settings.epochs - round(settings.epochs * settings.finish))
+        self.n_validated = max(1, settings.n_epochs - round(settings.n_epochs * settings.finish))
         self.device = network.output()[0].device
         self.dtype = matmul_dtype(self.device) if settings.bfloat16 else torch.float32
 
@@ -180,7 +180,7 @@ class Trainer:
         only_latest = settings.trained_on == "latest"
         for member in members_of(self.network):
             batches = make_batches(
-                data, settings.window, settings.batch, self.rng, only_latest=only_latest
+                data, settings.length, settings.batch, self.rng, only_latest=only_latest
             )
             for nth, batch in enumerate(batches):
                 done = self.epoch + (nth + 0.5) / len(batches)
@@ -211,7 +211,7 @@ class Trainer:
             if self.best.epochs_ago >= settings.patience:
                 self.epoch = max(self.epoch, self.n_validated)
             if self.epoch == self.n_validated:
-                self.best.settle(self.network, goes_on=self.epoch < settings.epochs)
+                self.best.settle(self.network, goes_on=self.epoch < settings.n_epochs)
         n_interactions //= settings.n_networks  # every network has trained on them
         return n_interactions, f"{message}, {speed:,.0f} interactions/s", values
 
@@ -297,7 +297,7 @@ def lr_factor(settings: Settings, epochs_done: float) -> float:
         return 0.95 ** int(epochs_done)
     if settings.optimiser == "adam":
         return 1.0
-    share = epochs_done / settings.epochs
+    share = epochs_done / settings.n_epochs
     return min(1.0, 20 * share) * (1 + math.cos(math.pi * share)) / 2
 
 

@@ -128,7 +128,7 @@ def validate(
     mask_seen = mask_seen and bool(is_new.any())
     if mask_seen:
         row, targets = row[is_new], targets[is_new]
-    hidden = encode_histories(network, history, settings.window)
+    hidden = encode_histories(network, history, settings.length)
     weight, bias = network.output()
     chunk_size = max(1, MAX_SCORES // len(weight))
     gains, loss = np.zeros(len(history)), 0.0

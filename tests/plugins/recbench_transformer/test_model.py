@@ -114,7 +114,7 @@ def test_the_docstring_states_the_real_defaults() -> None:
     assert size_to_data(DEFAULT, np.array([64, 64 * 4999]), 9).batch == 5000
     real["networks"] = f"{small.networks} for small data, {large.networks} for large"
     real["dim"] = f"{small.dim} up to 500,000 interactions, {large.dim} above"
-    real["length"] = f"{small.length} up to 500,000 interactions, {large.length} above"
+    real["epochs"] = f"{small.epochs} up to 500,000 interactions, {large.epochs} above"
     real["dropout"] = (
         f"{small.dropout} up to 200,000 interactions, {large.dropout:.1f} from 1,000,000"
     )

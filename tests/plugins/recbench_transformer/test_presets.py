@@ -21,10 +21,10 @@ def test_options_that_are_not_given_depend_on_the_data(
     lengths = np.array([n_interactions])
     sized = size_to_data(DEFAULT, lengths, 20_000)
     assert (sized.dropout, sized.batch) == (pytest.approx(dropout, abs=1e-4), batch)
-    sizes = sized.networks, sized.dim, sized.length
-    assert sizes == ((3, 64, 200) if n_interactions < 500_000 else (1, 128, 100))
+    sizes = sized.networks, sized.dim, sized.epochs
+    assert sizes == ((3, 64, 12) if n_interactions < 500_000 else (1, 128, 10))
     assert size_to_data(DEFAULT, lengths, 10**6).networks == (3 if n_interactions < 10**4 else 1)
-    given = Transformer(networks=2, dim=32, length=9, dropout=0.0, batch=7).settings
+    given = Transformer(networks=2, dim=32, dropout=0.0, epochs=3, batch=7).settings
     assert size_to_data(given, lengths, 9) == given
 
 
