@@ -61,7 +61,7 @@ def test_every_stored_result_has_a_command() -> None:
             for model in models
             for seed in options.get("--seeds", "0").split(",")
         }
-    files = sorted(REFERENCE.glob("*/**/*.json"))
+    files = [path for path in sorted(REFERENCE.glob("*/**/*.json")) if ".model/" not in str(path)]
     assert len(files) > 80
     for file in files:
         result = json.loads(file.read_text())
