@@ -80,8 +80,8 @@ class Evidence:
         settings = self.settings
         timed = settings.recent and data.times is not None and data.n_interactions > 0
         if settings.rules:
-            late = time_decay(data, HALF_LIFE_OF_PAIRS) if timed else None
-            self._use(followers, None if late is None else count_followers(data, window, late))
+            lateness = time_decay(data, HALF_LIFE_OF_PAIRS) if timed else None
+            self._use(followers, count_followers(data, window, lateness) if timed else None)
         if timed:
             self.recent = recent_shares(data)
         if settings.repeats:

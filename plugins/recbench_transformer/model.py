@@ -27,11 +27,11 @@ Scores = npt.NDArray[np.float32]
 class Transformer:
     """A causal Transformer over each user's sequence (as in SASRec), combined with counts.
 
-    By default, the network is trained with the softmax over the items that the history does not
-    have (`mask`). Its item embeddings start from co-occurrences (`warm`). Its scores are combined
-    with counts: which items follow which (`rules`), what is popular lately (`recent`), and who
-    consumes what again (`repeats`). Their weights are fitted on validation targets. The presets
-    after `accurate` (see the notes) have none of this.
+    By default, the network is trained with the softmax over all items, or for longer histories over
+    those that the history does not have (`mask`). Its item embeddings start from co-occurrences
+    (`warm`). Its scores are combined with counts: which items follow which (`rules`), what is
+    popular lately (`recent`), and who consumes what again (`repeats`). Their weights are fitted on
+    validation targets. The presets after `accurate` (see the notes) have none of this.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Transformer:
         Softmax over the catalogue, or binary cross-entropy with drawn negatives.
     negatives : int, default: 0 up to 200,000 items, 4,096 above
         Negatives per batch, or per position with loss=bce (1 by default); 0 for all items.
-    mask : bool, default: True
+    mask : bool, default: False below 15 interactions per sequence, True above
         Leave the items of the history out of the softmax over all items.
     calibration : float, default: 0.0
         Calibration t of gBCE, from 0 to 1; 0 is plain binary cross-entropy.
@@ -77,7 +77,7 @@ class Transformer:
         Maximum number of passes over the training data.
     patience : int, default: 4
         Epochs without better validation NDCG@10 before early stopping.
-    finish : float, default: 0.25
+    finish : float, default: 0.5
         Share of the epochs, at the end, that also train on the held-out interactions.
     batch : int, default: 1/64 of the interactions, from 2,048 to 8,192
         Maximum number of positions per batch, including padding.

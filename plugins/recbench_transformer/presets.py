@@ -30,7 +30,8 @@ class Settings:
     loss: "softmax" over the catalogue (`loss.py`), or "bce", binary cross-entropy (`binary.py`).
     negatives: items that the loss draws: per batch for "softmax", where 0 stands for all items; per
         position for "bce". None depends on the loss and the catalogue.
-    mask: whether the softmax over all items leaves out those that the history already has.
+    mask: whether the softmax over all items leaves out those that the history already has. None
+        depends on the data.
     calibration: t of gBCE, in [0, 1]; 0 is the plain binary cross-entropy.
     drawn_from: where "bce" draws from: "all" items but the positive, or those "unseen" in the row.
     trained_on: "all" interactions, or those that the "latest" window of each row predicts.
@@ -68,7 +69,7 @@ class Settings:
     repeats: bool
     loss: Literal["softmax", "bce"]
     negatives: int | None
-    mask: bool
+    mask: bool | None
     calibration: float
     drawn_from: Literal["all", "unseen"]
     trained_on: Literal["all", "latest"]
@@ -118,6 +119,10 @@ DIMS = 64, 128
 EPOCHS = 12, 10
 """The maximum number of epochs up to `LARGE` interactions, and above."""
 
+SHORT = 15
+"""With fewer interactions per row than this, on average, the softmax does not leave out the items
+of the history: there are few of them."""
+
 MOST_SCORES = 10**10
 """Up to this product of interactions and items, several networks may be trained. It is the number
 of scores that the full softmax of an epoch computes."""
@@ -129,6 +134,7 @@ def size_to_data(settings: Settings, lengths: npt.NDArray[Any], n_items: int) ->
     networks: 3 up to `LARGE` interactions and `MOST_SCORES`, and 1 above. With few interactions,
         chance decides more, and a network takes little time.
     dim, epochs: 64 and 12 up to `LARGE` interactions, 128 and 10 above.
+    mask: whether rows have `SHORT` interactions or more, on average.
     dropout: 0.4 up to 200,000 interactions, because small data are easily memorised; 0.1 from
         1,000,000 interactions on; in between, it falls with the logarithm of their number.
     batch: 1/64 of the interactions, for about 64 batches per epoch; at least 2,048, at most 8,192.
@@ -150,8 +156,9 @@ def size_to_data(settings: Settings, lengths: npt.NDArray[Any], n_items: int) ->
         batch = min(8192, max(2048, n_interactions // 64))
     is_small = not is_large and n_interactions * n_items <= MOST_SCORES
     networks = settings.networks or (3 if is_small else 1)
+    mask = n_interactions >= SHORT * len(lengths) if settings.mask is None else settings.mask
     return dataclasses.replace(
-        settings, networks=networks, dim=dim, dropout=dropout, epochs=epochs, batch=batch
+        settings, networks=networks, dim=dim, dropout=dropout, mask=mask, epochs=epochs, batch=batch
     )
 
 
@@ -172,13 +179,13 @@ DEFAULT = Settings(
     repeats=True,
     loss="softmax",
     negatives=None,
-    mask=True,
+    mask=None,
     calibration=0.0,
     drawn_from="all",
     trained_on="all",
     epochs=None,
     patience=4,
-    finish=0.25,
+    finish=0.5,
     batch=None,
     batch_rows=None,
     bfloat16=True,

@@ -146,7 +146,7 @@ class Trainer:
         self.negatives = number_of_negatives(settings, len(counts))
         is_softmax, is_sampled = settings.loss == "softmax", self.negatives > 0
         self.sampler = loss.Sampler(self.negatives, counts) if is_softmax and is_sampled else None
-        self.leaves_out_seen = settings.mask and is_softmax and not is_sampled
+        self.leaves_out_seen = bool(settings.mask) and is_softmax and not is_sampled
         self.mask_seen = self.leaves_out_seen or not repeats
         self.optimiser, self.best, self.epoch = _build_optimiser(network, settings), Best(), 0
         self.n_validated = max(1, settings.n_epochs - round(settings.n_epochs * settings.finish))

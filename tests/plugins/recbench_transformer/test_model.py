@@ -16,7 +16,7 @@ from recbench import RecbenchError
 from recbench.testing import check_model, example
 from recbench_splitters import Windows
 from recbench_transformer import Transformer, training
-from recbench_transformer.presets import DEFAULT, PRESETS, size_to_data
+from recbench_transformer.presets import DEFAULT, PRESETS, SHORT, size_to_data
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,10 @@ def test_the_docstring_states_the_real_defaults() -> None:
         f"{small.dropout} up to 200,000 interactions, {large.dropout:.1f} from 1,000,000"
     )
     real["batch"] = f"1/64 of the interactions, from {small.batch:,} to {large.batch:,}"
+    short = size_to_data(DEFAULT, np.array([0, 2 * SHORT - 1]), 9)
+    assert not short.mask
+    assert size_to_data(DEFAULT, np.array([0, 2 * SHORT]), 9).mask
+    real["mask"] = f"{short.mask} below {SHORT} interactions per sequence, True above"
     limit, drawn = training.MAX_FULL_SOFTMAX, training.DEFAULT_NEGATIVES
     real["negatives"] = f"0 up to {limit:,} items, {drawn:,} above"
     for name in ("preset", "loss", "seed", "device"):

@@ -24,7 +24,7 @@ def test_options_that_are_not_given_depend_on_the_data(
     sizes = sized.networks, sized.dim, sized.epochs
     assert sizes == ((3, 64, 12) if n_interactions < 500_000 else (1, 128, 10))
     assert size_to_data(DEFAULT, lengths, 10**6).networks == (3 if n_interactions < 10**4 else 1)
-    given = Transformer(networks=2, dim=32, dropout=0.0, epochs=3, batch=7).settings
+    given = Transformer(networks=2, dim=32, dropout=0.0, mask=False, epochs=3, batch=7).settings
     assert size_to_data(given, lengths, 9) == given
 
 

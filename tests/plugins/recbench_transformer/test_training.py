@@ -165,8 +165,8 @@ def test_validation_masks_seen_items_unless_they_are_trained_on(
         lambda *_, mask_seen: collected.append(mask_seen) or (torch.zeros(1), 1.0),
     )
     for log in (log_of([[1, 2, 3], [3, 2, 4]]), log_of([[1, 2, 3], [3, 2, 3]])):
-        Transformer(**{**SMALL, "epochs": 1, "finish": 0}).fit(log)
-        Transformer(**{**SMALL, "epochs": 1, "finish": 0}, mask=False).fit(log)
+        for mask in (True, False):
+            Transformer(**{**SMALL, "epochs": 1, "finish": 0}, mask=mask).fit(log)
         for options in ({"loss": "bce"}, {"negatives": 4}):  # these never leave seen items out
             Transformer(**{**SMALL, "epochs": 1, "finish": 0}, **options).fit(log)
     assert collected == [True, True, True, True, True, False, False, False]
