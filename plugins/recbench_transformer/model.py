@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -14,8 +13,9 @@ import numpy.typing as npt
 import recbench
 from recbench_rules.counts import count_followers
 
+from .checks import check_preset, check_seed_and_device, check_settings
 from .evidence import Evidence, log_softmax
-from .presets import DEVICES, PRESETS, SEARCH_SPACE, Preset, Settings, check, require, size_to_data
+from .presets import PRESETS, SEARCH_SPACE, Horizon, Preset, Settings, size_to_data
 
 if TYPE_CHECKING:
     from .build import Network
@@ -27,11 +27,10 @@ Scores = npt.NDArray[np.float32]
 class Transformer:
     """A causal Transformer over each user's sequence (as in SASRec), combined with counts.
 
-    By default, the network is trained with the softmax over all items, or for longer histories over
-    those that the history does not have (`mask`). Its item embeddings start from co-occurrences
-    (`warm`). Its scores are combined with counts: which items follow which (`rules`), what is
-    popular lately (`recent`), and who consumes what again (`repeats`). Their weights are fitted on
-    validation targets. The presets after `accurate` (see the notes) have none of this.
+    By default, the network's item embeddings start from co-occurrences (`warm`), and its scores are
+    combined with counts: which items follow which (`rules`), what is popular lately (`recent`), and
+    who consumes what again (`repeats`). Their weights are fitted on validation targets. The presets
+    after `accurate` have none of this.
 
     Parameters
     ----------
@@ -73,6 +72,8 @@ class Transformer:
         Leave the items of the history out of the softmax over all items.
     calibration : float, default: 0.0
         Calibration t of gBCE, from 0 to 1; 0 is plain binary cross-entropy.
+    horizon : {"next", "future"}, default: future for one cut in time, next otherwise
+        Learn to predict the next interaction, or a random one of all later ones.
     epochs : int, default: 12 up to 500,000 interactions, 10 above
         Maximum number of passes over the training data.
     patience : int, default: 4
@@ -128,7 +129,7 @@ class Transformer:
             *("preset", "networks", "dim", "layers", "heads", "feedforward"),
             *("dropout", "rotary", "length", "warm", "tied"),
         ),
-        "loss": ("loss", "negatives", "mask", "calibration"),
+        "loss": ("loss", "negatives", "mask", "calibration", "horizon"),
         "training": ("epochs", "patience", "finish", "batch", "lr"),
         "counts": ("rules", "recent", "repeats"),
         "reproducibility": ("seed", "device", "bfloat16"),
@@ -156,6 +157,7 @@ class Transformer:
         negatives: int | None = None,
         mask: bool | None = None,
         calibration: float | None = None,
+        horizon: Horizon | None = None,
         epochs: int | None = None,
         patience: int | None = None,
         finish: float | None = None,
@@ -171,15 +173,12 @@ class Transformer:
         self.warm, self.tied = warm, tied
         self.rules, self.recent, self.repeats, self.mask = rules, recent, repeats, mask
         self.loss, self.negatives, self.calibration = loss, negatives, calibration
-        self.epochs, self.patience, self.finish = epochs, patience, finish
+        self.horizon, self.epochs, self.patience, self.finish = horizon, epochs, patience, finish
         self.batch, self.lr, self.bfloat16 = batch, lr, bfloat16
         self.seed, self.device = seed, device
-        rule = f"is not a preset. Available: {', '.join(PRESETS)}"
-        require("preset", preset, rule, preset in PRESETS)
-        check(self.settings)
-        require("seed", seed, "must be from 0 to 2**63 - 1", 0 <= seed < 2**63)
-        rule = "is not a device. Available: auto, cpu, cuda, cuda:N, mps"
-        require("device", device, rule, re.fullmatch(DEVICES, device) is not None)
+        check_preset(preset)
+        check_settings(self.settings)
+        check_seed_and_device(seed, device)
 
     @property
     def settings(self) -> Settings:
@@ -234,8 +233,9 @@ class Transformer:
         from .warm_start import cooccurrence_embeddings, window_for
 
         self.n_items_, self.n_users_ = train.n_items, train.n_users
-        sized = self.sized_ = size_to_data(self.settings, train.lengths, train.n_items)
-        rest, held_out = hold_out(train, sized, np.random.default_rng(self.seed))
+        sized = size_to_data(self.settings, train.lengths, train.n_items)
+        rest, held_out, horizon = hold_out(train, sized, np.random.default_rng(self.seed))
+        sized = self.sized_ = dataclasses.replace(sized, horizon=sized.horizon or horizon)
         window = window_for(train)
         followers = count_followers(rest, window) if sized.warm or sized.rules else None
         seeds = range(self.seed, self.seed + sized.n_networks) if sized.warm else ()
@@ -275,7 +275,7 @@ class Transformer:
         Parameters
         ----------
         history : Interactions
-            The histories. For an empty one, only biases and recent popularity decide.
+            The histories. For an empty one, biases and recent popularity decide.
 
         Returns
         -------

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 import recbench
 
+Horizon = Literal["next", "future"]
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -33,6 +35,8 @@ class Settings:
     mask: whether the softmax over all items leaves out those that the history already has. None
         depends on the data.
     calibration: t of gBCE, in [0, 1]; 0 is the plain binary cross-entropy.
+    horizon: what each position is trained to predict: the "next" interaction, or a random one of
+        the "future". None depends on the comparison.
     drawn_from: where "bce" draws from: "all" items but the positive, or those "unseen" in the row.
     trained_on: "all" interactions, or those that the "latest" window of each row predicts.
     epochs: maximum number of passes over the data; the learning rate's schedule spans all of them.
@@ -71,6 +75,7 @@ class Settings:
     negatives: int | None
     mask: bool | None
     calibration: float
+    horizon: Horizon | None
     drawn_from: Literal["all", "unseen"]
     trained_on: Literal["all", "latest"]
     epochs: int | None
@@ -181,6 +186,7 @@ DEFAULT = Settings(
     negatives=None,
     mask=None,
     calibration=0.0,
+    horizon=None,
     drawn_from="all",
     trained_on="all",
     epochs=None,
@@ -222,6 +228,7 @@ SASREC = Settings(
     negatives=None,
     mask=False,
     calibration=0.0,
+    horizon="next",
     drawn_from="all",
     trained_on="latest",
     epochs=100,
@@ -286,6 +293,7 @@ NOTEBOOK = Settings(
     negatives=None,
     mask=False,
     calibration=0.0,
+    horizon="next",
     drawn_from="all",
     trained_on="all",
     epochs=11,
@@ -335,63 +343,3 @@ SEARCH_SPACE: dict[str, Any] = {
     "lr": recbench.Float(0.001, 0.02, log=True),
 }
 """What `recbench tune` searches."""
-
-DEVICES = r"auto|cpu|cuda(:\d+)?|mps"
-
-FIXED: dict[str, dict[str, bool]] = {
-    "causal": {"tied": True},
-    "sasrec": {"rotary": False},
-    "notebook": {"rotary": False, "tied": False, "warm": False},
-}
-"""For each network, the settings that it has no choice of."""
-
-
-ONE_OR_MORE = (
-    *("networks", "dim", "layers", "heads", "feedforward", "length"),
-    *("epochs", "patience", "batch"),
-)
-"""The settings that must be at least 1."""
-
-
-def check(settings: Settings) -> None:
-    """Raise UsageError for the first value that is not allowed."""
-    for name in ONE_OR_MORE:
-        value = getattr(settings, name)
-        require(name, value, "must be 1 or more", value is None or value >= 1)
-    dim, heads, rotary = settings.dim, settings.heads, settings.rotary
-    multiple = 2 * heads if rotary else heads
-    dims = " or ".join(map(str, DIMS))
-    factors = "2 x heads, for rotary positions" if rotary else "heads"
-    for name, rule, holds in (
-        (
-            "dim",
-            f"must be a multiple of {multiple} ({factors})",
-            dim is None or dim % multiple == 0,
-        ),
-        (
-            "heads",
-            f"does not fit the default dim, {dims}; give a dim that is a multiple of {multiple}",
-            dim is not None or not any(each % multiple for each in DIMS),
-        ),
-        ("dropout", "must be at least 0 and below 1", 0 <= settings.dropout_share < 1),
-        ("loss", "is not a loss. Available: softmax, bce", settings.loss in ("softmax", "bce")),
-        ("calibration", "must be from 0 to 1", 0 <= settings.calibration <= 1),
-        ("finish", "must be at least 0 and below 1", 0 <= settings.finish < 1),
-        ("lr", "must be above 0, and finite", 0 < settings.lr < math.inf),
-    ):
-        require(name, getattr(settings, name), rule, holds)
-    least, negatives = 1 if settings.loss == "bce" else 0, settings.negatives
-    rule = f"must be {least} or more with loss={settings.loss}"
-    require("negatives", settings.negatives, rule, negatives is None or negatives >= least)
-    rule = f"has no effect with loss={settings.loss}; it belongs to loss=bce"
-    holds = settings.loss == "bce" or not settings.calibration
-    require("calibration", settings.calibration, rule, holds)
-    for name, fixed in FIXED[settings.network].items():
-        rule = f"is not possible with this preset, whose network has {name}={fixed}"
-        require(name, getattr(settings, name), rule, getattr(settings, name) == fixed)
-
-
-def require(name: str, value: object, rule: str, holds: bool) -> None:
-    """Raise UsageError unless the rule of an option holds."""
-    if not holds:
-        raise recbench.UsageError(f"transformer: {name}={value} {rule}")

@@ -180,7 +180,12 @@ class Trainer:
         only_latest = settings.trained_on == "latest"
         for member in members_of(self.network):
             batches = make_batches(
-                data, settings.length, settings.batch, self.rng, only_latest=only_latest
+                data,
+                settings.length,
+                settings.batch,
+                self.rng,
+                only_latest=only_latest,
+                future=settings.horizon == "future",
             )
             for nth, batch in enumerate(batches):
                 done = self.epoch + (nth + 0.5) / len(batches)

@@ -19,7 +19,7 @@ from recbench_rules.held_out import hold_out_last
 from .build import Network
 from .encoding import encode_histories
 from .loss import MAX_SCORES
-from .presets import Settings
+from .presets import Horizon, Settings
 
 K = 10
 """The cut-off of the NDCG that decides which epoch is best."""
@@ -30,8 +30,11 @@ MOST_TARGETS = 16
 
 def hold_out(
     data: recbench.Interactions, settings: Settings, rng: np.random.Generator
-) -> tuple[recbench.Interactions, recbench.Split | None]:
+) -> tuple[recbench.Interactions, recbench.Split | None, Horizon]:
     """Return the data to train on, and the cases that validation predicts; None if there are none.
+
+    The third is what training should predict: the "future" if the cases are those of one cut in
+    time, because their targets are whatever a user has after it; else the "next" interaction.
 
     With `held_out_part` "split", the cases are made by the splitter of the comparison, so that they
     are of the same kind as those that the model is judged by. Outside a comparison, and for "last",
@@ -54,17 +57,17 @@ def hold_out(
         rows = np.sort(rng.choice(eligible, min(settings.held_out_rows, limit), replace=False))
     split = hold_out_last(data, rows)
     if split is None or only_last:
-        return data if split is None else split.train, split
+        return data if split is None else split.train, split, "next"
     is_chosen = np.zeros(len(data), dtype=bool)
     is_chosen[rows] = True
     rest = data.keep(~np.repeat(is_chosen, data.lengths))
-    return rest, dataclasses.replace(split, train=rest)
+    return rest, dataclasses.replace(split, train=rest), "next"
 
 
 def without_cases(
     data: recbench.Interactions, split: recbench.Split, most: int | None, rng: np.random.Generator
-) -> tuple[recbench.Interactions, recbench.Split]:
-    """Return the data without the targets of some cases of a split, and these cases.
+) -> tuple[recbench.Interactions, recbench.Split, Horizon]:
+    """Return the data without the targets of some cases of a split, these cases, and the horizon.
 
     Where each user is held out by itself, half of the cases are enough, and all other users are
     trained on as they are. With one cut in time for all, nothing after it is trained on.
@@ -75,12 +78,18 @@ def without_cases(
     starts = np.repeat(data.offsets[:-1], data.lengths)
     place, user = np.arange(data.n_interactions) - starts, np.repeat(data.users, data.lengths)
     is_left = place < shortened[user]
+    some = bool(is_left.any()) and not is_left.all()
+    is_cut_in_time = (
+        data.times is not None
+        and some
+        and bool(data.times[is_left].max() < data.times[~is_left].min())
+    )
     per_user = (
-        len(np.unique(data.users)) == len(data) == len(split.train)
+        some
+        and not is_cut_in_time
+        and len(np.unique(data.users)) == len(data) == len(split.train)
         and bool((data.users >= 0).all())
-        and not is_left.all()
         and np.array_equal(data.items[is_left], split.train.items)
-        and (data.times is None or data.times[is_left].max() >= data.times[~is_left].min())
     )
     limit = max(1, len(cases) // 2) if per_user else len(cases)
     limit = limit if most is None else min(most, limit)
@@ -88,11 +97,11 @@ def without_cases(
         cases = np.sort(rng.choice(cases, limit, replace=False))
     chosen = only_cases(split, cases)
     if not per_user:
-        return split.train, chosen
+        return split.train, chosen, "future" if is_cut_in_time else "next"
     is_case = np.zeros(data.n_users, dtype=bool)
     is_case[chosen.history.users] = True
     rest = data.keep(is_left | ~is_case[user])
-    return rest, dataclasses.replace(chosen, train=rest)
+    return rest, dataclasses.replace(chosen, train=rest), "next"
 
 
 def only_cases(split: recbench.Split, cases: npt.NDArray[Any]) -> recbench.Split:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 import recbench
+from recbench_rules.repeats import basket_ages
 
 Array = npt.NDArray[np.int64]
 
@@ -15,7 +16,7 @@ Array = npt.NDArray[np.int64]
 class Batch:
     """Rows of similar length, padded on the right with 0.
 
-    items: (rows, time), the inputs. targets: (rows, time), the item that follows each input.
+    items: (rows, time), the inputs. targets: (rows, time), the item to predict at each input.
     users: (rows,). rows: (rows,), their numbers in the data. lengths: (rows,), the number of
     positions of each row that are not padding.
     """
@@ -34,12 +35,15 @@ def make_batches(
     rng: np.random.Generator,
     *,
     only_latest: bool = False,
+    future: bool = False,
 ) -> list[Batch]:
     """Return the batches of one epoch: every window once, in random order.
 
     max_positions: maximum number of positions per batch, including padding.
     only_latest: whether a row has one window, its latest, and earlier interactions are left out.
+    future: whether to predict a random later interaction (`draw_later`), not the next one.
     """
+    predicted = data.items[draw_later(data, rng)] if future else np.roll(data.items, -1)
     cut = latest_windows(data.lengths, length) if only_latest else None
     row, start, n_inputs = cut or cut_windows(data.lengths, length, rng)
     order = rng.permutation(len(row))
@@ -48,10 +52,25 @@ def make_batches(
     for group in group_by_length(n_inputs[order], max_positions):
         chosen = order[group]
         first, lengths = data.offsets[row[chosen]] + start[chosen], n_inputs[chosen]
-        items, targets = pad(data.items, first, lengths), pad(data.items, first + 1, lengths)
+        items, targets = pad(data.items, first, lengths), pad(predicted, first, lengths)
         users = data.users[row[chosen]].astype(np.int64)
         batches.append(Batch(items, targets, users, row[chosen], lengths))
     return [batches[nth] for nth in rng.permutation(len(batches))]
+
+
+def draw_later(data: recbench.Interactions, rng: np.random.Generator) -> Array:
+    """Return (n_interactions,): for each, the place of a random later one of its row.
+
+    What happened at the same time is not later. Where nothing is later, it is the place after it.
+    """
+    row, age = basket_ages(data)
+    ends_basket = np.ones(data.n_interactions, dtype=bool)
+    ends_basket[:-1] = (np.diff(age) != 0) | (np.diff(row) != 0)
+    ends = np.flatnonzero(ends_basket) + 1
+    start, stop = np.repeat(ends, np.diff(ends, prepend=0)), data.offsets[1:][row]
+    later = start + (rng.random(len(row)) * (stop - start)).astype(np.int64)
+    after = np.minimum(np.arange(len(row)) + 1, len(row) - 1)
+    return np.where(start < stop, later, after)
 
 
 def cut_windows(lengths: Array, size: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:

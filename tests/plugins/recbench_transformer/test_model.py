@@ -123,6 +123,7 @@ def test_the_docstring_states_the_real_defaults() -> None:
     assert not short.mask
     assert size_to_data(DEFAULT, np.array([0, 2 * SHORT]), 9).mask
     real["mask"] = f"{short.mask} below {SHORT} interactions per sequence, True above"
+    real["horizon"] = "future for one cut in time, next otherwise"
     limit, drawn = training.MAX_FULL_SOFTMAX, training.DEFAULT_NEGATIVES
     real["negatives"] = f"0 up to {limit:,} items, {drawn:,} above"
     for name in ("preset", "loss", "seed", "device"):

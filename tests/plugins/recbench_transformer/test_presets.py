@@ -37,6 +37,7 @@ def test_options_that_are_not_given_depend_on_the_data(
         ({"heads": 3}, "heads=3 does not fit the default dim, 64 or 128; give a dim that is a mul"),
         ({"heads": 64}, "heads=64 does not fit .* a multiple of 128"),
         ({"epochs": 0}, "epochs=0"),
+        ({"horizon": "past"}, r"horizon=past is not a horizon\. Available: next, future"),
         ({"dropout": 1.0}, "dropout=1.0"),
         ({"lr": math.nan}, "lr=nan"),
         ({"dim": 6}, r"dim=6 must be a multiple of 4 \(2 x heads, for rotary positions\)"),

@@ -130,7 +130,7 @@ def test_embeddings_start_from_co_occurrences_unless_warm_is_false(
     trained, log = watch_epochs(monkeypatch), example()
     for warm in (True, False):
         Transformer(**{**SMALL, "epochs": 1}, warm=warm, seed=3).fit(log)
-    rest, _ = validation.hold_out(log, DEFAULT, np.random.default_rng(3))
+    rest, _, _ = validation.hold_out(log, DEFAULT, np.random.default_rng(3))
     embeddings = cooccurrence_embeddings(count_followers(rest, 10), 16, 3)
     assert torch.equal(trained[0][1], embeddings)
     assert not torch.allclose(trained[1][1], embeddings, atol=0.1)
@@ -153,6 +153,20 @@ def test_the_same_seed_gives_the_same_weights_and_global_generators_are_restored
 
 def test_with_one_row_per_user_no_users_are_embedded() -> None:
     assert Transformer(**SMALL).fit(example()).network_.users is None
+
+
+@pytest.mark.parametrize("horizon", ["next", "future"])
+def test_batches_have_the_targets_of_the_horizon(
+    horizon: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[bool] = []
+    real = training.make_batches
+    monkeypatch.setattr(
+        training, "make_batches", lambda *a, **k: made.append(k["future"]) or real(*a, **k)
+    )
+    model = Transformer(**SMALL, horizon=horizon).fit(example())
+    assert set(made) == {horizon == "future"}
+    assert model.sized_.horizon == horizon
 
 
 def test_validation_masks_seen_items_unless_they_are_trained_on(

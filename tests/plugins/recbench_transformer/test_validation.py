@@ -51,7 +51,7 @@ def test_validation_agrees_with_plain_loops(
 def test_held_out_interactions_are_not_trained_on(part: str) -> None:
     log = example(users=100)
     settings = PRESETS["default" if part == "last" else "notebook"]
-    rest, held_out = validation.hold_out(log, settings, np.random.default_rng(0))
+    rest, held_out, _ = validation.hold_out(log, settings, np.random.default_rng(0))
     assert len(rest) == len(log)
     assert held_out is not None
     assert len(held_out.targets) == (50 if part == "last" else 10)
@@ -94,7 +94,7 @@ def test_training_goes_on_from_a_clearly_better_epoch_only(
 
 def test_published_presets_hold_out_the_last_interaction_of_every_row() -> None:
     log = log_of([[1, 2, 3], [4, 5], [], [6, 7, 8, 9], [1]])
-    rest, held_out = validation.hold_out(log, PRESETS["sasrec"], np.random.default_rng(0))
+    rest, held_out, _ = validation.hold_out(log, PRESETS["sasrec"], np.random.default_rng(0))
     assert held_out is not None
     assert [row.items.tolist() for row in held_out.history.batches(1)] == [[1, 2], [6, 7, 8]]
     assert held_out.targets.tolist() == [3, 9]
@@ -110,7 +110,7 @@ def test_where_users_are_held_out_one_by_one_only_those_of_the_cases_are_shorten
     split = recbench.validation_split(train)
     assert split is not None
     settings = dataclasses.replace(PRESETS["default"], held_out_rows=30)
-    rest, held_out = validation.hold_out(train, settings, np.random.default_rng(0))
+    rest, held_out, _ = validation.hold_out(train, settings, np.random.default_rng(0))
     assert held_out is not None
     assert len(held_out.judged) == len(held_out.history) == 30
     chosen = set(held_out.history.users.tolist())
@@ -130,7 +130,7 @@ def test_users_with_equal_times_are_held_out_one_by_one() -> None:
     rows = [[1, 2, 3, 4]] * 40
     train = dataclasses.replace(log_of(rows), times=np.zeros(160))
     split = LeaveLastOut().split(train)
-    rest, held_out = validation.without_cases(train, split, None, np.random.default_rng(0))
+    rest, held_out, _ = validation.without_cases(train, split, None, np.random.default_rng(0))
     assert len(held_out.judged) == 20
     assert sorted(rest.lengths.tolist()) == [3] * 20 + [4] * 20
 
@@ -140,9 +140,12 @@ def test_otherwise_nothing_that_the_splitter_holds_out_is_trained_on(split: str)
     train = recbench.split("synthetic", split).train
     made = recbench.validation_split(train)
     assert made is not None
-    rest, held_out = validation.hold_out(train, PRESETS["default"], np.random.default_rng(0))
+    rest, held_out, horizon = validation.hold_out(
+        train, PRESETS["default"], np.random.default_rng(0)
+    )
     assert held_out is not None
     assert rest.fingerprint() == made.train.fingerprint()
+    assert horizon == ("future" if split.startswith("temporal") else "next")
     n_cases = min(len(made.judged), 2048)
     assert len(held_out.judged) == n_cases
     own = dict(zip(_keys(made), _targets(made), strict=True))
@@ -150,6 +153,22 @@ def test_otherwise_nothing_that_the_splitter_holds_out_is_trained_on(split: str)
         own[key] == targets
         for key, targets in zip(_keys(held_out), _targets(held_out), strict=True)
     )
+
+
+@pytest.mark.parametrize(
+    ("split", "expected"),
+    [
+        ("temporal:share=0.8", "future"),
+        ("leave-last-out", "next"),
+        ("leave-last-basket", "next"),
+    ],
+)
+def test_with_one_cut_in_time_the_future_is_predicted(split: str, expected: str) -> None:
+    train = recbench.split("synthetic", split).train
+    settings = PRESETS["default"]
+    assert validation.hold_out(train, settings, np.random.default_rng(0))[2] == expected
+    untimed = dataclasses.replace(train, times=None)
+    assert validation.hold_out(untimed, settings, np.random.default_rng(0))[2] == "next"
 
 
 def _keys(split: Split) -> list[tuple[int, ...]]:
