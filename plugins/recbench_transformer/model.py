@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 import recbench
 from recbench_rules.counts import count_followers
+from recbench_rules.repeats import has_repeats
 
 from .checks import check_preset, check_seed_and_device, check_settings
 from .evidence import Evidence, log_softmax
@@ -68,11 +69,11 @@ class Transformer:
         Softmax over the catalogue, or binary cross-entropy with drawn negatives.
     negatives : int, default: 0 up to 200,000 items, 4,096 above
         Negatives per batch, or per position with loss=bce (1 by default); 0 for all items.
-    mask : bool, default: False below 15 interactions per sequence, True above
+    mask : bool, default: False below 15 interactions per sequence or with repeats, True otherwise
         Leave the items of the history out of the softmax over all items.
     calibration : float, default: 0.0
         Calibration t of gBCE, from 0 to 1; 0 is plain binary cross-entropy.
-    horizon : {"next", "future"}, default: future for one cut in time, next otherwise
+    horizon : {"next", "future"}, default: future for several targets or one cut in time, else next
         Learn to predict the next interaction, or a random one of all later ones.
     epochs : int, default: 12 up to 500,000 interactions, 10 above
         Maximum number of passes over the training data.
@@ -101,9 +102,7 @@ class Transformer:
     - ``gsasrec``: gSASRec (Petrov & Macdonald 2023).
     - ``notebook``: the model that recbench grew from, for ``--split windows``.
 
-    In a comparison, its splitter makes the validation targets (`recbench.validation_split`): the
-    next item, the next basket, or a later period, as in the test.
-
+    In a comparison, its splitter makes the validation targets (`recbench.validation_split`).
     `recbench tune` searches `dim` in 32, 64 and 128, `layers` from 1 to 4, `dropout` from 0 to 0.5,
     `length` in 50, 100 and 200, and `lr` from 0.001 to 0.02 on a logarithmic scale. A trial can be
     stopped after an epoch if its validation NDCG@10, without the counts, is lower than others'.
@@ -233,8 +232,9 @@ class Transformer:
         from .warm_start import cooccurrence_embeddings, window_for
 
         self.n_items_, self.n_users_ = train.n_items, train.n_users
-        sized = size_to_data(self.settings, train.lengths, train.n_items)
-        rest, held_out, horizon = hold_out(train, sized, np.random.default_rng(self.seed))
+        repeats, rng = has_repeats(train), np.random.default_rng(self.seed)
+        sized = size_to_data(self.settings, train.lengths, train.n_items, repeats=repeats)
+        rest, held_out, horizon = hold_out(train, sized, rng)
         sized = self.sized_ = dataclasses.replace(sized, horizon=sized.horizon or horizon)
         window = window_for(train)
         followers = count_followers(rest, window) if sized.warm or sized.rules else None

@@ -133,19 +133,22 @@ MOST_SCORES = 10**10
 of scores that the full softmax of an epoch computes."""
 
 
-def size_to_data(settings: Settings, lengths: npt.NDArray[Any], n_items: int) -> Settings:
+def size_to_data(
+    settings: Settings, lengths: npt.NDArray[Any], n_items: int, *, repeats: bool = False
+) -> Settings:
     """Return the settings with the values that depend on the size of the data.
 
     networks: 3 up to `LARGE` interactions and `MOST_SCORES`, and 1 above. With few interactions,
         chance decides more, and a network takes little time.
     dim, epochs: 64 and 12 up to `LARGE` interactions, 128 and 10 above.
-    mask: whether rows have `SHORT` interactions or more, on average.
+    mask: whether rows have `SHORT` interactions or more, on average, and no repeats.
     dropout: 0.4 up to 200,000 interactions, because small data are easily memorised; 0.1 from
         1,000,000 interactions on; in between, it falls with the logarithm of their number.
     batch: 1/64 of the interactions, for about 64 batches per epoch; at least 2,048, at most 8,192.
         With `batch_rows`, that many rows of mean length; at least one row of full length.
 
-    lengths: (rows,) interactions per row. n_items: the size of the catalogue.
+    lengths: (rows,) interactions per row. n_items: the size of the catalogue. repeats: whether a
+    row has an item more than once.
     """
     dropout, batch, n_interactions = settings.dropout, settings.batch, int(lengths.sum())
     is_large = n_interactions > LARGE
@@ -161,7 +164,9 @@ def size_to_data(settings: Settings, lengths: npt.NDArray[Any], n_items: int) ->
         batch = min(8192, max(2048, n_interactions // 64))
     is_small = not is_large and n_interactions * n_items <= MOST_SCORES
     networks = settings.networks or (3 if is_small else 1)
-    mask = n_interactions >= SHORT * len(lengths) if settings.mask is None else settings.mask
+    mask = settings.mask
+    if mask is None:
+        mask = not repeats and n_interactions >= SHORT * len(lengths)
     return dataclasses.replace(
         settings, networks=networks, dim=dim, dropout=dropout, mask=mask, epochs=epochs, batch=batch
     )

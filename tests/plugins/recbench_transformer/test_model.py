@@ -122,8 +122,11 @@ def test_the_docstring_states_the_real_defaults() -> None:
     short = size_to_data(DEFAULT, np.array([0, 2 * SHORT - 1]), 9)
     assert not short.mask
     assert size_to_data(DEFAULT, np.array([0, 2 * SHORT]), 9).mask
-    real["mask"] = f"{short.mask} below {SHORT} interactions per sequence, True above"
-    real["horizon"] = "future for one cut in time, next otherwise"
+    assert not size_to_data(DEFAULT, np.array([0, 2 * SHORT]), 9, repeats=True).mask
+    real["mask"] = (
+        f"{short.mask} below {SHORT} interactions per sequence or with repeats, True otherwise"
+    )
+    real["horizon"] = "future for several targets or one cut in time, else next"
     limit, drawn = training.MAX_FULL_SOFTMAX, training.DEFAULT_NEGATIVES
     real["negatives"] = f"0 up to {limit:,} items, {drawn:,} above"
     for name in ("preset", "loss", "seed", "device"):

@@ -14,7 +14,7 @@ from torch.nn import functional
 import recbench
 from recbench import Split
 from recbench.testing import example
-from recbench_splitters import LeaveLastOut
+from recbench_splitters import LeaveLastBasket, LeaveLastOut
 from recbench_transformer import Transformer, validation
 from recbench_transformer.presets import PRESETS
 
@@ -145,7 +145,8 @@ def test_otherwise_nothing_that_the_splitter_holds_out_is_trained_on(split: str)
     )
     assert held_out is not None
     assert rest.fingerprint() == made.train.fingerprint()
-    assert horizon == ("future" if split.startswith("temporal") else "next")
+    has_several = made.offsets is not None and (np.diff(made.offsets) > 1).any()
+    assert horizon == ("future" if has_several or split.startswith("temporal") else "next")
     n_cases = min(len(made.judged), 2048)
     assert len(held_out.judged) == n_cases
     own = dict(zip(_keys(made), _targets(made), strict=True))
@@ -160,7 +161,7 @@ def test_otherwise_nothing_that_the_splitter_holds_out_is_trained_on(split: str)
     [
         ("temporal:share=0.8", "future"),
         ("leave-last-out", "next"),
-        ("leave-last-basket", "next"),
+        ("leave-last-basket", "next"),  # a basket has one item
     ],
 )
 def test_with_one_cut_in_time_the_future_is_predicted(split: str, expected: str) -> None:
@@ -169,6 +170,16 @@ def test_with_one_cut_in_time_the_future_is_predicted(split: str, expected: str)
     assert validation.hold_out(train, settings, np.random.default_rng(0))[2] == expected
     untimed = dataclasses.replace(train, times=None)
     assert validation.hold_out(untimed, settings, np.random.default_rng(0))[2] == "next"
+
+
+def test_for_baskets_the_future_is_predicted() -> None:
+    log = log_of([[1, 2, 3, 4, 5, 6], [2, 3, 1, 4, 6, 5]] * 5)
+    train = dataclasses.replace(log, times=np.repeat(np.arange(30), 2))
+    split = LeaveLastBasket().split(train)
+    rest, held_out, horizon = validation.without_cases(train, split, None, np.random.default_rng(0))
+    assert horizon == "future"
+    assert sorted(rest.lengths.tolist()) == [4] * 5 + [6] * 5
+    assert len(held_out.judged) == 5
 
 
 def _keys(split: Split) -> list[tuple[int, ...]]:
