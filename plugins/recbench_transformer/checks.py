@@ -2,22 +2,20 @@
 
 import math
 import re
+from typing import get_args
 
 import recbench
 
-from .presets import DIMS, PRESETS, Settings
+from .presets import DIMS, PRESETS, Horizon, Settings
 
 DEVICES = r"auto|cpu|cuda(:\d+)?|mps"
-
-HORIZONS = None, "next", "future"
 
 FIXED: dict[str, dict[str, bool]] = {
     "causal": {"tied": True},
     "sasrec": {"rotary": False},
     "notebook": {"rotary": False, "tied": False, "warm": False},
 }
-"""For each network, the settings that it has no choice of."""
-
+"""For each network, the settings that cannot be changed."""
 
 ONE_OR_MORE = (
     *("networks", "dim", "layers", "heads", "feedforward", "length"),
@@ -46,6 +44,7 @@ def check_settings(settings: Settings) -> None:
         require(name, value, "must be 1 or more", value is None or value >= 1)
     dim, heads, rotary = settings.dim, settings.heads, settings.rotary
     multiple = 2 * heads if rotary else heads
+    horizons = get_args(Horizon)
     dims = " or ".join(map(str, DIMS))
     factors = "2 x heads, for rotary positions" if rotary else "heads"
     for name, rule, holds in (
@@ -61,7 +60,11 @@ def check_settings(settings: Settings) -> None:
         ),
         ("dropout", "must be at least 0 and below 1", 0 <= settings.dropout_share < 1),
         ("loss", "is not a loss. Available: softmax, bce", settings.loss in ("softmax", "bce")),
-        ("horizon", "is not a horizon. Available: next, future", settings.horizon in HORIZONS),
+        (
+            "horizon",
+            f"is not a horizon. Available: {', '.join(horizons)}",
+            settings.horizon in (None, *horizons),
+        ),
         ("calibration", "must be from 0 to 1", 0 <= settings.calibration <= 1),
         ("finish", "must be at least 0 and below 1", 0 <= settings.finish < 1),
         ("lr", "must be above 0, and finite", 0 < settings.lr < math.inf),

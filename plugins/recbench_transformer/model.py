@@ -275,7 +275,7 @@ class Transformer:
         Parameters
         ----------
         history : Interactions
-            The histories. For an empty one, biases and recent popularity decide.
+            The histories. For an empty one, only biases and recent popularity decide.
 
         Returns
         -------

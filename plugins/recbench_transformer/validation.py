@@ -78,14 +78,14 @@ def without_cases(
     starts = np.repeat(data.offsets[:-1], data.lengths)
     place, user = np.arange(data.n_interactions) - starts, np.repeat(data.users, data.lengths)
     is_left = place < shortened[user]
-    some = bool(is_left.any()) and not is_left.all()
+    has_both = bool(is_left.any()) and not is_left.all()
     is_cut_in_time = (
         data.times is not None
-        and some
+        and has_both
         and bool(data.times[is_left].max() < data.times[~is_left].min())
     )
     per_user = (
-        some
+        has_both
         and not is_cut_in_time
         and len(np.unique(data.users)) == len(data) == len(split.train)
         and bool((data.users >= 0).all())
