@@ -73,7 +73,7 @@ class Transformer:
         Leave the items of the history out of the softmax over all items.
     calibration : float, default: 0.0
         Calibration t of gBCE, from 0 to 1; 0 is plain binary cross-entropy.
-    horizon : {"next", "future"}, default: future for several targets or one cut in time, else next
+    horizon : {"next", "future"}, default: future for one cut in time, else next
         Learn to predict the next interaction, or a random one of all later ones.
     epochs : int, default: 12 up to 500,000 interactions, 10 above
         Maximum number of passes over the training data.

@@ -33,8 +33,8 @@ def hold_out(
 ) -> tuple[recbench.Interactions, recbench.Split | None, Horizon]:
     """Return the data to train on, and the cases that validation predicts; None if there are none.
 
-    The third is what training should predict: the "future" if cases have several targets or are
-    those of one cut in time, whose targets may be much later; else the "next" interaction.
+    The third is what training should predict: the "future" if the cases are those of one cut in
+    time, because their targets may be much later; else the "next" interaction.
 
     With `held_out_part` "split", the cases are made by the splitter of the comparison, so that they
     are of the same kind as those that the model is judged by. Outside a comparison, and for "last",
@@ -96,14 +96,12 @@ def without_cases(
     if len(cases) > limit:
         cases = np.sort(rng.choice(cases, limit, replace=False))
     chosen = only_cases(split, cases)
-    has_several = chosen.offsets is not None and bool((np.diff(chosen.offsets) > 1).any())
-    horizon: Horizon = "future" if is_cut_in_time or has_several else "next"
     if not per_user:
-        return split.train, chosen, horizon
+        return split.train, chosen, "future" if is_cut_in_time else "next"
     is_case = np.zeros(data.n_users, dtype=bool)
     is_case[chosen.history.users] = True
     rest = data.keep(is_left | ~is_case[user])
-    return rest, dataclasses.replace(chosen, train=rest), horizon
+    return rest, dataclasses.replace(chosen, train=rest), "next"
 
 
 def only_cases(split: recbench.Split, cases: npt.NDArray[Any]) -> recbench.Split:

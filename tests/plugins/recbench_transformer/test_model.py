@@ -126,7 +126,7 @@ def test_the_docstring_states_the_real_defaults() -> None:
     real["mask"] = (
         f"{short.mask} below {SHORT} interactions per sequence or with repeats, True otherwise"
     )
-    real["horizon"] = "future for several targets or one cut in time, else next"
+    real["horizon"] = "future for one cut in time, else next"
     limit, drawn = training.MAX_FULL_SOFTMAX, training.DEFAULT_NEGATIVES
     real["negatives"] = f"0 up to {limit:,} items, {drawn:,} above"
     for name in ("preset", "loss", "seed", "device"):

@@ -145,8 +145,7 @@ def test_otherwise_nothing_that_the_splitter_holds_out_is_trained_on(split: str)
     )
     assert held_out is not None
     assert rest.fingerprint() == made.train.fingerprint()
-    has_several = made.offsets is not None and (np.diff(made.offsets) > 1).any()
-    assert horizon == ("future" if has_several or split.startswith("temporal") else "next")
+    assert horizon == ("future" if split.startswith("temporal") else "next")
     n_cases = min(len(made.judged), 2048)
     assert len(held_out.judged) == n_cases
     own = dict(zip(_keys(made), _targets(made), strict=True))
@@ -172,12 +171,12 @@ def test_with_one_cut_in_time_the_future_is_predicted(split: str, expected: str)
     assert validation.hold_out(untimed, settings, np.random.default_rng(0))[2] == "next"
 
 
-def test_for_baskets_the_future_is_predicted() -> None:
+def test_after_baskets_the_next_interaction_is_predicted() -> None:
     log = log_of([[1, 2, 3, 4, 5, 6], [2, 3, 1, 4, 6, 5]] * 5)
     train = dataclasses.replace(log, times=np.repeat(np.arange(30), 2))
     split = LeaveLastBasket().split(train)
     rest, held_out, horizon = validation.without_cases(train, split, None, np.random.default_rng(0))
-    assert horizon == "future"
+    assert horizon == "next"
     assert sorted(rest.lengths.tolist()) == [4] * 5 + [6] * 5
     assert len(held_out.judged) == 5
 
