@@ -143,7 +143,7 @@ def before_training(model: Transformer, train: recbench.Interactions) -> tuple[T
     The steps and the seed are those of `training.py`.
     """
     settings = size_to_data(model.settings, train.lengths, train.n_items)
-    rest, _ = hold_out(train, settings, np.random.default_rng(model.seed))
+    rest, _, _ = hold_out(train, settings, np.random.default_rng(model.seed))
     with torch.random.fork_rng():
         torch.manual_seed(model.seed)
         network = Causal(settings, train.n_items, train.n_users, embed_users=False)
