@@ -57,7 +57,7 @@ def test_every_stored_result_has_a_command() -> None:
         models = [word for word in words[2:] if not word.startswith("-") and word not in values]
         made |= {
             (options.get("--dataset", "ml-100k"), split, model, int(seed))
-            for split in options.get("--split", "leave-last-out").split(",")
+            for split in re.split(r",(?!\w+=)", options.get("--split", "leave-last-out"))
             for model in models
             for seed in options.get("--seeds", "0").split(",")
         }
