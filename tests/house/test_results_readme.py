@@ -86,7 +86,8 @@ def test_every_stored_result_has_a_command() -> None:
 
 
 def test_the_ndcg_of_the_transformer_is_the_stored_one() -> None:
-    rows = [cells for cells in table_rows(PAGE) if "±" in cells[1]]
+    section = PAGE.partition("## What the transformer reaches")[2].partition("\n### ")[0]
+    rows = [cells for cells in table_rows(section) if "±" in cells[1]]
     assert len(rows) == 3
     for _, *numbers, link in rows:
         path = RESULTS / re.findall(r"\((.*)\)", link)[0]
@@ -99,6 +100,29 @@ def test_the_ndcg_of_the_transformer_is_the_stored_one() -> None:
     assert f"reaches {without_mark(accurate['NDCG@10'])} on MovieLens 1M" in PAGE
     seconds = f"{accurate['fit s']} seconds on the two cores, in place of {default['fit s']}"
     assert seconds in PAGE
+
+
+def test_the_numbers_of_repeats_are_the_stored_ones() -> None:
+    splits = {
+        "last basket": "leave-last-basket",
+        "last item": "leave-last-out",
+        "after the cut": "temporal:share=0.9,targets=all",
+        "first after the cut": "temporal:share=0.9",
+        "MovieLens 1M": "leave-last-out",
+    }
+    section = PAGE.partition("## Repeats and a cut in time")[2].partition("## All models")[0]
+    files = re.findall(r"-o results/reference/([\w.-]+\.md)", section)
+    tables = section.split("| NDCG@10")[1:]
+    assert len(files) == len(tables) >= 1
+    for file, table in zip(files, tables, strict=True):
+        (_, *columns), *rows = table_rows(f"| NDCG@10{table}")
+        text = (REFERENCE / file).read_text()
+        assert text.count("\n### ") + 1 == len(columns)
+        for name, *numbers in rows:
+            model = name.strip("`")
+            stored = [stored_row(REFERENCE / file, model, splits[column]) for column in columns]
+            assert [row["NDCG@10"] for row in stored] == numbers
+        assert len(rows) * len(columns) == len(table_rows(text)) - len(columns)
 
 
 def test_the_numbers_for_windows_are_the_stored_ones() -> None:
