@@ -61,6 +61,22 @@ def test_the_commands_of_readme_are_valid() -> None:
                 load_plugins().check("models", Spec.parse(text))
 
 
+def test_the_claims_about_the_transformer_are_those_of_the_committed_tables() -> None:
+    table = (ROOT / "results" / "reference" / "sasrec-ml-1m.md").read_text()
+    (row,) = [line for line in table.splitlines() if line.startswith("| transformer ")]
+    (ndcg,) = re.findall(r"NDCG@10 of (0\.\d{4}) on MovieLens 1M", README)
+    assert f" {ndcg} ±" in row
+    table = (ROOT / "benchmarks" / "time_to_quality-ml-1m.md").read_text()
+    ours, theirs = re.findall(r"(?m)^\| [^|]* \| ([\d,.]+) \|", table)
+    seconds = float(ours)
+    assert f"After {seconds:.0f} seconds, it is better" in README
+    assert (
+        f"more than {int(float(theirs.replace(',', '')) / seconds)} times as long to reach 0.15"
+        in README
+    )
+    assert re.search(r"RecTools SASRec \|.*not in 3,6\d\d s; best 0\.16", table)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_have_targets(page: Path) -> None:
     links = re.findall(r"\]\(([^)]+)\)", page.read_text())
