@@ -40,14 +40,15 @@ def main() -> None:
     parser.add_argument(
         "--changes",
         default=" ".join(CHANGES),
-        help="changes of the options to compare, separated by spaces, and names of other models",
+        help="changes of the options to compare, separated by spaces, and other models",
     )
     parser.add_argument("--jobs", default="1", help="models that run side by side")
     parser.add_argument("--results", type=Path, default=Path("results/tuning"), help="folder")
     parser.add_argument("-o", "--output", type=Path, help="also write the tables to this file")
     options = parser.parse_args()
     changed = [
-        f"{DEFAULT}:{change}" if "=" in change else change for change in options.changes.split()
+        f"{DEFAULT}:{change}" if "=" in change and ":" not in change else change
+        for change in options.changes.split()
     ]
     whole = recbench.load_dataset(options.data)
     train = recbench.split(whole, options.split).train

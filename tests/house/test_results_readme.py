@@ -176,6 +176,21 @@ def test_the_gains_of_tuning_are_the_stored_ones() -> None:
         assert f"Budget: {budget} trials per model." in (REFERENCE / file).read_text()
 
 
+def test_what_each_part_contributes_is_stored() -> None:
+    section = PAGE.partition("## What each part of the transformer contributes")[2]
+    section = section.partition("\n## ")[0]
+    (_, *columns), *rows = table_rows(section)
+    files = re.findall(r"-o results/reference/(ablation-[\w-]+\.md)", section)
+    assert len(columns) == len(files) == 2
+    for place, file in enumerate(files, start=1):
+        lines = [cells for cells in table_rows((REFERENCE / file).read_text()) if len(cells) == 4]
+        stored = {cells[0]: cells[1:3] for cells in lines[1:]}
+        assert stored.keys() <= {cells[0] for cells in rows}
+        for cells in rows:
+            value, difference = stored.get(cells[0], ("-", "-"))
+            assert cells[place] == (difference or value), (cells[0], file)
+
+
 def test_the_comparison_with_icsrec_is_the_stored_one() -> None:
     text = (REFERENCE / "sasrec-ml-1m-icsrec.txt").read_text().replace("+", "")
     last = {  # the value at k = 10, by block and line

@@ -49,10 +49,14 @@ def test_each_step_has_a_picture_and_all_pictures_are_used() -> None:
 @pytest.mark.parametrize(("name", "column"), [("ablation-ml-1m", 1), ("ablation-ml-100k", 2)])
 def test_the_ablation_has_the_numbers_of_the_stored_tables(name: str, column: int) -> None:
     table = (ROOT / "results" / "reference" / f"{name}.md").read_text()
-    rows = [re.split(r" *\| *", line.strip("| ")) for line in table.splitlines() if "|" in line]
-    stored = {row[0]: row[rows[0].index("NDCG@10")][:6] for row in rows[2:]}
-    for row in re.findall(r"^\| `([^`]+)` \| (.*) \| (.*) \|$", README, re.MULTILINE):
-        assert row[column] == stored.get(row[0], "not run"), row
+    lines = re.findall(r"^\| (\S+) \| (0\.\d{4}) \|", table, re.MULTILINE)
+    stored = {change.strip("`"): value for change, value in lines}
+    section = README.partition("## What the result depends on")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([^`]+)` \| (.*) \| (.*) \|$", section, re.MULTILINE)
+    assert len(rows) == 6
+    for row in rows:
+        change = "none" if row[0] == "transformer" else row[0].removeprefix("transformer:")
+        assert row[column] == stored[change], row
 
 
 def ordinal(number: float) -> str:
