@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="also write the tables to this file")
     options = parser.parse_args()
     changed = [
-        f"{DEFAULT}:{change}" if "=" in change and ":" not in change else change
+        f"{DEFAULT}:{change}" if "=" in change.partition(":")[0] else change
         for change in options.changes.split()
     ]
     whole = recbench.load_dataset(options.data)

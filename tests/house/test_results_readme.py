@@ -22,6 +22,11 @@ def commands(page: str) -> list[str]:
     return [line.strip() for line in page.splitlines() if line.startswith("    ")]
 
 
+def section_of(title: str) -> str:
+    """Return the text of a section of results/README.md."""
+    return PAGE.partition(f"## {title}")[2].partition("\n## ")[0]
+
+
 def table_rows(page: str) -> list[list[str]]:
     """Return the cells of each row of each table of a page."""
     lines = [line for line in page.splitlines() if re.match(r"\| .* \|$", line)]
@@ -137,7 +142,7 @@ def test_the_numbers_for_windows_are_the_stored_ones() -> None:
 
 
 def test_the_numbers_of_all_models_are_the_stored_ones() -> None:
-    section = PAGE.partition("## All models beside each other")[2].partition("\n## ")[0]
+    section = section_of("All models beside each other")
     heads, *rows = table_rows(section)
     files = re.findall(r"\(reference/(opponents-.*?\.md)\)", section)
     assert heads[1::2] == ["MovieLens 1M", "MovieLens 100K", "Online Retail"]
@@ -154,7 +159,7 @@ def test_the_numbers_of_all_models_are_the_stored_ones() -> None:
 
 
 def test_the_gains_of_tuning_are_the_stored_ones() -> None:
-    section = PAGE.partition("## What tuning gains")[2].partition("\n## ")[0]
+    section = section_of("What tuning gains")
     files = dict(
         zip(
             ("MovieLens 100K", "MovieLens 1M", "Amazon Beauty"),
@@ -177,8 +182,7 @@ def test_the_gains_of_tuning_are_the_stored_ones() -> None:
 
 
 def test_what_each_part_contributes_is_stored() -> None:
-    section = PAGE.partition("## What each part of the transformer contributes")[2]
-    section = section.partition("\n## ")[0]
+    section = section_of("What each part of the transformer contributes")
     (_, *columns), *rows = table_rows(section)
     files = re.findall(r"-o results/reference/(ablation-[\w-]+\.md)", section)
     assert len(columns) == len(files) == 2
