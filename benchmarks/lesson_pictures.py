@@ -231,7 +231,7 @@ def surprise(values: dict[str, Array], titles: list[str], chance: float) -> byte
     return to_png(figure)
 
 
-LINES = {"transformer": "network and rules", "network": "network alone"}
+LINES = {"transformer": "network and counts", "network": "network alone"}
 """Names of the lines in the curves."""
 
 

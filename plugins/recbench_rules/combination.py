@@ -40,13 +40,17 @@ the number of cases. With few cases, it keeps the weights near their start."""
 class Weights:
     """How scores are combined.
 
-    parts: (parts,), at least 0. repeats: (5,), what each feature of `repeats.py` adds to the score
+    parts: (parts,), at least 0. repeats: (6,), what each feature of `repeats.py` adds to the score
     of a consumed item, and a factor of its score by the first part; None if consumed items get
     nothing extra.
     """
 
     parts: Array
     repeats: Array | None = None
+
+    def __post_init__(self) -> None:
+        if self.repeats is not None and len(self.repeats) != len(FEATURES) + 1:
+            raise ValueError(f"there are {len(self.repeats)} weights for repeats")
 
     def add_repeats(self, total: Array, own: Array, consumed: Consumed) -> None:
         """Add what consumed items get for being consumed to scores (rows, n_items).
@@ -151,20 +155,22 @@ def _loss(cases: Compared, weights: Array, start: Array, power: float) -> tuple[
     Each target is compared with the items of its case that are not targets. Its probability p is
     its share of the sum of exp(score).
     """
-    is_target = np.arange(cases.values.shape[1]) < cases.asked[:, None]  # (cases, items)
-    is_real = is_target | (cases.counts > 0)
-    scores = np.where(is_real, cases.values @ weights.astype(np.float32), -np.inf)
-    sizes = np.exp(scores - scores.max(axis=1, keepdims=True))
+    starts, n_cases = cases.offsets[:-1], len(cases.offsets) - 1
+    case = np.repeat(np.arange(n_cases), np.diff(cases.offsets))  # of each item
+    scores = cases.values @ weights.astype(np.float32)
+    sizes = np.exp(scores - np.maximum.reduceat(scores, starts)[case])
     of_others = cases.counts * sizes
     tiny = np.finfo(np.float32).tiny
-    total = np.maximum(sizes + of_others.sum(axis=1, keepdims=True), tiny)  # for each target
-    p = np.where(is_target, sizes / total, 1)
-    share = is_target / is_target.sum()  # of a target in the mean
+    target = np.flatnonzero(cases.counts == 0)
+    of_case = np.add.reduceat(of_others, starts, dtype=np.float64)
+    total = np.maximum(sizes[target] + of_case[case[target]], tiny)
+    p = sizes[target] / total
     log_p = np.log(np.maximum(p, tiny))
     gain = log_p if power == 0 else np.exp(power * log_p) / power
-    by_log_p = share * np.exp(power * log_p)
-    by_score = by_log_p * (1 - p) - of_others * (by_log_p / total).sum(axis=1, keepdims=True)
-    change, penalty = weights - start, PENALTY / len(cases.asked)
-    loss = -float((share * gain).sum()) + penalty * float((change**2).mean())
-    gradient = -np.tensordot(by_score, cases.values, axes=2)
+    by_log_p = np.exp(power * log_p) / len(target)
+    by_score = -of_others * np.bincount(case[target], by_log_p / total, n_cases)[case]
+    by_score[target] = by_log_p * (1 - p)
+    change, penalty = weights - start, PENALTY / n_cases
+    loss = -float(gain.mean()) + penalty * float((change**2).mean())
+    gradient = -(by_score.astype(np.float32) @ cases.values)
     return loss, gradient.astype(np.float64) + 2 * penalty * change / len(change)

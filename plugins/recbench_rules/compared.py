@@ -32,18 +32,18 @@ MAX_SCORES = 2**24
 
 @dataclass(frozen=True)
 class Compared:
-    """The compared items of each case, its targets first.
+    """The compared items of all cases, one case after the other, the targets of each first.
 
-    values: (cases, items, columns) float32, to be weighted: the scores of the parts, and where
-        repeats are ranked, the features of consumed items and their score by the first part.
-    counts: (cases, items) float32, for how many items each stands; 0 for targets and padding.
-    asked: (cases,), how many of the items are targets.
+    values: (items, columns) float32, to be weighted: the scores of the parts, and where repeats are
+        ranked, the features of consumed items and their score by the first part.
+    counts: (items,) float32, for how many items each stands; 0 for targets.
+    offsets: (cases + 1,), where the items of each case begin and end.
     n_targets, n_repeated: how many targets the cases have, and how many of these they had before.
     """
 
     values: Array
     counts: Array
-    asked: Array
+    offsets: Array
     n_targets: int
     n_repeated: int
 
@@ -65,7 +65,6 @@ def compare_targets(
     n_columns = n_parts + (0 if consumed is None else len(FEATURES) + 1)
     values: list[Array] = []
     counts: list[Array] = []
-    asked: list[int] = []
     n_targets = n_repeated = 0
     per_batch = max(1, MAX_SCORES // (n_items * n_parts))
     for first in range(0, len(chosen), per_batch):
@@ -92,15 +91,9 @@ def compare_targets(
                 columns[is_seen, -1] = scores[nth, items[is_seen], 0]
             values.append(columns)
             counts.append(np.concatenate([np.zeros(len(some)), stand_for]))
-            asked.append(len(some))
-    width = max(map(len, counts))
-    return Compared(
-        np.stack([np.pad(own, ((0, width - len(own)), (0, 0))) for own in values]),
-        np.stack([np.pad(own, (0, width - len(own))) for own in counts]).astype(np.float32),
-        np.array(asked),
-        n_targets,
-        n_repeated,
-    )
+    offsets = np.cumsum([0, *map(len, counts)])
+    flat = np.concatenate(counts).astype(np.float32)
+    return Compared(np.concatenate(values), flat, offsets, n_targets, n_repeated)
 
 
 def rivals(

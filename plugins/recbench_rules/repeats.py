@@ -15,11 +15,11 @@ import numpy.typing as npt
 
 import recbench
 
-FEATURES = "seen", "habit", "frequency", "current"
+FEATURES = "seen", "habit", "often", "lately", "current"
 """The features of a consumed item, in the order of the columns."""
 
-DECAY = 0.9
-"""How much a basket counts in the frequency of an item, compared with the next later one."""
+DECAY, LEAST = 0.9, 0.01
+"""How much a basket counts in `lately`, compared with the next later one, and at least."""
 
 PRIOR = 5.0
 """How many consumers of average habit are added to those of each item."""
@@ -29,7 +29,7 @@ PRIOR = 5.0
 class Consumed:
     """The distinct items of each history.
 
-    rows, items: (n,), ascending by row, then by item. features: (n, 4) float32, see `features_of`.
+    rows, items: (n,), ascending by row, then by item. features: (n, 5) float32, see `features_of`.
     """
 
     rows: npt.NDArray[np.int64]
@@ -72,19 +72,19 @@ def count_habits(train: recbench.Interactions) -> npt.NDArray[np.float32]:
 def features_of(history: recbench.Interactions, habits: npt.NDArray[Any]) -> Consumed:
     """Return the consumed items of each history with their features.
 
-    seen: 1. habit: of the item, as `count_habits` returns it. frequency: log of the sum of
-    `DECAY` ** age over the baskets with the item, so it is about how often and how lately. current:
-    whether the latest basket has the item.
+    seen: 1. habit: of the item, as `count_habits` returns it. often: log of the number of baskets
+    with the item. lately: log of the sum of `DECAY` ** age over these baskets, each at least
+    `LEAST`. current: whether the latest basket has the item.
     """
     row, age = basket_ages(history)
     pair_and_basket = np.unique(np.stack([row * history.n_items + history.items, age]), axis=1)
-    pairs, first = np.unique(pair_and_basket[0], return_index=True)
+    pairs, first, n_baskets = np.unique(pair_and_basket[0], return_index=True, return_counts=True)
     if not len(pairs):
         return Consumed(pairs, pairs, np.empty((0, len(FEATURES)), dtype=np.float32))
-    frequency = np.add.reduceat(DECAY ** pair_and_basket[1], first)
+    lately = np.add.reduceat(np.maximum(DECAY ** pair_and_basket[1], LEAST), first)
     latest = pair_and_basket[1][first]  # baskets are in ascending order of age
     rows, items = np.divmod(pairs, history.n_items)
-    columns = np.ones(len(pairs)), habits[items], np.log(frequency), latest == 0
+    columns = np.ones(len(pairs)), habits[items], np.log(n_baskets), np.log(lately), latest == 0
     return Consumed(rows, items, np.stack(columns, axis=1).astype(np.float32))
 
 

@@ -71,9 +71,14 @@ class Cut:
                     f"{what} {side} the cut, {_date(at)}; the training data run from {first} to "
                     f"{last}. Set a later cut with at= or share=, or use leave-last-out"
                 )
+            advice = (
+                f"the data run from {first} to {last}. Set a cut between these times with at=, or "
+                "use leave-last-out"
+            )
+            if times.min() == times.max():
+                advice = f"all times are {first}, so no cut divides the data; use leave-last-out"
             raise recbench.RecbenchError(
-                f"{self.splitter}: no {what} {side} the cut, {_date(at)}; the data run from "
-                f"{first} to {last}. Set a cut between these times with at=, or use leave-last-out"
+                f"{self.splitter}: no {what} {side} the cut, {_date(at)}; {advice}"
             )
         return earlier, _date(at)
 

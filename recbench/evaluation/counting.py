@@ -68,9 +68,12 @@ def rank_scores(
             buffers.flags = np.zeros((size, width), dtype=bool)
         block, flags = buffers.scores[: stop - start, :n_items], buffers.flags[: stop - start]
         np.copyto(block, scores[start:stop])
-        if check_finite and not np.isfinite(block, out=flags[:, :n_items]).all():
-            row, item = np.argwhere(~flags[:, :n_items])[0]
-            raise NonFiniteScore(start + int(row), int(item))
+        if check_finite:
+            # into a single column of a wider array, numpy 2.4 writes wrong values
+            is_finite = np.isfinite(block, out=flags[:, :n_items] if n_items > 1 else None)
+            if not is_finite.all():
+                row, item = np.argwhere(~is_finite)[0]
+                raise NonFiniteScore(start + int(row), int(item))
         here = slice(offsets[start], offsets[stop])  # the targets of the block
         rows = np.repeat(np.arange(stop - start), np.diff(offsets[start : stop + 1]))
         flat, place = buffers.scores.reshape(-1), rows * width + targets[here]

@@ -122,3 +122,13 @@ def test_scores_that_are_not_finite_are_found(
 def test_large_finite_scores_are_accepted() -> None:
     scores = np.full((3, 1000), np.finfo(np.float32).max, dtype=np.float32)
     rank_scores(scores, np.zeros(3, dtype=int), np.arange(4), None, 3)
+
+
+def test_the_scores_of_a_single_item_are_read_right() -> None:
+    scores, rows = np.full((200, 1), 2.5, dtype=np.float32), np.arange(201)
+    above, tied, _ = rank_scores(scores, np.zeros(200, dtype=int), rows, None, 1)
+    assert (above.sum(), set(tied.tolist())) == (0, {1})
+    scores[150] = np.nan
+    with pytest.raises(NonFiniteScore) as bad:
+        rank_scores(scores, np.zeros(200, dtype=int), rows, None, 1)
+    assert (bad.value.row, bad.value.item) == (150, 0)

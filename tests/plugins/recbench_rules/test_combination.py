@@ -1,5 +1,6 @@
 """Combining scores: the weights that are found, their gradient, and what repeats get."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,11 @@ N_ITEMS = 50
 
 def _cases(seed: int = 0) -> Compared:
     rng = np.random.default_rng(seed)
-    counts = rng.integers(0, 4, (6, 9)).astype(np.float32)
-    counts[:, 0] = counts[1, 1] = counts[4, :] = 0  # case 4 has only a target and padding
-    asked = np.array([1, 2, 1, 1, 1, 1])
-    return Compared(rng.normal(size=(6, 9, 3)).astype(np.float32), counts, asked, 7, 0)
+    lengths = [9, 12, 4, 7, 1, 30]
+    offsets = np.cumsum([0, *lengths])
+    counts = rng.integers(1, 4, sum(lengths)).astype(np.float32)
+    counts[offsets[:-1]] = counts[offsets[1] + 1] = 0  # two targets in case 1; case 4 has no others
+    return Compared(rng.normal(size=(len(counts), 3)).astype(np.float32), counts, offsets, 7, 0)
 
 
 @pytest.mark.parametrize("power", combination.POWERS)
@@ -39,12 +41,13 @@ def test_the_gradient_is_that_of_the_loss(power: float) -> None:
 @pytest.mark.parametrize("power", combination.POWERS)
 def test_the_loss_is_that_of_the_probabilities(power: float) -> None:
     cases, weights = _cases(), np.array([0.3, 1.2, 0.4])
-    size = np.exp(cases.values @ weights)
+    sizes = np.exp(cases.values @ weights)
     gains = []
-    for case, n_asked in enumerate(cases.asked):
-        others = cases.counts[case] @ size[case]
-        p = size[case, :n_asked] / (size[case, :n_asked] + others)
+    for begin, stop in itertools.pairwise(cases.offsets):
+        size, counts = sizes[begin:stop], cases.counts[begin:stop]
+        p = size[counts == 0] / (size[counts == 0] + counts @ size)
         gains.extend(p**power / power if power else np.log(p))
+    assert len(gains) == 7
     loss = combination._loss(cases, weights, weights, power)[0]
     assert loss == pytest.approx(-np.mean(gains), rel=1e-5)
 
@@ -92,7 +95,7 @@ def test_how_often_items_are_repeated_is_learned() -> None:
         split, score = _informed(share)
         weights = fit_weights(split, score, start, count_habits(split.train), seed=0)
         assert weights.repeats is not None
-        latest, other = np.array([[1, 0, 0, 1], [1, 0, np.log(0.9**2), 0]]), np.zeros(2)
+        latest, other = np.array([[1, 0, 0, 0, 1], [1, 0, 0, np.log(0.9**2), 0]]), np.zeros(2)
         offsets.append(weights.of_repeats(latest, other))
     assert offsets[1][0] > offsets[0][0] + 1
     assert (np.diff(offsets, axis=1) < -1).all(), "it is the latest item that comes again"
@@ -130,7 +133,7 @@ def test_repeats_that_only_the_targets_have_are_learned() -> None:
 
 
 def test_repeats_are_explained_by_the_interactions_with_the_item() -> None:
-    weights = Weights(np.ones(1), np.array([0.5, 0, 2.0, 0, 0.1]))
+    weights = Weights(np.ones(1), np.array([0.5, 0, 0, 2.0, 0, 0.1]))
     history = Interactions.from_log(users=[0] * 4, items=[3, 1, 3, 2], n_items=5)
     own = np.array([-1.0, -2.0])
     shares = weights.explain_repeats(history, np.array([3, 4]), own, np.zeros(5))
@@ -140,3 +143,8 @@ def test_repeats_are_explained_by_the_interactions_with_the_item() -> None:
         history.keep(np.zeros(4, dtype=bool)), np.array([3]), own[:1], np.zeros(5)
     )
     assert empty.shape == (1, 0)
+
+
+def test_weights_of_other_features_are_refused() -> None:
+    with pytest.raises(ValueError, match="there are 5 weights for repeats"):
+        Weights(np.ones(1), np.zeros(5))

@@ -32,7 +32,7 @@ def test_the_score_is_the_weighted_sum_of_logarithms() -> None:
     log = example(users=50)
     counted = Evidence(SETTINGS).fit(log, count_followers(log, 10), 10)
     assert counted.parts == ["network", "rules", "neighbours", "history", "recent"]
-    counted.weights = Weights(np.array([2, 0.3, 0.5, 0.7, 0.9], dtype=np.float32), np.zeros(5))
+    counted.weights = Weights(np.array([2, 0.3, 0.5, 0.7, 0.9], dtype=np.float32), np.zeros(6))
     near, late = count_followers(log, 10), count_followers(log, 10, time_decay(log, 0.1))
     near, late = (normalise_rows((each + each.T).tocsr()) for each in (near, late))
     shares = [
