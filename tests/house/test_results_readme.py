@@ -185,7 +185,7 @@ def test_what_each_part_contributes_is_stored() -> None:
     section = section_of("What each part of the transformer contributes")
     (_, *columns), *rows = table_rows(section)
     files = re.findall(r"-o results/reference/(ablation-[\w-]+\.md)", section)
-    assert len(columns) == len(files) == 3
+    assert len(columns) == len(files) == 4
     for place, file in enumerate(files, start=1):
         lines = [cells for cells in table_rows((REFERENCE / file).read_text()) if len(cells) == 4]
         stored = {cells[0]: cells[1:3] for cells in lines[1:]}
