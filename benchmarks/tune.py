@@ -4,8 +4,9 @@
 
 The test targets are taken away first: the script splits the data as `recbench run` does, and keeps
 the training part. It then splits this part again, in the same way, and compares the options on the
-targets of this second split. Each line of the first table is one change of the defaults, with its
-difference from them on the same users.
+targets of this second split. Each line of the first table is one change of the default options,
+with its difference from them on the same users. With `--base networks=1`, all changes are made to
+one network, which takes less time than the several networks that are the default for small data.
 
 Results are stored in the folder `--results`, so an interrupted run goes on where it stopped.
 """
@@ -21,10 +22,11 @@ from pathlib import Path
 import recbench
 from recbench.evaluation.uncertainty import paired_test
 
-DEFAULT = "transformer"
+MODEL = "transformer"
 
 CHANGES = (
-    *("networks=1", "mask=false", "rotary=false", "warm=false", "finish=0"),
+    *("networks=1", "networks=3", "networks=5"),
+    *("mask=false", "rotary=false", "warm=false", "finish=0"),
     *("rules=false", "recent=false", "rules=false,recent=false,repeats=false"),
     *("dim=128", "layers=1", "layers=3", "length=100", "length=400"),
     *("dropout=0.2", "dropout=0.5", "lr=0.004", "lr=0.016", "epochs=20"),
@@ -42,19 +44,21 @@ def main() -> None:
         default=" ".join(CHANGES),
         help="changes of the options to compare, separated by spaces, and other models",
     )
+    parser.add_argument("--base", default="", help="options that all lines have, as in networks=1")
     parser.add_argument("--jobs", default="1", help="models that run side by side")
     parser.add_argument("--results", type=Path, default=Path("results/tuning"), help="folder")
     parser.add_argument("-o", "--output", type=Path, help="also write the tables to this file")
     options = parser.parse_args()
+    base = with_options(options.base)
     changed = [
-        f"{DEFAULT}:{change}" if "=" in change.partition(":")[0] else change
+        with_options(f"{options.base},{change}") if "=" in change.partition(":")[0] else change
         for change in options.changes.split()
     ]
     whole = recbench.load_dataset(options.data)
     train = recbench.split(whole, options.split).train
     validation = dataclasses.replace(whole, interactions=train, name=f"{whole.name} (validation)")
     results = recbench.run(
-        [DEFAULT, *changed],
+        list(dict.fromkeys([base, *changed])),
         validation,
         split=options.split,
         seed=[int(seed) for seed in options.seeds.split(",")],
@@ -74,7 +78,7 @@ def main() -> None:
                 "part. The test targets were not used."
             ),
             "",
-            *differences([row for row in section.rows if row.ok]),
+            *differences([row for row in section.rows if row.ok], base),
             "",
             results.to_table("markdown"),
         ]
@@ -84,23 +88,23 @@ def main() -> None:
         options.output.write_text(text + "\n")
 
 
-def differences(rows: list[recbench.Row]) -> list[str]:
-    """Return the lines of a table with the difference of each row, best first, from the default."""
+def differences(rows: list[recbench.Row], base: str) -> list[str]:
+    """Return the lines of a table with the difference of each row, best first, from the base."""
     cases = {row.model: row.per_case("ndcg", 10) for row in rows}
     values = {model: own for model, own in cases.items() if own is not None}
-    default = values.get(DEFAULT)
-    if default is None:
-        return ["The default options have no result, so there is nothing to compare with."]
+    unchanged = values.get(base)
+    if unchanged is None:
+        return [f"{base} has no result, so there is nothing to compare with."]
     lines = [
-        "| change | NDCG@10 | difference from the defaults | p |",
+        f"| change | NDCG@10 | difference from {base} | p |",
         "|---|---|---|---|",
     ]
     for row in rows:
-        change, own = row.model.removeprefix(f"{DEFAULT}:"), values[row.model]
-        if own is default:
+        change, own = change_of(row.model, base), values[row.model]
+        if own is unchanged:
             lines.append(f"| none | {row.mean('ndcg', 10):.4f} | | |")
             continue
-        paired = paired_test(own, default, row.users)
+        paired = paired_test(own, unchanged, row.users)
         difference = f"{paired.difference:+.4f} [{paired.low:+.4f}, {paired.high:+.4f}]"
         lines.append(f"| `{change}` | {row.mean('ndcg', 10):.4f} | {difference} | {paired.p:.2g} |")
     return [
@@ -111,6 +115,20 @@ def differences(rows: list[recbench.Row]) -> list[str]:
             "t-test over users, not corrected for the number of changes."
         ),
     ]
+
+
+def with_options(options: str) -> str:
+    """Return the transformer with options; of two values of an option, the latter counts."""
+    values = dict(option.split("=", 1) for option in options.split(",") if option)
+    return f"{MODEL}:{','.join('='.join(pair) for pair in values.items())}".removesuffix(":")
+
+
+def change_of(model: str, base: str) -> str:
+    """Return the options of a transformer that the base does not have; other models as they are."""
+    name, _, options = model.partition(":")
+    if name != MODEL or not options:
+        return model
+    return ",".join(sorted({*options.split(",")} - {*base.partition(":")[2].split(",")}))
 
 
 if __name__ == "__main__":

@@ -23,12 +23,12 @@ import numpy.typing as npt
 
 import recbench
 
-from .compared import Compared, compare_targets
+from .compared import Compared, compare_targets, weigh
 from .repeats import FEATURES, Consumed, features_of, has_repeated_targets, has_repeats
 
 Array = npt.NDArray[Any]
 
-POWERS = 0.0, 0.4
+POWERS = 0.0, 0.5
 """The power q of each search; 0 is the logarithm. A search starts where the one before ended."""
 
 PENALTY = 5.0
@@ -66,7 +66,7 @@ class Weights:
         own: (n,), their scores by the first part.
         """
         assert self.repeats is not None  # noqa: S101  callers have checked it
-        added: Array = features @ self.repeats[:-1] + self.repeats[-1] * own
+        added: Array = weigh(features, self.repeats[:-1]) + self.repeats[-1] * own
         return added
 
     def explain_repeats(
@@ -153,24 +153,24 @@ def _loss(cases: Compared, weights: Array, start: Array, power: float) -> tuple[
     """Return minus the mean of p ** power / power, plus the penalty, and the gradient.
 
     Each target is compared with the items of its case that are not targets. Its probability p is
-    its share of the sum of exp(score).
+    its share of the sum of exp(score). Each case counts the same, however many targets it has, as
+    in the mean NDCG.
     """
+    case, target = cases.case, cases.targets
     starts, n_cases = cases.offsets[:-1], len(cases.offsets) - 1
-    case = np.repeat(np.arange(n_cases), np.diff(cases.offsets))  # of each item
-    scores = cases.values @ weights.astype(np.float32)
+    scores = weigh(cases.values, weights.astype(np.float32))
     sizes = np.exp(scores - np.maximum.reduceat(scores, starts)[case])
     of_others = cases.counts * sizes
     tiny = np.finfo(np.float32).tiny
-    target = np.flatnonzero(cases.counts == 0)
     of_case = np.add.reduceat(of_others, starts, dtype=np.float64)
     total = np.maximum(sizes[target] + of_case[case[target]], tiny)
     p = sizes[target] / total
     log_p = np.log(np.maximum(p, tiny))
     gain = log_p if power == 0 else np.exp(power * log_p) / power
-    by_log_p = np.exp(power * log_p) / len(target)
+    by_log_p = cases.shares * np.exp(power * log_p)
     by_score = -of_others * np.bincount(case[target], by_log_p / total, n_cases)[case]
     by_score[target] = by_log_p * (1 - p)
     change, penalty = weights - start, PENALTY / n_cases
-    loss = -float(gain.mean()) + penalty * float((change**2).mean())
-    gradient = -(by_score.astype(np.float32) @ cases.values)
-    return loss, gradient.astype(np.float64) + 2 * penalty * change / len(change)
+    loss = -float(cases.shares @ gain) + penalty * float((change**2).mean())
+    gradient = -np.einsum("i,ij->j", by_score, cases.values)
+    return loss, gradient + 2 * penalty * change / len(change)

@@ -7,6 +7,7 @@ others are represented by a random sample, each for its share of them.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from .repeats import FEATURES, Consumed
 
 Array = npt.NDArray[Any]
 
-MOST_CASES, MOST_TARGETS = 2048, 3
+MOST_CASES, MOST_TARGETS = 2048, 10
 """How many cases are used, and how many targets of each."""
 
 N_BEST, N_OTHERS = 50, 100
@@ -46,6 +47,23 @@ class Compared:
     offsets: Array
     n_targets: int
     n_repeated: int
+
+    @functools.cached_property
+    def case(self) -> Array:
+        """(items,), the case that each item belongs to."""
+        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+
+    @functools.cached_property
+    def targets(self) -> Array:
+        """(targets,), where the targets are among the items."""
+        return np.flatnonzero(self.counts == 0)
+
+    @functools.cached_property
+    def shares(self) -> Array:
+        """(targets,), of each target in a mean over cases; the targets of a case share its part."""
+        case = self.case[self.targets]
+        shares: Array = 1 / ((len(self.offsets) - 1) * np.bincount(case)[case])
+        return shares
 
 
 def compare_targets(
@@ -108,7 +126,7 @@ def rivals(
     left = np.ones(n_items, dtype=bool)
     left[excluded] = False
     best = [had]
-    for column in np.where(left, np.column_stack([scores, scores @ start]).T, -np.inf):
+    for column in np.where(left, np.column_stack([scores, weigh(scores, start)]).T, -np.inf):
         if n_items > N_BEST:
             best.append(np.argpartition(column, n_items - N_BEST)[n_items - N_BEST :])
         else:
@@ -122,3 +140,13 @@ def rivals(
         drawn = rng.choice(others, N_OTHERS, replace=False)
     share = len(others) / max(1, len(drawn))
     return np.concatenate([chosen, drawn]), np.repeat([1.0, share], [len(chosen), len(drawn)])
+
+
+def weigh(values: Array, weights: Array) -> Array:
+    """Return (n,): the weighted sums of rows (n, columns).
+
+    This is `values @ weights`, for which OpenBLAS warns of invalid values now and then where there
+    are none: its kernel for a few float32 columns on AVX-512 sets the processor's flag wrongly.
+    """
+    sums: Array = np.einsum("ij,j->i", values, weights)
+    return sums

@@ -19,7 +19,7 @@ FEATURES = "seen", "habit", "often", "lately", "current"
 """The features of a consumed item, in the order of the columns."""
 
 DECAY, LEAST = 0.9, 0.01
-"""How much a basket counts in `lately`, compared with the next later one, and at least."""
+"""A basket counts `DECAY` times as much in `lately` as the next later one, and at least `LEAST`."""
 
 PRIOR = 5.0
 """How many consumers of average habit are added to those of each item."""

@@ -52,8 +52,8 @@ class Cut:
     ) -> tuple[npt.NDArray[Any], str]:
         """Return which of the times are before the cut, and the cut as a date.
 
-        what: the text between "no" and "before the cut" in the error if there is no time on one
-            side of the cut, such as "interaction is".
+        what: subject and verb of the errors, such as "interaction is" in "no interaction is before
+            the cut".
         """
         per_second, at = PER_SECOND[time_unit], self.at
         if at is None:
@@ -71,14 +71,14 @@ class Cut:
                     f"{what} {side} the cut, {_date(at)}; the training data run from {first} to "
                     f"{last}. Set a later cut with at= or share=, or use leave-last-out"
                 )
-            advice = (
-                f"the data run from {first} to {last}. Set a cut between these times with at=, or "
-                "use leave-last-out"
-            )
             if times.min() == times.max():
-                advice = f"all times are {first}, so no cut divides the data; use leave-last-out"
+                raise recbench.RecbenchError(
+                    f"{self.splitter}: every {what} at {first}, so no cut divides the data; use "
+                    "leave-last-out"
+                )
             raise recbench.RecbenchError(
-                f"{self.splitter}: no {what} {side} the cut, {_date(at)}; {advice}"
+                f"{self.splitter}: no {what} {side} the cut, {_date(at)}; the data run from "
+                f"{first} to {last}. Set a cut between these times with at=, or use leave-last-out"
             )
         return earlier, _date(at)
 

@@ -37,9 +37,9 @@ class Transformer:
     ----------
     preset : str, default: "default"
         Set of defaults for the other options; those below are of "default" (see the notes).
-    networks : int, default: 3 for small data, 1 for large
-        Number of networks whose scores are averaged. Small: up to 500,000 interactions, and up to
-        10**10 interactions times items.
+    networks : int, default: 5 up to about 200,000 interactions, 1 from about 700,000
+        Number of networks whose scores are averaged. In between, 1,000,000 / interactions; for
+        more than 10,000 items, 10**10 / (interactions x items).
     dim : int, default: 64 up to 500,000 interactions, 128 above
         Numbers per embedding; a multiple of 2 x heads.
     layers : int, default: 2
@@ -96,7 +96,7 @@ class Transformer:
     -----
     The presets; `presets.py` has their sizes:
 
-    - ``accurate``: networks=4, dim=128 and epochs=12 for all sizes of data: slower, and better.
+    - ``accurate``: networks=5 and dim=128 for all sizes of data: slower, and better.
     - ``sasrec``: SASRec with the softmax over the catalogue (Klenitskiy & Vasilev 2023).
     - ``sasrec-bce``: SASRec with its own loss (Kang & McAuley 2018).
     - ``gsasrec``: gSASRec (Petrov & Macdonald 2023).

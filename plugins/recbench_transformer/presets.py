@@ -114,9 +114,13 @@ class Settings:
         return self.dropout or 0.0
 
 
+PER_EPOCH, SCORES_PER_EPOCH, MOST_NETWORKS = 1_000_000, 10**10, 5
+"""How many interactions all networks train on in an epoch, how many scores the full softmax then
+computes, and how many networks there are at most. Small data thus take about as long as one network
+on a log of a million interactions."""
+
 LARGE = 500_000
-"""Above this number of interactions, embeddings are larger, and one network is trained, for fewer
-epochs."""
+"""Above this number of interactions, embeddings are larger, and there are fewer epochs."""
 
 DIMS = 64, 128
 """Numbers per embedding up to `LARGE` interactions, and above."""
@@ -128,18 +132,14 @@ SHORT = 15
 """With fewer interactions per row than this, on average, the softmax does not leave out the items
 of the history: there are few of them."""
 
-MOST_SCORES = 10**10
-"""Up to this product of interactions and items, several networks may be trained. It is the number
-of scores that the full softmax of an epoch computes."""
-
 
 def size_to_data(
     settings: Settings, lengths: npt.NDArray[Any], n_items: int, *, repeats: bool = False
 ) -> Settings:
     """Return the settings with the values that depend on the size of the data.
 
-    networks: 3 up to `LARGE` interactions and `MOST_SCORES`, and 1 above. With few interactions,
-        chance decides more, and a network takes little time.
+    networks: as many as train on 1,000,000 interactions in an epoch and compute 10**10 scores, but
+        from 1 to 5. With few interactions, chance decides more, and a network takes little time.
     dim, epochs: 64 and 12 up to `LARGE` interactions, 128 and 10 above.
     mask: whether rows have `SHORT` interactions or more, on average, and no repeats.
     dropout: 0.4 up to 200,000 interactions, because small data are easily memorised; 0.1 from
@@ -162,8 +162,10 @@ def size_to_data(
         batch = max(settings.length, round(settings.batch_rows * mean))
     elif batch is None:
         batch = min(8192, max(2048, n_interactions // 64))
-    is_small = not is_large and n_interactions * n_items <= MOST_SCORES
-    networks = settings.networks or (3 if is_small else 1)
+    networks = settings.networks
+    if networks is None:
+        allowed = min(PER_EPOCH, SCORES_PER_EPOCH / max(1, n_items)) / max(1, n_interactions)
+        networks = min(MOST_NETWORKS, max(1, round(allowed)))
     mask = settings.mask
     if mask is None:
         mask = not repeats and n_interactions >= SHORT * len(lengths)
@@ -211,8 +213,8 @@ DEFAULT = Settings(
 full softmax that made it strong (Klenitskiy & Vasilev 2023, arXiv 2309.07602). Embeddings start
 from co-occurrences. Counts are added to the scores of the network (`evidence.py`)."""
 
-ACCURATE = dataclasses.replace(DEFAULT, networks=4, dim=128, epochs=12)
-"""The default with four networks of 128 numbers per item: better and slower."""
+ACCURATE = dataclasses.replace(DEFAULT, networks=5, dim=128)
+"""The default with five networks of 128 numbers per item: better and slower."""
 
 SASREC = Settings(
     network="sasrec",

@@ -86,6 +86,7 @@ def test_consumed_items_have_their_features_and_their_score_by_the_first_part() 
 
 def test_few_cases_and_few_targets_of_each_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compared, "MOST_CASES", 5)
+    monkeypatch.setattr(compared, "MOST_TARGETS", 3)
     split = _split([[100 + n, 150 + n, 200 + n, 250 + n] for n in range(20)])
     start = np.ones(2, dtype=np.float32)
     cases = compared.compare_targets(split, _scores, start, None, np.random.default_rng(0))

@@ -112,7 +112,11 @@ def test_the_docstring_states_the_real_defaults() -> None:
     assert size_to_data(DEFAULT, np.array([500_000]), 9).dim == small.dim
     assert size_to_data(DEFAULT, np.array([500_001]), 9).dim == large.dim
     assert size_to_data(DEFAULT, np.array([64, 64 * 4999]), 9).batch == 5000
-    real["networks"] = f"{small.networks} for small data, {large.networks} for large"
+    for n, sized in ((200_000, small), (700_000, large)):
+        assert size_to_data(DEFAULT, np.array([n]), 9).networks == sized.networks
+    real["networks"] = (
+        f"{small.networks} up to about 200,000 interactions, {large.networks} from about 700,000"
+    )
     real["dim"] = f"{small.dim} up to 500,000 interactions, {large.dim} above"
     real["epochs"] = f"{small.epochs} up to 500,000 interactions, {large.epochs} above"
     real["dropout"] = (

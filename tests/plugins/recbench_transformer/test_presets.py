@@ -8,20 +8,35 @@ from recbench_transformer.presets import DEFAULT, NOTEBOOK, PRESETS, SASREC, siz
 
 
 @pytest.mark.parametrize(
-    ("n_interactions", "dropout", "batch"),
-    [(0, 0.4, 2048), (200_000, 0.4, 3125), (447_214, 0.25, 6987), (10**6, 0.1, 8192)],
+    ("n_interactions", "networks", "dropout", "batch"),
+    [
+        (0, 5, 0.4, 2048),
+        (200_000, 5, 0.4, 3125),
+        (447_214, 2, 0.25, 6987),
+        (700_000, 1, 0.1665, 8192),
+        (10**6, 1, 0.1, 8192),
+    ],
 )
 def test_options_that_are_not_given_depend_on_the_data(
-    n_interactions: int, dropout: float, batch: int
+    n_interactions: int, networks: int, dropout: float, batch: int
 ) -> None:
     lengths = np.array([n_interactions])
-    sized = size_to_data(DEFAULT, lengths, 20_000)
+    sized = size_to_data(DEFAULT, lengths, 9000)
     assert (sized.dropout, sized.batch) == (pytest.approx(dropout, abs=1e-4), batch)
     sizes = sized.networks, sized.dim, sized.epochs
-    assert sizes == ((3, 64, 12) if n_interactions < 500_000 else (1, 128, 10))
-    assert size_to_data(DEFAULT, lengths, 10**6).networks == (3 if n_interactions < 10**4 else 1)
+    assert sizes == (networks, *((64, 12) if n_interactions < 500_000 else (128, 10)))
     given = Transformer(networks=2, dim=32, dropout=0.0, mask=False, epochs=3, batch=7).settings
     assert size_to_data(given, lengths, 9) == given
+
+
+@pytest.mark.parametrize(
+    ("n_interactions", "n_items", "networks"),
+    [(180_000, 10_000, 5), (180_000, 12_000, 5), (180_000, 20_000, 3), (100_000, 80_000, 1)],
+)
+def test_fewer_networks_are_trained_for_large_catalogues(
+    n_interactions: int, n_items: int, networks: int
+) -> None:
+    assert size_to_data(DEFAULT, np.array([n_interactions]), n_items).networks == networks
 
 
 def test_options_override_the_preset() -> None:
