@@ -21,6 +21,7 @@ from pathlib import Path
 
 import recbench
 from recbench.evaluation.uncertainty import paired_test
+from recbench.spec import Spec
 
 MODEL = "transformer"
 
@@ -49,16 +50,16 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("results/tuning"), help="folder")
     parser.add_argument("-o", "--output", type=Path, help="also write the tables to this file")
     options = parser.parse_args()
-    base = with_options(options.base)
+    base = with_options(Spec(MODEL), options.base) if options.base else Spec(MODEL)
     changed = [
-        with_options(f"{options.base},{change}") if "=" in change.partition(":")[0] else change
+        with_options(base, change) if "=" in change.partition(":")[0] else Spec.parse(change)
         for change in options.changes.split()
     ]
     whole = recbench.load_dataset(options.data)
     train = recbench.split(whole, options.split).train
     validation = dataclasses.replace(whole, interactions=train, name=f"{whole.name} (validation)")
     results = recbench.run(
-        list(dict.fromkeys([base, *changed])),
+        list(dict.fromkeys(map(str, [base, *changed]))),
         validation,
         split=options.split,
         seed=[int(seed) for seed in options.seeds.split(",")],
@@ -88,11 +89,11 @@ def main() -> None:
         options.output.write_text(text + "\n")
 
 
-def differences(rows: list[recbench.Row], base: str) -> list[str]:
+def differences(rows: list[recbench.Row], base: Spec) -> list[str]:
     """Return the lines of a table with the difference of each row, best first, from the base."""
     cases = {row.model: row.per_case("ndcg", 10) for row in rows}
     values = {model: own for model, own in cases.items() if own is not None}
-    unchanged = values.get(base)
+    unchanged = values.get(str(base))
     if unchanged is None:
         return [f"{base} has no result, so there is nothing to compare with."]
     lines = [
@@ -117,18 +118,18 @@ def differences(rows: list[recbench.Row], base: str) -> list[str]:
     ]
 
 
-def with_options(options: str) -> str:
-    """Return the transformer with options; of two values of an option, the latter counts."""
-    values = dict(option.split("=", 1) for option in options.split(",") if option)
-    return f"{MODEL}:{','.join('='.join(pair) for pair in values.items())}".removesuffix(":")
+def with_options(base: Spec, options: str) -> Spec:
+    """Return the base with options, which replace those of the same name."""
+    return Spec(base.name, {**base.options, **Spec.parse(f"{base.name}:{options}").options})
 
 
-def change_of(model: str, base: str) -> str:
+def change_of(model: str, base: Spec) -> str:
     """Return the options of a transformer that the base does not have; other models as they are."""
-    name, _, options = model.partition(":")
-    if name != MODEL or not options:
+    spec = Spec.parse(model)
+    if spec.name != base.name or not spec.options:
         return model
-    return ",".join(sorted({*options.split(",")} - {*base.partition(":")[2].split(",")}))
+    own = dict(spec.options.items() - base.options.items())
+    return str(Spec(base.name, own)).removeprefix(f"{base.name}:")
 
 
 if __name__ == "__main__":

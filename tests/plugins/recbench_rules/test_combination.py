@@ -47,6 +47,7 @@ def test_the_loss_is_that_of_the_probabilities(power: float) -> None:
         size, counts = sizes[begin:stop], cases.counts[begin:stop]
         p = size[counts == 0] / (size[counts == 0] + counts @ size)
         gains.append(np.mean(p**power / power if power else np.log(p)))
+    assert (len(gains), np.count_nonzero(cases.counts == 0)) == (6, 7)
     loss = combination._loss(cases, weights, weights, power)[0]
     assert loss == pytest.approx(-np.mean(gains), rel=1e-5)
 
